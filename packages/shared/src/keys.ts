@@ -1,0 +1,48 @@
+/**
+ * The names of everything that a queue keeps in Redis. All of a queue's keys, BullMQ's included, share one hash tag,
+ * so that a queue lies in one slot of a Redis Cluster and an ACL can name it with one pattern.
+ */
+export interface QueueKeys {
+  /** Pattern that covers every key of the queue, for ACL rules and for listing. */
+  readonly pattern: string;
+  /** BullMQ's `prefix` option. */
+  readonly bullPrefix: string;
+  /** BullMQ's queue name. */
+  readonly bullName: string;
+  /** Key of the BullMQ job with this id. */
+  job(jobId: string): string;
+  /** Bitmap: bit `i` is set once the job whose first item is `i` has its outcome. Exists as long as the map is wanted. */
+  done(mapId: string): string;
+  /** Stream of the map's outcomes. */
+  out(mapId: string): string;
+  /** Sorted set: ids of the live worker machines by the Redis time of their last heartbeat, in ms. */
+  readonly workers: string;
+  /** Hash: id of a worker machine → its advertisement. */
+  readonly workerInfo: string;
+  /** Stream that wakes a producer's blocking read when it has a new map to read. */
+  wake(producerId: string): string;
+  /** Pub/sub channel for control messages to the worker machines. */
+  readonly control: string;
+}
+
+/** Gives the keys of a queue. The name must have passed `checkQueueName`. */
+export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
+  const base = `${prefix}:{${queue}}`;
+  return {
+    pattern: `${base}:*`,
+    bullPrefix: prefix,
+    bullName: `{${queue}}`,
+    job: (jobId) => `${base}:${jobId}`,
+    done: (mapId) => `${base}:map:${mapId}:done`,
+    out: (mapId) => `${base}:map:${mapId}:out`,
+    workers: `${base}:workers`,
+    workerInfo: `${base}:worker-info`,
+    wake: (producerId) => `${base}:wake:${producerId}`,
+    control: `${base}:control`,
+  };
+}
+
+/** Id of the BullMQ job whose first item is `index`. Only ids made here: BullMQ misreads some others (`"wait"`, `"7"`). */
+export function jobIdOf(mapId: string, index: number): string {
+  return `${mapId}-${index}`;
+}
