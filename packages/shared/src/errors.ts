@@ -1,5 +1,6 @@
 /** The errors that poolmq throws. Switch on `code`: `instanceof` fails between two copies of a package. */
 
+import { nearest } from "./nearest.ts";
 import type { RemoteInfo } from "./wire.ts";
 
 /** Base of every error that poolmq makes itself (errors of your own functions come back as themselves). */
@@ -60,4 +61,130 @@ export class LimitError extends PoolmqError {
 /** Text that came from Redis or a pipe can't be decoded. */
 export class DecodeError extends PoolmqError {
   readonly code = "DECODE";
+}
+
+/** `get({ timeoutMs })` ran out of time. The map goes on, and can be asked again. */
+export class GetTimeoutError extends PoolmqError {
+  readonly code = "GET_TIMEOUT";
+
+  constructor(facts: { mapId: string; timeoutMs: number }) {
+    super(`Map ${facts.mapId} has not ended within ${facts.timeoutMs} ms. It goes on; ask again, or cancel it.`);
+  }
+}
+
+/** The object is not in a state in which this can be asked. */
+export class InvalidStateError extends PoolmqError {
+  readonly code = "INVALID_STATE";
+}
+
+/** The pool was closed or terminated before the call. */
+export class PoolClosedError extends PoolmqError {
+  readonly code = "POOL_CLOSED";
+
+  constructor(facts: { call: string; state: string }) {
+    super(`${facts.call}() was called on a pool that is ${facts.state}. Make a new Pool, or close this one later.`);
+  }
+}
+
+/** The map was cancelled, by its handle, its signal, or the pool's `terminate()`. */
+export class CancelledError extends PoolmqError {
+  readonly code = "CANCELLED";
+
+  constructor(facts: { mapId: string; reason?: unknown }) {
+    const { reason } = facts;
+    const why = reason === undefined ? "" : `: ${reason instanceof Error ? reason.message : String(reason)}`;
+    super(`Map ${facts.mapId} was cancelled${why}`, reason === undefined ? undefined : { cause: reason });
+  }
+}
+
+/** An item took down its worker process too often. */
+export class WorkerLostError extends PoolmqError {
+  readonly code = "WORKER_LOST";
+  /** How many processes it took down. */
+  readonly losses: number;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** True if the process had used up its memory. */
+  readonly outOfMemory: boolean;
+
+  constructor(facts: {
+    by: RemoteInfo;
+    losses: number;
+    exitCode: number | null;
+    signal: string | null;
+    outOfMemory: boolean;
+  }) {
+    const how = facts.outOfMemory
+      ? "ran out of memory"
+      : facts.signal !== null
+        ? `was ended by ${facts.signal}`
+        : facts.exitCode !== null
+          ? `exited with code ${facts.exitCode}`
+          : "vanished with its machine";
+    super(
+      `${facts.by.task} took its worker process down ${facts.losses} times on item ${facts.by.index}; the last one ${how}. ` +
+        "It was given up after `workerLossAttempts`; the other items are not affected.",
+    );
+    this.losses = facts.losses;
+    this.exitCode = facts.exitCode;
+    this.signal = facts.signal;
+    this.outOfMemory = facts.outOfMemory;
+  }
+}
+
+/** An item ran longer than `taskTimeoutMs`, and was stopped. */
+export class TaskTimeoutError extends PoolmqError {
+  readonly code = "TASK_TIMEOUT";
+  readonly timeoutMs: number;
+
+  constructor(facts: { by: RemoteInfo; timeoutMs: number }) {
+    super(`${facts.by.task} ran longer than \`taskTimeoutMs\` (${facts.timeoutMs} ms) on item ${facts.by.index} and was stopped`);
+    this.timeoutMs = facts.timeoutMs;
+  }
+}
+
+/** No worker has registered a function of this name. */
+export class TaskNotRegisteredError extends PoolmqError {
+  readonly code = "TASK_NOT_REGISTERED";
+  readonly task: string;
+  /** Names that are registered. */
+  readonly known: readonly string[];
+
+  constructor(facts: { task: string; known: readonly string[] }) {
+    const meant = nearest(facts.task, facts.known);
+    super(
+      `No worker has registered a function "${facts.task}". ` +
+        (meant === undefined ? "" : `Did you mean "${meant}"? `) +
+        `Registered: ${facts.known.length === 0 ? "none" : facts.known.join(", ")}. ` +
+        "A task is named by its export in the workers' tasks module.",
+    );
+    this.task = facts.task;
+    this.known = facts.known;
+  }
+}
+
+/** Producer and worker speak different versions of the wire contract. */
+export class WireVersionError extends PoolmqError {
+  readonly code = "WIRE_VERSION";
+
+  constructor(facts: { worker: string; expected: number; got: number }) {
+    super(
+      `Worker ${facts.worker} speaks version ${facts.expected} of poolmq's wire contract, and the producer version ${facts.got}. ` +
+        "Bring both to the same release of poolmq.",
+    );
+  }
+}
+
+/** What lies in Redis for an item can't be read: something else wrote there, or it was damaged. */
+export class CorruptJobError extends PoolmqError {
+  readonly code = "CORRUPT_JOB";
+
+  constructor(facts: { index: number; reason: string }) {
+    super(`The job of item ${facts.index} can't be read: ${facts.reason}. Something else writes to this queue's keys.`);
+  }
+}
+
+/** The Redis or the worker machine that the pool started for itself ended unexpectedly. */
+export class LocalMachineError extends PoolmqError {
+  readonly code = "LOCAL_MACHINE";
 }
