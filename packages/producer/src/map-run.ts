@@ -7,7 +7,7 @@
  *   sink ◀──settle────┴─────◀── decode ◀──outcomes──────┘
  *
  * States:
- * - `running`: reads input while the window has room. Leaves to `ended`.
+ * - `running`: from `start()` on, reads input while the window has room. Leaves to `ended`.
  * - `ended`: every item has its outcome, or the map failed as a whole, or it was cancelled. Nothing more is told.
  */
 
@@ -60,7 +60,7 @@ export class MapRun {
   readonly id: string;
   readonly task: string;
   readonly #options: MapRunOptions;
-  readonly #transport: Transport;
+  #transport: Transport | undefined;
   readonly #sink: Sink;
   /** Chunks under way, by the index of their first item. */
   readonly #underWay = new Map<number, Chunk>();
@@ -74,11 +74,10 @@ export class MapRun {
   #state: "running" | "ended" = "running";
   #room = Promise.withResolvers<void>();
 
-  constructor(options: MapRunOptions, transport: Transport, sink: Sink) {
+  constructor(options: MapRunOptions, sink: Sink) {
     this.id = options.id;
     this.task = options.task;
     this.#options = options;
-    this.#transport = transport;
     this.#sink = sink;
   }
 
@@ -105,7 +104,8 @@ export class MapRun {
   }
 
   /** Reads the input to its end, as fast as the window allows. Never rejects. */
-  async start(): Promise<void> {
+  async start(transport: Transport): Promise<void> {
+    this.#transport = transport;
     try {
       while (this.#state === "running" && this.#inputEnd === undefined) {
         if (this.#itemsUnderWay >= this.#options.window) {
@@ -117,7 +117,7 @@ export class MapRun {
         // oxlint-disable-next-line no-await-in-loop
         const chunks = this.#toChunks(await this.#read());
         // oxlint-disable-next-line no-await-in-loop
-        if (chunks.length > 0) await this.#transport.enqueue(this, chunks);
+        if (chunks.length > 0) await transport.enqueue(this, chunks);
       }
       this.#endIfSettled();
     } catch (error) {
@@ -162,7 +162,7 @@ export class MapRun {
     this.#state = "ended";
     this.#room.resolve();
     if (this.#inputEnd === undefined) void this.#closeInput();
-    this.#transport.drop(this);
+    this.#transport?.drop(this);
     this.#underWay.clear();
     this.#sink.ended(end);
   }

@@ -25,6 +25,7 @@ import type { Logger } from "pino";
 import {
   checkServer,
   connect,
+  destroyConnection,
   GatherScripts,
   MAP_TTL_MS,
   queueKeys,
@@ -176,7 +177,7 @@ export class Supervisor {
     const resolved = resolveConnection(connection) ?? resolveConnection("redis://127.0.0.1:6379");
     if (resolved === undefined) throw new Error("unreachable: a URL always resolves");
     this.#redis = await connect(resolved, { role: "commands", name: this.id, connectTimeoutMs });
-    await checkServer(this.#redis);
+    await checkServer(this.#redis, resolved.address);
     this.#control = await connect(resolved, { role: "blocking", name: `${this.id}-control`, connectTimeoutMs });
     return this.#redis;
   }
@@ -405,8 +406,8 @@ export class Supervisor {
       if (graceful) await within(2_000, this.#queue.close());
       await within(1_000, this.#queue.close(true));
     }
-    this.#control?.disconnect();
-    this.#redis?.disconnect();
+    if (this.#control !== undefined) destroyConnection(this.#control);
+    if (this.#redis !== undefined) destroyConnection(this.#redis);
   }
 }
 
