@@ -6,7 +6,7 @@ import type { RemoteInfo } from "./wire.ts";
 export abstract class PoolmqError extends Error {
   abstract readonly code: string;
   /** Where the item ran, if the error belongs to an item. */
-  remote?: RemoteInfo;
+  declare remote?: RemoteInfo;
 
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -25,7 +25,10 @@ export class SerializationError extends PoolmqError {
   /** Where the value lies, such as `[0].user.callback`; `""` is the value itself. */
   readonly path: string;
 
-  constructor(facts: { what: string; path: string; role: "argument" | "result" | "value" }, options?: ErrorOptions) {
+  constructor(
+    facts: { what: string; path: string; role: "argument" | "result" | "value" },
+    options?: ErrorOptions,
+  ) {
     const where = facts.path === "" ? `The ${facts.role}` : `The ${facts.role} at ${facts.path}`;
     super(
       `${where} is ${facts.what}, which can't be sent to another process. ` +
