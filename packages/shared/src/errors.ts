@@ -7,7 +7,7 @@ import type { RemoteInfo } from "./wire.ts";
 export abstract class PoolmqError extends Error {
   abstract readonly code: string;
   /** Where the item ran, if the error belongs to an item. */
-  remote?: RemoteInfo;
+  declare remote?: RemoteInfo;
 
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

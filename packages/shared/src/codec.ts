@@ -1,0 +1,210 @@
+/**
+ * Values as text, and back. Two forms, told apart by the first character:
+ *
+ *   JSON text   for what JSON carries without loss, which most arguments and results are: 20 times faster for `[1]`
+ *   `~` base64  of V8's structured clone format, for everything else that structured clone carries
+ *
+ * Neither holds a raw tab or newline, and nothing in a payload is ever run: a decoded value is data.
+ *
+ * V8's format has a version in its second byte. Node 22 (V8 12.4), 24 (13.6) and 26 all write version 15, and each was
+ * seen to read what the others write; a reader refuses a newer version than its own with a `DecodeError` that says so.
+ * One hole: `Float16Array` is new in Node 24, and a producer or worker on 22 can't decode one.
+ */
+
+import { constants } from "node:buffer";
+import v8 from "node:v8";
+
+import { DecodeError, LimitError, SerializationError } from "./errors.ts";
+import { isDeeper } from "./json-depth.ts";
+import { toPlainJson } from "./plain-json.ts";
+import { findUncloneable } from "./uncloneable.ts";
+import type { Payload } from "./wire.ts";
+
+/** Marks the general form. No JSON text starts with it. */
+const CLONE_MARK = "~";
+
+/**
+ * Levels of nesting that a value may have. V8's serializer recurses on the native stack, which ends near 1,500 levels
+ * of plain objects on Node 22, and the caller has used some of it.
+ */
+const DEFAULT_MAX_DEPTH = 1_000;
+
+/** Options of {@link encode}. */
+export interface EncodeOptions {
+  /** What the value is, for the message of an error. @defaultValue `"value"` */
+  readonly role?: "argument" | "result" | "value";
+  /** Largest payload, in bytes of UTF-8. @defaultValue no limit */
+  readonly maxBytes?: number;
+  /** The name that users know `maxBytes` by, for the message of the error. @defaultValue `"maxBytes"` */
+  readonly limit?: string;
+  /**
+   * Deepest nesting: `[[1]]` has two levels. Above the default, what needs the general form may still end at V8's own
+   * limit, near 1,500. @defaultValue 1,000
+   */
+  readonly maxDepth?: number;
+}
+
+/** Options of {@link decode}. */
+export interface DecodeOptions {
+  /** Largest payload, in bytes of UTF-8, checked before anything is decoded. @defaultValue no limit */
+  readonly maxBytes?: number;
+  /** The name that users know `maxBytes` by, for the message of the error. @defaultValue `"maxBytes"` */
+  readonly limit?: string;
+  /** Deepest nesting. @defaultValue 1,000 */
+  readonly maxDepth?: number;
+}
+
+/**
+ * The value as text, from which {@link decode} makes what structured clone would have made: `undefined`, `NaN`, `-0`,
+ * `BigInt`, `Date`, `Map`, cycles and shared references come back, an instance of a class comes back as a plain object
+ * of its own enumerable properties. Unlike structured clone, a `Buffer` comes back as a `Buffer`, and of a view only the
+ * bytes that it shows are sent, not all of the memory behind it (so two views of one `ArrayBuffer` come back apart).
+ *
+ * @throws {@link SerializationError} if something in the value can't be carried; it says what and where.
+ * @throws {@link LimitError} if the value is nested too deep or its payload is too large.
+ */
+export function encode(value: unknown, options: EncodeOptions = {}): Payload {
+  const payload = plainPayload(value, options) ?? clonePayload(value, options);
+  const { maxBytes } = options;
+  // Three bytes is the most that a UTF-16 unit takes, so that short payloads need no count.
+  if (maxBytes !== undefined && payload.length * 3 > maxBytes) {
+    const bytes = Buffer.byteLength(payload);
+    if (bytes > maxBytes) throw tooLarge(`The encoded ${roleOf(options)}`, bytes, options);
+  }
+  return payload;
+}
+
+/**
+ * The value that {@link encode} was given.
+ *
+ * @throws {@link DecodeError} if the text is not a payload, or a damaged one.
+ * @throws {@link LimitError} if it is too large, or the value nested too deep.
+ */
+export function decode(payload: Payload, options: DecodeOptions = {}): unknown {
+  if (typeof payload !== "string") {
+    throw new DecodeError(
+      `Expected a payload to be a string, got ${payload === null ? "null" : typeof payload}`,
+    );
+  }
+  const { maxBytes, maxDepth = DEFAULT_MAX_DEPTH } = options;
+  if (maxBytes !== undefined && payload.length * 3 > maxBytes) {
+    const bytes = Buffer.byteLength(payload);
+    if (bytes > maxBytes) throw tooLarge("The payload", bytes, options);
+  }
+  const isClone = payload.startsWith(CLONE_MARK);
+  // Text is measured before it is parsed; the general form has no brackets to count, and V8 guards its own stack.
+  if (!isClone && isDeeper(payload, maxDepth)) throw tooDeep("The payload", maxDepth);
+  let value: unknown;
+  try {
+    value = isClone ? fromClone(payload) : (JSON.parse(payload) as unknown);
+  } catch (error) {
+    throw new DecodeError(`A payload can't be decoded: ${reasonOf(error)}`, { cause: error });
+  }
+  if (isClone && findUncloneable(value, maxDepth)?.kind === "depth")
+    throw tooDeep("The payload", maxDepth);
+  return value;
+}
+
+function plainPayload(
+  value: unknown,
+  { maxDepth = DEFAULT_MAX_DEPTH }: EncodeOptions,
+): Payload | undefined {
+  try {
+    return toPlainJson(value, maxDepth);
+  } catch {
+    // A getter that throws, a full stack, a string beyond V8's longest: the general form meets it again and reports it.
+    return undefined;
+  }
+}
+
+function clonePayload(value: unknown, options: EncodeOptions): Payload {
+  const { maxDepth = DEFAULT_MAX_DEPTH, maxBytes } = options;
+  const role = roleOf(options);
+  const fault = findUncloneable(value, maxDepth);
+  if (fault?.kind === "depth") throw tooDeep(`The ${role}`, maxDepth);
+  if (fault) {
+    const { what, path } = fault;
+    throw new SerializationError(
+      { what, path, role },
+      "cause" in fault ? { cause: fault.cause } : undefined,
+    );
+  }
+  let bytes: Buffer;
+  try {
+    bytes = v8.serialize(value);
+  } catch (error) {
+    if (error instanceof RangeError)
+      throw tooDeep(`The ${role}`, Math.min(maxDepth, DEFAULT_MAX_DEPTH));
+    const what = `something that V8 does not clone (${reasonOf(error)})`;
+    throw new SerializationError({ what, path: "", role }, { cause: error });
+  }
+  // Before the text is made: it takes a third more memory than the bytes.
+  const size = CLONE_MARK.length + Math.ceil(bytes.length / 3) * 4;
+  if (size > Math.min(maxBytes ?? Number.POSITIVE_INFINITY, constants.MAX_STRING_LENGTH)) {
+    throw tooLarge(`The encoded ${role}`, size, options);
+  }
+  return CLONE_MARK + bytes.toString("base64");
+}
+
+function fromClone(payload: Payload): unknown {
+  const bytes = Buffer.from(payload.slice(CLONE_MARK.length), "base64");
+  const reader = new CloneReader(bytes);
+  try {
+    reader.readHeader();
+  } catch (error) {
+    const [, own] = v8.serialize(null);
+    const [mark, version] = bytes;
+    if (mark !== 0xff || version === undefined || own === undefined || version <= own) throw error;
+    throw new Error(
+      `it is in version ${version} of V8's format, and Node ${process.version} reads up to ${own}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return reader.readValue();
+}
+
+/** Gives each typed array memory of its own. Node's reader leaves them on the bytes of the whole payload. */
+class CloneReader extends v8.DefaultDeserializer {
+  /** Called by V8 for each view. */
+  _readHostObject(): unknown {
+    const view: unknown = readView.call(this);
+    if (Buffer.isBuffer(view)) return view; // whose users know that `buffer` is larger
+    if (view instanceof DataView) {
+      return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+    }
+    return (view as Uint8Array).slice();
+  }
+}
+
+/** Node documents this method of `DefaultDeserializer`; its type declarations leave it out. */
+const readView = (
+  v8.DefaultDeserializer.prototype as unknown as { _readHostObject(this: CloneReader): unknown }
+)._readHostObject;
+
+function roleOf({ role = "value" }: EncodeOptions): "argument" | "result" | "value" {
+  return role;
+}
+
+function tooLarge(
+  what: string,
+  got: number,
+  { maxBytes, limit = "maxBytes" }: EncodeOptions,
+): LimitError {
+  return new LimitError({
+    what,
+    limit,
+    max: maxBytes ?? constants.MAX_STRING_LENGTH,
+    got,
+    unit: "bytes",
+  });
+}
+
+function tooDeep(what: string, max: number): LimitError {
+  return new LimitError({ what, limit: "maxDepth", max, got: max + 1, unit: "levels or more" });
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message.slice(0, 200) : "unknown error";
+}
