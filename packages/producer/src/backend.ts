@@ -18,6 +18,7 @@ import {
 } from "@poolmq/shared/internal";
 import type { ResolvedConnection, WorkerAdvertisement } from "@poolmq/shared/internal";
 import type { LocalMachine } from "@poolmq/worker/internal";
+import type * as WorkerPackage from "@poolmq/worker/internal";
 
 import { startEmbeddedRedis } from "./embedded-redis.ts";
 import type { EmbeddedRedis } from "./embedded-redis.ts";
@@ -72,7 +73,8 @@ export class Backend {
   ): Promise<Backend> {
     const undo: (() => Promise<unknown> | void)[] = [];
     try {
-      const embedded = options.connection === undefined ? await startEmbeddedRedis({ onExit: onDead }) : undefined;
+      const embedded =
+        options.connection === undefined ? await startEmbeddedRedis({ onExit: onDead }) : undefined;
       if (embedded !== undefined) undo.push(() => embedded.close());
       const resolved = options.connection ?? resolveConnection(embedded?.url);
       if (resolved === undefined) throw new LocalMachineError("The embedded Redis has no address");
@@ -104,7 +106,6 @@ export class Backend {
       return backend;
     } catch (error) {
       for (const step of undo.toReversed()) {
-        // oxlint-disable-next-line no-await-in-loop
         await Promise.resolve(step()).catch(() => {}); // the error that stopped the start is the one to tell
       }
       throw error;
@@ -122,7 +123,9 @@ export class Backend {
     if (this.#machineTasks !== undefined) return Object.keys(this.#machineTasks);
     const advertisements = await this.gather.scripts.liveWorkers();
     if (advertisements.length === 0) return undefined;
-    const names = advertisements.flatMap((text) => Object.keys((JSON.parse(text) as WorkerAdvertisement).tasks));
+    const names = advertisements.flatMap((text) =>
+      Object.keys((JSON.parse(text) as WorkerAdvertisement).tasks),
+    );
     return [...new Set(names)].sort();
   }
 
@@ -169,12 +172,13 @@ function machineStarter(
     // Only local mode needs the workers' package, which is an optional peer.
     const { startLocalMachine } = await importWorkerPackage();
     const target = resolved.target();
-    const connection = target.kind === "cluster" ? { cluster: target.nodes, options: target.options } : target.options;
+    const connection =
+      target.kind === "cluster" ? { cluster: target.nodes, options: target.options } : target.options;
     return startLocalMachine({ ...local, connection: sendable(connection), queue, prefix, connectTimeoutMs });
   };
 }
 
-async function importWorkerPackage(): Promise<typeof import("@poolmq/worker/internal")> {
+async function importWorkerPackage(): Promise<typeof WorkerPackage> {
   try {
     return await import("@poolmq/worker/internal");
   } catch (cause) {

@@ -15,7 +15,7 @@ import { rm } from "node:fs/promises";
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
 
-import { EmbeddedRedisError } from "@poolmq/shared/internal";
+import { EmbeddedRedisError } from "@poolmq/shared";
 import type { Logger } from "pino";
 
 import { findRedisServer } from "./find-redis-server.ts";
@@ -102,7 +102,17 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions = {}): Pr
       // The guard removes the folder; unless it was killed together with all of its group.
       void rm(folder, { recursive: true, force: true })
         .catch(() => undefined)
-        .then(() => resolve(new EmbeddedRedisError({ server, what, exitCode: how.code, signal: how.signal, output: output.last() })));
+        .then(() =>
+          resolve(
+            new EmbeddedRedisError({
+              server,
+              what,
+              exitCode: how.code,
+              signal: how.signal,
+              output: output.last(),
+            }),
+          ),
+        );
     });
   });
 
@@ -191,9 +201,16 @@ function collectOutput(guard: Guard): Output {
   return { add, last: () => text.trim(), redisPid: () => pid, ready };
 }
 
-async function untilReady(output: Output, ended: Promise<EmbeddedRedisError>, signal: AbortSignal | undefined): Promise<void> {
+async function untilReady(
+  output: Output,
+  ended: Promise<EmbeddedRedisError>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { promise: gaveUp, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`it was not ready within ${START_TIMEOUT_MS} ms: ${output.last()}`)), START_TIMEOUT_MS);
+  const timer = setTimeout(
+    () => reject(new Error(`it was not ready within ${START_TIMEOUT_MS} ms: ${output.last()}`)),
+    START_TIMEOUT_MS,
+  );
   const onAbort = () => reject(signal?.reason as Error);
   signal?.addEventListener("abort", onAbort, { once: true });
   const failed = ended.then((error) => {
@@ -224,7 +241,10 @@ async function endGuard(guard: Guard, ended: Promise<unknown>): Promise<void> {
 }
 
 function setReferenced(guard: Guard, referenced: boolean): void {
-  for (const handle of [guard, guard.stdin, guard.stdout, guard.stderr] as readonly { ref?(): void; unref?(): void }[]) {
+  for (const handle of [guard, guard.stdin, guard.stdout, guard.stderr] as readonly {
+    ref?(): void;
+    unref?(): void;
+  }[]) {
     if (referenced) handle.ref?.();
     else handle.unref?.();
   }

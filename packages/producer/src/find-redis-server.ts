@@ -1,12 +1,18 @@
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-import { RedisNotFoundError } from "@poolmq/shared/internal";
+import { RedisNotFoundError } from "@poolmq/shared";
 
 const NAMES = ["redis-server", "valkey-server"];
 
 /** Where packages put the server, for processes with a short PATH (launchd, cron, editors). */
-const USUAL_FOLDERS = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin", "/home/linuxbrew/.linuxbrew/bin", "/usr/sbin"];
+const USUAL_FOLDERS = [
+  "/usr/bin",
+  "/usr/local/bin",
+  "/opt/homebrew/bin",
+  "/home/linuxbrew/.linuxbrew/bin",
+  "/usr/sbin",
+];
 
 const DOCKER = "docker run -d -p 6379:6379 redis:7-bookworm redis-server --maxmemory-policy noeviction";
 
@@ -27,7 +33,10 @@ export function findRedisServer(
     if (isExecutable(chosen)) return chosen;
     throw notFound(`POOLMQ_REDIS_SERVER is ${chosen}, which can't be run`);
   }
-  const folders = [...(env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== ""), ...usualFolders];
+  const folders = [
+    ...(env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== ""),
+    ...usualFolders,
+  ];
   for (const folder of folders) {
     for (const name of NAMES) {
       const path = join(folder, name);
@@ -47,11 +56,19 @@ function isExecutable(path: string): boolean {
 }
 
 function notFound(looked: string): RedisNotFoundError {
-  return new RedisNotFoundError({ looked, install: installHint(), docker: DOCKER, url: "redis://localhost:6379" });
+  return new RedisNotFoundError({
+    looked,
+    install: installHint(),
+    docker: DOCKER,
+    url: "redis://localhost:6379",
+  });
 }
 
 /** How to install Redis on this machine. */
-export function installHint(platform: NodeJS.Platform = process.platform, osRelease: string = readOsRelease()): string {
+export function installHint(
+  platform: NodeJS.Platform = process.platform,
+  osRelease: string = readOsRelease(),
+): string {
   if (platform === "win32") return "use WSL (wsl --install, then sudo apt-get install redis-server)";
   if (platform === "darwin") return "brew install redis";
   const distribution = /^ID(?:_LIKE)?=.*$/gm;

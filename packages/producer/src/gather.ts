@@ -49,7 +49,8 @@ const TICK_MS = 500;
 
 /** These pass by themselves; anything else that Redis refuses stays refused. */
 const PASSING = /^(OOM|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|MISCONF|NOREPLICAS|UNBLOCKED)/;
-const CONNECTION = /^(Connection is closed|Command timed out|Stream isn't writeable)|ECONN|EPIPE|ENOENT|ETIMEDOUT/;
+const CONNECTION =
+  /^(Connection is closed|Command timed out|Stream isn't writeable)|ECONN|EPIPE|ENOENT|ETIMEDOUT/;
 
 export class Gather implements Transport {
   readonly #commands: Redis | Cluster;
@@ -118,7 +119,10 @@ export class Gather implements Transport {
       } catch (error) {
         if (run.ended) return;
         if (!passes(error)) throw error;
-        this.#hooks.warn({ mapId: run.id, jobs: missing.length, err: error }, "enqueuing refused, trying again");
+        this.#hooks.warn(
+          { mapId: run.id, jobs: missing.length, err: error },
+          "enqueuing refused, trying again",
+        );
       }
       await delay(delayMs);
       // A bulk that failed may have added some of its jobs, and some of those may have run.
@@ -263,7 +267,10 @@ export class Gather implements Transport {
       const chunks = reading.run.chunks(reading.run.underWay);
       const missing = await this.#missing(reading, chunks);
       if (missing.length === 0 || reading.run.ended) return;
-      this.#hooks.warn({ mapId: reading.run.id, jobs: missing.length }, "jobs vanished from Redis, enqueuing them again");
+      this.#hooks.warn(
+        { mapId: reading.run.id, jobs: missing.length },
+        "jobs vanished from Redis, enqueuing them again",
+      );
       await this.enqueue(reading.run, missing);
     } catch (error) {
       this.#hooks.warn({ mapId: reading.run.id, err: error }, "reconcile failed, trying again later");

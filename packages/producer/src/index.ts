@@ -35,4 +35,9 @@ export {
   WireVersionError,
   WorkerLostError,
 } from "@poolmq/shared";
-export type { ClusterConnectionOptions, ConnectionOption, RedisConnectionReason, RemoteInfo } from "@poolmq/shared";
+export type {
+  ClusterConnectionOptions,
+  ConnectionOption,
+  RedisConnectionReason,
+  RemoteInfo,
+} from "@poolmq/shared";

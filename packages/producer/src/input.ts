@@ -19,7 +19,9 @@ export function checkedTuples(call: string, items: unknown): TupleIterator {
       index++;
       return item as readonly unknown[];
     }
-    throw new InvalidOptionError(`Expected each item of ${call}() to be an array of arguments, got ${short(item)} at index ${index}`);
+    throw new InvalidOptionError(
+      `Expected each item of ${call}() to be an array of arguments, got ${short(item)} at index ${index}`,
+    );
   });
 }
 

@@ -2,7 +2,6 @@
 
 import { GetTimeoutError, InvalidOptionError, InvalidStateError } from "@poolmq/shared";
 
-
 /** How far a map has come. */
 export interface MapProgress {
   /** Number of items; `undefined` until the input has been read to its end. */
@@ -41,7 +40,6 @@ export class MapResult<R> implements PromiseLike<R[]> {
     return this.#progress();
   }
 
-  // oxlint-disable-next-line unicorn/no-thenable
   then<A = R[], B = never>(
     onfulfilled?: ((results: R[]) => A | PromiseLike<A>) | null,
     onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
@@ -100,7 +98,8 @@ export class MapResult<R> implements PromiseLike<R[]> {
    * @throws InvalidStateError while the map has not ended
    */
   successful(): boolean {
-    if (this.#state === "pending") throw new InvalidStateError(`Map ${this.id} has not ended: await it, or ask ready() first`);
+    if (this.#state === "pending")
+      throw new InvalidStateError(`Map ${this.id} has not ended: await it, or ask ready() first`);
     return this.#state === "succeeded";
   }
 

@@ -110,13 +110,10 @@ export class MapRun {
       while (this.#state === "running" && this.#inputEnd === undefined) {
         if (this.#itemsUnderWay >= this.#options.window) {
           this.#room = Promise.withResolvers();
-          // oxlint-disable-next-line no-await-in-loop
           await this.#room.promise;
           continue;
         }
-        // oxlint-disable-next-line no-await-in-loop
         const chunks = this.#toChunks(await this.#read());
-        // oxlint-disable-next-line no-await-in-loop
         if (chunks.length > 0) await transport.enqueue(this, chunks);
       }
       this.#endIfSettled();
@@ -187,7 +184,6 @@ export class MapRun {
         const next = this.#pendingRead ?? input.next();
         if (next instanceof Promise) {
           this.#pendingRead = next;
-          // oxlint-disable-next-line no-await-in-loop
           result = await (tuples.length === 0 ? next : Promise.race([next, nextTurn()]));
           if (result === UNDECIDED) break;
           this.#pendingRead = undefined;
@@ -248,22 +244,28 @@ export class MapRun {
   }
 }
 
-type Settled = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
+type Settled =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: unknown };
 
 function readOutcomes(chunk: Chunk, text: OutcomeText): Settled[] {
   try {
     if (text.startsWith("=")) {
       const values = decode(text.slice(1));
-      if (Array.isArray(values) && values.length === chunk.n) return values.map((value) => ({ ok: true, value }));
+      if (Array.isArray(values) && values.length === chunk.n)
+        return values.map((value: unknown) => ({ ok: true, value }));
     } else if (text.startsWith("!")) {
       const outcomes = JSON.parse(text.slice(1)) as ItemOutcome[];
       if (Array.isArray(outcomes) && outcomes.length === chunk.n) return outcomes.map(readOutcome);
     }
     throw new DecodeError(`Expected the outcome of ${chunk.n} items, got something else`);
   } catch (cause) {
-    const error = new DecodeError(`The outcome of item ${chunk.at} can't be read: something else writes to this queue's keys`, {
-      cause,
-    });
+    const error = new DecodeError(
+      `The outcome of item ${chunk.at} can't be read: something else writes to this queue's keys`,
+      {
+        cause,
+      },
+    );
     return Array.from({ length: chunk.n }, () => ({ ok: false, error }));
   }
 }

@@ -8,7 +8,13 @@ import type { Logger } from "pino";
 
 import { InvalidOptionError } from "@poolmq/shared";
 import type { ConnectionOption } from "@poolmq/shared";
-import { checkInteger, checkOptions, checkQueueName, resolveConnection, short } from "@poolmq/shared/internal";
+import {
+  checkInteger,
+  checkOptions,
+  checkQueueName,
+  resolveConnection,
+  short,
+} from "@poolmq/shared/internal";
 import type { ResolvedConnection } from "@poolmq/shared/internal";
 
 /** Options of one call; those of the pool are their defaults. */
@@ -149,11 +155,12 @@ function resolveLocal<T>(
     );
   }
   if (module === undefined) {
-    const need = "Expected `tasks` to be the path or URL of the tasks module, which local worker processes load";
+    const need =
+      "Expected `tasks` to be the path or URL of the tasks module, which local worker processes load";
     throw new InvalidOptionError(
       processes === undefined
         ? "No Redis is configured: give `connection` or set REDIS_URL to reach a fleet, or give `tasks` (a path or URL) for worker processes on this machine"
-        : `${need}, got ${options.tasks === undefined ? "undefined" : "the module itself: write new URL(\"./tasks.ts\", import.meta.url)"}`,
+        : `${need}, got ${options.tasks === undefined ? "undefined" : 'the module itself: write new URL("./tasks.ts", import.meta.url)'}`,
     );
   }
   return {

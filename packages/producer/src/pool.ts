@@ -133,7 +133,8 @@ export class Pool<T extends object = UntypedTasks> implements AsyncDisposable {
    * @throws InvalidStateError if neither `close()` nor `terminate()` was called
    */
   async join(): Promise<void> {
-    if (this.#state === "open") throw new InvalidStateError("join() was called on an open pool: call close() or terminate() first");
+    if (this.#state === "open")
+      throw new InvalidStateError("join() was called on an open pool: call close() or terminate() first");
     await this.#ended.promise;
   }
 
@@ -145,7 +146,8 @@ export class Pool<T extends object = UntypedTasks> implements AsyncDisposable {
   async terminate(reason?: unknown): Promise<void> {
     if (this.#state === "open" || this.#state === "closing") {
       this.#setState("terminated");
-      for (const run of this.#runs) run.fail(new CancelledError({ mapId: run.id, reason: reason ?? "the pool was terminated" }));
+      for (const run of this.#runs)
+        run.fail(new CancelledError({ mapId: run.id, reason: reason ?? "the pool was terminated" }));
       this.#endIfIdle();
     }
     await this.#ended.promise;
@@ -158,7 +160,8 @@ export class Pool<T extends object = UntypedTasks> implements AsyncDisposable {
   }
 
   #setState(next: PoolState): void {
-    if (!NEXT_STATES[this.#state].includes(next)) throw new Error(`Illegal transition: ${this.#state} → ${next}`);
+    if (!NEXT_STATES[this.#state].includes(next))
+      throw new Error(`Illegal transition: ${this.#state} → ${next}`);
     this.#options.logger?.debug({ from: this.#state, to: next }, "pool state");
     this.#state = next;
   }
@@ -176,13 +179,16 @@ export class Pool<T extends object = UntypedTasks> implements AsyncDisposable {
       const { chunksize } = resolveCallOptions(options, this.#options);
       const name = taskName(call, task, this.#options.module);
       const { results, sink } = slots<V>();
-      const run = new MapRun({ id, task: name, input: input(), chunksize, window: this.#options.window }, sink);
+      const run = new MapRun(
+        { id, task: name, input: input(), chunksize, window: this.#options.window },
+        sink,
+      );
       this.#start(run);
       const forget = (): void => this.#forget(run);
       results.then(forget, forget);
       return new MapResult<V>(id, results, () => run.progress);
     } catch (error) {
-      return new MapResult<V>(id, Promise.reject(error), () => ({ total: undefined, done: 0, failed: 0 }));
+      return new MapResult<V>(id, rejected(error), () => ({ total: undefined, done: 0, failed: 0 }));
     }
   }
 
@@ -216,7 +222,10 @@ export class Pool<T extends object = UntypedTasks> implements AsyncDisposable {
       if (run.ended) return;
       backend.registeredTasks().then(
         (known) => {
-          if (known === undefined) this.#warn(`no worker serves queue "${backend.queue}"; the map waits for one. Start one with: npx poolmq worker <module>`);
+          if (known === undefined)
+            this.#warn(
+              `no worker serves queue "${backend.queue}"; the map waits for one. Start one with: npx poolmq worker <module>`,
+            );
           else if (!known.includes(run.task)) run.fail(new TaskNotRegisteredError({ task: run.task, known }));
         },
         () => {}, // Redis is away; the map waits for that too
@@ -278,4 +287,9 @@ export class Pool<T extends object = UntypedTasks> implements AsyncDisposable {
 
 function refuseUnknown(task: string, known: readonly string[]): void {
   if (!known.includes(task)) throw new TaskNotRegisteredError({ task, known });
+}
+
+/** A call may be refused with whatever its input threw. */
+async function rejected(error: unknown): Promise<never> {
+  throw error;
 }

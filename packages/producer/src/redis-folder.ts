@@ -13,7 +13,8 @@ const STALE_AFTER_MS = 60_000;
 
 /** Makes a folder that only this user can enter, short enough for a socket in it. */
 export async function makeRedisFolder(): Promise<{ readonly folder: string; readonly socket: string }> {
-  const base = Buffer.byteLength(join(tmpdir(), `${PREFIX}XXXXXX`, "redis.sock")) > MAX_SOCKET_PATH ? "/tmp" : tmpdir();
+  const base =
+    Buffer.byteLength(join(tmpdir(), `${PREFIX}XXXXXX`, "redis.sock")) > MAX_SOCKET_PATH ? "/tmp" : tmpdir();
   const folder = await mkdtemp(join(base, PREFIX));
   // Left by servers whose guard was killed too: a power cut, or a container that ran out of memory.
   void removeStaleFolders(base).catch(() => undefined);
@@ -39,6 +40,8 @@ function answers(socket: string): Promise<boolean> {
     probe.unref();
     probe.once("connect", () => (probe.destroy(), resolve(true)));
     // A server with a full backlog (EAGAIN) is alive.
-    probe.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code !== "ECONNREFUSED" && code !== "ENOENT"));
+    probe.once("error", ({ code }: NodeJS.ErrnoException) =>
+      resolve(code !== "ECONNREFUSED" && code !== "ENOENT"),
+    );
   });
 }

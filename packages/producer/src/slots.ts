@@ -16,9 +16,9 @@ export function slots<V>(): { readonly results: Promise<V[]>; readonly sink: Sin
       if (first === undefined || index < first.index) first = { index, error };
     },
     ended(end) {
-      // An item's own error says more than what ended the map after it.
-      if (first !== undefined && "total" in end) reject(first.error);
-      else if ("error" in end) reject(end.error);
+      // An input that threw, or a cancel, is told as it is: it is about the call, not about an item.
+      if ("error" in end) reject(end.error);
+      else if (first !== undefined) reject(first.error);
       else resolve(values);
     },
   };

@@ -1,9 +1,8 @@
 /** Checks of options: each says what was expected and what came. */
 
-import { inspect } from "node:util";
-
 import { InvalidOptionError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
+import { short } from "./short.ts";
 
 /** Reads the checked values of one options object. */
 export interface OptionCheck {
@@ -36,7 +35,8 @@ export function checkOptions(options: object, what: string, known: readonly stri
 /** Gives `value` if it is an integer in the range. @throws InvalidOptionError */
 export function checkInteger(name: string, value: unknown, range: { min: number; max?: number }): number {
   const max = range.max ?? Number.MAX_SAFE_INTEGER;
-  if (typeof value === "number" && Number.isInteger(value) && value >= range.min && value <= max) return value;
+  if (typeof value === "number" && Number.isInteger(value) && value >= range.min && value <= max)
+    return value;
   const span = range.max === undefined ? `≥ ${range.min}` : `from ${range.min} to ${range.max}`;
   throw new InvalidOptionError(`Expected \`${name}\` to be an integer ${span}, got ${short(value)}`);
 }
@@ -52,10 +52,4 @@ export function checkQueueName(name: string, value: unknown): string {
   throw new InvalidOptionError(
     `Expected \`${name}\` to be 1 to 100 letters, digits, "_", "." or "-", got ${short(value)}`,
   );
-}
-
-/** One line that shows a value in an error message. */
-export function short(value: unknown): string {
-  const text = inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 80, maxArrayLength: 3 });
-  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 }

@@ -100,15 +100,11 @@ export function decode(payload: Payload, options: DecodeOptions = {}): unknown {
   } catch (error) {
     throw new DecodeError(`A payload can't be decoded: ${reasonOf(error)}`, { cause: error });
   }
-  if (isClone && findUncloneable(value, maxDepth)?.kind === "depth")
-    throw tooDeep("The payload", maxDepth);
+  if (isClone && findUncloneable(value, maxDepth)?.kind === "depth") throw tooDeep("The payload", maxDepth);
   return value;
 }
 
-function plainPayload(
-  value: unknown,
-  { maxDepth = DEFAULT_MAX_DEPTH }: EncodeOptions,
-): Payload | undefined {
+function plainPayload(value: unknown, { maxDepth = DEFAULT_MAX_DEPTH }: EncodeOptions): Payload | undefined {
   try {
     return toPlainJson(value, maxDepth);
   } catch {
@@ -124,17 +120,13 @@ function clonePayload(value: unknown, options: EncodeOptions): Payload {
   if (fault?.kind === "depth") throw tooDeep(`The ${role}`, maxDepth);
   if (fault) {
     const { what, path } = fault;
-    throw new SerializationError(
-      { what, path, role },
-      "cause" in fault ? { cause: fault.cause } : undefined,
-    );
+    throw new SerializationError({ what, path, role }, "cause" in fault ? { cause: fault.cause } : undefined);
   }
   let bytes: Buffer;
   try {
     bytes = v8.serialize(value);
   } catch (error) {
-    if (error instanceof RangeError)
-      throw tooDeep(`The ${role}`, Math.min(maxDepth, DEFAULT_MAX_DEPTH));
+    if (error instanceof RangeError) throw tooDeep(`The ${role}`, Math.min(maxDepth, DEFAULT_MAX_DEPTH));
     const what = `something that V8 does not clone (${reasonOf(error)})`;
     throw new SerializationError({ what, path: "", role }, { cause: error });
   }
@@ -187,11 +179,7 @@ function roleOf({ role = "value" }: EncodeOptions): "argument" | "result" | "val
   return role;
 }
 
-function tooLarge(
-  what: string,
-  got: number,
-  { maxBytes, limit = "maxBytes" }: EncodeOptions,
-): LimitError {
+function tooLarge(what: string, got: number, { maxBytes, limit = "maxBytes" }: EncodeOptions): LimitError {
   return new LimitError({
     what,
     limit,

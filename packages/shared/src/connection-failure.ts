@@ -19,8 +19,18 @@ interface Rule {
 
 // Tested in this order against "code message" of the error.
 const RULES: readonly Rule[] = [
-  { pattern: /NOAUTH/, reason: "auth", final: true, detail: "it needs a password, and none was given (NOAUTH)" },
-  { pattern: /WRONGPASS/, reason: "auth", final: true, detail: "it refuses this user name and password (WRONGPASS)" },
+  {
+    pattern: /NOAUTH/,
+    reason: "auth",
+    final: true,
+    detail: "it needs a password, and none was given (NOAUTH)",
+  },
+  {
+    pattern: /WRONGPASS/,
+    reason: "auth",
+    final: true,
+    detail: "it refuses this user name and password (WRONGPASS)",
+  },
   { pattern: /invalid password|DENIED/, reason: "auth", final: true },
   { pattern: /NOPERM/, reason: "permission", final: true },
   { pattern: /DB index|invalid DB|SELECT is not allowed/i, reason: "database", final: true },

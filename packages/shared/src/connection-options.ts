@@ -67,7 +67,8 @@ export function resolveConnection(
   if (option !== undefined) return new ResolvedConnection(targetOf(option, "connection"), "connection");
   for (const variable of ["POOLMQ_REDIS_URL", "REDIS_URL"]) {
     const url = env[variable]?.trim();
-    if (url) return new ResolvedConnection({ kind: "standalone", options: parseUrl(url, variable) }, variable);
+    if (url)
+      return new ResolvedConnection({ kind: "standalone", options: parseUrl(url, variable) }, variable);
   }
   return undefined;
 }
@@ -95,7 +96,9 @@ function optionsTarget(options: RedisOptions, label: string): ConnectionTarget {
   refuseKeyPrefix(options.keyPrefix, label);
   if (!options.sentinels) return { kind: "standalone", options };
   if (!Array.isArray(options.sentinels) || options.sentinels.length === 0) {
-    throw new InvalidOptionError(`Expected \`${label}.sentinels\` to be a list of { host, port }, got ${describe(options.sentinels)}`);
+    throw new InvalidOptionError(
+      `Expected \`${label}.sentinels\` to be a list of { host, port }, got ${describe(options.sentinels)}`,
+    );
   }
   if (typeof options.name !== "string" || options.name === "") {
     throw new InvalidOptionError(
@@ -125,7 +128,11 @@ function clusterTarget(option: ClusterConnectionOptions, label: string): Connect
     ...(password == null ? {} : { password }),
     ...(tls == null ? {} : { tls }),
   };
-  return { kind: "cluster", nodes, options: { ...options, redisOptions: { ...login, ...options.redisOptions } } };
+  return {
+    kind: "cluster",
+    nodes,
+    options: { ...options, redisOptions: { ...login, ...options.redisOptions } },
+  };
 }
 
 function refuseKeyPrefix(keyPrefix: string | undefined, label: string): void {
@@ -161,11 +168,13 @@ function parseUrl(text: string, label: string): RedisOptions {
     };
     const query = Object.fromEntries(url.searchParams);
     const unknown = Object.keys(query).find((key) => key !== "db" && key !== "family");
-    if (unknown !== undefined) throw wrong(`: \`${unknown}\` is no parameter of it (db, family); use ioredis options`);
+    if (unknown !== undefined)
+      throw wrong(`: \`${unknown}\` is no parameter of it (db, family); use ioredis options`);
     const path = decodeURIComponent(url.pathname);
     const family = query["family"] === undefined ? {} : { family: integer(query["family"]) };
     if (scheme === "unix") {
-      if (url.hostname !== "socket" || path === "/") throw wrong(": it needs three slashes and an absolute path");
+      if (url.hostname !== "socket" || path === "/")
+        throw wrong(": it needs three slashes and an absolute path");
       return { ...login, ...db(query["db"]), path };
     }
     const number = path.slice(1) || query["db"];
@@ -196,7 +205,8 @@ function integer(text: string): number {
 
 /** Names a value without showing what may be secret in it. */
 function describe(value: unknown): string {
-  if (value === undefined || value === null || typeof value === "number" || typeof value === "boolean") return String(value);
+  if (value === undefined || value === null || typeof value === "number" || typeof value === "boolean")
+    return String(value);
   if (Array.isArray(value)) return value.length === 0 ? "[]" : "an array";
   return typeof value === "string" ? quote(value) : `a value of type ${typeof value}`;
 }
@@ -205,14 +215,18 @@ function describe(value: unknown): string {
 function quote(text: string): string {
   if (text === "") return '""';
   if (/^[\w.-]+:\d{1,5}$/.test(text)) return `"${text}" (did you mean redis://${text}?)`;
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? `"${redactUrl(text)}"` : `a text of ${text.length} characters without redis://`;
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text)
+    ? `"${redactUrl(text)}"`
+    : `a text of ${text.length} characters without redis://`;
 }
 
 function addressOf(target: ConnectionTarget): string {
   if (target.kind === "cluster") return `cluster ${target.nodes.map(hostPort).join(", ")}`;
   const { options } = target;
   if (target.kind === "sentinel") {
-    const sentinels = (options.sentinels ?? []).map(({ host, port }) => `${host ?? "localhost"}:${port ?? 26379}`);
+    const sentinels = (options.sentinels ?? []).map(
+      ({ host, port }) => `${host ?? "localhost"}:${port ?? 26379}`,
+    );
     return `${options.name} (Sentinel ${sentinels.join(", ")})`;
   }
   const number = options.db ? `/${options.db}` : "";

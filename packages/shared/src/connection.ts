@@ -1,6 +1,11 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from "ioredis";
 
-import { adviceFor, classifyFailure, withoutArguments, type ConnectionFailure } from "./connection-failure.ts";
+import {
+  adviceFor,
+  classifyFailure,
+  withoutArguments,
+  type ConnectionFailure,
+} from "./connection-failure.ts";
 import type { ResolvedConnection } from "./connection-options.ts";
 import { RedisConnectionError } from "./errors.ts";
 import { forDuplicates } from "./for-duplicates.ts";
@@ -45,10 +50,16 @@ const retryDelayMs = (attempt: number): number => Math.min(attempt * 100, 500);
  * a reconnect. Without this, one LOADING reply makes BullMQ record a good job as failed. Redis 6.2 wraps what happens
  * within a script; UNBLOCKED ends a blocking command when its server is demoted.
  */
-const WRONG_SERVER = /^(READONLY|LOADING|MASTERDOWN|UNBLOCKED) |^ERR Error running script .* -(READONLY|LOADING|MASTERDOWN) /s;
+const WRONG_SERVER =
+  /^(READONLY|LOADING|MASTERDOWN|UNBLOCKED) |^ERR Error running script .* -(READONLY|LOADING|MASTERDOWN) /s;
 
 // 60 s of redirections and failed nodes, as long as a Cluster's failover may take; ioredis gives up after 1.6 s.
-const CLUSTER_RETRY = { maxRedirections: 240, retryDelayOnFailover: 250, retryDelayOnClusterDown: 250, retryDelayOnTryAgain: 250 };
+const CLUSTER_RETRY = {
+  maxRedirections: 240,
+  retryDelayOnFailover: 250,
+  retryDelayOnClusterDown: 250,
+  retryDelayOnTryAgain: 250,
+};
 
 /**
  * Opens a connection with what BullMQ and poolmq need: it reconnects for ever and quickly, sends again what had no
@@ -64,7 +75,10 @@ const CLUSTER_RETRY = { maxRedirections: 240, retryDelayOnFailover: 250, retryDe
  * await checkServer(redis, resolved.address);
  * ```
  */
-export async function connect(resolved: ResolvedConnection, options: ConnectOptions): Promise<Redis | Cluster> {
+export async function connect(
+  resolved: ResolvedConnection,
+  options: ConnectOptions,
+): Promise<Redis | Cluster> {
   options.signal?.throwIfAborted();
   const waitMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
   const connection = open(resolved, options, Math.min(waitMs, ATTEMPT_TIMEOUT_MS));
@@ -95,7 +109,11 @@ interface NodeInternals {
   readonly connector?: { disconnectTimeout?: number };
 }
 
-function open(resolved: ResolvedConnection, { role, name }: ConnectOptions, attemptMs: number): Redis | Cluster {
+function open(
+  resolved: ResolvedConnection,
+  { role, name }: ConnectOptions,
+  attemptMs: number,
+): Redis | Cluster {
   const target = resolved.target();
   // CLIENT SETNAME refuses spaces and control characters.
   const connectionName = `poolmq:${name ?? process.pid}:${role}`.replace(/[^!-~]/g, "-");
@@ -114,7 +132,11 @@ function open(resolved: ResolvedConnection, { role, name }: ConnectOptions, atte
   return new Redis(redisOptions(target.options, connectionName, attemptMs));
 }
 
-function redisOptions(given: RedisOptions, connectionName: string, attemptMs: number): RedisOptions & { replyMapping: "legacy" } {
+function redisOptions(
+  given: RedisOptions,
+  connectionName: string,
+  attemptMs: number,
+): RedisOptions & { replyMapping: "legacy" } {
   return {
     keepAlive: KEEP_ALIVE_MS,
     connectTimeout: attemptMs,
@@ -166,7 +188,9 @@ function untilReady(
       if (failure === undefined) return resolve();
       const advice = adviceFor(failure.reason, address);
       const facts = { reason: failure.reason, address, detail: failure.detail, advice };
-      reject(new RedisConnectionError(waitedMs === undefined ? facts : { ...facts, waitedMs }, cause && { cause }));
+      reject(
+        new RedisConnectionError(waitedMs === undefined ? facts : { ...facts, waitedMs }, cause && { cause }),
+      );
     };
 
     const onReady = () => settle();
@@ -179,7 +203,8 @@ function untilReady(
       // A server that hangs up without a word: a TLS port does, on plain text.
       last ??= { reason: "unreachable", final: false, detail: "the connection was closed without an answer" };
     };
-    const onEnd = () => settle(last ?? { reason: "unreachable", final: true, detail: "the connection was closed" });
+    const onEnd = () =>
+      settle(last ?? { reason: "unreachable", final: true, detail: "the connection was closed" });
     const onAbort = () => settle({ reason: "aborted", final: true, detail: "connecting was aborted" });
     const onTimeout = () => settle(failureAtTimeout(connection, last), waitMs);
 
@@ -193,7 +218,10 @@ function untilReady(
   });
 }
 
-function failureAtTimeout(connection: Redis | Cluster, last: ConnectionFailure | undefined): ConnectionFailure {
+function failureAtTimeout(
+  connection: Redis | Cluster,
+  last: ConnectionFailure | undefined,
+): ConnectionFailure {
   const { status } = connection;
   if (status === "connect" || status === "ready") {
     return { reason: "not-ready", final: true, detail: "it accepts connections, but does not become ready" };
@@ -201,7 +229,11 @@ function failureAtTimeout(connection: Redis | Cluster, last: ConnectionFailure |
   const { stream } = connection as NodeInternals;
   if (status === "connecting" && stream?.connecting === false) {
     // Redis waits for more when it gets the start of a TLS handshake as a command.
-    return { reason: "tls", final: true, detail: "it accepts connections, but does not answer the TLS handshake" };
+    return {
+      reason: "tls",
+      final: true,
+      detail: "it accepts connections, but does not answer the TLS handshake",
+    };
   }
   return last ?? { reason: "unreachable", final: true, detail: "nothing answered" };
 }

@@ -1,5 +1,6 @@
 /** The errors that poolmq throws. Switch on `code`: `instanceof` fails between two copies of a package. */
 
+import { short } from "./short.ts";
 import { nearest } from "./nearest.ts";
 import type { RemoteInfo } from "./wire.ts";
 
@@ -68,7 +69,9 @@ export class GetTimeoutError extends PoolmqError {
   readonly code = "GET_TIMEOUT";
 
   constructor(facts: { mapId: string; timeoutMs: number }) {
-    super(`Map ${facts.mapId} has not ended within ${facts.timeoutMs} ms. It goes on; ask again, or cancel it.`);
+    super(
+      `Map ${facts.mapId} has not ended within ${facts.timeoutMs} ms. It goes on; ask again, or cancel it.`,
+    );
   }
 }
 
@@ -82,7 +85,9 @@ export class PoolClosedError extends PoolmqError {
   readonly code = "POOL_CLOSED";
 
   constructor(facts: { call: string; state: string }) {
-    super(`${facts.call}() was called on a pool that is ${facts.state}. Make a new Pool, or close this one later.`);
+    super(
+      `${facts.call}() was called on a pool that is ${facts.state}. Make a new Pool, or close this one later.`,
+    );
   }
 }
 
@@ -92,7 +97,7 @@ export class CancelledError extends PoolmqError {
 
   constructor(facts: { mapId: string; reason?: unknown }) {
     const { reason } = facts;
-    const why = reason === undefined ? "" : `: ${reason instanceof Error ? reason.message : String(reason)}`;
+    const why = reason === undefined ? "" : `: ${reason instanceof Error ? reason.message : short(reason)}`;
     super(`Map ${facts.mapId} was cancelled${why}`, reason === undefined ? undefined : { cause: reason });
   }
 }
@@ -138,7 +143,9 @@ export class TaskTimeoutError extends PoolmqError {
   readonly timeoutMs: number;
 
   constructor(facts: { by: RemoteInfo; timeoutMs: number }) {
-    super(`${facts.by.task} ran longer than \`taskTimeoutMs\` (${facts.timeoutMs} ms) on item ${facts.by.index} and was stopped`);
+    super(
+      `${facts.by.task} ran longer than \`taskTimeoutMs\` (${facts.timeoutMs} ms) on item ${facts.by.index} and was stopped`,
+    );
     this.timeoutMs = facts.timeoutMs;
   }
 }
@@ -180,7 +187,9 @@ export class CorruptJobError extends PoolmqError {
   readonly code = "CORRUPT_JOB";
 
   constructor(facts: { index: number; reason: string }) {
-    super(`The job of item ${facts.index} can't be read: ${facts.reason}. Something else writes to this queue's keys.`);
+    super(
+      `The job of item ${facts.index} can't be read: ${facts.reason}. Something else writes to this queue's keys.`,
+    );
   }
 }
 
@@ -218,7 +227,13 @@ export class RedisConnectionError extends PoolmqError {
   readonly address: string;
 
   constructor(
-    facts: { reason: RedisConnectionReason; address: string; waitedMs?: number; detail: string; advice: string },
+    facts: {
+      reason: RedisConnectionReason;
+      address: string;
+      waitedMs?: number;
+      detail: string;
+      advice: string;
+    },
     options?: ErrorOptions,
   ) {
     const waited = facts.waitedMs === undefined ? "" : ` within ${facts.waitedMs} ms`;

@@ -1,4 +1,10 @@
-import { CorruptJobError, TaskNotRegisteredError, TaskTimeoutError, WireVersionError, WorkerLostError } from "./errors.ts";
+import {
+  CorruptJobError,
+  TaskNotRegisteredError,
+  TaskTimeoutError,
+  WireVersionError,
+  WorkerLostError,
+} from "./errors.ts";
 import type { PoolmqError } from "./errors.ts";
 import type { Failure, RemoteInfo } from "./wire.ts";
 
@@ -23,6 +29,9 @@ function make(failure: Failure, by: RemoteInfo): PoolmqError {
       return new CorruptJobError({ index: by.index, reason: failure.reason });
     default:
       failure satisfies never;
-      return new CorruptJobError({ index: by.index, reason: "it failed in a way that this version does not know" });
+      return new CorruptJobError({
+        index: by.index,
+        reason: "it failed in a way that this version does not know",
+      });
   }
 }

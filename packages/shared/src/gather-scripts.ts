@@ -31,13 +31,13 @@ interface Script {
   sha?: string;
 }
 
-/** ARGV: ttlMs, then (first index, number of items, outcome) for each job. Gives 0 if the map is not wanted. */
+/** ARGV: ttlMs, then (first index, outcome) for each job. Gives 0 if the map is not wanted. */
 const PUBLISH: Script = {
   lua: `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-for i = 2, #ARGV, 3 do
+for i = 2, #ARGV, 2 do
   if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
-    redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'n', ARGV[i + 1], 'o', ARGV[i + 2])
+    redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'o', ARGV[i + 1])
   end
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
@@ -104,7 +104,6 @@ return live`,
 export interface Outcome {
   /** Index of the job's first item. */
   readonly at: number;
-  readonly n: number;
   readonly text: OutcomeText;
 }
 
@@ -121,13 +120,13 @@ export interface Reconciled {
 }
 
 /** How long a machine counts as live after a heartbeat, in ms: it beats once a second, and may miss a few. */
-export const WORKER_TTL_MS = 5_000;
+const WORKER_TTL_MS = 5_000;
 
 /**
  * How long a map's keys outlive the last sign of its producer or workers, in ms. If it passes while the producer
  * still lives (a laptop that slept), the next reconcile opens the map again: that costs time, not results.
  */
-export const MAP_TTL_MS = 10 * 60_000;
+export const MAP_TTL_MS: number = 10 * 60_000;
 
 /** The scripts of one queue, on one connection. */
 export class GatherScripts {
@@ -146,7 +145,7 @@ export class GatherScripts {
 
   /** Publishes outcomes, each at most once. False if nobody wants the map's outcomes. */
   async publish(mapId: string, outcomes: readonly Outcome[], ttlMs: number): Promise<boolean> {
-    const args = outcomes.flatMap(({ at, n, text }) => [at, n, text]);
+    const args = outcomes.flatMap(({ at, text }) => [at, text]);
     return (await this.#run(PUBLISH, this.#mapKeys(mapId), [ttlMs, ...args])) === 1;
   }
 
@@ -181,12 +180,19 @@ export class GatherScripts {
 
   /** A worker machine's heartbeat. */
   async advertise(id: string, advertisement: string): Promise<void> {
-    await this.#run(ADVERTISE, [this.#keys.workers, this.#keys.workerInfo], [id, advertisement, WORKER_TTL_MS]);
+    await this.#run(
+      ADVERTISE,
+      [this.#keys.workers, this.#keys.workerInfo],
+      [id, advertisement, WORKER_TTL_MS],
+    );
   }
 
   /** A worker machine signs off. */
   async signOff(id: string): Promise<void> {
-    await Promise.all([this.#redis.zrem(this.#keys.workers, id), this.#redis.hdel(this.#keys.workerInfo, id)]);
+    await Promise.all([
+      this.#redis.zrem(this.#keys.workers, id),
+      this.#redis.hdel(this.#keys.workerInfo, id),
+    ]);
   }
 
   /** The advertisements of the machines that are alive by Redis's clock. */

@@ -1,6 +1,6 @@
 /** For the sibling packages; promises nothing to anyone else. */
 
-export { checkInteger, checkOptions, checkQueueName, short } from "./check-options.ts";
+export { checkInteger, checkOptions, checkQueueName } from "./check-options.ts";
 export { checkServer } from "./check-server.ts";
 export { decode, encode } from "./codec.ts";
 export { resolveConnection } from "./connection-options.ts";
@@ -14,6 +14,7 @@ export type { QueueKeys } from "./keys.ts";
 export { nearest } from "./nearest.ts";
 export { redactUrl } from "./redact-url.ts";
 export { attachRemote, decodeThrown, encodeThrown } from "./thrown.ts";
+export { short } from "./short.ts";
 export { unrefConnection } from "./unref-connection.ts";
 export { WIRE_VERSION } from "./wire.ts";
 export type {

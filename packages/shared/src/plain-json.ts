@@ -43,9 +43,7 @@ function textOf(value: unknown, depthLeft: number, seen: Seen): string | undefin
       if (value === null) return "null";
       // A proxy is refused before anything touches it: structured clone does not carry it, and its traps may throw.
       if (depthLeft === 0 || types.isProxy(value) || !seen.add(value)) return undefined;
-      return Array.isArray(value)
-        ? arrayText(value, depthLeft, seen)
-        : objectText(value, depthLeft, seen);
+      return Array.isArray(value) ? arrayText(value, depthLeft, seen) : objectText(value, depthLeft, seen);
     default:
       return undefined;
   }

@@ -11,10 +11,7 @@ import { PoolmqError } from "./errors.ts";
 import { findUncloneable } from "./uncloneable.ts";
 
 /** A value in or around a portrait: itself, an error, or an array that holds errors. */
-export type Carried =
-  | { readonly v: unknown }
-  | { readonly e: Portrait }
-  | { readonly a: readonly Carried[] };
+export type Carried = { readonly v: unknown } | { readonly e: Portrait } | { readonly a: readonly Carried[] };
 
 /** What travels of an error. */
 export interface Portrait {
@@ -80,10 +77,8 @@ export class Portraitist {
     if (isError(value)) {
       const drawn = this.#drawn.get(value);
       if (drawn) return { e: drawn };
-      if (level >= MAX_LEVELS)
-        return { v: notSent(`an error more than ${MAX_LEVELS} levels down`) };
-      if (this.#drawn.size >= MAX_ERRORS)
-        return { v: notSent(`one of more than ${MAX_ERRORS} errors`) };
+      if (level >= MAX_LEVELS) return { v: notSent(`an error more than ${MAX_LEVELS} levels down`) };
+      if (this.#drawn.size >= MAX_ERRORS) return { v: notSent(`one of more than ${MAX_ERRORS} errors`) };
       return { e: this.draw(value, level) };
     }
     if (isListWithErrors(value)) return { a: value.map((item) => this.carry(item, level + 1)) };
@@ -128,19 +123,15 @@ export class Portraitist {
   }
 
   #sendable(value: unknown, levelsLeft: number): unknown {
-    if (typeof value !== "object" && typeof value !== "function" && typeof value !== "symbol")
-      return value;
+    if (typeof value !== "object" && typeof value !== "function" && typeof value !== "symbol") return value;
     if (value === null) return null;
     if (this.#salvaged.has(value as object)) return this.#salvaged.get(value as object);
-    if (++this.#searches > MAX_SEARCHES)
-      return notSent("a value among too many that can't be sent");
+    if (++this.#searches > MAX_SEARCHES) return notSent("a value among too many that can't be sent");
     const fault = findUncloneable(value, MAX_VALUE_DEPTH);
     if (!fault) return value;
-    if (fault.kind === "depth")
-      return notSent(`a value nested deeper than ${MAX_VALUE_DEPTH} levels`);
+    if (fault.kind === "depth") return notSent(`a value nested deeper than ${MAX_VALUE_DEPTH} levels`);
     if (fault.path === "") return notSent(fault.what);
-    if (levelsLeft === 0 || !isPlain(value))
-      return notSent(`an object with ${fault.what} at ${fault.path}`);
+    if (levelsLeft === 0 || !isPlain(value)) return notSent(`an object with ${fault.what} at ${fault.path}`);
     // Its good parts are often what explains the failure: the status of a response that also holds a callback.
     const copy: Record<string, unknown> | unknown[] = Array.isArray(value) ? [] : {};
     this.#salvaged.set(value, copy);
@@ -199,11 +190,7 @@ function lineageOf(error: object): Lineage {
   let first = "";
   try {
     let prototype: unknown = Object.getPrototypeOf(error);
-    for (
-      let n = 0;
-      n < MAX_PROTOTYPES && typeof prototype === "object" && prototype !== null;
-      n++
-    ) {
+    for (let n = 0; n < MAX_PROTOTYPES && typeof prototype === "object" && prototype !== null; n++) {
       const constructor: unknown = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value;
       const name = typeof constructor === "function" ? textOf(read(constructor, "name")) : "";
       if (first === "") first = name;
@@ -233,8 +220,7 @@ function isUnnamed(error: object, lineage: Lineage): boolean {
 
 /** The stack's first line with the class's name, as Node prints it: V8 wrote it with the name of the built-in. */
 function retitled(stack: string, { kind, class: className }: Lineage): string {
-  const isTitled =
-    stack.startsWith(kind) && /^(?::|\n|$)/.test(stack.slice(kind.length, kind.length + 1));
+  const isTitled = stack.startsWith(kind) && /^(?::|\n|$)/.test(stack.slice(kind.length, kind.length + 1));
   return isTitled ? className + stack.slice(kind.length) : stack;
 }
 

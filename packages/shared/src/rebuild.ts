@@ -46,20 +46,17 @@ class Rebuilder {
     const define = (key: string, value: unknown, enumerable: boolean): void => {
       Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true });
     };
-    if (shown.includes("name") || read(error, "name") !== name)
-      define("name", name, shown.includes("name"));
+    if (shown.includes("name") || read(error, "name") !== name) define("name", name, shown.includes("name"));
     if (shown.includes("message") || read(error, "message") !== message) {
       define("message", message, shown.includes("message"));
     }
-    const stack =
-      portrait["stack"] === undefined ? `${name}: ${message}` : textOf(portrait, "stack");
+    const stack = portrait["stack"] === undefined ? `${name}: ${message}` : textOf(portrait, "stack");
     define("stack", stack, shown.includes("stack"));
     for (const [key, value] of pairsOf(portrait["hidden"])) {
       if (!HIDDEN.has(key)) throw malformed("`cause` or `errors`", key);
       define(key, this.value(value, level + 1), false);
     }
-    for (const [key, value] of pairsOf(portrait["props"]))
-      define(key, this.value(value, level + 1), true);
+    for (const [key, value] of pairsOf(portrait["props"])) define(key, this.value(value, level + 1), true);
     return error;
   }
 
@@ -68,9 +65,7 @@ class Rebuilder {
     const className = textOf(portrait, "class");
     const error = makeBuiltIn(kind, name, message);
     const prototype =
-      portrait["own"] === true
-        ? ownPrototype(className)
-        : errorPrototype(this.#classes.get(className));
+      portrait["own"] === true ? ownPrototype(className) : errorPrototype(this.#classes.get(className));
     if (prototype) Object.setPrototypeOf(error, prototype);
     else if (className !== kind) Object.setPrototypeOf(error, standInPrototype(error, className));
     return error;
@@ -127,15 +122,13 @@ function standInPrototype(error: Error, className: string): object {
 type Fields = Readonly<Record<string, unknown>>;
 
 function recordOf(value: unknown, what: string): Fields {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw malformed(what, value);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformed(what, value);
   return value as Fields;
 }
 
 function listOf(value: unknown, what: string): readonly unknown[] {
   // `every` skips holes: a forged array may claim billions of them.
-  if (!Array.isArray(value) || Object.keys(value).length !== value.length)
-    throw malformed(what, value);
+  if (!Array.isArray(value) || Object.keys(value).length !== value.length) throw malformed(what, value);
   return value;
 }
 

@@ -66,8 +66,7 @@ function visit(value: unknown, depthLeft: number, seen: Set<object>): Found | un
   seen.add(value);
   if (types.isProxy(value)) return found("a Proxy");
   if (types.isDate(value) || types.isRegExp(value)) return undefined;
-  if (types.isBoxedPrimitive(value))
-    return types.isSymbolObject(value) ? found("a symbol") : undefined;
+  if (types.isBoxedPrimitive(value)) return types.isSymbolObject(value) ? found("a symbol") : undefined;
   if (ArrayBuffer.isView(value)) return visitBuffer(value.buffer, "a view of ");
   if (types.isAnyArrayBuffer(value)) return visitBuffer(value, "");
   if (depthLeft === 0) return { kind: "depth" };
@@ -76,9 +75,7 @@ function visit(value: unknown, depthLeft: number, seen: Set<object>): Found | un
   if (types.isSet(value)) return visitSet(value, below, seen);
   if (types.isNativeError(value)) {
     // Of an error, structured clone takes name, message, stack and cause.
-    return Object.hasOwn(value, "cause")
-      ? visitProperty(value, "cause", false, below, seen)
-      : undefined;
+    return Object.hasOwn(value, "cause") ? visitProperty(value, "cause", false, below, seen) : undefined;
   }
   const isArray = Array.isArray(value);
   const keys = Object.keys(value);
@@ -126,11 +123,7 @@ function visitMap(
   return undefined;
 }
 
-function visitSet(
-  set: ReadonlySet<unknown>,
-  depthLeft: number,
-  seen: Set<object>,
-): Found | undefined {
+function visitSet(set: ReadonlySet<unknown>, depthLeft: number, seen: Set<object>): Found | undefined {
   let index = 0;
   for (const item of Set.prototype.values.call(set) as SetIterator<unknown>) {
     const at = index++;
@@ -219,10 +212,7 @@ function segmentOf(key: string, isArray: boolean): string {
 }
 
 function isNameable(key: unknown): key is string | number | bigint | boolean | null | undefined {
-  return (
-    key === null ||
-    (typeof key !== "object" && typeof key !== "function" && typeof key !== "symbol")
-  );
+  return key === null || (typeof key !== "object" && typeof key !== "function" && typeof key !== "symbol");
 }
 
 function quote(key: string | number | bigint | boolean | null | undefined): string {

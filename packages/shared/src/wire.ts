@@ -80,15 +80,6 @@ export type Failure =
   | { readonly code: "WIRE_VERSION"; readonly expected: number; readonly got: number }
   | { readonly code: "CORRUPT_JOB"; readonly reason: string };
 
-/** Fields of an entry in a map's outcome stream. */
-export interface OutcomeEntry {
-  /** Index of the job's first item. */
-  readonly i: string;
-  /** Number of items of the job. */
-  readonly n: string;
-  readonly o: OutcomeText;
-}
-
 /** What a worker machine says of itself with every heartbeat. */
 export interface WorkerAdvertisement {
   readonly v: number;

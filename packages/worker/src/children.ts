@@ -31,9 +31,20 @@ export interface Run {
 
 /** What came of it. */
 export type RunEnd =
-  | { readonly kind: "done"; readonly text: OutcomeText; readonly failed: number; readonly ms: number; readonly pid: number }
+  | {
+      readonly kind: "done";
+      readonly text: OutcomeText;
+      readonly failed: number;
+      readonly ms: number;
+      readonly pid: number;
+    }
   /** Its child died while running it. */
-  | { readonly kind: "lost"; readonly exit: ChildExit; readonly pid: number; readonly index: number | undefined }
+  | {
+      readonly kind: "lost";
+      readonly exit: ChildExit;
+      readonly pid: number;
+      readonly index: number | undefined;
+    }
   /** It took longer than `timeoutMs`: it stopped when asked to, or its child was killed. */
   | { readonly kind: "timeout"; readonly pid: number; readonly index: number | undefined }
   /** Its map was cancelled. */
@@ -102,8 +113,8 @@ export class Children {
   /** Moving mean of the run time of a job, in ms; `undefined` before the first. */
   #meanMs: number | undefined;
   #tasks: Readonly<Record<string, number>> | undefined;
-  #ready = Promise.withResolvers<Readonly<Record<string, number>>>();
-  #allGone = Promise.withResolvers<void>();
+  readonly #ready = Promise.withResolvers<Readonly<Record<string, number>>>();
+  readonly #allGone = Promise.withResolvers<void>();
   #onCapacity: () => void = () => {};
 
   constructor(options: ChildrenOptions, log: Logger) {
@@ -138,7 +149,14 @@ export class Children {
   run(run: Run): Promise<RunEnd> {
     return new Promise((settle) => {
       if (this.#draining) return settle({ kind: "unstarted" });
-      this.#held.push({ run, settle, index: undefined, stopped: undefined, timer: undefined, running: false });
+      this.#held.push({
+        run,
+        settle,
+        index: undefined,
+        stopped: undefined,
+        timer: undefined,
+        running: false,
+      });
       this.#dispatch();
     });
   }
@@ -191,7 +209,10 @@ export class Children {
       answered: 0,
       killed: false,
       startTimer: setTimeout(() => {
-        this.#log.error({ pid: member.child.pid, limitMs: this.#options.startTimeoutMs }, "child did not start in time");
+        this.#log.error(
+          { pid: member.child.pid, limitMs: this.#options.startTimeoutMs },
+          "child did not start in time",
+        );
         member.startError = new Error(
           `it was not ready within \`startTimeoutMs\` (${this.#options.startTimeoutMs} ms): its import or its initializer does not end`,
         );
@@ -291,7 +312,10 @@ export class Children {
     ticket.timer = setTimeout(() => {
       // One that only waits in the pipe is skipped when its turn comes. Whoever runs before it keeps its process.
       if (!ticket.running) return;
-      this.#log.warn({ pid: member.child.pid, mapId: ticket.run.map, index: ticket.run.at, why }, "child killed");
+      this.#log.warn(
+        { pid: member.child.pid, mapId: ticket.run.map, index: ticket.run.at, why },
+        "child killed",
+      );
       member.killed = true;
       member.child.kill();
     }, this.#options.killGraceMs);
@@ -332,7 +356,8 @@ export class Children {
     for (const ticket of unanswered) {
       clearTimeout(ticket.timer);
       if (ticket.stopped !== undefined) ticket.settle(stoppedEnd(ticket, pid));
-      else if (ticket.running && !member.killed) ticket.settle({ kind: "lost", exit, pid, index: ticket.index });
+      else if (ticket.running && !member.killed)
+        ticket.settle({ kind: "lost", exit, pid, index: ticket.index });
       else if (this.#draining) ticket.settle({ kind: "unstarted" });
       else again.push(Object.assign(ticket, { running: false, index: undefined }));
     }
@@ -349,7 +374,8 @@ export class Children {
 
   #startFailure(member: Member, { exitCode, signal }: ChildExit): TasksModuleError {
     if (member.startError instanceof TasksModuleError) return member.startError;
-    const cause = member.startError ?? new Error(`exit code ${exitCode}, signal ${signal}, before it was ready`);
+    const cause =
+      member.startError ?? new Error(`exit code ${exitCode}, signal ${signal}, before it was ready`);
     return new TasksModuleError({ module: this.#options.module, phase: "exit", cause });
   }
 

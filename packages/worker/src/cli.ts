@@ -35,21 +35,25 @@ program
     "Runs the functions that a tasks module exports, for every producer on the same Redis and queue.\n" +
       "One process supervises; the functions run in child processes, one per core.",
   )
-  .argument("<module>", "tasks module (.ts or .js): each function it exports is a task, named by its export name")
+  .argument(
+    "<module>",
+    "tasks module (.ts or .js): each function it exports is a task, named by its export name",
+  )
   .addOption(
     new Option("-p, --processes <n>", "child processes (default: one per available core)")
       .env("POOLMQ_PROCESSES")
       .argParser(integer),
   )
   .addOption(
-    new Option("-c, --concurrency <n>", "items that one child runs at a time; more than 1 helps functions that wait")
+    new Option(
+      "-c, --concurrency <n>",
+      "items that one child runs at a time; more than 1 helps functions that wait",
+    )
       .env("POOLMQ_CONCURRENCY")
       .default(DEFAULTS.concurrency)
       .argParser(integer),
   )
-  .addOption(
-    new Option("-q, --queue <name>", "queue to serve").env("POOLMQ_QUEUE").default(DEFAULTS.queue),
-  )
+  .addOption(new Option("-q, --queue <name>", "queue to serve").env("POOLMQ_QUEUE").default(DEFAULTS.queue))
   .addOption(
     new Option(
       "-r, --redis <url>",
@@ -63,7 +67,10 @@ program
       .argParser(integer),
   )
   .addOption(
-    new Option("-e, --env <name>", "pass this environment variable on to the tasks (repeatable; POOLMQ_TASK_* always is)")
+    new Option(
+      "-e, --env <name>",
+      "pass this environment variable on to the tasks (repeatable; POOLMQ_TASK_* always is)",
+    )
       .default([] as string[], "none")
       .argParser((name: string, names: string[]) => [...names, name]),
   )
@@ -136,7 +143,10 @@ function makeLogger(level: string): Logger {
   if (!process.stdout.isTTY) return pino({ level });
   return pino({
     level,
-    transport: { target: "pino-pretty", options: { ignore: "hostname,pid,worker", translateTime: "HH:MM:ss.l" } },
+    transport: {
+      target: "pino-pretty",
+      options: { ignore: "hostname,pid,worker", translateTime: "HH:MM:ss.l" },
+    },
   });
 }
 
@@ -144,8 +154,11 @@ function makeLogger(level: string): Logger {
 function report(error: unknown): void {
   if (error instanceof PoolmqError) {
     process.stderr.write(`poolmq: ${error.message}\n`);
-    if (error.cause instanceof Error && error.cause.stack !== undefined) process.stderr.write(`${error.cause.stack}\n`);
+    if (error.cause instanceof Error && error.cause.stack !== undefined)
+      process.stderr.write(`${error.cause.stack}\n`);
   } else {
-    process.stderr.write(`poolmq: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.stderr.write(
+      `poolmq: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
   }
 }

@@ -8,7 +8,11 @@ export class TasksModuleError extends PoolmqError {
 
   constructor(facts: { module: string; phase: "load" | "initializer" | "exit"; cause: unknown }) {
     const reason = facts.cause instanceof Error ? facts.cause.message : String(facts.cause);
-    const what = { load: "did not load", initializer: "has an initializer that failed", exit: "ended its process" };
+    const what = {
+      load: "did not load",
+      initializer: "has an initializer that failed",
+      exit: "ended its process",
+    };
     super(`The tasks module ${facts.module} ${what[facts.phase]}: ${reason}`, { cause: facts.cause });
     this.phase = facts.phase;
   }

@@ -31,7 +31,7 @@ export function readFrames<Header>(socket: Socket, onFrame: (header: Header, tex
 }
 
 /** Makes the line of one message. */
-export function frame(header: unknown, text = ""): string {
+function frame(header: unknown, text = ""): string {
   return text === "" ? `${JSON.stringify(header)}\n` : `${JSON.stringify(header)}\t${text}\n`;
 }
 

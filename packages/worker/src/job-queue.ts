@@ -1,7 +1,7 @@
 /** The BullMQ worker of a machine, set up so that it can't be steered or stopped by what it finds in Redis. */
 
-import { Job, Worker } from "bullmq";
-import type { JobJson, Processor, WorkerOptions } from "bullmq";
+import { Worker } from "bullmq";
+import type { Job, JobJson, Processor, WorkerOptions } from "bullmq";
 
 import type { JobData } from "@poolmq/shared/internal";
 
@@ -19,10 +19,13 @@ export class JobQueue extends Worker<unknown, null> {
 
   protected override createJob(data: unknown, jobId: string): Job<unknown, null> {
     try {
-      return super.createJob(data as JobJson, jobId) as Job<unknown, null>;
+      return super.createJob(data as JobJson, jobId);
     } catch {
-      const job = super.createJob({ ...(data as object), data: "null", opts: "{}" } as unknown as JobJson, jobId);
-      return job as Job<unknown, null>;
+      const job = super.createJob(
+        { ...(data as object), data: "null", opts: "{}" } as unknown as JobJson,
+        jobId,
+      );
+      return job;
     }
   }
 }

@@ -67,14 +67,20 @@ export function startLocalMachine(options: LocalMachineOptions): LocalMachine {
     if (message.t === "ready") return ready.resolve(message.tasks);
     const thrown = decodeThrown(message.thrown);
     const { phase } = message;
-    ready.reject(phase === undefined ? thrown : new TasksModuleError({ module: options.module, phase, cause: thrown }));
+    ready.reject(
+      phase === undefined ? thrown : new TasksModuleError({ module: options.module, phase, cause: thrown }),
+    );
   });
   child.on("error", (error) => {
     ready.reject(error);
     exited.resolve({ exitCode: null, signal: null });
   });
   child.on("exit", (exitCode, signal) => {
-    ready.reject(new Error(`The local worker machine ended before it was ready (exit code ${exitCode}, signal ${signal})`));
+    ready.reject(
+      new Error(
+        `The local worker machine ended before it was ready (exit code ${exitCode}, signal ${signal})`,
+      ),
+    );
     exited.resolve({ exitCode, signal });
   });
   const send = (message: ToMachine): void => void child.send(message, () => {});

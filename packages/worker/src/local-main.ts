@@ -26,7 +26,11 @@ async function onMessage(message: ToMachine): Promise<void> {
     send({ t: "ready", tasks: supervisor.tasks });
   } catch (error) {
     const phase = error instanceof TasksModuleError ? error.phase : undefined;
-    send({ t: "failed", phase, thrown: encodeThrown(error instanceof TasksModuleError ? error.cause : error) });
+    send({
+      t: "failed",
+      phase,
+      thrown: encodeThrown(error instanceof TasksModuleError ? error.cause : error),
+    });
   }
 }
 

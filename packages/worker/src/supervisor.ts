@@ -145,7 +145,10 @@ export class Supervisor {
       this.#tasks = tasks;
       await this.#serve(redis);
       this.#setState("running");
-      this.#log.info({ tasks: Object.keys(tasks), processes: this.#options.processes }, "worker machine ready");
+      this.#log.info(
+        { tasks: Object.keys(tasks), processes: this.#options.processes },
+        "worker machine ready",
+      );
     } catch (error) {
       await this.#abandon();
       throw error;
@@ -167,7 +170,8 @@ export class Supervisor {
   }
 
   #setState(next: SupervisorState): void {
-    if (!NEXT_STATES[this.#state].includes(next)) throw new Error(`Illegal transition: ${this.#state} → ${next}`);
+    if (!NEXT_STATES[this.#state].includes(next))
+      throw new Error(`Illegal transition: ${this.#state} → ${next}`);
     this.#log.info({ from: this.#state, to: next }, "worker machine state");
     this.#state = next;
   }
@@ -178,7 +182,11 @@ export class Supervisor {
     if (resolved === undefined) throw new Error("unreachable: a URL always resolves");
     this.#redis = await connect(resolved, { role: "commands", name: this.id, connectTimeoutMs });
     await checkServer(this.#redis, resolved.address);
-    this.#control = await connect(resolved, { role: "blocking", name: `${this.id}-control`, connectTimeoutMs });
+    this.#control = await connect(resolved, {
+      role: "blocking",
+      name: `${this.id}-control`,
+      connectTimeoutMs,
+    });
     return this.#redis;
   }
 
@@ -320,7 +328,13 @@ export class Supervisor {
   async #refuse(job: QueuedJob, data: JobData, token: string): Promise<Failure | undefined> {
     if (data.v !== WIRE_VERSION) return { code: "WIRE_VERSION", expected: WIRE_VERSION, got: data.v };
     if (job.stalledCounter >= MACHINE_LOSS_ATTEMPTS) {
-      return { code: "WORKER_LOST", losses: job.stalledCounter, exitCode: null, signal: null, outOfMemory: false };
+      return {
+        code: "WORKER_LOST",
+        losses: job.stalledCounter,
+        exitCode: null,
+        signal: null,
+        outOfMemory: false,
+      };
     }
     if (Object.hasOwn(this.#tasks, job.name)) return undefined;
     const texts = (await this.#scripts?.liveWorkers()) ?? [];
@@ -342,14 +356,20 @@ export class Supervisor {
   }
 
   async #publish(data: JobData, text: string): Promise<void> {
-    const wanted = await this.#publisher?.publish(data.map, { at: data.at, n: data.n, text });
+    const wanted = await this.#publisher?.publish(data.map, { at: data.at, text });
     if (wanted === false) this.#unwanted.add(data.map);
   }
 
   async #publishFailure(job: QueuedJob, data: JobData, failure: Failure, pid = 0): Promise<void> {
     this.#log.warn({ mapId: data.map, index: data.at, failure: failure.code }, "item given up");
     const outcomes = Array.from({ length: data.n }, (_, offset): ItemOutcome => {
-      const by = { task: job.name, index: data.at + offset, attempt: job.attemptsMade + 1, worker: this.id, pid };
+      const by = {
+        task: job.name,
+        index: data.at + offset,
+        attempt: job.attemptsMade + 1,
+        worker: this.id,
+        pid,
+      };
       return { s: "failed", failure, by };
     });
     await this.#publish(data, `!${JSON.stringify(outcomes)}`);
@@ -366,7 +386,7 @@ export class Supervisor {
       failure: { code: "CORRUPT_JOB", reason },
       by: { task: "", index: at, attempt: 1, worker: this.id, pid: 0 },
     };
-    await this.#publisher?.publish(map, { at, n: 1, text: `!${JSON.stringify([outcome])}` });
+    await this.#publisher?.publish(map, { at, text: `!${JSON.stringify([outcome])}` });
   }
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -62,7 +62,7 @@ export interface ResolvedWorkerOptions {
   readonly logger: Logger | undefined;
 }
 
-export const DEFAULTS = {
+export const DEFAULTS: Readonly<Record<DefaultedNumber, number> & Record<"queue" | "prefix", string>> = {
   queue: "default",
   prefix: "poolmq",
   concurrency: 1,
@@ -75,6 +75,16 @@ export const DEFAULTS = {
   startTimeoutMs: 60_000,
   connectTimeoutMs: 10_000,
 } satisfies Partial<WorkerOptions>;
+
+type DefaultedNumber =
+  | "concurrency"
+  | "workerLossAttempts"
+  | "lockDurationMs"
+  | "stalledIntervalMs"
+  | "shutdownTimeoutMs"
+  | "killGraceMs"
+  | "startTimeoutMs"
+  | "connectTimeoutMs";
 
 /**
  * Checks the options and fills in the defaults.
@@ -119,7 +129,8 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
 }
 
 function modulePath(module: string | URL): string {
-  if (module instanceof URL || (typeof module === "string" && module.startsWith("file:"))) return fileURLToPath(module);
+  if (module instanceof URL || (typeof module === "string" && module.startsWith("file:")))
+    return fileURLToPath(module);
   if (typeof module === "string" && module !== "") return resolve(module);
   throw new InvalidOptionError(
     `Expected \`module\` to be the path or file: URL of a tasks module, got ${module === "" ? "an empty string" : typeof module}`,

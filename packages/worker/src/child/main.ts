@@ -128,7 +128,6 @@ async function runChunk(fn: TaskFunction, message: RunMessage, argsText: string)
       out.flush();
     }
     // One after the other: a chunk is a unit of work, and its items must not outrun `concurrency`.
-    // oxlint-disable-next-line no-await-in-loop
     ran.push(await runItem(fn, args));
   }
   return ran;

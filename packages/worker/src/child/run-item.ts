@@ -6,7 +6,9 @@ import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/intern
 import type { TaskFunction } from "./task-module.ts";
 
 /** What one call came to. */
-export type Ran = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly thrown: unknown };
+export type Ran =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly thrown: unknown };
 
 /** Calls the function with one argument tuple and waits for its result. */
 export async function runItem(fn: TaskFunction, args: readonly unknown[]): Promise<Ran> {
@@ -24,7 +26,13 @@ export function outcomeText(
 ): { text: OutcomeText; failed: number } {
   if (ran.every((item) => item.ok)) {
     try {
-      return { text: `=${encode(ran.map((item) => item.value), { role: "result" })}`, failed: 0 };
+      return {
+        text: `=${encode(
+          ran.map((item) => item.value),
+          { role: "result" },
+        )}`,
+        failed: 0,
+      };
     } catch {
       // At least one result can't be sent. Encoding them one by one below finds out which.
     }

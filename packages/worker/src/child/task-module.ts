@@ -25,7 +25,8 @@ export async function loadTaskModule(specifier: string): Promise<TaskModule> {
   const exports = (await import(url)) as Record<string, unknown>;
   const tasks = new Map<string, TaskFunction>();
   for (const [name, value] of Object.entries(exports)) {
-    if (typeof value === "function" && !HOOKS.has(name) && !isClass(value)) tasks.set(name, value as TaskFunction);
+    if (typeof value === "function" && !HOOKS.has(name) && !isClass(value))
+      tasks.set(name, value as TaskFunction);
   }
   if (tasks.size === 0) {
     const names = Object.keys(exports);
