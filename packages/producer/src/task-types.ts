@@ -35,5 +35,8 @@ export type ArgumentsOf<T, R> = FunctionOf<T, R> extends (...args: infer A) => u
 /** The one argument of a task that `map` takes. */
 export type ArgumentOf<T, R> = FunctionOf<T, R> extends (...args: infer A) => unknown ? A[0] : never;
 
+/** What the calls take as input: a sync or async iterable, finite or not. */
+export type Items<V> = Iterable<V> | AsyncIterable<V>;
+
 /** What a task's result is after `await`. */
 export type ResultOf<T, R> = FunctionOf<T, R> extends (...args: never[]) => infer V ? Awaited<V> : never;

@@ -33,12 +33,12 @@ export function checkOptions(options: object, what: string, known: readonly stri
 }
 
 /** Gives `value` if it is an integer in the range. @throws InvalidOptionError */
-export function checkInteger(name: string, value: unknown, range: { min: number; max?: number }): number {
+export function checkInteger(name: string, value: unknown, range: { min: number; max?: number }, or = ""): number {
   const max = range.max ?? Number.MAX_SAFE_INTEGER;
   if (typeof value === "number" && Number.isInteger(value) && value >= range.min && value <= max)
     return value;
   const span = range.max === undefined ? `≥ ${range.min}` : `from ${range.min} to ${range.max}`;
-  throw new InvalidOptionError(`Expected \`${name}\` to be an integer ${span}, got ${short(value)}`);
+  throw new InvalidOptionError(`Expected \`${name}\` to be an integer ${span}${or}, got ${short(value)}`);
 }
 
 /**
