@@ -45,9 +45,13 @@ export function unrefConnection(connection: Redis | Cluster): void {
 
 function unrefRedis(redis: Redis): void {
   const internals = redis as unknown as RedisInternals;
-  internals.stream?.unref();
+  const unrefStream = () => internals.stream?.unref();
+  unrefStream();
   internals.reconnectTimeout?.unref();
   internals.socketTimeoutTimer?.unref();
+  // A new instance has asked for its first socket already, and gets it a tick later.
+  setImmediate(unrefStream);
+  redis.on("connect", unrefStream);
 
   // The socket of each later attempt is reached through the connector, before it is connected.
   const { connector } = internals;
