@@ -11,7 +11,10 @@ import { RedisConnectionError } from "./errors.ts";
 import { forDuplicates } from "./for-duplicates.ts";
 
 export interface ConnectOptions {
-  /** What the connection is for: shows in its name. Commands that block need a connection of their own. */
+  /**
+   * What the connection is for: shows in its name. Commands that block need a connection of
+   * their own, and must not block for more than 10 s: see `SILENCE_MS`.
+   */
   readonly role: "commands" | "blocking";
   /**
    * Shown by `CLIENT LIST` as `poolmq:<name>:<role>`.
