@@ -25,7 +25,10 @@ export class SerializationError extends PoolmqError {
   /** Where the value lies, such as `[0].user.callback`; `""` is the value itself. */
   readonly path: string;
 
-  constructor(facts: { what: string; path: string; role: "argument" | "result" | "value" }, options?: ErrorOptions) {
+  constructor(
+    facts: { what: string; path: string; role: "argument" | "result" | "value" },
+    options?: ErrorOptions,
+  ) {
     const where = facts.path === "" ? `The ${facts.role}` : `The ${facts.role} at ${facts.path}`;
     super(
       `${where} is ${facts.what}, which can't be sent to another process. ` +

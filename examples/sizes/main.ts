@@ -1,0 +1,1 @@
+console.log("poolmq: the example comes here");

@@ -1,0 +1,28 @@
+import { interruptedBy, run } from "./run.mjs";
+import { say } from "./say.mjs";
+import { SetupError } from "./setup-error.mjs";
+
+/** Lines of a failed program's output that are shown: the reason stands at its end. */
+const SHOWN_LINES = 20;
+
+/**
+ * Runs a program that fetches something, quietly; once more when it fails, because networks hiccup.
+ *
+ * @param {string} what for the message, as in "could not fetch …"
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, lasting?: RegExp }} [options] `lasting`: output that shows a
+ *   failure which trying again does not mend
+ */
+export async function fetchStep(what, program, args, { lasting, ...options } = {}) {
+  for (let attempt = 1; ; attempt++) {
+    const { code, output } = await run(program, args, { ...options, quiet: true });
+    if (code === 0) return output;
+    if (interruptedBy() !== undefined) throw new SetupError("interrupted");
+    if (attempt === 2 || lasting?.test(output)) {
+      const end = output.trimEnd().split("\n").slice(-SHOWN_LINES).join("\n");
+      throw new SetupError(`could not fetch ${what}; ${program} ended with ${code}:\n${end}`);
+    }
+    say(`fetching ${what} failed; trying once more`);
+  }
+}

@@ -1,0 +1,56 @@
+import { spawn } from "node:child_process";
+import { ROOT } from "./places.mjs";
+
+/** @typedef {"SIGINT" | "SIGTERM" | "SIGHUP"} EndSignal */
+
+/** @type {Set<import("node:child_process").ChildProcess>} */
+const running = new Set();
+/** @type {EndSignal | undefined} */
+let interrupted;
+
+/** The signal that asked us to end, if one did. It went to the child; whoever started it should not start another. */
+export function interruptedBy() {
+  return interrupted;
+}
+
+for (const signal of /** @type {EndSignal[]} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
+  process.on(signal, () => {
+    interrupted = signal;
+    // A terminal sends Ctrl-C to the whole process group, and many programs take a second one as "at once".
+    if (signal === "SIGINT" && process.stdin.isTTY) return;
+    for (const child of running) child.kill(signal);
+  });
+}
+
+/**
+ * Runs a program to its end and gives its exit code. What it prints goes to our own streams, or, with `quiet`, into
+ * `output`. A signal that we get is passed on; we end when the child has.
+ *
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, quiet?: boolean }} [options]
+ * @returns {Promise<{ code: number, output: string }>}
+ */
+export function run(program, args, { env = process.env, cwd = ROOT, quiet = false } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      env,
+      cwd,
+      stdio: quiet ? ["ignore", "pipe", "pipe"] : "inherit",
+    });
+    running.add(child);
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text) => (output += text));
+    }
+    child.once("error", (error) => {
+      running.delete(child);
+      reject(error);
+    });
+    child.once("close", (code) => {
+      running.delete(child);
+      // 1 for a child that a signal ended; when the signal came to us as well, `interruptedBy` decides.
+      resolve({ code: code ?? 1, output });
+    });
+  });
+}

@@ -1,0 +1,54 @@
+import { defineConfig } from "vitest/config";
+
+/** Lets Vitest, and the processes that tests start, load the packages' sources: no build stands between edit and test. */
+const SOURCE_CONDITION = "@poolmq/source";
+
+/** Node's own conditions and ours; Vite's defaults would also take the bundlers' files of a dependency. */
+const CONDITIONS = [SOURCE_CONDITION, "node"];
+
+/** One project per folder of tests/. `--project unit` runs one of them. */
+const FOLDERS = [
+  "unit",
+  "types",
+  "contract",
+  "integration",
+  "faults",
+  "examples",
+  "packaging",
+  "containers",
+] as const;
+
+/** Images are built and machines cut off in these, which takes longer than anything on one machine. */
+const CONTAINER_TIMEOUT_MS = 180_000;
+/** Packing installs packages from the registry; the rest is bounded so that a hang is a failure and not a stuck run. */
+const PACKAGING_TIMEOUT_MS = 120_000;
+const TEST_TIMEOUT_MS = 30_000;
+
+function timeoutOf(folder: (typeof FOLDERS)[number]): number {
+  if (folder === "containers") return CONTAINER_TIMEOUT_MS;
+  if (folder === "packaging") return PACKAGING_TIMEOUT_MS;
+  return TEST_TIMEOUT_MS;
+}
+
+export default defineConfig({
+  test: {
+    // Two: each test file starts processes of its own, so more would only make the clocks of tests less fair.
+    maxWorkers: 2,
+    // A test that passes at the second try has found something.
+    retry: 0,
+    projects: FOLDERS.map((folder) => ({
+      resolve: { conditions: CONDITIONS },
+      ssr: { resolve: { conditions: CONDITIONS } },
+      test: {
+        name: folder,
+        include: [`tests/${folder}/**/*.test.ts`],
+        environment: "node" as const,
+        pool: "forks" as const,
+        // For what Vitest leaves to Node's own loader; forked processes inherit it.
+        execArgv: [`--conditions=${SOURCE_CONDITION}`],
+        testTimeout: timeoutOf(folder),
+        hookTimeout: timeoutOf(folder),
+      },
+    })),
+  },
+});
