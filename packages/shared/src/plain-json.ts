@@ -48,19 +48,13 @@ function textOf(value: unknown, depthLeft: number, seen: Seen): string | undefin
       if (value === null) return "null";
       // A proxy is refused before anything touches it: structured clone does not carry it, and its traps may throw.
       if (depthLeft === 0 || types.isProxy(value) || !seen.add(value)) return undefined;
-      return Array.isArray(value)
-        ? arrayText(value, depthLeft, seen)
-        : objectText(value, depthLeft, seen);
+      return Array.isArray(value) ? arrayText(value, depthLeft, seen) : objectText(value, depthLeft, seen);
     default:
       return undefined;
   }
 }
 
-function arrayText(
-  array: readonly unknown[],
-  depthLeft: number,
-  seen: Seen,
-): string | undefined {
+function arrayText(array: readonly unknown[], depthLeft: number, seen: Seen): string | undefined {
   if (Object.getPrototypeOf(array) !== Array.prototype || !hasOnlyElements(array)) return undefined;
   if (array.length > TINY_ARRAY && !("toJSON" in array)) {
     // `every` and not a loop: over arrays of all of V8's kinds it was seen to be twice as fast. It skips holes, which

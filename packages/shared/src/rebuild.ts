@@ -5,7 +5,7 @@
 
 import * as poolmqErrors from "./errors.ts";
 import { DecodeError, PoolmqError } from "./errors.ts";
-import { BUILT_IN_ERRORS } from "./portrait.ts";
+import { BUILT_IN_ERRORS } from "./lineage.ts";
 
 /** What names of properties a portrait may define without being enumerable. */
 const HIDDEN: ReadonlySet<unknown> = new Set(["cause", "errors"]);
@@ -22,6 +22,7 @@ class Rebuilder {
   readonly #classes: ReadonlyMap<string, unknown>;
   /** Errors by portrait: what was one error, or a cycle, is again. */
   readonly #made = new Map<object, Error>();
+  readonly #lists = new Map<readonly unknown[], readonly unknown[]>();
 
   constructor(classes: ReadonlyMap<string, unknown>) {
     this.#classes = classes;
@@ -32,7 +33,16 @@ class Rebuilder {
     if (level > MAX_LEVELS) throw malformed(`at most ${MAX_LEVELS} levels`, "more");
     if (Object.hasOwn(record, "v")) return record["v"];
     if (Object.hasOwn(record, "e")) return this.#error(recordOf(record["e"], "an error"), level);
-    return listOf(record["a"], "a list").map((item) => this.value(item, level + 1));
+    return this.#list(listOf(record["a"], "a list"), level);
+  }
+
+  #list(items: readonly unknown[], level: number): readonly unknown[] {
+    const made = this.#lists.get(items);
+    if (made) return made;
+    const list: unknown[] = [];
+    this.#lists.set(items, list);
+    for (const item of items) list.push(this.value(item, level + 1));
+    return list;
   }
 
   #error(portrait: Fields, level: number): Error {
@@ -46,20 +56,17 @@ class Rebuilder {
     const define = (key: string, value: unknown, enumerable: boolean): void => {
       Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true });
     };
-    if (shown.includes("name") || read(error, "name") !== name)
-      define("name", name, shown.includes("name"));
+    if (shown.includes("name") || read(error, "name") !== name) define("name", name, shown.includes("name"));
     if (shown.includes("message") || read(error, "message") !== message) {
       define("message", message, shown.includes("message"));
     }
-    const stack =
-      portrait["stack"] === undefined ? `${name}: ${message}` : textOf(portrait, "stack");
+    const stack = portrait["stack"] === undefined ? `${name}: ${message}` : textOf(portrait, "stack");
     define("stack", stack, shown.includes("stack"));
     for (const [key, value] of pairsOf(portrait["hidden"])) {
       if (!HIDDEN.has(key)) throw malformed("`cause` or `errors`", key);
       define(key, this.value(value, level + 1), false);
     }
-    for (const [key, value] of pairsOf(portrait["props"]))
-      define(key, this.value(value, level + 1), true);
+    for (const [key, value] of pairsOf(portrait["props"])) define(key, this.value(value, level + 1), true);
     return error;
   }
 
@@ -68,9 +75,7 @@ class Rebuilder {
     const className = textOf(portrait, "class");
     const error = makeBuiltIn(kind, name, message);
     const prototype =
-      portrait["own"] === true
-        ? ownPrototype(className)
-        : errorPrototype(this.#classes.get(className));
+      portrait["own"] === true ? ownPrototype(className) : errorPrototype(this.#classes.get(className));
     if (prototype) Object.setPrototypeOf(error, prototype);
     else if (className !== kind) Object.setPrototypeOf(error, standInPrototype(error, className));
     return error;
@@ -118,24 +123,23 @@ function errorPrototype(candidate: unknown): object | undefined {
 function standInPrototype(error: Error, className: string): object {
   const constructor = function (): void {};
   Object.defineProperty(constructor, "name", { value: className });
-  constructor.prototype = Object.create(Object.getPrototypeOf(error) as object, {
+  const prototype = Object.create(Object.getPrototypeOf(error) as object, {
     constructor: { value: constructor, writable: true, configurable: true },
   }) as object;
-  return constructor.prototype as object;
+  constructor.prototype = prototype;
+  return prototype;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
 function recordOf(value: unknown, what: string): Fields {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw malformed(what, value);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformed(what, value);
   return value as Fields;
 }
 
 function listOf(value: unknown, what: string): readonly unknown[] {
   // `every` skips holes: a forged array may claim billions of them.
-  if (!Array.isArray(value) || Object.keys(value).length !== value.length)
-    throw malformed(what, value);
+  if (!Array.isArray(value) || Object.keys(value).length !== value.length) throw malformed(what, value);
   return value;
 }
 

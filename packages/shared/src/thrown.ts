@@ -4,7 +4,8 @@
  */
 
 import { decode, encode } from "./codec.ts";
-import { isError, notSent, Portraitist } from "./portrait.ts";
+import { isError } from "./foreign.ts";
+import { notSent, Portraitist } from "./portrait.ts";
 import type { Carried, Portrait } from "./portrait.ts";
 import { rebuild } from "./rebuild.ts";
 import { findUncloneable } from "./uncloneable.ts";
@@ -135,24 +136,16 @@ function unknownThrown(): Carried {
   return { e: ownError("SerializationError", message, { code: "SERIALIZATION", path: "" }) };
 }
 
-function ownError(
-  name: string,
-  message: string,
-  facts: Readonly<Record<string, unknown>>,
-): Portrait {
+function ownError(name: string, message: string, facts: Readonly<Record<string, unknown>>): Portrait {
   const props = Object.entries(facts).map(([key, v]): [string, Carried] => [key, { v }]);
   return { kind: "Error", class: name, name, message, props, own: true };
 }
 
 function isShortPrimitive(value: unknown): boolean {
   if (typeof value === "string") return value.length <= SHORT_TEXT;
-  return (
-    value === null || typeof value === "number" || typeof value === "boolean" || value === undefined
-  );
+  return value === null || typeof value === "number" || typeof value === "boolean" || value === undefined;
 }
 
 function cut(text: string, length: number): string {
-  return text.length <= length
-    ? text
-    : `${text.slice(0, length)}… [cut: ${text.length} characters]`;
+  return text.length <= length ? text : `${text.slice(0, length)}… [cut: ${text.length} characters]`;
 }

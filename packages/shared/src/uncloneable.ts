@@ -3,6 +3,7 @@
 import { types } from "node:util";
 import v8 from "node:v8";
 
+import { isNativeError } from "./foreign.ts";
 import { hasOnlyElements } from "./plain-json.ts";
 
 /** Why a value can't be sent. */
@@ -70,19 +71,16 @@ function visit(value: unknown, depthLeft: number, seen: Set<object>): Found | un
   seen.add(value);
   if (types.isProxy(value)) return found("a Proxy");
   if (types.isDate(value) || types.isRegExp(value)) return undefined;
-  if (types.isBoxedPrimitive(value))
-    return types.isSymbolObject(value) ? found("a symbol") : undefined;
+  if (types.isBoxedPrimitive(value)) return types.isSymbolObject(value) ? found("a symbol") : undefined;
   if (ArrayBuffer.isView(value)) return visitBuffer(value.buffer, "a view of ");
   if (types.isAnyArrayBuffer(value)) return visitBuffer(value, "");
   if (depthLeft === 0) return { kind: "depth" };
   const below = depthLeft - 1;
   if (types.isMap(value)) return visitMap(value, below, seen);
   if (types.isSet(value)) return visitSet(value, below, seen);
-  if (types.isNativeError(value)) {
+  if (isNativeError(value)) {
     // Of an error, structured clone takes name, message, stack and cause.
-    return Object.hasOwn(value, "cause")
-      ? visitProperty(value, "cause", false, below, seen)
-      : undefined;
+    return Object.hasOwn(value, "cause") ? visitProperty(value, "cause", false, below, seen) : undefined;
   }
   const isArray = Array.isArray(value);
   if (isArray && isFlat(value)) return undefined;
@@ -102,7 +100,9 @@ function isFlat(array: readonly unknown[]): boolean {
 }
 
 function isCompound(value: unknown): boolean {
-  return typeof value === "object" ? value !== null : typeof value === "function" || typeof value === "symbol";
+  return typeof value === "object"
+    ? value !== null
+    : typeof value === "function" || typeof value === "symbol";
 }
 
 function visitProperty(
@@ -140,11 +140,7 @@ function visitMap(
   return undefined;
 }
 
-function visitSet(
-  set: ReadonlySet<unknown>,
-  depthLeft: number,
-  seen: Set<object>,
-): Found | undefined {
+function visitSet(set: ReadonlySet<unknown>, depthLeft: number, seen: Set<object>): Found | undefined {
   let index = 0;
   for (const item of Set.prototype.values.call(set) as SetIterator<unknown>) {
     const at = index++;
@@ -233,10 +229,7 @@ function segmentOf(key: string, isArray: boolean): string {
 }
 
 function isNameable(key: unknown): key is string | number | bigint | boolean | null | undefined {
-  return (
-    key === null ||
-    (typeof key !== "object" && typeof key !== "function" && typeof key !== "symbol")
-  );
+  return key === null || (typeof key !== "object" && typeof key !== "function" && typeof key !== "symbol");
 }
 
 function quote(key: string | number | bigint | boolean | null | undefined): string {
