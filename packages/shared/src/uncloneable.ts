@@ -166,16 +166,17 @@ function exoticName(object: object, isEmpty: boolean): string | undefined {
   if (prototype === Object.prototype || prototype === null) return undefined;
   if (types.isKeyObject(object)) return "a KeyObject";
   const tag = tagOf(object);
-  if (tag !== undefined && isPlatformClass(object, tag)) return withArticle(tag);
+  if (tag?.startsWith("WebAssembly.")) return withArticle(tag);
+  // By its own name: a MessagePort has the tag of the EventTarget that it extends.
+  if (tag !== undefined && isPlatformClass(object, tag)) return withArticle(classNameOf(object));
   // Iterators, `Intl` formats, weak references and other built-ins have no own properties, so V8's answer is about the
   // object itself.
   if (isEmpty && isRefused(object)) return withArticle(tag ?? classNameOf(object));
   return undefined;
 }
 
-/** Classes of the platform carry their own name as a tag: `URL`, `Promise`, `AbortSignal`, `WebAssembly.Module`. */
+/** Classes of the platform carry the name of a global as a tag: `URL`, `Promise`, `AbortSignal`. */
 function isPlatformClass(object: object, tag: string): boolean {
-  if (tag.startsWith("WebAssembly.")) return true;
   try {
     const candidate = (globalThis as Record<string, unknown>)[tag];
     return typeof candidate === "function" && object instanceof candidate;
