@@ -1,5 +1,7 @@
 /** The errors that poolmq throws. Switch on `code`: `instanceof` fails between two copies of a package. */
 
+import { short } from "./short.ts";
+import { nearest } from "./nearest.ts";
 import type { RemoteInfo } from "./wire.ts";
 
 /** Base of every error that poolmq makes itself (errors of your own functions come back as themselves). */
@@ -60,4 +62,250 @@ export class LimitError extends PoolmqError {
 /** Text that came from Redis or a pipe can't be decoded. */
 export class DecodeError extends PoolmqError {
   readonly code = "DECODE";
+}
+
+/** `get({ timeoutMs })` ran out of time. The map goes on, and can be asked again. */
+export class GetTimeoutError extends PoolmqError {
+  readonly code = "GET_TIMEOUT";
+
+  constructor(facts: { mapId: string; timeoutMs: number }) {
+    super(
+      `Map ${facts.mapId} has not ended within ${facts.timeoutMs} ms. It goes on; ask again, or cancel it.`,
+    );
+  }
+}
+
+/** The object is not in a state in which this can be asked. */
+export class InvalidStateError extends PoolmqError {
+  readonly code = "INVALID_STATE";
+}
+
+/** The pool was closed or terminated before the call. */
+export class PoolClosedError extends PoolmqError {
+  readonly code = "POOL_CLOSED";
+
+  constructor(facts: { call: string; state: string }) {
+    super(
+      `${facts.call}() was called on a pool that is ${facts.state}. Make a new Pool, or close this one later.`,
+    );
+  }
+}
+
+/** The map was cancelled, by its handle, its signal, or the pool's `terminate()`. */
+export class CancelledError extends PoolmqError {
+  readonly code = "CANCELLED";
+
+  constructor(facts: { mapId: string; reason?: unknown }) {
+    const { reason } = facts;
+    const why = reason === undefined ? "" : `: ${reason instanceof Error ? reason.message : short(reason)}`;
+    super(`Map ${facts.mapId} was cancelled${why}`, reason === undefined ? undefined : { cause: reason });
+  }
+}
+
+/** An item took down its worker process too often. */
+export class WorkerLostError extends PoolmqError {
+  readonly code = "WORKER_LOST";
+  /** How many processes it took down. */
+  readonly losses: number;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** True if the process had used up its memory. */
+  readonly outOfMemory: boolean;
+
+  constructor(facts: {
+    by: RemoteInfo;
+    losses: number;
+    exitCode: number | null;
+    signal: string | null;
+    outOfMemory: boolean;
+  }) {
+    const how = facts.outOfMemory
+      ? "ran out of memory"
+      : facts.signal !== null
+        ? `was ended by ${facts.signal}`
+        : facts.exitCode !== null
+          ? `exited with code ${facts.exitCode}`
+          : "vanished with its machine";
+    super(
+      `${facts.by.task} took its worker process down ${facts.losses} times on item ${facts.by.index}; the last one ${how}. ` +
+        "It was given up after `workerLossAttempts`; the other items are not affected.",
+    );
+    this.losses = facts.losses;
+    this.exitCode = facts.exitCode;
+    this.signal = facts.signal;
+    this.outOfMemory = facts.outOfMemory;
+  }
+}
+
+/** An item ran longer than `taskTimeoutMs`, and was stopped. */
+export class TaskTimeoutError extends PoolmqError {
+  readonly code = "TASK_TIMEOUT";
+  readonly timeoutMs: number;
+
+  constructor(facts: { by: RemoteInfo; timeoutMs: number }) {
+    super(
+      `${facts.by.task} ran longer than \`taskTimeoutMs\` (${facts.timeoutMs} ms) on item ${facts.by.index} and was stopped`,
+    );
+    this.timeoutMs = facts.timeoutMs;
+  }
+}
+
+/** No worker has registered a function of this name. */
+export class TaskNotRegisteredError extends PoolmqError {
+  readonly code = "TASK_NOT_REGISTERED";
+  readonly task: string;
+  /** Names that are registered. */
+  readonly known: readonly string[];
+
+  constructor(facts: { task: string; known: readonly string[] }) {
+    const meant = nearest(facts.task, facts.known);
+    super(
+      `No worker has registered a function "${facts.task}". ` +
+        (meant === undefined ? "" : `Did you mean "${meant}"? `) +
+        `Registered: ${facts.known.length === 0 ? "none" : facts.known.join(", ")}. ` +
+        "A task is named by its export in the workers' tasks module.",
+    );
+    this.task = facts.task;
+    this.known = facts.known;
+  }
+}
+
+/** Producer and worker speak different versions of the wire contract. */
+export class WireVersionError extends PoolmqError {
+  readonly code = "WIRE_VERSION";
+
+  constructor(facts: { worker: string; expected: number; got: number }) {
+    super(
+      `Worker ${facts.worker} speaks version ${facts.expected} of poolmq's wire contract, and the producer version ${facts.got}. ` +
+        "Bring both to the same release of poolmq.",
+    );
+  }
+}
+
+/** What lies in Redis for an item can't be read: something else wrote there, or it was damaged. */
+export class CorruptJobError extends PoolmqError {
+  readonly code = "CORRUPT_JOB";
+
+  constructor(facts: { index: number; reason: string }) {
+    super(
+      `The job of item ${facts.index} can't be read: ${facts.reason}. Something else writes to this queue's keys.`,
+    );
+  }
+}
+
+/** The Redis or the worker machine that the pool started for itself ended unexpectedly. */
+export class LocalMachineError extends PoolmqError {
+  readonly code = "LOCAL_MACHINE";
+}
+
+/** Why a Redis server could not be used. */
+export type RedisConnectionReason =
+  /** Nothing answers at the address (yet). */
+  | "unreachable"
+  /** Something accepts connections and does not become ready: still loading its data, or blocked. */
+  | "not-ready"
+  /** A password is missing or wrong. */
+  | "auth"
+  /** The login is not allowed to run a command that poolmq needs. */
+  | "permission"
+  /** One side speaks TLS and the other does not, or the certificate is not accepted. */
+  | "tls"
+  /** What answers does not speak Redis's protocol. */
+  | "protocol"
+  /** The database number does not exist. */
+  | "database"
+  /** A Cluster was addressed as a single server, or the other way round. */
+  | "cluster"
+  /** The `AbortSignal` fired. */
+  | "aborted";
+
+/** Redis can't be reached, or does not let us in. */
+export class RedisConnectionError extends PoolmqError {
+  readonly code = "REDIS_CONNECTION";
+  readonly reason: RedisConnectionReason;
+  /** Where it was looked for, without user name and password. */
+  readonly address: string;
+
+  constructor(
+    facts: {
+      reason: RedisConnectionReason;
+      address: string;
+      waitedMs?: number;
+      detail: string;
+      advice: string;
+    },
+    options?: ErrorOptions,
+  ) {
+    const waited = facts.waitedMs === undefined ? "" : ` within ${facts.waitedMs} ms`;
+    super(`Could not use Redis at ${facts.address}${waited}: ${facts.detail}. ${facts.advice}`, options);
+    this.reason = facts.reason;
+    this.address = facts.address;
+  }
+}
+
+/** The server is older than poolmq needs, or does not say what it is. */
+export class UnsupportedRedisError extends PoolmqError {
+  readonly code = "REDIS_UNSUPPORTED";
+  /** The version that the server gave; undefined if it gave none. */
+  readonly version: string | undefined;
+
+  constructor(facts: { address: string; version: string | undefined; minimum: string }) {
+    const is = facts.version === undefined ? "does not say its version" : `is version ${facts.version}`;
+    super(
+      `The Redis server at ${facts.address} ${is}. Expected Redis ${facts.minimum} or newer, or Valkey: ` +
+        "for example the container images redis:7-bookworm or valkey/valkey:8.",
+    );
+    this.version = facts.version;
+  }
+}
+
+/** The server may throw away keys when its memory is full, and with them queued work. */
+export class EvictionPolicyError extends PoolmqError {
+  readonly code = "REDIS_EVICTION";
+  readonly policy: string;
+
+  constructor(facts: { address: string; policy: string }) {
+    super(
+      `The Redis server at ${facts.address} evicts keys when its memory is full (maxmemory-policy ${facts.policy}), ` +
+        "which loses queued work. Run `redis-cli CONFIG SET maxmemory-policy noeviction` and put the line " +
+        "`maxmemory-policy noeviction` in its redis.conf (on a managed service: in its parameter group).",
+    );
+    this.policy = facts.policy;
+  }
+}
+
+/** No `redis-server` or `valkey-server` to embed. */
+export class RedisNotFoundError extends PoolmqError {
+  readonly code = "REDIS_NOT_FOUND";
+
+  constructor(facts: { looked: string; install: string; docker: string; url: string }) {
+    super(
+      `No Redis is configured, and no redis-server or valkey-server was found to start one (${facts.looked}). ` +
+        `Install one: ${facts.install}. Or run one in Docker: \`${facts.docker}\` and set REDIS_URL=${facts.url}`,
+    );
+  }
+}
+
+/** The embedded Redis did not start, or ended by itself. */
+export class EmbeddedRedisError extends PoolmqError {
+  readonly code = "EMBEDDED_REDIS";
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** The last lines that the server wrote. */
+  readonly output: string;
+
+  constructor(facts: {
+    server: string;
+    what: "did not start" | "ended unexpectedly";
+    exitCode: number | null;
+    signal: string | null;
+    output: string;
+  }) {
+    const how = facts.signal === null ? `exit code ${facts.exitCode ?? "unknown"}` : `signal ${facts.signal}`;
+    const said = facts.output === "" ? "It wrote nothing." : `Its last output:\n${facts.output}`;
+    super(`The embedded Redis (${facts.server}) ${facts.what} (${how}). ${said}`);
+    this.exitCode = facts.exitCode;
+    this.signal = facts.signal;
+    this.output = facts.output;
+  }
 }

@@ -1,6 +1,31 @@
-/** For poolmq's own packages; promises nothing to anyone else. */
+/** For the sibling packages; promises nothing to anyone else. */
 
+export { checkInteger, checkOptions, checkQueueName } from "./check-options.ts";
+export { checkServer } from "./check-server.ts";
 export { decode, encode } from "./codec.ts";
-export type { DecodeOptions, EncodeOptions } from "./codec.ts";
+export { resolveConnection } from "./connection-options.ts";
+export type { ResolvedConnection } from "./connection-options.ts";
+export { connect, destroyConnection } from "./connection.ts";
+export { failureError } from "./failure-error.ts";
+export { GatherScripts, MAP_TTL_MS } from "./gather-scripts.ts";
+export type { Outcome } from "./gather-scripts.ts";
+export { jobIdOf, queueKeys } from "./keys.ts";
+export type { QueueKeys } from "./keys.ts";
+export { nearest } from "./nearest.ts";
+export { redactUrl } from "./redact-url.ts";
 export { attachRemote, decodeThrown, encodeThrown } from "./thrown.ts";
-export type { DecodeThrownOptions, EncodeThrownOptions } from "./thrown.ts";
+export { short } from "./short.ts";
+export { unrefConnection } from "./unref-connection.ts";
+export { WIRE_VERSION } from "./wire.ts";
+export type {
+  ControlMessage,
+  Failure,
+  FromChild,
+  ItemOutcome,
+  JobData,
+  OutcomeText,
+  Payload,
+  RemoteInfo,
+  ToChild,
+  WorkerAdvertisement,
+} from "./wire.ts";

@@ -77,19 +77,8 @@ export type Failure =
     }
   | { readonly code: "TASK_TIMEOUT"; readonly timeoutMs: number }
   | { readonly code: "TASK_NOT_REGISTERED"; readonly known: readonly string[] }
-  | { readonly code: "WORKER_START"; readonly module: string; readonly reason: string }
   | { readonly code: "WIRE_VERSION"; readonly expected: number; readonly got: number }
-  | { readonly code: "CORRUPT_JOB"; readonly reason: string }
-  | { readonly code: "OUTCOME_TOO_LARGE"; readonly bytes: number; readonly limit: number };
-
-/** Fields of an entry in a map's outcome stream. */
-export interface OutcomeEntry {
-  /** Index of the job's first item. */
-  readonly i: string;
-  /** Number of items of the job. */
-  readonly n: string;
-  readonly o: OutcomeText;
-}
+  | { readonly code: "CORRUPT_JOB"; readonly reason: string };
 
 /** What a worker machine says of itself with every heartbeat. */
 export interface WorkerAdvertisement {

@@ -1,0 +1,199 @@
+/** Options of a pool and of a call: documented, with defaults, checked in one place. */
+
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import type { Logger } from "pino";
+
+import { InvalidOptionError } from "@poolmq/shared";
+import type { ConnectionOption } from "@poolmq/shared";
+import {
+  checkInteger,
+  checkOptions,
+  checkQueueName,
+  resolveConnection,
+  short,
+} from "@poolmq/shared/internal";
+import type { ResolvedConnection } from "@poolmq/shared/internal";
+
+/** Options of one call; those of the pool are their defaults. */
+export interface CallOptions {
+  /** Items that travel as one BullMQ job, at least 1. An item's error stays its own. @defaultValue 1 */
+  readonly chunksize?: number | undefined;
+}
+
+/** Options of a worker machine of the pool's own, in local mode. */
+export interface LocalOptions {
+  /**
+   * Worker processes to start on this machine, at least 1; they end with the pool. Needs `tasks` as a path or URL.
+   * @defaultValue one per available core if `tasks` is a path or URL and no Redis is configured, else none
+   */
+  readonly processes?: number | undefined;
+  /** Items that one process runs at a time. @defaultValue 1 */
+  readonly concurrency?: number | undefined;
+  /** After how many lost processes an item is given up with a `WorkerLostError`. @defaultValue 3 */
+  readonly workerLossAttempts?: number | undefined;
+  /** How long a process may take to import the tasks module and run its `initializer`, in ms. @defaultValue 60000 */
+  readonly startTimeoutMs?: number | undefined;
+  /** Environment variables for the tasks, beside the harmless ones that every process gets. @defaultValue none */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+}
+
+/**
+ * Options of a pool.
+ *
+ * @typeParam T - type of the tasks module: `new Pool<typeof tasks>(…)`
+ */
+export interface PoolOptions<T> extends CallOptions, LocalOptions {
+  /**
+   * The tasks module: its path (from the working directory) or `file:` URL, which local mode needs, or the imported
+   * module itself. A producer of a fleet needs none: the type argument is enough.
+   */
+  readonly tasks?: URL | string | T | undefined;
+  /**
+   * Redis: a URL (`redis://`, `rediss://`, `unix:///path`), ioredis options, a Cluster or Sentinel.
+   * @defaultValue `POOLMQ_REDIS_URL`, else `REDIS_URL` of the environment, else, in local mode, an embedded Redis
+   */
+  readonly connection?: ConnectionOption | undefined;
+  /** Name of the queue. @defaultValue `"default"`; in local mode one of the pool's own */
+  readonly queue?: string | undefined;
+  /** First part of every key in Redis. @defaultValue `"poolmq"` */
+  readonly prefix?: string | undefined;
+  /** How many items of a map may be under way at a time, at least 1: it bounds the memory of Redis. @defaultValue 10000 */
+  readonly window?: number | undefined;
+  /** How long to try to reach Redis at the start, in ms. @defaultValue 10000 */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Where to log; warnings that matter go to `process.emitWarning` without one. @defaultValue none */
+  readonly logger?: Logger | undefined;
+}
+
+/** `PoolOptions`, checked and complete. */
+export interface ResolvedPoolOptions {
+  /** Path of the tasks module, if it was given as one. */
+  readonly modulePath: string | undefined;
+  /** The tasks module itself, if it was given. */
+  readonly module: object | undefined;
+  /** Undefined: an embedded Redis. */
+  readonly connection: ResolvedConnection | undefined;
+  readonly queue: string | undefined;
+  readonly prefix: string;
+  readonly chunksize: number;
+  readonly window: number;
+  readonly connectTimeoutMs: number;
+  readonly logger: Logger | undefined;
+  /** Undefined: no worker machine of the pool's own. */
+  readonly local: (LocalOptions & { readonly module: string; readonly processes: number }) | undefined;
+}
+
+const CALL_OPTIONS = ["chunksize"] as const satisfies readonly (keyof CallOptions)[];
+
+const LOCAL_OPTIONS = [
+  "processes",
+  "concurrency",
+  "workerLossAttempts",
+  "startTimeoutMs",
+  "env",
+] as const satisfies readonly (keyof LocalOptions)[];
+
+const POOL_OPTIONS = [
+  "tasks",
+  "connection",
+  "queue",
+  "prefix",
+  "window",
+  "connectTimeoutMs",
+  "logger",
+  ...CALL_OPTIONS,
+  ...LOCAL_OPTIONS,
+] as const satisfies readonly (keyof PoolOptions<unknown>)[];
+
+const DEFAULTS = {
+  prefix: "poolmq",
+  chunksize: 1,
+  // Keeps a hundred machines busy, and a million small items out of Redis.
+  window: 10_000,
+  connectTimeoutMs: 10_000,
+} satisfies PoolOptions<unknown>;
+
+/**
+ * Checks a pool's options and fills in the defaults.
+ *
+ * @throws InvalidOptionError
+ */
+export function resolvePoolOptions<T>(
+  options: PoolOptions<T>,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): ResolvedPoolOptions {
+  const check = checkOptions(options, "pool options", POOL_OPTIONS);
+  const tasks = readTasks(options.tasks);
+  const connection = resolveConnection(options.connection, env);
+  return {
+    ...tasks,
+    connection,
+    queue: options.queue === undefined ? undefined : checkQueueName("queue", options.queue),
+    prefix: checkQueueName("prefix", options.prefix ?? DEFAULTS.prefix),
+    chunksize: check.integer("chunksize", DEFAULTS.chunksize, { min: 1 }),
+    window: check.integer("window", DEFAULTS.window, { min: 1 }),
+    connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
+    logger: options.logger,
+    local: resolveLocal(options, tasks.modulePath, connection),
+  };
+}
+
+function resolveLocal<T>(
+  options: PoolOptions<T>,
+  module: string | undefined,
+  connection: ResolvedConnection | undefined,
+): ResolvedPoolOptions["local"] {
+  const { processes } = options;
+  if (processes === undefined && connection !== undefined) {
+    const stray = LOCAL_OPTIONS.find((name) => options[name] !== undefined);
+    if (stray === undefined) return undefined;
+    throw new InvalidOptionError(
+      `\`${stray}\` is for local worker processes, of which this pool has none: give \`processes\` too, or set it where the workers run`,
+    );
+  }
+  if (module === undefined) {
+    const need =
+      "Expected `tasks` to be the path or URL of the tasks module, which local worker processes load";
+    throw new InvalidOptionError(
+      processes === undefined
+        ? "No Redis is configured: give `connection` or set REDIS_URL to reach a fleet, or give `tasks` (a path or URL) for worker processes on this machine"
+        : `${need}, got ${options.tasks === undefined ? "undefined" : 'the module itself: write new URL("./tasks.ts", import.meta.url)'}`,
+    );
+  }
+  return {
+    module,
+    processes: checkInteger("processes", processes ?? availableParallelism(), { min: 1, max: 1024 }),
+    concurrency: checkInteger("concurrency", options.concurrency ?? 1, { min: 1, max: 10_000 }),
+    workerLossAttempts: checkInteger("workerLossAttempts", options.workerLossAttempts ?? 3, { min: 1 }),
+    startTimeoutMs: checkInteger("startTimeoutMs", options.startTimeoutMs ?? 60_000, { min: 100 }),
+    env: options.env ?? {},
+  };
+}
+
+function readTasks(tasks: unknown): { modulePath: string | undefined; module: object | undefined } {
+  if (tasks === undefined) return { modulePath: undefined, module: undefined };
+  if (tasks instanceof URL || (typeof tasks === "string" && tasks.startsWith("file:"))) {
+    const url = new URL(tasks);
+    if (url.protocol === "file:") return { modulePath: fileURLToPath(url), module: undefined };
+  } else if (typeof tasks === "string" && tasks !== "") {
+    return { modulePath: resolve(tasks), module: undefined };
+  } else if (typeof tasks === "object" && tasks !== null) {
+    return { modulePath: undefined, module: tasks };
+  }
+  throw new InvalidOptionError(
+    `Expected \`tasks\` to be a path, a file: URL or an imported module, got ${short(tasks)}`,
+  );
+}
+
+/** Checks the options of a call, over the pool's defaults. @throws InvalidOptionError */
+export function resolveCallOptions(
+  options: CallOptions | undefined,
+  defaults: ResolvedPoolOptions,
+): { readonly chunksize: number } {
+  if (options === undefined) return { chunksize: defaults.chunksize };
+  const check = checkOptions(options, "call options", CALL_OPTIONS);
+  return { chunksize: check.integer("chunksize", defaults.chunksize, { min: 1 }) };
+}

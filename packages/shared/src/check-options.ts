@@ -1,0 +1,55 @@
+/** Checks of options: each says what was expected and what came. */
+
+import { InvalidOptionError } from "./errors.ts";
+import { nearest } from "./nearest.ts";
+import { short } from "./short.ts";
+
+/** Reads the checked values of one options object. */
+export interface OptionCheck {
+  integer(name: string, fallback: number, range: { min: number; max?: number }): number;
+}
+
+/**
+ * Refuses options that are no object, or that have a name which is not in `known` (and says which was meant).
+ *
+ * @throws InvalidOptionError
+ */
+export function checkOptions(options: object, what: string, known: readonly string[]): OptionCheck {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new InvalidOptionError(`Expected the ${what} to be an object, got ${short(options)}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    const meant = nearest(name, known);
+    throw new InvalidOptionError(
+      `Unknown option \`${name}\` in the ${what}. ` +
+        (meant === undefined ? `Known: ${known.join(", ")}` : `Did you mean \`${meant}\`?`),
+    );
+  }
+  const values = options as Readonly<Record<string, unknown>>;
+  return {
+    integer: (name, fallback, range) => checkInteger(name, values[name] ?? fallback, range),
+  };
+}
+
+/** Gives `value` if it is an integer in the range. @throws InvalidOptionError */
+export function checkInteger(name: string, value: unknown, range: { min: number; max?: number }): number {
+  const max = range.max ?? Number.MAX_SAFE_INTEGER;
+  if (typeof value === "number" && Number.isInteger(value) && value >= range.min && value <= max)
+    return value;
+  const span = range.max === undefined ? `≥ ${range.min}` : `from ${range.min} to ${range.max}`;
+  throw new InvalidOptionError(`Expected \`${name}\` to be an integer ${span}, got ${short(value)}`);
+}
+
+/**
+ * Gives `value` if it can be part of a key: 1 to 100 letters, digits, `_`, `.` or `-`. Braces and colons would change
+ * which keys and which Cluster slot a queue has.
+ *
+ * @throws InvalidOptionError
+ */
+export function checkQueueName(name: string, value: unknown): string {
+  if (typeof value === "string" && /^[\w.-]{1,100}$/.test(value)) return value;
+  throw new InvalidOptionError(
+    `Expected \`${name}\` to be 1 to 100 letters, digits, "_", "." or "-", got ${short(value)}`,
+  );
+}

@@ -1,0 +1,219 @@
+/**
+ * The gather: how the outcome of every item reaches its producer exactly once, whatever breaks in between.
+ *
+ *            open                publish                    reconcile
+ *   (absent) ────▶ wanted, bit 0 ───────▶ wanted, bit 1 ◀──────────────▶ enqueued again
+ *                        └──────── drop ────────┴────▶ (absent: nobody wants outcomes any more)
+ *
+ * Two keys a map, both in the queue's hash slot:
+ * - `done`, a bitmap. It exists from `open` to `drop`. Bit `i` is set once the job whose first item is `i` has its
+ *   outcome in the stream.
+ * - `out`, a stream of outcomes.
+ *
+ * Invariants:
+ * 1. An outcome enters the stream only in the step that sets its bit: one entry a job, however often the job ran.
+ * 2. A job is acknowledged to BullMQ only after its outcome is in the stream ("publish, then acknowledge"): a crash
+ *    between the two runs the job again and its second outcome is dropped.
+ * 3. A wanted job has a bit, or a BullMQ job, or is enqueued again by the next reconcile.
+ */
+
+import { createHash } from "node:crypto";
+
+import type { Cluster, Redis } from "ioredis";
+
+import type { QueueKeys } from "./keys.ts";
+import { jobIdOf } from "./keys.ts";
+import type { OutcomeText } from "./wire.ts";
+
+/** A Lua script, with the digest by which Redis remembers it. */
+interface Script {
+  readonly lua: string;
+  sha?: string;
+}
+
+/** ARGV: ttlMs, then (first index, outcome) for each job. Gives 0 if the map is not wanted. */
+const PUBLISH: Script = {
+  lua: `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+for i = 2, #ARGV, 2 do
+  if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
+    redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'o', ARGV[i + 1])
+  end
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
+return 1`,
+};
+
+/** ARGV: ttlMs. Gives 1 if the map was new. */
+const OPEN: Script = {
+  lua: `
+local new = redis.call('EXISTS', KEYS[1]) == 0
+if new then redis.call('SETBIT', KEYS[1], 0, 0) end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
+return new and 1 or 0`,
+};
+
+/**
+ * ARGV: prefix of the map's job keys, then indices. Gives: whether the map was still open; the indices with neither
+ * outcome nor job; those with an outcome; the id of the stream's last entry, or "" if it is empty.
+ */
+const RECONCILE: Script = {
+  lua: `
+local existed = redis.call('EXISTS', KEYS[1])
+local missing, decided = {}, {}
+for i = 2, #ARGV do
+  if redis.call('GETBIT', KEYS[1], ARGV[i]) == 1 then decided[#decided + 1] = ARGV[i]
+  elseif redis.call('EXISTS', ARGV[1] .. ARGV[i]) == 0 then missing[#missing + 1] = ARGV[i] end
+end
+local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)
+return {existed, missing, decided, last[1] and last[1][1] or ''}`,
+};
+
+/** ARGV: id, advertisement, ttlMs. Forgets machines whose last heartbeat is older than the TTL. */
+const ADVERTISE: Script = {
+  lua: `
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+local stale = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
+for _, id in ipairs(stale) do
+  redis.call('ZREM', KEYS[1], id)
+  redis.call('HDEL', KEYS[2], id)
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)
+redis.call('PEXPIRE', KEYS[2], ARGV[3] * 2)
+return 1`,
+};
+
+/** ARGV: ttlMs. Gives the advertisements of the live machines. */
+const LIVE: Script = {
+  lua: `
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local live = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now - ARGV[1], '+inf')) do
+  live[#live + 1] = redis.call('HGET', KEYS[2], id)
+end
+return live`,
+};
+
+/** The outcome of one job, to be published. */
+export interface Outcome {
+  /** Index of the job's first item. */
+  readonly at: number;
+  readonly text: OutcomeText;
+}
+
+/** What `reconcile` found. */
+export interface Reconciled {
+  /** False if the map's keys were gone: Redis was wiped, or the TTL passed. */
+  readonly existed: boolean;
+  /** First indices of jobs with neither outcome nor job. */
+  readonly missing: number[];
+  /** First indices of jobs that have an outcome, by the bitmap. */
+  readonly decided: number[];
+  /** Id of the stream's last entry; `""` if it holds none. */
+  readonly lastEntry: string;
+}
+
+/** How long a machine counts as live after a heartbeat, in ms: it beats once a second, and may miss a few. */
+const WORKER_TTL_MS = 5_000;
+
+/**
+ * How long a map's keys outlive the last sign of its producer or workers, in ms. If it passes while the producer
+ * still lives (a laptop that slept), the next reconcile opens the map again: that costs time, not results.
+ */
+export const MAP_TTL_MS: number = 10 * 60_000;
+
+/** The scripts of one queue, on one connection. */
+export class GatherScripts {
+  readonly #redis: Redis | Cluster;
+  readonly #keys: QueueKeys;
+
+  constructor(redis: Redis | Cluster, keys: QueueKeys) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  /** Declares that a map's outcomes are wanted, or goes on wanting them. True if it was not open before. */
+  async open(mapId: string, ttlMs: number): Promise<boolean> {
+    return (await this.#run(OPEN, this.#mapKeys(mapId), [ttlMs])) === 1;
+  }
+
+  /** Publishes outcomes, each at most once. False if nobody wants the map's outcomes. */
+  async publish(mapId: string, outcomes: readonly Outcome[], ttlMs: number): Promise<boolean> {
+    const args = outcomes.flatMap(({ at, text }) => [at, text]);
+    return (await this.#run(PUBLISH, this.#mapKeys(mapId), [ttlMs, ...args])) === 1;
+  }
+
+  /** Finds out which of these jobs (by first index) are lost. */
+  async reconcile(mapId: string, indices: readonly number[]): Promise<Reconciled> {
+    const prefix = this.#keys.job(jobIdOf(mapId, 0)).slice(0, -1);
+    const reply = (await this.#run(RECONCILE, this.#mapKeys(mapId), [prefix, ...indices])) as [
+      number,
+      string[],
+      string[],
+      string,
+    ];
+    const [existed, missing, decided, lastEntry] = reply;
+    return { existed: existed === 1, missing: missing.map(Number), decided: decided.map(Number), lastEntry };
+  }
+
+  /** Says again that these jobs have no outcome: their entries were lost, though their bits are set. */
+  async forget(mapId: string, indices: readonly number[]): Promise<void> {
+    const done = this.#keys.done(mapId);
+    await Promise.all(indices.map((index) => this.#redis.setbit(done, index, 0)));
+  }
+
+  /** Declares that nobody wants the map's outcomes any more. */
+  async drop(mapId: string): Promise<void> {
+    await this.#redis.unlink(...this.#mapKeys(mapId));
+  }
+
+  /** True while somebody wants the map's outcomes. */
+  async wanted(mapId: string): Promise<boolean> {
+    return (await this.#redis.exists(this.#keys.done(mapId))) === 1;
+  }
+
+  /** A worker machine's heartbeat. */
+  async advertise(id: string, advertisement: string): Promise<void> {
+    await this.#run(
+      ADVERTISE,
+      [this.#keys.workers, this.#keys.workerInfo],
+      [id, advertisement, WORKER_TTL_MS],
+    );
+  }
+
+  /** A worker machine signs off. */
+  async signOff(id: string): Promise<void> {
+    await Promise.all([
+      this.#redis.zrem(this.#keys.workers, id),
+      this.#redis.hdel(this.#keys.workerInfo, id),
+    ]);
+  }
+
+  /** The advertisements of the machines that are alive by Redis's clock. */
+  async liveWorkers(): Promise<string[]> {
+    return (await this.#run(LIVE, [this.#keys.workers, this.#keys.workerInfo], [WORKER_TTL_MS])) as string[];
+  }
+
+  #mapKeys(mapId: string): [string, string] {
+    return [this.#keys.done(mapId), this.#keys.out(mapId)];
+  }
+
+  async #run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    if (script.sha !== undefined) {
+      try {
+        return await this.#redis.evalsha(script.sha, keys.length, ...keys, ...args);
+      } catch (error) {
+        // A restarted Redis has forgotten its scripts.
+        if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
+      }
+    }
+    script.sha ??= createHash("sha1").update(script.lua).digest("hex");
+    return await this.#redis.eval(script.lua, keys.length, ...keys, ...args);
+  }
+}

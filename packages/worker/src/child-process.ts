@@ -1,0 +1,88 @@
+/** One child process, seen from its supervisor: how it starts, what it is told, what it says, how it ends. */
+
+import { spawn } from "node:child_process";
+import type { ChildProcess as NodeProcess } from "node:child_process";
+import type { Socket } from "node:net";
+import { fileURLToPath } from "node:url";
+
+import type { FromChild, Payload, ToChild } from "@poolmq/shared/internal";
+
+import { FrameWriter, readFrames } from "./frames.ts";
+import { besideThis, nodeFlags } from "./node-command.ts";
+
+/** How a child process ended. */
+export interface ChildExit {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** V8 said that its heap is exhausted. */
+  readonly outOfMemory: boolean;
+}
+
+export interface ChildEvents {
+  onMessage(message: FromChild, text: Payload): void;
+  /** Called once, after the last message. */
+  onExit(exit: ChildExit): void;
+}
+
+/** V8 writes this to stderr before it aborts; the exit status alone looks like any other abort. */
+const HEAP_EXHAUSTED = "heap out of memory";
+
+export class ChildProcess {
+  readonly #process: NodeProcess;
+  readonly #out: FrameWriter;
+  #outOfMemory = false;
+
+  constructor(
+    options: {
+      module: string;
+      workerId: string;
+      concurrency: number;
+      env: Readonly<Record<string, string>>;
+    },
+    events: ChildEvents,
+  ) {
+    const main = fileURLToPath(besideThis(import.meta.url, "./child/main"));
+    this.#process = spawn(
+      process.execPath,
+      [...nodeFlags(), main, options.module, options.workerId, String(options.concurrency)],
+      // fd 3: work and outcomes. fd 4: nothing is ever written; its closing tells the child that we are gone.
+      { stdio: ["ignore", "inherit", "pipe", "pipe", "pipe"], env: options.env },
+    );
+    const pipe = this.#process.stdio[3] as Socket;
+    const lifeline = this.#process.stdio[4] as Socket;
+    for (const socket of [pipe, lifeline]) socket.on("error", () => {}); // EPIPE: the exit event says more
+    this.#out = new FrameWriter(pipe);
+    readFrames<FromChild>(pipe, (message, text) => events.onMessage(message, text));
+    this.#process.stderr?.on("data", (data: Buffer) => {
+      if (data.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
+      process.stderr.write(data);
+    });
+    let ended = false;
+    const end = (exitCode: number | null, signal: NodeJS.Signals | null): void => {
+      if (ended) return;
+      ended = true;
+      events.onExit({ exitCode, signal, outOfMemory: this.#outOfMemory });
+    };
+    // "close" comes after the pipes were read to their end: outcomes that the child still wrote are not lost. A
+    // grandchild that inherited a pipe can hold "close" back, so the exit has the last word soon after.
+    this.#process.on("close", end);
+    this.#process.on("exit", (exitCode, signal) => setTimeout(end, 100, exitCode, signal));
+    this.#process.on("error", (error) => {
+      process.stderr.write(`poolmq: a child process did not start: ${error.message}\n`);
+      end(null, null);
+    });
+  }
+
+  /** Process id; 0 if it never started. */
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  send(message: ToChild, text?: Payload): void {
+    this.#out.write(message, text);
+  }
+
+  kill(signal: NodeJS.Signals = "SIGKILL"): void {
+    this.#process.kill(signal);
+  }
+}

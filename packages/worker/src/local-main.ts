@@ -1,0 +1,44 @@
+/** The process of a local worker machine. Its IPC channel to the producer is its life: when it closes, all ends. */
+
+import { pino } from "pino";
+
+import { encodeThrown } from "@poolmq/shared/internal";
+
+import { TasksModuleError } from "./errors.ts";
+import type { FromMachine, ToMachine } from "./local-machine.ts";
+import { Supervisor } from "./supervisor.ts";
+import { resolveWorkerOptions } from "./worker-options.ts";
+
+let supervisor: Supervisor | undefined;
+
+// The producer is gone, with everybody who could want a result. The children end by themselves when this process does.
+process.on("disconnect", () => process.exit(0));
+process.on("message", (message: ToMachine) => void onMessage(message));
+// Started in a process group of its own, so a signal is meant for this machine alone.
+for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void close(0));
+
+async function onMessage(message: ToMachine): Promise<void> {
+  if (message.t === "close") return await close(message.timeoutMs);
+  const logger = pino({ level: process.env["POOLMQ_LOG_LEVEL"] ?? "silent" }, pino.destination(2));
+  try {
+    supervisor = new Supervisor(resolveWorkerOptions({ ...message.options, logger }));
+    await supervisor.start();
+    send({ t: "ready", tasks: supervisor.tasks });
+  } catch (error) {
+    const phase = error instanceof TasksModuleError ? error.phase : undefined;
+    send({
+      t: "failed",
+      phase,
+      thrown: encodeThrown(error instanceof TasksModuleError ? error.cause : error),
+    });
+  }
+}
+
+function send(message: FromMachine): void {
+  process.send?.(message);
+}
+
+async function close(timeoutMs: number): Promise<void> {
+  await supervisor?.close(timeoutMs);
+  process.exit(0);
+}

@@ -1,0 +1,40 @@
+/**
+ * Renews the locks of the jobs that this machine holds. BullMQ's own renewal compares wall-clock times, and a clock
+ * that steps back stops it; a timer does not care about the wall clock.
+ */
+
+import type { Logger } from "pino";
+
+/** Extends locks; gives the ids of jobs whose lock is no longer ours. */
+export type ExtendLocks = (jobIds: string[], tokens: string[], durationMs: number) => Promise<string[]>;
+
+export class Locks {
+  readonly #held = new Map<string, string>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(extend: ExtendLocks, lockDurationMs: number, log: Logger) {
+    // Three tries a lock: two may be late or refused before it expires.
+    this.#timer = setInterval(() => {
+      if (this.#held.size === 0) return;
+      extend([...this.#held.keys()], [...this.#held.values()], lockDurationMs).then(
+        (lost) => {
+          // Somebody else runs these now. Whoever publishes first decides; the other outcome is dropped.
+          if (lost.length > 0) log.warn({ jobs: lost }, "locks lost");
+        },
+        (error: unknown) => log.warn({ err: error, jobs: this.#held.size }, "locks not renewed"),
+      );
+    }, lockDurationMs / 3);
+  }
+
+  hold(jobId: string, token: string): void {
+    this.#held.set(jobId, token);
+  }
+
+  release(jobId: string): void {
+    this.#held.delete(jobId);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}

@@ -1,0 +1,79 @@
+/** Publishes outcomes: those that finish in one turn of the event loop go to Redis in one script per map. */
+
+import type { Logger } from "pino";
+
+import type { GatherScripts, Outcome } from "@poolmq/shared/internal";
+
+interface Pending {
+  readonly outcomes: Outcome[];
+  readonly settled: PromiseWithResolvers<boolean>;
+}
+
+/** A refused publish (Redis is full, say) is tried again after 50 ms, 100 ms, … up to this. */
+const MAX_RETRY_DELAY_MS = 1_000;
+
+export class Publisher {
+  readonly #scripts: GatherScripts;
+  readonly #ttlMs: number;
+  readonly #log: Logger;
+  #pending = new Map<string, Pending>();
+  readonly #retries = new Set<() => void>();
+  #closed = false;
+
+  constructor(scripts: GatherScripts, ttlMs: number, log: Logger) {
+    this.#scripts = scripts;
+    this.#ttlMs = ttlMs;
+    this.#log = log;
+  }
+
+  /** Resolves once the outcome is safe in Redis: true, or false if nobody wants this map's outcomes any more. */
+  publish(mapId: string, outcome: Outcome): Promise<boolean> {
+    let pending = this.#pending.get(mapId);
+    if (pending === undefined) {
+      if (this.#pending.size === 0) setImmediate(this.#flush);
+      pending = { outcomes: [], settled: Promise.withResolvers() };
+      this.#pending.set(mapId, pending);
+    }
+    pending.outcomes.push(outcome);
+    return pending.settled.promise;
+  }
+
+  /** Gives up on what Redis did not take yet: the jobs stay unacknowledged, and run again elsewhere. */
+  close(): void {
+    this.#closed = true;
+    for (const wake of this.#retries) wake();
+  }
+
+  readonly #flush = (): void => {
+    const pending = this.#pending;
+    this.#pending = new Map();
+    for (const [mapId, { outcomes, settled }] of pending) {
+      void this.#send(mapId, outcomes).then(settled.resolve, settled.reject);
+    }
+  };
+
+  async #send(mapId: string, outcomes: readonly Outcome[]): Promise<boolean> {
+    for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, MAX_RETRY_DELAY_MS)) {
+      try {
+        return await this.#scripts.publish(mapId, outcomes, this.#ttlMs);
+      } catch (error) {
+        if (this.#closed) throw error;
+        // Out of memory, loading, read-only: all pass. The result is in hand, so it is worth waiting with it.
+        this.#log.warn({ mapId, outcomes: outcomes.length, err: error }, "publish refused, trying again");
+        await this.#pause(delayMs);
+      }
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.#retries.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      this.#retries.add(wake);
+    });
+  }
+}

@@ -1,0 +1,46 @@
+import { Supervisor } from "./supervisor.ts";
+import { resolveWorkerOptions } from "./worker-options.ts";
+import type { WorkerOptions } from "./worker-options.ts";
+
+/** A running worker machine. */
+export interface WorkerMachine extends AsyncDisposable {
+  /** Unique id: host, process id and a random part. */
+  readonly id: string;
+  /** Registered functions: name and number of parameters. */
+  readonly tasks: Readonly<Record<string, number>>;
+  /** Process ids of the living children. */
+  readonly pids: readonly number[];
+  /** Resolves when the machine has stopped. */
+  readonly closed: Promise<void>;
+  /** Stops taking work, finishes what runs, hands back the rest; kills what is left after `timeoutMs`. */
+  close(timeoutMs?: number): Promise<void>;
+  /** Kills the children at once; other machines take over what they ran. */
+  kill(): void;
+}
+
+/**
+ * Serves a queue with the functions of a tasks module, on this machine's cores. The functions run in child processes;
+ * this process only supervises, so it must not be one whose event loop is ever blocked for seconds.
+ *
+ * @throws InvalidOptionError, TasksModuleError (the module does not load), RedisConnectionError, UnsupportedRedisError
+ * @example
+ * ```ts
+ * await using machine = await runWorker({ module: "./tasks.ts", connection: "redis://127.0.0.1:6379" });
+ * await machine.closed;
+ * ```
+ */
+export async function runWorker(options: WorkerOptions): Promise<WorkerMachine> {
+  const supervisor = new Supervisor(resolveWorkerOptions(options));
+  await supervisor.start();
+  return {
+    id: supervisor.id,
+    tasks: supervisor.tasks,
+    get pids() {
+      return supervisor.pids;
+    },
+    closed: supervisor.closed,
+    close: (timeoutMs) => supervisor.close(timeoutMs),
+    kill: () => supervisor.kill(),
+    [Symbol.asyncDispose]: () => supervisor.close(),
+  };
+}

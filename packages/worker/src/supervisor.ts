@@ -1,0 +1,441 @@
+/**
+ * A worker machine: one supervisor over one child process per core. The supervisor never runs user code, so nothing
+ * a task does can keep it from renewing locks, watching clocks and replacing dead children.
+ *
+ *   Redis ──fetch──▶ process() ──▶ Children ──pipe──▶ child × processes
+ *     ▲                 │
+ *     └─publish, then ack┘
+ *
+ * States:
+ * - `starting`: children load the module, Redis is reached. Leaves to `running`, or to `stopped` if either fails.
+ * - `running`: fetches and runs jobs. Leaves to `draining` with `close()`.
+ * - `draining`: takes nothing new, finishes what runs, hands back what only waited. Leaves to `stopped`.
+ * - `stopped`: no child, no connection.
+ */
+
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+
+import { DelayedError, WaitingError } from "bullmq";
+import type { Job } from "bullmq";
+import type { Cluster, Redis } from "ioredis";
+import { pino } from "pino";
+import type { Logger } from "pino";
+
+import {
+  checkServer,
+  connect,
+  destroyConnection,
+  GatherScripts,
+  MAP_TTL_MS,
+  queueKeys,
+  resolveConnection,
+  WIRE_VERSION,
+} from "@poolmq/shared/internal";
+import type {
+  ControlMessage,
+  Failure,
+  ItemOutcome,
+  JobData,
+  QueueKeys,
+  WorkerAdvertisement,
+} from "@poolmq/shared/internal";
+
+import { childEnvironment } from "./child-environment.ts";
+import { Children } from "./children.ts";
+import type { RunEnd } from "./children.ts";
+import { JobQueue, readJobData } from "./job-queue.ts";
+import type { QueuedJob } from "./job-queue.ts";
+import { Locks } from "./locks.ts";
+import { Publisher } from "./publisher.ts";
+import { VERSION } from "./version.ts";
+import type { ResolvedWorkerOptions } from "./worker-options.ts";
+
+export type SupervisorState = "starting" | "running" | "draining" | "stopped";
+
+const NEXT_STATES: Readonly<Record<SupervisorState, readonly SupervisorState[]>> = {
+  starting: ["running", "stopped"],
+  running: ["draining"],
+  draining: ["stopped"],
+  stopped: [],
+};
+
+/** Often enough that a machine missing for `WORKER_TTL_MS` has missed several. */
+const HEARTBEAT_MS = 1_000;
+
+/** A job whose function is registered elsewhere is looked at again after this long. */
+const HAND_ON_DELAY_MS = 200;
+
+/**
+ * A job that was on this many machines when they vanished is given up: it may be what ends them. Higher than
+ * `workerLossAttempts`, because a dead machine does not say which of its items did it.
+ */
+const MACHINE_LOSS_ATTEMPTS = 10;
+
+/** BullMQ's own limit fails a job without an outcome. Ours, above, is reached long before. */
+const NO_STALL_LIMIT = 1_000_000;
+
+export class Supervisor {
+  readonly id: string = `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`;
+  readonly #options: ResolvedWorkerOptions;
+  readonly #log: Logger;
+  readonly #keys: QueueKeys;
+  readonly #children: Children;
+  readonly #closed = Promise.withResolvers<void>();
+  #state: SupervisorState = "starting";
+  #redis: Redis | Cluster | undefined;
+  #control: Redis | Cluster | undefined;
+  #scripts: GatherScripts | undefined;
+  #publisher: Publisher | undefined;
+  #locks: Locks | undefined;
+  #queue: JobQueue | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #tasks: Readonly<Record<string, number>> = {};
+  /** Maps whose outcomes nobody wanted when we last looked. */
+  readonly #unwanted = new Set<string>();
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ResolvedWorkerOptions) {
+    this.#options = options;
+    this.#log = (options.logger ?? pino({ level: "silent" })).child({ worker: this.id });
+    this.#keys = queueKeys(options.queue, options.prefix);
+    this.#children = new Children(
+      {
+        module: options.module,
+        workerId: this.id,
+        processes: options.processes,
+        concurrency: options.concurrency,
+        env: childEnvironment(options.env),
+        killGraceMs: options.killGraceMs,
+        startTimeoutMs: options.startTimeoutMs,
+      },
+      this.#log,
+    );
+  }
+
+  get state(): SupervisorState {
+    return this.#state;
+  }
+
+  /** Names of the registered functions, with their number of parameters. Empty before `start()` resolved. */
+  get tasks(): Readonly<Record<string, number>> {
+    return this.#tasks;
+  }
+
+  /** Process ids of the living children. */
+  get pids(): readonly number[] {
+    return this.#children.pids;
+  }
+
+  /** Resolves when the machine has stopped, whoever stopped it. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /**
+   * Loads the module in the children, reaches Redis and begins to take jobs.
+   *
+   * @throws TasksModuleError, RedisConnectionError, UnsupportedRedisError, EvictionPolicyError
+   */
+  async start(): Promise<void> {
+    try {
+      // Side by side: a child takes as long to start as a connection to be checked.
+      const [tasks, redis] = await Promise.all([this.#children.start(), this.#connect()]);
+      if (this.#state !== "starting") return; // closed meanwhile
+      this.#tasks = tasks;
+      await this.#serve(redis);
+      this.#setState("running");
+      this.#log.info(
+        { tasks: Object.keys(tasks), processes: this.#options.processes },
+        "worker machine ready",
+      );
+    } catch (error) {
+      await this.#abandon();
+      throw error;
+    }
+  }
+
+  /**
+   * Stops: takes nothing new, finishes what runs, hands back what only waited; after `timeoutMs` kills what is left.
+   * May be called twice, and before `start()`.
+   */
+  close(timeoutMs: number = this.#options.shutdownTimeoutMs): Promise<void> {
+    this.#closing ??= this.#state === "starting" ? this.#abandon() : this.#drain(timeoutMs);
+    return this.#closing;
+  }
+
+  /** Stops at once: kills the children; their items are taken over by other machines. */
+  kill(): void {
+    this.#children.kill();
+  }
+
+  #setState(next: SupervisorState): void {
+    if (!NEXT_STATES[this.#state].includes(next))
+      throw new Error(`Illegal transition: ${this.#state} → ${next}`);
+    this.#log.info({ from: this.#state, to: next }, "worker machine state");
+    this.#state = next;
+  }
+
+  async #connect(): Promise<Redis | Cluster> {
+    const { connection, connectTimeoutMs } = this.#options;
+    const resolved = resolveConnection(connection) ?? resolveConnection("redis://127.0.0.1:6379");
+    if (resolved === undefined) throw new Error("unreachable: a URL always resolves");
+    this.#redis = await connect(resolved, { role: "commands", name: this.id, connectTimeoutMs });
+    await checkServer(this.#redis, resolved.address);
+    this.#control = await connect(resolved, {
+      role: "blocking",
+      name: `${this.id}-control`,
+      connectTimeoutMs,
+    });
+    return this.#redis;
+  }
+
+  async #serve(redis: Redis | Cluster): Promise<void> {
+    const { lockDurationMs, stalledIntervalMs } = this.#options;
+    const scripts = (this.#scripts = new GatherScripts(redis, this.#keys));
+    this.#publisher = new Publisher(scripts, MAP_TTL_MS, this.#log);
+    const queue = (this.#queue = new JobQueue(
+      this.#keys.bullName,
+      async (job, token) => {
+        await this.#process(job, token ?? "");
+        return null;
+      },
+      {
+        connection: redis,
+        prefix: this.#keys.bullPrefix,
+        name: this.id,
+        concurrency: this.#children.capacity,
+        lockDuration: lockDurationMs,
+        stalledInterval: stalledIntervalMs,
+        maxStalledCount: NO_STALL_LIMIT,
+        skipLockRenewal: true,
+        runRetryDelay: 500,
+        removeOnComplete: { count: 0 },
+        removeOnFail: { count: 0 },
+      },
+    ));
+    queue.on("error", (error) => this.#log.warn({ err: error }, "queue error"));
+    this.#locks = new Locks((...args) => queue.extendJobLocks(...args), lockDurationMs, this.#log);
+    this.#children.onCapacity(() => (queue.concurrency = this.#children.capacity));
+    await this.#listen();
+    await this.#beat();
+    this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS);
+  }
+
+  async #listen(): Promise<void> {
+    this.#control?.on("message", (_channel: string, text: string) => this.#onControl(text));
+    await this.#control?.subscribe(this.#keys.control);
+  }
+
+  #onControl(text: string): void {
+    let message: ControlMessage;
+    try {
+      message = JSON.parse(text) as ControlMessage;
+    } catch {
+      return; // not ours; anyone may publish
+    }
+    if (message.t === "cancel" && typeof message.map === "string") {
+      this.#unwanted.add(message.map);
+      this.#children.cancel(message.map);
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const advertisement: WorkerAdvertisement = {
+      v: WIRE_VERSION,
+      id: this.id,
+      host: hostname(),
+      pid: process.pid,
+      processes: this.#options.processes,
+      concurrency: this.#options.concurrency,
+      tasks: this.#tasks,
+      version: VERSION,
+      node: process.versions.node,
+    };
+    try {
+      await this.#scripts?.advertise(this.id, JSON.stringify(advertisement));
+    } catch (error) {
+      this.#log.warn({ err: error }, "heartbeat failed");
+    }
+  }
+
+  // ── one job, from fetched to acknowledged ──────────────────────────────────────────────────────────────────────
+
+  /** Returning lets BullMQ complete the job: only once its outcome is in Redis, or nobody wants it. */
+  async #process(job: QueuedJob, token: string): Promise<void> {
+    const jobId = job.id ?? "";
+    const data = readJobData(job.data);
+    if (typeof data === "string") return await this.#rejectCorrupt(jobId, data);
+    this.#locks?.hold(jobId, token);
+    try {
+      if (await this.#isUnwanted(data.map)) return;
+      const refusal = await this.#refuse(job, data, token);
+      if (refusal !== undefined) return await this.#publishFailure(job, data, refusal);
+      const end = await this.#children.run({
+        fn: job.name,
+        map: data.map,
+        at: data.at,
+        n: data.n,
+        attempt: job.attemptsMade + 1,
+        args: data.args,
+        careful: data.n > 1 && (data.losses ?? 0) > 0,
+        timeoutMs: data.timeoutMs,
+      });
+      await this.#conclude(job, data, token, end);
+    } finally {
+      this.#locks?.release(jobId);
+    }
+  }
+
+  async #conclude(job: QueuedJob, data: JobData, token: string, end: RunEnd): Promise<void> {
+    switch (end.kind) {
+      case "done":
+        if (end.failed > 0 && job.attemptsMade + 1 < (job.opts.attempts ?? 1)) {
+          // BullMQ counts the attempt and waits out the back-off. The user's error stays out of it: BullMQ would
+          // obey some of them.
+          throw new Error("the item failed and has attempts left");
+        }
+        return await this.#publish(data, end.text);
+      case "lost": {
+        const losses = (data.losses ?? 0) + 1;
+        const { exitCode, signal, outOfMemory } = end.exit;
+        if (losses >= this.#options.workerLossAttempts) {
+          const failure: Failure = { code: "WORKER_LOST", losses, exitCode, signal, outOfMemory };
+          return await this.#publishFailure(job, data, failure, end.pid);
+        }
+        await job.updateData({ ...data, losses } satisfies JobData);
+        return await this.#handBack(job, token);
+      }
+      case "timeout": {
+        const failure: Failure = { code: "TASK_TIMEOUT", timeoutMs: data.timeoutMs ?? 0 };
+        return await this.#publishFailure(job, data, failure, end.pid);
+      }
+      case "unstarted":
+        return await this.#handBack(job, token);
+      case "cancelled":
+        return;
+      default:
+        end satisfies never;
+    }
+  }
+
+  async #handBack(job: Job, token: string): Promise<never> {
+    await job.moveToWait(token);
+    throw new WaitingError();
+  }
+
+  /** Says why this machine can't run the job, or hands it on to one that can. */
+  async #refuse(job: QueuedJob, data: JobData, token: string): Promise<Failure | undefined> {
+    if (data.v !== WIRE_VERSION) return { code: "WIRE_VERSION", expected: WIRE_VERSION, got: data.v };
+    if (job.stalledCounter >= MACHINE_LOSS_ATTEMPTS) {
+      return {
+        code: "WORKER_LOST",
+        losses: job.stalledCounter,
+        exitCode: null,
+        signal: null,
+        outOfMemory: false,
+      };
+    }
+    if (Object.hasOwn(this.#tasks, job.name)) return undefined;
+    const texts = (await this.#scripts?.liveWorkers()) ?? [];
+    const known = new Set(Object.keys(this.#tasks));
+    for (const text of texts) {
+      for (const task of Object.keys((JSON.parse(text) as WorkerAdvertisement).tasks)) known.add(task);
+    }
+    if (!known.has(job.name)) return { code: "TASK_NOT_REGISTERED", known: [...known].sort() };
+    await job.moveToDelayed(Date.now() + HAND_ON_DELAY_MS, token);
+    throw new DelayedError();
+  }
+
+  async #isUnwanted(mapId: string): Promise<boolean> {
+    if (!this.#unwanted.has(mapId)) return false;
+    // Asked again: the producer reopens a map whose keys were lost.
+    if ((await this.#scripts?.wanted(mapId)) !== true) return true;
+    this.#unwanted.delete(mapId);
+    return false;
+  }
+
+  async #publish(data: JobData, text: string): Promise<void> {
+    const wanted = await this.#publisher?.publish(data.map, { at: data.at, text });
+    if (wanted === false) this.#unwanted.add(data.map);
+  }
+
+  async #publishFailure(job: QueuedJob, data: JobData, failure: Failure, pid = 0): Promise<void> {
+    this.#log.warn({ mapId: data.map, index: data.at, failure: failure.code }, "item given up");
+    const outcomes = Array.from({ length: data.n }, (_, offset): ItemOutcome => {
+      const by = {
+        task: job.name,
+        index: data.at + offset,
+        attempt: job.attemptsMade + 1,
+        worker: this.id,
+        pid,
+      };
+      return { s: "failed", failure, by };
+    });
+    await this.#publish(data, `!${JSON.stringify(outcomes)}`);
+  }
+
+  /** A job that can't be read: its id still says whose item it is. */
+  async #rejectCorrupt(jobId: string, reason: string): Promise<void> {
+    this.#log.error({ job: jobId, reason }, "corrupt job");
+    const [, map, index] = /^([\w-]+)-(\d+)$/.exec(jobId) ?? [];
+    if (map === undefined || index === undefined) return;
+    const at = Number(index);
+    const outcome: ItemOutcome = {
+      s: "failed",
+      failure: { code: "CORRUPT_JOB", reason },
+      by: { task: "", index: at, attempt: 1, worker: this.id, pid: 0 },
+    };
+    await this.#publisher?.publish(map, { at, text: `!${JSON.stringify([outcome])}` });
+  }
+
+  // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #drain(timeoutMs: number): Promise<void> {
+    this.#setState("draining");
+    const deadline = performance.now() + timeoutMs;
+    const left = (): number => Math.max(0, deadline - performance.now());
+    await within(Math.min(1_000, left()), this.#scripts?.signOff(this.id));
+    clearInterval(this.#heartbeat);
+    // Pausing stops the fetching, and waits for the jobs in hand: what only waited goes back, what runs ends.
+    const idle = this.#queue?.pause();
+    this.#children.drain();
+    await within(left(), idle);
+    await this.#children.close(Math.max(200, left()));
+    await this.#disconnect(left() > 0);
+    this.#setState("stopped");
+    this.#closed.resolve();
+  }
+
+  /** Gives up a start. */
+  async #abandon(): Promise<void> {
+    if (this.#state === "stopped") return;
+    this.#setState("stopped");
+    clearInterval(this.#heartbeat);
+    this.#children.kill();
+    await this.#children.close(0);
+    await this.#disconnect(false);
+    this.#closed.resolve();
+  }
+
+  async #disconnect(graceful: boolean): Promise<void> {
+    this.#locks?.close();
+    this.#publisher?.close();
+    // With Redis down a graceful close never resolves; a forced one does at once.
+    if (this.#queue !== undefined) {
+      if (graceful) await within(2_000, this.#queue.close());
+      await within(1_000, this.#queue.close(true));
+    }
+    if (this.#control !== undefined) destroyConnection(this.#control);
+    if (this.#redis !== undefined) destroyConnection(this.#redis);
+  }
+}
+
+/** Waits for the promise, but no longer than `ms`. Its failure is not ours to report: the next step says it again. */
+async function within(ms: number, promise: Promise<unknown> | undefined): Promise<void> {
+  if (promise === undefined) return;
+  const { promise: timeout, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([promise.catch(() => {}), timeout]);
+  clearTimeout(timer);
+}

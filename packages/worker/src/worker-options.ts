@@ -1,0 +1,138 @@
+/** Options of a worker machine: documented, with defaults, checked in one place. */
+
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { resolve } from "node:path";
+
+import type { Logger } from "pino";
+
+import { InvalidOptionError } from "@poolmq/shared";
+import type { ConnectionOption } from "@poolmq/shared";
+import { checkOptions, checkQueueName } from "@poolmq/shared/internal";
+
+export interface WorkerOptions {
+  /** The tasks module: a path (from the working directory) or a `file:` URL. Its exported functions are the tasks. */
+  readonly module: string | URL;
+  /** Redis. @defaultValue `POOLMQ_REDIS_URL`, else `REDIS_URL` of the environment, else `redis://127.0.0.1:6379` */
+  readonly connection?: ConnectionOption | undefined;
+  /** Name of the queue to serve. @defaultValue `"default"` */
+  readonly queue?: string | undefined;
+  /** First part of every key in Redis. @defaultValue `"poolmq"` */
+  readonly prefix?: string | undefined;
+  /** Number of child processes, at least 1. @defaultValue one per available core */
+  readonly processes?: number | undefined;
+  /** Items that one child runs at a time, at least 1: more than 1 helps functions that wait for I/O. @defaultValue 1 */
+  readonly concurrency?: number | undefined;
+  /** After how many lost processes an item is given up with a `WorkerLostError`, at least 1. @defaultValue 3 */
+  readonly workerLossAttempts?: number | undefined;
+  /** How long a dead machine's items stay its own, in ms, at least 500. @defaultValue 3000 */
+  readonly lockDurationMs?: number | undefined;
+  /** How often machines look for items of dead machines, in ms, at least 100. @defaultValue 1000 */
+  readonly stalledIntervalMs?: number | undefined;
+  /** How long `close()` lets running items go on before it kills them, in ms. @defaultValue 30000 */
+  readonly shutdownTimeoutMs?: number | undefined;
+  /** How long a function that was told to stop may go on before its process is killed, in ms. @defaultValue 500 */
+  readonly killGraceMs?: number | undefined;
+  /** How long a child may take to import the module and run its `initializer`, in ms. @defaultValue 60000 */
+  readonly startTimeoutMs?: number | undefined;
+  /** How long to try to reach Redis at the start, in ms. @defaultValue 10000 */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Environment variables for the tasks, beside the harmless ones that every child gets. @defaultValue none */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Where to log. @defaultValue no log */
+  readonly logger?: Logger | undefined;
+}
+
+/** `WorkerOptions`, checked and complete. */
+export interface ResolvedWorkerOptions {
+  readonly module: string;
+  readonly connection: ConnectionOption | undefined;
+  readonly queue: string;
+  readonly prefix: string;
+  readonly processes: number;
+  readonly concurrency: number;
+  readonly workerLossAttempts: number;
+  readonly lockDurationMs: number;
+  readonly stalledIntervalMs: number;
+  readonly shutdownTimeoutMs: number;
+  readonly killGraceMs: number;
+  readonly startTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly logger: Logger | undefined;
+}
+
+export const DEFAULTS: Readonly<Record<DefaultedNumber, number> & Record<"queue" | "prefix", string>> = {
+  queue: "default",
+  prefix: "poolmq",
+  concurrency: 1,
+  workerLossAttempts: 3,
+  // Short, because a supervisor never blocks: a dead machine's items are back in 3 to 4 s.
+  lockDurationMs: 3_000,
+  stalledIntervalMs: 1_000,
+  shutdownTimeoutMs: 30_000,
+  killGraceMs: 500,
+  startTimeoutMs: 60_000,
+  connectTimeoutMs: 10_000,
+} satisfies Partial<WorkerOptions>;
+
+type DefaultedNumber =
+  | "concurrency"
+  | "workerLossAttempts"
+  | "lockDurationMs"
+  | "stalledIntervalMs"
+  | "shutdownTimeoutMs"
+  | "killGraceMs"
+  | "startTimeoutMs"
+  | "connectTimeoutMs";
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws InvalidOptionError that names the option, what was expected and what came
+ */
+export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOptions {
+  const check = checkOptions(options, "worker options", [
+    "module",
+    "connection",
+    "queue",
+    "prefix",
+    "processes",
+    "concurrency",
+    "workerLossAttempts",
+    "lockDurationMs",
+    "stalledIntervalMs",
+    "shutdownTimeoutMs",
+    "killGraceMs",
+    "startTimeoutMs",
+    "connectTimeoutMs",
+    "env",
+    "logger",
+  ]);
+  return {
+    module: modulePath(options.module),
+    connection: options.connection,
+    queue: checkQueueName("queue", options.queue ?? DEFAULTS.queue),
+    prefix: checkQueueName("prefix", options.prefix ?? DEFAULTS.prefix),
+    processes: check.integer("processes", availableParallelism(), { min: 1, max: 1024 }),
+    concurrency: check.integer("concurrency", DEFAULTS.concurrency, { min: 1, max: 10_000 }),
+    workerLossAttempts: check.integer("workerLossAttempts", DEFAULTS.workerLossAttempts, { min: 1 }),
+    lockDurationMs: check.integer("lockDurationMs", DEFAULTS.lockDurationMs, { min: 500 }),
+    stalledIntervalMs: check.integer("stalledIntervalMs", DEFAULTS.stalledIntervalMs, { min: 100 }),
+    shutdownTimeoutMs: check.integer("shutdownTimeoutMs", DEFAULTS.shutdownTimeoutMs, { min: 0 }),
+    killGraceMs: check.integer("killGraceMs", DEFAULTS.killGraceMs, { min: 0 }),
+    startTimeoutMs: check.integer("startTimeoutMs", DEFAULTS.startTimeoutMs, { min: 100 }),
+    connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
+    env: options.env ?? {},
+    logger: options.logger,
+  };
+}
+
+function modulePath(module: string | URL): string {
+  if (module instanceof URL || (typeof module === "string" && module.startsWith("file:")))
+    return fileURLToPath(module);
+  if (typeof module === "string" && module !== "") return resolve(module);
+  throw new InvalidOptionError(
+    `Expected \`module\` to be the path or file: URL of a tasks module, got ${module === "" ? "an empty string" : typeof module}`,
+  );
+}
