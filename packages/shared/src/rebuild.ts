@@ -5,7 +5,7 @@
 
 import * as poolmqErrors from "./errors.ts";
 import { DecodeError, PoolmqError } from "./errors.ts";
-import { BUILT_IN_ERRORS } from "./portrait.ts";
+import { BUILT_IN_ERRORS } from "./lineage.ts";
 
 /** What names of properties a portrait may define without being enumerable. */
 const HIDDEN: ReadonlySet<unknown> = new Set(["cause", "errors"]);
@@ -22,6 +22,7 @@ class Rebuilder {
   readonly #classes: ReadonlyMap<string, unknown>;
   /** Errors by portrait: what was one error, or a cycle, is again. */
   readonly #made = new Map<object, Error>();
+  readonly #lists = new Map<readonly unknown[], readonly unknown[]>();
 
   constructor(classes: ReadonlyMap<string, unknown>) {
     this.#classes = classes;
@@ -32,7 +33,16 @@ class Rebuilder {
     if (level > MAX_LEVELS) throw malformed(`at most ${MAX_LEVELS} levels`, "more");
     if (Object.hasOwn(record, "v")) return record["v"];
     if (Object.hasOwn(record, "e")) return this.#error(recordOf(record["e"], "an error"), level);
-    return listOf(record["a"], "a list").map((item) => this.value(item, level + 1));
+    return this.#list(listOf(record["a"], "a list"), level);
+  }
+
+  #list(items: readonly unknown[], level: number): readonly unknown[] {
+    const made = this.#lists.get(items);
+    if (made) return made;
+    const list: unknown[] = [];
+    this.#lists.set(items, list);
+    for (const item of items) list.push(this.value(item, level + 1));
+    return list;
   }
 
   #error(portrait: Fields, level: number): Error {
@@ -113,10 +123,11 @@ function errorPrototype(candidate: unknown): object | undefined {
 function standInPrototype(error: Error, className: string): object {
   const constructor = function (): void {};
   Object.defineProperty(constructor, "name", { value: className });
-  constructor.prototype = Object.create(Object.getPrototypeOf(error) as object, {
+  const prototype = Object.create(Object.getPrototypeOf(error) as object, {
     constructor: { value: constructor, writable: true, configurable: true },
   }) as object;
-  return constructor.prototype as object;
+  constructor.prototype = prototype;
+  return prototype;
 }
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -4,7 +4,8 @@
  */
 
 import { decode, encode } from "./codec.ts";
-import { isError, notSent, Portraitist } from "./portrait.ts";
+import { isError } from "./foreign.ts";
+import { notSent, Portraitist } from "./portrait.ts";
 import type { Carried, Portrait } from "./portrait.ts";
 import { rebuild } from "./rebuild.ts";
 import { findUncloneable } from "./uncloneable.ts";
