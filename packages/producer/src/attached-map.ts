@@ -40,7 +40,12 @@ export class AttachedMap implements GatheredMap {
 
   get progress(): MapProgress {
     const done = this.#settled.size;
-    return { total: this.#total, done, failed: this.#failed, running: Math.max(0, (this.#total ?? 0) - done) };
+    return {
+      total: this.#total,
+      done,
+      failed: this.#failed,
+      running: Math.max(0, (this.#total ?? 0) - done),
+    };
   }
 
   /** Every gap in what is settled begins with the first item of a chunk. */

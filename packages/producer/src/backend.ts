@@ -194,7 +194,8 @@ export class Backend {
   async close(timeoutMs: number): Promise<void> {
     this.#closing = true;
     await this.#machine?.close(timeoutMs);
-    if (this.#parts.ownQueue && this.#parts.embedded === undefined) await this.gather.obliterate().catch(() => {}); // Redis may be gone
+    if (this.#parts.ownQueue && this.#parts.embedded === undefined)
+      await this.gather.obliterate().catch(() => {}); // Redis may be gone
     await this.gather.close(() => this.#parts.connections.forEach(destroyConnection));
     this.#parts.connections.forEach(destroyConnection);
     await this.#parts.embedded?.close();

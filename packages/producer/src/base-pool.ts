@@ -196,7 +196,14 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
   ): ApplyResult<ResultOf<T, R>> {
     type V = ResultOf<T, R>;
     const slots = new Slots<V>();
-    const started = this.#tryBegin<V>("apply", task, () => checkedTuples("apply", [args]), options, slots, false);
+    const started = this.#tryBegin<V>(
+      "apply",
+      task,
+      () => checkedTuples("apply", [args]),
+      options,
+      slots,
+      false,
+    );
     return new ApplyResult<V>({
       ...started,
       value: slots.results().then(([only]) => only as V),
@@ -275,7 +282,10 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
   /** @internal */
   protected warn(message: string, error?: unknown): void {
     if (this.#logger !== undefined) this.#logger.warn(error === undefined ? {} : { err: error }, message);
-    else process.emitWarning(error === undefined ? message : `${message}: ${short(error)}`, { type: "PoolmqWarning" });
+    else
+      process.emitWarning(error === undefined ? message : `${message}: ${short(error)}`, {
+        type: "PoolmqWarning",
+      });
   }
 
   /** Keeps the process alive while something is waited for that is no map. @internal */
@@ -355,7 +365,9 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       const id = resolved.mapId ?? randomBytes(9).toString("hex");
       if (signal?.aborted === true) throw this.cancelledError(id, signal.reason);
       if (resolved.mapId !== undefined && [...this.#pending].some((map) => map.id === id)) {
-        throw new InvalidOptionError(`Expected \`mapId\` to be free, got ${short(id)}, which this pool is running`);
+        throw new InvalidOptionError(
+          `Expected \`mapId\` to be free, got ${short(id)}, which this pool is running`,
+        );
       }
       return this.#begin({ id, call, task, input: input(), options: resolved, sink, keepsUntilRead });
     } catch (error) {
@@ -446,7 +458,8 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
   // ── the pool's life ────────────────────────────────────────────────────────────────────────────────────────────
 
   #setState(next: PoolState): void {
-    if (!NEXT_STATES[this.#state].includes(next)) throw new Error(`Illegal transition: ${this.#state} → ${next}`);
+    if (!NEXT_STATES[this.#state].includes(next))
+      throw new Error(`Illegal transition: ${this.#state} → ${next}`);
     this.#logger?.debug({ from: this.#state, to: next }, "pool state");
     this.#state = next;
   }
@@ -492,8 +505,14 @@ function isErrorClass(value: unknown): value is ErrorClass {
 /** The caller's stack, for the errors of its items: without the frames of this package. */
 function callSite(call: string): string | undefined {
   const { stack } = new Error(call);
-  const frames = stack?.split("\n").slice(1).filter((frame) => !frame.includes(OWN_FOLDER)) ?? [];
-  return frames.length === 0 ? undefined : [`    --- called by the producer: ${call}() ---`, ...frames].join("\n");
+  const frames =
+    stack
+      ?.split("\n")
+      .slice(1)
+      .filter((frame) => !frame.includes(OWN_FOLDER)) ?? [];
+  return frames.length === 0
+    ? undefined
+    : [`    --- called by the producer: ${call}() ---`, ...frames].join("\n");
 }
 
 const OWN_FOLDER: string = new URL("./", import.meta.url).pathname;

@@ -66,7 +66,12 @@ export const CALL_DEFAULTS: readonly (keyof CallDefaults)[] = [
   "buffersize",
 ];
 
-const CALLBACKS = ["onResult", "onError", "onProgress", "onTaskProgress"] as const satisfies (keyof CallOptions)[];
+const CALLBACKS = [
+  "onResult",
+  "onError",
+  "onProgress",
+  "onTaskProgress",
+] as const satisfies (keyof CallOptions)[];
 
 const CALL_OPTIONS: readonly (keyof CallOptions)[] = [...CALL_DEFAULTS, "signal", "mapId", ...CALLBACKS];
 
@@ -80,7 +85,9 @@ export function checkCallDefaults(options: CallDefaults): CheckedCallDefaults {
   }
   return {
     ...checkTaskDefaults(options),
-    ...(priority === undefined ? {} : { priority: checkInteger("priority", priority, { min: 1, max: 2 ** 21 }) }),
+    ...(priority === undefined
+      ? {}
+      : { priority: checkInteger("priority", priority, { min: 1, max: 2 ** 21 }) }),
     ...(failFast === undefined ? {} : { failFast }),
     ...(buffersize === undefined ? {} : { buffersize: checkInteger("buffersize", buffersize, { min: 1 }) }),
   };
@@ -95,7 +102,7 @@ export function resolveCallOptions<V>(
   options: CallOptions<V> = {},
   defaults: CheckedCallDefaults,
 ): ResolvedCallOptions<V> {
-  checkOptions(options, "call options", CALL_OPTIONS);
+  const check = checkOptions(options, "call options", CALL_OPTIONS);
   const resolved = {
     ...DEFAULTS,
     ...defaults,
@@ -107,12 +114,7 @@ export function resolveCallOptions<V>(
     onProgress: options.onProgress,
     onTaskProgress: options.onTaskProgress,
   };
-  for (const name of CALLBACKS) {
-    const callback: unknown = options[name];
-    if (callback !== undefined && typeof callback !== "function") {
-      throw new InvalidOptionError(`Expected \`${name}\` to be a function, got ${short(callback)}`);
-    }
-  }
+  for (const name of CALLBACKS) check.function(name);
   if (resolved.mapId !== undefined && resolved.chunksize === "auto") {
     throw new InvalidOptionError(
       'Expected `chunksize` to be a number together with `mapId`, got "auto": whoever takes the map up must cut it the same way',
@@ -124,7 +126,9 @@ export function resolveCallOptions<V>(
 /** Gives a map id that can be part of a key. @throws InvalidOptionError */
 export function checkMapId(mapId: unknown): string | undefined {
   if (mapId === undefined || (typeof mapId === "string" && /^[\w-]{1,100}$/.test(mapId))) return mapId;
-  throw new InvalidOptionError(`Expected \`mapId\` to be 1 to 100 letters, digits, "_" or "-", got ${short(mapId)}`);
+  throw new InvalidOptionError(
+    `Expected \`mapId\` to be 1 to 100 letters, digits, "_" or "-", got ${short(mapId)}`,
+  );
 }
 
 function checkSignal(signal: unknown): AbortSignal | undefined {

@@ -16,7 +16,12 @@ export interface CallHooks<V> {
 /** Gives a sink that tells the callbacks beside the inner sink. */
 export function withHooks<V>(inner: Sink, hooks: CallHooks<V>): Sink {
   const { onResult, onError, onProgress, onFirstFailure } = hooks;
-  if (onResult === undefined && onError === undefined && onProgress === undefined && onFirstFailure === undefined) {
+  if (
+    onResult === undefined &&
+    onError === undefined &&
+    onProgress === undefined &&
+    onFirstFailure === undefined
+  ) {
     return inner;
   }
   const call = (name: string, callback: () => void): void => {

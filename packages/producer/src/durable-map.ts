@@ -40,7 +40,8 @@ export class DurableMaps {
     const key = this.#keys.meta(mapId);
     const mine = {
       task,
-      first: first === undefined ? "none" : `${first.n}:${createHash("sha256").update(first.args).digest("hex")}`,
+      first:
+        first === undefined ? "none" : `${first.n}:${createHash("sha256").update(first.args).digest("hex")}`,
     };
     for (const [field, value] of Object.entries(mine)) {
       if ((await this.#redis.hsetnx(key, field, value)) === 1) continue;

@@ -25,7 +25,12 @@ export function encodeTuples(tuples: readonly (readonly unknown[])[], at: number
   return encoded;
 }
 
-function encodeGroup(tuples: readonly (readonly unknown[])[], at: number, shares: Shares, into: Encoded[]): void {
+function encodeGroup(
+  tuples: readonly (readonly unknown[])[],
+  at: number,
+  shares: Shares,
+  into: Encoded[],
+): void {
   const bare = shares.length === 0 ? tuples : tuples.map(withoutShares);
   try {
     into.push({ at, n: tuples.length, args: encode(bare, { role: "argument" }), shares });

@@ -76,7 +76,8 @@ const DURABLE_BEAT_MS = 3_000;
 
 /** These pass by themselves; anything else that Redis refuses stays refused. */
 const PASSING = /^(OOM|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|MISCONF|NOREPLICAS|UNBLOCKED)/;
-const CONNECTION = /^(Connection is closed|Command timed out|Stream isn't writeable)|ECONN|EPIPE|ENOENT|ETIMEDOUT/;
+const CONNECTION =
+  /^(Connection is closed|Command timed out|Stream isn't writeable)|ECONN|EPIPE|ENOENT|ETIMEDOUT/;
 
 export class Gather implements Transport {
   readonly scripts: GatherScripts;
@@ -99,7 +100,9 @@ export class Gather implements Transport {
     this.#hooks = hooks;
     this.scripts = new GatherScripts(commands, keys);
     this.durable = new DurableMaps(commands, keys);
-    this.#reader = new OutcomeReader(commands, blocking, keys, (facts, message) => hooks.warn(facts, message));
+    this.#reader = new OutcomeReader(commands, blocking, keys, (facts, message) =>
+      hooks.warn(facts, message),
+    );
     this.#queue = new Queue(keys.bullName, {
       connection: commands,
       prefix: keys.bullPrefix,
@@ -140,7 +143,8 @@ export class Gather implements Transport {
   async enqueue(map: GatheredMap, chunks: readonly Chunk[]): Promise<void> {
     const gathered = this.#maps.get(map.id);
     if (gathered === undefined) return;
-    let missing = gathered.early === undefined ? chunks : this.#withoutEarly(gathered, gathered.early, chunks);
+    let missing =
+      gathered.early === undefined ? chunks : this.#withoutEarly(gathered, gathered.early, chunks);
     for (let delayMs = 20; missing.length > 0 && !map.ended; delayMs = Math.min(delayMs * 2, 1_000)) {
       try {
         await gathered.opened;
@@ -150,7 +154,10 @@ export class Gather implements Transport {
       } catch (error) {
         if (map.ended) return;
         if (!passes(error)) throw error;
-        this.#hooks.warn({ mapId: map.id, jobs: missing.length, err: error }, "enqueuing refused, trying again");
+        this.#hooks.warn(
+          { mapId: map.id, jobs: missing.length, err: error },
+          "enqueuing refused, trying again",
+        );
       }
       await delay(delayMs);
       // A bulk that failed may have added some of its jobs, and some of those may have run.
@@ -169,7 +176,10 @@ export class Gather implements Transport {
     const outcome: ItemOutcome = { s: "threw", thrown: encodeThrown(error), by };
     const text = `!${JSON.stringify([outcome])}`;
     this.scripts.publish(map.id, [{ at: index, ms: 0, text }], DURABLE_TTL_MS).catch((err: unknown) => {
-      this.#hooks.warn({ mapId: map.id, index, err }, "outcome of an item that was not enqueued not published");
+      this.#hooks.warn(
+        { mapId: map.id, index, err },
+        "outcome of an item that was not enqueued not published",
+      );
     });
   }
 
@@ -256,7 +266,11 @@ export class Gather implements Transport {
     };
   }
 
-  #withoutEarly(gathered: Gathered, early: Map<number, Entry & { at: number }>, chunks: readonly Chunk[]): Chunk[] {
+  #withoutEarly(
+    gathered: Gathered,
+    early: Map<number, Entry & { at: number }>,
+    chunks: readonly Chunk[],
+  ): Chunk[] {
     return chunks.filter(({ at }) => {
       const entry = early.get(at);
       if (entry === undefined) return true;
@@ -329,7 +343,10 @@ export class Gather implements Transport {
       if (gathered.mode === "attached") return await this.#lookAfterAttached(map);
       const missing = await this.#missing(gathered, map.chunks(map.underWay));
       if (missing.length === 0 || map.ended) return;
-      this.#hooks.warn({ mapId: map.id, jobs: missing.length }, "jobs vanished from Redis, enqueuing them again");
+      this.#hooks.warn(
+        { mapId: map.id, jobs: missing.length },
+        "jobs vanished from Redis, enqueuing them again",
+      );
       await this.enqueue(map, missing);
     } catch (error) {
       if (error instanceof UnknownMapError || error instanceof IncompleteMapError) map.fail(error);

@@ -1,5 +1,6 @@
 export { Pool } from "./pool.ts";
-export type { PoolState } from "./pool.ts";
+export type { PoolState } from "./base-pool.ts";
+export type { PoolStats } from "./backend.ts";
 export type { LocalOptions, PoolOptions } from "./pool-options.ts";
 export type { CallDefaults, CallOptions } from "./call-options.ts";
 export { ApplyResult } from "./apply-result.ts";
@@ -10,6 +11,7 @@ export { Shared } from "./shared.ts";
 export type {
   ArgumentOf,
   ArgumentsOf,
+  Items,
   MapTaskName,
   MapTaskRef,
   ResultOf,

@@ -77,7 +77,11 @@ export interface Window {
 /** What a transport needs to know of every job of a map. `undefined` is left to the function's definition. */
 export interface JobOptions {
   readonly attempts?: number;
-  readonly backoff?: { readonly type: "fixed" | "exponential"; readonly delayMs: number; readonly jitter?: number };
+  readonly backoff?: {
+    readonly type: "fixed" | "exponential";
+    readonly delayMs: number;
+    readonly jitter?: number;
+  };
   readonly taskTimeoutMs?: number;
   readonly priority?: number;
 }
@@ -250,7 +254,10 @@ export class MapRun {
     while (chunks.length < MAX_BATCH_JOBS && bytes < MAX_BATCH_BYTES && this.#places() >= 1) {
       if (this.#underWay.size >= window.jobs) break;
       // Having chunks in hand, a slow input is not waited for.
-      const tuples = await this.#input.read(Math.min(this.chunkSize?.next() ?? 1, this.#places()), chunks.length === 0);
+      const tuples = await this.#input.read(
+        Math.min(this.chunkSize?.next() ?? 1, this.#places()),
+        chunks.length === 0,
+      );
       if (this.#state === "ended" || tuples.length === 0) break;
       for (const encoded of encodeTuples(tuples, this.#next)) {
         this.#next = encoded.at + encoded.n;
@@ -310,4 +317,3 @@ export class MapRun {
     this.#sink.ended(end);
   }
 }
-

@@ -33,7 +33,11 @@ export class Meter {
     this.#waitMs += Math.max(0, now - sentAt - ms);
   }
 
-  read(): { readonly throughput: number; readonly runMs: number | undefined; readonly waitMs: number | undefined } {
+  read(): {
+    readonly throughput: number;
+    readonly runMs: number | undefined;
+    readonly waitMs: number | undefined;
+  } {
     const second = Math.floor(performance.now() / 1_000);
     this.#forgetBefore(second - SLOTS);
     const sum = [...this.#ended.values()].reduce((total, n) => total + n, 0);

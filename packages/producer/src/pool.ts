@@ -62,7 +62,11 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    */
   constructor(options: PoolOptions<T> = {}) {
     const resolved = resolvePoolOptions(options);
-    super(resolved.defaults, { logger: resolved.logger, module: resolved.module, modulePath: resolved.modulePath });
+    super(resolved.defaults, {
+      logger: resolved.logger,
+      module: resolved.module,
+      modulePath: resolved.modulePath,
+    });
     this.#options = resolved;
     const hooks = {
       warn: (facts: object, message: string) => resolved.logger?.warn(facts, message),
@@ -103,7 +107,9 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
       this.track(map);
       await backend.gather.open(map, "attached");
     };
-    attach().catch((error: unknown) => (attached === undefined ? slots.ended({ error }) : attached.fail(error)));
+    attach().catch((error: unknown) =>
+      attached === undefined ? slots.ended({ error }) : attached.fail(error),
+    );
     return new MapResult(source);
   }
 
@@ -207,4 +213,3 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     timer.unref();
   }
 }
-

@@ -54,7 +54,9 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
    *
    * @throws what the item's function threw; GetTimeoutError after `timeoutMs` (nothing is lost: ask again)
    */
-  async next(options: { readonly timeoutMs?: number | undefined } = {}): Promise<IteratorResult<R, undefined>> {
+  async next(
+    options: { readonly timeoutMs?: number | undefined } = {},
+  ): Promise<IteratorResult<R, undefined>> {
     const item = await this.#take(options.timeoutMs);
     if (item === undefined) return { done: true, value: undefined };
     if (item.ok) return { done: false, value: item.value };
@@ -87,7 +89,9 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
         if (item === undefined) return { done: true, value: undefined };
         return {
           done: false,
-          value: item.ok ? { status: "fulfilled", value: item.value } : { status: "rejected", reason: item.error },
+          value: item.ok
+            ? { status: "fulfilled", value: item.value }
+            : { status: "rejected", reason: item.error },
         };
       },
       return: async () => {

@@ -1,8 +1,5 @@
 /** A large value that was sent once and can be an argument of any number of items. */
 
-/** Marks the type of the value, which exists only on the workers. */
-declare const valueType: unique symbol;
-
 /**
  * Stands for a value that `pool.share()` sent: use it as any argument; the function gets the value itself. Workers
  * fetch it once per machine and keep it.
@@ -10,7 +7,8 @@ declare const valueType: unique symbol;
  * @typeParam V - type of the value
  */
 export class Shared<V> {
-  declare readonly [valueType]: V;
+  /** Type of the value, which exists only on the workers. */
+  declare readonly valueType: V;
   /** Id of the value. */
   readonly id: string;
 

@@ -350,7 +350,9 @@ export class SharedValueGoneError extends PoolmqError {
   readonly code = "SHARED_VALUE_GONE";
 
   constructor(facts: { shareId: string }) {
-    super(`Shared value ${facts.shareId} is no longer in Redis: the pool that shared it was closed, or Redis lost it`);
+    super(
+      `Shared value ${facts.shareId} is no longer in Redis: the pool that shared it was closed, or Redis lost it`,
+    );
   }
 }
 

@@ -55,6 +55,14 @@ redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return new and 1 or 0`,
 };
 
+/** ARGV: item index, payload. Gives 0 if the map is not wanted. */
+const PROGRESS: Script = {
+  lua: `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], '*', 'p', ARGV[1], 'v', ARGV[2])
+return 1`,
+};
+
 /**
  * ARGV: prefix of the map's job keys, then indices. Gives: whether the map was still open; the indices with neither
  * outcome nor job; those with an outcome; the id of the stream's last entry, or "" if it is empty.

@@ -25,7 +25,12 @@ export interface TaskDefaults {
   readonly taskTimeoutMs?: number | undefined;
 }
 
-export const TASK_DEFAULTS: readonly (keyof TaskDefaults)[] = ["chunksize", "attempts", "backoff", "taskTimeoutMs"];
+export const TASK_DEFAULTS: readonly (keyof TaskDefaults)[] = [
+  "chunksize",
+  "attempts",
+  "backoff",
+  "taskTimeoutMs",
+];
 
 /** `TaskDefaults`, checked: what is absent was not given. */
 export interface CheckedTaskDefaults {
@@ -63,7 +68,9 @@ function checkBackoff(backoff: unknown): Backoff {
     if (type === "fixed" || type === "exponential") {
       const delayMs = checkInteger("backoff.delayMs", delay, { min: 0 });
       if (typeof jitter === "number" && jitter >= 0 && jitter <= 1) return { type, delayMs, jitter };
-      throw new InvalidOptionError(`Expected \`backoff.jitter\` to be a number from 0 to 1, got ${short(jitter)}`);
+      throw new InvalidOptionError(
+        `Expected \`backoff.jitter\` to be a number from 0 to 1, got ${short(jitter)}`,
+      );
     }
   }
   throw new InvalidOptionError(
