@@ -42,7 +42,7 @@ Titled.prototype.name = "TitledByPrototype";
 /** Errors of which the copy has to print as the original does. */
 const PRINTABLE: [string, unknown][] = [
   ["Error", new Error("m")],
-  ["no message", new Error()], // oxlint-disable-line unicorn/error-message
+  ["no message", new Error()],
   ["TypeError", new TypeError("m")],
   ["RangeError", new RangeError("m")],
   ["SyntaxError", new SyntaxError("m")],
@@ -66,7 +66,7 @@ const PRINTABLE: [string, unknown][] = [
   ["a list of errors as a property", Object.assign(new Error("m"), { errors: [new HttpError(404), 5] })],
   ["a message of many lines", new Error("first\n    at second\nthird")],
   ["a system error", thrownBy(() => readFileSync("/does/not/exist"))],
-  ["an error of Node with a code", thrownBy(() => readFileSync(5.5 as unknown as string))],
+  ["an error of Node with a code", thrownBy(() => readFileSync(5.5))],
   ["an error of Node about a range", thrownBy(() => Buffer.alloc(-1))],
   ["an error of JSON.parse", thrownBy(() => JSON.parse("{"))],
   ["a failed assertion", thrownBy(() => strictEqual<unknown>(1, 2))],
@@ -240,9 +240,9 @@ describe("poolmq's own errors", () => {
   test("are not mistaken for a user's class of the same name", () => {
     class LimitError extends Error {}
     const copy = back(new LimitError("m"));
-    expect(copy).not.toBeInstanceOf(
-      Object.getPrototypeOf(thrownBy(() => encode("x", { maxBytes: 1 }))).constructor,
-    );
+    const own = thrownBy(() => encode("x", { maxBytes: 1 }));
+    expect(own.name).toBe("LimitError");
+    expect(copy).not.toBeInstanceOf(own.constructor);
     expect(copy.name).toBe("LimitError");
   });
 });
@@ -431,7 +431,7 @@ describe("encoding never throws", () => {
         }
         const copy = back(error);
         deepStrictEqual(copy.cause, structuredClone(cause));
-        if (!Object.hasOwn(props, "cause")) deepStrictEqual({ ...copy }, structuredClone({ ...error }));
+        if (!Object.hasOwn(props, "cause")) deepStrictEqual(ownProps(copy), structuredClone(ownProps(error)));
       }),
     );
   });
@@ -510,7 +510,7 @@ describe("decoding what nobody encoded", () => {
     ["a property with no value", { e: { ...portrait, props: [["a"]] } }],
     ["a hidden property of another name", { e: { ...portrait, hidden: [["message", { v: 1 }]] } }],
     ["a list that is none", { a: 5 }],
-    ["a list that claims billions", { a: new Array(4_000_000_000) }],
+    ["a list of millions of holes", { a: Object.assign([], { length: 3_000_000 }) }],
     ["a record of a class", { e: new Map() }],
   ])("%s is a DecodeError", ([, carried]) => {
     const payload = carriedPayload(carried);
@@ -602,6 +602,10 @@ describe("where an error came from", () => {
     expect(() => attachRemote(value, info)).not.toThrow();
   });
 });
+
+function ownProps(error: Error): object {
+  return Object.fromEntries(Object.entries(error));
+}
 
 function changing(): () => object | null {
   let calls = 0;
