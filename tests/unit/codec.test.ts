@@ -33,7 +33,7 @@ const anything = fc.anything({
   withNullPrototype: true,
   withBoxedValues: true,
   withObjectString: true,
-  withUnicodeString: true,
+  stringUnit: "binary",
 });
 
 describe("a value comes back as structured clone would make it", () => {
@@ -46,13 +46,13 @@ describe("a value comes back as structured clone would make it", () => {
     ],
     ["numbers at the edges", [Number.MAX_VALUE, Number.MIN_VALUE, Number.MAX_SAFE_INTEGER, 1e21, 0.1 + 0.2]],
     ["BigInt", [0n, -1n, 2n ** 200n]],
-    ["dates, one of them invalid", [new Date(0), new Date(Number.NaN)]],
+    ["dates", [new Date(0), new Date(-8.64e15)]],
     ["RegExp", [/a\tb/giu, /é\u4e00/]],
     ["nested Map and Set", new Map<unknown, unknown>([[{ key: 1 }, new Set([new Map([[1, undefined]])])]])],
     ["boxed primitives", [Object(1), Object("s"), Object(false), Object(1n)]],
     ["undefined in an object", { a: undefined, b: [undefined] }],
     ["holes", [, 1, , 2, ,]], // oxlint-disable-line no-sparse-arrays
-    ["an array that is only holes", new Array(7)],
+    ["an array that is only holes", Object.assign([], { length: 7 })],
     ["an array with other properties", Object.assign([1, 2], { note: "x" })],
     [
       "a long array with other properties",
@@ -86,6 +86,13 @@ describe("a value comes back as structured clone would make it", () => {
     ["arguments of 50 tuples", Array.from({ length: 50 }, (_, i) => [i, `${i}`, [i]])],
   ])("%s", ([, value]) => {
     deepStrictEqual(copy(value), structuredClone(value));
+  });
+
+  test("an invalid date", () => {
+    // Node 22's deepStrictEqual does not take two of them for equal.
+    const [date] = copy([new Date(Number.NaN)]) as [Date];
+    expect(date).toBeInstanceOf(Date);
+    expect(date.getTime()).toBeNaN();
   });
 
   test("any value", () => {
@@ -299,7 +306,7 @@ describe("what can't be sent is named with its path", () => {
       ],
       "an arguments object",
       "[0]",
-    ], // oxlint-disable-line prefer-rest-params
+    ],
   ])("%s", ([, value, what, path]) => {
     const error = thrownBy(() => encode(value, { role: "argument" }));
     expect(error).toMatchObject({ name: "SerializationError", code: "SERIALIZATION", path });
@@ -336,9 +343,9 @@ describe("what can't be sent is named with its path", () => {
     expect(thrownBy(() => encode(value)).message.length).toBeLessThan(1_000);
   });
 
-  test("an array with millions of holes", () => {
-    const holes: unknown[] = [];
-    holes[20_000_000] = 1;
+  test.for([20_000_000, 4_000_000_000])("an array with %d holes, at once", (length) => {
+    const holes: unknown[] = ["first"];
+    holes[length] = "last";
     expect(thrownBy(() => encode([holes]))).toMatchObject({ code: "SERIALIZATION" });
   });
 });
@@ -466,7 +473,7 @@ describe("decoding what nobody encoded", () => {
   });
 
   test("any sequence of V8's tags", () => {
-    const tags = [..."_0TFIUNZDyxnzsSpcRoaAjB~tuVWmw;':,{}@$-\\\"^r!&Ev."].map(code);
+    const tags = "_0TFIUNZDyxnzsSpcRoaAjB~tuVWmw;':,{}@$-\\\"^r!&Ev.".split("").map(code);
     const token = fc.oneof(
       fc.constantFrom(...tags).map((tag) => [tag]),
       fc.nat({ max: 2 ** 32 - 1 }).map(varint),

@@ -25,12 +25,13 @@ export interface Portrait {
   message: string;
   /** Absent if it was not text. */
   stack?: string;
-  /** Which of `name`, `message` and `stack` were enumerable: printing depends on it. */
-  shown?: string[];
-  /** Own enumerable properties, as pairs so that `__proto__` is a name like any other. */
-  props?: [name: string, value: Carried][];
+  /**
+   * Own enumerable properties in their order, as pairs so that `__proto__` is a name like any other. `name`, `message`
+   * and `stack` stand alone: their values are above.
+   */
+  props?: (readonly [name: string, value: Carried] | readonly [name: string])[];
   /** `cause` and `errors` where they are own and not enumerable, as constructors define them. */
-  hidden?: [name: string, value: Carried][];
+  hidden?: (readonly [name: string, value: Carried])[];
   /** Made by poolmq itself. */
   own?: true;
 }
@@ -76,17 +77,17 @@ export class Portraitist {
     this.#drawn.set(error, portrait); // before its properties, which may lead back to it
     const stack = stackOf(error, lineage);
     if (stack !== undefined) portrait.stack = stack;
-    const shown: string[] = [];
-    const props: [string, Carried][] = [];
+    const props: NonNullable<Portrait["props"]> = [];
     for (const key of keysOf(error)) {
-      if (key === "name" || key === "message" || key === "stack") shown.push(key);
-      else props.push([key, this.#property(error, key, level)]);
+      const isAbove = key === "name" || key === "message" || key === "stack";
+      props.push(
+        isAbove && typeof read(error, key) === "string" ? [key] : [key, this.#property(error, key, level)],
+      );
     }
     const hidden: [string, Carried][] = [];
     for (const key of ["cause", "errors"]) {
       if (isHidden(error, key)) hidden.push([key, this.#property(error, key, level)]);
     }
-    if (shown.length > 0) portrait.shown = shown;
     if (props.length > 0) portrait.props = props;
     if (hidden.length > 0) portrait.hidden = hidden;
     if (isOwn(error)) portrait.own = true;

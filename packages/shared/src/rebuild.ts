@@ -52,21 +52,28 @@ class Rebuilder {
     const message = textOf(portrait, "message");
     const error = this.#instance(portrait, name, message);
     this.#made.set(portrait, error);
-    const shown = listOf(portrait["shown"] ?? [], "`shown`");
+    const props = pairsOf(portrait["props"]);
     const define = (key: string, value: unknown, enumerable: boolean): void => {
       Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true });
     };
-    if (shown.includes("name") || read(error, "name") !== name) define("name", name, shown.includes("name"));
-    if (shown.includes("message") || read(error, "message") !== message) {
-      define("message", message, shown.includes("message"));
+    const header: Readonly<Record<string, string>> = {
+      name,
+      message,
+      stack: portrait["stack"] === undefined ? `${name}: ${message}` : textOf(portrait, "stack"),
+    };
+    for (const [key, value] of Object.entries(header)) {
+      // One that follows among the properties is left to its place there.
+      const isDue = key === "stack" || read(error, key) !== value;
+      if (isDue && !props.some(([prop]) => prop === key)) define(key, value, false);
     }
-    const stack = portrait["stack"] === undefined ? `${name}: ${message}` : textOf(portrait, "stack");
-    define("stack", stack, shown.includes("stack"));
     for (const [key, value] of pairsOf(portrait["hidden"])) {
       if (!HIDDEN.has(key)) throw malformed("`cause` or `errors`", key);
       define(key, this.value(value, level + 1), false);
     }
-    for (const [key, value] of pairsOf(portrait["props"])) define(key, this.value(value, level + 1), true);
+    for (const [key, value] of props) {
+      const isAbove = value === undefined && Object.hasOwn(header, key);
+      define(key, isAbove ? header[key] : this.value(value, level + 1), true);
+    }
     return error;
   }
 
@@ -158,9 +165,9 @@ function pairsOf(value: unknown): [string, unknown][] {
 }
 
 /** A user's class may define `name` or `message` with a getter that throws on an object that it did not construct. */
-function read(error: Error, key: "name" | "message"): unknown {
+function read(error: Error, key: string): unknown {
   try {
-    return error[key];
+    return (error as unknown as Fields)[key];
   } catch {
     return undefined;
   }

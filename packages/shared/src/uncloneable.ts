@@ -4,7 +4,7 @@ import { types } from "node:util";
 import v8 from "node:v8";
 
 import { isNativeError } from "./foreign.ts";
-import { hasOnlyElements } from "./plain-json.ts";
+import { hasOnlyElements, LONG_ARRAY } from "./plain-json.ts";
 
 /** Why a value can't be sent. */
 export type Fault =
@@ -19,8 +19,6 @@ export type Fault =
     }
   | { readonly kind: "depth" };
 
-/** Longer arrays may be nothing but holes, over which `some` takes its time. */
-const LONGEST_FLAT = 100_000;
 /** Longer keys are cut in paths. */
 const LONGEST_KEY = 60;
 /** Of longer paths, the start and the end are shown. */
@@ -96,7 +94,7 @@ function visit(value: unknown, depthLeft: number, seen: Set<object>): Found | un
 
 /** A quick answer for the arrays of numbers and texts that the fast path leaves to V8. */
 function isFlat(array: readonly unknown[]): boolean {
-  return array.length <= LONGEST_FLAT && !array.some(isCompound) && hasOnlyElements(array);
+  return array.length <= LONG_ARRAY && !array.some(isCompound) && hasOnlyElements(array);
 }
 
 function isCompound(value: unknown): boolean {
