@@ -239,7 +239,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
   async terminate(reason?: unknown): Promise<void> {
     if (this.#state === "open" || this.#state === "closing") {
       this.#setState("terminated");
-      for (const map of [...this.#pending]) {
+      for (const map of this.#pending) {
         map.fail(this.cancelledError(map.id, reason ?? "the pool was terminated"));
       }
       this.#endIfIdle();
@@ -276,7 +276,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
 
   /** @internal */
   protected failAll(error: unknown): void {
-    for (const map of [...this.#pending]) map.fail(error);
+    for (const map of this.#pending) map.fail(error);
   }
 
   /** @internal */

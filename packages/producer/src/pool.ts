@@ -107,7 +107,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
       this.track(map);
       await backend.gather.open(map, "attached");
     };
-    attach().catch((error: unknown) =>
+    this.keepAliveWhile(attach()).catch((error: unknown) =>
       attached === undefined ? slots.ended({ error }) : attached.fail(error),
     );
     return new MapResult(source);
@@ -127,10 +127,9 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
   async share<V>(value: V): Promise<Shared<V>> {
     this.checkOpen("share");
     const payload = encode(value, { maxBytes: this.#options.maxShareBytes, limit: "maxShareBytes" });
-    const backend = await this.#backend;
     const id = randomBytes(9).toString("hex");
     this.#shareIds.push(id);
-    await backend.gather.share(id, payload);
+    await this.keepAliveWhile(this.#backend.then((backend) => backend.gather.share(id, payload)));
     return new Shared<V>(id);
   }
 
@@ -141,14 +140,15 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    */
   async ready(minWorkers = 1): Promise<void> {
     this.checkOpen("ready");
-    await this.keepAliveWhile((await this.#backend).ready(minWorkers, () => this.state === "open"));
+    const isOpen = (): boolean => this.state === "open";
+    await this.keepAliveWhile(this.#backend.then((backend) => backend.ready(minWorkers, isOpen)));
     this.checkOpen("ready");
   }
 
   /** Counts of the queue's jobs and workers, and what this pool has measured. */
   async stats(): Promise<PoolStats> {
     this.checkOpen("stats");
-    return await this.keepAliveWhile((await this.#backend).stats());
+    return await this.keepAliveWhile(this.#backend.then((backend) => backend.stats()));
   }
 
   protected override async run(run: MapRun, { call, durable, autoChunks: auto }: CallFacts): Promise<void> {

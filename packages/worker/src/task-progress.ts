@@ -19,7 +19,7 @@ export class TaskProgress {
 
   say(mapId: string, index: number, payload: Payload): void {
     this.#latest.set(`${mapId}-${index}`, { mapId, index, payload });
-    this.#timer ??= setTimeout(() => this.#flush(), INTERVAL_MS);
+    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#flush(), INTERVAL_MS);
   }
 
   #flush(): void {

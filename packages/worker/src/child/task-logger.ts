@@ -1,7 +1,6 @@
 import { createRequire } from "node:module";
 
-import type { Logger } from "pino";
-import type { pino as Pino } from "pino";
+import type { Logger, pino as Pino } from "pino";
 
 let root: Logger | undefined;
 
