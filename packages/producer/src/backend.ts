@@ -65,16 +65,18 @@ export class Backend {
    * Starts everything and waits until it is usable.
    *
    * @param onDead - called if something that can't be replaced ends: no map can go on
+   * @param signal - gives up the start, and ends what was started so far
    */
   static async start(
     options: ResolvedPoolOptions,
     hooks: GatherHooks,
     onDead: (error: unknown) => void,
+    signal: AbortSignal,
   ): Promise<Backend> {
     const undo: (() => Promise<unknown> | void)[] = [];
     try {
       const embedded =
-        options.connection === undefined ? await startEmbeddedRedis({ onExit: onDead }) : undefined;
+        options.connection === undefined ? await startEmbeddedRedis({ onExit: onDead, signal }) : undefined;
       if (embedded !== undefined) undo.push(() => embedded.close());
       const resolved = options.connection ?? resolveConnection(embedded?.url);
       if (resolved === undefined) throw new LocalMachineError("The embedded Redis has no address");
@@ -89,7 +91,11 @@ export class Backend {
       const connections: (Redis | Cluster)[] = [];
       undo.push(() => connections.forEach(destroyConnection));
       const open = async (role: "commands" | "blocking"): Promise<Redis | Cluster> => {
-        const connection = await connect(resolved, { role, connectTimeoutMs: options.connectTimeoutMs });
+        const connection = await connect(resolved, {
+          role,
+          connectTimeoutMs: options.connectTimeoutMs,
+          signal,
+        });
         connections.push(connection);
         unrefConnection(connection);
         return connection;
@@ -102,7 +108,7 @@ export class Backend {
       undo.push(() => gather.close());
       const parts = { gather, queue, connections, embedded, ownQueue, startMachine, onDead };
       const backend = new Backend(parts);
-      if (machine !== undefined) await backend.#adopt(machine);
+      if (machine !== undefined) await unlessAborted(signal, backend.#adopt(machine));
       return backend;
     } catch (error) {
       for (const step of undo.toReversed()) {
@@ -133,7 +139,7 @@ export class Backend {
   async close(timeoutMs: number): Promise<void> {
     this.#closing = true;
     await this.#machine?.close(timeoutMs);
-    if (this.#ownQueue && this.#embedded === undefined) await this.gather.obliterate().catch(() => {}); // Redis may be gone
+    if (this.#ownQueue && this.#embedded === undefined) await this.gather.obliterate();
     await this.gather.close();
     this.#connections.forEach(destroyConnection);
     await this.#embedded?.close();
@@ -187,6 +193,20 @@ async function importWorkerPackage(): Promise<typeof WorkerPackage> {
       "Worker processes on this machine need the package @poolmq/worker: install it beside @poolmq/producer",
       { cause },
     );
+  }
+}
+
+/** Gives what the promise gives, unless the signal fires first. */
+async function unlessAborted<V>(signal: AbortSignal, promise: Promise<V>): Promise<V> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason as Error);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    promise.catch(() => {}); // nobody waits for it any more
   }
 }
 

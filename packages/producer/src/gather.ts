@@ -8,7 +8,14 @@ import { randomBytes } from "node:crypto";
 import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { GatherScripts, jobIdOf, MAP_TTL_MS, WIRE_VERSION } from "@poolmq/shared/internal";
+import {
+  destroyConnection,
+  GatherScripts,
+  jobIdOf,
+  MAP_TTL_MS,
+  WIRE_VERSION,
+  within,
+} from "@poolmq/shared/internal";
 import type { JobData, QueueKeys } from "@poolmq/shared/internal";
 
 import type { Chunk, MapRun, Transport } from "./map-run.ts";
@@ -46,6 +53,9 @@ const READ_COUNT = 500;
 const TRIM_EVERY = 250;
 
 const TICK_MS = 500;
+
+/** How long the clean-up in Redis may take at the end: a pool must end, whether Redis answers or not. */
+const CLEAN_UP_TIMEOUT_MS = 2_000;
 
 /** These pass by themselves; anything else that Redis refuses stays refused. */
 const PASSING = /^(OOM|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|MISCONF|NOREPLICAS|UNBLOCKED)/;
@@ -142,20 +152,21 @@ export class Gather implements Transport {
     void dropping.finally(() => this.#dropping.delete(dropping));
   }
 
-  /** Waits until dropped maps are cleaned up, then stops reading. The connections stay the caller's. */
+  /** Lets dropped maps be cleaned up, then stops reading, which ends the blocking connection. */
   async close(): Promise<void> {
     if (this.#closed) return;
-    await Promise.all(this.#dropping);
+    // Redis may be gone for good; then the keys' TTL takes them, and workers find the maps unwanted.
+    await within(CLEAN_UP_TIMEOUT_MS, Promise.all(this.#dropping));
     this.#closed = true;
     clearInterval(this.#ticker);
-    this.#blocking.disconnect();
+    destroyConnection(this.#blocking);
     await this.#loop;
-    await this.#queue.close();
+    await within(CLEAN_UP_TIMEOUT_MS, this.#queue.close());
   }
 
   /** Removes everything that the queue keeps in Redis. Only for a queue that is this producer's own. */
   async obliterate(): Promise<void> {
-    await this.#queue.obliterate({ force: true });
+    await within(CLEAN_UP_TIMEOUT_MS, this.#queue.obliterate({ force: true }));
   }
 
   #toJob(run: MapRun, chunk: Chunk): Parameters<Queue["addBulk"]>[0][number] {

@@ -68,6 +68,10 @@ export class Pool<T extends object = UntypedTasks> implements AsyncDisposable {
   #state: PoolState = "open";
   #liveness: NodeJS.Timeout | undefined;
   #ending = false;
+  /** Why no call can succeed any more: what the pool stands on has ended. */
+  #fatal: { readonly error: unknown } | undefined;
+  /** Fires when nothing needs what is still starting. */
+  readonly #unneeded = new AbortController();
 
   /**
    * Starts connecting, and in local mode starts the worker processes. What goes wrong there is told by the next call.
@@ -77,7 +81,12 @@ export class Pool<T extends object = UntypedTasks> implements AsyncDisposable {
   constructor(options: PoolOptions<T> = {}) {
     this.#options = resolvePoolOptions(options);
     const hooks = { warn: (facts: object, message: string) => this.#options.logger?.warn(facts, message) };
-    this.#backend = Backend.start(this.#options, hooks, (error) => this.#failAll(error));
+    this.#backend = Backend.start(
+      this.#options,
+      hooks,
+      (error) => this.#failAll(error),
+      this.#unneeded.signal,
+    );
     this.#backend.catch(() => {}); // each call tells it
     this.#ended.promise.catch(() => {}); // join() tells it
   }
@@ -176,6 +185,7 @@ export class Pool<T extends object = UntypedTasks> implements AsyncDisposable {
     const id = randomBytes(9).toString("hex");
     try {
       if (this.#state !== "open") throw new PoolClosedError({ call, state: this.#state });
+      if (this.#fatal !== undefined) throw this.#fatal.error;
       const { chunksize } = resolveCallOptions(options, this.#options);
       const name = taskName(call, task, this.#options.module);
       const { results, sink } = slots<V>();
@@ -261,6 +271,7 @@ export class Pool<T extends object = UntypedTasks> implements AsyncDisposable {
   }
 
   #failAll(error: unknown): void {
+    this.#fatal ??= { error };
     for (const run of this.#runs) run.fail(error);
   }
 
@@ -272,9 +283,12 @@ export class Pool<T extends object = UntypedTasks> implements AsyncDisposable {
 
   async #end(): Promise<void> {
     const liveness = setInterval(() => {}, 2 ** 30);
+    this.#unneeded.abort();
     try {
       const backend = await this.#backend.catch(() => undefined); // each call told why it did not start
-      await backend?.close(this.#state === "terminated" ? 0 : LOCAL_CLOSE_TIMEOUT_MS);
+      await backend?.close(
+        this.#state === "terminated" || this.#fatal !== undefined ? 0 : LOCAL_CLOSE_TIMEOUT_MS,
+      );
       this.#setState("closed");
       this.#ended.resolve();
     } catch (error) {

@@ -17,6 +17,7 @@ export { attachRemote, decodeThrown, encodeThrown } from "./thrown.ts";
 export { short } from "./short.ts";
 export { unrefConnection } from "./unref-connection.ts";
 export { WIRE_VERSION } from "./wire.ts";
+export { within } from "./within.ts";
 export type {
   ControlMessage,
   Failure,
