@@ -48,7 +48,6 @@ describe("map", () => {
     const items = {
       [Symbol.asyncIterator]: () => ({
         next: () => ({
-          // oxlint-disable-next-line promise/prefer-await-to-then
           then: (resolve: (result: IteratorResult<number>) => void) => resolve(next()),
         }),
       }),
@@ -193,7 +192,7 @@ describe("worker machines", () => {
     const stage = new Stage(redis());
     const result = stage.pool().map("increment", [1, 2, 3]);
     // The jobs are in Redis before anybody could take them.
-    await expect.poll(() => redis().admin.llen(`${stage.keys.job("wait")}`)).toBe(3);
+    await expect.poll(() => redis().admin.llen(stage.keys.job("wait"))).toBe(3);
     await stage.machine();
     expect(await result).toEqual([2, 3, 4]);
   });
