@@ -1,6 +1,12 @@
 /** For the sibling packages; promises nothing to anyone else. */
 
-export { checkInteger, checkOptions, checkQueueName } from "./check-options.ts";
+export {
+  checkEnvironment,
+  checkInteger,
+  checkLogger,
+  checkOptions,
+  checkQueueName,
+} from "./check-options.ts";
 export { checkServer } from "./check-server.ts";
 export { decode, encode } from "./codec.ts";
 export { resolveConnection } from "./connection-options.ts";
