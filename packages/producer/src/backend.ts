@@ -87,16 +87,18 @@ export class Backend {
    * Starts everything and waits until it is usable.
    *
    * @param onDead - called if something that can't be replaced ends: no map can go on
+   * @param signal - gives up the start, and ends what was started so far
    */
   static async start(
     options: ResolvedPoolOptions,
     hooks: GatherHooks,
     onDead: (error: unknown) => void,
+    signal: AbortSignal,
   ): Promise<Backend> {
     const undo: (() => Promise<unknown> | void)[] = [];
     try {
       const embedded =
-        options.connection === undefined ? await startEmbeddedRedis({ onExit: onDead }) : undefined;
+        options.connection === undefined ? await startEmbeddedRedis({ onExit: onDead, signal }) : undefined;
       if (embedded !== undefined) undo.push(() => embedded.close());
       const resolved = options.connection ?? resolveConnection(embedded?.url);
       if (resolved === undefined) throw new LocalMachineError("The embedded Redis has no address");
@@ -111,7 +113,11 @@ export class Backend {
       const connections: (Redis | Cluster)[] = [];
       undo.push(() => connections.forEach(destroyConnection));
       const open = async (role: "commands" | "blocking"): Promise<Redis | Cluster> => {
-        const connection = await connect(resolved, { role, connectTimeoutMs: options.connectTimeoutMs });
+        const connection = await connect(resolved, {
+          role,
+          connectTimeoutMs: options.connectTimeoutMs,
+          signal,
+        });
         connections.push(connection);
         unrefConnection(connection);
         return connection;
@@ -133,7 +139,7 @@ export class Backend {
         startMachine,
         onDead,
       });
-      if (machine !== undefined) await backend.#adopt(machine);
+      if (machine !== undefined) await unlessAborted(signal, backend.#adopt(machine));
       return backend;
     } catch (error) {
       for (const step of undo.toReversed()) {
@@ -194,8 +200,7 @@ export class Backend {
   async close(timeoutMs: number): Promise<void> {
     this.#closing = true;
     await this.#machine?.close(timeoutMs);
-    if (this.#parts.ownQueue && this.#parts.embedded === undefined)
-      await this.gather.obliterate().catch(() => {}); // Redis may be gone
+    if (this.#parts.ownQueue && this.#parts.embedded === undefined) await this.gather.obliterate();
     await this.gather.close(() => this.#parts.connections.forEach(destroyConnection));
     this.#parts.connections.forEach(destroyConnection);
     await this.#parts.embedded?.close();
@@ -249,6 +254,28 @@ async function importWorkerPackage(): Promise<typeof WorkerPackage> {
       "Worker processes on this machine need the package @poolmq/worker: install it beside @poolmq/producer",
       { cause },
     );
+  }
+}
+
+/** Without functions, which can't be sent to another process: our connection profile replaces them anyway. */
+function sendable<V>(value: V): V {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  if (Array.isArray(value)) return value.map(sendable) as V;
+  const entries = Object.entries(value).filter(([, entry]) => typeof entry !== "function");
+  return Object.fromEntries(entries.map(([key, entry]) => [key, sendable(entry)])) as V;
+}
+
+/** Gives what the promise gives, unless the signal fires first. */
+async function unlessAborted<V>(signal: AbortSignal, promise: Promise<V>): Promise<V> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason as Error);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    promise.catch(() => {}); // nobody waits for it any more
   }
 }
 

@@ -74,6 +74,8 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
   #liveness: NodeJS.Timeout | undefined;
   #waits = 0;
   #ending = false;
+  /** Why no call can succeed any more: what the pool stands on has ended. */
+  #fatal: { readonly error: unknown } | undefined;
 
   /** @internal */
   constructor(
@@ -262,11 +264,12 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
   protected abstract onIdle(idle: boolean): void;
 
   /** Ends what the pool started. @internal */
-  protected abstract end(terminated: boolean): Promise<void>;
+  protected abstract end(hurried: boolean): Promise<void>;
 
   /** @internal */
   protected checkOpen(call: string): void {
     if (this.#state !== "open") throw new PoolClosedError({ call, state: this.#state });
+    if (this.#fatal !== undefined) throw this.#fatal.error;
   }
 
   /** @internal */
@@ -274,8 +277,9 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
     return new CancelledError({ mapId, reason });
   }
 
-  /** @internal */
+  /** What the pool stands on has ended. @internal */
   protected failAll(error: unknown): void {
+    this.#fatal ??= { error };
     for (const map of this.#pending) map.fail(error);
   }
 
@@ -481,7 +485,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
 
   async #end(): Promise<void> {
     try {
-      await this.keepAliveWhile(this.end(this.#state === "terminated"));
+      await this.keepAliveWhile(this.end(this.#state === "terminated" || this.#fatal !== undefined));
       this.#setState("closed");
       this.#ended.resolve();
     } catch (error) {

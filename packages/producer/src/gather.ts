@@ -7,7 +7,14 @@ import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
 import { IncompleteMapError, UnknownMapError } from "@poolmq/shared";
-import { encodeThrown, GatherScripts, jobIdOf, MAP_TTL_MS, WIRE_VERSION } from "@poolmq/shared/internal";
+import {
+  encodeThrown,
+  GatherScripts,
+  jobIdOf,
+  MAP_TTL_MS,
+  WIRE_VERSION,
+  within,
+} from "@poolmq/shared/internal";
 import type { ItemOutcome, JobData, OutcomeText, QueueKeys } from "@poolmq/shared/internal";
 
 import { DURABLE_TTL_MS, DurableMaps } from "./durable-map.ts";
@@ -69,6 +76,9 @@ const MAX_PATIENCE_MS = 15_000;
 const TRIM_EVERY = 250;
 
 const TICK_MS = 500;
+
+/** How long the clean-up in Redis may take at the end: a pool must end, whether Redis answers or not. */
+const CLEAN_UP_TIMEOUT_MS = 2_000;
 
 /** How often the keys of a map are kept from expiring while it lives. */
 const REOPEN_MS = 60_000;
@@ -203,7 +213,9 @@ export class Gather implements Transport {
 
   /** Removes shared values. */
   async unshare(shareIds: readonly string[]): Promise<void> {
-    if (shareIds.length > 0) await this.#commands.unlink(...shareIds.map((id) => this.#keys.share(id)));
+    if (shareIds.length === 0) return;
+    // They have a TTL too.
+    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(...shareIds.map((id) => this.#keys.share(id))));
   }
 
   /** What was measured of this producer's items. */
@@ -225,15 +237,16 @@ export class Gather implements Transport {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#ticker);
-    await Promise.all(this.#dropping);
-    await this.#reader.close(disconnectBlocking);
-    await this.#queue.close();
+    // Redis may be gone for good; then the keys' TTL takes them, and workers find the maps unwanted.
+    await within(CLEAN_UP_TIMEOUT_MS, Promise.all(this.#dropping));
+    await within(CLEAN_UP_TIMEOUT_MS, this.#reader.close(disconnectBlocking));
+    await within(CLEAN_UP_TIMEOUT_MS, this.#queue.close());
   }
 
   /** Removes everything that the queue keeps in Redis. Only for a queue that is this producer's own. */
   async obliterate(): Promise<void> {
-    await this.#queue.obliterate({ force: true });
-    await this.#commands.unlink(this.#keys.workers, this.#keys.workerInfo);
+    await within(CLEAN_UP_TIMEOUT_MS, this.#queue.obliterate({ force: true }));
+    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(this.#keys.workers, this.#keys.workerInfo));
   }
 
   #toJob({ map, mode }: Gathered, chunk: Chunk): Parameters<Queue["addBulk"]>[0][number] {

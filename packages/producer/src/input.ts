@@ -38,32 +38,64 @@ function lengthOf(items: unknown): number | undefined {
   return items instanceof Set || items instanceof Map ? items.size : undefined;
 }
 
-function iteratorOf(call: string, items: unknown): Iterator<unknown> | AsyncIterator<unknown> {
-  if (typeof items === "object" && items !== null) {
-    if (Symbol.asyncIterator in items) return (items as AsyncIterable<unknown>)[Symbol.asyncIterator]();
-    if (Symbol.iterator in items) return (items as Iterable<unknown>)[Symbol.iterator]();
-  }
-  if (typeof items === "string") return items[Symbol.iterator]();
+/** An input's iterator, and which kind it is: only an async one's `next()` is waited for. */
+type Source =
+  | { readonly kind: "sync"; readonly iterator: Iterator<unknown> }
+  | { readonly kind: "async"; readonly iterator: AsyncIterator<unknown> };
+
+function iteratorOf(call: string, items: unknown): Source {
+  const { [Symbol.asyncIterator]: async, [Symbol.iterator]: sync } = Object(items) as Partial<
+    AsyncIterable<unknown> & Iterable<unknown>
+  >;
+  if (typeof async === "function") return { kind: "async", iterator: async.call(items) };
+  if (typeof sync === "function") return { kind: "sync", iterator: sync.call(items) };
   throw new InvalidOptionError(
     `Expected the items of ${call}() to be iterable (an array, a generator, an async generator), got ${short(items)}`,
   );
 }
 
-function mapped(
-  inner: Iterator<unknown> | AsyncIterator<unknown>,
-  toTuple: (item: unknown) => readonly unknown[],
-): TupleIterator {
-  const convert = (result: IteratorResult<unknown>): IteratorResult<readonly unknown[]> =>
-    result.done === true ? { done: true, value: undefined } : { done: false, value: toTuple(result.value) };
+function mapped(input: Source, toTuple: (item: unknown) => readonly unknown[]): TupleIterator {
+  const convert = (result: IteratorResult<unknown>): IteratorResult<readonly unknown[]> => {
+    // As the language does it. Without this, an iterator of anything else would never end.
+    if (typeof result !== "object" || result === null)
+      throw new TypeError(`Iterator result ${short(result)} is not an object`);
+    return result.done === true
+      ? { done: true, value: undefined }
+      : { done: false, value: toTuple(result.value) };
+  };
+  if (input.kind === "sync") {
+    const { iterator } = input;
+    return {
+      next: () => {
+        const result = iterator.next();
+        try {
+          return convert(result);
+        } catch (error) {
+          // An input whose item is refused is told that it is not read on.
+          iterator.return?.();
+          throw error;
+        }
+      },
+      return: () => {
+        iterator.return?.();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+  const { iterator } = input;
   return {
-    next: () => {
-      const result = inner.next();
-      return result instanceof Promise ? result.then(convert) : convert(result);
+    next: async () => {
+      const result = await iterator.next();
+      try {
+        return convert(result);
+      } catch (error) {
+        await iterator.return?.();
+        throw error;
+      }
     },
-    return: () => {
-      const result = inner.return?.();
-      if (result instanceof Promise) return result.then(() => ({ done: true, value: undefined }));
+    return: async () => {
+      await iterator.return?.();
       return { done: true, value: undefined };
     },
-  } as TupleIterator;
+  };
 }

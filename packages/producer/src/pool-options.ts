@@ -9,7 +9,9 @@ import type { Logger } from "pino";
 import { InvalidOptionError } from "@poolmq/shared";
 import type { ConnectionOption } from "@poolmq/shared";
 import {
+  checkEnvironment,
   checkInteger,
+  checkLogger,
   checkOptions,
   checkQueueName,
   resolveConnection,
@@ -130,7 +132,7 @@ export function resolvePoolOptions<T>(
     defaults: checkCallDefaults(options),
     maxShareBytes: check.integer("maxShareBytes", DEFAULTS.maxShareBytes, { min: 1, max: 512 * 1024 * 1024 }),
     connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
-    logger: options.logger,
+    logger: checkLogger("logger", options.logger),
     local: resolveLocal(options, tasks.modulePath, connection),
   };
 }
@@ -163,7 +165,7 @@ function resolveLocal<T>(
     concurrency: checkInteger("concurrency", options.concurrency ?? 1, { min: 1, max: 10_000 }),
     workerLossAttempts: checkInteger("workerLossAttempts", options.workerLossAttempts ?? 3, { min: 1 }),
     startTimeoutMs: checkInteger("startTimeoutMs", options.startTimeoutMs ?? 60_000, { min: 100 }),
-    env: options.env ?? {},
+    env: checkEnvironment("env", options.env ?? {}),
   };
 }
 

@@ -54,6 +54,8 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
   readonly #options: ResolvedPoolOptions;
   readonly #backend: Promise<Backend>;
   readonly #shareIds: string[] = [];
+  /** Fires when nothing needs what is still starting. */
+  readonly #unneeded = new AbortController();
 
   /**
    * Starts connecting, and in local mode starts the worker processes. What goes wrong there is told by the next call.
@@ -71,7 +73,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     const hooks = {
       warn: (facts: object, message: string) => resolved.logger?.warn(facts, message),
     };
-    this.#backend = Backend.start(resolved, hooks, (error) => this.failAll(error));
+    this.#backend = Backend.start(resolved, hooks, (error) => this.failAll(error), this.#unneeded.signal);
     this.#backend.catch(() => {}); // each call tells it
   }
 
@@ -174,10 +176,11 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     );
   }
 
-  protected override async end(terminated: boolean): Promise<void> {
+  protected override async end(hurried: boolean): Promise<void> {
+    this.#unneeded.abort();
     const backend = await this.#backend.catch(() => undefined); // each call told why it did not start
-    await backend?.gather.unshare(this.#shareIds).catch(() => {}); // they have a TTL too
-    await backend?.close(terminated ? 0 : LOCAL_CLOSE_TIMEOUT_MS);
+    await backend?.gather.unshare(this.#shareIds);
+    await backend?.close(hurried ? 0 : LOCAL_CLOSE_TIMEOUT_MS);
   }
 
   #chunkSize(run: MapRun, backend: Backend, size: number | "auto"): ReturnType<typeof fixedChunks> {

@@ -64,3 +64,31 @@ export function checkQueueName(name: string, value: unknown): string {
     `Expected \`${name}\` to be 1 to 100 letters, digits, "_", "." or "-", got ${short(value)}`,
   );
 }
+
+/** Gives `value` if it is undefined or has what poolmq calls on a pino logger. @throws InvalidOptionError */
+export function checkLogger<L>(name: string, value: L): L {
+  if (value === undefined) return value;
+  const methods = Object(value) as Readonly<Record<string, unknown>>;
+  const missing = ["debug", "info", "warn", "error", "child"].find(
+    (method) => typeof methods[method] !== "function",
+  );
+  if (missing === undefined) return value;
+  throw new InvalidOptionError(
+    `Expected \`${name}\` to be a pino logger, got ${short(value)}, which has no ${missing}()`,
+  );
+}
+
+/** Gives `value` if it holds environment variables: texts by name. @throws InvalidOptionError */
+export function checkEnvironment(
+  name: string,
+  value: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new InvalidOptionError(
+      `Expected \`${name}\` to be an object of environment variables, got ${short(value)}`,
+    );
+  }
+  const wrong = Object.entries(value).find(([, text]) => typeof text !== "string");
+  if (wrong === undefined) return value;
+  throw new InvalidOptionError(`Expected \`${name}.${wrong[0]}\` to be a string, got ${short(wrong[1])}`);
+}

@@ -102,14 +102,27 @@ export function destroyConnection(connection: Redis | Cluster): void {
     // disconnect() waits for the other side, with a timer that holds the process, even if there is no other side.
     if (node.connector) node.connector.disconnectTimeout = 0;
   }
+  const isBetweenAttempts = connection.status === "reconnecting";
   connection.disconnect();
   for (const node of nodes as readonly NodeInternals[]) node.stream?.destroy();
+  if (isBetweenAttempts) {
+    // There is no socket whose end could tell it: ioredis leaves the commands waiting for ever.
+    const internals = connection as unknown as QueueInternals;
+    internals.flushQueue?.(new Error("Connection is closed."));
+    internals.setStatus?.("end");
+  }
 }
 
 /** What ioredis 6.0 has no public name for. */
 interface NodeInternals {
   readonly stream?: { readonly connecting: boolean; destroy(): unknown };
   readonly connector?: { disconnectTimeout?: number };
+}
+
+/** Likewise. */
+interface QueueInternals {
+  flushQueue?(error: Error): void;
+  setStatus?(status: string): void;
 }
 
 function open(

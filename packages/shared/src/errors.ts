@@ -97,7 +97,10 @@ export class CancelledError extends PoolmqError {
 
   constructor(facts: { mapId: string; reason?: unknown }) {
     const { reason } = facts;
-    const why = reason === undefined ? "" : `: ${reason instanceof Error ? reason.message : typeof reason === "string" ? reason : short(reason)}`;
+    const why =
+      reason === undefined
+        ? ""
+        : `: ${reason instanceof Error ? reason.message : typeof reason === "string" ? reason : short(reason)}`;
     super(`Map ${facts.mapId} was cancelled${why}`, reason === undefined ? undefined : { cause: reason });
   }
 }

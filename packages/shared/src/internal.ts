@@ -1,6 +1,12 @@
 /** For the sibling packages; promises nothing to anyone else. */
 
-export { checkInteger, checkOptions, checkQueueName } from "./check-options.ts";
+export {
+  checkEnvironment,
+  checkInteger,
+  checkLogger,
+  checkOptions,
+  checkQueueName,
+} from "./check-options.ts";
 export { checkServer } from "./check-server.ts";
 export { decode, encode } from "./codec.ts";
 export { resolveConnection } from "./connection-options.ts";
@@ -20,6 +26,7 @@ export { RUNS_ON_VARIABLE, runsOn } from "./runs-on.ts";
 export { short } from "./short.ts";
 export { unrefConnection } from "./unref-connection.ts";
 export { WIRE_VERSION } from "./wire.ts";
+export { within } from "./within.ts";
 export type {
   ControlMessage,
   Failure,

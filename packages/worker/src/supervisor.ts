@@ -31,6 +31,7 @@ import {
   queueKeys,
   resolveConnection,
   WIRE_VERSION,
+  within,
 } from "@poolmq/shared/internal";
 import type {
   ControlMessage,
@@ -473,13 +474,4 @@ export class Supervisor {
     if (this.#control !== undefined) destroyConnection(this.#control);
     if (this.#redis !== undefined) destroyConnection(this.#redis);
   }
-}
-
-/** Waits for the promise, but no longer than `ms`. Its failure is not ours to report: the next step says it again. */
-async function within(ms: number, promise: Promise<unknown> | undefined): Promise<void> {
-  if (promise === undefined) return;
-  const { promise: timeout, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([promise.catch(() => {}), timeout]);
-  clearTimeout(timer);
 }

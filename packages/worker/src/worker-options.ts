@@ -8,7 +8,7 @@ import type { Logger } from "pino";
 
 import { InvalidOptionError } from "@poolmq/shared";
 import type { ConnectionOption } from "@poolmq/shared";
-import { checkOptions, checkQueueName } from "@poolmq/shared/internal";
+import { checkEnvironment, checkLogger, checkOptions, checkQueueName } from "@poolmq/shared/internal";
 
 export interface WorkerOptions {
   /** The tasks module: a path (from the working directory) or a `file:` URL. Its exported functions are the tasks. */
@@ -123,8 +123,8 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     killGraceMs: check.integer("killGraceMs", DEFAULTS.killGraceMs, { min: 0 }),
     startTimeoutMs: check.integer("startTimeoutMs", DEFAULTS.startTimeoutMs, { min: 100 }),
     connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
-    env: options.env ?? {},
-    logger: options.logger,
+    env: checkEnvironment("env", options.env ?? {}),
+    logger: checkLogger("logger", options.logger),
   };
 }
 

@@ -1,0 +1,99 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { Pool, type PoolOptions } from "@poolmq/producer";
+import { queueKeys, type QueueKeys } from "@poolmq/shared/internal";
+import { runWorker, type WorkerMachine, type WorkerOptions } from "@poolmq/worker";
+import { onTestFinished } from "vitest";
+
+import type * as tasks from "../fixtures/tasks.ts";
+import type { RedisServer } from "./redis-server.ts";
+import { uniqueQueue } from "./unique.ts";
+import { until } from "./until.ts";
+
+/** The tasks module of the tests. */
+export const TASKS: URL = new URL("../fixtures/tasks.ts", import.meta.url);
+
+/** A queue of its own for one test, with pools and worker machines on it that end with the test. */
+export class Stage {
+  readonly queue: string = uniqueQueue();
+  readonly keys: QueueKeys = queueKeys(this.queue);
+  readonly #url: string;
+
+  constructor(redis: Pick<RedisServer, "url">) {
+    this.#url = redis.url;
+  }
+
+  /** A pool without workers of its own. */
+  pool(options: PoolOptions<typeof tasks> = {}): Pool<typeof tasks> {
+    const pool = new Pool<typeof tasks>({ connection: this.#url, queue: this.queue, ...options });
+    onTestFinished(() => pool.terminate());
+    return pool;
+  }
+
+  /** A pool with worker processes of its own. */
+  localPool(options: PoolOptions<typeof tasks> = {}): Pool<typeof tasks> {
+    return this.pool({ tasks: TASKS, processes: 1, ...options });
+  }
+
+  /** A worker machine in the test's process. */
+  async machine(options: Partial<WorkerOptions> = {}): Promise<WorkerMachine> {
+    const machine = await runWorker({
+      module: TASKS,
+      connection: this.#url,
+      queue: this.queue,
+      processes: 1,
+      ...options,
+    });
+    onTestFinished(() => machine.close(0));
+    return machine;
+  }
+}
+
+/** A temporary folder that ends with the test. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "poolmq-test-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A file to which tasks append a line when they start, and one whose existence lets gated tasks end. */
+export class Marks {
+  readonly log: string;
+  readonly gate: string;
+
+  constructor() {
+    const folder = temporaryFolder();
+    this.log = join(folder, "log");
+    this.gate = join(folder, "gate");
+    appendFileSync(this.log, "");
+  }
+
+  /** The lines so far. */
+  get lines(): string[] {
+    return readFileSync(this.log, "utf8").split("\n").slice(0, -1);
+  }
+
+  /** Waits until so many tasks have started; gives their lines. */
+  async started(count: number): Promise<string[]> {
+    return await until(() => (this.lines.length >= count ? this.lines : undefined), {
+      what: `${count} tasks to start`,
+    });
+  }
+
+  open(): void {
+    appendFileSync(this.gate, "");
+  }
+}
+
+/** Gives what a promise rejects with; fails if it resolves. */
+export async function rejection(promise: PromiseLike<unknown>): Promise<unknown> {
+  let value: unknown;
+  try {
+    value = await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new Error(`Expected a rejection, got ${JSON.stringify(value)?.slice(0, 200)}`);
+}
