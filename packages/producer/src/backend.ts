@@ -278,11 +278,3 @@ async function unlessAborted<V>(signal: AbortSignal, promise: Promise<V>): Promi
     promise.catch(() => {}); // nobody waits for it any more
   }
 }
-
-/** Without functions, which can't be sent to another process: our connection profile replaces them anyway. */
-function sendable<V>(value: V): V {
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
-  if (Array.isArray(value)) return value.map(sendable) as V;
-  const entries = Object.entries(value).filter(([, entry]) => typeof entry !== "function");
-  return Object.fromEntries(entries.map(([key, entry]) => [key, sendable(entry)])) as V;
-}

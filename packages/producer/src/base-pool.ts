@@ -40,8 +40,7 @@ const NEXT_STATES: Readonly<Record<PoolState, readonly PoolState[]>> = {
   closed: [],
 };
 
-/** What of a map may be in Redis at a time: enough for a hundred machines, and a bound on Redis's memory. */
-const WINDOW_JOBS = 5_000;
+/** What of a map's arguments may be under way at a time: a bound on memory beside the number of jobs. */
 const WINDOW_BYTES = 64 * 1024 * 1024;
 
 /** What a pool needs to know of a call beside its map. @internal */
@@ -67,6 +66,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
   readonly #defaults: CheckedCallDefaults;
   readonly #logger: Logger | undefined;
   readonly #modulePath: string | undefined;
+  readonly #windowJobs: number;
   #module: object | undefined;
   readonly #pending = new Set<Pending>();
   readonly #ended = Promise.withResolvers<void>();
@@ -84,12 +84,15 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       readonly logger: Logger | undefined;
       readonly module: object | undefined;
       readonly modulePath: string | undefined;
+      /** How many jobs of a map may be under way at a time. */
+      readonly window: number;
     },
   ) {
     this.#defaults = defaults;
     this.#logger = facts.logger;
     this.#module = facts.module;
     this.#modulePath = facts.modulePath;
+    this.#windowJobs = facts.window;
     this.#ended.promise.catch(() => {}); // join() tells it
   }
 
@@ -423,7 +426,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
         chunkSize: typeof chunksize === "number" ? fixedChunks(chunksize) : undefined,
         window: {
           // A durable map is all in Redis: its producer may die at any time.
-          jobs: options.mapId === undefined ? WINDOW_JOBS : Infinity,
+          jobs: options.mapId === undefined ? this.#windowJobs : Infinity,
           bytes: options.mapId === undefined ? WINDOW_BYTES : Infinity,
           items: keepsUntilRead ? buffersize : Infinity,
         },

@@ -59,6 +59,8 @@ export interface PoolOptions<T> extends CallDefaults, LocalOptions {
   readonly queue?: string | undefined;
   /** First part of every key in Redis. @defaultValue `"poolmq"` */
   readonly prefix?: string | undefined;
+  /** How many jobs of a map may be in Redis at a time, at least 1: it bounds the memory of Redis. @defaultValue 5000 */
+  readonly window?: number | undefined;
   /** Largest value that `share()` takes, in bytes of its encoded form. @defaultValue 268435456 (256 MiB) */
   readonly maxShareBytes?: number | undefined;
   /** How long to try to reach Redis at the start, in ms. @defaultValue 10000 */
@@ -78,6 +80,7 @@ export interface ResolvedPoolOptions {
   readonly queue: string | undefined;
   readonly prefix: string;
   readonly defaults: CheckedCallDefaults;
+  readonly window: number;
   readonly maxShareBytes: number;
   readonly connectTimeoutMs: number;
   readonly logger: Logger | undefined;
@@ -98,6 +101,7 @@ const POOL_OPTIONS: readonly (keyof PoolOptions<unknown>)[] = [
   "connection",
   "queue",
   "prefix",
+  "window",
   "maxShareBytes",
   "connectTimeoutMs",
   "logger",
@@ -107,6 +111,8 @@ const POOL_OPTIONS: readonly (keyof PoolOptions<unknown>)[] = [
 
 const DEFAULTS = {
   prefix: "poolmq",
+  // Keeps a hundred machines busy, and a million items out of Redis.
+  window: 5_000,
   // Half of the longest string that Redis takes.
   maxShareBytes: 256 * 1024 * 1024,
   connectTimeoutMs: 10_000,
@@ -130,6 +136,7 @@ export function resolvePoolOptions<T>(
     queue: options.queue === undefined ? undefined : checkQueueName("queue", options.queue),
     prefix: checkQueueName("prefix", options.prefix ?? DEFAULTS.prefix),
     defaults: checkCallDefaults(options),
+    window: check.integer("window", DEFAULTS.window, { min: 1 }),
     maxShareBytes: check.integer("maxShareBytes", DEFAULTS.maxShareBytes, { min: 1, max: 512 * 1024 * 1024 }),
     connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
     logger: checkLogger("logger", options.logger),

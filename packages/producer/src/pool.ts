@@ -68,6 +68,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
       logger: resolved.logger,
       module: resolved.module,
       modulePath: resolved.modulePath,
+      window: resolved.window,
     });
     this.#options = resolved;
     const hooks = {
