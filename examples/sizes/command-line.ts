@@ -4,9 +4,9 @@ import { parseArgs } from "node:util";
 
 export const USAGE = `Usage: npm start [-- <folder>]
 
-Gives the gzip and brotli size of every file under a folder, on all cores, and tells how much faster that was than
-one process doing the same. Without a folder: the project's own node_modules.
-`;
+Gives the gzip and brotli size of every file under a folder, on all cores, and
+tells how much faster that was than one process doing the same.
+Without a folder: the project's own node_modules.`;
 
 /** Where the dependencies of this project lie. */
 const OWN_NODE_MODULES = fileURLToPath(new URL("../../node_modules", import.meta.url));

@@ -20,12 +20,12 @@ export interface FoundFiles {
  * Finds every file under a folder, each once: links are not followed, because in a `node_modules` of pnpm they lead
  * to files that lie there as well.
  *
- * @throws if the folder itself can't be read
+ * @throws Error that says why, if the folder itself can't be read
  */
 export function findFiles(folder: string): FoundFiles {
   const files: FoundFile[] = [];
   const unreadable: string[] = [];
-  const root = realpathSync(folder);
+  const root = rootOf(folder);
   const folders = [root];
   for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
     try {
@@ -35,11 +35,26 @@ export function findFiles(folder: string): FoundFiles {
         else if (entry.isFile()) files.push({ path, bytes: lstatSync(path).size });
       }
     } catch (error) {
-      if (at === root) throw error;
+      if (at === root) throw cannotRead(folder, error);
       unreadable.push(at);
     }
   }
   // The longest work first: a large file that starts last would keep one process busy while the others have ended.
   files.sort((a, b) => b.bytes - a.bytes);
   return { root, files, unreadable };
+}
+
+function rootOf(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch (error) {
+    throw cannotRead(folder, error);
+  }
+}
+
+function cannotRead(folder: string, cause: unknown): Error {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === "ENOENT") return new Error(`There is no folder ${folder}`, { cause });
+  if (code === "ENOTDIR") return new Error(`${folder} is not a folder`, { cause });
+  return new Error(`The folder ${folder} can't be read: ${message}`, { cause });
 }

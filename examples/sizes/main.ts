@@ -30,7 +30,7 @@ try {
 
 async function main(folder: string): Promise<void> {
   const { root, files, unreadable } = findFiles(folder);
-  if (files.length === 0) throw new Error(`${folder} holds no files (links are not followed)`);
+  if (files.length === 0) throw new Error(`${folder} holds no file to look at (links are not followed)`);
   const processes = availableParallelism();
   const titles = { pool: `pool of ${processes}`.padEnd(11), alone: "one process" };
   console.log(

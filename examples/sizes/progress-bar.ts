@@ -23,6 +23,7 @@ export class ProgressBar implements Disposable {
         hideCursor: null,
         // Nothing of the terminal's state is changed, so there is nothing to restore after Ctrl-C.
         linewrap: true,
+        autopadding: true,
       },
       Presets.shades_classic,
     );

@@ -3,9 +3,9 @@
 import { readFileSync } from "node:fs";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
-/** What web servers commonly use: gzip's default, and the brotli quality that takes about as long. */
+/** gzip's default, and a brotli quality for files that are compressed once and served often. */
 export const GZIP_LEVEL = 6;
-export const BROTLI_QUALITY = 5;
+export const BROTLI_QUALITY = 7;
 
 /** Sizes of a file in bytes, or why it could not be read. */
 export type FileSizes =
