@@ -10,16 +10,15 @@
  * its exit code; if the guard is killed, the watcher is still there, and the other way round we are.
  */
 
-import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { rm } from "node:fs/promises";
-import { constants } from "node:os";
-import type { Readable, Writable } from "node:stream";
 
 import { EmbeddedRedisError } from "@poolmq/shared";
 import type { Logger } from "pino";
 
 import { findRedisServer } from "./find-redis-server.ts";
 import { makeRedisFolder } from "./redis-folder.ts";
+import { collectOutput, decodeStatus, setReferenced, spawnGuard } from "./redis-guard.ts";
+import type { Guard, Output } from "./redis-guard.ts";
 
 export interface EmbeddedRedisOptions {
   /** Gives up starting. Later it has no effect: use `close()`. */
@@ -38,33 +37,11 @@ export interface EmbeddedRedis extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-// Only `sh`, `kill`, `read`, `wait` and `rm`. Redis is killed and not asked to stop: its data is not to be kept, and
-// a busy script would delay the answer. The watcher is needed because `sh` can't wait for a process and a pipe at once.
-const GUARD = `
-server=$1 folder=$2; shift 2
-exec 3<&0 </dev/null
-"$server" "$@" 3<&- &
-redis=$!
-echo "guard: $redis"
-( while read -r _; do :; done; kill -9 $redis; rm -rf -- "$folder" ) <&3 2>/dev/null &
-watcher=$!
-exec 3<&-
-wait $redis
-code=$?
-kill -9 $watcher
-rm -rf -- "$folder"
-exit $code
-`;
-
 /** A machine that swaps may need seconds; more than this is no start. */
 const START_TIMEOUT_MS = 15_000;
 
 /** Far more than killing takes; after it, the whole group is killed from here. */
 const CLOSE_TIMEOUT_MS = 2_000;
-
-const MAX_OUTPUT_CHARS = 2_000;
-
-type Guard = ChildProcessByStdio<Writable, Readable, Readable>;
 
 /**
  * Starts a private Redis (or Valkey) server for this process. It does not keep the process alive, writes nothing to
@@ -138,69 +115,6 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions = {}): Pr
   return { url, pid, close, [Symbol.asyncDispose]: close };
 }
 
-function spawnGuard(server: string, folder: string, socket: string): Guard {
-  const settings = [
-    ["--port", "0"],
-    ["--unixsocket", socket],
-    ["--unixsocketperm", "700"],
-    ["--save", ""],
-    ["--appendonly", "no"],
-    ["--maxmemory-policy", "noeviction"],
-    ["--daemonize", "no"],
-    ["--supervised", "no"],
-    ["--dir", folder],
-    ["--logfile", ""],
-    ["--loglevel", "notice"],
-    // A crash report shows the arguments of the last command, which are users' data.
-    ["--crash-log-enabled", "no"],
-    ["--crash-memcheck-enabled", "no"],
-  ].flat();
-  // An environment of its own: what this process's environment holds is none of the server's business.
-  const env: NodeJS.ProcessEnv = {};
-  for (const name of ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TZ"]) {
-    const value = process.env[name];
-    if (value !== undefined) env[name] = value;
-  }
-  return spawn("/bin/sh", ["-c", GUARD, "poolmq-redis-guard", server, folder, ...settings], {
-    detached: true,
-    cwd: folder,
-    env,
-    stdio: ["pipe", "pipe", "pipe"],
-  });
-}
-
-interface Output {
-  add(text: string): void;
-  last(): string;
-  redisPid(): number;
-  /** Resolves when Redis says that it is ready. */
-  readonly ready: Promise<void>;
-}
-
-function collectOutput(guard: Guard): Output {
-  let text = "";
-  let pid = 0;
-  const { promise: ready, resolve } = Promise.withResolvers<void>();
-  const add = (more: string) => {
-    text += more;
-    if (pid === 0) {
-      const found = /^guard: (\d+)\n/m.exec(text);
-      if (found) {
-        pid = Number(found[1]);
-        text = text.replace(found[0], "");
-      }
-    }
-    // Redis 6 and 7 write "The server is now ready to accept connections", Redis 7.2 and Valkey "Ready to accept …".
-    if (pid !== 0 && /ready to accept connections/i.test(text)) resolve();
-    text = text.slice(-MAX_OUTPUT_CHARS);
-  };
-  guard.stdout.setEncoding("utf8").on("data", add);
-  guard.stderr.setEncoding("utf8").on("data", add);
-  // The guard may be gone when the leash is let go.
-  guard.stdin.on("error", () => undefined);
-  return { add, last: () => text.trim(), redisPid: () => pid, ready };
-}
-
 async function untilReady(
   output: Output,
   ended: Promise<EmbeddedRedisError>,
@@ -213,6 +127,7 @@ async function untilReady(
   );
   const onAbort = () => reject(signal?.reason as Error);
   signal?.addEventListener("abort", onAbort, { once: true });
+  if (signal?.aborted) onAbort();
   const failed = ended.then((error) => {
     throw error;
   });
@@ -238,20 +153,4 @@ async function endGuard(guard: Guard, ended: Promise<unknown>): Promise<void> {
   }, CLOSE_TIMEOUT_MS);
   await ended;
   clearTimeout(timer);
-}
-
-function setReferenced(guard: Guard, referenced: boolean): void {
-  for (const handle of [guard, guard.stdin, guard.stdout, guard.stderr] as readonly {
-    ref?(): void;
-    unref?(): void;
-  }[]) {
-    if (referenced) handle.ref?.();
-    else handle.unref?.();
-  }
-}
-
-/** A shell gives 128 + n for a process that signal n ended. */
-function decodeStatus(status: number | null): { code: number | null; signal: string | null } {
-  const signal = Object.entries(constants.signals).find(([, number]) => status === 128 + number)?.[0];
-  return signal === undefined ? { code: status, signal: null } : { code: null, signal };
 }

@@ -1,5 +1,5 @@
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, resolve } from "node:path";
 
 import { RedisNotFoundError } from "@poolmq/shared";
 
@@ -30,7 +30,7 @@ export function findRedisServer(
   if (process.platform === "win32") throw notFound("Windows has none");
   const chosen = env["POOLMQ_REDIS_SERVER"];
   if (chosen) {
-    if (isExecutable(chosen)) return chosen;
+    if (isExecutable(chosen)) return resolve(chosen); // it is started in another folder
     throw notFound(`POOLMQ_REDIS_SERVER is ${chosen}, which can't be run`);
   }
   const folders = [
@@ -39,7 +39,7 @@ export function findRedisServer(
   ];
   for (const folder of folders) {
     for (const name of NAMES) {
-      const path = join(folder, name);
+      const path = resolve(folder, name);
       if (isExecutable(path)) return path;
     }
   }

@@ -42,12 +42,8 @@ async function checkNode(redis: Redis, address: string, inCluster: boolean): Pro
   const policy = fields.get("maxmemory_policy");
   if (policy !== undefined && policy !== "noeviction") throw new EvictionPolicyError({ address, policy });
   if (!inCluster && fields.get("redis_mode") === "cluster") {
-    throw new RedisConnectionError({
-      reason: "cluster",
-      address,
-      detail: "it is a node of a Redis Cluster",
-      advice: adviceFor("cluster", address),
-    });
+    const failure = { reason: "cluster", detail: "it is a node of a Redis Cluster" } as const;
+    throw new RedisConnectionError({ ...failure, address, advice: adviceFor(failure, address) });
   }
   return valkey === undefined ? { product: "redis", version } : { product: "valkey", version: valkey };
 }
@@ -58,8 +54,12 @@ async function readInfo(redis: Redis, address: string): Promise<string> {
     return await redis.info();
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    const { reason, detail } = classifyFailure(error);
-    throw new RedisConnectionError({ reason, address, detail, advice: adviceFor(reason, address) });
+    const failure = classifyFailure(error);
+    const { reason, detail } = failure;
+    throw new RedisConnectionError(
+      { reason, address, detail, advice: adviceFor(failure, address) },
+      { cause: error },
+    );
   }
 }
 

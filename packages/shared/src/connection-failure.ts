@@ -36,7 +36,13 @@ const RULES: readonly Rule[] = [
   { pattern: /DB index|invalid DB|SELECT is not allowed/i, reason: "database", final: true },
   { pattern: /cluster support disabled/i, reason: "cluster", final: true },
   { pattern: /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS|ERR_SSL|ERR_OSSL|EPROTO/, reason: "tls", final: true },
-  { pattern: /Protocol error/, reason: "protocol", final: true },
+  { pattern: /Unknown RESP type 21\b/, reason: "tls", final: true, detail: "it answers with TLS" },
+  {
+    pattern: /Unknown RESP type|Protocol error/,
+    reason: "protocol",
+    final: true,
+    detail: "what answers does not speak Redis's protocol",
+  },
 ];
 
 /** Tells what an error event of a connection that is not ready yet means. */
@@ -54,7 +60,7 @@ export function classifyFailure(error: Error): ConnectionFailure {
 }
 
 /** What to do about a failure. */
-export function adviceFor(reason: RedisConnectionReason, address: string): string {
+export function adviceFor({ reason, detail }: Omit<ConnectionFailure, "final">, address: string): string {
   switch (reason) {
     case "auth":
       return "Put the password in the URL (redis://:password@host:6379, or redis://user:password@… for an ACL user), percent-encoded";
@@ -65,7 +71,7 @@ export function adviceFor(reason: RedisConnectionReason, address: string): strin
         ? "If this server speaks TLS, use rediss:// instead of redis://"
         : "If this server does not speak TLS, use redis://; for a certificate of your own authority pass ioredis options with `tls: { ca }`";
     case "protocol":
-      return "Check the port: what answers there is not Redis";
+      return "Check the host and the port";
     case "database":
       return "Use a database number that the server has (redis-cli CONFIG GET databases), or none; a Cluster has only 0";
     case "cluster":
@@ -75,6 +81,10 @@ export function adviceFor(reason: RedisConnectionReason, address: string): strin
     case "not-ready":
       return "It may still be loading its data, or be blocked by a slow command: try again later or raise `connectTimeoutMs`";
     case "unreachable":
+      if (address.startsWith("redis:") && /closes the connection|ECONNRESET/.test(detail)) {
+        // What a TLS port does with plain text; and a port forwarding whose target is down.
+        return "If this server speaks TLS, use rediss:// instead of redis://; otherwise see whether it runs";
+      }
       return (
         "Start Redis, for example with `docker run -d -p 6379:6379 redis:7-bookworm redis-server --maxmemory-policy noeviction`, " +
         "or set POOLMQ_REDIS_URL or REDIS_URL to the one to use"

@@ -124,9 +124,9 @@ function clusterTarget(option: ClusterConnectionOptions, label: string): Connect
   // Nodes that are discovered later need them as well.
   const { username, password, tls } = nodes[0] ?? {};
   const login: RedisOptions = {
-    ...(username == null ? {} : { username }),
-    ...(password == null ? {} : { password }),
-    ...(tls == null ? {} : { tls }),
+    ...(username === undefined || username === null ? {} : { username }),
+    ...(password === undefined || password === null ? {} : { password }),
+    ...(tls === undefined ? {} : { tls }),
   };
   return {
     kind: "cluster",

@@ -11,7 +11,10 @@ import { RedisConnectionError } from "./errors.ts";
 import { forDuplicates } from "./for-duplicates.ts";
 
 export interface ConnectOptions {
-  /** What the connection is for: shows in its name. Commands that block need a connection of their own. */
+  /**
+   * What the connection is for: shows in its name. Commands that block need a connection of
+   * their own, and must not block for more than 10 s: see `SILENCE_MS`.
+   */
   readonly role: "commands" | "blocking";
   /**
    * Shown by `CLIENT LIST` as `poolmq:<name>:<role>`.
@@ -155,15 +158,23 @@ function redisOptions(
     maxRetriesPerRequest: null,
     retryStrategy: retryDelayMs,
     sentinelRetryStrategy: retryDelayMs,
-    reconnectOnError: (error) => (WRONG_SERVER.test(error.message) ? 2 : false),
+    // Sees each error reply before whoever sent the command does: arguments must not get into anybody's log.
+    reconnectOnError: (error) => (WRONG_SERVER.test(withoutArguments(error).message) ? 2 : false),
   };
 }
 
 /** ioredis prints errors that nobody listens to, with the arguments of the command: the password, for AUTH. */
 function handleErrors(connection: Redis | Cluster): void {
   connection.on("error", withoutArguments);
-  if (connection.isCluster) connection.on("node error", withoutArguments);
   forDuplicates(connection, handleErrors);
+  if (!connection.isCluster) return;
+  connection.on("node error", withoutArguments);
+  // A Cluster asks for its slots on duplicates of its nodes, and says only that it failed, not why.
+  connection.on("+node", (node: Redis) => {
+    forDuplicates(node, (asking) => {
+      asking.on("error", (error: Error) => connection.emit("node error", withoutArguments(error)));
+    });
+  });
 }
 
 function untilReady(
@@ -186,7 +197,7 @@ function untilReady(
       connection.off("end", onEnd);
       signal?.removeEventListener("abort", onAbort);
       if (failure === undefined) return resolve();
-      const advice = adviceFor(failure.reason, address);
+      const advice = adviceFor(failure, address);
       const facts = { reason: failure.reason, address, detail: failure.detail, advice };
       reject(
         new RedisConnectionError(waitedMs === undefined ? facts : { ...facts, waitedMs }, cause && { cause }),
@@ -195,13 +206,15 @@ function untilReady(
 
     const onReady = () => settle();
     const onError = (error: Error) => {
+      const failure = classifyFailure(error);
+      // Follows the error that says why.
+      if (last && failure.detail === "Connection is closed") return;
       cause = error;
-      last = classifyFailure(error);
-      if (last.final) settle(last);
+      last = failure;
+      if (failure.final) settle(failure);
     };
     const onClose = () => {
-      // A server that hangs up without a word: a TLS port does, on plain text.
-      last ??= { reason: "unreachable", final: false, detail: "the connection was closed without an answer" };
+      last ??= { reason: "unreachable", final: false, detail: "it closes the connection without an answer" };
     };
     const onEnd = () =>
       settle(last ?? { reason: "unreachable", final: true, detail: "the connection was closed" });

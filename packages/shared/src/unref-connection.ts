@@ -33,7 +33,8 @@ const done = new WeakSet<Redis | Cluster>();
 /**
  * Makes a connection, and whatever is duplicated from it, never keep the process alive by itself: neither while it is
  * open, nor while it waits for a reply, nor while it reconnects. Whoever waits for a reply must hold the process with
- * something of their own, or it exits under them.
+ * something of their own, or it exits under them. One case is left: an attempt to connect to a host that drops packets
+ * holds the process until it times out (`connectTimeout`, 5 s), since the system call does and has no handle to let go.
  */
 export function unrefConnection(connection: Redis | Cluster): void {
   if (done.has(connection)) return;
@@ -45,9 +46,13 @@ export function unrefConnection(connection: Redis | Cluster): void {
 
 function unrefRedis(redis: Redis): void {
   const internals = redis as unknown as RedisInternals;
-  internals.stream?.unref();
+  const unrefStream = () => internals.stream?.unref();
+  unrefStream();
   internals.reconnectTimeout?.unref();
   internals.socketTimeoutTimer?.unref();
+  // A new instance has asked for its first socket already, and gets it a tick later.
+  setImmediate(unrefStream);
+  redis.on("connect", unrefStream);
 
   // The socket of each later attempt is reached through the connector, before it is connected.
   const { connector } = internals;

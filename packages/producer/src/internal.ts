@@ -1,0 +1,6 @@
+/** For the sibling packages and the project's own tests; promises nothing to anyone else. */
+
+export { startEmbeddedRedis } from "./embedded-redis.ts";
+export type { EmbeddedRedis } from "./embedded-redis.ts";
+export { findRedisServer, installHint } from "./find-redis-server.ts";
+export { removeStaleFolders } from "./redis-folder.ts";

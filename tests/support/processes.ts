@@ -1,0 +1,169 @@
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+import { within } from "./until.ts";
+
+const TESTS = fileURLToPath(new URL("..", import.meta.url));
+
+export interface ProgramOptions {
+  readonly args?: readonly string[];
+  /** Added to this process's environment; undefined takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Options for Node itself. */
+  readonly execArgv?: readonly string[];
+}
+
+/** A Node process that runs a TypeScript program against the packages' sources. */
+export class Program implements AsyncDisposable {
+  readonly pid: number;
+  /** Resolves when the process is gone and all of its output was read. */
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  readonly #child: ChildProcess;
+  #output = "";
+  readonly #wake: (() => void)[] = [];
+  #gone = false;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    this.pid = child.pid ?? 0;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        this.#output += text;
+        this.#wakeAll();
+      });
+    }
+    this.exited = once(child, "close").then(([code, signal]) => {
+      this.#gone = true;
+      this.#wakeAll();
+      return { code: code as number | null, signal: signal as NodeJS.Signals | null };
+    });
+  }
+
+  /** Runs a file. */
+  static file(file: URL | string, options: ProgramOptions = {}): Program {
+    return Program.#spawn([String(file).startsWith("file:") ? fileURLToPath(file) : String(file)], options);
+  }
+
+  /** Runs the text of an ES module; its imports are resolved as in tests/. */
+  static source(source: string, options: ProgramOptions = {}): Program {
+    return Program.#spawn(["--input-type=module-typescript", "--eval", source], options);
+  }
+
+  static #spawn(what: readonly string[], { args = [], env = {}, execArgv = [] }: ProgramOptions): Program {
+    const child = spawn(
+      process.execPath,
+      ["--conditions=@poolmq/source", "--disable-warning=ExperimentalWarning", ...execArgv, ...what, ...args],
+      { cwd: TESTS, env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] },
+    );
+    return new Program(child);
+  }
+
+  /** Everything that it wrote, to stdout and stderr. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Writes a line to its stdin. */
+  send(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
+  }
+
+  /** Waits for output that matches. */
+  async line(pattern: RegExp, timeoutMs = 15_000): Promise<RegExpExecArray> {
+    const found = async (): Promise<RegExpExecArray> => {
+      for (;;) {
+        const match = pattern.exec(this.#output);
+        if (match) return match;
+        if (this.#gone) throw new Error(`The program ended without writing ${pattern}:\n${this.#output}`);
+        await new Promise<void>((resolve) => this.#wake.push(resolve));
+      }
+    };
+    return within(timeoutMs, `${pattern} from the program, which wrote:\n${this.#output}`, found());
+  }
+
+  kill(signal: NodeJS.Signals = "SIGKILL"): void {
+    this.#child.kill(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill();
+    await this.exited;
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#wake.splice(0)) wake();
+  }
+}
+
+interface ProcessEntry {
+  readonly pid: number;
+  readonly parent: number;
+  readonly zombie: boolean;
+  readonly command: string;
+}
+
+/** Ids of all processes that descend from this one, zombies left out. */
+export function descendantsOf(pid: number): number[] {
+  const all = listProcesses();
+  const found: number[] = [];
+  const queue = [pid];
+  for (let parent = queue.pop(); parent !== undefined; parent = queue.pop()) {
+    for (const entry of all) {
+      if (entry.parent !== parent) continue;
+      queue.push(entry.pid);
+      if (!entry.zombie) found.push(entry.pid);
+    }
+  }
+  return found;
+}
+
+/** Processes whose command line contains this text, such as a folder that only they know. */
+export function processesNaming(text: string): ProcessEntry[] {
+  return listProcesses().filter(
+    ({ command, pid, zombie }) => !zombie && pid !== process.pid && command.includes(text),
+  );
+}
+
+/** Tells whether a process runs; a zombie, which only waits for its parent to look, does not. */
+export function isRunning(pid: number): boolean {
+  return listProcesses().some((entry) => entry.pid === pid && !entry.zombie);
+}
+
+function listProcesses(): ProcessEntry[] {
+  return existsSync("/proc/self/stat") ? listFromProc() : listFromPs();
+}
+
+function listFromProc(): ProcessEntry[] {
+  const entries: ProcessEntry[] = [];
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+      // The command's name stands in parentheses and may hold any character.
+      const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ");
+      entries.push({ pid: Number(name), parent: Number(parent), zombie: state === "Z", command });
+    } catch {
+      // Ended while we looked.
+    }
+  }
+  return entries;
+}
+
+function listFromPs(): ProcessEntry[] {
+  const { stdout } = spawnSync("ps", ["-A", "-o", "pid=,ppid=,state=,command="], { encoding: "utf8" });
+  return stdout.split("\n").flatMap((line) => {
+    const [, pid, parent, state, command] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+    if (pid === undefined) return [];
+    return [
+      {
+        pid: Number(pid),
+        parent: Number(parent),
+        zombie: state?.startsWith("Z") ?? false,
+        command: command ?? "",
+      },
+    ];
+  });
+}

@@ -1,0 +1,122 @@
+/**
+ * A bad network between a client and Redis:
+ *
+ *   client ──▶ frames ──▶ rules ──▶ shaper ──▶ Redis
+ *   client ◀── shaper ◀── rules ◀── frames ◀── Redis
+ *
+ * Rules meddle with single commands and their replies; the shaper adds delay, jitter and a limited bandwidth, and keeps
+ * the order of bytes. Faults apply to the connections that are open and to later ones.
+ */
+
+import { once } from "node:events";
+import { createServer } from "node:net";
+import type { AddressInfo, Server } from "node:net";
+
+import { Link } from "./proxy-link.ts";
+import type { Meddling, ProxyState, ProxyTarget, Rule, Shape } from "./proxy-link.ts";
+import { seededRandom } from "./random.ts";
+
+export class TcpProxy implements AsyncDisposable {
+  readonly port: number;
+  readonly #server: Server;
+  readonly #links = new Set<Link>();
+  readonly #state: ProxyState;
+
+  private constructor(server: Server, state: ProxyState) {
+    this.#server = server;
+    this.#state = state;
+    this.port = (server.address() as AddressInfo).port;
+    server.on("connection", (client) => {
+      if (state.refusing) {
+        client.resetAndDestroy();
+        return;
+      }
+      const link = new Link(client, state);
+      this.#links.add(link);
+      client.once("close", () => this.#links.delete(link));
+    });
+  }
+
+  static async start(target: ProxyTarget, seed = 1): Promise<TcpProxy> {
+    const server = createServer({ noDelay: true });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return new TcpProxy(server, {
+      target,
+      random: seededRandom(seed),
+      rules: [],
+      shape: {},
+      refusing: false,
+      dropping: false,
+      holding: false,
+    });
+  }
+
+  /** Address of the proxy, for a server without a password. */
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Number of connections that are open. */
+  get connections(): number {
+    return this.#links.size;
+  }
+
+  /** Sets delay, jitter and bandwidth of both directions; `{}` takes them away. */
+  shape(shape: Shape): void {
+    this.#state.shape = shape;
+  }
+
+  /** Resets all open connections. */
+  cut(): void {
+    for (const link of this.#links) link.cut();
+  }
+
+  /** Resets new connections, or takes them again. */
+  refuse(refusing: boolean): void {
+    this.#state.refusing = refusing;
+  }
+
+  /**
+   * Half-open: bytes vanish in both directions and nobody is told. Ends with `restore()`, but what vanished is gone, as
+   * after a router's restart: connections of that time never work again.
+   */
+  drop(): void {
+    this.#state.dropping = true;
+    for (const link of this.#links) link.dead = true;
+  }
+
+  restore(): void {
+    this.#state.dropping = false;
+  }
+
+  /** Keeps all replies back until the returned function is called. */
+  holdReplies(): () => void {
+    this.#state.holding = true;
+    return () => {
+      this.#state.holding = false;
+      for (const link of this.#links) link.releaseReplies();
+    };
+  }
+
+  /**
+   * Meddles with the next commands that match, by default with one. The promise resolves when the last one of them was
+   * hit.
+   */
+  async meddle(matches: Rule["matches"], meddling: Meddling, times = 1): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#state.rules.push({ matches, meddling, left: times, onHit: resolve });
+    return promise;
+  }
+
+  async stop(): Promise<void> {
+    this.cut();
+    if (!this.#server.listening) return;
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}

@@ -1,0 +1,42 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+export interface UntilOptions {
+  /** What is waited for, for the message: "the worker to be gone". */
+  readonly what: string;
+  /** @defaultValue 10_000 */
+  readonly timeoutMs?: number;
+  /** @defaultValue 10 */
+  readonly everyMs?: number;
+}
+
+/**
+ * Waits until a condition gives something other than false, undefined or null, and gives that. The last resort: for
+ * what has no event to wait on, such as another process's end.
+ */
+export async function until<T>(
+  condition: () => T | Promise<T>,
+  { what, timeoutMs = 10_000, everyMs = 10 }: UntilOptions,
+): Promise<Exclude<T, false | undefined | null>> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const value = await condition();
+    if (value !== false && value !== undefined && value !== null) {
+      return value as Exclude<T, false | undefined | null>;
+    }
+    if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain for ${what}`);
+    await delay(everyMs);
+  }
+}
+
+/** Gives what a promise gives, or fails with a message that says what it was. */
+export async function within<T>(timeoutMs: number, what: string, promise: PromiseLike<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`Waited ${timeoutMs} ms in vain for ${what}`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
