@@ -1,5 +1,4 @@
 import Table from "cli-table3";
-import prettyBytes from "pretty-bytes";
 
 /** What the files of one package come to. */
 export interface PackageSizes {
@@ -15,18 +14,11 @@ const MAX_ROWS = 20;
 /** So that the table fits 80 columns. */
 const MAX_NAME = 36;
 
-const NO_FRAME = Object.fromEntries(
-  ["top", "bottom", "left", "right", "mid"]
-    .flatMap((edge) => [
-      edge,
-      `${edge}-mid`,
-      `${edge}-left`,
-      `${edge}-right`,
-      `left-${edge}`,
-      `right-${edge}`,
-    ])
-    .map((edge) => [edge, ""]),
-);
+const UNITS = ["B", "kB", "MB", "GB", "TB"];
+
+const FRAME =
+  "top top-mid top-left top-right bottom bottom-mid bottom-left bottom-right left left-mid mid mid-mid right right-mid";
+const NO_FRAME = Object.fromEntries(FRAME.split(" ").map((part) => [part, ""]));
 
 /** Writes the packages as a table, the largest first, with their total. */
 export function packageTable(packages: readonly PackageSizes[]): string {
@@ -61,7 +53,9 @@ function sum(name: string, packages: readonly PackageSizes[]): PackageSizes {
 }
 
 function humanBytes(bytes: number): string {
-  // One digit after the point, always, so that the points of a column stand below each other.
-  const digits = bytes < 1000 ? 0 : 1;
-  return prettyBytes(bytes, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  let value = bytes;
+  let unit = 0;
+  // 999,950 is 1.0 MB: as kB it would be rounded up to 1000.0.
+  for (; unit < UNITS.length - 1 && value >= (unit === 0 ? 1000 : 999.95); unit++) value /= 1000;
+  return `${value.toFixed(unit === 0 ? 0 : 1)} ${UNITS[unit] ?? ""}`;
 }
