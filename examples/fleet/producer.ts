@@ -5,9 +5,9 @@
  * In one terminal, or in as many as you like, on as many machines as you like:
  *
  *   export REDIS_URL=redis://127.0.0.1:6379
- *   npx poolmq worker examples/tasks.ts
+ *   node --conditions=@poolmq/source packages/worker/src/cli.ts worker examples/tasks.ts
  *
- * In another one:
+ * (That is `npx poolmq worker tasks.ts` in a project that has installed @poolmq/worker.) In another one:
  *
  *   export REDIS_URL=redis://127.0.0.1:6379
  *   node --conditions=@poolmq/source examples/fleet/producer.ts

@@ -61,7 +61,7 @@ function compare(results: readonly FileSizes[], expected: readonly FileSizes[], 
   const speed =
     ratio >= 1
       ? `${ratio.toFixed(1)} times as fast`
-      : "Slower than one process: so little work is done before the pool has started";
+      : "No faster than one process: there was too little to do, or the cores were busy with something else";
   if (differing === 0) {
     console.log(`\n${speed}, and both came to the same sizes for every file.`);
   } else {

@@ -10,7 +10,7 @@ import { exampleUrl, startExample } from "./example.ts";
 const PRODUCER = "fleet/producer.ts";
 const OUTPUT = "[ 2, 3, 4, 5, 6 ]\n[ 3, 7, 11 ]\n";
 
-/** What `npx poolmq worker examples/tasks.ts` runs. */
+/** The worker's command in the header of the producer. */
 function startWorker(redis: RedisServer): Program {
   return Program.file(new URL("../../packages/worker/src/cli.ts", import.meta.url), {
     args: ["worker", fileURLToPath(exampleUrl("tasks.ts")), "--processes", "2"],
