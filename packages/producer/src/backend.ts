@@ -32,6 +32,9 @@ import type { ResolvedPoolOptions } from "./pool-options.ts";
 /** A local machine that died is replaced this often in a row before its pool gives up. */
 const MAX_RESTARTS = 5;
 
+/** One that lived this long died of something else than its start. */
+const STABLE_MS = 30_000;
+
 /** Counts of a queue, and what this pool has measured. */
 export interface PoolStats {
   /** Jobs of all producers that wait for a worker. */
@@ -210,7 +213,11 @@ export class Backend {
     this.#machine = machine;
     machine.ref(this.#alive);
     this.#machineTasks = await machine.ready;
-    void machine.exited.then(({ exitCode, signal }) => this.#replace(exitCode, signal));
+    const readyAt = performance.now();
+    void machine.exited.then(({ exitCode, signal }) => {
+      if (performance.now() - readyAt > STABLE_MS) this.#restarts = 0;
+      return this.#replace(exitCode, signal);
+    });
   }
 
   /** A local machine that died is replaced; what it ran is taken over like any dead machine's. */
