@@ -129,7 +129,7 @@ export function checkTimeout(timeoutMs: unknown): number {
 }
 
 /** Waits for the promise, at most `ms`; then gives `otherwise`. */
-export async function within<V>(ms: number, promise: Promise<V>, otherwise: V): Promise<V> {
+async function within<V>(ms: number, promise: Promise<V>, otherwise: V): Promise<V> {
   const { promise: late, resolve } = Promise.withResolvers<V>();
   const timer = setTimeout(resolve, ms, otherwise);
   try {

@@ -66,7 +66,7 @@ export interface Sink {
 }
 
 /** What may be under way at a time. A chunk that is larger than what is left goes if nothing else is under way. */
-export interface Window {
+interface Window {
   readonly jobs: number;
   /** Encoded arguments. */
   readonly bytes: number;
