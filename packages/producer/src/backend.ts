@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 
 import type { Cluster, Redis } from "ioredis";
 
-import { LocalMachineError } from "@poolmq/shared";
+import { LocalMachineError, WorkerStartError } from "@poolmq/shared";
 import {
   checkServer,
   connect,
@@ -168,13 +168,21 @@ export class Backend {
     return this.#processes;
   }
 
-  /** Tasks that live workers have registered, by name; `undefined` if there is no live worker. */
+  /**
+   * Tasks that live workers have registered, by name; `undefined` if there is no live worker.
+   *
+   * @throws WorkerStartError if there are only machines that can't serve
+   */
   async registeredTasks(): Promise<ReadonlyMap<string, TaskInfo> | undefined> {
     if (this.#machineTasks !== undefined) return new Map(Object.entries(this.#machineTasks));
     const machines = await this.#machines();
-    if (machines.length === 0) return undefined;
-    const tasks = machines.flatMap((machine) => Object.entries(machine.tasks));
-    return new Map(tasks.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+    const tasks = machines
+      .filter(({ unfit }) => unfit === undefined)
+      .flatMap((machine) => Object.entries(machine.tasks));
+    if (tasks.length > 0) return new Map(tasks.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+    const unfit = machines.find((machine) => machine.unfit !== undefined);
+    if (unfit?.unfit !== undefined) throw new WorkerStartError({ host: unfit.host, ...unfit.unfit });
+    return undefined;
   }
 
   /** Waits until there are so many worker processes, or `wanted` says that nobody cares any more. */

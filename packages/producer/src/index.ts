@@ -45,6 +45,7 @@ export {
   UnsupportedRedisError,
   WireVersionError,
   WorkerLostError,
+  WorkerStartError,
 } from "@poolmq/shared";
 export type {
   Backoff,

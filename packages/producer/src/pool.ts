@@ -13,7 +13,7 @@
 
 import { randomBytes } from "node:crypto";
 
-import { NestedPoolError, TaskNotRegisteredError } from "@poolmq/shared";
+import { NestedPoolError, TaskNotRegisteredError, WorkerStartError } from "@poolmq/shared";
 import { encode } from "@poolmq/shared/internal";
 
 import { AttachedMap } from "./attached-map.ts";
@@ -33,6 +33,8 @@ import type { UntypedTasks } from "./task-types.ts";
 
 /** Workers that are just starting need about this long; after it, waiting for them is worth a word. */
 const NO_WORKER_WARNING_MS = 3_000;
+
+const LOOK_FOR_WORKERS_MS = 500;
 
 /** How long local workers may take to end in good order: they are idle by then, but may have a `finalizer`. */
 const LOCAL_CLOSE_TIMEOUT_MS = 5_000;
@@ -159,8 +161,8 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     if (run.ended) return;
     if (backend.isNested) throw new NestedPoolError({ queue: backend.queue, call });
     const tasks = await backend.registeredTasks();
-    if (tasks === undefined) this.#lookForWorkersLater(backend, run);
-    else this.#checkTask(run, tasks);
+    if (tasks === undefined) this.#lookForWorkers(backend, run);
+    else if (!tasks.has(run.task)) throw notRegistered(run, tasks);
     // A durable map must be cut the same way by whoever takes it up.
     const defined = durable ? 1 : (tasks?.get(run.task)?.chunksize ?? 1);
     run.chunkSize ??= this.#chunkSize(run, backend, auto ? "auto" : defined);
@@ -193,27 +195,34 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
       : fixedChunks(size);
   }
 
-  #checkTask(run: MapRun, tasks: ReadonlyMap<string, unknown>): void {
-    if (!tasks.has(run.task)) throw new TaskNotRegisteredError({ task: run.task, known: [...tasks.keys()] });
-  }
-
-  /** No worker is alive: the map waits for one, and says so if none comes. */
-  #lookForWorkersLater(backend: Backend, run: MapRun): void {
-    const timer = setTimeout(() => {
-      if (run.ended) return;
+  /** No worker is alive: the map waits for one, says so if none comes, and ends if it can never be served. */
+  #lookForWorkers(backend: Backend, run: MapRun): void {
+    const since = performance.now();
+    let warned = false;
+    const timer = setInterval(() => {
+      if (run.ended) return clearInterval(timer);
       backend.registeredTasks().then(
         (tasks) => {
-          if (tasks === undefined) {
+          if (tasks !== undefined) {
+            clearInterval(timer);
+            if (!tasks.has(run.task)) run.fail(notRegistered(run, tasks));
+          } else if (!warned && performance.now() - since > NO_WORKER_WARNING_MS) {
+            warned = true;
             this.warn(
               `No worker serves queue "${backend.queue}", so map ${run.id} waits for one. Start one with: npx poolmq worker <module>`,
             );
-          } else if (!tasks.has(run.task)) {
-            run.fail(new TaskNotRegisteredError({ task: run.task, known: [...tasks.keys()] }));
           }
         },
-        () => {}, // Redis is away; the map waits for that too
+        (error: unknown) => {
+          // Any other error is Redis's, which the map waits for too.
+          if (error instanceof WorkerStartError) run.fail(error);
+        },
       );
-    }, NO_WORKER_WARNING_MS);
+    }, LOOK_FOR_WORKERS_MS);
     timer.unref();
   }
+}
+
+function notRegistered(run: MapRun, tasks: ReadonlyMap<string, unknown>): TaskNotRegisteredError {
+  return new TaskNotRegisteredError({ task: run.task, known: [...tasks.keys()] });
 }

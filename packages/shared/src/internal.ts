@@ -31,6 +31,7 @@ export type {
   ControlMessage,
   Failure,
   FromChild,
+  FromGuard,
   ItemOutcome,
   JobData,
   KeptOutcome,
@@ -40,5 +41,6 @@ export type {
   Suspect,
   TaskInfo,
   ToChild,
+  ToGuard,
   WorkerAdvertisement,
 } from "./wire.ts";

@@ -5,7 +5,7 @@ import type { ChildProcess as NodeProcess } from "node:child_process";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 
-import type { FromChild, Payload, ToChild } from "@poolmq/shared/internal";
+import type { FromChild, FromGuard, Payload, ToChild, ToGuard } from "@poolmq/shared/internal";
 
 import { FrameWriter, readFrames } from "./frames.ts";
 import { besideThis, nodeFlags } from "./node-command.ts";
@@ -20,6 +20,7 @@ export interface ChildExit {
 
 export interface ChildEvents {
   onMessage(message: FromChild, text: Payload): void;
+  onGuard(message: FromGuard): void;
   /** Called once, after the last message. */
   onExit(exit: ChildExit): void;
 }
@@ -30,6 +31,7 @@ const HEAP_EXHAUSTED = "heap out of memory";
 export class ChildProcess {
   readonly #process: NodeProcess;
   readonly #out: FrameWriter;
+  readonly #guard: FrameWriter;
   #outOfMemory = false;
 
   constructor(
@@ -45,13 +47,15 @@ export class ChildProcess {
     this.#process = spawn(
       process.execPath,
       [...nodeFlags(), main, options.module, options.workerId, String(options.concurrency)],
-      // fd 3: work and outcomes. fd 4: nothing is ever written; its closing tells the child that we are gone.
+      // fd 3: work and outcomes. fd 4: the child's guard thread, which its closing tells that we are gone.
       { stdio: ["ignore", "inherit", "pipe", "pipe", "pipe"], env: options.env },
     );
     const pipe = this.#process.stdio[3] as Socket;
-    const lifeline = this.#process.stdio[4] as Socket;
-    for (const socket of [pipe, lifeline]) socket.on("error", () => {}); // EPIPE: the exit event says more
+    const line = this.#process.stdio[4] as Socket;
+    for (const socket of [pipe, line]) socket.on("error", () => {}); // EPIPE: the exit event says more
     this.#out = new FrameWriter(pipe);
+    this.#guard = new FrameWriter(line);
+    readFrames<FromGuard>(line, (message) => events.onGuard(message));
     readFrames<FromChild>(pipe, (message, text) => events.onMessage(message, text));
     this.#process.stderr?.on("data", (data: Buffer) => {
       if (data.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
@@ -82,7 +86,13 @@ export class ChildProcess {
     this.#out.write(message, text);
   }
 
-  kill(signal: NodeJS.Signals = "SIGKILL"): void {
+  sendToGuard(message: ToGuard): void {
+    this.#guard.write(message);
+  }
+
+  /** @param facts - what its exit can't tell */
+  kill(signal: NodeJS.Signals = "SIGKILL", facts: { readonly outOfMemory?: boolean } = {}): void {
+    if (facts.outOfMemory === true) this.#outOfMemory = true;
     this.#process.kill(signal);
   }
 }

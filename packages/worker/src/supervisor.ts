@@ -46,11 +46,12 @@ import type {
 
 import { childEnvironment } from "./child-environment.ts";
 import { Children } from "./children.ts";
-import type { RunEnd, SharedArgument } from "./children.ts";
+import { TasksModuleError } from "./errors.ts";
 import { JobQueue, readJobData } from "./job-queue.ts";
 import type { QueuedJob } from "./job-queue.ts";
 import { Locks } from "./locks.ts";
 import { Publisher } from "./publisher.ts";
+import type { RunEnd, SharedArgument } from "./run.ts";
 import { SharedValues } from "./shared-values.ts";
 import { TaskProgress } from "./task-progress.ts";
 import { verdictOn } from "./verdict.ts";
@@ -69,8 +70,18 @@ const NEXT_STATES: Readonly<Record<SupervisorState, readonly SupervisorState[]>>
 /** Often enough that a machine missing for `WORKER_TTL_MS` has missed several. */
 const HEARTBEAT_MS = 1_000;
 
+/** How long a machine that can't serve tries to tell why. */
+const UNFIT_TIMEOUT_MS = 2_000;
+
+/** Steps of a shutdown that Redis must answer, and that are not worth waiting for if it does not. */
+const SIGN_OFF_TIMEOUT_MS = 500;
+const HAND_BACK_TIMEOUT_MS = 500;
+
+/** How long a child may take to run its finalizer once the deadline has passed. */
+const CLOSE_GRACE_MS = 200;
+
 /** A job whose function is registered elsewhere is looked at again after this long. */
-const HAND_ON_DELAY_MS = 200;
+const HAND_ON_DELAY_MS = 100;
 
 /**
  * A job that was on this many machines when they vanished is given up: it may be what ends them. Higher than
@@ -102,6 +113,10 @@ export class Supervisor {
   /** Maps whose outcomes nobody wanted when we last looked. */
   readonly #unwanted = new Set<string>();
   #closing: Promise<void> | undefined;
+  /** Number of ready children that was advertised last. */
+  #advertised = 0;
+  /** Resolves once Redis was reached and checked. */
+  readonly #reached = Promise.withResolvers<void>();
 
   constructor(options: ResolvedWorkerOptions) {
     this.#options = options;
@@ -116,6 +131,9 @@ export class Supervisor {
         env: childEnvironment(options.env),
         killGraceMs: options.killGraceMs,
         startTimeoutMs: options.startTimeoutMs,
+        maxTasksPerChild: options.maxTasksPerChild,
+        maxMemoryPerChildMb: options.maxMemoryPerChildMb,
+        onChange: () => this.#onChange(),
         onProgress: (...args) => this.#progress?.say(...args),
       },
       this.#log,
@@ -159,6 +177,7 @@ export class Supervisor {
         "worker machine ready",
       );
     } catch (error) {
+      if (error instanceof TasksModuleError) await this.#tellUnfit(error);
       await this.#abandon();
       throw error;
     }
@@ -173,7 +192,7 @@ export class Supervisor {
     return this.#closing;
   }
 
-  /** Stops at once: kills the children; their items are taken over by other machines. */
+  /** Stops at once: kills the children; what they ran is taken over by other machines, uncharged. */
   kill(): void {
     this.#children.kill();
   }
@@ -190,13 +209,33 @@ export class Supervisor {
     const resolved = resolveConnection(connection) ?? resolveConnection("redis://127.0.0.1:6379");
     if (resolved === undefined) throw new Error("unreachable: a URL always resolves");
     this.#redis = await connect(resolved, { role: "commands", name: this.id, connectTimeoutMs });
+    this.#watch(this.#redis, resolved.address);
     await checkServer(this.#redis, resolved.address);
+    this.#reached.resolve();
     this.#control = await connect(resolved, {
       role: "blocking",
       name: `${this.id}-control`,
       connectTimeoutMs,
     });
     return this.#redis;
+  }
+
+  /** Says once that Redis is gone, and once that it is back. */
+  #watch(redis: Redis | Cluster, address: string): void {
+    let lostAt: number | undefined;
+    redis.on("close", () => {
+      if (lostAt !== undefined || this.#state !== "running") return;
+      lostAt = performance.now();
+      this.#log.warn({ redis: address }, "Redis connection lost, trying again until it is back");
+    });
+    redis.on("ready", () => {
+      if (lostAt === undefined) return;
+      this.#log.info(
+        { redis: address, awayMs: Math.round(performance.now() - lostAt) },
+        "Redis connection is back",
+      );
+      lostAt = undefined;
+    });
   }
 
   async #serve(redis: Redis | Cluster): Promise<void> {
@@ -230,7 +269,6 @@ export class Supervisor {
     ));
     queue.on("error", (error) => this.#log.warn({ err: error }, "queue error"));
     this.#locks = new Locks((...args) => queue.extendJobLocks(...args), lockDurationMs, this.#log);
-    this.#children.onCapacity(() => (queue.concurrency = this.#children.capacity));
     await this.#listen();
     await this.#beat();
     this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS);
@@ -254,7 +292,25 @@ export class Supervisor {
     }
   }
 
-  async #beat(): Promise<void> {
+  #onChange(): void {
+    if (this.#queue !== undefined) this.#queue.concurrency = this.#children.capacity;
+    if (this.#children.ready === this.#advertised || this.#state !== "running") return;
+    void this.#beat();
+  }
+
+  /** Producers that wait for a worker learn why there is none. */
+  async #tellUnfit(error: TasksModuleError): Promise<void> {
+    const told = async (): Promise<void> => {
+      await this.#reached.promise;
+      if (this.#redis === undefined) return;
+      this.#scripts ??= new GatherScripts(this.#redis, this.#keys);
+      await this.#beat(error);
+    };
+    await within(UNFIT_TIMEOUT_MS, told());
+  }
+
+  async #beat(failure: TasksModuleError | undefined = this.#children.startFailure): Promise<void> {
+    this.#advertised = this.#children.ready;
     const advertisement: WorkerAdvertisement = {
       v: WIRE_VERSION,
       id: this.id,
@@ -263,6 +319,15 @@ export class Supervisor {
       processes: this.#children.ready,
       concurrency: this.#options.concurrency,
       tasks: this.#tasks,
+      ...(failure === undefined
+        ? {}
+        : {
+            unfit: {
+              module: failure.module,
+              phase: failure.phase,
+              reason: failure.reason,
+            },
+          }),
       version: VERSION,
       node: process.versions.node,
     };
@@ -436,18 +501,25 @@ export class Supervisor {
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** One deadline for all: stop taking, let run, abort, kill. */
   async #drain(timeoutMs: number): Promise<void> {
     this.#setState("draining");
     const deadline = performance.now() + timeoutMs;
     const left = (): number => Math.max(0, deadline - performance.now());
-    await within(Math.min(1_000, left()), this.#scripts?.signOff(this.id));
     clearInterval(this.#heartbeat);
+    await within(Math.min(SIGN_OFF_TIMEOUT_MS, left()), this.#scripts?.signOff(this.id));
     // Pausing stops the fetching, and waits for the jobs in hand: what only waited goes back, what runs ends.
     const idle = this.#queue?.pause();
     this.#children.drain();
-    await within(left(), idle);
-    await this.#children.close(Math.max(200, left()));
-    await this.#disconnect(left() > 0);
+    const { killGraceMs } = this.#options;
+    const ended = await within(Math.max(0, left() - killGraceMs), idle);
+    if (!ended) {
+      this.#log.warn({ killGraceMs }, "deadline: stopping what still runs");
+      this.#children.stopAll();
+      await within(Math.max(killGraceMs, left()) + HAND_BACK_TIMEOUT_MS, idle);
+    }
+    await this.#children.close(ended ? Math.max(CLOSE_GRACE_MS, left()) : CLOSE_GRACE_MS);
+    await this.#disconnect(ended);
     this.#setState("stopped");
     this.#closed.resolve();
   }
@@ -468,8 +540,8 @@ export class Supervisor {
     this.#publisher?.close();
     // With Redis down a graceful close never resolves; a forced one does at once.
     if (this.#queue !== undefined) {
-      if (graceful) await within(2_000, this.#queue.close());
-      await within(1_000, this.#queue.close(true));
+      if (!graceful || !(await within(2_000, this.#queue.close())))
+        await within(1_000, this.#queue.close(true));
     }
     if (this.#control !== undefined) destroyConnection(this.#control);
     if (this.#redis !== undefined) destroyConnection(this.#redis);

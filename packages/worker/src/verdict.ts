@@ -7,7 +7,7 @@
 
 import type { Failure, ItemOutcome, JobData, OutcomeText, RemoteInfo } from "@poolmq/shared/internal";
 
-import type { RunEnd } from "./children.ts";
+import type { RunEnd } from "./run.ts";
 
 export type Verdict =
   /** The job is done: publish, then acknowledge. */

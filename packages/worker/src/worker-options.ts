@@ -35,6 +35,13 @@ export interface WorkerOptions {
   readonly killGraceMs?: number | undefined;
   /** How long a child may take to import the module and run its `initializer`, in ms. @defaultValue 60000 */
   readonly startTimeoutMs?: number | undefined;
+  /** Items that a child runs before it is replaced, against leaks; 0 for no limit. @defaultValue 0 */
+  readonly maxTasksPerChild?: number | undefined;
+  /**
+   * Memory (resident set) above which a child is replaced between items, in MiB; above 1.5 times as much it is killed,
+   * and its item is charged with the loss; 0 for no limit. The hard limit needs Linux. @defaultValue 0
+   */
+  readonly maxMemoryPerChildMb?: number | undefined;
   /** How long to try to reach Redis at the start, in ms. @defaultValue 10000 */
   readonly connectTimeoutMs?: number | undefined;
   /** Environment variables for the tasks, beside the harmless ones that every child gets. @defaultValue none */
@@ -57,6 +64,8 @@ export interface ResolvedWorkerOptions {
   readonly shutdownTimeoutMs: number;
   readonly killGraceMs: number;
   readonly startTimeoutMs: number;
+  readonly maxTasksPerChild: number;
+  readonly maxMemoryPerChildMb: number;
   readonly connectTimeoutMs: number;
   readonly env: Readonly<Record<string, string>>;
   readonly logger: Logger | undefined;
@@ -73,6 +82,8 @@ export const DEFAULTS: Readonly<Record<DefaultedNumber, number> & Record<"queue"
   shutdownTimeoutMs: 30_000,
   killGraceMs: 500,
   startTimeoutMs: 60_000,
+  maxTasksPerChild: 0,
+  maxMemoryPerChildMb: 0,
   connectTimeoutMs: 10_000,
 } satisfies Partial<WorkerOptions>;
 
@@ -84,6 +95,8 @@ type DefaultedNumber =
   | "shutdownTimeoutMs"
   | "killGraceMs"
   | "startTimeoutMs"
+  | "maxTasksPerChild"
+  | "maxMemoryPerChildMb"
   | "connectTimeoutMs";
 
 /**
@@ -105,6 +118,8 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     "shutdownTimeoutMs",
     "killGraceMs",
     "startTimeoutMs",
+    "maxTasksPerChild",
+    "maxMemoryPerChildMb",
     "connectTimeoutMs",
     "env",
     "logger",
@@ -122,6 +137,8 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     shutdownTimeoutMs: check.integer("shutdownTimeoutMs", DEFAULTS.shutdownTimeoutMs, { min: 0 }),
     killGraceMs: check.integer("killGraceMs", DEFAULTS.killGraceMs, { min: 0 }),
     startTimeoutMs: check.integer("startTimeoutMs", DEFAULTS.startTimeoutMs, { min: 100 }),
+    maxTasksPerChild: check.integer("maxTasksPerChild", DEFAULTS.maxTasksPerChild, { min: 0 }),
+    maxMemoryPerChildMb: check.integer("maxMemoryPerChildMb", DEFAULTS.maxMemoryPerChildMb, { min: 0 }),
     connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
     env: checkEnvironment("env", options.env ?? {}),
     logger: checkLogger("logger", options.logger),

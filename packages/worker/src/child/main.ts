@@ -13,8 +13,10 @@ import type { FromChild, Payload, TaskInfo, ToChild } from "@poolmq/shared/task"
 
 import { taskOptionsOf } from "../define-task.ts";
 import { FrameWriter, readFrames } from "../frames.ts";
-import { besideThis } from "../node-command.ts";
+import { besideThis, nodeFlags } from "../node-command.ts";
+import { placesFor } from "../pipe-depth.ts";
 import type { TaskContext } from "../task-context.ts";
+import { claim, makeClaims } from "./claims.ts";
 import { runChunk } from "./run-chunk.ts";
 import type { ItemWatcher } from "./run-chunk.ts";
 import { taskLogger } from "./task-logger.ts";
@@ -32,7 +34,13 @@ const out = new FrameWriter(pipe);
 pipe.on("error", () => process.exit(1));
 pipe.on("end", () => process.exit(1));
 
-new Worker(besideThis(import.meta.url, "./guard"), { execArgv: [], stdout: false, stderr: false }).unref();
+const claims = makeClaims(placesFor(concurrency));
+new Worker(besideThis(import.meta.url, "./guard"), {
+  workerData: claims,
+  execArgv: nodeFlags(),
+  stdout: false,
+  stderr: false,
+}).unref();
 
 const waiting: { readonly message: RunMessage; readonly args: Payload }[] = [];
 /** What can stop a run, by its id. */
@@ -116,6 +124,10 @@ function startNext(): void {
   while (running.size < concurrency) {
     const next = waiting.shift();
     if (next === undefined) break;
+    if (!claim(claims, next.message.slot, next.message.id)) {
+      send({ t: "skipped", id: next.message.id });
+      continue;
+    }
     const controller = new AbortController();
     running.set(next.message.id, controller);
     void run(next.message, next.args, controller);
@@ -142,12 +154,24 @@ async function run(message: RunMessage, args: Payload, controller: AbortControll
     },
     message.careful === true ? watcher(id) : undefined,
   );
-  send({ t: "done", id, ms: performance.now() - started, retriable: ran.retriable }, ran.text);
+  const ms = performance.now() - started;
+  send({ t: "done", id, ms, retriable: ran.retriable, ...memory() }, ran.text);
   // Before the next item may take the process down: the supervisor charges the loss to the oldest unanswered item.
   out.flush();
   running.delete(id);
   if (stopping && running.size === 0) void finish();
   else startNext();
+}
+
+/** Looking at the memory costs as much as a small task: now and then is enough. */
+const MEMORY_INTERVAL_MS = 100;
+let memoryLookedAt = 0;
+
+function memory(): { readonly rss?: number } {
+  const now = performance.now();
+  if (now - memoryLookedAt < MEMORY_INTERVAL_MS) return {};
+  memoryLookedAt = now;
+  return { rss: process.memoryUsage.rss() };
 }
 
 function notRegistered(): never {
