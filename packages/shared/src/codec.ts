@@ -127,8 +127,10 @@ function clonePayload(value: unknown, options: EncodeOptions): Payload {
     bytes = v8.serialize(value);
   } catch (error) {
     if (error instanceof RangeError) throw tooDeep(`The ${role}`, Math.min(maxDepth, DEFAULT_MAX_DEPTH));
-    const what = `something that V8 does not clone (${reasonOf(error)})`;
-    throw new SerializationError({ what, path: "", role }, { cause: error });
+    // Without V8's own message, which shows the whole value: of `process.env`, for one.
+    const what =
+      "or holds an object that V8 does not clone (such as process.env: copy it with { ...process.env })";
+    throw new SerializationError({ what, path: "", role });
   }
   // Before the text is made: it takes a third more memory than the bytes.
   const size = CLONE_MARK.length + Math.ceil(bytes.length / 3) * 4;
