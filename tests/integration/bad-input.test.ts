@@ -46,7 +46,7 @@ describe("options of a pool", () => {
     [{ tasks: { f: () => 1 }, processes: 1 }, "Expected `tasks` to be the path or URL of the tasks module"],
     [{ logger: {} }, "Expected `logger` to be"],
     [{ env: "A=1" }, "Expected `env` to be"],
-    [{ env: { A: 1 } }, "Expected `env` to be"],
+    [{ env: { A: 1 } }, "Expected `env.A` to be a string, got 1"],
   ] as const)("%j is refused: %s", ([options, message]) => {
     const given = { tasks: TASKS, ...options };
     expect(build(given)).toMatchObject({ code: "INVALID_OPTION", message: expect.stringContaining(message) });

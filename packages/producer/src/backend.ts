@@ -86,7 +86,7 @@ export class Backend {
       const startMachine = machineStarter(options, resolved, queue);
       // Its processes take longer to start than anything else here.
       const machine = await startMachine?.();
-      if (machine !== undefined) undo.push(() => machine.kill());
+      if (machine !== undefined) undo.push(() => machine.close(0));
 
       const connections: (Redis | Cluster)[] = [];
       undo.push(() => connections.forEach(destroyConnection));
