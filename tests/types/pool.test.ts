@@ -137,6 +137,7 @@ test("the function is taken in place of its name, with its types", () => {
     expectTypeOf(pool.starmap(tasks.add, [[1, 2]])).toEqualTypeOf<MapResult<number>>();
     // @ts-expect-error text in place of a number
     void pool.map(tasks.increment, ["a"]);
+    // @ts-expect-error needs starmap
     void pool.map(tasks.add, [1]);
   });
 });

@@ -43,7 +43,13 @@ type FunctionOf<T, R> = R extends keyof Known<T> ? Known<T>[R] : R;
 export type ArgumentsOf<T, R> = FunctionOf<T, R> extends (...args: infer A) => unknown ? Readonly<A> : never;
 
 /** The one argument of a task that `map` takes. */
-export type ArgumentOf<T, R> = FunctionOf<T, R> extends (...args: infer A) => unknown ? A[0] : never;
+export type ArgumentOf<T, R> =
+  // Asked again: a function of two arguments passes for one of any number, if the module has such a task.
+  FunctionOf<T, R> extends (arg: never) => unknown
+    ? FunctionOf<T, R> extends (...args: infer A) => unknown
+      ? A[0]
+      : never
+    : never;
 
 /** What a task's result is after `await`. */
 export type ResultOf<T, R> = FunctionOf<T, R> extends (...args: never[]) => infer V ? Awaited<V> : never;
