@@ -192,10 +192,14 @@ export class Children {
     clearTimeout(killer);
   }
 
-  /** Kills every child at once. */
+  /** Kills every child at once. What they run is handed back: it is not to blame. */
   kill(): void {
     this.#closing = true;
-    for (const member of this.#members) member.child.kill();
+    this.drain();
+    for (const member of this.#members) {
+      member.killed = true;
+      member.child.kill();
+    }
   }
 
   #spawn(): void {

@@ -116,7 +116,6 @@ async function worker(module: string, flags: WorkerFlags): Promise<void> {
       } else {
         logger.warn({ signal }, "killing what still runs");
         machine.kill();
-        void machine.close(0);
       }
     });
   }

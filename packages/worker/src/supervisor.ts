@@ -73,6 +73,9 @@ const HAND_ON_DELAY_MS = 200;
  */
 const MACHINE_LOSS_ATTEMPTS = 10;
 
+/** How long jobs may take to go back to the queue at the end: it is one command each, if Redis answers. */
+const HAND_BACK_TIMEOUT_MS = 500;
+
 /** BullMQ's own limit fails a job without an outcome. Ours, above, is reached long before. */
 const NO_STALL_LIMIT = 1_000_000;
 
@@ -166,9 +169,10 @@ export class Supervisor {
     return this.#closing;
   }
 
-  /** Stops at once: kills the children; their items are taken over by other machines. */
+  /** Stops at once: kills the children and hands back what they ran; other machines take over. */
   kill(): void {
     this.#children.kill();
+    this.close(0).catch(() => {}); // who waits for the end asks `close()` or `closed`
   }
 
   #setState(next: SupervisorState): void {
@@ -404,7 +408,9 @@ export class Supervisor {
     this.#children.drain();
     await within(left(), idle);
     await this.#children.close(Math.max(200, left()));
-    await this.#disconnect(left() > 0);
+    // What was killed goes back now. Otherwise its lock would have to expire first.
+    const handedBack = await within(HAND_BACK_TIMEOUT_MS, idle);
+    await this.#disconnect(handedBack);
     this.#setState("stopped");
     this.#closed.resolve();
   }
