@@ -29,6 +29,10 @@ const out = new FrameWriter(pipe);
 pipe.on("error", () => process.exit(1));
 pipe.on("end", () => process.exit(1));
 
+// Ctrl-C in a terminal, and some process managers, signal every process of the group. How a machine ends is its
+// supervisor's to decide; when it goes, so do we.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+
 new Worker(besideThis(import.meta.url, "./guard"), { execArgv: [], stdout: false, stderr: false }).unref();
 
 const waiting: { message: RunMessage; args: string }[] = [];
