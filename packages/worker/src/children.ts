@@ -214,7 +214,7 @@ export class Children {
       killed: false,
       startTimer: setTimeout(() => {
         this.#log.error(
-          { pid: member.child.pid, limitMs: this.#options.startTimeoutMs },
+          { child: member.child.pid, limitMs: this.#options.startTimeoutMs },
           "child did not start in time",
         );
         member.startError = new Error(
@@ -234,7 +234,7 @@ export class Children {
         clearTimeout(member.startTimer);
         this.#tasks ??= message.tasks;
         this.#ready.resolve(this.#tasks);
-        this.#log.info({ pid: member.child.pid }, "child ready");
+        this.#log.info({ child: member.child.pid }, "child ready");
         this.#dispatch();
         return;
       case "unfit": {
@@ -243,7 +243,7 @@ export class Children {
           phase: message.phase,
           cause: decodeThrown(text),
         });
-        this.#log.error({ pid: member.child.pid, phase: message.phase, err: error }, "child unfit");
+        this.#log.error({ child: member.child.pid, phase: message.phase, err: error }, "child unfit");
         member.startError = error;
         return;
       }
@@ -317,7 +317,7 @@ export class Children {
       // One that only waits in the pipe is skipped when its turn comes. Whoever runs before it keeps its process.
       if (!ticket.running) return;
       this.#log.warn(
-        { pid: member.child.pid, mapId: ticket.run.map, index: ticket.run.at, why },
+        { child: member.child.pid, mapId: ticket.run.map, index: ticket.run.at, why },
         "child killed",
       );
       member.killed = true;
@@ -353,8 +353,8 @@ export class Children {
     const pid = member.child.pid;
     // A child starts its runs in order and answers one before it starts the next: the oldest unanswered were running.
     const unanswered = [...member.sent.values()];
-    if (this.#closing) this.#log.info({ pid, ...exit }, "child ended");
-    else this.#log.warn({ pid, ...exit, unanswered: unanswered.length }, "child lost");
+    if (this.#closing) this.#log.info({ child: pid, ...exit }, "child ended");
+    else this.#log.warn({ child: pid, ...exit, unanswered: unanswered.length }, "child lost");
     if (wasStarting && this.#tasks === undefined) this.#ready.reject(this.#startFailure(member, exit));
     const again: Ticket[] = [];
     for (const ticket of unanswered) {
