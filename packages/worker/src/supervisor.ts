@@ -29,7 +29,6 @@ import {
   GatherScripts,
   MAP_TTL_MS,
   queueKeys,
-  resolveConnection,
   WIRE_VERSION,
   within,
 } from "@poolmq/shared/internal";
@@ -183,9 +182,7 @@ export class Supervisor {
   }
 
   async #connect(): Promise<Redis | Cluster> {
-    const { connection, connectTimeoutMs } = this.#options;
-    const resolved = resolveConnection(connection) ?? resolveConnection("redis://127.0.0.1:6379");
-    if (resolved === undefined) throw new Error("unreachable: a URL always resolves");
+    const { connection: resolved, connectTimeoutMs } = this.#options;
     this.#redis = await connect(resolved, { role: "commands", name: this.id, connectTimeoutMs });
     await checkServer(this.#redis, resolved.address);
     this.#control = await connect(resolved, {
