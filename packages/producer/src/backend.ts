@@ -16,7 +16,7 @@ import {
   resolveConnection,
   unrefConnection,
 } from "@poolmq/shared/internal";
-import type { ResolvedConnection, WorkerAdvertisement } from "@poolmq/shared/internal";
+import type { ResolvedConnection } from "@poolmq/shared/internal";
 import type { LocalMachine } from "@poolmq/worker/internal";
 import type * as WorkerPackage from "@poolmq/worker/internal";
 
@@ -129,9 +129,7 @@ export class Backend {
     if (this.#machineTasks !== undefined) return Object.keys(this.#machineTasks);
     const advertisements = await this.gather.scripts.liveWorkers();
     if (advertisements.length === 0) return undefined;
-    const names = advertisements.flatMap((text) =>
-      Object.keys((JSON.parse(text) as WorkerAdvertisement).tasks),
-    );
+    const names = advertisements.flatMap(({ tasks }) => Object.keys(tasks));
     return [...new Set(names)].sort();
   }
 

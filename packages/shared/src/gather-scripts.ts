@@ -23,7 +23,7 @@ import type { Cluster, Redis } from "ioredis";
 
 import type { QueueKeys } from "./keys.ts";
 import { jobIdOf } from "./keys.ts";
-import type { OutcomeText } from "./wire.ts";
+import type { OutcomeText, WorkerAdvertisement } from "./wire.ts";
 
 /** A Lua script, with the digest by which Redis remembers it. */
 interface Script {
@@ -196,8 +196,10 @@ export class GatherScripts {
   }
 
   /** The advertisements of the machines that are alive by Redis's clock. */
-  async liveWorkers(): Promise<string[]> {
-    return (await this.#run(LIVE, [this.#keys.workers, this.#keys.workerInfo], [WORKER_TTL_MS])) as string[];
+  async liveWorkers(): Promise<WorkerAdvertisement[]> {
+    const keys = [this.#keys.workers, this.#keys.workerInfo];
+    const texts = (await this.#run(LIVE, keys, [WORKER_TTL_MS])) as unknown[];
+    return texts.flatMap((text) => readAdvertisement(text) ?? []);
   }
 
   #mapKeys(mapId: string): [string, string] {
@@ -215,5 +217,15 @@ export class GatherScripts {
     }
     script.sha ??= createHash("sha1").update(script.lua).digest("hex");
     return await this.#redis.eval(script.lua, keys.length, ...keys, ...args);
+  }
+}
+
+/** Gives an advertisement that names its tasks. A machine that can't be understood does not stop the others. */
+function readAdvertisement(text: unknown): WorkerAdvertisement | undefined {
+  try {
+    const read = JSON.parse(String(text)) as Partial<WorkerAdvertisement> | null;
+    return typeof read?.tasks === "object" && read.tasks !== null ? (read as WorkerAdvertisement) : undefined;
+  } catch {
+    return undefined;
   }
 }

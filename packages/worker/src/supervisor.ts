@@ -27,6 +27,7 @@ import {
   connect,
   destroyConnection,
   GatherScripts,
+  jobIdOf,
   MAP_TTL_MS,
   queueKeys,
   WIRE_VERSION,
@@ -231,13 +232,13 @@ export class Supervisor {
   }
 
   #onControl(text: string): void {
-    let message: ControlMessage;
+    let message: Partial<ControlMessage> | null;
     try {
-      message = JSON.parse(text) as ControlMessage;
+      message = JSON.parse(text) as Partial<ControlMessage> | null;
     } catch {
       return; // not ours; anyone may publish
     }
-    if (message.t === "cancel" && typeof message.map === "string") {
+    if (message?.t === "cancel" && typeof message.map === "string") {
       this.#unwanted.add(message.map);
       this.#children.cancel(message.map);
     }
@@ -269,6 +270,8 @@ export class Supervisor {
     const jobId = job.id ?? "";
     const data = readJobData(job.data);
     if (typeof data === "string") return await this.#rejectCorrupt(jobId, data);
+    if (jobIdOf(data.map, data.at) !== jobId)
+      return await this.#rejectCorrupt(jobId, `its data is that of ${jobIdOf(data.map, data.at)}`);
     this.#locks?.hold(jobId, token);
     try {
       if (await this.#isUnwanted(data.map)) return;
@@ -340,11 +343,8 @@ export class Supervisor {
       };
     }
     if (Object.hasOwn(this.#tasks, job.name)) return undefined;
-    const texts = (await this.#scripts?.liveWorkers()) ?? [];
-    const known = new Set(Object.keys(this.#tasks));
-    for (const text of texts) {
-      for (const task of Object.keys((JSON.parse(text) as WorkerAdvertisement).tasks)) known.add(task);
-    }
+    const machines = (await this.#scripts?.liveWorkers()) ?? [];
+    const known = new Set([this.#tasks, ...machines.map(({ tasks }) => tasks)].flatMap(Object.keys));
     if (!known.has(job.name)) return { code: "TASK_NOT_REGISTERED", known: [...known].sort() };
     await job.moveToDelayed(Date.now() + HAND_ON_DELAY_MS, token);
     throw new DelayedError();
