@@ -27,8 +27,11 @@ class Traces {
 
   /** Waits until nothing is left. */
   async gone(timeoutMs = 1_500): Promise<void> {
-    await until(() => this.left.length === 0, { what: "everything to be gone", timeoutMs }).catch(() => {});
-    expect(this.left).toEqual([]);
+    try {
+      await until(() => this.left.length === 0, { what: "everything to be gone", timeoutMs });
+    } catch (cause) {
+      throw new Error(`These are left: ${this.left.join(", ")}`, { cause });
+    }
   }
 
   get left(): (number | string)[] {
@@ -114,10 +117,10 @@ test(
   async () => {
     const marks = new Marks();
     const traces = new Traces();
-    const env = `TMPDIR=${traces.folder}`;
+    const setFolder = `data:text/javascript,process.env.TMPDIR='${traces.folder}'`;
     const program = onTerminal([
       "--import",
-      `data:text/javascript,process.env.${env.replace("=", "='")}'`,
+      setFolder,
       fileURLToPath(PRODUCER),
       "busy",
       marks.log,
