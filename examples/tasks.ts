@@ -1,4 +1,4 @@
-/** The registered functions are plain exported functions. */
+/** A tasks module: each function that it exports is a task, named by its export name. */
 
 export function increment(x: number): number {
   return x + 1;

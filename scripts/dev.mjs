@@ -3,17 +3,18 @@
  *
  *   node scripts/dev.mjs start [arguments of the example]
  *   node scripts/dev.mjs test [--only types,lint,format,knip,vitest] [arguments of Vitest]
- *   node scripts/dev.mjs exec <command…>     any command, with the project's Node, pnpm and Redis server first on PATH
+ *   node scripts/dev.mjs exec <command…>     any command, with the project's Node, pnpm and Redis server on PATH
  *
  * Runs on any Node from 20 on and depends on no package, because it runs before there are any. Nothing is put on the
  * system: what it brings lies in `.cache/` and `node_modules/` (with one exception, Homebrew's Redis on macOS).
  */
 import { ensureDependencies } from "./lib/dependencies.mjs";
 import { runExample } from "./lib/example.mjs";
+import { findRedis } from "./lib/find-redis.mjs";
 import { interruptedBy, run } from "./lib/run.mjs";
 import { SetupError } from "./lib/setup-error.mjs";
 import { runTests } from "./lib/test-steps.mjs";
-import { ensureToolchain } from "./lib/toolchain.mjs";
+import { ensureToolchain, pathFirst } from "./lib/toolchain.mjs";
 
 /** Shells report a process that a signal ended as 128 plus the signal's number. */
 const SIGNAL_EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
@@ -30,7 +31,9 @@ async function main() {
   if (command === "test") return runTests(toolchain, args);
   const [program, ...programArgs] = args;
   if (program === undefined) throw new SetupError("exec: expected a command");
-  return (await run(program, programArgs, { env: toolchain.env })).code;
+  const redis = await findRedis();
+  const env = redis ? pathFirst(toolchain.env, [redis]) : toolchain.env;
+  return (await run(program, programArgs, { env })).code;
 }
 
 try {

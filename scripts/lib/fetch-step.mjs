@@ -1,9 +1,22 @@
+import { ROOT } from "./places.mjs";
 import { interruptedBy, run } from "./run.mjs";
 import { say } from "./say.mjs";
 import { SetupError } from "./setup-error.mjs";
 
 /** Lines of a failed program's output that are shown: the reason stands at its end. */
 const SHOWN_LINES = 20;
+
+/**
+ * For npm and pnpm: with their own patience, a machine that is offline says so only after minutes. A hiccup is covered
+ * by these retries and by ours.
+ */
+const IMPATIENT = Object.fromEntries(
+  ["npm_config", "pnpm_config"].flatMap((prefix) => [
+    [`${prefix}_fetch_retries`, "2"],
+    [`${prefix}_fetch_retry_mintimeout`, "1000"],
+    [`${prefix}_fetch_retry_maxtimeout`, "5000"],
+  ]),
+);
 
 /**
  * Runs a program that fetches something, quietly; once more when it fails, because networks hiccup.
@@ -14,9 +27,15 @@ const SHOWN_LINES = 20;
  * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, lasting?: RegExp }} [options] `lasting`: output that shows a
  *   failure which trying again does not mend
  */
-export async function fetchStep(what, program, args, { lasting, ...options } = {}) {
+export async function fetchStep(what, program, args, { lasting, cwd = ROOT, env = process.env } = {}) {
   for (let attempt = 1; ; attempt++) {
-    const { code, output } = await run(program, args, { ...options, quiet: true });
+    const { code, output } = await run(program, args, {
+      cwd,
+      env: { ...env, ...IMPATIENT },
+      quiet: true,
+    }).catch((error) => {
+      throw new SetupError(`could not fetch ${what}: ${program} does not start`, { cause: error });
+    });
     if (code === 0) return output;
     if (interruptedBy() !== undefined) throw new SetupError("interrupted");
     if (attempt === 2 || lasting?.test(output)) {

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { isatty } from "node:tty";
 import { ROOT } from "./places.mjs";
 
 /** @typedef {"SIGINT" | "SIGTERM" | "SIGHUP"} EndSignal */
@@ -15,11 +16,30 @@ export function interruptedBy() {
 
 for (const signal of /** @type {EndSignal[]} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
   process.on(signal, () => {
-    interrupted = signal;
     // A terminal sends Ctrl-C to the whole process group, and many programs take a second one as "at once".
-    if (signal === "SIGINT" && process.stdin.isTTY) return;
-    for (const child of running) child.kill(signal);
+    end(signal, signal === "SIGINT" && [0, 1, 2].some((fd) => isatty(fd)));
   });
+}
+
+/** How soon we notice that npm is gone. */
+const PARENT_CHECK_MS = 1000;
+
+// An npm that was killed passes nothing on. (The scripts of package.json say `exec`, so that npm is our parent, and not
+// a shell that would keep npm's signals to itself.) Without npm, a parent that goes may well mean to leave us running.
+if (process.env["npm_lifecycle_event"] !== undefined) {
+  const npm = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== npm && interrupted === undefined) end("SIGTERM", false);
+  }, PARENT_CHECK_MS).unref();
+}
+
+/**
+ * @param {EndSignal} signal
+ * @param {boolean} childHasIt
+ */
+function end(signal, childHasIt) {
+  interrupted = signal;
+  if (!childHasIt) for (const child of running) child.kill(signal);
 }
 
 /**

@@ -17,15 +17,17 @@ export interface RedisServerOptions {
   readonly sentinelFile?: string;
 }
 
-// Ends Redis with us, even if we are killed. Reads the leash in the foreground; Redis's end shows by its closed stdout.
+// Ends Redis with us, even if we are killed. Removes the folder then, unless told to keep it. Reads the leash in the foreground; Redis's end shows by its closed stdout.
 const GUARD = `
+folder=$1; shift
 exec 3<&0 </dev/null
 "$@" 3<&- 2>&1 & redis=$!
 echo "guard: $redis"
 exec >/dev/null 2>&1
-read -r _ <&3
+read -r last <&3
 kill -9 $redis
 wait $redis
+[ "$last" = keep ] || rm -rf -- "$folder"
 `;
 
 type Guard = ChildProcessByStdio<Writable, Readable, null>;
@@ -120,7 +122,7 @@ export class RedisServer implements AsyncDisposable {
     const args = Object.entries(lines).flatMap(([name, value]) => [`--${name}`, String(value)]);
     const server = process.env["POOLMQ_REDIS_SERVER"] ?? "redis-server";
     const command = [server, ...(sentinelFile ? [sentinelFile, "--sentinel"] : []), ...args];
-    const guard = spawn("/bin/sh", ["-c", GUARD, "poolmq-test-guard", ...command], {
+    const guard = spawn("/bin/sh", ["-c", GUARD, "poolmq-test-guard", this.folder, ...command], {
       stdio: ["pipe", "pipe", "ignore"],
       // Its own group: Ctrl-C is for the test run, which then lets go of the leash.
       detached: true,
@@ -147,7 +149,7 @@ export class RedisServer implements AsyncDisposable {
     if (!guard) return;
     this.#guard = undefined;
     // Lets go of the leash; the server is then gone when its output is closed.
-    guard.stdin.end();
+    guard.stdin.end("keep\n");
     await this.#closed;
   }
 

@@ -12,11 +12,14 @@ import {
   checkServer,
   connect,
   destroyConnection,
+  checkInteger,
   queueKeys,
   resolveConnection,
+  RUNS_ON_VARIABLE,
+  runsOn,
   unrefConnection,
 } from "@poolmq/shared/internal";
-import type { ResolvedConnection } from "@poolmq/shared/internal";
+import type { ResolvedConnection, TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
 import type { LocalMachine } from "@poolmq/worker/internal";
 import type * as WorkerPackage from "@poolmq/worker/internal";
 
@@ -29,36 +32,58 @@ import type { ResolvedPoolOptions } from "./pool-options.ts";
 /** A local machine that died is replaced this often in a row before its pool gives up. */
 const MAX_RESTARTS = 5;
 
+/** One that lived this long died of something else than its start. */
+const STABLE_MS = 30_000;
+
+/** Counts of a queue, and what this pool has measured. */
+export interface PoolStats {
+  /** Jobs of all producers that wait for a worker. */
+  readonly waiting: number;
+  /** Jobs of all producers that workers have taken. */
+  readonly active: number;
+  /** Worker machines that are alive. */
+  readonly machines: number;
+  /** Worker processes on them. */
+  readonly workers: number;
+  /** Items of this pool that ended, per second over the last 10 s. */
+  readonly throughput: number;
+  /** Mean run time of an item of this pool, in ms; `undefined` before the first. */
+  readonly runMs: number | undefined;
+  /** Mean time from enqueuing an item of this pool to its outcome, without its run time, in ms. */
+  readonly waitMs: number | undefined;
+}
+
+interface Parts {
+  readonly gather: Gather;
+  readonly queue: string;
+  readonly connections: readonly (Redis | Cluster)[];
+  readonly embedded: EmbeddedRedis | undefined;
+  readonly ownQueue: boolean;
+  readonly nested: boolean;
+  /** Worker processes of the pool's own. */
+  readonly processes: number;
+  readonly startMachine: (() => Promise<LocalMachine>) | undefined;
+  readonly onDead: (error: unknown) => void;
+}
+
+const READY_POLL_MS = 50;
+
 export class Backend {
   readonly gather: Gather;
   readonly queue: string;
-  readonly #connections: readonly (Redis | Cluster)[];
-  readonly #embedded: EmbeddedRedis | undefined;
-  readonly #ownQueue: boolean;
-  readonly #startMachine: (() => Promise<LocalMachine>) | undefined;
-  readonly #onDead: (error: unknown) => void;
+  readonly #parts: Parts;
   #machine: LocalMachine | undefined;
-  #machineTasks: Readonly<Record<string, number>> | undefined;
+  #machineTasks: Readonly<Record<string, TaskInfo>> | undefined;
+  #processes: number;
   #alive = false;
   #restarts = 0;
   #closing = false;
 
-  private constructor(parts: {
-    gather: Gather;
-    queue: string;
-    connections: readonly (Redis | Cluster)[];
-    embedded: EmbeddedRedis | undefined;
-    ownQueue: boolean;
-    startMachine: (() => Promise<LocalMachine>) | undefined;
-    onDead: (error: unknown) => void;
-  }) {
+  private constructor(parts: Parts) {
     this.gather = parts.gather;
     this.queue = parts.queue;
-    this.#connections = parts.connections;
-    this.#embedded = parts.embedded;
-    this.#ownQueue = parts.ownQueue;
-    this.#startMachine = parts.startMachine;
-    this.#onDead = parts.onDead;
+    this.#parts = parts;
+    this.#processes = parts.processes;
   }
 
   /**
@@ -101,13 +126,22 @@ export class Backend {
         return connection;
       };
       const commands = await open("commands");
-      await checkServer(commands, resolved.address);
+      const server = await checkServer(commands, resolved.address);
       const blocking = await open("blocking");
 
       const gather = new Gather(commands, blocking, queueKeys(queue, options.prefix), hooks);
-      undo.push(() => gather.close());
-      const parts = { gather, queue, connections, embedded, ownQueue, startMachine, onDead };
-      const backend = new Backend(parts);
+      undo.push(() => gather.close(() => destroyConnection(blocking)));
+      const backend = new Backend({
+        gather,
+        queue,
+        connections,
+        embedded,
+        ownQueue,
+        nested: process.env[RUNS_ON_VARIABLE] === runsOn(server.runId, options.prefix, queue),
+        processes: options.local?.processes ?? 1,
+        startMachine,
+        onDead,
+      });
       if (machine !== undefined) await unlessAborted(signal, backend.#adopt(machine));
       return backend;
     } catch (error) {
@@ -124,44 +158,79 @@ export class Backend {
     this.#machine?.ref(alive);
   }
 
-  /** Names of the tasks that live workers have registered; `undefined` if there is no live worker. */
-  async registeredTasks(): Promise<readonly string[] | undefined> {
-    if (this.#machineTasks !== undefined) return Object.keys(this.#machineTasks);
-    const advertisements = await this.gather.scripts.liveWorkers();
-    if (advertisements.length === 0) return undefined;
-    const names = advertisements.flatMap(({ tasks }) => Object.keys(tasks));
-    return [...new Set(names)].sort();
+  /** True if this process runs a task of the same queue: a map here would wait for a place that the task holds. */
+  get isNested(): boolean {
+    return this.#parts.nested;
+  }
+
+  /** Number of worker processes on the queue when it was last looked. */
+  get processes(): number {
+    return this.#processes;
+  }
+
+  /** Tasks that live workers have registered, by name; `undefined` if there is no live worker. */
+  async registeredTasks(): Promise<ReadonlyMap<string, TaskInfo> | undefined> {
+    if (this.#machineTasks !== undefined) return new Map(Object.entries(this.#machineTasks));
+    const machines = await this.#machines();
+    if (machines.length === 0) return undefined;
+    const tasks = machines.flatMap((machine) => Object.entries(machine.tasks));
+    return new Map(tasks.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** Waits until there are so many worker processes, or `wanted` says that nobody cares any more. */
+  async ready(minWorkers: number, wanted: () => boolean): Promise<void> {
+    checkInteger("minWorkers", minWorkers, { min: 0 });
+    for (;;) {
+      await this.#machines();
+      if (this.#processes >= minWorkers || !wanted()) return;
+      await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
+    }
+  }
+
+  async stats(): Promise<PoolStats> {
+    const [machines, counts] = await Promise.all([this.#machines(), this.gather.counts()]);
+    return { ...counts, machines: machines.length, workers: this.#processes, ...this.gather.measured() };
+  }
+
+  async #machines(): Promise<WorkerAdvertisement[]> {
+    const machines = await this.gather.scripts.liveWorkers();
+    this.#processes = machines.reduce((sum, machine) => sum + machine.processes, 0);
+    return machines;
   }
 
   /** Ends everything that was started. Local workers get `timeoutMs` to end in good order. */
   async close(timeoutMs: number): Promise<void> {
     this.#closing = true;
     await this.#machine?.close(timeoutMs);
-    if (this.#ownQueue && this.#embedded === undefined) await this.gather.obliterate();
-    await this.gather.close();
-    this.#connections.forEach(destroyConnection);
-    await this.#embedded?.close();
+    if (this.#parts.ownQueue && this.#parts.embedded === undefined) await this.gather.obliterate();
+    await this.gather.close(() => this.#parts.connections.forEach(destroyConnection));
+    this.#parts.connections.forEach(destroyConnection);
+    await this.#parts.embedded?.close();
   }
 
   async #adopt(machine: LocalMachine): Promise<void> {
     this.#machine = machine;
     machine.ref(this.#alive);
     this.#machineTasks = await machine.ready;
-    void machine.exited.then(({ exitCode, signal }) => this.#replace(exitCode, signal));
+    const readyAt = performance.now();
+    void machine.exited.then(({ exitCode, signal }) => {
+      if (performance.now() - readyAt > STABLE_MS) this.#restarts = 0;
+      return this.#replace(exitCode, signal);
+    });
   }
 
   /** A local machine that died is replaced; what it ran is taken over like any dead machine's. */
   async #replace(exitCode: number | null, signal: string | null): Promise<void> {
-    if (this.#closing || this.#startMachine === undefined) return;
+    if (this.#closing || this.#parts.startMachine === undefined) return;
     try {
       if (++this.#restarts > MAX_RESTARTS) {
         throw new LocalMachineError(
           `The local worker machine ended ${this.#restarts} times (exit code ${exitCode}, signal ${signal})`,
         );
       }
-      await this.#adopt(await this.#startMachine());
+      await this.#adopt(await this.#parts.startMachine());
     } catch (error) {
-      if (!this.#closing) this.#onDead(error);
+      if (!this.#closing) this.#parts.onDead(error);
     }
   }
 }
@@ -194,6 +263,14 @@ async function importWorkerPackage(): Promise<typeof WorkerPackage> {
   }
 }
 
+/** Without functions, which can't be sent to another process: our connection profile replaces them anyway. */
+function sendable<V>(value: V): V {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  if (Array.isArray(value)) return value.map(sendable) as V;
+  const entries = Object.entries(value).filter(([, entry]) => typeof entry !== "function");
+  return Object.fromEntries(entries.map(([key, entry]) => [key, sendable(entry)])) as V;
+}
+
 /** Gives what the promise gives, unless the signal fires first. */
 async function unlessAborted<V>(signal: AbortSignal, promise: Promise<V>): Promise<V> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
@@ -206,12 +283,4 @@ async function unlessAborted<V>(signal: AbortSignal, promise: Promise<V>): Promi
     signal.removeEventListener("abort", onAbort);
     promise.catch(() => {}); // nobody waits for it any more
   }
-}
-
-/** Without functions, which can't be sent to another process: our connection profile replaces them anyway. */
-function sendable<V>(value: V): V {
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
-  if (Array.isArray(value)) return value.map(sendable) as V;
-  const entries = Object.entries(value).filter(([, entry]) => typeof entry !== "function");
-  return Object.fromEntries(entries.map(([key, entry]) => [key, sendable(entry)])) as V;
 }

@@ -1,37 +1,66 @@
 /**
- * The producer's end of the gather: enqueues chunks as BullMQ jobs, and reads the outcomes of all its maps on one
- * blocking connection. What `gather-scripts.ts` promises, this makes true: every chunk under way gets its outcome.
+ * The producer's end of the gather: enqueues chunks as BullMQ jobs and brings their outcomes to the maps. What
+ * `gather-scripts.ts` promises, this makes true: every chunk under way gets its outcome.
  */
-
-import { randomBytes } from "node:crypto";
 
 import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
+import { IncompleteMapError, UnknownMapError } from "@poolmq/shared";
 import {
-  destroyConnection,
+  encodeThrown,
   GatherScripts,
   jobIdOf,
   MAP_TTL_MS,
   WIRE_VERSION,
   within,
 } from "@poolmq/shared/internal";
-import type { JobData, QueueKeys } from "@poolmq/shared/internal";
+import type { ItemOutcome, JobData, OutcomeText, QueueKeys } from "@poolmq/shared/internal";
 
-import type { Chunk, MapRun, Transport } from "./map-run.ts";
+import { DURABLE_TTL_MS, DurableMaps } from "./durable-map.ts";
+import type { Chunk, JobOptions, Transport } from "./map-run.ts";
+import { Meter } from "./meter.ts";
+import { OutcomeReader } from "./outcome-reader.ts";
+import type { Entry, Reading } from "./outcome-reader.ts";
+
+/** A map whose outcomes are gathered: a `MapRun`, or one that another process began. */
+export interface GatheredMap {
+  readonly id: string;
+  readonly task: string;
+  readonly job: JobOptions;
+  readonly ended: boolean;
+  /** First indices of the chunks under way. */
+  readonly underWay: readonly number[];
+  /** The chunks among `indices` that are under way. */
+  chunks(indices: readonly number[]): Chunk[];
+  take(at: number, text: OutcomeText, ms: number): void;
+  taskProgress(index: number, value: unknown): void;
+  /** An attached map learns how many items there are. */
+  sealed(total: number): void;
+  fail(error: unknown): void;
+}
+
+/**
+ * - `plain`: its producer is the only one who wants it.
+ * - `durable`: it stays in Redis until it is delivered, and takes up what is there of it.
+ * - `attached`: another process enqueued it; here its outcomes are only read.
+ */
+export type MapMode = "plain" | "durable" | "attached";
 
 /** What the gather keeps of a map. */
-interface Reading {
-  readonly run: MapRun;
-  /** Id of the last entry read. */
-  cursor: string;
+interface Gathered extends Reading {
+  readonly map: GatheredMap;
+  readonly mode: MapMode;
   /** When something of the map last arrived, or was looked for, by the monotonic clock. */
   quietSince: number;
   /** How long to wait before the next reconcile, in ms. */
   patienceMs: number;
   openedAt: number;
   opened: Promise<unknown>;
-  trimmed: number;
+  /** Entries taken since the stream was last trimmed. */
+  untrimmed: number;
+  /** Outcomes that were in the stream before their chunks were enqueued: of an earlier producer of a durable map. */
+  early: Map<number, Entry & { at: number }> | undefined;
 }
 
 export interface GatherHooks {
@@ -43,12 +72,6 @@ export interface GatherHooks {
 const FIRST_PATIENCE_MS = 2_000;
 const MAX_PATIENCE_MS = 15_000;
 
-/** How long one blocking read lasts. It is woken when there is a new map to read. */
-const BLOCK_MS = 5_000;
-
-/** Entries read at once. */
-const READ_COUNT = 500;
-
 /** Streams are trimmed after this many entries were taken from them: often enough to bound Redis, not a cost. */
 const TRIM_EVERY = 250;
 
@@ -57,6 +80,10 @@ const TICK_MS = 500;
 /** How long the clean-up in Redis may take at the end: a pool must end, whether Redis answers or not. */
 const CLEAN_UP_TIMEOUT_MS = 2_000;
 
+/** How often the keys of a map are kept from expiring while it lives. */
+const REOPEN_MS = 60_000;
+const DURABLE_BEAT_MS = 3_000;
+
 /** These pass by themselves; anything else that Redis refuses stays refused. */
 const PASSING = /^(OOM|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|MISCONF|NOREPLICAS|UNBLOCKED)/;
 /** Of ioredis and Node. A pipeline that was cut off in the middle is "aborted": unlike single commands, it is not sent again. */
@@ -64,27 +91,29 @@ const CONNECTION =
   /^(Connection is closed|Command timed out|Command aborted due to connection close|Socket timeout|Stream isn't writeable)|ECONN|EPIPE|ENOENT|ETIMEDOUT/;
 
 export class Gather implements Transport {
+  readonly scripts: GatherScripts;
+  readonly durable: DurableMaps;
   readonly #commands: Redis | Cluster;
-  readonly #blocking: Redis | Cluster;
   readonly #keys: QueueKeys;
   readonly #hooks: GatherHooks;
-  readonly #scripts: GatherScripts;
   readonly #queue: Queue;
-  readonly #readings = new Map<string, Reading>();
-  readonly #wakeKey: string;
-  #wakeCursor = "0-0";
+  readonly #reader: OutcomeReader;
+  readonly #meter = new Meter();
+  readonly #maps = new Map<string, Gathered>();
   readonly #ticker: NodeJS.Timeout;
+  /** Clean-ups under way. */
   readonly #dropping = new Set<Promise<void>>();
-  #loop: Promise<void> | undefined;
   #closed = false;
 
   constructor(commands: Redis | Cluster, blocking: Redis | Cluster, keys: QueueKeys, hooks: GatherHooks) {
     this.#commands = commands;
-    this.#blocking = blocking;
     this.#keys = keys;
     this.#hooks = hooks;
-    this.#scripts = new GatherScripts(commands, keys);
-    this.#wakeKey = keys.wake(randomBytes(9).toString("base64url"));
+    this.scripts = new GatherScripts(commands, keys);
+    this.durable = new DurableMaps(commands, keys);
+    this.#reader = new OutcomeReader(commands, blocking, keys, (facts, message) =>
+      hooks.warn(facts, message),
+    );
     this.#queue = new Queue(keys.bullName, {
       connection: commands,
       prefix: keys.bullPrefix,
@@ -96,227 +125,282 @@ export class Gather implements Transport {
     this.#ticker.unref();
   }
 
-  get scripts(): GatherScripts {
-    return this.#scripts;
-  }
-
-  /** Begins to read a map's outcomes. Must come before its first `enqueue`. */
-  open(run: MapRun): void {
+  /**
+   * Begins to gather a map's outcomes. Must come before its first `enqueue`.
+   * Outcomes that a durable map has already are taken up first: the other order would run again what was done.
+   */
+  async open(map: GatheredMap, mode: MapMode): Promise<void> {
     const now = performance.now();
-    const opened = this.#scripts.open(run.id, MAP_TTL_MS);
-    opened.catch(() => {}); // `enqueue` waits for it
-    this.#readings.set(run.id, {
-      run,
+    const gathered: Gathered = {
+      map,
+      mapId: map.id,
+      mode,
       cursor: "0-0",
       quietSince: now,
       patienceMs: FIRST_PATIENCE_MS,
       openedAt: now,
-      opened,
-      trimmed: 0,
-    });
-    if (this.#loop === undefined) this.#loop = this.#read();
-    else this.#wake();
+      opened: Promise.resolve(),
+      untrimmed: 0,
+      early: undefined,
+      onEntries: (entries) => this.#take(gathered, entries),
+    };
+    this.#maps.set(map.id, gathered);
+    this.#reopen(gathered);
+    if (mode === "durable") gathered.early = new Map();
+    if (mode !== "plain") await this.#reader.replay(gathered);
+    this.#reader.add(gathered);
   }
 
-  async enqueue(run: MapRun, chunks: readonly Chunk[]): Promise<void> {
-    let missing = chunks;
-    for (let delayMs = 20; ; delayMs = Math.min(delayMs * 2, 1_000)) {
-      const reading = this.#readings.get(run.id);
-      if (reading === undefined || missing.length === 0) return;
+  async enqueue(map: GatheredMap, chunks: readonly Chunk[]): Promise<void> {
+    const gathered = this.#maps.get(map.id);
+    if (gathered === undefined) return;
+    let missing =
+      gathered.early === undefined ? chunks : this.#withoutEarly(gathered, gathered.early, chunks);
+    for (let delayMs = 20; missing.length > 0 && !map.ended; delayMs = Math.min(delayMs * 2, 1_000)) {
       try {
-        await reading.opened;
-        await this.#queue.addBulk(missing.map((chunk) => this.#toJob(run, chunk)));
+        await gathered.opened;
+        for (const chunk of missing) this.#meter.sent(chunk);
+        await this.#queue.addBulk(missing.map((chunk) => this.#toJob(gathered, chunk)));
         return;
       } catch (error) {
-        if (run.ended) return;
+        if (map.ended) return;
         if (!passes(error)) throw error;
         this.#hooks.warn(
-          { mapId: run.id, jobs: missing.length, err: error },
+          { mapId: map.id, jobs: missing.length, err: error },
           "enqueuing refused, trying again",
         );
       }
       await delay(delayMs);
       // A bulk that failed may have added some of its jobs, and some of those may have run.
-      missing = await this.#missing(reading, missing);
+      missing = await this.#missing(gathered, missing);
     }
   }
 
-  drop(run: MapRun): void {
-    const reading = this.#readings.get(run.id);
-    if (reading === undefined) return;
-    this.#readings.delete(run.id);
-    const dropping = this.#drop(run, run.underWay).catch((error: unknown) => {
+  async seal(map: GatheredMap, total: number): Promise<void> {
+    if (this.#maps.get(map.id)?.mode === "durable") await this.durable.seal(map.id, total);
+  }
+
+  settledHere(map: GatheredMap, index: number, error: unknown): void {
+    if (this.#maps.get(map.id)?.mode !== "durable") return;
+    // Whoever takes the map up must learn of it too.
+    const by = { task: map.task, index, attempt: 1, worker: "producer", pid: process.pid };
+    const outcome: ItemOutcome = { s: "threw", thrown: encodeThrown(error), by };
+    const text = `!${JSON.stringify([outcome])}`;
+    this.scripts.publish(map.id, [{ at: index, ms: 0, text }], DURABLE_TTL_MS).catch((err: unknown) => {
+      this.#hooks.warn(
+        { mapId: map.id, index, err },
+        "outcome of an item that was not enqueued not published",
+      );
+    });
+  }
+
+  drop(map: GatheredMap): void {
+    const gathered = this.#maps.get(map.id);
+    if (gathered === undefined) return;
+    this.#maps.delete(map.id);
+    this.#reader.remove(gathered);
+    const dropping = this.#cleanUp(map, [...map.underWay]).catch((error: unknown) => {
       // The keys' TTL takes them, and workers find the map unwanted.
-      this.#hooks.warn({ mapId: run.id, err: error }, "map not cleaned up");
+      this.#hooks.warn({ mapId: map.id, err: error }, "map not cleaned up");
     });
     this.#dropping.add(dropping);
     void dropping.finally(() => this.#dropping.delete(dropping));
   }
 
-  /** Lets dropped maps be cleaned up, then stops reading, which ends the blocking connection. */
-  async close(): Promise<void> {
+  /** Sends a value that many items use. */
+  async share(shareId: string, payload: string): Promise<void> {
+    await this.#commands.set(this.#keys.share(shareId), payload, "PX", DURABLE_TTL_MS);
+  }
+
+  /** Removes shared values. */
+  async unshare(shareIds: readonly string[]): Promise<void> {
+    if (shareIds.length === 0) return;
+    // They have a TTL too.
+    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(...shareIds.map((id) => this.#keys.share(id))));
+  }
+
+  /** What was measured of this producer's items. */
+  measured(): ReturnType<Meter["read"]> {
+    return this.#meter.read();
+  }
+
+  /** Numbers of jobs that wait and that run, of all producers on the queue. */
+  async counts(): Promise<{ readonly waiting: number; readonly active: number }> {
+    const counts = await this.#queue.getJobCounts("wait", "prioritized", "delayed", "active");
+    return {
+      waiting: (counts["wait"] ?? 0) + (counts["prioritized"] ?? 0) + (counts["delayed"] ?? 0),
+      active: counts["active"] ?? 0,
+    };
+  }
+
+  /** Waits until dropped maps are cleaned up, then stops reading. The connections stay the caller's. */
+  async close(disconnectBlocking: () => void): Promise<void> {
     if (this.#closed) return;
-    // Redis may be gone for good; then the keys' TTL takes them, and workers find the maps unwanted.
-    await within(CLEAN_UP_TIMEOUT_MS, Promise.all(this.#dropping));
     this.#closed = true;
     clearInterval(this.#ticker);
-    destroyConnection(this.#blocking);
-    await this.#loop;
+    // Redis may be gone for good; then the keys' TTL takes them, and workers find the maps unwanted.
+    await within(CLEAN_UP_TIMEOUT_MS, Promise.all(this.#dropping));
+    await within(CLEAN_UP_TIMEOUT_MS, this.#reader.close(disconnectBlocking));
     await within(CLEAN_UP_TIMEOUT_MS, this.#queue.close());
   }
 
   /** Removes everything that the queue keeps in Redis. Only for a queue that is this producer's own. */
   async obliterate(): Promise<void> {
     await within(CLEAN_UP_TIMEOUT_MS, this.#queue.obliterate({ force: true }));
+    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(this.#keys.workers, this.#keys.workerInfo));
   }
 
-  #toJob(run: MapRun, chunk: Chunk): Parameters<Queue["addBulk"]>[0][number] {
-    const { at, n, args } = chunk;
-    const data: JobData = { v: WIRE_VERSION, map: run.id, at, n, args };
+  #toJob({ map, mode }: Gathered, chunk: Chunk): Parameters<Queue["addBulk"]>[0][number] {
+    const { at, n, args, shares } = chunk;
+    const { attempts, backoff, taskTimeoutMs, priority } = map.job;
+    const data: JobData = {
+      v: WIRE_VERSION,
+      map: map.id,
+      at,
+      n,
+      args,
+      ttlMs: mode === "plain" ? MAP_TTL_MS : DURABLE_TTL_MS,
+      ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
+      ...(shares.length === 0 ? {} : { shares }),
+    };
     return {
-      name: run.task,
+      name: map.task,
       data,
-      opts: { jobId: jobIdOf(run.id, at), removeOnComplete: true, removeOnFail: true, stackTraceLimit: 0 },
+      opts: {
+        jobId: jobIdOf(map.id, at),
+        removeOnComplete: true,
+        removeOnFail: true,
+        stackTraceLimit: 0,
+        ...(attempts === undefined ? {} : { attempts }),
+        ...(backoff === undefined
+          ? {}
+          : { backoff: { type: backoff.type, delay: backoff.delayMs, jitter: backoff.jitter ?? 0 } }),
+        ...(priority === undefined ? {} : { priority }),
+      },
     };
   }
 
-  async #drop(run: MapRun, underWay: readonly number[]): Promise<void> {
-    await this.#scripts.drop(run.id);
+  #withoutEarly(
+    gathered: Gathered,
+    early: Map<number, Entry & { at: number }>,
+    chunks: readonly Chunk[],
+  ): Chunk[] {
+    return chunks.filter(({ at }) => {
+      const entry = early.get(at);
+      if (entry === undefined) return true;
+      early.delete(at);
+      this.#take(gathered, [entry]);
+      return false;
+    });
+  }
+
+  async #cleanUp(map: GatheredMap, underWay: readonly number[]): Promise<void> {
+    await this.scripts.drop(map.id);
     if (underWay.length === 0) return;
-    await this.#commands.publish(this.#keys.control, JSON.stringify({ t: "cancel", map: run.id }));
+    await this.#commands.publish(this.#keys.control, JSON.stringify({ t: "cancel", map: map.id }));
     for (let start = 0; start < underWay.length; start += 500) {
-      const ids = underWay.slice(start, start + 500).map((at) => jobIdOf(run.id, at));
+      const ids = underWay.slice(start, start + 500).map((at) => jobIdOf(map.id, at));
       // A job that runs is locked and stays; its worker was told to stop it.
       await Promise.all(ids.map((id) => this.#queue.remove(id).catch(() => 0)));
     }
   }
 
-  // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #wake(): void {
-    const pipeline = this.#commands.pipeline();
-    pipeline.xadd(this.#wakeKey, "MAXLEN", 1, "*", "w", "1");
-    pipeline.pexpire(this.#wakeKey, 2 * BLOCK_MS);
-    pipeline.exec().catch(() => {}); // the read ends by itself, a little later
-  }
-
-  /** Reads while there are maps; an idle producer asks Redis nothing. */
-  async #read(): Promise<void> {
-    while (!this.#closed && this.#readings.size > 0) {
-      try {
-        await this.#readOnce();
-      } catch (error) {
-        if (this.#closed) break;
-        this.#hooks.warn({ err: error }, "reading outcomes failed, trying again");
-        await delay(100);
+  #take(gathered: Gathered, entries: readonly Entry[]): void {
+    const { map, early } = gathered;
+    gathered.quietSince = performance.now();
+    gathered.patienceMs = FIRST_PATIENCE_MS;
+    for (const entry of entries) {
+      if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
+      else if (early !== undefined && map.chunks([entry.at]).length === 0) early.set(entry.at, entry);
+      else {
+        const [chunk] = map.chunks([entry.at]);
+        if (chunk !== undefined) this.#meter.came(chunk, entry.ms);
+        map.take(entry.at, entry.text, entry.ms);
       }
     }
-    this.#loop = undefined;
-  }
-
-  async #readOnce(): Promise<void> {
-    const readings = [...this.#readings.values()];
-    const keys = [this.#wakeKey, ...readings.map(({ run }) => this.#keys.out(run.id))];
-    const cursors = [this.#wakeCursor, ...readings.map(({ cursor }) => cursor)];
-    const reply = await this.#blocking.xread(
-      "COUNT",
-      READ_COUNT,
-      "BLOCK",
-      BLOCK_MS,
-      "STREAMS",
-      ...keys,
-      ...cursors,
-    );
-    for (const [key, entries] of reply ?? []) {
-      const reading = readings[keys.indexOf(key) - 1];
-      if (reading === undefined) this.#wakeCursor = entries.at(-1)?.[0] ?? this.#wakeCursor;
-      else this.#takeEntries(reading, entries);
-    }
-  }
-
-  #takeEntries(reading: Reading, entries: readonly [id: string, fields: string[]][]): void {
-    const last = entries.at(-1);
-    if (last === undefined) return;
-    reading.cursor = last[0];
-    reading.quietSince = performance.now();
-    reading.patienceMs = FIRST_PATIENCE_MS;
-    for (const [, fields] of entries) {
-      const at = Number(fieldOf(fields, "i"));
-      const text = fieldOf(fields, "o");
-      if (Number.isSafeInteger(at) && text !== undefined) reading.run.take(at, text);
-    }
-    reading.trimmed += entries.length;
-    if (reading.trimmed >= TRIM_EVERY && !reading.run.ended) {
-      reading.trimmed = 0;
-      // Keeps the last entry, which costs nothing and keeps the stream's place.
-      this.#commands.xtrim(this.#keys.out(reading.run.id), "MINID", last[0]).catch(() => {});
-    }
+    gathered.untrimmed += entries.length;
+    if (gathered.untrimmed < TRIM_EVERY || gathered.mode !== "plain" || map.ended) return;
+    gathered.untrimmed = 0;
+    // Keeps the last entry, which costs nothing and keeps the stream's place.
+    this.#commands.xtrim(this.#keys.out(map.id), "MINID", gathered.cursor).catch(() => {});
   }
 
   // ── looking after quiet maps ───────────────────────────────────────────────────────────────────────────────────
 
   #tick(): void {
     const now = performance.now();
-    for (const reading of this.#readings.values()) {
-      if (now - reading.quietSince >= reading.patienceMs) {
-        reading.quietSince = now;
-        reading.patienceMs = Math.min(reading.patienceMs * 2, MAX_PATIENCE_MS);
-        void this.#reconcile(reading);
-      } else if (now - reading.openedAt >= MAP_TTL_MS / 4) {
-        this.#reopen(reading);
+    for (const gathered of this.#maps.values()) {
+      if (now - gathered.quietSince >= gathered.patienceMs) {
+        gathered.quietSince = now;
+        gathered.patienceMs = Math.min(gathered.patienceMs * 2, MAX_PATIENCE_MS);
+        void this.#reconcile(gathered);
+      } else if (now - gathered.openedAt >= (gathered.mode === "plain" ? REOPEN_MS : DURABLE_BEAT_MS)) {
+        this.#reopen(gathered);
       }
     }
   }
 
-  #reopen(reading: Reading): void {
-    reading.openedAt = performance.now();
-    reading.opened = this.#scripts.open(reading.run.id, MAP_TTL_MS);
-    reading.opened.catch(() => {}); // `enqueue` waits for it
+  #reopen(gathered: Gathered): void {
+    const { map, mode } = gathered;
+    gathered.openedAt = performance.now();
+    if (mode === "attached") return; // it is not ours to open
+    gathered.opened =
+      mode === "durable"
+        ? Promise.all([this.scripts.open(map.id, DURABLE_TTL_MS), this.durable.beat(map.id)])
+        : this.scripts.open(map.id, MAP_TTL_MS);
+    gathered.opened.catch(() => {}); // `enqueue` waits for it
   }
 
-  async #reconcile(reading: Reading): Promise<void> {
+  async #reconcile(gathered: Gathered): Promise<void> {
+    const { map } = gathered;
     try {
-      const chunks = reading.run.chunks(reading.run.underWay);
-      const missing = await this.#missing(reading, chunks);
-      if (missing.length === 0 || reading.run.ended) return;
+      if (gathered.mode === "attached") return await this.#lookAfterAttached(map);
+      const missing = await this.#missing(gathered, map.chunks(map.underWay));
+      if (missing.length === 0 || map.ended) return;
       this.#hooks.warn(
-        { mapId: reading.run.id, jobs: missing.length },
+        { mapId: map.id, jobs: missing.length },
         "jobs vanished from Redis, enqueuing them again",
       );
-      await this.enqueue(reading.run, missing);
+      await this.enqueue(map, missing);
     } catch (error) {
-      this.#hooks.warn({ mapId: reading.run.id, err: error }, "reconcile failed, trying again later");
+      if (error instanceof UnknownMapError || error instanceof IncompleteMapError) map.fail(error);
+      else this.#hooks.warn({ mapId: map.id, err: error }, "reconcile failed, trying again later");
+    }
+  }
+
+  /** Without the arguments of its items, an attached map can only be told that it will not be completed. */
+  async #lookAfterAttached(map: GatheredMap): Promise<void> {
+    const { total } = await this.durable.find(map.id);
+    if (total !== undefined) map.sealed(total);
+    const found = await this.scripts.reconcile(map.id, map.underWay);
+    if (map.ended) return;
+    if (!found.existed) throw new UnknownMapError({ mapId: map.id });
+    if (found.missing.length > 0) {
+      throw new IncompleteMapError({ mapId: map.id, reason: "jobs of it vanished from Redis" });
     }
   }
 
   /** Those of the chunks that have neither a job nor an outcome. */
-  async #missing(reading: Reading, chunks: readonly Chunk[]): Promise<Chunk[]> {
-    const { run } = reading;
-    const found = await this.#scripts.reconcile(
-      run.id,
+  async #missing(gathered: Gathered, chunks: readonly Chunk[]): Promise<Chunk[]> {
+    const { map } = gathered;
+    const found = await this.scripts.reconcile(
+      map.id,
       chunks.map(({ at }) => at),
     );
-    this.#reopen(reading);
+    this.#reopen(gathered);
     let lost = found.missing;
     if (!found.existed) {
       // The stream begins anew; with Redis's clock set back, its ids may be lower than our cursor.
-      reading.cursor = "0-0";
-    } else if (found.decided.length > 0 && !isAfter(found.lastEntry, reading.cursor)) {
+      gathered.cursor = "0-0";
+    } else if (found.decided.length > 0 && !isAfter(found.lastEntry, gathered.cursor)) {
       // Decided by the bitmap, and everything in the stream was read: these outcomes are gone.
-      const undelivered = run.chunks(found.decided).map(({ at }) => at);
-      if (undelivered.length > 0) await this.#scripts.forget(run.id, undelivered);
+      const undelivered = map.chunks(found.decided).map(({ at }) => at);
+      if (undelivered.length > 0) await this.scripts.forget(map.id, undelivered);
       lost = [...lost, ...undelivered];
     }
-    await reading.opened;
-    return run.chunks(lost);
+    await gathered.opened;
+    return map.chunks(lost);
   }
-}
-
-function fieldOf(fields: readonly string[], name: string): string | undefined {
-  for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i] === name) return fields[i + 1];
-  }
-  return undefined;
 }
 
 /** Whether stream id `a` comes after `b`; `""` comes before all. */

@@ -1,11 +1,17 @@
 export { Pool } from "./pool.ts";
-export type { PoolState } from "./pool.ts";
-export type { CallOptions, LocalOptions, PoolOptions } from "./pool-options.ts";
+export type { PoolState } from "./base-pool.ts";
+export type { PoolStats } from "./backend.ts";
+export type { LocalOptions, PoolOptions } from "./pool-options.ts";
+export type { CallDefaults, CallOptions } from "./call-options.ts";
+export { ApplyResult } from "./apply-result.ts";
 export { MapResult } from "./map-result.ts";
-export type { MapProgress } from "./map-result.ts";
+export type { MapProgress } from "./map-run.ts";
+export { ResultStream } from "./result-stream.ts";
+export { Shared } from "./shared.ts";
 export type {
   ArgumentOf,
   ArgumentsOf,
+  Items,
   MapTaskName,
   MapTaskRef,
   ResultOf,
@@ -20,24 +26,31 @@ export {
   EmbeddedRedisError,
   EvictionPolicyError,
   GetTimeoutError,
+  IncompleteMapError,
   InvalidOptionError,
   InvalidStateError,
   LimitError,
   LocalMachineError,
+  MapIdInUseError,
+  NestedPoolError,
   PoolClosedError,
   PoolmqError,
   RedisConnectionError,
   RedisNotFoundError,
   SerializationError,
+  SharedValueGoneError,
   TaskNotRegisteredError,
   TaskTimeoutError,
+  UnknownMapError,
   UnsupportedRedisError,
   WireVersionError,
   WorkerLostError,
 } from "@poolmq/shared";
 export type {
+  Backoff,
   ClusterConnectionOptions,
   ConnectionOption,
   RedisConnectionReason,
   RemoteInfo,
+  TaskDefaults,
 } from "@poolmq/shared";

@@ -6,15 +6,22 @@ import { short } from "@poolmq/shared/internal";
 /** Gives argument tuples, one for each item. */
 export type TupleIterator = Iterator<readonly unknown[]> | AsyncIterator<readonly unknown[]>;
 
+/** The input of a call. */
+export interface Input {
+  readonly tuples: TupleIterator;
+  /** Number of items, if it is known beforehand. */
+  readonly length: number | undefined;
+}
+
 /** The tuples of `map`: each item is the one argument. @throws InvalidOptionError */
-export function singles(call: string, items: unknown): TupleIterator {
-  return mapped(iteratorOf(call, items), (item) => [item]);
+export function singles(call: string, items: unknown): Input {
+  return { tuples: mapped(iteratorOf(call, items), (item) => [item]), length: lengthOf(items) };
 }
 
 /** The tuples of `starmap`. An item that is no array makes the iterator throw. @throws InvalidOptionError */
-export function checkedTuples(call: string, items: unknown): TupleIterator {
+export function checkedTuples(call: string, items: unknown): Input {
   let index = 0;
-  return mapped(iteratorOf(call, items), (item) => {
+  const tuples = mapped(iteratorOf(call, items), (item) => {
     if (Array.isArray(item)) {
       index++;
       return item as readonly unknown[];
@@ -23,14 +30,20 @@ export function checkedTuples(call: string, items: unknown): TupleIterator {
       `Expected each item of ${call}() to be an array of arguments, got ${short(item)} at index ${index}`,
     );
   });
+  return { tuples, length: lengthOf(items) };
+}
+
+function lengthOf(items: unknown): number | undefined {
+  if (Array.isArray(items) || ArrayBuffer.isView(items)) return (items as readonly unknown[]).length;
+  return items instanceof Set || items instanceof Map ? items.size : undefined;
 }
 
 /** An input's iterator, and which kind it is: only an async one's `next()` is waited for. */
-type Input =
+type Source =
   | { readonly kind: "sync"; readonly iterator: Iterator<unknown> }
   | { readonly kind: "async"; readonly iterator: AsyncIterator<unknown> };
 
-function iteratorOf(call: string, items: unknown): Input {
+function iteratorOf(call: string, items: unknown): Source {
   const { [Symbol.asyncIterator]: async, [Symbol.iterator]: sync } = Object(items) as Partial<
     AsyncIterable<unknown> & Iterable<unknown>
   >;
@@ -41,7 +54,7 @@ function iteratorOf(call: string, items: unknown): Input {
   );
 }
 
-function mapped(input: Input, toTuple: (item: unknown) => readonly unknown[]): TupleIterator {
+function mapped(input: Source, toTuple: (item: unknown) => readonly unknown[]): TupleIterator {
   const convert = (result: IteratorResult<unknown>): IteratorResult<readonly unknown[]> => {
     // As the language does it. Without this, an iterator of anything else would never end.
     if (typeof result !== "object" || result === null)

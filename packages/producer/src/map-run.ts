@@ -1,6 +1,6 @@
 /**
  * One map while it runs: reads the input, keeps a window of it under way, takes the outcomes, and tells its sink what
- * became of each item. It knows nothing of Redis: a `Transport` moves chunks out and outcomes in.
+ * became of each item. It knows nothing of Redis or threads: a `Transport` moves chunks out and outcomes in.
  *
  *   input ──read──▶ encode ──chunks──▶ transport ──▶ workers
  *                     │                                 │
@@ -11,9 +11,25 @@
  * - `ended`: every item has its outcome, or the map failed as a whole, or it was cancelled. Nothing more is told.
  */
 
-import { attachRemote, decode, decodeThrown, encode, failureError } from "@poolmq/shared/internal";
-import type { ItemOutcome, OutcomeText, Payload } from "@poolmq/shared/internal";
-import { DecodeError } from "@poolmq/shared";
+import type { OutcomeText, Payload } from "@poolmq/shared/internal";
+
+import type { ChunkSize } from "./chunk-size.ts";
+import { encodeTuples } from "./encode-tuples.ts";
+import type { TupleIterator } from "./input.ts";
+import { InputReader } from "./input-reader.ts";
+import { readOutcomes } from "./read-outcomes.ts";
+import type { ErrorClass, Settled } from "./read-outcomes.ts";
+
+/** How far a map has come. */
+export interface MapProgress {
+  /** Number of items; `undefined` until the input has been read to its end. */
+  readonly total: number | undefined;
+  /** Items that have their outcome, failed ones included. */
+  readonly done: number;
+  readonly failed: number;
+  /** Items that were handed to the workers' queue and have no outcome yet. */
+  readonly running: number;
+}
 
 /** Consecutive items that travel as one job. */
 export interface Chunk {
@@ -22,62 +38,109 @@ export interface Chunk {
   readonly n: number;
   /** The argument tuples, encoded. */
   readonly args: Payload;
+  /** Arguments of every tuple that are shared values: position in the tuple, id of the value. */
+  readonly shares: readonly (readonly [position: number, shareId: string])[];
 }
 
 /** Moves chunks to the workers and outcomes back. */
 export interface Transport {
   /** Resolves once the chunks are under way. Rejects if they never will be. */
   enqueue(run: MapRun, chunks: readonly Chunk[]): Promise<void>;
+  /** The input was read to its end: there are `total` items. Rejects if that can't be. */
+  seal(run: MapRun, total: number): Promise<void>;
+  /** An item came to its end without being enqueued. */
+  settledHere(run: MapRun, index: number, error: unknown): void;
   /** The map has ended: forget it, and what of it is still under way. */
   drop(run: MapRun): void;
 }
+
+/** How a map ended: every one of `total` items was settled, or `error` says why there are no more. */
+export type MapEnd = { readonly total: number } | { readonly error: unknown };
 
 /** Is told what becomes of the items, each exactly once, in the order in which they finish. */
 export interface Sink {
   succeeded(index: number, value: unknown): void;
   failed(index: number, error: unknown): void;
-  /** The last call: every one of `total` items was settled, or `error` says why there are no more. */
-  ended(end: { readonly total: number } | { readonly error: unknown }): void;
+  /** The last call. */
+  ended(end: MapEnd): void;
+}
+
+/** What may be under way at a time. A chunk that is larger than what is left goes if nothing else is under way. */
+interface Window {
+  readonly jobs: number;
+  /** Encoded arguments. */
+  readonly bytes: number;
+  /** Items in flight, or waiting to be read if the sink keeps them until then. */
+  readonly items: number;
+}
+
+/** What a transport needs to know of every job of a map. `undefined` is left to the function's definition. */
+export interface JobOptions {
+  readonly attempts?: number;
+  readonly backoff?: {
+    readonly type: "fixed" | "exponential";
+    readonly delayMs: number;
+    readonly jitter?: number;
+  };
+  readonly taskTimeoutMs?: number;
+  readonly priority?: number;
 }
 
 export interface MapRunOptions {
   readonly id: string;
   readonly task: string;
-  /** The argument tuples. */
-  readonly input: Iterator<readonly unknown[]> | AsyncIterator<readonly unknown[]>;
-  readonly chunksize: number;
-  /** How many items may be under way at a time. */
-  readonly window: number;
+  readonly input: TupleIterator;
+  /** Number of items, if it is known beforehand. */
+  readonly length: number | undefined;
+  /** `undefined` is left to the function's definition: whoever knows it sets `run.chunkSize` before `start()`. */
+  readonly chunkSize: ChunkSize | undefined;
+  readonly window: Window;
+  readonly job: JobOptions;
+  /** Whether `handOn` says when an item's place in the window is free; else it is as soon as it is settled. */
+  readonly keepsUntilRead: boolean;
+  /** Errors that a tasks module exports, by name: a remote error of that name is an instance. */
+  readonly classes: () => ReadonlyMap<string, ErrorClass> | undefined;
+  /** Where the call was made; a remote error shows it after the worker's stack. */
+  readonly callSite: string | undefined;
+  readonly onTaskProgress?: ((value: unknown, index: number) => void) | undefined;
 }
 
 /** So many jobs go to Redis in one pipeline: beyond this it saves little, and the event loop gets its turn. */
-const MAX_BATCH = 500;
-
-/** A failed decode must not be repeated for ever by asking for the outcome again, so it becomes the items' error. */
-const UNDECIDED = Symbol("undecided");
+const MAX_BATCH_JOBS = 500;
+const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 
 export class MapRun {
   readonly id: string;
-  readonly task: string;
+  /** Name of the task. May be corrected before `start()`. */
+  task: string;
+  chunkSize: ChunkSize | undefined;
+  readonly job: JobOptions;
   readonly #options: MapRunOptions;
-  #transport: Transport | undefined;
+  readonly #input: InputReader;
   readonly #sink: Sink;
+  #transport: Transport | undefined;
   /** Chunks under way, by the index of their first item. */
   readonly #underWay = new Map<number, Chunk>();
-  /** Set while an async input keeps us waiting. */
-  #pendingRead: Promise<IteratorResult<readonly unknown[]>> | undefined;
+  #peeked: Chunk[] = [];
+  /** Items that came to their end before there was a transport to tell it to. */
+  readonly #unsaid: { readonly index: number; readonly error: unknown }[] = [];
   #next = 0;
   #settled = 0;
   #failures = 0;
   #itemsUnderWay = 0;
-  #inputEnd: { readonly error: unknown } | "done" | undefined;
+  #bytesUnderWay = 0;
+  /** Settled items that the sink still keeps. */
+  #kept = 0;
   #state: "running" | "ended" = "running";
-  #room = Promise.withResolvers<void>();
+  #room: PromiseWithResolvers<void> | undefined;
 
   constructor(options: MapRunOptions, sink: Sink) {
     this.id = options.id;
     this.task = options.task;
+    this.chunkSize = options.chunkSize;
+    this.job = options.job;
     this.#options = options;
+    this.#input = new InputReader(options.input);
     this.#sink = sink;
   }
 
@@ -90,12 +153,18 @@ export class MapRun {
     return [...this.#underWay.keys()];
   }
 
-  get progress(): { total: number | undefined; done: number; failed: number } {
+  get progress(): MapProgress {
     return {
-      total: this.#inputEnd === undefined ? undefined : this.#next,
+      total: this.#input.end === undefined ? undefined : this.#next,
       done: this.#settled,
       failed: this.#failures,
+      running: this.#itemsUnderWay,
     };
+  }
+
+  /** How many items have not been cut into chunks; `undefined` if nobody knows. */
+  get remaining(): number | undefined {
+    return this.#options.length === undefined ? undefined : this.#options.length - this.#next;
   }
 
   /** The chunks among `indices` that are still under way. */
@@ -103,19 +172,31 @@ export class MapRun {
     return indices.flatMap((index) => this.#underWay.get(index) ?? []);
   }
 
+  /** Reads the first chunks before `start()`, and gives the first of them. */
+  async peek(): Promise<Chunk | undefined> {
+    this.#peeked = await this.#readChunks();
+    return this.#peeked[0];
+  }
+
   /** Reads the input to its end, as fast as the window allows. Never rejects. */
   async start(transport: Transport): Promise<void> {
     this.#transport = transport;
     try {
-      while (this.#state === "running" && this.#inputEnd === undefined) {
-        if (this.#itemsUnderWay >= this.#options.window) {
+      for (const { index, error } of this.#unsaid) transport.settledHere(this, index, error);
+      if (this.#peeked.length > 0) await transport.enqueue(this, this.#peeked);
+      this.#peeked = [];
+      while (this.#state === "running" && this.#input.end === undefined) {
+        if (this.#places() < 1) {
           this.#room = Promise.withResolvers();
           await this.#room.promise;
+          this.#room = undefined;
           continue;
         }
-        const chunks = this.#toChunks(await this.#read());
+        const chunks = await this.#readChunks();
+        if (this.ended) return;
         if (chunks.length > 0) await transport.enqueue(this, chunks);
       }
+      if (this.#input.end === "done") await transport.seal(this, this.#next);
       this.#endIfSettled();
     } catch (error) {
       this.fail(error);
@@ -127,166 +208,112 @@ export class MapRun {
     this.#end({ error });
   }
 
-  /** Takes the outcome of the chunk that starts at `at`. A second outcome of a chunk is not looked at. */
-  take(at: number, text: OutcomeText): void {
+  /** Takes the outcome of the chunk that starts at `at`, which ran for `ms`. A second outcome is not looked at. */
+  take(at: number, text: OutcomeText, ms: number): void {
     const chunk = this.#underWay.get(at);
     if (chunk === undefined || this.#state === "ended") return;
-    this.#underWay.delete(at);
-    this.#itemsUnderWay -= chunk.n;
-    const results = readOutcomes(chunk, text);
-    for (const [offset, result] of results.entries()) this.#settle(at + offset, result);
-    if (this.#itemsUnderWay < this.#options.window) this.#room.resolve();
-    this.#endIfSettled();
-  }
-
-  #settle(index: number, result: Settled): void {
-    this.#settled++;
-    if (result.ok) {
-      this.#sink.succeeded(index, result.value);
-    } else {
-      this.#failures++;
-      this.#sink.failed(index, result.error);
+    this.#leave(chunk);
+    this.chunkSize?.measured(chunk.n, ms);
+    const { classes, callSite } = this.#options;
+    for (const [offset, settled] of readOutcomes(chunk, text, { classes: classes(), callSite }).entries()) {
+      this.#settle(at + offset, settled);
     }
+    this.#afterSettling();
   }
 
-  #endIfSettled(): void {
-    if (this.#inputEnd === undefined || this.#settled < this.#next) return;
-    this.#end(this.#inputEnd === "done" ? { total: this.#next } : this.#inputEnd);
+  /** Passes on what a running task said of its progress. */
+  taskProgress(index: number, value: unknown): void {
+    if (this.#state === "running") this.#options.onTaskProgress?.(value, index);
   }
 
-  #end(end: { readonly total: number } | { readonly error: unknown }): void {
-    if (this.#state === "ended") return;
-    this.#state = "ended";
-    this.#room.resolve();
-    if (this.#inputEnd === undefined) void this.#closeInput();
-    this.#transport?.drop(this);
-    this.#underWay.clear();
-    this.#sink.ended(end);
+  /** Nothing to learn: it counts its items itself. */
+  sealed(): void {}
+
+  /** The reader has taken an item: its place is free. */
+  handOn(): void {
+    this.#kept--;
+    this.#offerRoom();
   }
 
-  /** An input that was not read to its end is told so, as `for … of` does. */
-  async #closeInput(): Promise<void> {
-    try {
-      await this.#options.input.return?.();
-    } catch {
-      // The map has ended with an error of its own; that one is told.
-    }
+  /** How many more items there is room for. */
+  #places(): number {
+    const { jobs, bytes, items } = this.#options.window;
+    const free = items - this.#itemsUnderWay - this.#kept;
+    if (this.#underWay.size === 0) return free;
+    return this.#underWay.size < jobs && this.#bytesUnderWay < bytes ? free : 0;
   }
 
-  /** Reads the next tuples: as many as there is room for, but it does not wait for a slow input with some in hand. */
-  async #read(): Promise<(readonly unknown[])[]> {
-    const { input, window, chunksize } = this.#options;
-    const most = Math.min(window - this.#itemsUnderWay, MAX_BATCH * chunksize);
-    const tuples: (readonly unknown[])[] = [];
-    try {
-      while (tuples.length < most) {
-        let result: IteratorResult<readonly unknown[]> | typeof UNDECIDED;
-        const next = this.#pendingRead ?? input.next();
-        if (next instanceof Promise) {
-          this.#pendingRead = next;
-          result = await (tuples.length === 0 ? next : Promise.race([next, nextTurn()]));
-          if (result === UNDECIDED) break;
-          this.#pendingRead = undefined;
-        } else {
-          result = next;
-        }
-        if (result.done === true) {
-          this.#inputEnd = "done";
-          break;
-        }
-        tuples.push(result.value);
-      }
-    } catch (error) {
-      // The items before it are still run; then the map fails with this very error.
-      this.#inputEnd = { error };
-    }
-    return tuples;
+  #offerRoom(): void {
+    if (this.#places() >= 1) this.#room?.resolve();
   }
 
-  #toChunks(tuples: readonly (readonly unknown[])[]): Chunk[] {
-    const { chunksize } = this.#options;
+  async #readChunks(): Promise<Chunk[]> {
     const chunks: Chunk[] = [];
-    for (let start = 0; start < tuples.length; start += chunksize) {
-      this.#encode(tuples.slice(start, start + chunksize), chunks);
-    }
-    for (const chunk of chunks) {
-      this.#underWay.set(chunk.at, chunk);
-      this.#itemsUnderWay += chunk.n;
+    const { window } = this.#options;
+    let bytes = 0;
+    while (chunks.length < MAX_BATCH_JOBS && bytes < MAX_BATCH_BYTES && this.#places() >= 1) {
+      if (this.#underWay.size >= window.jobs) break;
+      // Having chunks in hand, a slow input is not waited for.
+      const tuples = await this.#input.read(
+        Math.min(this.chunkSize?.next() ?? 1, this.#places()),
+        chunks.length === 0,
+      );
+      if (this.#state === "ended" || tuples.length === 0) break;
+      for (const encoded of encodeTuples(tuples, this.#next)) {
+        this.#next = encoded.at + encoded.n;
+        if ("error" in encoded) {
+          this.#settle(encoded.at, { ok: false, error: encoded.error });
+          if (this.#transport === undefined) this.#unsaid.push({ index: encoded.at, error: encoded.error });
+          else this.#transport.settledHere(this, encoded.at, encoded.error);
+          continue;
+        }
+        this.#underWay.set(encoded.at, encoded);
+        this.#itemsUnderWay += encoded.n;
+        this.#bytesUnderWay += encoded.args.length;
+        bytes += encoded.args.length;
+        chunks.push(encoded);
+      }
+      if (this.#input.end !== undefined || this.#input.isSlow) break;
     }
     return chunks;
   }
 
-  #encode(tuples: readonly (readonly unknown[])[], chunks: Chunk[]): void {
-    const at = this.#next;
-    try {
-      const args = encode(tuples, { role: "argument" });
-      this.#next += tuples.length;
-      chunks.push({ at, n: tuples.length, args });
-    } catch (error) {
-      if (tuples.length > 1) {
-        // Item by item, so that only the one that can't be sent fails.
-        for (const tuple of tuples) this.#encode([tuple], chunks);
-        return;
-      }
-      this.#next++;
-      this.#settle(at, { ok: false, error: this.#encodeError(tuples[0] ?? [], error) });
+  #leave(chunk: Chunk): void {
+    this.#underWay.delete(chunk.at);
+    this.#itemsUnderWay -= chunk.n;
+    this.#bytesUnderWay -= chunk.args.length;
+  }
+
+  #settle(index: number, settled: Settled): void {
+    if (this.#state === "ended") return; // `failFast`, in the middle of a chunk
+    this.#settled++;
+    if (this.#options.keepsUntilRead) this.#kept++;
+    if (settled.ok) {
+      this.#sink.succeeded(index, settled.value);
+    } else {
+      this.#failures++;
+      this.#sink.failed(index, settled.error);
     }
   }
 
-  /** The same error with the path as the caller sees it: within the tuple, not within the chunk. */
-  #encodeError(tuple: readonly unknown[], error: unknown): unknown {
-    try {
-      encode(tuple.length === 1 ? tuple[0] : tuple, { role: "argument" });
-    } catch (better) {
-      return better;
-    }
-    return error;
+  #afterSettling(): void {
+    this.#offerRoom();
+    this.#endIfSettled();
   }
-}
 
-type Settled =
-  | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly error: unknown };
-
-function readOutcomes(chunk: Chunk, text: OutcomeText): Settled[] {
-  try {
-    if (text.startsWith("=")) {
-      const values = decode(text.slice(1));
-      if (Array.isArray(values) && values.length === chunk.n)
-        return values.map((value: unknown) => ({ ok: true, value }));
-    } else if (text.startsWith("!")) {
-      const outcomes = JSON.parse(text.slice(1)) as ItemOutcome[];
-      if (Array.isArray(outcomes) && outcomes.length === chunk.n) return outcomes.map(readOutcome);
-    }
-    throw new DecodeError(`Expected the outcome of ${chunk.n} items, got something else`);
-  } catch (cause) {
-    const error = new DecodeError(
-      `The outcome of item ${chunk.at} can't be read: something else writes to this queue's keys`,
-      {
-        cause,
-      },
-    );
-    return Array.from({ length: chunk.n }, () => ({ ok: false, error }));
+  #endIfSettled(): void {
+    const { end } = this.#input;
+    if (end === undefined || this.#settled < this.#next) return;
+    this.#end(end === "done" ? { total: this.#next } : end);
   }
-}
 
-function readOutcome(outcome: ItemOutcome): Settled {
-  switch (outcome.s) {
-    case "ok":
-      return { ok: true, value: decode(outcome.value) };
-    case "threw": {
-      const error = decodeThrown(outcome.thrown);
-      attachRemote(error, outcome.by);
-      return { ok: false, error };
-    }
-    case "failed":
-      return { ok: false, error: failureError(outcome.failure, outcome.by) };
-    default:
-      outcome satisfies never;
-      throw new DecodeError("Expected an item outcome, got something else");
+  #end(end: MapEnd): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    this.#room?.resolve();
+    this.#input.close();
+    this.#transport?.drop(this);
+    this.#underWay.clear();
+    this.#sink.ended(end);
   }
-}
-
-function nextTurn(): Promise<typeof UNDECIDED> {
-  return new Promise((resolve) => setImmediate(resolve, UNDECIDED));
 }

@@ -19,11 +19,8 @@ import {
 } from "@poolmq/shared/internal";
 import type { ResolvedConnection } from "@poolmq/shared/internal";
 
-/** Options of one call; those of the pool are their defaults. */
-export interface CallOptions {
-  /** Items that travel as one BullMQ job, at least 1. An item's error stays its own. @defaultValue 1 */
-  readonly chunksize?: number | undefined;
-}
+import { CALL_DEFAULTS, checkCallDefaults } from "./call-options.ts";
+import type { CallDefaults, CheckedCallDefaults } from "./call-options.ts";
 
 /** Options of a worker machine of the pool's own, in local mode. */
 export interface LocalOptions {
@@ -47,7 +44,7 @@ export interface LocalOptions {
  *
  * @typeParam T - type of the tasks module: `new Pool<typeof tasks>(…)`
  */
-export interface PoolOptions<T> extends CallOptions, LocalOptions {
+export interface PoolOptions<T> extends CallDefaults, LocalOptions {
   /**
    * The tasks module: its path (from the working directory) or `file:` URL, which local mode needs, or the imported
    * module itself. A producer of a fleet needs none: the type argument is enough.
@@ -62,8 +59,10 @@ export interface PoolOptions<T> extends CallOptions, LocalOptions {
   readonly queue?: string | undefined;
   /** First part of every key in Redis. @defaultValue `"poolmq"` */
   readonly prefix?: string | undefined;
-  /** How many items of a map may be under way at a time, at least 1: it bounds the memory of Redis. @defaultValue 10000 */
+  /** How many jobs of a map may be in Redis at a time, at least 1: it bounds the memory of Redis. @defaultValue 5000 */
   readonly window?: number | undefined;
+  /** Largest value that `share()` takes, in bytes of its encoded form. @defaultValue 268435456 (256 MiB) */
+  readonly maxShareBytes?: number | undefined;
   /** How long to try to reach Redis at the start, in ms. @defaultValue 10000 */
   readonly connectTimeoutMs?: number | undefined;
   /** Where to log; warnings that matter go to `process.emitWarning` without one. @defaultValue none */
@@ -80,15 +79,14 @@ export interface ResolvedPoolOptions {
   readonly connection: ResolvedConnection | undefined;
   readonly queue: string | undefined;
   readonly prefix: string;
-  readonly chunksize: number;
+  readonly defaults: CheckedCallDefaults;
   readonly window: number;
+  readonly maxShareBytes: number;
   readonly connectTimeoutMs: number;
   readonly logger: Logger | undefined;
   /** Undefined: no worker machine of the pool's own. */
   readonly local: (LocalOptions & { readonly module: string; readonly processes: number }) | undefined;
 }
-
-const CALL_OPTIONS = ["chunksize"] as const satisfies readonly (keyof CallOptions)[];
 
 const LOCAL_OPTIONS = [
   "processes",
@@ -98,23 +96,25 @@ const LOCAL_OPTIONS = [
   "env",
 ] as const satisfies readonly (keyof LocalOptions)[];
 
-const POOL_OPTIONS = [
+const POOL_OPTIONS: readonly (keyof PoolOptions<unknown>)[] = [
   "tasks",
   "connection",
   "queue",
   "prefix",
   "window",
+  "maxShareBytes",
   "connectTimeoutMs",
   "logger",
-  ...CALL_OPTIONS,
+  ...CALL_DEFAULTS,
   ...LOCAL_OPTIONS,
-] as const satisfies readonly (keyof PoolOptions<unknown>)[];
+];
 
 const DEFAULTS = {
   prefix: "poolmq",
-  chunksize: 1,
-  // Keeps a hundred machines busy, and a million small items out of Redis.
-  window: 10_000,
+  // Keeps a hundred machines busy, and a million items out of Redis.
+  window: 5_000,
+  // Half of the longest string that Redis takes.
+  maxShareBytes: 256 * 1024 * 1024,
   connectTimeoutMs: 10_000,
 } satisfies PoolOptions<unknown>;
 
@@ -135,8 +135,9 @@ export function resolvePoolOptions<T>(
     connection,
     queue: options.queue === undefined ? undefined : checkQueueName("queue", options.queue),
     prefix: checkQueueName("prefix", options.prefix ?? DEFAULTS.prefix),
-    chunksize: check.integer("chunksize", DEFAULTS.chunksize, { min: 1 }),
+    defaults: checkCallDefaults(options),
     window: check.integer("window", DEFAULTS.window, { min: 1 }),
+    maxShareBytes: check.integer("maxShareBytes", DEFAULTS.maxShareBytes, { min: 1, max: 512 * 1024 * 1024 }),
     connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
     logger: checkLogger("logger", options.logger),
     local: resolveLocal(options, tasks.modulePath, connection),
@@ -188,14 +189,4 @@ function readTasks(tasks: unknown): { modulePath: string | undefined; module: ob
   throw new InvalidOptionError(
     `Expected \`tasks\` to be a path, a file: URL or an imported module, got ${short(tasks)}`,
   );
-}
-
-/** Checks the options of a call, over the pool's defaults. @throws InvalidOptionError */
-export function resolveCallOptions(
-  options: CallOptions | undefined,
-  defaults: ResolvedPoolOptions,
-): { readonly chunksize: number } {
-  if (options === undefined) return { chunksize: defaults.chunksize };
-  const check = checkOptions(options, "call options", CALL_OPTIONS);
-  return { chunksize: check.integer("chunksize", defaults.chunksize, { min: 1 }) };
 }

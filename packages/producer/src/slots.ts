@@ -1,26 +1,100 @@
-import type { Sink } from "./map-run.ts";
+/** The items of a map that keeps all its results: one slot per index, filled as outcomes come. */
 
-/**
- * Collects a map's results into slots by index. The promise waits for every item, then rejects with the error of the
- * lowest index that failed: which error arrives first depends on timing, and that would not be reproducible.
- */
-export function slots<V>(): { readonly results: Promise<V[]>; readonly sink: Sink } {
-  const { promise, resolve, reject } = Promise.withResolvers<V[]>();
-  const values: V[] = [];
-  let first: { readonly index: number; readonly error: unknown } | undefined;
-  const sink: Sink = {
-    succeeded(index, value) {
-      values[index] = value as V;
-    },
-    failed(index, error) {
-      if (first === undefined || index < first.index) first = { index, error };
-    },
-    ended(end) {
-      // An input that threw, or a cancel, is told as it is: it is about the call, not about an item.
-      if ("error" in end) reject(end.error);
-      else if (first !== undefined) reject(first.error);
-      else resolve(values);
-    },
-  };
-  return { results: promise, sink };
+import type { MapEnd, Sink } from "./map-run.ts";
+
+const EMPTY = Symbol("empty");
+
+/** Marks a slot whose item failed, so that a function may return an error as its result. */
+class Failed {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
+export class Slots<R> implements Sink {
+  // Filled from the front, never sparse: an array with holes is slow and large.
+  readonly #slots: (R | Failed | typeof EMPTY)[] = [];
+  readonly #ended = Promise.withResolvers<MapEnd>();
+  #end: MapEnd | undefined;
+  #failedAt = Infinity;
+  #changed: PromiseWithResolvers<void> | undefined;
+
+  /** How the map ended, once it has. */
+  get end(): MapEnd | undefined {
+    return this.#end;
+  }
+
+  succeeded(index: number, value: unknown): void {
+    this.#fill(index, value as R);
+  }
+
+  failed(index: number, error: unknown): void {
+    this.#failedAt = Math.min(this.#failedAt, index);
+    this.#fill(index, new Failed(error));
+  }
+
+  ended(end: MapEnd): void {
+    this.#end = end;
+    this.#ended.resolve(end);
+    this.#changed?.resolve();
+  }
+
+  /**
+   * Waits for the end of the map; gives its results, or throws the error of the lowest index that failed: which error
+   * arrives first depends on timing, and that would not be reproducible.
+   */
+  async results(): Promise<R[]> {
+    const end = await this.#ended.promise;
+    // An input that threw, or a cancel, is told as it is: it is about the call, not about an item.
+    if ("error" in end) throw end.error;
+    const first = this.#slots[this.#failedAt];
+    if (first instanceof Failed) throw first.error;
+    return this.#slots as R[];
+  }
+
+  /** Waits for the end of the map; gives every item's outcome. Those that never got one were ended with the map. */
+  async settled(): Promise<PromiseSettledResult<R>[]> {
+    const end = await this.#ended.promise;
+    return this.#slots.map((slot): PromiseSettledResult<R> => {
+      if (slot instanceof Failed) return { status: "rejected", reason: slot.error };
+      if (slot !== EMPTY) return { status: "fulfilled", value: slot };
+      return { status: "rejected", reason: "error" in end ? end.error : undefined };
+    });
+  }
+
+  /** Gives the results in input order as they come. A failed item's turn rejects; the next turn goes on after it. */
+  iterate(): AsyncIterableIterator<R> {
+    let index = 0;
+    const next = async (): Promise<IteratorResult<R, undefined>> => {
+      const mine = index++;
+      for (;;) {
+        const slot = this.#slots[mine];
+        if (slot instanceof Failed) throw slot.error;
+        if (slot !== EMPTY && mine < this.#slots.length) return { done: false, value: slot as R };
+        if (this.#end !== undefined) {
+          index = Infinity;
+          if ("error" in this.#end && mine !== Infinity) throw this.#end.error;
+          return { done: true, value: undefined };
+        }
+        this.#changed ??= Promise.withResolvers();
+        await this.#changed.promise;
+      }
+    };
+    return {
+      next,
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  #fill(index: number, slot: R | Failed): void {
+    while (this.#slots.length < index) this.#slots.push(EMPTY);
+    if (index === this.#slots.length) this.#slots.push(slot);
+    else this.#slots[index] = slot;
+    this.#changed?.resolve();
+    this.#changed = undefined;
+  }
 }

@@ -10,8 +10,7 @@ import { short } from "@poolmq/shared/internal";
 export function taskName(call: string, task: unknown, module: object | undefined): string {
   if (typeof task === "string" && task !== "") return task;
   if (typeof task === "function") {
-    const found = Object.entries(module ?? {}).find(([, value]) => value === task)?.[0];
-    const name = found ?? task.name;
+    const name = exportedAs(task, module) ?? task.name;
     if (name !== "") return name;
     throw new InvalidOptionError(
       `${call}() was given an anonymous function, but only a function that the tasks module exports can run in a worker: pass it or its export name`,
@@ -20,4 +19,9 @@ export function taskName(call: string, task: unknown, module: object | undefined
   throw new InvalidOptionError(
     `Expected the task of ${call}() to be the name of a function that the tasks module exports, got ${short(task)}`,
   );
+}
+
+/** Name of the export that is this function. */
+export function exportedAs(task: unknown, module: object | undefined): string | undefined {
+  return Object.entries(module ?? {}).find(([, value]) => value === task)?.[0];
 }

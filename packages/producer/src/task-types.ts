@@ -51,5 +51,8 @@ export type ArgumentOf<T, R> =
       : never
     : never;
 
+/** What the calls take as input: a sync or async iterable, finite or not. */
+export type Items<V> = Iterable<V> | AsyncIterable<V>;
+
 /** What a task's result is after `await`. */
 export type ResultOf<T, R> = FunctionOf<T, R> extends (...args: never[]) => infer V ? Awaited<V> : never;

@@ -7,6 +7,8 @@ import { short } from "./short.ts";
 /** Reads the checked values of one options object. */
 export interface OptionCheck {
   integer(name: string, fallback: number, range: { min: number; max?: number }): number;
+  /** The option is a function, if it is given. */
+  function(name: string): void;
 }
 
 /**
@@ -29,16 +31,25 @@ export function checkOptions(options: object, what: string, known: readonly stri
   const values = options as Readonly<Record<string, unknown>>;
   return {
     integer: (name, fallback, range) => checkInteger(name, values[name] ?? fallback, range),
+    function: (name) => {
+      if (values[name] === undefined || typeof values[name] === "function") return;
+      throw new InvalidOptionError(`Expected \`${name}\` to be a function, got ${short(values[name])}`);
+    },
   };
 }
 
 /** Gives `value` if it is an integer in the range. @throws InvalidOptionError */
-export function checkInteger(name: string, value: unknown, range: { min: number; max?: number }): number {
+export function checkInteger(
+  name: string,
+  value: unknown,
+  range: { min: number; max?: number },
+  or = "",
+): number {
   const max = range.max ?? Number.MAX_SAFE_INTEGER;
   if (typeof value === "number" && Number.isInteger(value) && value >= range.min && value <= max)
     return value;
   const span = range.max === undefined ? `≥ ${range.min}` : `from ${range.min} to ${range.max}`;
-  throw new InvalidOptionError(`Expected \`${name}\` to be an integer ${span}, got ${short(value)}`);
+  throw new InvalidOptionError(`Expected \`${name}\` to be an integer ${span}${or}, got ${short(value)}`);
 }
 
 /**

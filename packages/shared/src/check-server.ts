@@ -8,6 +8,8 @@ export interface ServerInfo {
   readonly product: "redis" | "valkey";
   /** The product's own version. */
   readonly version: string;
+  /** Changes when the server restarts. */
+  readonly runId: string;
 }
 
 /** First Redis with what BullMQ recommends and poolmq's scripts use. */
@@ -26,7 +28,7 @@ export async function checkServer(connection: Redis | Cluster, address: string):
   const infos = await Promise.all(
     primaries.map((node) => checkNode(node, `${node.options.host}:${node.options.port}`, true)),
   );
-  const [first] = infos;
+  const [first] = infos.toSorted((a, b) => (a.runId < b.runId ? -1 : 1));
   if (first === undefined) throw new UnsupportedRedisError({ address, version: undefined, minimum: MINIMUM });
   return first;
 }
@@ -45,7 +47,10 @@ async function checkNode(redis: Redis, address: string, inCluster: boolean): Pro
     const failure = { reason: "cluster", detail: "it is a node of a Redis Cluster" } as const;
     throw new RedisConnectionError({ ...failure, address, advice: adviceFor(failure, address) });
   }
-  return valkey === undefined ? { product: "redis", version } : { product: "valkey", version: valkey };
+  const runId = fields.get("run_id") ?? "";
+  return valkey === undefined
+    ? { product: "redis", version, runId }
+    : { product: "valkey", version: valkey, runId };
 }
 
 async function readInfo(redis: Redis, address: string): Promise<string> {

@@ -5,15 +5,11 @@
  *   `~` base64  of V8's structured clone format, for everything else that structured clone carries
  *
  * Neither holds a raw tab or newline, and nothing in a payload is ever run: a decoded value is data.
- *
- * V8's format has a version in its second byte. Node 22 (V8 12.4), 24 (13.6) and 26 all write version 15, and each was
- * seen to read what the others write; a reader refuses a newer version than its own with a `DecodeError` that says so.
- * One hole: `Float16Array` is new in Node 24, and a producer or worker on 22 can't decode one.
  */
 
 import { constants } from "node:buffer";
-import v8 from "node:v8";
 
+import { fromCloneBytes, isTooSparse, toCloneBytes } from "./clone.ts";
 import { DecodeError, LimitError, SerializationError } from "./errors.ts";
 import { isDeeper } from "./json-depth.ts";
 import { toPlainJson } from "./plain-json.ts";
@@ -96,7 +92,9 @@ export function decode(payload: Payload, options: DecodeOptions = {}): unknown {
   if (!isClone && isDeeper(payload, maxDepth)) throw tooDeep("The payload", maxDepth);
   let value: unknown;
   try {
-    value = isClone ? fromClone(payload) : (JSON.parse(payload) as unknown);
+    value = isClone
+      ? fromCloneBytes(Buffer.from(payload.slice(CLONE_MARK.length), "base64"))
+      : (JSON.parse(payload) as unknown);
   } catch (error) {
     throw new DecodeError(`A payload can't be decoded: ${reasonOf(error)}`, { cause: error });
   }
@@ -124,13 +122,16 @@ function clonePayload(value: unknown, options: EncodeOptions): Payload {
   }
   let bytes: Buffer;
   try {
-    bytes = v8.serialize(value);
+    bytes = toCloneBytes(value);
   } catch (error) {
     if (error instanceof RangeError) throw tooDeep(`The ${role}`, Math.min(maxDepth, DEFAULT_MAX_DEPTH));
     // Without V8's own message, which shows the whole value: of `process.env`, for one.
     const what =
       "or holds an object that V8 does not clone (such as process.env: copy it with { ...process.env })";
     throw new SerializationError({ what, path: "", role });
+  }
+  if (isTooSparse(bytes)) {
+    throw new SerializationError({ what: "or holds an array with millions of holes", path: "", role });
   }
   // Before the text is made: it takes a third more memory than the bytes.
   const size = CLONE_MARK.length + Math.ceil(bytes.length / 3) * 4;
@@ -139,43 +140,6 @@ function clonePayload(value: unknown, options: EncodeOptions): Payload {
   }
   return CLONE_MARK + bytes.toString("base64");
 }
-
-function fromClone(payload: Payload): unknown {
-  const bytes = Buffer.from(payload.slice(CLONE_MARK.length), "base64");
-  const reader = new CloneReader(bytes);
-  try {
-    reader.readHeader();
-  } catch (error) {
-    const [, own] = v8.serialize(null);
-    const [mark, version] = bytes;
-    if (mark !== 0xff || version === undefined || own === undefined || version <= own) throw error;
-    throw new Error(
-      `it is in version ${version} of V8's format, and Node ${process.version} reads up to ${own}`,
-      {
-        cause: error,
-      },
-    );
-  }
-  return reader.readValue();
-}
-
-/** Gives each typed array memory of its own. Node's reader leaves them on the bytes of the whole payload. */
-class CloneReader extends v8.DefaultDeserializer {
-  /** Called by V8 for each view. */
-  _readHostObject(): unknown {
-    const view: unknown = readView.call(this);
-    if (Buffer.isBuffer(view)) return view; // whose users know that `buffer` is larger
-    if (view instanceof DataView) {
-      return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
-    }
-    return (view as Uint8Array).slice();
-  }
-}
-
-/** Node documents this method of `DefaultDeserializer`; its type declarations leave it out. */
-const readView = (
-  v8.DefaultDeserializer.prototype as unknown as { _readHostObject(this: CloneReader): unknown }
-)._readHostObject;
 
 function roleOf({ role = "value" }: EncodeOptions): "argument" | "result" | "value" {
   return role;

@@ -97,7 +97,10 @@ export class CancelledError extends PoolmqError {
 
   constructor(facts: { mapId: string; reason?: unknown }) {
     const { reason } = facts;
-    const why = reason === undefined ? "" : `: ${reason instanceof Error ? reason.message : short(reason)}`;
+    const why =
+      reason === undefined
+        ? ""
+        : `: ${reason instanceof Error ? reason.message : typeof reason === "string" ? reason : short(reason)}`;
     super(`Map ${facts.mapId} was cancelled${why}`, reason === undefined ? undefined : { cause: reason });
   }
 }
@@ -307,5 +310,63 @@ export class EmbeddedRedisError extends PoolmqError {
     this.exitCode = facts.exitCode;
     this.signal = facts.signal;
     this.output = facts.output;
+  }
+}
+
+/** `mapId` names a map that is there already, with another task or other arguments. */
+export class MapIdInUseError extends PoolmqError {
+  readonly code = "MAP_ID_IN_USE";
+
+  constructor(facts: { mapId: string; difference: string }) {
+    super(
+      `Map "${facts.mapId}" is there already, with ${facts.difference}. ` +
+        "Give the same task, items and chunksize to take it up, or another `mapId`.",
+    );
+  }
+}
+
+/** There is no map of this id: it never was, was delivered, or its time has passed. */
+export class UnknownMapError extends PoolmqError {
+  readonly code = "UNKNOWN_MAP";
+
+  constructor(facts: { mapId: string }) {
+    super(
+      `There is no map "${facts.mapId}" on this queue. It was never started with \`mapId\`, was delivered already, or was not asked for in time.`,
+    );
+  }
+}
+
+/** A durable map can't be completed from what is in Redis. */
+export class IncompleteMapError extends PoolmqError {
+  readonly code = "INCOMPLETE_MAP";
+
+  constructor(facts: { mapId: string; reason: string }) {
+    super(
+      `Map "${facts.mapId}" can't be completed by attach(): ${facts.reason}. ` +
+        "Call the same map again, with the same `mapId` and items: it goes on where the other one stopped.",
+    );
+  }
+}
+
+/** A shared value is no longer in Redis: its pool was closed, or Redis lost it. */
+export class SharedValueGoneError extends PoolmqError {
+  readonly code = "SHARED_VALUE_GONE";
+
+  constructor(facts: { shareId: string }) {
+    super(
+      `Shared value ${facts.shareId} is no longer in Redis: the pool that shared it was closed, or Redis lost it`,
+    );
+  }
+}
+
+/** A task called a pool on the queue that it runs on itself: it would wait for a place that it holds. */
+export class NestedPoolError extends PoolmqError {
+  readonly code = "NESTED_POOL";
+
+  constructor(facts: { queue: string; call: string }) {
+    super(
+      `${facts.call}() was called in a task of queue "${facts.queue}", on that same queue: once every process waits like this, nothing can run. ` +
+        "Give the inner pool another `queue`, with workers of its own, or `processes`.",
+    );
   }
 }

@@ -1,5 +1,6 @@
 import {
   CorruptJobError,
+  SharedValueGoneError,
   TaskNotRegisteredError,
   TaskTimeoutError,
   WireVersionError,
@@ -25,6 +26,8 @@ function make(failure: Failure, by: RemoteInfo): PoolmqError {
       return new TaskNotRegisteredError({ task: by.task, known: failure.known });
     case "WIRE_VERSION":
       return new WireVersionError({ ...failure, worker: by.worker });
+    case "SHARED_VALUE_GONE":
+      return new SharedValueGoneError(failure);
     case "CORRUPT_JOB":
       return new CorruptJobError({ index: by.index, reason: failure.reason });
     default:

@@ -23,7 +23,7 @@ import type { Cluster, Redis } from "ioredis";
 
 import type { QueueKeys } from "./keys.ts";
 import { jobIdOf } from "./keys.ts";
-import type { OutcomeText, WorkerAdvertisement } from "./wire.ts";
+import type { OutcomeText, Payload, WorkerAdvertisement } from "./wire.ts";
 
 /** A Lua script, with the digest by which Redis remembers it. */
 interface Script {
@@ -31,13 +31,13 @@ interface Script {
   sha?: string;
 }
 
-/** ARGV: ttlMs, then (first index, outcome) for each job. Gives 0 if the map is not wanted. */
+/** ARGV: ttlMs, then (first index, run time in ms, outcome) for each job. Gives 0 if the map is not wanted. */
 const PUBLISH: Script = {
   lua: `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-for i = 2, #ARGV, 2 do
+for i = 2, #ARGV, 3 do
   if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
-    redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'o', ARGV[i + 1])
+    redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ms', ARGV[i + 1], 'o', ARGV[i + 2])
   end
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
@@ -53,6 +53,14 @@ if new then redis.call('SETBIT', KEYS[1], 0, 0) end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return new and 1 or 0`,
+};
+
+/** ARGV: item index, payload. Gives 0 if the map is not wanted. */
+const PROGRESS: Script = {
+  lua: `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], '*', 'p', ARGV[1], 'v', ARGV[2])
+return 1`,
 };
 
 /**
@@ -104,6 +112,8 @@ return live`,
 export interface Outcome {
   /** Index of the job's first item. */
   readonly at: number;
+  /** How long the job ran, in ms. */
+  readonly ms: number;
   readonly text: OutcomeText;
 }
 
@@ -145,8 +155,13 @@ export class GatherScripts {
 
   /** Publishes outcomes, each at most once. False if nobody wants the map's outcomes. */
   async publish(mapId: string, outcomes: readonly Outcome[], ttlMs: number): Promise<boolean> {
-    const args = outcomes.flatMap(({ at, text }) => [at, text]);
+    const args = outcomes.flatMap(({ at, ms, text }) => [at, ms, text]);
     return (await this.#run(PUBLISH, this.#mapKeys(mapId), [ttlMs, ...args])) === 1;
+  }
+
+  /** Passes on what a running task said of its progress. */
+  async progress(mapId: string, index: number, payload: Payload): Promise<void> {
+    await this.#run(PROGRESS, this.#mapKeys(mapId), [index, payload]);
   }
 
   /** Finds out which of these jobs (by first index) are lost. */
@@ -170,7 +185,7 @@ export class GatherScripts {
 
   /** Declares that nobody wants the map's outcomes any more. */
   async drop(mapId: string): Promise<void> {
-    await this.#redis.unlink(...this.#mapKeys(mapId));
+    await this.#redis.unlink(...this.#mapKeys(mapId), this.#keys.meta(mapId));
   }
 
   /** True while somebody wants the map's outcomes. */
@@ -220,12 +235,19 @@ export class GatherScripts {
   }
 }
 
-/** Gives an advertisement that names its tasks. A machine that can't be understood does not stop the others. */
+/** Gives an advertisement that has what is read of it. A machine that can't be understood does not stop the others. */
 function readAdvertisement(text: unknown): WorkerAdvertisement | undefined {
+  let read: Partial<WorkerAdvertisement> | null;
   try {
-    const read = JSON.parse(String(text)) as Partial<WorkerAdvertisement> | null;
-    return typeof read?.tasks === "object" && read.tasks !== null ? (read as WorkerAdvertisement) : undefined;
+    read = JSON.parse(String(text)) as Partial<WorkerAdvertisement> | null;
   } catch {
     return undefined;
   }
+  const { tasks, processes } = read ?? {};
+  const isWhole =
+    typeof tasks === "object" &&
+    tasks !== null &&
+    Object.values(tasks).every((info) => typeof info === "object" && info !== null) &&
+    Number.isSafeInteger(processes);
+  return isWhole ? (read as WorkerAdvertisement) : undefined;
 }

@@ -8,20 +8,26 @@ export {
   EmbeddedRedisError,
   EvictionPolicyError,
   GetTimeoutError,
+  IncompleteMapError,
   InvalidOptionError,
   InvalidStateError,
   LimitError,
   LocalMachineError,
+  MapIdInUseError,
+  NestedPoolError,
   PoolClosedError,
   PoolmqError,
   RedisConnectionError,
   RedisNotFoundError,
   SerializationError,
+  SharedValueGoneError,
   TaskNotRegisteredError,
   TaskTimeoutError,
+  UnknownMapError,
   UnsupportedRedisError,
   WireVersionError,
   WorkerLostError,
 } from "./errors.ts";
 export type { RedisConnectionReason } from "./errors.ts";
-export type { RemoteInfo } from "./wire.ts";
+export type { TaskDefaults } from "./task-defaults.ts";
+export type { Backoff, RemoteInfo } from "./wire.ts";

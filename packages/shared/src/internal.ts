@@ -19,7 +19,10 @@ export { jobIdOf, queueKeys } from "./keys.ts";
 export type { QueueKeys } from "./keys.ts";
 export { nearest } from "./nearest.ts";
 export { redactUrl } from "./redact-url.ts";
+export { checkTaskDefaults, TASK_DEFAULTS } from "./task-defaults.ts";
+export type { CheckedTaskDefaults } from "./task-defaults.ts";
 export { attachRemote, decodeThrown, encodeThrown } from "./thrown.ts";
+export { RUNS_ON_VARIABLE, runsOn } from "./runs-on.ts";
 export { short } from "./short.ts";
 export { unrefConnection } from "./unref-connection.ts";
 export { WIRE_VERSION } from "./wire.ts";
@@ -30,9 +33,12 @@ export type {
   FromChild,
   ItemOutcome,
   JobData,
+  KeptOutcome,
   OutcomeText,
   Payload,
   RemoteInfo,
+  Suspect,
+  TaskInfo,
   ToChild,
   WorkerAdvertisement,
 } from "./wire.ts";

@@ -15,6 +15,10 @@ export interface QueueKeys {
   done(mapId: string): string;
   /** Stream of the map's outcomes. */
   out(mapId: string): string;
+  /** Hash: what a durable map is, for whoever takes it up. */
+  meta(mapId: string): string;
+  /** String: the payload of a shared value. */
+  share(shareId: string): string;
   /** Sorted set: ids of the live worker machines by the Redis time of their last heartbeat, in ms. */
   readonly workers: string;
   /** Hash: id of a worker machine → its advertisement. */
@@ -35,6 +39,8 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
     job: (jobId) => `${base}:${jobId}`,
     done: (mapId) => `${base}:map:${mapId}:done`,
     out: (mapId) => `${base}:map:${mapId}:out`,
+    meta: (mapId) => `${base}:map:${mapId}:meta`,
+    share: (shareId) => `${base}:share:${shareId}`,
     workers: `${base}:workers`,
     workerInfo: `${base}:worker-info`,
     wake: (producerId) => `${base}:wake:${producerId}`,

@@ -13,6 +13,9 @@ const FEW = 8;
 /** Above this length, listing an array's keys costs more than asking `inspect` for them (measured: near 50). */
 const SHORT_ARRAY = 48;
 
+/** Up to this length, stepping over nothing but holes takes no more than a few milliseconds. */
+export const LONG_ARRAY = 100_000;
+
 /** `[i]` and the like: gluing is faster than a call of `JSON.stringify`. */
 const TINY_ARRAY = 4;
 
@@ -21,6 +24,11 @@ const TINY_ARRAY = 4;
  * seventh of the time that printing them in decimal takes, and in fewer bytes.
  */
 const FRACTIONS = 128;
+
+/** Key texts that are kept, and the longest of them: 100 kB at most. */
+const MAX_KEY_TEXTS = 1_000;
+const LONGEST_KEPT_KEY = 50;
+const keyTexts = new Map<string, string>();
 
 /**
  * JSON text of `value`, or `undefined` if JSON would not bring it back exactly as structured clone would: `undefined`,
@@ -50,27 +58,12 @@ function textOf(value: unknown, depthLeft: number, seen: Seen): string | undefin
 }
 
 function arrayText(array: readonly unknown[], depthLeft: number, seen: Seen): string | undefined {
-  if (Object.getPrototypeOf(array) !== Array.prototype) return undefined;
-  const { length } = array;
-  let fractions = 0;
-  let index = 0;
-  for (; index < length; index++) {
-    const item = array[index];
-    if (typeof item === "number") {
-      if (!isPlainNumber(item)) return undefined;
-      if (item !== Math.trunc(item)) fractions++;
-    } else if (typeof item !== "string" && typeof item !== "boolean" && item !== null) {
-      if (typeof item !== "object") return undefined; // a hole reads as undefined
-      break;
-    }
-  }
-  if (!hasOnlyElements(array)) return undefined;
-  const isFlat = index === length;
-  if (isFlat && length > TINY_ARRAY && !("toJSON" in array)) {
-    return length >= FRACTIONS && fractions > length / 2 ? undefined : JSON.stringify(array);
+  if (Object.getPrototypeOf(array) !== Array.prototype || !hasOnlyElements(array)) return undefined;
+  if (array.length > TINY_ARRAY && isFlat(array) && !("toJSON" in array)) {
+    return isMostlyFractions(array) ? undefined : JSON.stringify(array);
   }
   let text = "[";
-  for (let at = 0; at < length; at++) {
+  for (let at = 0; at < array.length; at++) {
     const item = textOf(array[at], depthLeft - 1, seen);
     if (item === undefined) return undefined;
     text += at === 0 ? item : `,${item}`;
@@ -87,9 +80,40 @@ function objectText(object: object, depthLeft: number, seen: Seen): string | und
   for (const key of Object.keys(object)) {
     const item = textOf((object as Record<string, unknown>)[key], depthLeft - 1, seen);
     if (item === undefined) return undefined;
-    text += text === "{" ? `${JSON.stringify(key)}:${item}` : `,${JSON.stringify(key)}:${item}`;
+    text += text === "{" ? keyText(key) + item : `,${keyText(key)}${item}`;
   }
   return `${text}}`;
+}
+
+/** `"key":`, kept for the keys met first: records have the same few keys over and over. */
+function keyText(key: string): string {
+  const kept = keyTexts.get(key);
+  if (kept !== undefined) return kept;
+  const text = `${JSON.stringify(key)}:`;
+  if (keyTexts.size < MAX_KEY_TEXTS && key.length <= LONGEST_KEPT_KEY) keyTexts.set(key, text);
+  return text;
+}
+
+function isPlainPrimitive(value: unknown): boolean {
+  if (typeof value === "number") return isPlainNumber(value);
+  return typeof value === "string" || typeof value === "boolean" || value === null;
+}
+
+/** True if there are only plain primitives and no holes. */
+function isFlat(array: readonly unknown[]): boolean {
+  // `every` is twice as fast as a loop over arrays of all of V8's kinds, but it steps over holes, of which a long array
+  // may have billions; the loop ends at the first, which it reads as undefined.
+  if (array.length <= LONG_ARRAY) return array.every(isPlainPrimitive) && !array.includes(undefined);
+  for (const item of array) if (!isPlainPrimitive(item)) return false;
+  return true;
+}
+
+/** Told by three samples. A wrong guess costs time and nothing else. */
+function isMostlyFractions(array: readonly unknown[]): boolean {
+  const { length } = array;
+  if (length < FRACTIONS) return false;
+  const samples = [array[0], array[length >> 1], array[length - 1]];
+  return samples.every((sample) => typeof sample === "number" && !Number.isInteger(sample));
 }
 
 function isPlainNumber(number: number): boolean {
@@ -101,7 +125,7 @@ function isPlainNumber(number: number): boolean {
  * Listing the keys of a long array would cost as much as encoding it. `inspect` alone can list the others only, so it
  * is asked to print the array with no elements; any print but the expected one sends the array to the general form.
  */
-function hasOnlyElements(array: readonly unknown[]): boolean {
+export function hasOnlyElements(array: readonly unknown[]): boolean {
   if (array.length <= SHORT_ARRAY) return Object.keys(array).length === array.length;
   const print = inspect(array, {
     maxArrayLength: 0,

@@ -8,6 +8,8 @@
 import { types } from "node:util";
 
 import { PoolmqError } from "./errors.ts";
+import { isError, keysOf, read, textOf, UNREADABLE } from "./foreign.ts";
+import { lineageOf, nameOf, stackOf } from "./lineage.ts";
 import { findUncloneable } from "./uncloneable.ts";
 
 /** A value in or around a portrait: itself, an error, or an array that holds errors. */
@@ -23,32 +25,18 @@ export interface Portrait {
   message: string;
   /** Absent if it was not text. */
   stack?: string;
-  /** Which of `name`, `message` and `stack` were enumerable: printing depends on it. */
-  shown?: string[];
-  /** Own enumerable properties, as pairs so that `__proto__` is a name like any other. */
-  props?: [name: string, value: Carried][];
+  /**
+   * Own enumerable properties in their order, as pairs so that `__proto__` is a name like any other. `name`, `message`
+   * and `stack` stand alone: their values are above.
+   */
+  props?: (readonly [name: string, value: Carried] | readonly [name: string])[];
   /** `cause` and `errors` where they are own and not enumerable, as constructors define them. */
-  hidden?: [name: string, value: Carried][];
+  hidden?: (readonly [name: string, value: Carried])[];
   /** Made by poolmq itself. */
   own?: true;
 }
 
-/** Error classes that exist in every process, by name. */
-export const BUILT_IN_ERRORS: ReadonlyMap<string, new (message: string) => Error> = new Map(
-  Object.entries({
-    Error,
-    EvalError,
-    RangeError,
-    ReferenceError,
-    SyntaxError,
-    TypeError,
-    URIError,
-    AggregateError: AggregateError as unknown as new (message: string) => Error,
-    DOMException: DOMException as unknown as new (message: string) => Error,
-  }),
-);
-
-/** Errors below errors: a longer chain of causes tells nobody more, and its end is nearest to the root. */
+/** Errors below errors, of which the outermost are kept. Each takes five levels of the codec's nesting. */
 const MAX_LEVELS = 100;
 /** Errors in one portrait. Also bounds `AggregateError.errors`. */
 const MAX_ERRORS = 1_000;
@@ -58,17 +46,10 @@ const MAX_VALUE_DEPTH = 200;
 const SALVAGE_LEVELS = 8;
 /** Searches for unsendable parts: each walks a whole value, and objects such as sockets reach thousands of others. */
 const MAX_SEARCHES = 500;
-/** Prototypes looked at: a proxy can make the chain endless. */
-const MAX_PROTOTYPES = 100;
-
-interface Lineage {
-  readonly kind: string;
-  readonly class: string;
-}
-
 /** Draws errors, remembering each so that cycles stay cycles. One per thrown value. */
 export class Portraitist {
   readonly #drawn = new Map<object, Portrait>();
+  readonly #lists = new Map<readonly unknown[], Carried>();
   readonly #salvaged = new Map<object, unknown>();
   #searches = 0;
 
@@ -81,7 +62,7 @@ export class Portraitist {
       if (this.#drawn.size >= MAX_ERRORS) return { v: notSent(`one of more than ${MAX_ERRORS} errors`) };
       return { e: this.draw(value, level) };
     }
-    if (isListWithErrors(value)) return { a: value.map((item) => this.carry(item, level + 1)) };
+    if (isListWithErrors(value)) return this.#list(value, level);
     return { v: this.#sendable(value, SALVAGE_LEVELS) };
   }
 
@@ -91,27 +72,36 @@ export class Portraitist {
     const portrait: Portrait = {
       ...lineage,
       name: nameOf(error, lineage),
-      message: textOf(read(error, "message")),
+      message: messageOf(error),
     };
     this.#drawn.set(error, portrait); // before its properties, which may lead back to it
-    const stack = read(error, "stack");
-    if (typeof stack === "string")
-      portrait.stack = isUnnamed(error, lineage) ? retitled(stack, lineage) : stack;
-    const shown: string[] = [];
-    const props: [string, Carried][] = [];
+    const stack = stackOf(error, lineage);
+    if (stack !== undefined) portrait.stack = stack;
+    const props: NonNullable<Portrait["props"]> = [];
     for (const key of keysOf(error)) {
-      if (key === "name" || key === "message" || key === "stack") shown.push(key);
-      else props.push([key, this.#property(error, key, level)]);
+      const isAbove = key === "name" || key === "message" || key === "stack";
+      props.push(
+        isAbove && typeof read(error, key) === "string" ? [key] : [key, this.#property(error, key, level)],
+      );
     }
     const hidden: [string, Carried][] = [];
     for (const key of ["cause", "errors"]) {
       if (isHidden(error, key)) hidden.push([key, this.#property(error, key, level)]);
     }
-    if (shown.length > 0) portrait.shown = shown;
     if (props.length > 0) portrait.props = props;
     if (hidden.length > 0) portrait.hidden = hidden;
     if (isOwn(error)) portrait.own = true;
     return portrait;
+  }
+
+  #list(list: readonly unknown[], level: number): Carried {
+    const drawn = this.#lists.get(list);
+    if (drawn) return drawn;
+    if (level >= MAX_LEVELS) return { v: notSent(`an array more than ${MAX_LEVELS} levels down`) };
+    const items: Carried[] = [];
+    this.#lists.set(list, { a: items });
+    for (const item of list) items.push(this.carry(item, level + 1));
+    return { a: items };
   }
 
   #property(error: object, key: string, level: number): Carried {
@@ -157,15 +147,6 @@ export function notSent(what: string): string {
   return `[not sent: ${what}]`;
 }
 
-/** True for every error, of any realm, and for what inherits from `Error`. */
-export function isError(value: unknown): value is object {
-  try {
-    return types.isNativeError(value) || value instanceof Error;
-  } catch {
-    return false; // a proxy's trap threw
-  }
-}
-
 function isOwn(error: object): boolean {
   try {
     return error instanceof PoolmqError;
@@ -185,65 +166,10 @@ function isPlain(value: unknown): value is object {
   return Array.isArray(value) || prototype === Object.prototype || prototype === null;
 }
 
-/** The constructor's name, and the nearest built-in class. By name: classes of another realm are other objects. */
-function lineageOf(error: object): Lineage {
-  let first = "";
-  try {
-    let prototype: unknown = Object.getPrototypeOf(error);
-    for (let n = 0; n < MAX_PROTOTYPES && typeof prototype === "object" && prototype !== null; n++) {
-      const constructor: unknown = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value;
-      const name = typeof constructor === "function" ? textOf(read(constructor, "name")) : "";
-      if (first === "") first = name;
-      if (BUILT_IN_ERRORS.has(name)) return { kind: name, class: first };
-      prototype = Object.getPrototypeOf(prototype);
-    }
-  } catch {
-    // a proxy's trap threw
-  }
-  return { kind: "Error", class: first === "" ? "Error" : first };
-}
-
-function nameOf(error: object, lineage: Lineage): string {
-  const name = read(error, "name");
-  return typeof name !== "string" || isUnnamed(error, lineage) ? lineage.class : name;
-}
-
-/**
- * True for `class NotFound extends Error {}`, whose `name` is `Error`. Where the class can't be had, its name is the only
- * way to tell such an error from others, so that it travels as the error's name.
- */
-function isUnnamed(error: object, lineage: Lineage): boolean {
-  // Node's own errors derive from the built-ins and go by their names.
-  if (lineage.class === lineage.kind || lineage.class === "NodeError") return false;
-  return read(error, "name") === lineage.kind && !Object.hasOwn(error, "name");
-}
-
-/** The stack's first line with the class's name, as Node prints it: V8 wrote it with the name of the built-in. */
-function retitled(stack: string, { kind, class: className }: Lineage): string {
-  const isTitled = stack.startsWith(kind) && /^(?::|\n|$)/.test(stack.slice(kind.length, kind.length + 1));
-  return isTitled ? className + stack.slice(kind.length) : stack;
-}
-
-const UNREADABLE = Symbol("unreadable");
-
-function read(object: object, key: string): unknown {
-  try {
-    return (object as Record<string, unknown>)[key];
-  } catch {
-    return UNREADABLE;
-  }
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function keysOf(object: object): string[] {
-  try {
-    return Object.keys(object);
-  } catch {
-    return [];
-  }
+function messageOf(error: object): string {
+  const message = read(error, "message");
+  // Code that sets it to a number means its digits.
+  return typeof message === "number" || typeof message === "bigint" ? String(message) : textOf(message);
 }
 
 function isHidden(error: object, key: string): boolean {

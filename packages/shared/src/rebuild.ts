@@ -5,7 +5,7 @@
 
 import * as poolmqErrors from "./errors.ts";
 import { DecodeError, PoolmqError } from "./errors.ts";
-import { BUILT_IN_ERRORS } from "./portrait.ts";
+import { BUILT_IN_ERRORS } from "./lineage.ts";
 
 /** What names of properties a portrait may define without being enumerable. */
 const HIDDEN: ReadonlySet<unknown> = new Set(["cause", "errors"]);
@@ -22,6 +22,7 @@ class Rebuilder {
   readonly #classes: ReadonlyMap<string, unknown>;
   /** Errors by portrait: what was one error, or a cycle, is again. */
   readonly #made = new Map<object, Error>();
+  readonly #lists = new Map<readonly unknown[], readonly unknown[]>();
 
   constructor(classes: ReadonlyMap<string, unknown>) {
     this.#classes = classes;
@@ -32,7 +33,16 @@ class Rebuilder {
     if (level > MAX_LEVELS) throw malformed(`at most ${MAX_LEVELS} levels`, "more");
     if (Object.hasOwn(record, "v")) return record["v"];
     if (Object.hasOwn(record, "e")) return this.#error(recordOf(record["e"], "an error"), level);
-    return listOf(record["a"], "a list").map((item) => this.value(item, level + 1));
+    return this.#list(listOf(record["a"], "a list"), level);
+  }
+
+  #list(items: readonly unknown[], level: number): readonly unknown[] {
+    const made = this.#lists.get(items);
+    if (made) return made;
+    const list: unknown[] = [];
+    this.#lists.set(items, list);
+    for (const item of items) list.push(this.value(item, level + 1));
+    return list;
   }
 
   #error(portrait: Fields, level: number): Error {
@@ -42,21 +52,28 @@ class Rebuilder {
     const message = textOf(portrait, "message");
     const error = this.#instance(portrait, name, message);
     this.#made.set(portrait, error);
-    const shown = listOf(portrait["shown"] ?? [], "`shown`");
+    const props = pairsOf(portrait["props"]);
     const define = (key: string, value: unknown, enumerable: boolean): void => {
       Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true });
     };
-    if (shown.includes("name") || read(error, "name") !== name) define("name", name, shown.includes("name"));
-    if (shown.includes("message") || read(error, "message") !== message) {
-      define("message", message, shown.includes("message"));
+    const header: Readonly<Record<string, string>> = {
+      name,
+      message,
+      stack: portrait["stack"] === undefined ? `${name}: ${message}` : textOf(portrait, "stack"),
+    };
+    for (const [key, value] of Object.entries(header)) {
+      // One that follows among the properties is left to its place there.
+      const isDue = key === "stack" || read(error, key) !== value;
+      if (isDue && !props.some(([prop]) => prop === key)) define(key, value, false);
     }
-    const stack = portrait["stack"] === undefined ? `${name}: ${message}` : textOf(portrait, "stack");
-    define("stack", stack, shown.includes("stack"));
     for (const [key, value] of pairsOf(portrait["hidden"])) {
       if (!HIDDEN.has(key)) throw malformed("`cause` or `errors`", key);
       define(key, this.value(value, level + 1), false);
     }
-    for (const [key, value] of pairsOf(portrait["props"])) define(key, this.value(value, level + 1), true);
+    for (const [key, value] of props) {
+      const isAbove = value === undefined && Object.hasOwn(header, key);
+      define(key, isAbove ? header[key] : this.value(value, level + 1), true);
+    }
     return error;
   }
 
@@ -113,10 +130,11 @@ function errorPrototype(candidate: unknown): object | undefined {
 function standInPrototype(error: Error, className: string): object {
   const constructor = function (): void {};
   Object.defineProperty(constructor, "name", { value: className });
-  constructor.prototype = Object.create(Object.getPrototypeOf(error) as object, {
+  const prototype = Object.create(Object.getPrototypeOf(error) as object, {
     constructor: { value: constructor, writable: true, configurable: true },
   }) as object;
-  return constructor.prototype as object;
+  constructor.prototype = prototype;
+  return prototype;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -147,9 +165,9 @@ function pairsOf(value: unknown): [string, unknown][] {
 }
 
 /** A user's class may define `name` or `message` with a getter that throws on an object that it did not construct. */
-function read(error: Error, key: "name" | "message"): unknown {
+function read(error: Error, key: string): unknown {
   try {
-    return error[key];
+    return (error as unknown as Fields)[key];
   } catch {
     return undefined;
   }

@@ -4,7 +4,8 @@
  */
 
 import { decode, encode } from "./codec.ts";
-import { isError, notSent, Portraitist } from "./portrait.ts";
+import { isError } from "./foreign.ts";
+import { notSent, Portraitist } from "./portrait.ts";
 import type { Carried, Portrait } from "./portrait.ts";
 import { rebuild } from "./rebuild.ts";
 import { findUncloneable } from "./uncloneable.ts";
@@ -28,7 +29,7 @@ export interface DecodeThrownOptions {
   readonly limit?: string;
 }
 
-/** Longest name, key and text of a property that is kept when an error is cut down to its limit. */
+/** Longest name and text of a property that is kept when an error is cut down to its limit. */
 const SHORT_TEXT = 200;
 /** What an error is cut down to if there is no limit but V8's longest string. */
 const CUT_BYTES = 8 * 1024 * 1024;
@@ -104,26 +105,32 @@ function cutDown(
     const message = `The function threw a value ${tooLarge}. Throw less: a path or a key instead of the data.`;
     return { e: ownError("LimitError", message, { code: "LIMIT_EXCEEDED", limit, max: maxBytes }) };
   }
-  // A character takes up to 6 bytes of JSON, and there are three parts: message, stack, properties.
-  const share = Math.floor(maxBytes / 24);
+  // A quarter for each of message, stack and properties. A character takes up to 6 bytes of JSON.
+  const quarter = Math.floor(maxBytes / 4);
+  const longestText = Math.floor(quarter / 6);
   const portrait = new Portraitist().draw(thrown);
   const { stack, props = [], hidden = [] } = portrait;
   const kept: [string, Carried][] = [];
   let size = 0;
   for (const [key, value] of [...props, ...hidden]) {
+    if (value === undefined) continue; // name, message or stack
     const isShort = "v" in value && isShortPrimitive(value.v);
-    const short: Carried = isShort ? value : { v: notSent(`a property of an error ${tooLarge}`) };
-    size += key.length + SHORT_TEXT;
-    if (size > share) break;
-    kept.push([key, short]);
+    const pair: [string, Carried] = [
+      key,
+      isShort ? value : { v: notSent(`a property of an error ${tooLarge}`) },
+    ];
+    const bytes = Buffer.byteLength(JSON.stringify(pair));
+    if (size + bytes > quarter) continue;
+    size += bytes;
+    kept.push(pair);
   }
   return {
     e: {
       ...portrait,
       name: portrait.name.slice(0, SHORT_TEXT),
       class: portrait.class.slice(0, SHORT_TEXT),
-      message: cut(portrait.message, share),
-      ...(stack === undefined ? {} : { stack: cut(stack, share) }),
+      message: cut(portrait.message, longestText),
+      ...(stack === undefined ? {} : { stack: cut(stack, longestText) }),
       props: kept,
       hidden: [],
     },

@@ -3,6 +3,9 @@
 import { types } from "node:util";
 import v8 from "node:v8";
 
+import { isNativeError } from "./foreign.ts";
+import { hasOnlyElements, LONG_ARRAY } from "./plain-json.ts";
+
 /** Why a value can't be sent. */
 export type Fault =
   | {
@@ -73,11 +76,12 @@ function visit(value: unknown, depthLeft: number, seen: Set<object>): Found | un
   const below = depthLeft - 1;
   if (types.isMap(value)) return visitMap(value, below, seen);
   if (types.isSet(value)) return visitSet(value, below, seen);
-  if (types.isNativeError(value)) {
+  if (isNativeError(value)) {
     // Of an error, structured clone takes name, message, stack and cause.
     return Object.hasOwn(value, "cause") ? visitProperty(value, "cause", false, below, seen) : undefined;
   }
   const isArray = Array.isArray(value);
+  if (isArray && isFlat(value)) return undefined;
   const keys = Object.keys(value);
   const exotic = isArray ? undefined : exoticName(value, keys.length === 0);
   if (exotic !== undefined) return found(exotic);
@@ -86,6 +90,17 @@ function visit(value: unknown, depthLeft: number, seen: Set<object>): Found | un
     if (fault) return fault;
   }
   return undefined;
+}
+
+/** A quick answer for the arrays of numbers and texts that the fast path leaves to V8. */
+function isFlat(array: readonly unknown[]): boolean {
+  return array.length <= LONG_ARRAY && !array.some(isCompound) && hasOnlyElements(array);
+}
+
+function isCompound(value: unknown): boolean {
+  return typeof value === "object"
+    ? value !== null
+    : typeof value === "function" || typeof value === "symbol";
 }
 
 function visitProperty(
@@ -149,16 +164,17 @@ function exoticName(object: object, isEmpty: boolean): string | undefined {
   if (prototype === Object.prototype || prototype === null) return undefined;
   if (types.isKeyObject(object)) return "a KeyObject";
   const tag = tagOf(object);
-  if (tag !== undefined && isPlatformClass(object, tag)) return withArticle(tag);
+  if (tag?.startsWith("WebAssembly.")) return withArticle(tag);
+  // By its own name: a MessagePort has the tag of the EventTarget that it extends.
+  if (tag !== undefined && isPlatformClass(object, tag)) return withArticle(classNameOf(object));
   // Iterators, `Intl` formats, weak references and other built-ins have no own properties, so V8's answer is about the
   // object itself.
   if (isEmpty && isRefused(object)) return withArticle(tag ?? classNameOf(object));
   return undefined;
 }
 
-/** Classes of the platform carry their own name as a tag: `URL`, `Promise`, `AbortSignal`, `WebAssembly.Module`. */
+/** Classes of the platform carry the name of a global as a tag: `URL`, `Promise`, `AbortSignal`. */
 function isPlatformClass(object: object, tag: string): boolean {
-  if (tag.startsWith("WebAssembly.")) return true;
   try {
     const candidate = (globalThis as Record<string, unknown>)[tag];
     return typeof candidate === "function" && object instanceof candidate;

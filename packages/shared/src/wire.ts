@@ -29,10 +29,25 @@ export interface JobData {
   readonly n: number;
   /** An array of `n` argument tuples, encoded. */
   readonly args: Payload;
-  /** Time limit of each item's function, in ms. Absent: no limit. */
+  /** Time limit of each item's function, in ms. Absent: what the function's definition says, or no limit. */
   readonly timeoutMs?: number;
-  /** How many worker processes this chunk took down so far. Absent: 0. Written by supervisors. */
-  readonly losses?: number;
+  /** How long the map's keys outlive its last sign of life, in ms. */
+  readonly ttlMs: number;
+  /** Arguments that every tuple of the chunk takes from a shared value: position in the tuple, id of the value. */
+  readonly shares?: readonly (readonly [position: number, shareId: string])[];
+  /** Written by supervisors: items that already have their outcome, when the chunk is run again for the others. */
+  readonly kept?: readonly KeptOutcome[];
+  /** Written by supervisors: who is under suspicion of taking processes down, and how often it did. */
+  readonly suspect?: Suspect;
+}
+
+/** The outcome of the item at `offset` in its chunk. */
+export type KeptOutcome = readonly [offset: number, outcome: ItemOutcome];
+
+export interface Suspect {
+  /** Offset of the item in its chunk; `null` while all that is known is the chunk. */
+  readonly offset: number | null;
+  readonly losses: number;
 }
 
 /**
@@ -47,7 +62,13 @@ export type OutcomeText = string;
 export type ItemOutcome =
   | { readonly s: "ok"; readonly value: Payload }
   /** The function threw: what it threw, encoded by the thrown-value codec. */
-  | { readonly s: "threw"; readonly thrown: Payload; readonly by: RemoteInfo }
+  | {
+      readonly s: "threw";
+      readonly thrown: Payload;
+      readonly by: RemoteInfo;
+      /** The function's definition says that another attempt would not mend it. */
+      readonly final?: true;
+    }
   /** A failure that poolmq itself reports: facts, from which the producer makes the typed error. */
   | { readonly s: "failed"; readonly failure: Failure; readonly by: RemoteInfo };
 
@@ -78,6 +99,7 @@ export type Failure =
   | { readonly code: "TASK_TIMEOUT"; readonly timeoutMs: number }
   | { readonly code: "TASK_NOT_REGISTERED"; readonly known: readonly string[] }
   | { readonly code: "WIRE_VERSION"; readonly expected: number; readonly got: number }
+  | { readonly code: "SHARED_VALUE_GONE"; readonly shareId: string }
   | { readonly code: "CORRUPT_JOB"; readonly reason: string };
 
 /** What a worker machine says of itself with every heartbeat. */
@@ -91,11 +113,31 @@ export interface WorkerAdvertisement {
   readonly processes: number;
   /** Items that one child runs at a time. */
   readonly concurrency: number;
-  /** Registered functions: name and number of parameters (`Function.length`). */
-  readonly tasks: Readonly<Record<string, number>>;
+  /** Registered functions by name. */
+  readonly tasks: Readonly<Record<string, TaskInfo>>;
   /** Versions of the worker package and of Node. */
   readonly version: string;
   readonly node: string;
+}
+
+/** What a worker machine tells of a registered function. */
+export interface TaskInfo {
+  /** Number of parameters (`Function.length`). */
+  readonly arity: number;
+  /** Items per job, if the function's definition says. */
+  readonly chunksize?: number | "auto";
+  readonly attempts?: number;
+  readonly backoff?: Backoff;
+  readonly timeoutMs?: number;
+}
+
+/** How long to wait before a failed item is tried again. */
+export interface Backoff {
+  /** `fixed`: always `delayMs`. `exponential`: `delayMs` × 2^(attempt − 1). */
+  readonly type: "fixed" | "exponential";
+  readonly delayMs: number;
+  /** Part of the delay that is random, from 0 to 1. Absent: 0. */
+  readonly jitter?: number;
 }
 
 /** Messages on the control channel (Redis pub/sub) of a queue. */
@@ -115,9 +157,19 @@ export type ToChild =
       readonly at: number;
       readonly n: number;
       readonly attempt: number;
-      /** Report each item's start, because an earlier run of this chunk took its process down. */
+      /**
+       * Report each item's start and outcome as it happens: an earlier run of this chunk took its process down, or its
+       * items have a time limit each.
+       */
       readonly careful?: true;
+      /** Offsets of items that are not to be run: they have their outcome. */
+      readonly skip?: readonly number[];
+      readonly shares?: JobData["shares"];
     }
+  /** A shared value, sent before the first run that uses it. Followed by its payload. */
+  | { readonly t: "share"; readonly id: string }
+  /** A shared value that is no longer kept. */
+  | { readonly t: "unshare"; readonly id: string }
   /** Fires the `AbortSignal` of a run. */
   | { readonly t: "abort"; readonly id: number; readonly reason: string }
   /** Run the finalizer and exit. */
@@ -126,19 +178,21 @@ export type ToChild =
 /** Child to supervisor. */
 export type FromChild =
   /** The module is loaded and its initializer is done. */
-  | { readonly t: "ready"; readonly tasks: Readonly<Record<string, number>> }
+  | { readonly t: "ready"; readonly tasks: Readonly<Record<string, TaskInfo>> }
   /** The module did not load, or its initializer failed. Followed by the payload of what was thrown. */
   | { readonly t: "unfit"; readonly phase: "load" | "initializer"; readonly reason: string }
-  /** Item `index` of run `id` is about to start (careful runs only). */
-  | { readonly t: "start"; readonly id: number; readonly index: number }
-  /** Followed by the `OutcomeText`. */
+  /** The item at `offset` of run `id` is about to start (careful runs only). */
+  | { readonly t: "start"; readonly id: number; readonly offset: number }
+  /** The item at `offset` has ended (careful runs only). Followed by its `ItemOutcome` as JSON. */
+  | { readonly t: "item"; readonly id: number; readonly offset: number }
+  /** Followed by the `OutcomeText` of the items that were run; by nothing after a careful run. */
   | {
       readonly t: "done";
       readonly id: number;
       /** Time from the start of the run's first item to the end of its last, in ms. */
       readonly ms: number;
-      /** How many of its items failed. */
-      readonly failed: number;
+      /** How many of its items failed in a way that another attempt may mend. */
+      readonly retriable: number;
     }
   /** A value that the task gave to `progress()`. Followed by its payload. */
   | { readonly t: "progress"; readonly id: number; readonly index: number };

@@ -9,7 +9,14 @@
 import type { Logger } from "pino";
 
 import { decodeThrown } from "@poolmq/shared/internal";
-import type { FromChild, OutcomeText, Payload } from "@poolmq/shared/internal";
+import type {
+  FromChild,
+  ItemOutcome,
+  OutcomeText,
+  Payload,
+  TaskInfo,
+  ToChild,
+} from "@poolmq/shared/internal";
 
 import { ChildProcess } from "./child-process.ts";
 import type { ChildExit } from "./child-process.ts";
@@ -23,34 +30,49 @@ export interface Run {
   readonly n: number;
   readonly attempt: number;
   readonly args: Payload;
-  /** Report each item's start. */
+  /** Report each item's start and outcome. */
   readonly careful: boolean;
-  /** Time limit of the function, in ms, from its start. */
+  /** Offsets of items that are not to be run. */
+  readonly skip: readonly number[];
+  readonly shares: readonly SharedArgument[];
+  /** Time limit of the function for each item, in ms, from its start. */
   readonly timeoutMs: number | undefined;
+}
+
+/** An argument of every tuple of a job that is a shared value. */
+export interface SharedArgument {
+  readonly position: number;
+  readonly id: string;
+  readonly payload: Payload;
 }
 
 /** What came of it. */
 export type RunEnd =
-  | {
+  | (Partly & {
       readonly kind: "done";
+      /** Empty after a careful run: `outcomes` has it all. */
       readonly text: OutcomeText;
-      readonly failed: number;
+      /** How many items failed in a way that another attempt may mend. */
+      readonly retriable: number;
       readonly ms: number;
-      readonly pid: number;
-    }
+    })
   /** Its child died while running it. */
-  | {
-      readonly kind: "lost";
-      readonly exit: ChildExit;
-      readonly pid: number;
-      readonly index: number | undefined;
-    }
-  /** It took longer than `timeoutMs`: it stopped when asked to, or its child was killed. */
-  | { readonly kind: "timeout"; readonly pid: number; readonly index: number | undefined }
+  | (Partly & { readonly kind: "lost"; readonly exit: ChildExit })
+  /** An item took longer than `timeoutMs`: it stopped when asked to, or its child was killed. */
+  | (Partly & { readonly kind: "timeout" })
   /** Its map was cancelled. */
   | { readonly kind: "cancelled" }
   /** The machine shuts down and never started it. */
   | { readonly kind: "unstarted" };
+
+/** How far a run came. */
+interface Partly {
+  readonly pid: number;
+  /** Outcomes of items by offset, as far as they were reported one by one. */
+  readonly outcomes: ReadonlyMap<number, ItemOutcome>;
+  /** Offset of the item that was running; `undefined` if nobody knows. */
+  readonly running: number | undefined;
+}
 
 export interface ChildrenOptions {
   readonly module: string;
@@ -62,13 +84,16 @@ export interface ChildrenOptions {
   readonly killGraceMs: number;
   /** How long a child may take to load the module and run its initializer, in ms. */
   readonly startTimeoutMs: number;
+  /** A running task said something of its progress. */
+  readonly onProgress: (mapId: string, index: number, payload: Payload) => void;
 }
 
 interface Ticket {
   readonly run: Run;
   readonly settle: (end: RunEnd) => void;
-  /** The item that a careful run last reported to have started. */
-  index: number | undefined;
+  /** Offset of the item that is running, as far as we know. */
+  current: number | undefined;
+  readonly outcomes: Map<number, ItemOutcome>;
   /** Why it was told to stop, if it was. */
   stopped: "timeout" | "cancelled" | undefined;
   /** Runs while the function runs: the time limit, then the grace period. */
@@ -81,6 +106,8 @@ interface Member {
   state: "starting" | "ready" | "gone";
   /** Runs sent and not yet answered, oldest first. The child starts them in this order. */
   readonly sent: Map<number, Ticket>;
+  /** Ids of the shared values that it has. */
+  readonly shares: Set<string>;
   answered: number;
   /** We killed it, to stop one of its runs: the others on it are not to blame. */
   killed: boolean;
@@ -112,8 +139,8 @@ export class Children {
   #closing = false;
   /** Moving mean of the run time of a job, in ms; `undefined` before the first. */
   #meanMs: number | undefined;
-  #tasks: Readonly<Record<string, number>> | undefined;
-  readonly #ready = Promise.withResolvers<Readonly<Record<string, number>>>();
+  #tasks: Readonly<Record<string, TaskInfo>> | undefined;
+  readonly #ready = Promise.withResolvers<Readonly<Record<string, TaskInfo>>>();
   readonly #allGone = Promise.withResolvers<void>();
   #onCapacity: () => void = () => {};
 
@@ -123,8 +150,8 @@ export class Children {
     this.#ready.promise.catch(() => {}); // `start()` hands it out; nobody else need listen
   }
 
-  /** Starts the processes; gives the registered functions and their arities once the first child is ready. */
-  async start(): Promise<Readonly<Record<string, number>>> {
+  /** Starts the processes; gives the registered functions once the first child is ready. */
+  async start(): Promise<Readonly<Record<string, TaskInfo>>> {
     for (let i = 0; i < this.#options.processes; i++) this.#spawn();
     return await this.#ready.promise;
   }
@@ -132,6 +159,11 @@ export class Children {
   /** Process ids of the living children. */
   get pids(): number[] {
     return [...this.#members].map((member) => member.child.pid);
+  }
+
+  /** Number of children that can run something. */
+  get ready(): number {
+    return [...this.#members].filter((member) => member.state === "ready").length;
   }
 
   /** How many jobs are worth fetching now: what runs, and a little ahead if the functions are short. */
@@ -152,7 +184,9 @@ export class Children {
       this.#held.push({
         run,
         settle,
-        index: undefined,
+        // A job of one item needs no report to know which one runs.
+        current: run.n === 1 ? 0 : undefined,
+        outcomes: new Map(),
         stopped: undefined,
         timer: undefined,
         running: false,
@@ -177,6 +211,13 @@ export class Children {
       for (const [id, ticket] of member.sent) {
         if (ticket.run.map === mapId) this.#stopRun(member, id, ticket, "cancelled");
       }
+    }
+  }
+
+  /** Makes the children forget a shared value. */
+  unshare(id: string): void {
+    for (const member of this.#members) {
+      if (member.shares.delete(id)) member.child.send({ t: "unshare", id });
     }
   }
 
@@ -210,11 +251,12 @@ export class Children {
       }),
       state: "starting",
       sent: new Map(),
+      shares: new Set(),
       answered: 0,
       killed: false,
       startTimer: setTimeout(() => {
         this.#log.error(
-          { child: member.child.pid, limitMs: this.#options.startTimeoutMs },
+          { childPid: member.child.pid, limitMs: this.#options.startTimeoutMs },
           "child did not start in time",
         );
         member.startError = new Error(
@@ -234,7 +276,7 @@ export class Children {
         clearTimeout(member.startTimer);
         this.#tasks ??= message.tasks;
         this.#ready.resolve(this.#tasks);
-        this.#log.info({ child: member.child.pid }, "child ready");
+        this.#log.info({ childPid: member.child.pid }, "child ready");
         this.#dispatch();
         return;
       case "unfit": {
@@ -243,15 +285,24 @@ export class Children {
           phase: message.phase,
           cause: decodeThrown(text),
         });
-        this.#log.error({ child: member.child.pid, phase: message.phase, err: error }, "child unfit");
+        this.#log.error({ childPid: member.child.pid, phase: message.phase, err: error }, "child unfit");
         member.startError = error;
         return;
       }
       case "start": {
         const ticket = member.sent.get(message.id);
-        if (ticket === undefined) return;
-        ticket.index = message.index;
+        if (ticket === undefined || ticket.stopped !== undefined) return;
+        ticket.current = message.offset;
         this.#startClock(member, message.id, ticket);
+        return;
+      }
+      case "item": {
+        const ticket = member.sent.get(message.id);
+        // One that was told to stop has its outcome: that it was stopped.
+        if (ticket === undefined || ticket.stopped !== undefined) return;
+        clearTimeout(ticket.timer);
+        ticket.outcomes.set(message.offset, JSON.parse(text) as ItemOutcome);
+        ticket.current = undefined;
         return;
       }
       case "done": {
@@ -264,7 +315,8 @@ export class Children {
         const pid = member.child.pid;
         if (ticket.stopped === undefined) {
           this.#measure(message.ms);
-          ticket.settle({ kind: "done", text, failed: message.failed, ms: message.ms, pid });
+          const { retriable, ms } = message;
+          ticket.settle({ kind: "done", text, retriable, ms, ...partly(ticket, pid) });
         } else {
           ticket.settle(stoppedEnd(ticket, pid));
         }
@@ -272,8 +324,11 @@ export class Children {
         this.#dispatch();
         return;
       }
-      case "progress":
+      case "progress": {
+        const ticket = member.sent.get(message.id);
+        if (ticket !== undefined) this.#options.onProgress(ticket.run.map, message.index, text);
         return;
+      }
       default:
         message satisfies never;
     }
@@ -317,7 +372,7 @@ export class Children {
       // One that only waits in the pipe is skipped when its turn comes. Whoever runs before it keeps its process.
       if (!ticket.running) return;
       this.#log.warn(
-        { child: member.child.pid, mapId: ticket.run.map, index: ticket.run.at, why },
+        { childPid: member.child.pid, mapId: ticket.run.map, index: ticket.run.at, why },
         "child killed",
       );
       member.killed = true;
@@ -338,11 +393,34 @@ export class Children {
       const ticket = this.#held.shift();
       if (ticket === undefined) return;
       const id = this.#nextRun++;
-      const { args, careful, fn, map, at, n, attempt } = ticket.run;
       freest.sent.set(id, ticket);
-      freest.child.send({ t: "run", id, fn, map, at, n, attempt, ...(careful ? { careful } : {}) }, args);
+      this.#send(freest, id, ticket.run);
       this.#markRunning(freest);
     }
+  }
+
+  #send(member: Member, id: number, run: Run): void {
+    const { args, careful, skip, shares, fn, map, at, n, attempt } = run;
+    for (const { id: shareId, payload } of shares) {
+      if (member.shares.has(shareId)) continue;
+      member.shares.add(shareId);
+      member.child.send({ t: "share", id: shareId }, payload);
+    }
+    const message: ToChild = {
+      t: "run",
+      id,
+      fn,
+      map,
+      at,
+      n,
+      attempt,
+      ...(careful ? { careful } : {}),
+      ...(skip.length === 0 ? {} : { skip }),
+      ...(shares.length === 0
+        ? {}
+        : { shares: shares.map(({ position, id: shareId }) => [position, shareId] as const) }),
+    };
+    member.child.send(message, args);
   }
 
   #onExit(member: Member, exit: ChildExit): void {
@@ -353,17 +431,17 @@ export class Children {
     const pid = member.child.pid;
     // A child starts its runs in order and answers one before it starts the next: the oldest unanswered were running.
     const unanswered = [...member.sent.values()];
-    if (this.#closing) this.#log.info({ child: pid, ...exit }, "child ended");
-    else this.#log.warn({ child: pid, ...exit, unanswered: unanswered.length }, "child lost");
+    if (this.#closing) this.#log.info({ childPid: pid, ...exit }, "child ended");
+    else this.#log.warn({ childPid: pid, ...exit, unanswered: unanswered.length }, "child lost");
     if (wasStarting && this.#tasks === undefined) this.#ready.reject(this.#startFailure(member, exit));
     const again: Ticket[] = [];
     for (const ticket of unanswered) {
       clearTimeout(ticket.timer);
       if (ticket.stopped !== undefined) ticket.settle(stoppedEnd(ticket, pid));
       else if (ticket.running && !member.killed)
-        ticket.settle({ kind: "lost", exit, pid, index: ticket.index });
+        ticket.settle({ kind: "lost", exit, ...partly(ticket, pid) });
       else if (this.#draining) ticket.settle({ kind: "unstarted" });
-      else again.push(Object.assign(ticket, { running: false, index: undefined }));
+      else again.push(Object.assign(ticket, { running: false }));
     }
     this.#held.unshift(...again);
     if (this.#closing) {
@@ -393,6 +471,10 @@ export class Children {
   }
 }
 
+function partly({ outcomes, current }: Ticket, pid: number): Partly {
+  return { pid, outcomes, running: current };
+}
+
 function stoppedEnd(ticket: Ticket, pid: number): RunEnd {
-  return ticket.stopped === "timeout" ? { kind: "timeout", pid, index: ticket.index } : { kind: "cancelled" };
+  return ticket.stopped === "timeout" ? { kind: "timeout", ...partly(ticket, pid) } : { kind: "cancelled" };
 }

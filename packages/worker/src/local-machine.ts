@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 
 import type { ConnectionOption } from "@poolmq/shared";
 import { decodeThrown } from "@poolmq/shared/internal";
+import type { TaskInfo } from "@poolmq/shared/internal";
 
 import { TasksModuleError } from "./errors.ts";
 import { besideThis, nodeFlags } from "./node-command.ts";
@@ -27,7 +28,7 @@ export type ToMachine =
 
 /** Machine to owner. */
 export type FromMachine =
-  | { readonly t: "ready"; readonly tasks: Readonly<Record<string, number>> }
+  | { readonly t: "ready"; readonly tasks: Readonly<Record<string, TaskInfo>> }
   | {
       readonly t: "failed";
       /** Set if the tasks module is to blame. */
@@ -40,7 +41,7 @@ export interface LocalMachine {
   /** Process id of the supervisor. */
   readonly pid: number;
   /** Resolves to the registered functions; rejects if the module does not load or Redis can't be reached. */
-  readonly ready: Promise<Readonly<Record<string, number>>>;
+  readonly ready: Promise<Readonly<Record<string, TaskInfo>>>;
   /** Resolves when the process has ended. */
   readonly exited: Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }>;
   /** Drains and ends; kills after `timeoutMs`. */
@@ -58,7 +59,7 @@ export function startLocalMachine(options: LocalMachineOptions): LocalMachine {
     // A process group of its own: Ctrl-C is for the producer, which takes the machine along in good order.
     detached: true,
   });
-  const ready = Promise.withResolvers<Readonly<Record<string, number>>>();
+  const ready = Promise.withResolvers<Readonly<Record<string, TaskInfo>>>();
   const exited = Promise.withResolvers<{ exitCode: number | null; signal: NodeJS.Signals | null }>();
   ready.promise.catch(() => {}); // whoever awaits it learns of it
   child.on("message", (message: FromMachine) => {

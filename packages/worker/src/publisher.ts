@@ -6,6 +6,7 @@ import type { GatherScripts, Outcome } from "@poolmq/shared/internal";
 
 interface Pending {
   readonly outcomes: Outcome[];
+  readonly ttlMs: number;
   readonly settled: PromiseWithResolvers<boolean>;
 }
 
@@ -14,24 +15,22 @@ const MAX_RETRY_DELAY_MS = 1_000;
 
 export class Publisher {
   readonly #scripts: GatherScripts;
-  readonly #ttlMs: number;
   readonly #log: Logger;
   #pending = new Map<string, Pending>();
   readonly #retries = new Set<() => void>();
   #closed = false;
 
-  constructor(scripts: GatherScripts, ttlMs: number, log: Logger) {
+  constructor(scripts: GatherScripts, log: Logger) {
     this.#scripts = scripts;
-    this.#ttlMs = ttlMs;
     this.#log = log;
   }
 
   /** Resolves once the outcome is safe in Redis: true, or false if nobody wants this map's outcomes any more. */
-  publish(mapId: string, outcome: Outcome): Promise<boolean> {
+  publish(mapId: string, outcome: Outcome, ttlMs: number): Promise<boolean> {
     let pending = this.#pending.get(mapId);
     if (pending === undefined) {
       if (this.#pending.size === 0) setImmediate(this.#flush);
-      pending = { outcomes: [], settled: Promise.withResolvers() };
+      pending = { outcomes: [], ttlMs, settled: Promise.withResolvers() };
       this.#pending.set(mapId, pending);
     }
     pending.outcomes.push(outcome);
@@ -47,15 +46,15 @@ export class Publisher {
   readonly #flush = (): void => {
     const pending = this.#pending;
     this.#pending = new Map();
-    for (const [mapId, { outcomes, settled }] of pending) {
-      void this.#send(mapId, outcomes).then(settled.resolve, settled.reject);
+    for (const [mapId, { outcomes, ttlMs, settled }] of pending) {
+      void this.#send(mapId, outcomes, ttlMs).then(settled.resolve, settled.reject);
     }
   };
 
-  async #send(mapId: string, outcomes: readonly Outcome[]): Promise<boolean> {
+  async #send(mapId: string, outcomes: readonly Outcome[], ttlMs: number): Promise<boolean> {
     for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, MAX_RETRY_DELAY_MS)) {
       try {
-        return await this.#scripts.publish(mapId, outcomes, this.#ttlMs);
+        return await this.#scripts.publish(mapId, outcomes, ttlMs);
       } catch (error) {
         if (this.#closed) throw error;
         // Out of memory, loading, read-only: all pass. The result is in hand, so it is worth waiting with it.

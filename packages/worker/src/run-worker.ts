@@ -1,13 +1,13 @@
-import { Supervisor } from "./supervisor.ts";
-import { resolveWorkerOptions } from "./worker-options.ts";
+import type { TaskInfo } from "@poolmq/shared/internal";
+
 import type { WorkerOptions } from "./worker-options.ts";
 
 /** A running worker machine. */
 export interface WorkerMachine extends AsyncDisposable {
   /** Unique id: host, process id and a random part. */
   readonly id: string;
-  /** Registered functions: name and number of parameters. */
-  readonly tasks: Readonly<Record<string, number>>;
+  /** Registered functions by name. */
+  readonly tasks: Readonly<Record<string, TaskInfo>>;
   /** Process ids of the living children. */
   readonly pids: readonly number[];
   /** Resolves when the machine has stopped. */
@@ -30,6 +30,11 @@ export interface WorkerMachine extends AsyncDisposable {
  * ```
  */
 export async function runWorker(options: WorkerOptions): Promise<WorkerMachine> {
+  // Loaded only here: a tasks module may import this package for `taskContext`, and needs none of this.
+  const [{ Supervisor }, { resolveWorkerOptions }] = await Promise.all([
+    import("./supervisor.ts"),
+    import("./worker-options.ts"),
+  ]);
   const supervisor = new Supervisor(resolveWorkerOptions(options));
   await supervisor.start();
   return {

@@ -39,16 +39,21 @@ import type {
   ItemOutcome,
   JobData,
   QueueKeys,
+  RemoteInfo,
+  TaskInfo,
   WorkerAdvertisement,
 } from "@poolmq/shared/internal";
 
 import { childEnvironment } from "./child-environment.ts";
 import { Children } from "./children.ts";
-import type { RunEnd } from "./children.ts";
+import type { RunEnd, SharedArgument } from "./children.ts";
 import { JobQueue, readJobData } from "./job-queue.ts";
 import type { QueuedJob } from "./job-queue.ts";
 import { Locks } from "./locks.ts";
 import { Publisher } from "./publisher.ts";
+import { SharedValues } from "./shared-values.ts";
+import { TaskProgress } from "./task-progress.ts";
+import { verdictOn } from "./verdict.ts";
 import { VERSION } from "./version.ts";
 import type { ResolvedWorkerOptions } from "./worker-options.ts";
 
@@ -91,10 +96,12 @@ export class Supervisor {
   #control: Redis | Cluster | undefined;
   #scripts: GatherScripts | undefined;
   #publisher: Publisher | undefined;
+  #progress: TaskProgress | undefined;
   #locks: Locks | undefined;
   #queue: JobQueue | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
-  #tasks: Readonly<Record<string, number>> = {};
+  #shared: SharedValues | undefined;
+  #tasks: Readonly<Record<string, TaskInfo>> = {};
   /** Maps whose outcomes nobody wanted when we last looked. */
   readonly #unwanted = new Set<string>();
   #closing: Promise<void> | undefined;
@@ -112,6 +119,7 @@ export class Supervisor {
         env: childEnvironment(options.env),
         killGraceMs: options.killGraceMs,
         startTimeoutMs: options.startTimeoutMs,
+        onProgress: (...args) => this.#progress?.say(...args),
       },
       this.#log,
     );
@@ -121,8 +129,8 @@ export class Supervisor {
     return this.#state;
   }
 
-  /** Names of the registered functions, with their number of parameters. Empty before `start()` resolved. */
-  get tasks(): Readonly<Record<string, number>> {
+  /** Registered functions by name. Empty before `start()` resolved. */
+  get tasks(): Readonly<Record<string, TaskInfo>> {
     return this.#tasks;
   }
 
@@ -197,7 +205,12 @@ export class Supervisor {
   async #serve(redis: Redis | Cluster): Promise<void> {
     const { lockDurationMs, stalledIntervalMs } = this.#options;
     const scripts = (this.#scripts = new GatherScripts(redis, this.#keys));
-    this.#publisher = new Publisher(scripts, MAP_TTL_MS, this.#log);
+    this.#publisher = new Publisher(scripts, this.#log);
+    this.#progress = new TaskProgress(scripts);
+    this.#shared = new SharedValues(
+      (id) => redis.get(this.#keys.share(id)),
+      (id) => this.#children.unshare(id),
+    );
     const queue = (this.#queue = new JobQueue(
       this.#keys.bullName,
       async (job, token) => {
@@ -250,7 +263,7 @@ export class Supervisor {
       id: this.id,
       host: hostname(),
       pid: process.pid,
-      processes: this.#options.processes,
+      processes: this.#children.ready,
       concurrency: this.#options.concurrency,
       tasks: this.#tasks,
       version: VERSION,
@@ -277,6 +290,13 @@ export class Supervisor {
       if (await this.#isUnwanted(data.map)) return;
       const refusal = await this.#refuse(job, data, token);
       if (refusal !== undefined) return await this.#publishFailure(job, data, refusal);
+      const shares = await this.#sharedArguments(data);
+      if (typeof shares === "string") {
+        return await this.#publishFailure(job, data, { code: "SHARED_VALUE_GONE", shareId: shares });
+      }
+      const info = this.#tasks[job.name];
+      const timeoutMs = data.timeoutMs ?? info?.timeoutMs;
+      const kept = data.kept ?? [];
       const end = await this.#children.run({
         fn: job.name,
         map: data.map,
@@ -284,45 +304,75 @@ export class Supervisor {
         n: data.n,
         attempt: job.attemptsMade + 1,
         args: data.args,
-        careful: data.n > 1 && (data.losses ?? 0) > 0,
-        timeoutMs: data.timeoutMs,
+        // Where each item needs a clock, or a culprit is looked for, or only some are run.
+        careful: data.n > 1 && (timeoutMs !== undefined || data.suspect !== undefined || kept.length > 0),
+        skip: kept.map(([offset]) => offset),
+        shares,
+        timeoutMs,
       });
-      await this.#conclude(job, data, token, end);
+      await this.#conclude(job, data, token, end, timeoutMs);
     } finally {
       this.#locks?.release(jobId);
     }
   }
 
-  async #conclude(job: QueuedJob, data: JobData, token: string, end: RunEnd): Promise<void> {
-    switch (end.kind) {
-      case "done":
-        if (end.failed > 0 && job.attemptsMade + 1 < (job.opts.attempts ?? 1)) {
-          // BullMQ counts the attempt and waits out the back-off. The user's error stays out of it: BullMQ would
-          // obey some of them.
-          throw new Error("the item failed and has attempts left");
-        }
-        return await this.#publish(data, end.text);
-      case "lost": {
-        const losses = (data.losses ?? 0) + 1;
-        const { exitCode, signal, outOfMemory } = end.exit;
-        if (losses >= this.#options.workerLossAttempts) {
-          const failure: Failure = { code: "WORKER_LOST", losses, exitCode, signal, outOfMemory };
-          return await this.#publishFailure(job, data, failure, end.pid);
-        }
-        await job.updateData({ ...data, losses } satisfies JobData);
+  async #conclude(
+    job: QueuedJob,
+    data: JobData,
+    token: string,
+    end: RunEnd,
+    timeoutMs: number | undefined,
+  ): Promise<void> {
+    this.#applyDefinition(job);
+    const verdict = verdictOn(end, {
+      data,
+      attempt: job.attemptsMade + 1,
+      attempts: job.opts.attempts ?? 1,
+      workerLossAttempts: this.#options.workerLossAttempts,
+      timeoutMs,
+      info: (offset, pid) => this.#info(job, data, offset, pid),
+    });
+    switch (verdict.do) {
+      case "publish":
+        return await this.#publish(data, verdict.text, end.kind === "done" ? end.ms : 0);
+      case "retry":
+        if (verdict.data !== data) await job.updateData(verdict.data);
+        // The user's error stays out of it: BullMQ would obey some of them.
+        throw new Error("an item failed and has attempts left");
+      case "again":
+        if (verdict.data !== data) await job.updateData(verdict.data);
         return await this.#handBack(job, token);
-      }
-      case "timeout": {
-        const failure: Failure = { code: "TASK_TIMEOUT", timeoutMs: data.timeoutMs ?? 0 };
-        return await this.#publishFailure(job, data, failure, end.pid);
-      }
-      case "unstarted":
-        return await this.#handBack(job, token);
-      case "cancelled":
+      case "drop":
         return;
       default:
-        end satisfies never;
+        verdict satisfies never;
     }
+  }
+
+  /** What the producer left open, the function's definition decides. */
+  #applyDefinition(job: QueuedJob): void {
+    const info = this.#tasks[job.name];
+    // BullMQ says 0 where nothing was said.
+    if ((job.opts.attempts ?? 0) === 0) job.opts.attempts = info?.attempts ?? 1;
+    if (job.opts.backoff === undefined && info?.backoff !== undefined) {
+      const { type, delayMs, jitter } = info.backoff;
+      job.opts.backoff = { type, delay: delayMs, jitter: jitter ?? 0 };
+    }
+  }
+
+  /** The shared values among the job's arguments; the id of one that is gone. */
+  async #sharedArguments(data: JobData): Promise<SharedArgument[] | string> {
+    const shared: SharedArgument[] = [];
+    for (const [position, id] of data.shares ?? []) {
+      const payload = await this.#shared?.get(id);
+      if (payload === undefined) return id;
+      shared.push({ position, id, payload });
+    }
+    return shared;
+  }
+
+  #info(job: QueuedJob, data: JobData, offset: number, pid: number): RemoteInfo {
+    return { task: job.name, index: data.at + offset, attempt: job.attemptsMade + 1, worker: this.id, pid };
   }
 
   async #handBack(job: Job, token: string): Promise<never> {
@@ -358,24 +408,18 @@ export class Supervisor {
     return false;
   }
 
-  async #publish(data: JobData, text: string): Promise<void> {
-    const wanted = await this.#publisher?.publish(data.map, { at: data.at, text });
+  async #publish(data: JobData, text: string, ms: number): Promise<void> {
+    const wanted = await this.#publisher?.publish(data.map, { at: data.at, ms, text }, data.ttlMs);
     if (wanted === false) this.#unwanted.add(data.map);
   }
 
-  async #publishFailure(job: QueuedJob, data: JobData, failure: Failure, pid = 0): Promise<void> {
+  async #publishFailure(job: QueuedJob, data: JobData, failure: Failure): Promise<void> {
     this.#log.warn({ mapId: data.map, index: data.at, failure: failure.code }, "item given up");
+    const kept = new Map(data.kept);
     const outcomes = Array.from({ length: data.n }, (_, offset): ItemOutcome => {
-      const by = {
-        task: job.name,
-        index: data.at + offset,
-        attempt: job.attemptsMade + 1,
-        worker: this.id,
-        pid,
-      };
-      return { s: "failed", failure, by };
+      return kept.get(offset) ?? { s: "failed", failure, by: this.#info(job, data, offset, 0) };
     });
-    await this.#publish(data, `!${JSON.stringify(outcomes)}`);
+    await this.#publish(data, `!${JSON.stringify(outcomes)}`, 0);
   }
 
   /** A job that can't be read: its id still says whose item it is. */
@@ -389,7 +433,7 @@ export class Supervisor {
       failure: { code: "CORRUPT_JOB", reason },
       by: { task: "", index: at, attempt: 1, worker: this.id, pid: 0 },
     };
-    await this.#publisher?.publish(map, { at, text: `!${JSON.stringify([outcome])}` });
+    await this.#publisher?.publish(map, { at, ms: 0, text: `!${JSON.stringify([outcome])}` }, MAP_TTL_MS);
   }
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,13 +8,16 @@
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 
-import { decode, encodeThrown } from "@poolmq/shared/internal";
-import type { FromChild, RemoteInfo, ToChild } from "@poolmq/shared/internal";
+import { decode, encode, encodeThrown } from "@poolmq/shared/task";
+import type { FromChild, Payload, TaskInfo, ToChild } from "@poolmq/shared/task";
 
+import { taskOptionsOf } from "../define-task.ts";
 import { FrameWriter, readFrames } from "../frames.ts";
 import { besideThis } from "../node-command.ts";
-import { outcomeText, runItem } from "./run-item.ts";
-import type { Ran } from "./run-item.ts";
+import type { TaskContext } from "../task-context.ts";
+import { runChunk } from "./run-chunk.ts";
+import type { ItemWatcher } from "./run-chunk.ts";
+import { taskLogger } from "./task-logger.ts";
 import { loadTaskModule } from "./task-module.ts";
 import type { TaskFunction, TaskModule } from "./task-module.ts";
 
@@ -35,19 +38,31 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 
 new Worker(besideThis(import.meta.url, "./guard"), { execArgv: [], stdout: false, stderr: false }).unref();
 
-const waiting: { message: RunMessage; args: string }[] = [];
-let running = 0;
+const waiting: { readonly message: RunMessage; readonly args: Payload }[] = [];
+/** What can stop a run, by its id. */
+const running = new Map<number, AbortController>();
+const shares = new Map<string, unknown>();
 let stopping = false;
 
 const module = await load();
 if (module !== undefined) {
   readFrames<ToChild>(pipe, onMessage);
-  const tasks = Object.fromEntries([...module.tasks].map(([name, fn]) => [name, fn.length]));
-  send({ t: "ready", tasks });
+  send({ t: "ready", tasks: Object.fromEntries([...module.tasks].map(([name, fn]) => [name, infoOf(fn)])) });
 }
 
-function send(message: FromChild, text?: string): void {
+function send(message: FromChild, text?: Payload): void {
   out.write(message, text);
+}
+
+function infoOf(fn: TaskFunction): TaskInfo {
+  const { chunksize, attempts, backoff, taskTimeoutMs } = taskOptionsOf(fn);
+  return {
+    arity: fn.length,
+    ...(chunksize === undefined ? {} : { chunksize }),
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(backoff === undefined ? {} : { backoff }),
+    ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
+  };
 }
 
 async function load(): Promise<TaskModule | undefined> {
@@ -67,74 +82,108 @@ async function load(): Promise<TaskModule | undefined> {
   }
 }
 
-function onMessage(message: ToChild, text: string): void {
+function onMessage(message: ToChild, text: Payload): void {
   switch (message.t) {
     case "run":
       waiting.push({ message, args: text });
       startNext();
       return;
-    case "abort": {
-      const index = waiting.findIndex((entry) => entry.message.id === message.id);
-      if (index === -1) return;
-      waiting.splice(index, 1);
-      send({ t: "done", id: message.id, ms: 0, failed: 0 });
+    case "abort":
+      abort(message.id, message.reason);
       return;
-    }
+    case "share":
+      shares.set(message.id, decode(text));
+      return;
+    case "unshare":
+      shares.delete(message.id);
+      return;
     case "stop":
       stopping = true;
-      if (running === 0) void finish();
+      if (running.size === 0) void finish();
       return;
     default:
       message satisfies never;
   }
 }
 
-function startNext(): void {
-  while (running < concurrency) {
-    const next = waiting.shift();
-    if (next === undefined) break;
-    running++;
-    void run(next.message, next.args);
+function abort(id: number, reason: string): void {
+  const index = waiting.findIndex((entry) => entry.message.id === id);
+  if (index === -1) {
+    running.get(id)?.abort(new DOMException(`The task was stopped: ${reason}`, "AbortError"));
+  } else {
+    waiting.splice(index, 1);
+    send({ t: "done", id, ms: 0, retriable: 0 });
   }
 }
 
-async function run(message: RunMessage, argsText: string): Promise<void> {
+function startNext(): void {
+  while (running.size < concurrency) {
+    const next = waiting.shift();
+    if (next === undefined) break;
+    const controller = new AbortController();
+    running.set(next.message.id, controller);
+    void run(next.message, next.args, controller);
+  }
+}
+
+async function run(message: RunMessage, args: Payload, controller: AbortController): Promise<void> {
+  const { id, fn: task, map: mapId, at, n, attempt } = message;
   const started = performance.now();
-  const fn = module?.tasks.get(message.fn);
-  const ran: Ran[] = fn === undefined ? [] : await runChunk(fn, message, argsText);
-  const info = (offset: number): RemoteInfo => ({
-    task: message.fn,
-    index: message.at + offset,
-    attempt: message.attempt,
-    worker: workerId,
-    pid: process.pid,
-  });
-  const { text, failed } = outcomeText(ran, info);
-  send({ t: "done", id: message.id, ms: performance.now() - started, failed }, text);
+  const fn = module?.tasks.get(task) ?? notRegistered;
+  const ran = await runChunk(
+    {
+      fn,
+      task,
+      at,
+      n,
+      attempt,
+      args,
+      skip: new Set(message.skip),
+      shares: (message.shares ?? []).map(([position, shareId]) => [position, shares.get(shareId)]),
+      worker: workerId,
+      signal: controller.signal,
+      context: (index) => context(id, { mapId, index, attempt }, controller.signal),
+    },
+    message.careful === true ? watcher(id) : undefined,
+  );
+  send({ t: "done", id, ms: performance.now() - started, retriable: ran.retriable }, ran.text);
   // Before the next item may take the process down: the supervisor charges the loss to the oldest unanswered item.
   out.flush();
-  running--;
-  if (stopping && running === 0) void finish();
+  running.delete(id);
+  if (stopping && running.size === 0) void finish();
   else startNext();
 }
 
-async function runChunk(fn: TaskFunction, message: RunMessage, argsText: string): Promise<Ran[]> {
-  let tuples: unknown[][];
-  try {
-    tuples = decode(argsText) as unknown[][];
-  } catch (thrown) {
-    return Array.from({ length: message.n }, () => ({ ok: false, thrown }));
-  }
-  const ran: Ran[] = [];
-  for (const [offset, args] of tuples.entries()) {
-    if (message.careful === true) {
-      send({ t: "start", id: message.id, index: message.at + offset });
+function notRegistered(): never {
+  throw new Error("unreachable: the supervisor sends only registered tasks");
+}
+
+function context(
+  id: number,
+  item: Pick<TaskContext, "mapId" | "index" | "attempt">,
+  signal: AbortSignal,
+): TaskContext {
+  return {
+    ...item,
+    signal,
+    get log() {
+      return taskLogger(item);
+    },
+    progress: (value) => send({ t: "progress", id, index: item.index }, encode(value)),
+  };
+}
+
+function watcher(id: number): ItemWatcher {
+  return {
+    started(offset) {
+      send({ t: "start", id, offset });
       out.flush();
-    }
-    // One after the other: a chunk is a unit of work, and its items must not outrun `concurrency`.
-    ran.push(await runItem(fn, args));
-  }
-  return ran;
+    },
+    ended(offset, outcome) {
+      send({ t: "item", id, offset }, JSON.stringify(outcome));
+      out.flush();
+    },
+  };
 }
 
 async function finish(): Promise<void> {

@@ -1,0 +1,42 @@
+import { Pool } from "@poolmq/producer";
+
+import type { FoundFile } from "./find-files.ts";
+import { ProgressBar } from "./progress-bar.ts";
+import type * as tasks from "./tasks.ts";
+import type { FileSizes } from "./tasks.ts";
+
+/** A file of at least this size is a job of its own; its compression takes longer than a job's way through Redis. */
+const LARGE_BYTES = 64 * 1024;
+/** Small files travel so many to a job: one by one, their way would cost more than the work. */
+const SMALL_FILES_PER_JOB = 32;
+
+/** How often the progress bar is brought up to date. */
+const PROGRESS_MS = 100;
+
+/**
+ * Does the work with a pool of worker processes on this machine.
+ *
+ * @param files the largest first
+ * @returns a result per file, in the order of the files
+ */
+export async function inPool(
+  title: string,
+  files: readonly FoundFile[],
+  processes: number,
+): Promise<FileSizes[]> {
+  await using pool = new Pool<typeof tasks>({ tasks: new URL("./tasks.ts", import.meta.url), processes });
+  const paths = files.map((file) => file.path);
+  const largeFiles = files.filter((file) => file.bytes >= LARGE_BYTES).length;
+  const large = pool.map("sizes", paths.slice(0, largeFiles));
+  const small = pool.map("sizes", paths.slice(largeFiles), { chunksize: SMALL_FILES_PER_JOB });
+
+  using bar = new ProgressBar(title, files);
+  const timer = setInterval(() => bar.update(large.progress.done + small.progress.done), PROGRESS_MS);
+  try {
+    const results = (await Promise.all([large, small])).flat();
+    bar.finish();
+    return results;
+  } finally {
+    clearInterval(timer);
+  }
+}

@@ -1,0 +1,100 @@
+/** A durable map that another process enqueued, as far as its outcomes tell of it. */
+
+import type { OutcomeText } from "@poolmq/shared/internal";
+
+import type { GatheredMap } from "./gather.ts";
+import type { Chunk, JobOptions, MapEnd, MapProgress, Sink } from "./map-run.ts";
+import { readOutcomes } from "./read-outcomes.ts";
+import type { ReadContext } from "./read-outcomes.ts";
+
+export class AttachedMap implements GatheredMap {
+  readonly id: string;
+  readonly task: string;
+  readonly job: JobOptions = {};
+  readonly #sink: Sink;
+  readonly #context: ReadContext;
+  readonly #onEnd: (map: AttachedMap) => void;
+  /** Indices of the settled items. */
+  readonly #settled = new Set<number>();
+  #failed = 0;
+  #total: number | undefined;
+  #ended = false;
+
+  constructor(
+    facts: { readonly id: string; readonly task: string; readonly total: number | undefined },
+    sink: Sink,
+    context: ReadContext,
+    onEnd: (map: AttachedMap) => void,
+  ) {
+    this.id = facts.id;
+    this.task = facts.task;
+    this.#total = facts.total;
+    this.#sink = sink;
+    this.#context = context;
+    this.#onEnd = onEnd;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get progress(): MapProgress {
+    const done = this.#settled.size;
+    return {
+      total: this.#total,
+      done,
+      failed: this.#failed,
+      running: Math.max(0, (this.#total ?? 0) - done),
+    };
+  }
+
+  /** Every gap in what is settled begins with the first item of a chunk. */
+  get underWay(): number[] {
+    const starts: number[] = [];
+    for (let index = 0; index < (this.#total ?? 0); index++) {
+      if (!this.#settled.has(index) && (index === 0 || this.#settled.has(index - 1))) starts.push(index);
+    }
+    return starts;
+  }
+
+  /** None: their arguments went with the process that had them. */
+  chunks(): Chunk[] {
+    return [];
+  }
+
+  take(at: number, text: OutcomeText): void {
+    if (this.#ended || this.#settled.has(at)) return;
+    for (const [offset, settled] of readOutcomes({ at, n: undefined }, text, this.#context).entries()) {
+      this.#settled.add(at + offset);
+      if (settled.ok) {
+        this.#sink.succeeded(at + offset, settled.value);
+      } else {
+        this.#failed++;
+        this.#sink.failed(at + offset, settled.error);
+      }
+    }
+    this.#endIfSettled();
+  }
+
+  taskProgress(): void {}
+
+  sealed(total: number): void {
+    this.#total = total;
+    this.#endIfSettled();
+  }
+
+  fail(error: unknown): void {
+    this.#end({ error });
+  }
+
+  #endIfSettled(): void {
+    if (this.#total !== undefined && this.#settled.size >= this.#total) this.#end({ total: this.#total });
+  }
+
+  #end(end: MapEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#onEnd(this);
+    this.#sink.ended(end);
+  }
+}

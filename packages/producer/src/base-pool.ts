@@ -1,0 +1,525 @@
+/**
+ * What `Pool` and `ThreadPool` have in common: the calls, and the states of a pool's life.
+ *
+ * - `open`: takes calls. Leaves to `closing` with `close()`, to `terminated` with `terminate()`.
+ * - `closing`: no new calls; ends what it started once the last map has ended. Leaves to `closed`, or `terminated`.
+ * - `terminated`: its maps are cancelled. Leaves to `closed`.
+ * - `closed`: nothing is left of it.
+ */
+
+import { randomBytes } from "node:crypto";
+import { pathToFileURL } from "node:url";
+
+import type { Logger } from "pino";
+
+import { CancelledError, InvalidOptionError, InvalidStateError, PoolClosedError } from "@poolmq/shared";
+import { short } from "@poolmq/shared/internal";
+
+import { ApplyResult } from "./apply-result.ts";
+import { resolveCallOptions } from "./call-options.ts";
+import type { CallOptions, CheckedCallDefaults, ResolvedCallOptions } from "./call-options.ts";
+import { withHooks } from "./call-sink.ts";
+import { fixedChunks } from "./chunk-size.ts";
+import { checkedTuples, singles } from "./input.ts";
+import type { Input } from "./input.ts";
+import { MapResult } from "./map-result.ts";
+import { MapRun } from "./map-run.ts";
+import type { Sink } from "./map-run.ts";
+import type { ErrorClass } from "./read-outcomes.ts";
+import { ResultStream, StreamBuffer } from "./result-stream.ts";
+import { Slots } from "./slots.ts";
+import { exportedAs, taskName } from "./task-name.ts";
+import type { ArgumentOf, ArgumentsOf, Items, MapTaskRef, ResultOf, TaskRef } from "./task-types.ts";
+
+export type PoolState = "open" | "closing" | "terminated" | "closed";
+
+const NEXT_STATES: Readonly<Record<PoolState, readonly PoolState[]>> = {
+  open: ["closing", "terminated"],
+  closing: ["terminated", "closed"],
+  terminated: ["closed"],
+  closed: [],
+};
+
+/** What of a map's arguments may be under way at a time: a bound on memory beside the number of jobs. */
+const WINDOW_BYTES = 64 * 1024 * 1024;
+
+/** What a pool needs to know of a call beside its map. @internal */
+export interface CallFacts {
+  /** Name of the method. */
+  readonly call: string;
+  /** It has a `mapId`. */
+  readonly durable: boolean;
+  readonly autoChunks: boolean;
+}
+
+/** A map that is under way. */
+interface Pending {
+  readonly id: string;
+  readonly ended: boolean;
+  fail(error: unknown): void;
+}
+
+/** The longest interval of a timer. */
+const FOREVER_MS = 2 ** 31 - 1;
+
+export abstract class BasePool<T extends object> implements AsyncDisposable {
+  readonly #defaults: CheckedCallDefaults;
+  readonly #logger: Logger | undefined;
+  readonly #modulePath: string | undefined;
+  readonly #windowJobs: number;
+  #module: object | undefined;
+  readonly #pending = new Set<Pending>();
+  readonly #ended = Promise.withResolvers<void>();
+  #state: PoolState = "open";
+  #liveness: NodeJS.Timeout | undefined;
+  #waits = 0;
+  #ending = false;
+  /** Why no call can succeed any more: what the pool stands on has ended. */
+  #fatal: { readonly error: unknown } | undefined;
+
+  /** @internal */
+  constructor(
+    defaults: CheckedCallDefaults,
+    facts: {
+      readonly logger: Logger | undefined;
+      readonly module: object | undefined;
+      readonly modulePath: string | undefined;
+      /** How many jobs of a map may be under way at a time. */
+      readonly window: number;
+    },
+  ) {
+    this.#defaults = defaults;
+    this.#logger = facts.logger;
+    this.#module = facts.module;
+    this.#modulePath = facts.modulePath;
+    this.#windowJobs = facts.window;
+    this.#ended.promise.catch(() => {}); // join() tells it
+  }
+
+  /** State of the pool's life. */
+  get state(): PoolState {
+    return this.#state;
+  }
+
+  /**
+   * Calls the task with each item, in parallel, and gives the results in input order.
+   *
+   * @param task - name of a function that takes one argument, or the function itself where it was imported
+   * @param items - the arguments: any sync or async iterable
+   * @returns a handle: `await` gives `R[]`. It rejects with the error of the failed item with the lowest index, once all
+   * items have ended; with a `PoolmqError` if the call itself is at fault
+   * @example
+   * ```ts
+   * const squares = await pool.map("square", [1, 2, 3]);
+   * ```
+   */
+  map<R extends MapTaskRef<T>>(
+    task: R,
+    items: Items<ArgumentOf<T, R>>,
+    options?: CallOptions<ResultOf<T, R>>,
+  ): MapResult<ResultOf<T, R>> {
+    return this.#collect("map", task, () => singles("map", items), options);
+  }
+
+  /**
+   * Calls the task with each argument tuple, in parallel, and gives the results in input order.
+   *
+   * @param tuples - `[first, second, …]` for each call: any sync or async iterable of arrays
+   * @returns a handle, as `map`
+   * @example
+   * ```ts
+   * const sums = await pool.starmap("add", [[1, 2], [3, 4]]);
+   * ```
+   */
+  starmap<R extends TaskRef<T>>(
+    task: R,
+    tuples: Items<ArgumentsOf<T, R>>,
+    options?: CallOptions<ResultOf<T, R>>,
+  ): MapResult<ResultOf<T, R>> {
+    return this.#collect("starmap", task, () => checkedTuples("starmap", tuples), options);
+  }
+
+  /**
+   * Calls the task with each item, in parallel, and gives the results in input order while they come in. The input may
+   * be endless: at most `buffersize` items are in flight or waiting to be read.
+   *
+   * @example
+   * ```ts
+   * for await (const size of pool.imap("sizeOf", paths())) total += size;
+   * ```
+   */
+  imap<R extends MapTaskRef<T>>(
+    task: R,
+    items: Items<ArgumentOf<T, R>>,
+    options?: CallOptions<ResultOf<T, R>>,
+  ): ResultStream<ResultOf<T, R>> {
+    return this.#stream("imap", task, () => singles("imap", items), options, true);
+  }
+
+  /** As `imap`, but gives the results in the order in which they come in. */
+  imapUnordered<R extends MapTaskRef<T>>(
+    task: R,
+    items: Items<ArgumentOf<T, R>>,
+    options?: CallOptions<ResultOf<T, R>>,
+  ): ResultStream<ResultOf<T, R>> {
+    return this.#stream("imapUnordered", task, () => singles("imapUnordered", items), options, false);
+  }
+
+  /** As `imap`, with an argument tuple for each call. */
+  istarmap<R extends TaskRef<T>>(
+    task: R,
+    tuples: Items<ArgumentsOf<T, R>>,
+    options?: CallOptions<ResultOf<T, R>>,
+  ): ResultStream<ResultOf<T, R>> {
+    return this.#stream("istarmap", task, () => checkedTuples("istarmap", tuples), options, true);
+  }
+
+  /** As `imapUnordered`, with an argument tuple for each call. */
+  istarmapUnordered<R extends TaskRef<T>>(
+    task: R,
+    tuples: Items<ArgumentsOf<T, R>>,
+    options?: CallOptions<ResultOf<T, R>>,
+  ): ResultStream<ResultOf<T, R>> {
+    const input = (): Input => checkedTuples("istarmapUnordered", tuples);
+    return this.#stream("istarmapUnordered", task, input, options, false);
+  }
+
+  /**
+   * Calls the task once.
+   *
+   * @param args - its arguments, as a tuple
+   * @returns a handle: `await` gives the result
+   * @example
+   * ```ts
+   * const three = await pool.apply("add", [1, 2]);
+   * ```
+   */
+  apply<R extends TaskRef<T>>(
+    task: R,
+    args: ArgumentsOf<T, R>,
+    options?: CallOptions<ResultOf<T, R>>,
+  ): ApplyResult<ResultOf<T, R>> {
+    type V = ResultOf<T, R>;
+    const slots = new Slots<V>();
+    const started = this.#tryBegin<V>(
+      "apply",
+      task,
+      () => checkedTuples("apply", [args]),
+      options,
+      slots,
+      false,
+    );
+    return new ApplyResult<V>({
+      ...started,
+      value: slots.results().then(([only]) => only as V),
+      settled: () => slots.settled(),
+      iterate: () => slots.iterate(),
+    });
+  }
+
+  /** Takes no new calls; the pool ends by itself once its maps have. May be called twice. */
+  close(): void {
+    if (this.#state !== "open") return;
+    this.#setState("closing");
+    this.#endIfIdle();
+  }
+
+  /**
+   * Waits until a closed pool has finished its maps and ended what it started.
+   *
+   * @throws InvalidStateError if neither `close()` nor `terminate()` was called
+   */
+  async join(): Promise<void> {
+    if (this.#state === "open") {
+      throw new InvalidStateError("join() was called on an open pool: call close() or terminate() first");
+    }
+    await this.#ended.promise;
+  }
+
+  /**
+   * Cancels this pool's maps (nobody else's) and ends what it started: their handles reject with a `CancelledError`.
+   *
+   * @param reason - becomes the `cause` of that error
+   */
+  async terminate(reason?: unknown): Promise<void> {
+    if (this.#state === "open" || this.#state === "closing") {
+      this.#setState("terminated");
+      for (const map of this.#pending) {
+        map.fail(this.cancelledError(map.id, reason ?? "the pool was terminated"));
+      }
+      this.#endIfIdle();
+    }
+    await this.#ended.promise;
+  }
+
+  /** `close()`, then `join()`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await this.join();
+  }
+
+  // ── for the pools ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Brings a map under way. What it throws fails the map. @internal */
+  protected abstract run(run: MapRun, facts: CallFacts): Promise<void>;
+
+  /** The last pending map has ended, or the first one begins. @internal */
+  protected abstract onIdle(idle: boolean): void;
+
+  /** Ends what the pool started. @internal */
+  protected abstract end(hurried: boolean): Promise<void>;
+
+  /** @internal */
+  protected checkOpen(call: string): void {
+    if (this.#state !== "open") throw new PoolClosedError({ call, state: this.#state });
+    if (this.#fatal !== undefined) throw this.#fatal.error;
+  }
+
+  /** @internal */
+  protected cancelledError(mapId: string, reason: unknown): CancelledError {
+    return new CancelledError({ mapId, reason });
+  }
+
+  /** What the pool stands on has ended. @internal */
+  protected failAll(error: unknown): void {
+    this.#fatal ??= { error };
+    for (const map of this.#pending) map.fail(error);
+  }
+
+  /** @internal */
+  protected warn(message: string, error?: unknown): void {
+    if (this.#logger !== undefined) this.#logger.warn(error === undefined ? {} : { err: error }, message);
+    else
+      process.emitWarning(error === undefined ? message : `${message}: ${short(error)}`, {
+        type: "PoolmqWarning",
+      });
+  }
+
+  /** Keeps the process alive while something is waited for that is no map. @internal */
+  protected async keepAliveWhile<V>(promise: Promise<V>): Promise<V> {
+    this.#waits++;
+    this.#stayAlive();
+    try {
+      return await promise;
+    } finally {
+      this.#waits--;
+      this.#stayAlive();
+    }
+  }
+
+  /** @internal */
+  protected track(map: Pending): void {
+    this.#pending.add(map);
+    this.#stayAlive();
+  }
+
+  /** @internal */
+  protected untrack(map: Pending): void {
+    this.#pending.delete(map);
+    this.#stayAlive();
+    this.#endIfIdle();
+  }
+
+  /** Classes of errors that the imported tasks module exports. @internal */
+  protected async errorClasses(): Promise<ReadonlyMap<string, ErrorClass> | undefined> {
+    if (this.#module === undefined) return undefined;
+    const classes = Object.values(this.#module).filter(isErrorClass);
+    return new Map(classes.map((errorClass) => [errorClass.name, errorClass]));
+  }
+
+  // ── one call ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #collect<V>(
+    call: string,
+    task: unknown,
+    input: () => Input,
+    options: CallOptions<V> | undefined,
+  ): MapResult<V> {
+    const slots = new Slots<V>();
+    const started = this.#tryBegin(call, task, input, options, slots, false);
+    return new MapResult<V>({
+      ...started,
+      value: slots.results(),
+      settled: () => slots.settled(),
+      iterate: () => slots.iterate(),
+    });
+  }
+
+  #stream<V>(
+    call: string,
+    task: unknown,
+    input: () => Input,
+    options: CallOptions<V> | undefined,
+    ordered: boolean,
+  ): ResultStream<V> {
+    const buffer = new StreamBuffer<V>(ordered);
+    return new ResultStream<V>(this.#tryBegin(call, task, input, options, buffer, true), buffer);
+  }
+
+  /** Begins a call. Whatever is wrong with it is told by the handle. */
+  #tryBegin<V>(
+    call: string,
+    task: unknown,
+    input: () => Input,
+    options: CallOptions<V> | undefined,
+    sink: Sink,
+    keepsUntilRead: boolean,
+  ): Begun {
+    try {
+      this.checkOpen(call);
+      const resolved = resolveCallOptions<V>(options, this.#defaults);
+      const { signal } = resolved;
+      const id = resolved.mapId ?? randomBytes(9).toString("hex");
+      if (signal?.aborted === true) throw this.cancelledError(id, signal.reason);
+      if (resolved.mapId !== undefined && [...this.#pending].some((map) => map.id === id)) {
+        throw new InvalidOptionError(
+          `Expected \`mapId\` to be free, got ${short(id)}, which this pool is running`,
+        );
+      }
+      return this.#begin({ id, call, task, input: input(), options: resolved, sink, keepsUntilRead });
+    } catch (error) {
+      sink.ended({ error });
+      return {
+        id: "none",
+        progress: () => ({ total: undefined, done: 0, failed: 0, running: 0 }),
+        cancel: () => {},
+        handOn: () => {},
+      };
+    }
+  }
+
+  #begin<V>(facts: {
+    readonly id: string;
+    readonly call: string;
+    readonly task: unknown;
+    readonly input: Input;
+    readonly options: ResolvedCallOptions<V>;
+    readonly sink: Sink;
+    readonly keepsUntilRead: boolean;
+  }): Begun {
+    const { id, call, task, options, keepsUntilRead } = facts;
+    const { signal, chunksize, buffersize, attempts, backoff, taskTimeoutMs, priority } = options;
+    let classes: ReadonlyMap<string, ErrorClass> | undefined;
+    const sink = withHooks<V>(facts.sink, {
+      ...options,
+      onFirstFailure: options.failFast ? (error) => run.fail(error) : undefined,
+      progress: () => run.progress,
+      report: (name, error) => this.warn(`The ${name} callback of ${call}() threw`, error),
+    });
+    const cancel = (reason?: unknown): void => run.fail(this.cancelledError(id, reason));
+    const onAbort = (): void => cancel(signal?.reason);
+    const ended: Sink = {
+      succeeded: (index, value) => sink.succeeded(index, value),
+      failed: (index, error) => sink.failed(index, error),
+      ended: (end) => {
+        signal?.removeEventListener("abort", onAbort);
+        this.untrack(run);
+        sink.ended(end);
+      },
+    };
+    const run: MapRun = new MapRun(
+      {
+        id,
+        task: taskName(call, task, this.#module),
+        input: facts.input.tuples,
+        length: facts.input.length,
+        chunkSize: typeof chunksize === "number" ? fixedChunks(chunksize) : undefined,
+        window: {
+          // A durable map is all in Redis: its producer may die at any time.
+          jobs: options.mapId === undefined ? this.#windowJobs : Infinity,
+          bytes: options.mapId === undefined ? WINDOW_BYTES : Infinity,
+          items: keepsUntilRead ? buffersize : Infinity,
+        },
+        job: {
+          ...(attempts === undefined ? {} : { attempts }),
+          ...(backoff === undefined ? {} : { backoff }),
+          ...(taskTimeoutMs === undefined ? {} : { taskTimeoutMs }),
+          ...(priority === undefined ? {} : { priority }),
+        },
+        keepsUntilRead,
+        classes: () => classes,
+        callSite: callSite(call),
+        onTaskProgress: options.onTaskProgress,
+      },
+      ended,
+    );
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.track(run);
+    const start = async (): Promise<void> => {
+      if (typeof task === "function") run.task = await this.#nameOf(task, run.task);
+      classes = await this.errorClasses();
+      await this.run(run, { durable: options.mapId !== undefined, call, autoChunks: chunksize === "auto" });
+    };
+    start().catch((error: unknown) => run.fail(error));
+    return { id, progress: () => run.progress, cancel, handOn: () => run.handOn() };
+  }
+
+  /** A function that was imported: so was its module, which knows the name of its export and the classes of its errors. */
+  async #nameOf(task: unknown, name: string): Promise<string> {
+    if (this.#module === undefined && this.#modulePath !== undefined) {
+      this.#module = (await import(pathToFileURL(this.#modulePath).href)) as object;
+    }
+    return exportedAs(task, this.#module) ?? name;
+  }
+
+  // ── the pool's life ────────────────────────────────────────────────────────────────────────────────────────────
+
+  #setState(next: PoolState): void {
+    if (!NEXT_STATES[this.#state].includes(next))
+      throw new Error(`Illegal transition: ${this.#state} → ${next}`);
+    this.#logger?.debug({ from: this.#state, to: next }, "pool state");
+    this.#state = next;
+  }
+
+  /** Sockets and children don't keep the process alive; what is under way does. */
+  #stayAlive(): void {
+    const busy = this.#pending.size > 0 || this.#waits > 0;
+    if (busy === (this.#liveness !== undefined)) return;
+    clearInterval(this.#liveness);
+    this.#liveness = busy ? setInterval(() => {}, FOREVER_MS) : undefined;
+    this.onIdle(!busy);
+  }
+
+  #endIfIdle(): void {
+    if (this.#state === "open" || this.#state === "closed" || this.#pending.size > 0 || this.#ending) return;
+    this.#ending = true;
+    void this.#end();
+  }
+
+  async #end(): Promise<void> {
+    try {
+      await this.keepAliveWhile(this.end(this.#state === "terminated" || this.#fatal !== undefined));
+      this.#setState("closed");
+      this.#ended.resolve();
+    } catch (error) {
+      this.#ended.reject(error);
+    }
+  }
+}
+
+/** What the handles need of a call that has begun. */
+interface Begun {
+  readonly id: string;
+  progress(): MapRun["progress"];
+  cancel(reason?: unknown): void;
+  handOn(): void;
+}
+
+function isErrorClass(value: unknown): value is ErrorClass {
+  return typeof value === "function" && value.prototype instanceof Error;
+}
+
+/** The caller's stack, for the errors of its items: without the frames of this package. */
+function callSite(call: string): string | undefined {
+  const { stack } = new Error(call);
+  const frames =
+    stack
+      ?.split("\n")
+      .slice(1)
+      .filter((frame) => !frame.includes(OWN_FOLDER)) ?? [];
+  return frames.length === 0
+    ? undefined
+    : [`    --- called by the producer: ${call}() ---`, ...frames].join("\n");
+}
+
+const OWN_FOLDER: string = new URL("./", import.meta.url).pathname;

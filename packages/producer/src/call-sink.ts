@@ -1,0 +1,62 @@
+/** What a call's options add to its sink: callbacks, `failFast`. */
+
+import type { MapEnd, MapProgress, Sink } from "./map-run.ts";
+
+export interface CallHooks<V> {
+  readonly onResult: ((result: V, index: number) => void) | undefined;
+  readonly onError: ((error: unknown, index: number) => void) | undefined;
+  readonly onProgress: ((progress: MapProgress) => void) | undefined;
+  /** Called with the error of the first item that fails. */
+  readonly onFirstFailure: ((error: unknown) => void) | undefined;
+  readonly progress: () => MapProgress;
+  /** A callback threw: that is a bug of the caller's, and must not harm the map. */
+  readonly report: (name: string, error: unknown) => void;
+}
+
+/** Gives a sink that tells the callbacks beside the inner sink. */
+export function withHooks<V>(inner: Sink, hooks: CallHooks<V>): Sink {
+  const { onResult, onError, onProgress, onFirstFailure } = hooks;
+  if (
+    onResult === undefined &&
+    onError === undefined &&
+    onProgress === undefined &&
+    onFirstFailure === undefined
+  ) {
+    return inner;
+  }
+  const call = (name: string, callback: () => void): void => {
+    try {
+      // A callback may be async: what it rejects with is reported too.
+      Promise.resolve(callback()).catch((error: unknown) => hooks.report(name, error));
+    } catch (error) {
+      hooks.report(name, error);
+    }
+  };
+  let scheduled: NodeJS.Immediate | undefined;
+  const tellProgress = (): void => {
+    clearImmediate(scheduled);
+    scheduled = undefined;
+    if (onProgress !== undefined) call("onProgress", () => onProgress(hooks.progress()));
+  };
+  const progressed = (): void => {
+    if (onProgress !== undefined) scheduled ??= setImmediate(tellProgress);
+  };
+  return {
+    succeeded(index, value) {
+      inner.succeeded(index, value);
+      if (onResult !== undefined) call("onResult", () => onResult(value as V, index));
+      progressed();
+    },
+    failed(index, error) {
+      inner.failed(index, error);
+      if (onError !== undefined) call("onError", () => onError(error, index));
+      progressed();
+      onFirstFailure?.(error);
+    },
+    ended(end: MapEnd) {
+      // The last word is said before the handle settles.
+      tellProgress();
+      inner.ended(end);
+    },
+  };
+}

@@ -1,0 +1,55 @@
+/** Measures a producer's items: how many end per second, how long they run and wait. */
+
+import type { Chunk } from "./map-run.ts";
+
+/** Throughput is over this much of the past, in slots of one second. */
+const SLOTS = 10;
+
+export class Meter {
+  readonly #sentAt = new WeakMap<Chunk, number>();
+  /** Items that ended in each of the last seconds, by second. */
+  readonly #ended = new Map<number, number>();
+  #items = 0;
+  #runMs = 0;
+  #waitMs = 0;
+  #waited = 0;
+
+  /** A chunk goes on its way. */
+  sent(chunk: Chunk): void {
+    this.#sentAt.set(chunk, performance.now());
+  }
+
+  /** Its outcome came in; it ran for `ms`. */
+  came(chunk: Chunk, ms: number): void {
+    const now = performance.now();
+    const second = Math.floor(now / 1_000);
+    if (!this.#ended.has(second)) this.#forgetBefore(second - SLOTS);
+    this.#ended.set(second, (this.#ended.get(second) ?? 0) + chunk.n);
+    this.#items += chunk.n;
+    this.#runMs += ms;
+    const sentAt = this.#sentAt.get(chunk);
+    if (sentAt === undefined) return;
+    this.#waited += 1;
+    this.#waitMs += Math.max(0, now - sentAt - ms);
+  }
+
+  read(): {
+    readonly throughput: number;
+    readonly runMs: number | undefined;
+    readonly waitMs: number | undefined;
+  } {
+    const second = Math.floor(performance.now() / 1_000);
+    this.#forgetBefore(second - SLOTS);
+    const sum = [...this.#ended.values()].reduce((total, n) => total + n, 0);
+    const seconds = Math.max(1, second - Math.min(second, ...this.#ended.keys()) + 1);
+    return {
+      throughput: sum / Math.min(SLOTS, seconds),
+      runMs: this.#items === 0 ? undefined : this.#runMs / this.#items,
+      waitMs: this.#waited === 0 ? undefined : this.#waitMs / this.#waited,
+    };
+  }
+
+  #forgetBefore(second: number): void {
+    for (const key of this.#ended.keys()) if (key <= second) this.#ended.delete(key);
+  }
+}

@@ -1,0 +1,86 @@
+/** Reads what became of a chunk's items. Text that can't be read becomes the items' error: it never throws. */
+
+import { DecodeError } from "@poolmq/shared";
+import { attachRemote, decode, decodeThrown, failureError } from "@poolmq/shared/internal";
+import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
+
+/** What became of one item. */
+export type Settled =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: unknown };
+
+/** A class of errors. It is never called: a remote error gets its prototype. */
+export type ErrorClass = abstract new (...args: never[]) => Error;
+
+export interface ReadContext {
+  readonly classes: ReadonlyMap<string, ErrorClass> | undefined;
+  readonly callSite: string | undefined;
+}
+
+/**
+ * Gives one entry for each of the chunk's items, in order.
+ *
+ * @param chunk - `n` is `undefined` where only the outcome itself can say how many items there are
+ */
+export function readOutcomes(
+  chunk: { readonly at: number; readonly n: number | undefined },
+  text: OutcomeText,
+  context: ReadContext,
+): Settled[] {
+  try {
+    if (text.startsWith("=")) {
+      const values = decode(text.slice(1));
+      if (Array.isArray(values) && fits(values, chunk.n)) {
+        return values.map((value: unknown) => ({ ok: true, value }));
+      }
+    } else if (text.startsWith("!")) {
+      const outcomes = JSON.parse(text.slice(1)) as ItemOutcome[];
+      if (Array.isArray(outcomes) && fits(outcomes, chunk.n)) {
+        return outcomes.map((outcome) => readOutcome(outcome, context));
+      }
+    }
+    throw new DecodeError(`Expected the outcomes of ${chunk.n ?? 1} items, got something else`);
+  } catch (cause) {
+    const error = new DecodeError(
+      `The outcome of item ${chunk.at} can't be read: something else writes to this queue's keys`,
+      { cause },
+    );
+    return Array.from({ length: chunk.n ?? 1 }, () => ({ ok: false, error }));
+  }
+}
+
+function fits(items: readonly unknown[], n: number | undefined): boolean {
+  return n === undefined ? items.length > 0 : items.length === n;
+}
+
+function readOutcome(outcome: ItemOutcome, { classes, callSite }: ReadContext): Settled {
+  switch (outcome.s) {
+    case "ok":
+      return { ok: true, value: decode(outcome.value) };
+    case "threw": {
+      const error = decodeThrown(outcome.thrown, classes === undefined ? {} : { classes });
+      attachRemote(error, outcome.by);
+      if (callSite !== undefined) appendCallSite(error, callSite);
+      return { ok: false, error };
+    }
+    case "failed": {
+      const error = failureError(outcome.failure, outcome.by);
+      // Made here, so its own stack says nothing.
+      error.stack = `${error.name}: ${error.message}${callSite === undefined ? "" : `\n${callSite}`}`;
+      return { ok: false, error };
+    }
+    default:
+      outcome satisfies never;
+      throw new DecodeError("Expected an item outcome, got something else");
+  }
+}
+
+/** The worker's stack first, then where the producer called. */
+function appendCallSite(error: unknown, callSite: string): void {
+  if (!(error instanceof Error) || typeof error.stack !== "string") return;
+  try {
+    error.stack = `${error.stack}\n${callSite}`;
+  } catch {
+    // A frozen error keeps the worker's stack alone.
+  }
+}

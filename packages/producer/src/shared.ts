@@ -1,0 +1,19 @@
+/** A large value that was sent once and can be an argument of any number of items. */
+
+/**
+ * Stands for a value that `pool.share()` sent: use it as any argument; the function gets the value itself. Workers
+ * fetch it once per machine and keep it.
+ *
+ * @typeParam V - type of the value
+ */
+export class Shared<V> {
+  /** Type of the value, which exists only on the workers. */
+  declare readonly valueType: V;
+  /** Id of the value. */
+  readonly id: string;
+
+  /** @internal */
+  constructor(id: string) {
+    this.id = id;
+  }
+}

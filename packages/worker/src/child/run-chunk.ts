@@ -1,0 +1,81 @@
+/** Runs the items of one job, one after the other. */
+
+import { decode } from "@poolmq/shared/task";
+import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
+
+import type { TaskContext } from "../task-context.ts";
+import { outcomeOf, outcomesOf, runItem } from "./run-item.ts";
+import type { Ran } from "./run-item.ts";
+import type { TaskFunction } from "./task-module.ts";
+
+export interface ChunkRun {
+  readonly fn: TaskFunction;
+  readonly task: string;
+  /** Index of the first item. */
+  readonly at: number;
+  readonly n: number;
+  readonly attempt: number;
+  /** The argument tuples, encoded. */
+  readonly args: string;
+  /** Offsets of items that are not to be run. */
+  readonly skip: ReadonlySet<number>;
+  /** Shared values by their position in every tuple. */
+  readonly shares: readonly (readonly [position: number, value: unknown])[];
+  readonly worker: string;
+  /** Once it fires, no further item is started. */
+  readonly signal: AbortSignal;
+  context(index: number): TaskContext;
+}
+
+/** Is told of each item as it goes, where that is wanted. */
+export interface ItemWatcher {
+  started(offset: number): void;
+  ended(offset: number, outcome: ItemOutcome): void;
+}
+
+/** What the items came to; of a watched run, nothing that the watcher was not told. */
+export interface ChunkRan {
+  readonly text: OutcomeText;
+  readonly retriable: number;
+}
+
+/** Runs the items that are not to be skipped. Never rejects. */
+export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined): Promise<ChunkRan> {
+  const offsets = Array.from({ length: run.n }, (_, offset) => offset).filter(
+    (offset) => !run.skip.has(offset),
+  );
+  const info = (offset: number): RemoteInfo => ({
+    task: run.task,
+    index: run.at + offset,
+    attempt: run.attempt,
+    worker: run.worker,
+    pid: process.pid,
+  });
+  let tuples: readonly unknown[][];
+  try {
+    tuples = decode(run.args) as unknown[][];
+  } catch (thrown) {
+    // Damaged, or of a newer Node: trying again would read the same bytes.
+    const failed = offsets.map((): Ran => ({ ok: false, thrown, retriable: false }));
+    offsets.forEach((offset, i) => watcher?.ended(offset, outcomeOf(failed[i] as Ran, info(offset))));
+    return outcomesOf(failed, (i) => info(offsets[i] ?? 0));
+  }
+  const ran: Ran[] = [];
+  let retriable = 0;
+  for (const offset of offsets) {
+    if (run.signal.aborted) break;
+    const args = tuples[offset] ?? [];
+    for (const [position, value] of run.shares) args[position] = value;
+    watcher?.started(offset);
+    const item = await runItem(run.fn, args, run.context(run.at + offset));
+    if (watcher === undefined) {
+      ran.push(item);
+    } else {
+      const outcome = outcomeOf(item, info(offset));
+      if (outcome.s === "threw" && outcome.final !== true) retriable++;
+      watcher.ended(offset, outcome);
+    }
+  }
+  if (watcher !== undefined) return { text: "", retriable };
+  return outcomesOf(ran, (i) => info(offsets[i] ?? 0));
+}

@@ -1,0 +1,107 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { PACKAGE_NAMES, userProjectWithPackedPackages, type UserProject } from "./packed-packages.ts";
+
+let project: UserProject;
+
+beforeAll(async () => {
+  project = await userProjectWithPackedPackages();
+});
+
+afterAll(async () => {
+  await project[Symbol.asyncDispose]();
+});
+
+interface Manifest {
+  readonly exports: Record<string, Record<string, string>>;
+  readonly bin?: Record<string, string>;
+}
+
+describe.each(PACKAGE_NAMES)("@poolmq/%s, packed", (name) => {
+  const manifestText = (): Promise<string> =>
+    readFile(join(project.packageFolder(name), "package.json"), "utf8");
+  const manifest = async (): Promise<Manifest> => JSON.parse(await manifestText()) as Manifest;
+
+  /** Its files, without those of its own dependencies. */
+  async function files(): Promise<string[]> {
+    const entries = await readdir(project.packageFolder(name), { recursive: true, withFileTypes: true });
+    return entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(project.packageFolder(name).length + 1))
+      .filter((file) => !file.startsWith("node_modules/"));
+  }
+
+  test("ships its README and LICENSE", async () => {
+    expect(await files()).toEqual(expect.arrayContaining(["README.md", "LICENSE"]));
+  });
+
+  test("ships sources, their builds and nothing else", async () => {
+    const shipped = await files();
+    const unexpected = shipped.filter((file) => !/^(src\/.+\.ts|dist\/.+\.(js|d\.ts)(\.map)?)$/.test(file));
+    expect(unexpected.sort()).toEqual(["LICENSE", "README.md", "package.json"]);
+    expect(shipped.filter((file) => /\.test\.|(^|\/)tests?\//.test(file))).toEqual([]);
+    const sourceOf = (file: string): string =>
+      file.replace(/^dist\//, "src/").replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts");
+    expect(shipped.filter((file) => file.startsWith("dist/") && !shipped.includes(sourceOf(file)))).toEqual(
+      [],
+    );
+  });
+
+  test("names no workspace version that only the workspace knows", async () => {
+    expect(await manifestText()).not.toContain("workspace:");
+  });
+
+  test("has every file that its exports and commands name", async () => {
+    const { exports, bin = {} } = await manifest();
+    const named = [
+      ...Object.values(exports).flatMap((targets) => Object.values(targets)),
+      ...Object.values(bin),
+    ];
+    const shipped = await files();
+    expect(named.map((file) => file.replace(/^\.\//, "")).filter((file) => !shipped.includes(file))).toEqual(
+      [],
+    );
+  });
+
+  test("can be imported through each of its exports", async () => {
+    for (const door of Object.keys((await manifest()).exports)) {
+      const specifier = `@poolmq/${name}${door.slice(1)}`;
+      const script = `console.log(Object.keys(await import(${JSON.stringify(specifier)})).length > 0)`;
+      expect(await project.run("node", "--input-type=module", "--eval", script), specifier).toBe("true\n");
+    }
+  });
+});
+
+test("the packed types hold in a strict project that checks its libraries too", async () => {
+  await project.write(
+    "imports.ts",
+    `import * as producer from "@poolmq/producer";
+import * as worker from "@poolmq/worker";
+import * as shared from "@poolmq/shared";
+export const doors: object[] = [producer, worker, shared];
+`,
+  );
+  await project.checkTypes();
+});
+
+test("the packed command explains itself", async () => {
+  const help = await project.run("node_modules/.bin/poolmq", "--help");
+  expect(help).toContain("Usage: poolmq");
+});
+
+test("a program of a user's maps over local processes, with its types checked", async () => {
+  await project.write("tasks.ts", "export function increment(x: number): number {\n  return x + 1;\n}\n");
+  await project.write(
+    "main.ts",
+    `import { Pool } from "@poolmq/producer";
+import type * as tasks from "./tasks.ts";
+
+await using pool = new Pool<typeof tasks>({ tasks: new URL("./tasks.ts", import.meta.url), processes: 2 });
+const results: number[] = await pool.map("increment", [1, 2, 3, 4, 5]);
+console.log(results);
+`,
+  );
+  await project.checkTypes();
+  expect(await project.run("node", "main.ts")).toBe("[ 2, 3, 4, 5, 6 ]\n");
+});
