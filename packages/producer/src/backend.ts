@@ -111,7 +111,7 @@ export class Backend {
       const startMachine = machineStarter(options, resolved, queue);
       // Its processes take longer to start than anything else here.
       const machine = await startMachine?.();
-      if (machine !== undefined) undo.push(() => machine.kill());
+      if (machine !== undefined) undo.push(() => machine.close(0));
 
       const connections: (Redis | Cluster)[] = [];
       undo.push(() => connections.forEach(destroyConnection));
@@ -201,8 +201,7 @@ export class Backend {
   }
 
   async #machines(): Promise<WorkerAdvertisement[]> {
-    const texts = await this.gather.scripts.liveWorkers();
-    const machines = texts.map((text) => JSON.parse(text) as WorkerAdvertisement);
+    const machines = await this.gather.scripts.liveWorkers();
     this.#processes = machines.reduce((sum, machine) => sum + machine.processes, 0);
     return machines;
   }

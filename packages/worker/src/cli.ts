@@ -58,7 +58,7 @@ program
     new Option(
       "-r, --redis <url>",
       "redis://, rediss:// or unix:// URL (default: POOLMQ_REDIS_URL, else REDIS_URL, else redis://127.0.0.1:6379)",
-    ).env("POOLMQ_REDIS_URL"),
+    ),
   )
   .addOption(
     new Option("--shutdown-timeout-ms <ms>", "how long running items may go on after SIGTERM")
@@ -93,6 +93,10 @@ Signals:
   )
   .action(worker);
 
+// Compose files pass on what is not there as empty variables.
+for (const [name, value] of Object.entries(process.env)) {
+  if (name.startsWith("POOLMQ_") && value === "") delete process.env[name];
+}
 await program.parseAsync();
 
 function integer(text: string): number {
@@ -116,7 +120,6 @@ async function worker(module: string, flags: WorkerFlags): Promise<void> {
       } else {
         logger.warn({ signal }, "killing what still runs");
         machine.kill();
-        void machine.close(0);
       }
     });
   }

@@ -27,9 +27,9 @@ import {
   connect,
   destroyConnection,
   GatherScripts,
+  jobIdOf,
   MAP_TTL_MS,
   queueKeys,
-  resolveConnection,
   WIRE_VERSION,
   within,
 } from "@poolmq/shared/internal";
@@ -188,13 +188,15 @@ export class Supervisor {
    * May be called twice, and before `start()`.
    */
   close(timeoutMs: number = this.#options.shutdownTimeoutMs): Promise<void> {
-    this.#closing ??= this.#state === "starting" ? this.#abandon() : this.#drain(timeoutMs);
+    // `stopped` already: the start failed.
+    this.#closing ??= this.#state === "running" ? this.#drain(timeoutMs) : this.#abandon();
     return this.#closing;
   }
 
-  /** Stops at once: kills the children; what they ran is taken over by other machines, uncharged. */
+  /** Stops at once: kills the children and hands back what they ran, uncharged; other machines take over. */
   kill(): void {
     this.#children.kill();
+    this.close(0).catch(() => {}); // who waits for the end asks `close()` or `closed`
   }
 
   #setState(next: SupervisorState): void {
@@ -205,9 +207,7 @@ export class Supervisor {
   }
 
   async #connect(): Promise<Redis | Cluster> {
-    const { connection, connectTimeoutMs } = this.#options;
-    const resolved = resolveConnection(connection) ?? resolveConnection("redis://127.0.0.1:6379");
-    if (resolved === undefined) throw new Error("unreachable: a URL always resolves");
+    const { connection: resolved, connectTimeoutMs } = this.#options;
     this.#redis = await connect(resolved, { role: "commands", name: this.id, connectTimeoutMs });
     this.#watch(this.#redis, resolved.address);
     await checkServer(this.#redis, resolved.address);
@@ -280,13 +280,13 @@ export class Supervisor {
   }
 
   #onControl(text: string): void {
-    let message: ControlMessage;
+    let message: Partial<ControlMessage> | null;
     try {
-      message = JSON.parse(text) as ControlMessage;
+      message = JSON.parse(text) as Partial<ControlMessage> | null;
     } catch {
       return; // not ours; anyone may publish
     }
-    if (message.t === "cancel" && typeof message.map === "string") {
+    if (message?.t === "cancel" && typeof message.map === "string") {
       this.#unwanted.add(message.map);
       this.#children.cancel(message.map);
     }
@@ -345,6 +345,8 @@ export class Supervisor {
     const jobId = job.id ?? "";
     const data = readJobData(job.data);
     if (typeof data === "string") return await this.#rejectCorrupt(jobId, data);
+    if (jobIdOf(data.map, data.at) !== jobId)
+      return await this.#rejectCorrupt(jobId, `its data is that of ${jobIdOf(data.map, data.at)}`);
     this.#locks?.hold(jobId, token);
     try {
       if (await this.#isUnwanted(data.map)) return;
@@ -453,11 +455,8 @@ export class Supervisor {
       };
     }
     if (Object.hasOwn(this.#tasks, job.name)) return undefined;
-    const texts = (await this.#scripts?.liveWorkers()) ?? [];
-    const known = new Set(Object.keys(this.#tasks));
-    for (const text of texts) {
-      for (const task of Object.keys((JSON.parse(text) as WorkerAdvertisement).tasks)) known.add(task);
-    }
+    const machines = (await this.#scripts?.liveWorkers()) ?? [];
+    const known = new Set([this.#tasks, ...machines.map(({ tasks }) => tasks)].flatMap(Object.keys));
     if (!known.has(job.name)) return { code: "TASK_NOT_REGISTERED", known: [...known].sort() };
     await job.moveToDelayed(Date.now() + HAND_ON_DELAY_MS, token);
     throw new DelayedError();
@@ -512,14 +511,16 @@ export class Supervisor {
     const idle = this.#queue?.pause();
     this.#children.drain();
     const { killGraceMs } = this.#options;
-    const ended = await within(Math.max(0, left() - killGraceMs), idle);
-    if (!ended) {
-      this.#log.warn({ killGraceMs }, "deadline: stopping what still runs");
+    let ended = await within(left() - Math.min(killGraceMs, left()), idle);
+    if (!ended && left() > 0) {
+      this.#log.warn({ killGraceMs }, "deadline is near: stopping what still runs");
       this.#children.stopAll();
-      await within(Math.max(killGraceMs, left()) + HAND_BACK_TIMEOUT_MS, idle);
+      ended = await within(left(), idle);
     }
-    await this.#children.close(ended ? Math.max(CLOSE_GRACE_MS, left()) : CLOSE_GRACE_MS);
-    await this.#disconnect(ended);
+    await this.#children.close(ended ? Math.max(CLOSE_GRACE_MS, left()) : 0);
+    // What was killed goes back now. Otherwise its lock would have to expire first.
+    const handedBack = ended || (await within(HAND_BACK_TIMEOUT_MS, idle));
+    await this.#disconnect(handedBack);
     this.#setState("stopped");
     this.#closed.resolve();
   }

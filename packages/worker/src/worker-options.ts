@@ -8,7 +8,14 @@ import type { Logger } from "pino";
 
 import { InvalidOptionError } from "@poolmq/shared";
 import type { ConnectionOption } from "@poolmq/shared";
-import { checkEnvironment, checkLogger, checkOptions, checkQueueName } from "@poolmq/shared/internal";
+import {
+  checkEnvironment,
+  checkLogger,
+  checkOptions,
+  checkQueueName,
+  resolveConnection,
+} from "@poolmq/shared/internal";
+import type { ResolvedConnection } from "@poolmq/shared/internal";
 
 export interface WorkerOptions {
   /** The tasks module: a path (from the working directory) or a `file:` URL. Its exported functions are the tasks. */
@@ -53,7 +60,7 @@ export interface WorkerOptions {
 /** `WorkerOptions`, checked and complete. */
 export interface ResolvedWorkerOptions {
   readonly module: string;
-  readonly connection: ConnectionOption | undefined;
+  readonly connection: ResolvedConnection;
   readonly queue: string;
   readonly prefix: string;
   readonly processes: number;
@@ -86,6 +93,8 @@ export const DEFAULTS: Readonly<Record<DefaultedNumber, number> & Record<"queue"
   maxMemoryPerChildMb: 0,
   connectTimeoutMs: 10_000,
 } satisfies Partial<WorkerOptions>;
+
+const DEFAULT_URL = "redis://127.0.0.1:6379";
 
 type DefaultedNumber =
   | "concurrency"
@@ -126,7 +135,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
   ]);
   return {
     module: modulePath(options.module),
-    connection: options.connection,
+    connection: connectionOf(options.connection),
     queue: checkQueueName("queue", options.queue ?? DEFAULTS.queue),
     prefix: checkQueueName("prefix", options.prefix ?? DEFAULTS.prefix),
     processes: check.integer("processes", availableParallelism(), { min: 1, max: 1024 }),
@@ -143,6 +152,13 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     env: checkEnvironment("env", options.env ?? {}),
     logger: checkLogger("logger", options.logger),
   };
+}
+
+/** Where Redis is. Checked here, so that a wrong URL is told before a process is started. */
+function connectionOf(option: ConnectionOption | undefined): ResolvedConnection {
+  const resolved = resolveConnection(option) ?? resolveConnection(DEFAULT_URL);
+  if (resolved === undefined) throw new Error("unreachable: a URL always resolves");
+  return resolved;
 }
 
 function modulePath(module: string | URL): string {

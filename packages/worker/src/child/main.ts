@@ -34,6 +34,10 @@ const out = new FrameWriter(pipe);
 pipe.on("error", () => process.exit(1));
 pipe.on("end", () => process.exit(1));
 
+// Ctrl-C in a terminal, and some process managers, signal every process of the group. How a machine ends is its
+// supervisor's to decide; when it goes, so do we.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+
 const claims = makeClaims(placesFor(concurrency));
 new Worker(besideThis(import.meta.url, "./guard"), {
   workerData: claims,
