@@ -32,7 +32,7 @@ function linesOf(log: string): { to: unknown[]; from: unknown[] } {
       .slice(0, -1)
       .map((line) => {
         const [header = "", ...rest] = line.split("\t");
-        const read = JSON.parse(header) as { readonly t: string };
+        const { rss: _, ...read } = JSON.parse(header) as { readonly t: string; readonly rss?: number };
         // The text behind it is an outcome, what was thrown, or arguments.
         return [read, ...rest.map(read.t === "unfit" ? openedPayload : opened)];
       });

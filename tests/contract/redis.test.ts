@@ -87,7 +87,12 @@ test("outcome", async () => {
   const shown = names.map((name, index) => [
     name,
     // Which of two chunks was first is not part of the contract, so they are sorted.
-    streams[index]?.map(([, [i = "", at = "", o = "", text = ""]]) => [i, at, o, opened(text)]).sort(),
+    streams[index]
+      ?.map(([, [i = "", at = "", ms = "", time = "", o = "", text = ""]]) => {
+        expect(Number(time)).toBeGreaterThanOrEqual(0);
+        return [i, at, ms, "<ms>", o, opened(text)];
+      })
+      .sort(),
   ]);
   await expectGolden("outcome", { WIRE_VERSION, outcomes: Object.fromEntries(shown) }, [
     [machine.id, "<worker>"],
@@ -97,6 +102,7 @@ test("outcome", async () => {
 test("advertisement", async () => {
   const stage = new Stage(redis());
   const machine = await stage.machine({ processes: 2, concurrency: 3, module: MODULE });
+  await stage.pool().ready(2);
   const info = await redis().admin.hgetall(stage.keys.workerInfo);
   expect(Object.keys(info)).toEqual([machine.id]);
   expect(await redis().admin.zrange(stage.keys.workers, "0", "-1")).toEqual([machine.id]);

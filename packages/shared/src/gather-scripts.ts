@@ -155,7 +155,7 @@ export class GatherScripts {
 
   /** Publishes outcomes, each at most once. False if nobody wants the map's outcomes. */
   async publish(mapId: string, outcomes: readonly Outcome[], ttlMs: number): Promise<boolean> {
-    const args = outcomes.flatMap(({ at, ms, text }) => [at, ms, text]);
+    const args = outcomes.flatMap(({ at, ms, text }) => [at, Math.round(ms * 1_000) / 1_000, text]);
     return (await this.#run(PUBLISH, this.#mapKeys(mapId), [ttlMs, ...args])) === 1;
   }
 
