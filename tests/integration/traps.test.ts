@@ -86,7 +86,6 @@ test.for([
   ["data", '{"v":1}'],
   ["data", ""],
   ["stacktrace", "not JSON"],
-  ["attemptsMade", "many"],
 ] as const)("a job whose %s is %j ends its own item without a loop, and no other", async ([field, value]) => {
   const stage = new Stage(redis());
   const marks = new Marks();
@@ -112,7 +111,7 @@ test("a job whose data names another map or index than its id is corrupt", async
   await redis().admin.hset(key, "data", JSON.stringify({ ...data, at: 2 ** 40 }));
   await stage.machine();
   expect(await within(6_000, "the error", rejection(result))).toMatchObject({ code: "CORRUPT_JOB" });
-  expect(result.progress).toEqual({ total: 2, done: 2, failed: 1 });
+  expect(result.progress).toMatchObject({ total: 2, done: 2, failed: 1 });
 });
 
 test("a job of a newer wire version is refused, and says so", async () => {
@@ -160,7 +159,7 @@ test("foreign and damaged entries in a map's stream do not stop it", async () =>
   await redis().admin.xadd(out, "*", "i", "1", "o", "rubbish");
   await stage.machine();
   expect(await rejection(result)).toMatchObject({ code: "DECODE" });
-  expect(result.progress).toEqual({ total: 3, done: 3, failed: 1 });
+  expect(result.progress).toMatchObject({ total: 3, done: 3, failed: 1 });
 });
 
 test("a damaged advertisement of a worker machine does not stop maps", async () => {
