@@ -112,7 +112,7 @@ test("a job whose data names another map or index than its id is corrupt", async
   await redis().admin.hset(key, "data", JSON.stringify({ ...data, at: 2 ** 40 }));
   await stage.machine();
   expect(await within(6_000, "the error", rejection(result))).toMatchObject({ code: "CORRUPT_JOB" });
-  expect(result.progress).toEqual({ total: 2, done: 2, failed: 1, running: 0 });
+  expect(result.progress).toMatchObject({ total: 2, done: 2, failed: 1 });
 });
 
 test("a job of a newer wire version is refused, and says so", async () => {
@@ -160,7 +160,7 @@ test("foreign and damaged entries in a map's stream do not stop it", async () =>
   await redis().admin.xadd(out, "*", "i", "1", "o", "rubbish");
   await stage.machine();
   expect(await rejection(result)).toMatchObject({ code: "DECODE" });
-  expect(result.progress).toEqual({ total: 3, done: 3, failed: 1, running: 0 });
+  expect(result.progress).toMatchObject({ total: 3, done: 3, failed: 1 });
 });
 
 test("a damaged advertisement of a worker machine does not stop maps", async () => {

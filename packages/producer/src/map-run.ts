@@ -119,6 +119,8 @@ export class MapRun {
   readonly #input: InputReader;
   readonly #sink: Sink;
   #transport: Transport | undefined;
+  /** Tuples may have been read that `#next` does not count yet: the input may have ended, and the map has not. */
+  #isReading = false;
   /** Chunks under way, by the index of their first item. */
   readonly #underWay = new Map<number, Chunk>();
   #peeked: Chunk[] = [];
@@ -253,11 +255,13 @@ export class MapRun {
     let bytes = 0;
     while (chunks.length < MAX_BATCH_JOBS && bytes < MAX_BATCH_BYTES && this.#places() >= 1) {
       if (this.#underWay.size >= window.jobs) break;
+      this.#isReading = true;
       // Having chunks in hand, a slow input is not waited for.
       const tuples = await this.#input.read(
         Math.min(this.chunkSize?.next() ?? 1, this.#places()),
         chunks.length === 0,
       );
+      this.#isReading = false;
       if (this.#state === "ended" || tuples.length === 0) break;
       for (const encoded of encodeTuples(tuples, this.#next)) {
         this.#next = encoded.at + encoded.n;
@@ -303,7 +307,7 @@ export class MapRun {
 
   #endIfSettled(): void {
     const { end } = this.#input;
-    if (end === undefined || this.#settled < this.#next) return;
+    if (end === undefined || this.#isReading || this.#settled < this.#next) return;
     this.#end(end === "done" ? { total: this.#next } : end);
   }
 
