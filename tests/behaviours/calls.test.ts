@@ -137,17 +137,15 @@ onBothPools(({ shared, own }) => {
 
   describe("the handle", () => {
     test("tells progress, and can be asked with a time limit while the map goes on", async () => {
-      const { log, gate, ...marks } = new Marks();
-      const all = new Marks();
-      expect(marks).toBeDefined();
-      const call = shared().map("gated", [{ log: all.log, gate: all.gate }]);
-      await all.started(1);
+      const marks = new Marks();
+      const call = shared().map("gated", [{ log: marks.log, gate: marks.gate }]);
+      await marks.started(1);
       expect(call.progress).toEqual({ total: 1, done: 0, failed: 0, running: 1 });
       expect(call.ready()).toBe(false);
       expect(() => call.successful()).toThrow(expect.objectContaining({ code: "INVALID_STATE" }));
       expect(await rejection(call.get({ timeoutMs: 1 }))).toMatchObject({ code: "GET_TIMEOUT" });
       expect(await call.wait(1)).toBe(false);
-      all.open();
+      marks.open();
       expect(await call.get({ timeoutMs: 10_000 })).toEqual(["started"]);
       expect(await call.wait()).toBe(true);
       expect(call.successful()).toBe(true);
@@ -177,8 +175,7 @@ onBothPools(({ shared, own }) => {
     test("ready() waits for so many workers, which stats() counts", async () => {
       const pool = shared();
       await pool.ready(2);
-      const call = await pool.map("increment", [1, 2, 3]);
-      expect(call).toHaveLength(3);
+      await pool.map("increment", [1, 2, 3]);
       expect(await pool.stats()).toMatchObject({
         waiting: 0,
         active: 0,
