@@ -275,6 +275,14 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
     if (this.#fatal !== undefined) throw this.#fatal.error;
   }
 
+  /** Two readers of one map in one pool would take each other's outcomes. @internal */
+  protected checkFree(mapId: string): void {
+    if (![...this.#pending].some((map) => map.id === mapId)) return;
+    throw new InvalidOptionError(
+      `Expected \`mapId\` to be free, got ${short(mapId)}, which this pool is running: use the handle that it gave`,
+    );
+  }
+
   /** @internal */
   protected cancelledError(mapId: string, reason: unknown): CancelledError {
     return new CancelledError({ mapId, reason });
@@ -371,11 +379,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       const { signal } = resolved;
       const id = resolved.mapId ?? randomBytes(9).toString("hex");
       if (signal?.aborted === true) throw this.cancelledError(id, signal.reason);
-      if (resolved.mapId !== undefined && [...this.#pending].some((map) => map.id === id)) {
-        throw new InvalidOptionError(
-          `Expected \`mapId\` to be free, got ${short(id)}, which this pool is running`,
-        );
-      }
+      if (resolved.mapId !== undefined) this.checkFree(id);
       return this.#begin({ id, call, task, input: input(), options: resolved, sink, keepsUntilRead });
     } catch (error) {
       sink.ended({ error });
@@ -437,6 +441,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
           ...(priority === undefined ? {} : { priority }),
         },
         keepsUntilRead,
+        wholeChunks: options.mapId !== undefined,
         classes: () => classes,
         callSite: callSite(call),
         onTaskProgress: options.onTaskProgress,
@@ -509,8 +514,8 @@ function isErrorClass(value: unknown): value is ErrorClass {
   return typeof value === "function" && value.prototype instanceof Error;
 }
 
-/** The caller's stack, for the errors of its items: without the frames of this package. */
-function callSite(call: string): string | undefined {
+/** The caller's stack, for the errors of its items: without the frames of this package. @internal */
+export function callSite(call: string): string | undefined {
   const { stack } = new Error(call);
   const frames =
     stack
