@@ -17,8 +17,8 @@ import type { ChunkSize } from "./chunk-size.ts";
 import { encodeTuples } from "./encode-tuples.ts";
 import type { TupleIterator } from "./input.ts";
 import { InputReader } from "./input-reader.ts";
-import { readOutcomes } from "./read-outcomes.ts";
-import type { ErrorClass, Settled } from "./read-outcomes.ts";
+import { atCallSite, readOutcomes } from "./read-outcomes.ts";
+import type { CallSite, ErrorClass, Settled } from "./read-outcomes.ts";
 
 /** How far a map has come. */
 export interface MapProgress {
@@ -103,7 +103,7 @@ export interface MapRunOptions {
   /** Errors that a tasks module exports, by name: a remote error of that name is an instance. */
   readonly classes: () => ReadonlyMap<string, ErrorClass> | undefined;
   /** Where the call was made; a remote error shows it after the worker's stack. */
-  readonly callSite: string | undefined;
+  readonly callSite: CallSite;
   readonly onTaskProgress?: ((value: unknown, index: number) => void) | undefined;
 }
 
@@ -276,9 +276,10 @@ export class MapRun {
       for (const encoded of encodeTuples(tuples, this.#next)) {
         this.#next = encoded.at + encoded.n;
         if ("error" in encoded) {
-          this.#settle(encoded.at, { ok: false, error: encoded.error });
-          if (this.#transport === undefined) this.#unsaid.push({ index: encoded.at, error: encoded.error });
-          else this.#transport.settledHere(this, encoded.at, encoded.error);
+          const error = atCallSite(encoded.error, this.#options.callSite);
+          this.#settle(encoded.at, { ok: false, error });
+          if (this.#transport === undefined) this.#unsaid.push({ index: encoded.at, error });
+          else this.#transport.settledHere(this, encoded.at, error);
           continue;
         }
         this.#underWay.set(encoded.at, encoded);
