@@ -16,7 +16,6 @@ import {
   queueKeys,
   resolveConnection,
   RUNS_ON_VARIABLE,
-  runsOn,
   unrefConnection,
 } from "@poolmq/shared/internal";
 import type { ResolvedConnection, TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
@@ -59,7 +58,6 @@ interface Parts {
   readonly connections: readonly (Redis | Cluster)[];
   readonly embedded: EmbeddedRedis | undefined;
   readonly ownQueue: boolean;
-  readonly nested: boolean;
   /** Worker processes of the pool's own. */
   readonly processes: number;
   readonly startMachine: (() => Promise<LocalMachine>) | undefined;
@@ -126,7 +124,7 @@ export class Backend {
         return connection;
       };
       const commands = await open("commands");
-      const server = await checkServer(commands, resolved.address);
+      await checkServer(commands, resolved.address);
       const blocking = await open("blocking");
 
       const gather = new Gather(commands, blocking, queueKeys(queue, options.prefix), hooks);
@@ -137,7 +135,6 @@ export class Backend {
         connections,
         embedded,
         ownQueue,
-        nested: process.env[RUNS_ON_VARIABLE] === runsOn(server.runId, options.prefix, queue),
         processes: options.local?.processes ?? 1,
         startMachine,
         onDead,
@@ -159,8 +156,11 @@ export class Backend {
   }
 
   /** True if this process runs a task of the same queue: a map here would wait for a place that the task holds. */
-  get isNested(): boolean {
-    return this.#parts.nested;
+  async isNested(): Promise<boolean> {
+    const machine = process.env[RUNS_ON_VARIABLE];
+    if (machine === undefined) return false;
+    const ids = machine.split(" ");
+    return (await this.#machines()).some(({ id }) => ids.includes(id));
   }
 
   /** Number of worker processes on the queue when it was last looked. */

@@ -45,11 +45,14 @@ redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return 1`,
 };
 
-/** ARGV: ttlMs. Gives 1 if the map was new. */
+/** ARGV: ttlMs. Gives 1 if the map was new: what an earlier map of this id left for late readers goes. */
 const OPEN: Script = {
   lua: `
 local new = redis.call('EXISTS', KEYS[1]) == 0
-if new then redis.call('SETBIT', KEYS[1], 0, 0) end
+if new then
+  redis.call('SETBIT', KEYS[1], 0, 0)
+  redis.call('DEL', KEYS[2])
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return new and 1 or 0`,
@@ -60,6 +63,7 @@ const PROGRESS: Script = {
   lua: `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('XADD', KEYS[2], '*', 'p', ARGV[1], 'v', ARGV[2])
+redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1]))
 return 1`,
 };
 
@@ -185,7 +189,7 @@ export class GatherScripts {
 
   /** Declares that nobody wants the map's outcomes any more. */
   async drop(mapId: string): Promise<void> {
-    await this.#redis.unlink(...this.#mapKeys(mapId), this.#keys.meta(mapId));
+    await this.#redis.unlink(...this.#mapKeys(mapId));
   }
 
   /** True while somebody wants the map's outcomes. */

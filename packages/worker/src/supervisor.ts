@@ -128,7 +128,7 @@ export class Supervisor {
         workerId: this.id,
         processes: options.processes,
         concurrency: options.concurrency,
-        env: childEnvironment(options.env),
+        env: childEnvironment(this.id, options.env),
         killGraceMs: options.killGraceMs,
         startTimeoutMs: options.startTimeoutMs,
         maxTasksPerChild: options.maxTasksPerChild,
