@@ -10,6 +10,7 @@ import { InvalidOptionError } from "@poolmq/shared";
 import type { ConnectionOption } from "@poolmq/shared";
 import { checkEnvironment, checkLogger, checkOptions, checkQueueName } from "@poolmq/shared/internal";
 
+/** Options of a worker machine. */
 export interface WorkerOptions {
   /** The tasks module: a path (from the working directory) or a `file:` URL. Its exported functions are the tasks. */
   readonly module: string | URL;
