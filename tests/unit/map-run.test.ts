@@ -36,7 +36,7 @@ test.for([0, 1, 2, 3, 4, 5, 6])(
         job: {},
         keepsUntilRead: false,
         classes: () => undefined,
-        callSite: undefined,
+        callSite: () => undefined,
       },
       {
         succeeded: (index, value) => void (results[index] = value),

@@ -31,6 +31,7 @@ import { Slots } from "./slots.ts";
 import { exportedAs, taskName } from "./task-name.ts";
 import type { ArgumentOf, ArgumentsOf, Items, MapTaskRef, ResultOf, TaskRef } from "./task-types.ts";
 
+/** Where a pool is in its life: `open` takes calls, `closing` finishes them, `terminated` cancels them, `closed` has ended. */
 export type PoolState = "open" | "closing" | "terminated" | "closed";
 
 const NEXT_STATES: Readonly<Record<PoolState, readonly PoolState[]>> = {
@@ -111,6 +112,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
    * @example
    * ```ts
    * const squares = await pool.map("square", [1, 2, 3]);
+   * console.log(squares); // [ 1, 4, 9 ]
    * ```
    */
   map<R extends MapTaskRef<T>>(
@@ -129,6 +131,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
    * @example
    * ```ts
    * const sums = await pool.starmap("add", [[1, 2], [3, 4]]);
+   * console.log(sums); // [ 3, 7 ]
    * ```
    */
   starmap<R extends TaskRef<T>>(
@@ -143,9 +146,12 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
    * Calls the task with each item, in parallel, and gives the results in input order while they come in. The input may
    * be endless: at most `buffersize` items are in flight or waiting to be read.
    *
+   * @returns a stream. Its `next()` rejects in a failed item's turn, and goes on with the one after it
    * @example
    * ```ts
-   * for await (const size of pool.imap("sizeOf", paths())) total += size;
+   * let total = 0;
+   * for await (const square of pool.imap("square", [1, 2, 3])) total += square;
+   * console.log(total); // 14
    * ```
    */
   imap<R extends MapTaskRef<T>>(
@@ -192,6 +198,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
    * @example
    * ```ts
    * const three = await pool.apply("add", [1, 2]);
+   * console.log(three); // 3
    * ```
    */
   apply<R extends TaskRef<T>>(

@@ -26,6 +26,7 @@ export interface MapProgress {
   readonly total: number | undefined;
   /** Items that have their outcome, failed ones included. */
   readonly done: number;
+  /** Items that ended in an error. */
   readonly failed: number;
   /** Items that were handed to the workers' queue and have no outcome yet. */
   readonly running: number;

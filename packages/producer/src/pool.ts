@@ -52,7 +52,7 @@ const LOCAL_CLOSE_TIMEOUT_MS = 5_000;
  * import type * as tasks from "./tasks.ts";
  *
  * await using pool = new Pool<typeof tasks>({ tasks: new URL("./tasks.ts", import.meta.url), processes: 5 });
- * console.log(await pool.map("increment", [1, 2, 3, 4, 5])); // [2, 3, 4, 5, 6]
+ * console.log(await pool.map("increment", [1, 2, 3, 4, 5])); // [ 2, 3, 4, 5, 6 ]
  * ```
  */
 export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
@@ -89,6 +89,13 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    * @typeParam R - type of one result
    * @returns a handle, as `map`. It rejects with an `UnknownMapError` if there is no such map, and with an
    * `IncompleteMapError` if its producer died before it had enqueued all items
+   * @example
+   * ```ts
+   * const started = pool.map("square", [1, 2, 3], { mapId: "squares-1" });
+   * // Another process, or this one after a restart, while nobody has fetched the results:
+   * const squares = await pool.attach<number>("squares-1").catch((error: unknown) => error);
+   * await started;
+   * ```
    */
   attach<R = unknown>(mapId: string): MapResult<R> {
     const slots = new Slots<R>();
@@ -140,11 +147,12 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    * Sends a large value once; the handle can be any argument of any number of items, whose functions get the value.
    * Workers fetch it once per machine. It is forgotten when the pool ends.
    *
-   * @throws SerializationError, LimitError
+   * @throws SerializationError, LimitError (`maxShareBytes`)
    * @example
    * ```ts
-   * const model = await pool.share(await loadModel());
-   * const scores = await pool.starmap("score", inputs.map((input) => [model, input] as const));
+   * const weights = await pool.share(new Float64Array([1, 2, 3]));
+   * const scores = await pool.starmap("score", [[weights, 10], [weights, 20]]);
+   * console.log(scores); // [ 60, 120 ]
    * ```
    */
   async share<V>(value: V): Promise<Shared<V>> {
@@ -160,6 +168,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    * Waits until workers are there.
    *
    * @param minWorkers - number of worker processes, on all machines @defaultValue 1
+   * @throws InvalidOptionError, PoolClosedError, RedisConnectionError
    */
   async ready(minWorkers = 1): Promise<void> {
     this.checkOpen("ready");
@@ -168,7 +177,11 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     this.checkOpen("ready");
   }
 
-  /** Counts of the queue's jobs and workers, and what this pool has measured. */
+  /**
+   * Gives counts of the queue's jobs and workers, and what this pool has measured.
+   *
+   * @throws PoolClosedError, RedisConnectionError
+   */
   async stats(): Promise<PoolStats> {
     this.checkOpen("stats");
     return await this.keepAliveWhile(this.#backend.then((backend) => backend.stats()));

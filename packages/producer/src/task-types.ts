@@ -1,5 +1,7 @@
 /** Types that carry a task's arguments and result from `typeof tasks` to the call. */
 
+import type { Shared } from "./shared.ts";
+
 // Function types are compared by their parameters: only `any` and `never` stand for "whatever it takes".
 // oxlint-disable-next-line typescript/no-explicit-any
 type AnyFunction = (...args: any[]) => unknown;
@@ -39,15 +41,18 @@ export type MapTaskRef<T> = MapTaskName<T> | Known<T>[MapTaskName<T> & keyof Kno
 /** The function behind a task's name or the function itself. */
 type FunctionOf<T, R> = R extends keyof Known<T> ? Known<T>[R] : R;
 
-/** The argument tuple of a task. */
-export type ArgumentsOf<T, R> = FunctionOf<T, R> extends (...args: infer A) => unknown ? Readonly<A> : never;
+/** The argument tuple of a task; any argument may be a value that was shared. */
+export type ArgumentsOf<T, R> =
+  FunctionOf<T, R> extends (...args: infer A) => unknown
+    ? { readonly [K in keyof A]: A[K] | Shared<A[K]> }
+    : never;
 
-/** The one argument of a task that `map` takes. */
+/** The one argument of a task that `map` takes, or a value that was shared. */
 export type ArgumentOf<T, R> =
   // Asked again: a function of two arguments passes for one of any number, if the module has such a task.
   FunctionOf<T, R> extends (arg: never) => unknown
     ? FunctionOf<T, R> extends (...args: infer A) => unknown
-      ? A[0]
+      ? A[0] | Shared<A[0]>
       : never
     : never;
 

@@ -137,6 +137,7 @@ export interface TaskInfo {
 export interface Backoff {
   /** `fixed`: always `delayMs`. `exponential`: `delayMs` × 2^(attempt − 1). */
   readonly type: "fixed" | "exponential";
+  /** How long, in ms. */
   readonly delayMs: number;
   /** Part of the delay that is random, from 0 to 1. Absent: 0. */
   readonly jitter?: number;

@@ -22,9 +22,13 @@ export interface WorkerMachine extends AsyncDisposable {
  * Serves a queue with the functions of a tasks module, on this machine's cores. The functions run in child processes;
  * this process only supervises, so it must not be one whose event loop is ever blocked for seconds.
  *
- * @throws InvalidOptionError, TasksModuleError (the module does not load), RedisConnectionError, UnsupportedRedisError
+ * @throws InvalidOptionError, TasksModuleError (the module does not load), RedisConnectionError, UnsupportedRedisError,
+ * EvictionPolicyError
  * @example
  * ```ts
+ * // worker.ts
+ * import { runWorker } from "@poolmq/worker";
+ *
  * await using machine = await runWorker({ module: "./tasks.ts", connection: "redis://127.0.0.1:6379" });
  * await machine.closed;
  * ```

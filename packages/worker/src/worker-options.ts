@@ -17,6 +17,7 @@ import {
 } from "@poolmq/shared/internal";
 import type { ResolvedConnection } from "@poolmq/shared/internal";
 
+/** Options of a worker machine. */
 export interface WorkerOptions {
   /** The tasks module: a path (from the working directory) or a `file:` URL. Its exported functions are the tasks. */
   readonly module: string | URL;
