@@ -21,6 +21,8 @@ import type {
 import { ChildProcess } from "./child-process.ts";
 import type { ChildExit } from "./child-process.ts";
 import { TasksModuleError } from "./errors.ts";
+import type { ChildLossReason } from "./machine-status.ts";
+import type { TaskOutput } from "./task-output.ts";
 
 /** What a child is asked to run: one job. */
 export interface Run {
@@ -84,6 +86,8 @@ export interface ChildrenOptions {
   readonly killGraceMs: number;
   /** How long a child may take to load the module and run its initializer, in ms. */
   readonly startTimeoutMs: number;
+  /** Where what the tasks print and log goes. */
+  readonly output: TaskOutput;
   /** A running task said something of its progress. */
   readonly onProgress: (mapId: string, index: number, payload: Payload) => void;
 }
@@ -133,6 +137,13 @@ export class Children {
   readonly #members = new Set<Member>();
   readonly #held: Ticket[] = [];
   readonly #restarts = new Set<NodeJS.Timeout>();
+  /** Children that ended unasked, since the start. */
+  readonly losses: Record<ChildLossReason, number> = {
+    exit: 0,
+    signal: 0,
+    out_of_memory: 0,
+    stopped_task: 0,
+  };
   #nextRun = 1;
   #failedStarts = 0;
   #draining = false;
@@ -164,6 +175,13 @@ export class Children {
   /** Number of children that can run something. */
   get ready(): number {
     return [...this.#members].filter((member) => member.state === "ready").length;
+  }
+
+  /** Jobs that wait here or in a pipe, and jobs that run. */
+  get jobs(): { readonly waiting: number; readonly running: number } {
+    const sent = [...this.#members].flatMap((member) => [...member.sent.values()]);
+    const running = sent.filter((ticket) => ticket.running).length;
+    return { waiting: this.#held.length + sent.length - running, running };
   }
 
   /** How many jobs are worth fetching now: what runs, and a little ahead if the functions are short. */
@@ -428,7 +446,10 @@ export class Children {
     // A child starts its runs in order and answers one before it starts the next: the oldest unanswered were running.
     const unanswered = [...member.sent.values()];
     if (this.#closing) this.#log.info({ childPid: pid, ...exit }, "child ended");
-    else this.#log.warn({ childPid: pid, ...exit, unanswered: unanswered.length }, "child lost");
+    else {
+      this.losses[lossReason(member, exit)]++;
+      this.#log.warn({ childPid: pid, ...exit, unanswered: unanswered.length }, "child lost");
+    }
     if (wasStarting && this.#tasks === undefined) this.#ready.reject(this.#startFailure(member, exit));
     const again: Ticket[] = [];
     for (const ticket of unanswered) {
@@ -465,6 +486,12 @@ export class Children {
     }, delayMs);
     this.#restarts.add(timer);
   }
+}
+
+function lossReason({ killed }: Member, { outOfMemory, signal }: ChildExit): ChildLossReason {
+  if (killed) return "stopped_task";
+  if (outOfMemory) return "out_of_memory";
+  return signal === null ? "exit" : "signal";
 }
 
 function partly({ outcomes, current }: Ticket, pid: number): Partly {
