@@ -299,7 +299,9 @@ export class Children {
           phase: message.phase,
           cause: decodeThrown(text),
         });
-        this.#log.error({ childPid: member.child.pid, phase: message.phase, err: error }, "child unfit");
+        // At the start, the error is the answer of `start()`, and every child has the same.
+        const told = this.#tasks === undefined ? { reason: message.reason } : { err: error.cause };
+        this.#log.error({ childPid: member.child.pid, phase: message.phase, ...told }, "child unfit");
         member.startError = error;
         return;
       }

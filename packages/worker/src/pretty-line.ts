@@ -17,10 +17,11 @@ export function prettyLine(): (record: string) => string {
     colorize: colors,
     translateTime: "SYS:HH:MM:ss.l",
     hideObject: true,
+    ignore: "pid,hostname",
     messageFormat: (record: Readonly<Record<string, unknown>>) => {
       const { msg } = record;
       const facts = Object.entries(record)
-        .filter(([name]) => !HIDDEN.has(name))
+        .filter(([name, value]) => !HIDDEN.has(name) && value !== null && value !== false)
         .map(([name, value]) => `${name}=${plain(value)}`)
         .join(" ");
       const dimmed = facts !== "" && colors ? `${DIM}${facts}${PLAIN}` : facts;
@@ -40,5 +41,9 @@ function plain(value: unknown): string {
 function stackOf({ err }: Readonly<Record<string, unknown>>): string {
   const { stack, message } = Object(err) as { readonly stack?: unknown; readonly message?: unknown };
   const text = typeof stack === "string" ? stack : typeof message === "string" ? message : "";
-  return text === "" ? "" : `\n${stripVTControlCharacters(text).replaceAll(/^/gm, "    ")}`;
+  // Node's own frames say nothing to people.
+  const lines = stripVTControlCharacters(text)
+    .split("\n")
+    .filter((line) => !/^\s+at .*\bnode:/.test(line));
+  return text === "" ? "" : `\n${lines.map((line) => `    ${line}`).join("\n")}`;
 }

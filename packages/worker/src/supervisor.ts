@@ -207,7 +207,8 @@ export class Supervisor {
    * May be called twice, and before `start()`.
    */
   close(timeoutMs: number = this.#options.shutdownTimeoutMs): Promise<void> {
-    this.#closing ??= this.#state === "starting" ? this.#abandon() : this.#drain(timeoutMs);
+    // `stopped` already: the start failed.
+    this.#closing ??= this.#state === "running" ? this.#drain(timeoutMs) : this.#abandon();
     return this.#closing;
   }
 
