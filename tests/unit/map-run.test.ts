@@ -35,6 +35,7 @@ test.for([0, 1, 2, 3, 4, 5, 6])(
         window: { jobs: 100, bytes: 1e6, items: 100 },
         job: {},
         keepsUntilRead: false,
+        wholeChunks: false,
         classes: () => undefined,
         callSite: () => undefined,
       },

@@ -9,6 +9,7 @@ import type { FromChild, FromGuard, Payload, ToChild, ToGuard } from "@poolmq/sh
 
 import { FrameWriter, readFrames } from "./frames.ts";
 import { besideThis, nodeFlags } from "./node-command.ts";
+import type { TaskOutput } from "./task-output.ts";
 
 /** How a child process ended. */
 export interface ChildExit {
@@ -40,16 +41,23 @@ export class ChildProcess {
       workerId: string;
       concurrency: number;
       env: Readonly<Record<string, string>>;
+      output: TaskOutput;
     },
     events: ChildEvents,
   ) {
+    const { module, workerId, concurrency, output } = options;
     const main = fileURLToPath(besideThis(import.meta.url, "./child/main"));
     this.#process = spawn(
       process.execPath,
-      [...nodeFlags(), main, options.module, options.workerId, String(options.concurrency)],
-      // fd 3: work and outcomes. fd 4: the child's guard thread, which its closing tells that we are gone.
-      { stdio: ["ignore", "inherit", "pipe", "pipe", "pipe"], env: options.env },
+      [...nodeFlags(), main, module, workerId, String(concurrency), output.target, output.level],
+      {
+        // fd 3: work and outcomes. fd 4: the child's guard thread, which its closing tells that we are gone.
+        // fd 5: what tasks log.
+        stdio: ["ignore", output.target === "log" ? "pipe" : "inherit", "pipe", "pipe", "pipe", "pipe"],
+        env: options.env,
+      },
     );
+    output.attach(this.#process);
     const pipe = this.#process.stdio[3] as Socket;
     const line = this.#process.stdio[4] as Socket;
     for (const socket of [pipe, line]) socket.on("error", () => {}); // EPIPE: the exit event says more
@@ -57,9 +65,9 @@ export class ChildProcess {
     this.#guard = new FrameWriter(line);
     readFrames<FromGuard>(line, (message) => events.onGuard(message));
     readFrames<FromChild>(pipe, (message, text) => events.onMessage(message, text));
-    this.#process.stderr?.on("data", (data: Buffer) => {
+    this.#process.stderr?.on("data", (data: Buffer | string) => {
       if (data.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
-      process.stderr.write(data);
+      if (output.target === "inherit") process.stderr.write(data);
     });
     let ended = false;
     const end = (exitCode: number | null, signal: NodeJS.Signals | null): void => {

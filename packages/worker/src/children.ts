@@ -12,6 +12,7 @@ import type { Payload, TaskInfo } from "@poolmq/shared/internal";
 
 import type { ChildExit } from "./child-process.ts";
 import type { TasksModuleError } from "./errors.ts";
+import type { ChildLossReason } from "./machine-status.ts";
 import { Member } from "./member.ts";
 import type { MemberOptions } from "./member.ts";
 import { pipeDepth } from "./pipe-depth.ts";
@@ -44,6 +45,13 @@ const MAX_WAIT_MS = 50;
 const HARD_MEMORY_FACTOR = 1.5;
 
 export class Children {
+  /** Children that ended unasked, since the start. */
+  readonly losses: Record<ChildLossReason, number> = {
+    exit: 0,
+    signal: 0,
+    out_of_memory: 0,
+    stopped_task: 0,
+  };
   readonly #options: ChildrenOptions;
   readonly #log: Logger;
   readonly #members = new Set<Member>();
@@ -83,6 +91,17 @@ export class Children {
   /** Number of children that can run something. */
   get ready(): number {
     return [...this.#members].filter((member) => member.isReady).length;
+  }
+
+  /** Jobs that wait here or in a pipe, and jobs that run. */
+  get jobs(): { readonly waiting: number; readonly running: number } {
+    let sent = 0;
+    let running = 0;
+    for (const member of this.#members) {
+      sent += member.load;
+      running += member.running;
+    }
+    return { waiting: this.#held.length + sent - running, running };
   }
 
   /** Why the last child that did not become ready failed, while none is ready. */
@@ -174,6 +193,7 @@ export class Children {
         onGivenBack: (ticket) => this.#takeBack(ticket),
         onProgress: (...args) => this.#options.onProgress(...args),
         onGone: (gone, exit) => this.#onGone(gone, exit),
+        isFirstStart: () => this.#tasks === undefined,
       },
       this.#log,
     );
@@ -256,7 +276,10 @@ export class Children {
     this.#members.delete(member);
     const facts = { childPid: member.pid, ...exit };
     if (this.#closing || member.isRetired) this.#log.info(facts, "child ended");
-    else this.#log.warn(facts, "child lost");
+    else {
+      this.losses[lossReason(member, exit)]++;
+      this.#log.warn(facts, "child lost");
+    }
     if (!member.wasReady) {
       this.#startFailure = member.startFailure(exit);
       if (this.#tasks === undefined) this.#ready.reject(this.#startFailure);
@@ -280,4 +303,10 @@ export class Children {
     }, delayMs);
     this.#restarts.add(timer);
   }
+}
+
+function lossReason({ wasKilled }: Member, { outOfMemory, signal }: ChildExit): ChildLossReason {
+  if (wasKilled) return "stopped_task";
+  if (outOfMemory) return "out_of_memory";
+  return signal === null ? "exit" : "signal";
 }

@@ -10,6 +10,8 @@ export type ExtendLocks = (jobIds: string[], tokens: string[], durationMs: numbe
 
 export class Locks {
   readonly #held = new Map<string, string>();
+  /** How many locks expired before they were renewed, so that another machine may have taken the job. */
+  lost = 0;
   readonly #timer: NodeJS.Timeout;
 
   constructor(extend: ExtendLocks, lockDurationMs: number, log: Logger) {
@@ -26,6 +28,7 @@ export class Locks {
       extend([...this.#held.keys()], [...this.#held.values()], lockDurationMs).then(
         (lost) => {
           // Somebody else runs these now. Whoever publishes first decides; the other outcome is dropped.
+          this.lost += lost.length;
           if (lost.length > 0) log.warn({ jobs: lost }, "locks lost");
         },
         (error: unknown) => log.warn({ err: error, jobs: this.#held.size }, "locks not renewed"),

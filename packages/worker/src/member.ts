@@ -18,6 +18,7 @@ import type { ChildExit } from "./child-process.ts";
 import { TasksModuleError } from "./errors.ts";
 import { placesFor } from "./pipe-depth.ts";
 import type { StopReason, Ticket } from "./run.ts";
+import type { TaskOutput } from "./task-output.ts";
 
 export interface MemberOptions {
   readonly module: string;
@@ -32,6 +33,8 @@ export interface MemberOptions {
   readonly maxTasksPerChild: number;
   /** Memory above which a child is replaced between items, in MiB; 0 for no limit. */
   readonly maxMemoryPerChildMb: number;
+  /** Where what the tasks print and log goes. */
+  readonly output: TaskOutput;
 }
 
 export interface MemberEvents {
@@ -44,6 +47,8 @@ export interface MemberEvents {
   onGivenBack(ticket: Ticket): void;
   onProgress(mapId: string, index: number, payload: Payload): void;
   onGone(member: Member, exit: ChildExit): void;
+  /** No child of the machine has become ready yet. */
+  isFirstStart(): boolean;
 }
 
 interface Sent {
@@ -127,6 +132,11 @@ export class Member {
   /** Number of runs that it has. */
   get load(): number {
     return this.#sent.size;
+  }
+
+  /** Number of runs that run, as far as we know. */
+  get running(): number {
+    return [...this.#sent.values()].filter(({ ticket, revoked }) => ticket.running && !revoked).length;
   }
 
   get hasPlace(): boolean {
@@ -243,8 +253,11 @@ export class Member {
       case "unfit": {
         const { module } = this.#options;
         const { phase } = message;
-        this.#startError = new TasksModuleError({ module, phase, cause: decodeThrown(text) });
-        this.#log.error({ childPid: this.pid, phase, err: this.#startError }, "child unfit");
+        const cause = decodeThrown(text);
+        this.#startError = new TasksModuleError({ module, phase, cause });
+        // At the machine's start, the error is the answer of `start()`, and every child has the same.
+        const told = this.#events.isFirstStart() ? { reason: message.reason } : { err: cause };
+        this.#log.error({ childPid: this.pid, phase, ...told }, "child unfit");
         return;
       }
       case "start": {

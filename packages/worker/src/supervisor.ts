@@ -50,17 +50,19 @@ import { TasksModuleError } from "./errors.ts";
 import { JobQueue, readJobData } from "./job-queue.ts";
 import type { QueuedJob } from "./job-queue.ts";
 import { Locks } from "./locks.ts";
+import { serializeError } from "./log-error.ts";
+import type { MachineSnapshot, MachineState, WorkObserver } from "./machine-status.ts";
 import { Publisher } from "./publisher.ts";
 import type { RunEnd, SharedArgument } from "./run.ts";
 import { SharedValues } from "./shared-values.ts";
+import { TaskOutput } from "./task-output.ts";
+import type { PrintTarget } from "./task-output.ts";
 import { TaskProgress } from "./task-progress.ts";
 import { verdictOn } from "./verdict.ts";
 import { VERSION } from "./version.ts";
 import type { ResolvedWorkerOptions } from "./worker-options.ts";
 
-export type SupervisorState = "starting" | "running" | "draining" | "stopped";
-
-const NEXT_STATES: Readonly<Record<SupervisorState, readonly SupervisorState[]>> = {
+const NEXT_STATES: Readonly<Record<MachineState, readonly MachineState[]>> = {
   starting: ["running", "stopped"],
   running: ["draining"],
   draining: ["stopped"],
@@ -99,7 +101,7 @@ export class Supervisor {
   readonly #keys: QueueKeys;
   readonly #children: Children;
   readonly #closed = Promise.withResolvers<void>();
-  #state: SupervisorState = "starting";
+  #state: MachineState = "starting";
   #redis: Redis | Cluster | undefined;
   #control: Redis | Cluster | undefined;
   #scripts: GatherScripts | undefined;
@@ -112,15 +114,23 @@ export class Supervisor {
   #tasks: Readonly<Record<string, TaskInfo>> = {};
   /** Maps whose outcomes nobody wanted when we last looked. */
   readonly #unwanted = new Set<string>();
+  #observer: WorkObserver | undefined;
   #closing: Promise<void> | undefined;
   /** Number of ready children that was advertised last. */
   #advertised = 0;
   /** Resolves once Redis was reached and checked. */
   readonly #reached = Promise.withResolvers<void>();
 
-  constructor(options: ResolvedWorkerOptions) {
+  /** @param tasks - where what tasks print goes, and what they log, if not to the machine's own log */
+  constructor(
+    options: ResolvedWorkerOptions,
+    tasks: { readonly prints: PrintTarget; readonly logger?: Logger },
+  ) {
     this.#options = options;
-    this.#log = (options.logger ?? pino({ level: "silent" })).child({ worker: this.id });
+    this.#log = (options.logger ?? pino({ level: "silent" })).child(
+      { worker: this.id },
+      { serializers: { err: serializeError } },
+    );
     this.#keys = queueKeys(options.queue, options.prefix);
     this.#children = new Children(
       {
@@ -133,6 +143,7 @@ export class Supervisor {
         startTimeoutMs: options.startTimeoutMs,
         maxTasksPerChild: options.maxTasksPerChild,
         maxMemoryPerChildMb: options.maxMemoryPerChildMb,
+        output: new TaskOutput(tasks.logger ?? this.#log, tasks.prints),
         onChange: () => this.#onChange(),
         onProgress: (...args) => this.#progress?.say(...args),
       },
@@ -140,7 +151,7 @@ export class Supervisor {
     );
   }
 
-  get state(): SupervisorState {
+  get state(): MachineState {
     return this.#state;
   }
 
@@ -152,6 +163,33 @@ export class Supervisor {
   /** Process ids of the living children. */
   get pids(): readonly number[] {
     return this.#children.pids;
+  }
+
+  /** How the machine is doing at this moment. */
+  get snapshot(): MachineSnapshot {
+    const { pids, ready, jobs, losses } = this.#children;
+    return {
+      state: this.#state,
+      processes: this.#options.processes,
+      childrenReady: ready,
+      childrenStarting: pids.length - ready,
+      jobsWaiting: jobs.waiting,
+      jobsRunning: jobs.running,
+      childLosses: losses,
+      publishRetries: this.#publisher?.retries ?? 0,
+      locksLost: this.#locks?.lost ?? 0,
+    };
+  }
+
+  /** Asks Redis for a sign of life. Rejects, or waits as long as Redis does not answer. */
+  async ping(): Promise<void> {
+    if (this.#redis === undefined) throw new Error("not connected yet");
+    await this.#redis.ping();
+  }
+
+  /** Tells of each job from now on. */
+  observe(observer: WorkObserver): void {
+    this.#observer = observer;
   }
 
   /** Resolves when the machine has stopped, whoever stopped it. */
@@ -199,7 +237,7 @@ export class Supervisor {
     this.close(0).catch(() => {}); // who waits for the end asks `close()` or `closed`
   }
 
-  #setState(next: SupervisorState): void {
+  #setState(next: MachineState): void {
     if (!NEXT_STATES[this.#state].includes(next))
       throw new Error(`Illegal transition: ${this.#state} → ${next}`);
     this.#log.info({ from: this.#state, to: next }, "worker machine state");
@@ -386,6 +424,7 @@ export class Supervisor {
     timeoutMs: number | undefined,
   ): Promise<void> {
     this.#applyDefinition(job);
+    if (end.kind === "done") this.#observer?.ran(job, end.ms);
     const verdict = verdictOn(end, {
       data,
       attempt: job.attemptsMade + 1,
@@ -396,7 +435,7 @@ export class Supervisor {
     });
     switch (verdict.do) {
       case "publish":
-        return await this.#publish(data, verdict.text, end.kind === "done" ? end.ms : 0);
+        return await this.#publish(job, data, verdict.text, end.kind === "done" ? end.ms : 0);
       case "retry":
         if (verdict.data !== data) await job.updateData(verdict.data);
         // The user's error stays out of it: BullMQ would obey some of them.
@@ -470,9 +509,10 @@ export class Supervisor {
     return false;
   }
 
-  async #publish(data: JobData, text: string, ms: number): Promise<void> {
+  async #publish(job: QueuedJob, data: JobData, text: string, ms: number): Promise<void> {
     const wanted = await this.#publisher?.publish(data.map, { at: data.at, ms, text }, data.ttlMs);
     if (wanted === false) this.#unwanted.add(data.map);
+    else this.#observer?.published(job.name, data.n, text);
   }
 
   async #publishFailure(job: QueuedJob, data: JobData, failure: Failure): Promise<void> {
@@ -481,7 +521,7 @@ export class Supervisor {
     const outcomes = Array.from({ length: data.n }, (_, offset): ItemOutcome => {
       return kept.get(offset) ?? { s: "failed", failure, by: this.#info(job, data, offset, 0) };
     });
-    await this.#publish(data, `!${JSON.stringify(outcomes)}`, 0);
+    await this.#publish(job, data, `!${JSON.stringify(outcomes)}`, 0);
   }
 
   /** A job that can't be read: its id still says whose item it is. */

@@ -54,7 +54,20 @@ export interface WorkerOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** Environment variables for the tasks, beside the harmless ones that every child gets. @defaultValue none */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Where to log. @defaultValue no log */
+  /**
+   * Port for health checks and metrics over HTTP (`/livez`, `/readyz`, `/metrics`); 0 takes a free one.
+   * @defaultValue none are served
+   */
+  readonly healthPort?: number | undefined;
+  /**
+   * Address to serve them on. Reachable by others only if you say so: `"0.0.0.0"`, which probes from outside of a
+   * container need. @defaultValue `"127.0.0.1"`
+   */
+  readonly healthHost?: string | undefined;
+  /**
+   * Where to log. What tasks print becomes lines of this log: `info` from stdout, `warn` from stderr.
+   * @defaultValue no log; what tasks print goes where this process prints
+   */
   readonly logger?: Logger | undefined;
 }
 
@@ -76,12 +89,17 @@ export interface ResolvedWorkerOptions {
   readonly maxMemoryPerChildMb: number;
   readonly connectTimeoutMs: number;
   readonly env: Readonly<Record<string, string>>;
+  readonly healthPort: number | undefined;
+  readonly healthHost: string;
   readonly logger: Logger | undefined;
 }
 
-export const DEFAULTS: Readonly<Record<DefaultedNumber, number> & Record<"queue" | "prefix", string>> = {
+export const DEFAULTS: Readonly<
+  Record<DefaultedNumber, number> & Record<"queue" | "prefix" | "healthHost", string>
+> = {
   queue: "default",
   prefix: "poolmq",
+  healthHost: "127.0.0.1",
   concurrency: 1,
   workerLossAttempts: 3,
   // Short, because a supervisor never blocks: a dead machine's items are back in 3 to 4 s.
@@ -132,6 +150,8 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     "maxMemoryPerChildMb",
     "connectTimeoutMs",
     "env",
+    "healthPort",
+    "healthHost",
     "logger",
   ]);
   return {
@@ -151,6 +171,9 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     maxMemoryPerChildMb: check.integer("maxMemoryPerChildMb", DEFAULTS.maxMemoryPerChildMb, { min: 0 }),
     connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
     env: checkEnvironment("env", options.env ?? {}),
+    healthPort:
+      options.healthPort === undefined ? undefined : check.integer("healthPort", 0, { min: 0, max: 65_535 }),
+    healthHost: checkHost(options.healthHost ?? DEFAULTS.healthHost),
     logger: checkLogger("logger", options.logger),
   };
 }
@@ -160,6 +183,13 @@ function connectionOf(option: ConnectionOption | undefined): ResolvedConnection 
   const resolved = resolveConnection(option) ?? resolveConnection(DEFAULT_URL);
   if (resolved === undefined) throw new Error("unreachable: a URL always resolves");
   return resolved;
+}
+
+function checkHost(host: string): string {
+  if (typeof host === "string" && /^[\w.:%-]+$/.test(host)) return host;
+  throw new InvalidOptionError(
+    `Expected \`healthHost\` to be an address or host name, such as "0.0.0.0", got ${typeof host === "string" ? `'${host}'` : typeof host}`,
+  );
 }
 
 function modulePath(module: string | URL): string {

@@ -2,7 +2,7 @@
  * A child process: runs the tasks module and nothing else. It holds no Redis connection and no secret of the
  * supervisor's; work comes and goes on fd 3 (see the wire contract), and fd 4 ties its life to the supervisor's.
  *
- * argv: the tasks module, the worker machine's id, the concurrency.
+ * argv: the tasks module, the worker machine's id, the concurrency, where prints go, and the level of the log.
  */
 
 import { Socket } from "node:net";
@@ -19,13 +19,15 @@ import { claim, makeClaims } from "./claims.ts";
 import { runChunk } from "./run-chunk.ts";
 import type { ItemWatcher } from "./run-chunk.ts";
 import { infoOf } from "./task-info.ts";
+import { tagPrints } from "./tag-prints.ts";
 import { taskLogger } from "./task-logger.ts";
 import { loadTaskModule } from "./task-module.ts";
 import type { TaskModule } from "./task-module.ts";
 
 type RunMessage = Extract<ToChild, { t: "run" }>;
 
-const [, , modulePath = "", workerId = "", concurrencyText = "1"] = process.argv;
+const [, , modulePath = "", workerId = "", concurrencyText = "1", prints = "inherit", logLevel = "info"] =
+  process.argv;
 const concurrency = Number(concurrencyText);
 
 const pipe = new Socket({ fd: 3, readable: true, writable: true });
@@ -51,6 +53,7 @@ const waiting: { readonly message: RunMessage; readonly args: Payload }[] = [];
 const running = new Map<number, AbortController>();
 const shares = new Map<string, unknown>();
 let stopping = false;
+const untagPrints = prints === "log" ? tagPrints() : (): void => {};
 
 const module = await load();
 if (module !== undefined) {
@@ -152,6 +155,7 @@ async function run(message: RunMessage, args: Payload, controller: AbortControll
   // Before the next item may take the process down: the supervisor charges the loss to the oldest unanswered item.
   out.flush();
   running.delete(id);
+  untagPrints();
   if (stopping && running.size === 0) void finish();
   else startNext();
 }
@@ -180,7 +184,7 @@ function context(
     ...item,
     signal,
     get log() {
-      return taskLogger(item);
+      return taskLogger(item, { level: logLevel });
     },
     progress: (value) => send({ t: "progress", id, index: item.index }, encode(value)),
   };

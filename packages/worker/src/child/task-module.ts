@@ -2,6 +2,8 @@
 
 import { pathToFileURL } from "node:url";
 
+import { addSyntaxPosition } from "./syntax-position.ts";
+
 /** A registered function. */
 export type TaskFunction = (...args: unknown[]) => unknown;
 
@@ -22,7 +24,7 @@ const HOOKS = new Set(["initializer", "finalizer"]);
  */
 export async function loadTaskModule(specifier: string): Promise<TaskModule> {
   const url = specifier.startsWith("file:") ? specifier : pathToFileURL(specifier).href;
-  const exports = (await import(url)) as Record<string, unknown>;
+  const exports = await importModule(url);
   const tasks = new Map<string, TaskFunction>();
   for (const [name, value] of Object.entries(exports)) {
     if (typeof value === "function" && !HOOKS.has(name) && !isClass(value))
@@ -37,6 +39,15 @@ export async function loadTaskModule(specifier: string): Promise<TaskModule> {
     );
   }
   return { tasks, initializer: hook(exports["initializer"]), finalizer: hook(exports["finalizer"]) };
+}
+
+async function importModule(url: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(url)) as Record<string, unknown>;
+  } catch (error) {
+    addSyntaxPosition(error, url);
+    throw error;
+  }
 }
 
 function hook(value: unknown): (() => unknown) | undefined {
