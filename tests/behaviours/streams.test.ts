@@ -101,7 +101,7 @@ onBothPools(({ shared, own }) => {
     });
   });
 
-  test("an async input that is slow holds nothing up", async () => {
+  test("a slow async input does not hold up the items that it gave", async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     async function* input(): AsyncGenerator<number> {
       yield 1;
