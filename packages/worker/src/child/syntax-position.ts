@@ -7,7 +7,7 @@ const TIMEOUT_MS = 5_000;
 
 /** Puts file, line and source text at the head of a syntax error's stack, if they are not there. */
 export function addSyntaxPosition(error: unknown, moduleUrl: string): void {
-  if (!(error instanceof SyntaxError) || !/^SyntaxError/.test(error.stack ?? "")) return;
+  if (!(error instanceof SyntaxError) || !(error.stack ?? "").startsWith("SyntaxError")) return;
   const script = `import(${JSON.stringify(moduleUrl)}).catch((error) => setImmediate(() => { throw error; }))`;
   const { stderr } = spawnSync(
     process.execPath,
