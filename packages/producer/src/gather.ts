@@ -287,7 +287,7 @@ export class Gather implements Transport {
       at,
       n,
       args,
-      ttlMs: mode === "plain" ? MAP_TTL_MS : DURABLE_TTL_MS,
+      ...(mode === "plain" ? {} : { ttlMs: DURABLE_TTL_MS }),
       ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
       ...(shares.length === 0 ? {} : { shares }),
     };
@@ -296,9 +296,6 @@ export class Gather implements Transport {
       data,
       opts: {
         jobId: jobIdOf(map.id, at),
-        removeOnComplete: true,
-        removeOnFail: true,
-        stackTraceLimit: 0,
         ...(attempts === undefined ? {} : { attempts }),
         ...(backoff === undefined
           ? {}

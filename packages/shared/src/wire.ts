@@ -31,8 +31,8 @@ export interface JobData {
   readonly args: Payload;
   /** Time limit of each item's function, in ms. Absent: what the function's definition says, or no limit. */
   readonly timeoutMs?: number;
-  /** How long the map's keys outlive its last sign of life, in ms. */
-  readonly ttlMs: number;
+  /** How long the map's keys outlive its last sign of life, in ms. Absent: `MAP_TTL_MS`. */
+  readonly ttlMs?: number;
   /** Arguments that every tuple of the chunk takes from a shared value: position in the tuple, id of the value. */
   readonly shares?: readonly (readonly [position: number, shareId: string])[];
   /** Written by supervisors: items that already have their outcome, when the chunk is run again for the others. */

@@ -453,6 +453,8 @@ export class Supervisor {
   /** What the producer left open, the function's definition decides. */
   #applyDefinition(job: QueuedJob): void {
     const info = this.#tasks[job.name];
+    // BullMQ would write down the stack of an error that only means "again".
+    job.opts.stackTraceLimit = 0;
     // BullMQ says 0 where nothing was said.
     if ((job.opts.attempts ?? 0) === 0) job.opts.attempts = info?.attempts ?? 1;
     if (job.opts.backoff === undefined && info?.backoff !== undefined) {
@@ -510,7 +512,7 @@ export class Supervisor {
   }
 
   async #publish(job: QueuedJob, data: JobData, text: string, ms: number): Promise<void> {
-    const wanted = await this.#publisher?.publish(data.map, { at: data.at, ms, text }, data.ttlMs);
+    const wanted = await this.#publisher?.publish(data.map, { at: data.at, ms, text }, data.ttlMs ?? MAP_TTL_MS);
     if (wanted === false) this.#unwanted.add(data.map);
     else this.#observer?.published(job.name, data.n, text);
   }
