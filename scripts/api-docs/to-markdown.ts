@@ -48,7 +48,7 @@ function alsoFrom(
   if (kind === "interface") {
     return `Beside these, what ${links} ${known.length === 1 ? "has" : "have"}.`;
   }
-  const [, type = ""] = / extends (.*?)(?: implements|$)/.exec(signature) ?? [];
+  const [, type = ""] = /^.* extends (.*?)(?: implements.*)?$/s.exec(signature) ?? [];
   return `Extends ${code(type)}: see ${links}.`;
 }
 
