@@ -21,12 +21,12 @@ import {
 } from "@poolmq/shared/internal";
 import type { ResolvedConnection, TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
 import type { LocalMachine } from "@poolmq/worker/internal";
-import type * as WorkerPackage from "@poolmq/worker/internal";
 
 import { startEmbeddedRedis } from "./embedded-redis.ts";
 import type { EmbeddedRedis } from "./embedded-redis.ts";
 import { Gather } from "./gather.ts";
 import type { GatherHooks } from "./gather.ts";
+import { importWorkerPackage } from "./import-worker-package.ts";
 import type { ResolvedPoolOptions } from "./pool-options.ts";
 
 /** A local machine that died is replaced this often in a row before its pool gives up. */
@@ -244,24 +244,12 @@ function machineStarter(
   if (local === undefined) return undefined;
   return async () => {
     // Only local mode needs the workers' package, which is an optional peer.
-    const { startLocalMachine } = await importWorkerPackage();
+    const { startLocalMachine } = await importWorkerPackage("Worker processes on this machine need");
     const target = resolved.target();
     const connection =
       target.kind === "cluster" ? { cluster: target.nodes, options: target.options } : target.options;
     return startLocalMachine({ ...local, connection: sendable(connection), queue, prefix, connectTimeoutMs });
   };
-}
-
-async function importWorkerPackage(): Promise<typeof WorkerPackage> {
-  try {
-    return await import("@poolmq/worker/internal");
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw cause;
-    throw new LocalMachineError(
-      "Worker processes on this machine need the package @poolmq/worker: install it beside @poolmq/producer",
-      { cause },
-    );
-  }
 }
 
 /** Without functions, which can't be sent to another process: our connection profile replaces them anyway. */

@@ -272,6 +272,9 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
 
   // ── for the pools ──────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Refuses options that this kind of pool can't serve. @internal */
+  protected checkCall(_options: { readonly mapId: string | undefined }): void {}
+
   /** Brings a map under way. What it throws fails the map. @internal */
   protected abstract run(run: MapRun, facts: CallFacts): Promise<void>;
 
@@ -380,6 +383,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
     try {
       this.checkOpen(call);
       const resolved = resolveCallOptions<V>(options, this.#defaults);
+      this.checkCall(resolved);
       const { signal } = resolved;
       const id = resolved.mapId ?? randomBytes(9).toString("hex");
       if (signal?.aborted === true) throw this.cancelledError(id, signal.reason);

@@ -1,4 +1,6 @@
 export { Pool } from "./pool.ts";
+export { ThreadPool } from "./thread-pool.ts";
+export type { ThreadPoolOptions } from "./thread-pool-options.ts";
 export type { BasePool, PoolState } from "./base-pool.ts";
 export type { PoolStats } from "./backend.ts";
 export type { LocalOptions, PoolOptions } from "./pool-options.ts";

@@ -176,7 +176,8 @@ function resolveLocal<T>(
   };
 }
 
-function readTasks(tasks: unknown): { modulePath: string | undefined; module: object | undefined } {
+/** Tells a module from where one lies. @throws InvalidOptionError */
+export function readTasks(tasks: unknown): { modulePath: string | undefined; module: object | undefined } {
   if (tasks === undefined) return { modulePath: undefined, module: undefined };
   if (tasks instanceof URL || (typeof tasks === "string" && tasks.startsWith("file:"))) {
     const url = new URL(tasks);

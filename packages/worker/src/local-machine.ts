@@ -8,8 +8,8 @@ import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 import type { ConnectionOption } from "@poolmq/shared";
-import { decodeThrown } from "@poolmq/shared/internal";
-import type { TaskInfo } from "@poolmq/shared/internal";
+import { decodeThrown } from "@poolmq/shared/task";
+import type { TaskInfo } from "@poolmq/shared/task";
 
 import { TasksModuleError } from "./errors.ts";
 import { besideThis, nodeFlags } from "./node-command.ts";

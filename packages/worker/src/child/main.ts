@@ -9,17 +9,17 @@ import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 
 import { decode, encode, encodeThrown } from "@poolmq/shared/task";
-import type { FromChild, Payload, TaskInfo, ToChild } from "@poolmq/shared/task";
+import type { FromChild, Payload, ToChild } from "@poolmq/shared/task";
 
-import { taskOptionsOf } from "../define-task.ts";
 import { FrameWriter, readFrames } from "../frames.ts";
 import { besideThis } from "../node-command.ts";
 import type { TaskContext } from "../task-context.ts";
 import { runChunk } from "./run-chunk.ts";
 import type { ItemWatcher } from "./run-chunk.ts";
+import { infoOf } from "./task-info.ts";
 import { taskLogger } from "./task-logger.ts";
 import { loadTaskModule } from "./task-module.ts";
-import type { TaskFunction, TaskModule } from "./task-module.ts";
+import type { TaskModule } from "./task-module.ts";
 
 type RunMessage = Extract<ToChild, { t: "run" }>;
 
@@ -48,17 +48,6 @@ if (module !== undefined) {
 
 function send(message: FromChild, text?: Payload): void {
   out.write(message, text);
-}
-
-function infoOf(fn: TaskFunction): TaskInfo {
-  const { chunksize, attempts, backoff, taskTimeoutMs } = taskOptionsOf(fn);
-  return {
-    arity: fn.length,
-    ...(chunksize === undefined ? {} : { chunksize }),
-    ...(attempts === undefined ? {} : { attempts }),
-    ...(backoff === undefined ? {} : { backoff }),
-    ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
-  };
 }
 
 async function load(): Promise<TaskModule | undefined> {
