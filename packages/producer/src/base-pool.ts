@@ -8,7 +8,7 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 import type { Logger } from "pino";
 
@@ -25,7 +25,7 @@ import type { Input } from "./input.ts";
 import { MapResult } from "./map-result.ts";
 import { MapRun } from "./map-run.ts";
 import type { Sink } from "./map-run.ts";
-import type { ErrorClass } from "./read-outcomes.ts";
+import type { CallSite, ErrorClass } from "./read-outcomes.ts";
 import { ResultStream, StreamBuffer } from "./result-stream.ts";
 import { Slots } from "./slots.ts";
 import { exportedAs, taskName } from "./task-name.ts";
@@ -290,6 +290,14 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
     if (this.#fatal !== undefined) throw this.#fatal.error;
   }
 
+  /** Two readers of one map in one pool would take each other's outcomes. @internal */
+  protected checkFree(mapId: string): void {
+    if (![...this.#pending].some((map) => map.id === mapId)) return;
+    throw new InvalidOptionError(
+      `Expected \`mapId\` to be free, got ${short(mapId)}, which this pool is running: use the handle that it gave`,
+    );
+  }
+
   /** @internal */
   protected cancelledError(mapId: string, reason: unknown): CancelledError {
     return new CancelledError({ mapId, reason });
@@ -387,11 +395,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       const { signal } = resolved;
       const id = resolved.mapId ?? randomBytes(9).toString("hex");
       if (signal?.aborted === true) throw this.cancelledError(id, signal.reason);
-      if (resolved.mapId !== undefined && [...this.#pending].some((map) => map.id === id)) {
-        throw new InvalidOptionError(
-          `Expected \`mapId\` to be free, got ${short(id)}, which this pool is running`,
-        );
-      }
+      if (resolved.mapId !== undefined) this.checkFree(id);
       return this.#begin({ id, call, task, input: input(), options: resolved, sink, keepsUntilRead });
     } catch (error) {
       sink.ended({ error });
@@ -453,6 +457,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
           ...(priority === undefined ? {} : { priority }),
         },
         keepsUntilRead,
+        wholeChunks: options.mapId !== undefined,
         classes: () => classes,
         callSite: callSite(call),
         onTaskProgress: options.onTaskProgress,
@@ -525,17 +530,36 @@ function isErrorClass(value: unknown): value is ErrorClass {
   return typeof value === "function" && value.prototype instanceof Error;
 }
 
-/** The caller's stack, for the errors of its items: without the frames of this package. */
-function callSite(call: string): string | undefined {
-  const { stack } = new Error(call);
-  const frames =
-    stack
-      ?.split("\n")
+/**
+ * The caller's stack, for the errors of its items: without the frames of this package. Only an error needs it as text,
+ * which takes much longer than to take note of it.
+ *
+ * @internal
+ */
+export function callSite(call: string): CallSite {
+  const { stackTraceLimit } = Error;
+  // Ours come on top of as many as the user wants to see.
+  if (stackTraceLimit > 0) Error.stackTraceLimit = stackTraceLimit + OWN_FRAMES;
+  const here = new Error(call);
+  Error.stackTraceLimit = stackTraceLimit;
+  let text: string | undefined;
+  return () => {
+    if (text !== undefined) return text;
+    const frames = (here.stack ?? "")
+      .split("\n")
       .slice(1)
-      .filter((frame) => !frame.includes(OWN_FOLDER)) ?? [];
-  return frames.length === 0
-    ? undefined
-    : [`    --- called by the producer: ${call}() ---`, ...frames].join("\n");
+      .filter((frame) => !OWN_FOLDERS.some((folder) => frame.includes(folder)))
+      .slice(0, stackTraceLimit);
+    if (frames.length > 0) text = [`    --- called by the producer: ${call}() ---`, ...frames].join("\n");
+    return text;
+  };
 }
 
-const OWN_FOLDER: string = new URL("./", import.meta.url).pathname;
+/** More than lie between a pool's method and `callSite`. */
+const OWN_FRAMES = 8;
+
+/** Of this package, as an address and, through a source map, as a path. */
+const OWN_FOLDERS: readonly string[] = [
+  new URL("../", import.meta.url).pathname,
+  fileURLToPath(new URL("../", import.meta.url)),
+];

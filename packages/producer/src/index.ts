@@ -48,6 +48,7 @@ export {
   UnsupportedRedisError,
   WireVersionError,
   WorkerLostError,
+  WorkerStartError,
 } from "@poolmq/shared";
 export type {
   Backoff,

@@ -382,3 +382,17 @@ export class NestedPoolError extends PoolmqError {
     );
   }
 }
+
+/** The only worker machines that are there can't serve: their tasks module does not load, or its initializer fails. */
+export class WorkerStartError extends PoolmqError {
+  readonly code = "WORKER_START";
+  readonly module: string;
+
+  constructor(facts: { host: string; module: string; phase: string; reason: string }) {
+    const what = facts.phase === "initializer" ? "the initializer fails" : "the module does not load";
+    super(
+      `No worker can serve: on ${facts.host}, ${what} of the tasks module ${facts.module}: ${facts.reason}. See the log of that worker.`,
+    );
+    this.module = facts.module;
+  }
+}

@@ -44,11 +44,16 @@ const storage: AsyncLocalStorage<TaskContext> = (holder[KEY] ??= new AsyncLocalS
  * ```
  */
 export function taskContext(): TaskContext {
-  const context = storage.getStore();
+  const context = currentTaskContext();
   if (context !== undefined) return context;
   throw new InvalidStateError(
     "taskContext() was called outside of a task: it is there only while a worker runs one",
   );
+}
+
+/** Gives the context of the task that calls it; `undefined` outside of a task. */
+export function currentTaskContext(): TaskContext | undefined {
+  return storage.getStore();
 }
 
 /** Calls the function with a context. */
