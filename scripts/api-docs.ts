@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { format } from "oxfmt";
 
 import { readExports } from "./api-docs/read-exports.ts";
+import type { Exported } from "./api-docs/read-exports.ts";
 import { packageToMarkdown } from "./api-docs/to-markdown.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -36,6 +37,8 @@ async function makePage(): Promise<string> {
     PACKAGES.map(([name]) => indexes.get(name) ?? ""),
     indexes,
   );
+  const silent = read.flat().flatMap(undocumented);
+  if (silent.length > 0) throw new Error(`No doc comment: ${silent.join(", ")}`);
   const names = new Set(read.flat().map(({ name }) => name));
   const parts = PACKAGES.map(([name, says], i) => packageToMarkdown(name, says, read[i] ?? [], names));
   const options = JSON.parse(readFileSync(new URL(".oxfmtrc.json", ROOT), "utf8")) as {
@@ -46,6 +49,15 @@ async function makePage(): Promise<string> {
   });
   if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join("\n"));
   return code;
+}
+
+/** What of an export has no doc comment. An error's `code` and constructor need none: the class has. */
+function undocumented({ name, doc, kind, members }: Exported): string[] {
+  const isError = kind === "class" && name.endsWith("Error");
+  const silent = members.filter((member) => {
+    return member.doc.text === "" && !(isError && (member.name === "code" || member.kind === "constructor"));
+  });
+  return [...(doc.text === "" ? [name] : []), ...silent.map((member) => `${name}.${member.name}`)];
 }
 
 const page = await makePage();

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { Program } from "../support/processes.ts";
 import { RedisServer } from "../support/redis-server.ts";
+import { until } from "../support/until.ts";
 import { blocksOf, commentedOutput, inOneProgram, outputsOf, programsOf } from "./markdown-blocks.ts";
 import { UserProject } from "./user-project.ts";
 
@@ -62,23 +63,23 @@ test("a worker of one example runs the map of another, whose producer died", asy
   await using producer = Program.source(
     `import { Pool } from "@poolmq/producer";
     const pool = new Pool();
-    pool.map("square", [1, 2, 3], { mapId: "squares-1", onProgress: ({ total }) => console.log("total", total) });
+    pool.map("square", [1, 2, 3], { mapId: "squares-1" });
     await pool.ready(1);`,
     { env },
   );
-  const enqueued = `poolmq:{default}:map:squares-1:meta`;
-  while ((await redis.admin.hget(enqueued, "total")) !== "3")
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  const meta = "poolmq:{default}:map:squares-1:meta";
+  await until(async () => (await redis.admin.hget(meta, "total")) === "3", {
+    what: "the map to be enqueued",
+  });
   producer.kill();
   await producer.exited;
 
   await using collect = project.shell("node collect.ts", env);
-  const worker = project.shell(
+  await using _worker = project.shell(
     `sed -i.old 's#redis://127.0.0.1:6379#${redis.url}#' worker.ts
     node worker.ts`,
     env,
   );
-  await using _ = worker;
   expect(await collect.ended, collect.output).toBe(0);
   expect(collect.output).toContain(commentedOutput(files["collect.ts"] ?? ""));
 });
