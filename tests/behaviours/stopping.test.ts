@@ -27,7 +27,7 @@ onBothPools(({ shared, own }) => {
       const [error, ...others] = await Promise.all([
         rejection(pool.map("spinForEver", [marks.log], { taskTimeoutMs: 60 })),
         pool.map("increment", [1, 2, 3]),
-        pool.map("echoLater", [], {}).settled(),
+        pool.starmap("echoLater", [], {}).settled(),
       ]);
       expect(error).toMatchObject({ code: "TASK_TIMEOUT", timeoutMs: 60 });
       expect(others).toEqual([[2, 3, 4], []]);

@@ -63,6 +63,11 @@ interface Pending {
 /** The longest interval of a timer. */
 const FOREVER_MS = 2 ** 31 - 1;
 
+/**
+ * What `Pool` and `ThreadPool` have in common, for code that takes either.
+ *
+ * @typeParam T - type of the tasks module
+ */
 export abstract class BasePool<T extends object> implements AsyncDisposable {
   readonly #defaults: CheckedCallDefaults;
   readonly #logger: Logger | undefined;

@@ -91,10 +91,12 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    * `IncompleteMapError` if its producer died before it had enqueued all items
    * @example
    * ```ts
-   * const started = pool.map("square", [1, 2, 3], { mapId: "squares-1" });
-   * // Another process, or this one after a restart, while nobody has fetched the results:
-   * const squares = await pool.attach<number>("squares-1").catch((error: unknown) => error);
-   * await started;
+   * // collect.ts
+   * import { Pool } from "@poolmq/producer";
+   *
+   * // A process that was restarted since called pool.map("square", [1, 2, 3], { mapId: "squares-1" }).
+   * await using pool = new Pool({ connection: process.env["REDIS_URL"] });
+   * console.log(await pool.attach<number>("squares-1")); // [ 1, 4, 9 ]
    * ```
    */
   attach<R = unknown>(mapId: string): MapResult<R> {

@@ -45,7 +45,7 @@ const WINDOW_JOBS = 2_000;
  * import type * as tasks from "./tasks.ts";
  *
  * await using pool = new ThreadPool<typeof tasks>({ tasks: new URL("./tasks.ts", import.meta.url), threads: 5 });
- * console.log(await pool.map("increment", [1, 2, 3, 4, 5])); // [2, 3, 4, 5, 6]
+ * console.log(await pool.map("increment", [1, 2, 3, 4, 5])); // [ 2, 3, 4, 5, 6 ]
  * ```
  */
 export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {

@@ -386,6 +386,7 @@ export class NestedPoolError extends PoolmqError {
 /** The only worker machines that are there can't serve: their tasks module does not load, or its initializer fails. */
 export class WorkerStartError extends PoolmqError {
   readonly code = "WORKER_START";
+  /** Path of the tasks module. */
   readonly module: string;
 
   constructor(facts: { host: string; module: string; phase: string; reason: string }) {

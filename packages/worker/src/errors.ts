@@ -5,6 +5,7 @@ export class TasksModuleError extends PoolmqError {
   readonly code = "TASKS_MODULE";
   /** What it was doing: being imported, running its `initializer`, or either, when its process ended. */
   readonly phase: "load" | "initializer" | "exit";
+  /** Path of the tasks module. */
   readonly module: string;
   /** Message of what was thrown. */
   readonly reason: string;
@@ -26,7 +27,9 @@ export class TasksModuleError extends PoolmqError {
 /** The health checks can't be served where they were asked for. */
 export class HealthPortError extends PoolmqError {
   readonly code = "HEALTH_PORT";
+  /** Address that was asked for. */
   readonly host: string;
+  /** Port that was asked for. */
   readonly port: number;
 
   constructor(facts: { host: string; port: number; cause: unknown }) {
