@@ -125,13 +125,21 @@ onBothPools(({ shared, own }) => {
         code: "INVALID_OPTION",
         message: expect.stringContaining(message),
       });
-      expect(await rejection(shared().imap("increment", [1], options as never).next())).toMatchObject({
+      expect(
+        await rejection(
+          shared()
+            .imap("increment", [1], options as never)
+            .next(),
+        ),
+      ).toMatchObject({
         code: "INVALID_OPTION",
       });
     });
 
     test("items that are not iterable are refused", async () => {
-      expect(await rejection(shared().map("increment", 5 as never))).toMatchObject({ code: "INVALID_OPTION" });
+      expect(await rejection(shared().map("increment", 5 as never))).toMatchObject({
+        code: "INVALID_OPTION",
+      });
     });
   });
 
