@@ -55,7 +55,7 @@ onBothPools(({ shared, own }) => {
         { onResult: (result) => results.push(result) },
       );
       expect(await rejection(call)).toBe(error);
-      expect(results.sort()).toEqual([2, 3]);
+      expect(new Set(results)).toEqual(new Set([2, 3]));
       const rejecting = slowly(
         (function* () {
           yield 1;

@@ -18,7 +18,7 @@ import { short } from "@poolmq/shared/internal";
 import { ApplyResult } from "./apply-result.ts";
 import { resolveCallOptions } from "./call-options.ts";
 import type { CallOptions, CheckedCallDefaults, ResolvedCallOptions } from "./call-options.ts";
-import { withHooks } from "./call-sink.ts";
+import { callSafely, withHooks } from "./call-sink.ts";
 import { fixedChunks } from "./chunk-size.ts";
 import { checkedTuples, singles } from "./input.ts";
 import type { Input } from "./input.ts";
@@ -420,12 +420,15 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
     const { id, call, task, options, keepsUntilRead } = facts;
     const { signal, chunksize, buffersize, attempts, backoff, taskTimeoutMs, priority } = options;
     let classes: ReadonlyMap<string, ErrorClass> | undefined;
+    const report = (name: string, error: unknown): void =>
+      this.warn(`The ${name} callback of ${call}() threw`, error);
     const sink = withHooks<V>(facts.sink, {
       ...options,
       onFirstFailure: options.failFast ? (error) => run.fail(error) : undefined,
       progress: () => run.progress,
-      report: (name, error) => this.warn(`The ${name} callback of ${call}() threw`, error),
+      report,
     });
+    const { onTaskProgress } = options;
     const cancel = (reason?: unknown): void => run.fail(this.cancelledError(id, reason));
     const onAbort = (): void => cancel(signal?.reason);
     const ended: Sink = {
@@ -460,7 +463,14 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
         wholeChunks: options.mapId !== undefined,
         classes: () => classes,
         callSite: callSite(call),
-        onTaskProgress: options.onTaskProgress,
+        onTaskProgress:
+          onTaskProgress === undefined
+            ? undefined
+            : (value, index) =>
+                callSafely(
+                  () => onTaskProgress(value, index),
+                  (error) => report("onTaskProgress", error),
+                ),
       },
       ended,
     );

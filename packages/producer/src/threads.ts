@@ -203,7 +203,7 @@ export class Threads {
     if (thread.killed || this.#closing) return { kind: "unstarted" };
     const exitCode = await thread.exit;
     if (!run.started) return { kind: "unstarted" };
-    this.#options.warn(`A thread died running "${run.request.fn}" (exit code ${exitCode})`, error);
+    this.#options.warn(`A thread died running "${run.request.fn}" (exit code ${exitCode})`, thread.error);
     const { code } = Object(error) as NodeJS.ErrnoException;
     return run.lost(exitCode, code === "ERR_WORKER_OUT_OF_MEMORY");
   }
