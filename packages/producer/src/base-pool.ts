@@ -28,7 +28,7 @@ import type { Sink } from "./map-run.ts";
 import type { CallSite, ErrorClass } from "./read-outcomes.ts";
 import { ResultStream, StreamBuffer } from "./result-stream.ts";
 import { Slots } from "./slots.ts";
-import { exportedAs, taskName } from "./task-name.ts";
+import { checkArity, exportedAs, taskName } from "./task-name.ts";
 import type { ArgumentOf, ArgumentsOf, Items, MapTaskRef, ResultOf, TaskRef } from "./task-types.ts";
 
 export type PoolState = "open" | "closing" | "terminated" | "closed";
@@ -403,6 +403,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
   }): Begun {
     const { id, call, task, options, keepsUntilRead } = facts;
     const { signal, chunksize, buffersize, attempts, backoff, taskTimeoutMs, priority } = options;
+    if (typeof task === "function") checkArity(call, task.name, task.length);
     let classes: ReadonlyMap<string, ErrorClass> | undefined;
     const sink = withHooks<V>(facts.sink, {
       ...options,
