@@ -20,6 +20,7 @@ import { resolveCallOptions } from "./call-options.ts";
 import type { CallOptions, CheckedCallDefaults, ResolvedCallOptions } from "./call-options.ts";
 import { withHooks } from "./call-sink.ts";
 import { fixedChunks } from "./chunk-size.ts";
+import type { ArgumentLimit } from "./encode-tuples.ts";
 import { checkedTuples, singles } from "./input.ts";
 import type { Input } from "./input.ts";
 import { MapResult } from "./map-result.ts";
@@ -67,6 +68,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
   readonly #logger: Logger | undefined;
   readonly #modulePath: string | undefined;
   readonly #windowJobs: number;
+  readonly #argumentLimit: ArgumentLimit | undefined;
   #module: object | undefined;
   readonly #pending = new Set<Pending>();
   readonly #ended = Promise.withResolvers<void>();
@@ -86,6 +88,8 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       readonly modulePath: string | undefined;
       /** How many jobs of a map may be under way at a time. */
       readonly window: number;
+      /** What the arguments of a job may have at most, in bytes. */
+      readonly maxPayloadBytes?: number;
     },
   ) {
     this.#defaults = defaults;
@@ -93,6 +97,8 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
     this.#module = facts.module;
     this.#modulePath = facts.modulePath;
     this.#windowJobs = facts.window;
+    const { maxPayloadBytes: maxBytes } = facts;
+    this.#argumentLimit = maxBytes === undefined ? undefined : { maxBytes, limit: "maxPayloadBytes" };
     this.#ended.promise.catch(() => {}); // join() tells it
   }
 
@@ -442,6 +448,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
           ...(priority === undefined ? {} : { priority }),
         },
         keepsUntilRead,
+        argumentLimit: this.#argumentLimit,
         wholeChunks: options.mapId !== undefined,
         classes: () => classes,
         callSite: callSite(call),

@@ -73,6 +73,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
       module: resolved.module,
       modulePath: resolved.modulePath,
       window: resolved.window,
+      maxPayloadBytes: resolved.maxPayloadBytes,
     });
     this.#options = resolved;
     const hooks = {

@@ -1,5 +1,7 @@
 /** Types that carry a task's arguments and result from `typeof tasks` to the call. */
 
+import type { Shared } from "./shared.ts";
+
 // Function types are compared by their parameters: only `any` and `never` stand for "whatever it takes".
 // oxlint-disable-next-line typescript/no-explicit-any
 type AnyFunction = (...args: any[]) => unknown;
@@ -29,11 +31,15 @@ export type MapTaskRef<T> = MapTaskName<T> | T[MapTaskName<T>];
 /** The function behind a task's name or the function itself. */
 type FunctionOf<T, R> = R extends keyof T ? T[R] : R;
 
+/** Each argument, or a shared value in its place. */
+type OrShared<A extends readonly unknown[]> = { readonly [K in keyof A]: A[K] | Shared<A[K]> };
+
 /** The argument tuple of a task. */
-export type ArgumentsOf<T, R> = FunctionOf<T, R> extends (...args: infer A) => unknown ? Readonly<A> : never;
+export type ArgumentsOf<T, R> = FunctionOf<T, R> extends (...args: infer A) => unknown ? OrShared<A> : never;
 
 /** The one argument of a task that `map` takes. */
-export type ArgumentOf<T, R> = FunctionOf<T, R> extends (...args: infer A) => unknown ? A[0] : never;
+export type ArgumentOf<T, R> =
+  FunctionOf<T, R> extends (...args: infer A) => unknown ? OrShared<A>[0] : never;
 
 /** What the calls take as input: a sync or async iterable, finite or not. */
 export type Items<V> = Iterable<V> | AsyncIterable<V>;

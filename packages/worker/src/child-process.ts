@@ -37,6 +37,7 @@ export class ChildProcess {
       module: string;
       workerId: string;
       concurrency: number;
+      maxOutcomeBytes: number;
       env: Readonly<Record<string, string>>;
     },
     events: ChildEvents,
@@ -44,7 +45,14 @@ export class ChildProcess {
     const main = fileURLToPath(besideThis(import.meta.url, "./child/main"));
     this.#process = spawn(
       process.execPath,
-      [...nodeFlags(), main, options.module, options.workerId, String(options.concurrency)],
+      [
+        ...nodeFlags(),
+        main,
+        options.module,
+        options.workerId,
+        String(options.concurrency),
+        String(options.maxOutcomeBytes),
+      ],
       // fd 3: work and outcomes. fd 4: nothing is ever written; its closing tells the child that we are gone.
       { stdio: ["ignore", "inherit", "pipe", "pipe", "pipe"], env: options.env },
     );

@@ -113,6 +113,7 @@ export class Supervisor {
         workerId: this.id,
         processes: options.processes,
         concurrency: options.concurrency,
+        maxOutcomeBytes: options.maxOutcomeBytes,
         env: childEnvironment(this.id, options.env),
         killGraceMs: options.killGraceMs,
         startTimeoutMs: options.startTimeoutMs,
@@ -251,6 +252,9 @@ export class Supervisor {
     if (message.t === "cancel" && typeof message.map === "string") {
       this.#unwanted.add(message.map);
       this.#children.cancel(message.map);
+    }
+    if (message.t === "unshare" && Array.isArray(message.shares)) {
+      for (const id of message.shares as unknown[]) this.#shared?.forget(String(id));
     }
   }
 

@@ -2,7 +2,7 @@
  * A child process: runs the tasks module and nothing else. It holds no Redis connection and no secret of the
  * supervisor's; work comes and goes on fd 3 (see the wire contract), and fd 4 ties its life to the supervisor's.
  *
- * argv: the tasks module, the worker machine's id, the concurrency.
+ * argv: the tasks module, the worker machine's id, the concurrency, the largest outcome of an item in bytes.
  */
 
 import { Socket } from "node:net";
@@ -23,8 +23,9 @@ import type { TaskFunction, TaskModule } from "./task-module.ts";
 
 type RunMessage = Extract<ToChild, { t: "run" }>;
 
-const [, , modulePath = "", workerId = "", concurrencyText = "1"] = process.argv;
+const [, , modulePath = "", workerId = "", concurrencyText = "1", maxBytesText] = process.argv;
 const concurrency = Number(concurrencyText);
+const outcomeLimit = { maxBytes: Number(maxBytesText), limit: "maxOutcomeBytes" };
 
 const pipe = new Socket({ fd: 3, readable: true, writable: true });
 const out = new FrameWriter(pipe);
@@ -37,7 +38,8 @@ new Worker(besideThis(import.meta.url, "./guard"), { execArgv: [], stdout: false
 const waiting: { readonly message: RunMessage; readonly args: Payload }[] = [];
 /** What can stop a run, by its id. */
 const running = new Map<number, AbortController>();
-const shares = new Map<string, unknown>();
+/** Shared values by id, or why they can't be had. */
+const shares = new Map<string, { readonly value: unknown } | { readonly error: unknown }>();
 let stopping = false;
 
 const module = await load();
@@ -88,7 +90,7 @@ function onMessage(message: ToChild, text: Payload): void {
       abort(message.id, message.reason);
       return;
     case "share":
-      shares.set(message.id, decode(text));
+      shares.set(message.id, readShare(text));
       return;
     case "unshare":
       shares.delete(message.id);
@@ -99,6 +101,14 @@ function onMessage(message: ToChild, text: Payload): void {
       return;
     default:
       message satisfies never;
+  }
+}
+
+function readShare(payload: Payload): { readonly value: unknown } | { readonly error: unknown } {
+  try {
+    return { value: decode(payload) };
+  } catch (error) {
+    return { error };
   }
 }
 
@@ -125,7 +135,13 @@ function startNext(): void {
 async function run(message: RunMessage, args: Payload, controller: AbortController): Promise<void> {
   const { id, fn: task, map: mapId, at, n, attempt } = message;
   const started = performance.now();
-  const fn = module?.tasks.get(task) ?? notRegistered;
+  const values: [number, unknown][] = [];
+  let fn = module?.tasks.get(task) ?? notRegistered;
+  for (const [position, shareId] of message.shares ?? []) {
+    const share = shares.get(shareId) ?? { value: undefined };
+    if ("value" in share) values.push([position, share.value]);
+    else fn = () => fail(share.error);
+  }
   const ran = await runChunk(
     {
       fn,
@@ -135,7 +151,8 @@ async function run(message: RunMessage, args: Payload, controller: AbortControll
       attempt,
       args,
       skip: new Set(message.skip),
-      shares: (message.shares ?? []).map(([position, shareId]) => [position, shares.get(shareId)]),
+      shares: values,
+      outcomeLimit,
       worker: workerId,
       signal: controller.signal,
       context: (index) => context(id, { mapId, index, attempt }, controller.signal),
@@ -148,6 +165,10 @@ async function run(message: RunMessage, args: Payload, controller: AbortControll
   running.delete(id);
   if (stopping && running.size === 0) void finish();
   else startNext();
+}
+
+function fail(error: unknown): never {
+  throw error;
 }
 
 function notRegistered(): never {
@@ -165,7 +186,7 @@ function context(
     get log() {
       return taskLogger(item);
     },
-    progress: (value) => send({ t: "progress", id, index: item.index }, encode(value)),
+    progress: (value) => send({ t: "progress", id, index: item.index }, encode(value, outcomeLimit)),
   };
 }
 
