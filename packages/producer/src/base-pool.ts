@@ -20,6 +20,7 @@ import { resolveCallOptions } from "./call-options.ts";
 import type { CallOptions, CheckedCallDefaults, ResolvedCallOptions } from "./call-options.ts";
 import { callSafely, withHooks } from "./call-sink.ts";
 import { fixedChunks } from "./chunk-size.ts";
+import type { ArgumentLimit } from "./encode-tuples.ts";
 import { checkedTuples, singles } from "./input.ts";
 import type { Input } from "./input.ts";
 import { MapResult } from "./map-result.ts";
@@ -28,7 +29,7 @@ import type { Sink } from "./map-run.ts";
 import type { CallSite, ErrorClass } from "./read-outcomes.ts";
 import { ResultStream, StreamBuffer } from "./result-stream.ts";
 import { Slots } from "./slots.ts";
-import { exportedAs, taskName } from "./task-name.ts";
+import { checkArity, exportedAs, taskName } from "./task-name.ts";
 import type { ArgumentOf, ArgumentsOf, Items, MapTaskRef, ResultOf, TaskRef } from "./task-types.ts";
 
 /** Where a pool is in its life: `open` takes calls, `closing` finishes them, `terminated` cancels them, `closed` has ended. */
@@ -73,6 +74,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
   readonly #logger: Logger | undefined;
   readonly #modulePath: string | undefined;
   readonly #windowJobs: number;
+  readonly #argumentLimit: ArgumentLimit | undefined;
   #module: object | undefined;
   readonly #pending = new Set<Pending>();
   readonly #ended = Promise.withResolvers<void>();
@@ -92,6 +94,8 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       readonly modulePath: string | undefined;
       /** How many jobs of a map may be under way at a time. */
       readonly window: number;
+      /** What the arguments of a job may have at most, in bytes. */
+      readonly maxPayloadBytes?: number;
     },
   ) {
     this.#defaults = defaults;
@@ -99,6 +103,8 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
     this.#module = facts.module;
     this.#modulePath = facts.modulePath;
     this.#windowJobs = facts.window;
+    const { maxPayloadBytes: maxBytes } = facts;
+    this.#argumentLimit = maxBytes === undefined ? undefined : { maxBytes, limit: "maxPayloadBytes" };
     this.#ended.promise.catch(() => {}); // join() tells it
   }
 
@@ -419,6 +425,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
   }): Begun {
     const { id, call, task, options, keepsUntilRead } = facts;
     const { signal, chunksize, buffersize, attempts, backoff, taskTimeoutMs, priority } = options;
+    if (typeof task === "function") checkArity(call, task.name, task.length);
     let classes: ReadonlyMap<string, ErrorClass> | undefined;
     const report = (name: string, error: unknown): void =>
       this.warn(`The ${name} callback of ${call}() threw`, error);
@@ -460,6 +467,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
           ...(priority === undefined ? {} : { priority }),
         },
         keepsUntilRead,
+        argumentLimit: this.#argumentLimit,
         wholeChunks: options.mapId !== undefined,
         classes: () => classes,
         callSite: callSite(call),

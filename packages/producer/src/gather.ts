@@ -15,7 +15,7 @@ import {
   WIRE_VERSION,
   within,
 } from "@poolmq/shared/internal";
-import type { ItemOutcome, JobData, OutcomeText, QueueKeys } from "@poolmq/shared/internal";
+import type { ControlMessage, ItemOutcome, JobData, OutcomeText, QueueKeys } from "@poolmq/shared/internal";
 
 import { DURABLE_TTL_MS, DurableMaps } from "./durable-map.ts";
 import type { Chunk, JobOptions, MapEnd, Transport } from "./map-run.ts";
@@ -243,8 +243,13 @@ export class Gather implements Transport {
   /** Removes shared values. */
   async unshare(shareIds: readonly string[]): Promise<void> {
     if (shareIds.length === 0) return;
-    // They have a TTL too.
-    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(...shareIds.map((id) => this.#keys.share(id))));
+    // They have a TTL too, and machines forget those that nobody asks for.
+    const unlinked = this.#commands.unlink(...shareIds.map((id) => this.#keys.share(id)));
+    const told = this.#commands.publish(
+      this.#keys.control,
+      JSON.stringify({ t: "unshare", shares: shareIds } satisfies ControlMessage),
+    );
+    await within(CLEAN_UP_TIMEOUT_MS, Promise.all([unlinked, told]));
   }
 
   /** What was measured of this producer's items. */

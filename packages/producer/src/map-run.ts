@@ -15,6 +15,7 @@ import type { OutcomeText, Payload } from "@poolmq/shared/internal";
 
 import type { ChunkSize } from "./chunk-size.ts";
 import { encodeTuples } from "./encode-tuples.ts";
+import type { ArgumentLimit } from "./encode-tuples.ts";
 import type { TupleIterator } from "./input.ts";
 import { InputReader } from "./input-reader.ts";
 import { atCallSite, readOutcomes } from "./read-outcomes.ts";
@@ -96,6 +97,8 @@ export interface MapRunOptions {
   /** `undefined` is left to the function's definition: whoever knows it sets `run.chunkSize` before `start()`. */
   readonly chunkSize: ChunkSize | undefined;
   readonly window: Window;
+  /** What the arguments of a job may have at most; none without one. */
+  readonly argumentLimit: ArgumentLimit | undefined;
   /** Every chunk but the last has the size that it should, however slow the input: someone else may cut it again. */
   readonly wholeChunks: boolean;
   readonly job: JobOptions;
@@ -278,7 +281,7 @@ export class MapRun {
       });
       this.#isReading = false;
       if (this.#state === "ended" || tuples.length === 0) break;
-      for (const encoded of encodeTuples(tuples, this.#next)) {
+      for (const encoded of encodeTuples(tuples, this.#next, this.#options.argumentLimit)) {
         this.#next = encoded.at + encoded.n;
         if ("error" in encoded) {
           const error = atCallSite(encoded.error, this.#options.callSite);

@@ -32,6 +32,7 @@ import type { PoolOptions, ResolvedPoolOptions } from "./pool-options.ts";
 import type { ErrorClass } from "./read-outcomes.ts";
 import { Shared } from "./shared.ts";
 import { Slots } from "./slots.ts";
+import { checkArity } from "./task-name.ts";
 import type { UntypedTasks } from "./task-types.ts";
 
 /** Workers that are just starting need about this long; after it, waiting for them is worth a word. */
@@ -74,6 +75,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
       module: resolved.module,
       modulePath: resolved.modulePath,
       window: resolved.window,
+      maxPayloadBytes: resolved.maxPayloadBytes,
     });
     this.#options = resolved;
     const hooks = {
@@ -242,9 +244,10 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
   ): Promise<ReadonlyMap<string, TaskInfo> | undefined> {
     if (await backend.isNested()) throw new NestedPoolError({ queue: backend.queue, call });
     const tasks = await backend.registeredTasks();
-    if (tasks !== undefined && !tasks.has(run.task)) {
-      throw new TaskNotRegisteredError({ task: run.task, known: [...tasks.keys()] });
-    }
+    if (tasks === undefined) return undefined;
+    const info = tasks.get(run.task);
+    if (info === undefined) throw new TaskNotRegisteredError({ task: run.task, known: [...tasks.keys()] });
+    checkArity(call, run.task, info.arity);
     return tasks;
   }
 

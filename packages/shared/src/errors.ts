@@ -52,10 +52,19 @@ export class LimitError extends PoolmqError {
   /** What came. */
   readonly got: number;
 
-  constructor(facts: { what: string; limit: string; max: number; got: number; unit: string }) {
+  constructor(facts: {
+    what: string;
+    limit: string;
+    max: number;
+    got: number;
+    unit: string;
+    /** What to change. @defaultValue the limit */
+    advice?: string;
+  }) {
+    const { what, limit, max, got, unit, advice = `Raise \`${limit}\`` } = facts;
     super(
-      `${facts.what} has ${facts.got} ${facts.unit}, more than \`${facts.limit}\` (${facts.max}). ` +
-        `Raise \`${facts.limit}\`, or send less: a path or a key instead of the data.`,
+      `${what} has ${got} ${unit}, more than \`${limit}\` (${max}). ` +
+        `${advice}, or send less: a path or a key instead of the data.`,
     );
     this.limit = facts.limit;
     this.max = facts.max;

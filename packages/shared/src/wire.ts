@@ -27,7 +27,7 @@ export interface JobData {
   readonly at: number;
   /** Number of items in the chunk, at least 1. */
   readonly n: number;
-  /** An array of `n` argument tuples, encoded. */
+  /** An array of `n` argument tuples, each encoded apart from the others. */
   readonly args: Payload;
   /** Time limit of each item's function, in ms. Absent: what the function's definition says, or no limit. */
   readonly timeoutMs?: number;
@@ -53,7 +53,8 @@ export interface Suspect {
 /**
  * What became of the items of one job, as a stream entry's `o` field:
  *
- * - `"=" + Payload`: every item succeeded; the payload is the array of the results, in input order.
+ * - `"=" + Payload`: every item succeeded; the payload is the array of the results, in input order, each encoded apart
+ *   from the others.
  * - `"!" + JSON`: an `ItemOutcome[]`, one per item, in input order.
  */
 export type OutcomeText = string;
@@ -144,7 +145,10 @@ export interface Backoff {
 }
 
 /** Messages on the control channel (Redis pub/sub) of a queue. */
-export type ControlMessage = { readonly t: "cancel"; readonly map: string };
+export type ControlMessage =
+  | { readonly t: "cancel"; readonly map: string }
+  /** These shared values are gone: what machines keep of them is of no use any more. */
+  | { readonly t: "unshare"; readonly shares: readonly string[] };
 
 // ── supervisor ⇄ child: one line per message on fd 3, `JSON header [TAB payload] LF` ──────────────────────────────
 

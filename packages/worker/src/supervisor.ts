@@ -138,6 +138,7 @@ export class Supervisor {
         workerId: this.id,
         processes: options.processes,
         concurrency: options.concurrency,
+        maxOutcomeBytes: options.maxOutcomeBytes,
         env: childEnvironment(this.id, options.env),
         killGraceMs: options.killGraceMs,
         startTimeoutMs: options.startTimeoutMs,
@@ -318,15 +319,18 @@ export class Supervisor {
   }
 
   #onControl(text: string): void {
-    let message: Partial<ControlMessage> | null;
+    let message: { readonly t?: unknown; readonly map?: unknown; readonly shares?: unknown } | null;
     try {
-      message = JSON.parse(text) as Partial<ControlMessage> | null;
+      message = JSON.parse(text) as typeof message;
     } catch {
       return; // not ours; anyone may publish
     }
     if (message?.t === "cancel" && typeof message.map === "string") {
       this.#unwanted.add(message.map);
       this.#children.cancel(message.map);
+    }
+    if (message?.t === "unshare" && Array.isArray(message.shares)) {
+      for (const id of message.shares as readonly unknown[]) this.#shared?.forget(String(id));
     }
   }
 
@@ -512,7 +516,11 @@ export class Supervisor {
   }
 
   async #publish(job: QueuedJob, data: JobData, text: string, ms: number): Promise<void> {
-    const wanted = await this.#publisher?.publish(data.map, { at: data.at, ms, text }, data.ttlMs ?? MAP_TTL_MS);
+    const wanted = await this.#publisher?.publish(
+      data.map,
+      { at: data.at, ms, text },
+      data.ttlMs ?? MAP_TTL_MS,
+    );
     if (wanted === false) this.#unwanted.add(data.map);
     else this.#observer?.published(job.name, data.n, text);
   }
