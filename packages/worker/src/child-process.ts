@@ -51,7 +51,7 @@ export class ChildProcess {
       {
         // fd 3: work and outcomes. fd 4: nothing is ever written; its closing tells the child that we are gone.
         // fd 5: what tasks log.
-        stdio: ["ignore", output.target === "log" ? "pipe" : "inherit", "pipe", "pipe", "pipe", "pipe"],
+        stdio: ["ignore", output.stdout, "pipe", "pipe", "pipe", "pipe"],
         env: options.env,
       },
     );
@@ -63,7 +63,6 @@ export class ChildProcess {
     readFrames<FromChild>(pipe, (message, text) => events.onMessage(message, text));
     this.#process.stderr?.on("data", (data: Buffer | string) => {
       if (data.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
-      if (output.target === "inherit") process.stderr.write(data);
     });
     let ended = false;
     const end = (exitCode: number | null, signal: NodeJS.Signals | null): void => {

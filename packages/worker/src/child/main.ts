@@ -15,6 +15,7 @@ import { taskOptionsOf } from "../define-task.ts";
 import { FrameWriter, readFrames } from "../frames.ts";
 import { besideThis } from "../node-command.ts";
 import type { TaskContext } from "../task-context.ts";
+import { printAtOnce } from "./print-at-once.ts";
 import { runChunk } from "./run-chunk.ts";
 import type { ItemWatcher } from "./run-chunk.ts";
 import { tagPrints } from "./tag-prints.ts";
@@ -41,6 +42,7 @@ const waiting: { readonly message: RunMessage; readonly args: Payload }[] = [];
 const running = new Map<number, AbortController>();
 const shares = new Map<string, unknown>();
 let stopping = false;
+printAtOnce();
 const untagPrints = prints === "log" ? tagPrints() : (): void => {};
 
 const module = await load();
