@@ -61,7 +61,7 @@ export class ChildProcess {
     this.#process = spawn(process.execPath, [...nodeFlags(), main, JSON.stringify(settings)], {
       // fd 3: work and outcomes. fd 4: the child's guard thread, which its closing tells that we are gone.
       // fd 5: what tasks log.
-      stdio: ["ignore", output.target === "log" ? "pipe" : "inherit", "pipe", "pipe", "pipe", "pipe"],
+      stdio: ["ignore", output.stdout, "pipe", "pipe", "pipe", "pipe"],
       env: options.env,
     });
     output.attach(this.#process);
@@ -74,7 +74,6 @@ export class ChildProcess {
     readFrames<FromChild>(pipe, (message, text) => events.onMessage(message, text));
     this.#process.stderr?.on("data", (data: Buffer | string) => {
       if (data.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
-      if (output.target === "inherit") process.stderr.write(data);
     });
     let ended = false;
     const end = (exitCode: number | null, signal: NodeJS.Signals | null): void => {

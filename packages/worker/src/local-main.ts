@@ -1,12 +1,15 @@
 /** The process of a local worker machine. Its IPC channel to the producer is its life: when it closes, all ends. */
 
-import { encodeThrown } from "@poolmq/shared/internal";
+import { encodeThrown, within } from "@poolmq/shared/internal";
 
 import { TasksModuleError } from "./errors.ts";
 import { machineLog } from "./machine-log.ts";
 import type { FromMachine, ToMachine } from "./local-machine.ts";
 import { Supervisor } from "./supervisor.ts";
 import { resolveWorkerOptions } from "./worker-options.ts";
+
+/** Somebody may have stopped reading. */
+const FLUSH_TIMEOUT_MS = 500;
 
 let supervisor: Supervisor | undefined;
 
@@ -45,5 +48,10 @@ function send(message: FromMachine): void {
 
 async function close(timeoutMs: number): Promise<void> {
   await supervisor?.close(timeoutMs);
+  // What the tasks printed there passes through this process.
+  const written = [process.stdout, process.stderr].map(
+    (stream) => new Promise((resolve) => stream.write("", resolve)),
+  );
+  await within(FLUSH_TIMEOUT_MS, Promise.all(written));
   process.exit(0);
 }

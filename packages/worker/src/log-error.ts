@@ -7,7 +7,7 @@ import { pino } from "pino";
 export function serializeError(error: unknown): unknown {
   // What a child wrote down already is no `Error` any more.
   if (!(error instanceof Error)) return error;
-  return strip(pino.stdSerializers.err(error));
+  return strip({ ...pino.stdSerializers.err(error) });
 }
 
 function strip(written: Readonly<Record<string, unknown>>): Record<string, unknown> {

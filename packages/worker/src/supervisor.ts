@@ -34,7 +34,6 @@ import {
   within,
 } from "@poolmq/shared/internal";
 import type {
-  ControlMessage,
   Failure,
   ItemOutcome,
   JobData,

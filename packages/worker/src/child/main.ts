@@ -17,6 +17,7 @@ import { besideThis, nodeFlags } from "../node-command.ts";
 import { placesFor } from "../pipe-depth.ts";
 import type { TaskContext } from "../task-context.ts";
 import { claim, makeClaims } from "./claims.ts";
+import { printAtOnce } from "./print-at-once.ts";
 import { runChunk } from "./run-chunk.ts";
 import type { ItemWatcher } from "./run-chunk.ts";
 import { infoOf } from "./task-info.ts";
@@ -55,6 +56,7 @@ const running = new Map<number, AbortController>();
 /** Shared values by id, or why they can't be had. */
 const shares = new Map<string, { readonly value: unknown } | { readonly error: unknown }>();
 let stopping = false;
+printAtOnce();
 const untagPrints = settings.prints === "log" ? tagPrints() : (): void => {};
 
 const module = await load();
