@@ -170,6 +170,23 @@ onBothPools(({ shared, own }) => {
       expect(call.successful()).toBe(false);
     });
 
+    test("settled() of a cancelled map has an outcome for every item, and of a refused call rejects", async () => {
+      const marks = new Marks();
+      const { log, gate } = marks;
+      const call = own({ workers: 1 }).map("gated", [
+        { log, gate },
+        { log, gate },
+        { log, gate },
+      ]);
+      await marks.started(1);
+      call.cancel("enough");
+      const outcomes = await call.settled();
+      expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
+      expect(outcomes[2]).toMatchObject({ reason: { code: "CANCELLED" } });
+      const refused = shared().map("increment", 5 as unknown as number[]);
+      expect(await rejection(refused.settled())).toMatchObject({ code: "INVALID_OPTION" });
+    });
+
     test("is iterable in input order, rejects in a failed item's turn and goes on after it", async () => {
       const results = shared().map("evenOnly", [0, 1, 2])[Symbol.asyncIterator]();
       expect(await results.next()).toEqual({ done: false, value: 0 });

@@ -15,6 +15,7 @@ import type { Logger } from "pino";
 import { CancelledError, InvalidOptionError, InvalidStateError, PoolClosedError } from "@poolmq/shared";
 import { short } from "@poolmq/shared/internal";
 
+import type { PoolStats } from "./backend.ts";
 import { ApplyResult } from "./apply-result.ts";
 import { resolveCallOptions } from "./call-options.ts";
 import type { CallOptions, CheckedCallDefaults, ResolvedCallOptions } from "./call-options.ts";
@@ -27,6 +28,7 @@ import { MapResult } from "./map-result.ts";
 import { MapRun } from "./map-run.ts";
 import type { Sink } from "./map-run.ts";
 import type { CallSite, ErrorClass } from "./read-outcomes.ts";
+import type { Shared } from "./shared.ts";
 import { ResultStream, StreamBuffer } from "./result-stream.ts";
 import { Slots } from "./slots.ts";
 import { checkArity, exportedAs, taskName } from "./task-name.ts";
@@ -234,6 +236,18 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       iterate: () => slots.iterate(),
     });
   }
+
+  /** Takes up a map that was started with `mapId`, by this process or one that died. A `ThreadPool` refuses. */
+  abstract attach<R = unknown>(mapId: string): MapResult<R>;
+
+  /** Sends a large value once; the handle can be any argument of any number of items. */
+  abstract share<V>(value: V): Promise<Shared<V>>;
+
+  /** Waits until so many workers are there: processes, or threads. */
+  abstract ready(minWorkers?: number): Promise<void>;
+
+  /** Counts of jobs and workers, and what this pool has measured. */
+  abstract stats(): Promise<PoolStats>;
 
   /** Takes no new calls; the pool ends by itself once its maps have. May be called twice. */
   close(): void {

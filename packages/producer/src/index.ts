@@ -43,6 +43,7 @@ export {
   SerializationError,
   SharedValueGoneError,
   TaskNotRegisteredError,
+  TasksModuleError,
   TaskTimeoutError,
   UnknownMapError,
   UnsupportedRedisError,

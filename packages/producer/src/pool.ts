@@ -101,7 +101,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    * console.log(await pool.attach<number>("squares-1")); // [ 1, 4, 9 ]
    * ```
    */
-  attach<R = unknown>(mapId: string): MapResult<R> {
+  override attach<R = unknown>(mapId: string): MapResult<R> {
     const slots = new Slots<R>();
     const site = callSite("attach");
     let classes: ReadonlyMap<string, ErrorClass> | undefined;
@@ -159,7 +159,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    * console.log(scores); // [ 60, 120 ]
    * ```
    */
-  async share<V>(value: V): Promise<Shared<V>> {
+  override async share<V>(value: V): Promise<Shared<V>> {
     this.checkOpen("share");
     const payload = encode(value, { maxBytes: this.#options.maxShareBytes, limit: "maxShareBytes" });
     const id = randomBytes(9).toString("hex");
@@ -174,7 +174,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    * @param minWorkers - number of worker processes, on all machines @defaultValue 1
    * @throws InvalidOptionError, PoolClosedError, RedisConnectionError
    */
-  async ready(minWorkers = 1): Promise<void> {
+  override async ready(minWorkers = 1): Promise<void> {
     this.checkOpen("ready");
     const isOpen = (): boolean => this.state === "open";
     await this.keepAliveWhile(this.#backend.then((backend) => backend.ready(minWorkers, isOpen)));
@@ -186,7 +186,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    *
    * @throws PoolClosedError, RedisConnectionError
    */
-  async stats(): Promise<PoolStats> {
+  override async stats(): Promise<PoolStats> {
     this.checkOpen("stats");
     return await this.keepAliveWhile(this.#backend.then((backend) => backend.stats()));
   }

@@ -2,7 +2,7 @@
 
 import { encodeThrown, within } from "@poolmq/shared/internal";
 
-import { TasksModuleError } from "./errors.ts";
+import { TasksModuleError } from "@poolmq/shared";
 import { machineLog } from "./machine-log.ts";
 import type { FromMachine, ToMachine } from "./local-machine.ts";
 import { Supervisor } from "./supervisor.ts";

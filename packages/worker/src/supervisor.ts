@@ -45,7 +45,7 @@ import type {
 
 import { childEnvironment } from "./child-environment.ts";
 import { Children } from "./children.ts";
-import { TasksModuleError } from "./errors.ts";
+import { TasksModuleError } from "@poolmq/shared";
 import { JobQueue, readJobData } from "./job-queue.ts";
 import type { QueuedJob } from "./job-queue.ts";
 import { Locks } from "./locks.ts";
