@@ -4,5 +4,5 @@ export { checkOptions } from "./check-options.ts";
 export { decode, encode } from "./codec.ts";
 export { checkTaskDefaults, TASK_DEFAULTS } from "./task-defaults.ts";
 export type { CheckedTaskDefaults, TaskDefaults } from "./task-defaults.ts";
-export { encodeThrown } from "./thrown.ts";
+export { decodeThrown, encodeThrown } from "./thrown.ts";
 export type { FromChild, ItemOutcome, OutcomeText, Payload, RemoteInfo, TaskInfo, ToChild } from "./wire.ts";

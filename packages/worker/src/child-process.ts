@@ -5,7 +5,7 @@ import type { ChildProcess as NodeProcess } from "node:child_process";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 
-import type { FromChild, Payload, ToChild } from "@poolmq/shared/internal";
+import type { FromChild, FromGuard, Payload, ToChild, ToGuard } from "@poolmq/shared/internal";
 
 import { FrameWriter, readFrames } from "./frames.ts";
 import { besideThis, nodeFlags } from "./node-command.ts";
@@ -21,6 +21,7 @@ export interface ChildExit {
 
 export interface ChildEvents {
   onMessage(message: FromChild, text: Payload): void;
+  onGuard(message: FromGuard): void;
   /** Called once, after the last message. */
   onExit(exit: ChildExit): void;
 }
@@ -31,6 +32,7 @@ const HEAP_EXHAUSTED = "heap out of memory";
 export class ChildProcess {
   readonly #process: NodeProcess;
   readonly #out: FrameWriter;
+  readonly #guard: FrameWriter;
   #outOfMemory = false;
 
   constructor(
@@ -49,7 +51,7 @@ export class ChildProcess {
       process.execPath,
       [...nodeFlags(), main, module, workerId, String(concurrency), output.target, output.level],
       {
-        // fd 3: work and outcomes. fd 4: nothing is ever written; its closing tells the child that we are gone.
+        // fd 3: work and outcomes. fd 4: the child's guard thread, which its closing tells that we are gone.
         // fd 5: what tasks log.
         stdio: ["ignore", output.stdout, "pipe", "pipe", "pipe", "pipe"],
         env: options.env,
@@ -57,9 +59,11 @@ export class ChildProcess {
     );
     output.attach(this.#process);
     const pipe = this.#process.stdio[3] as Socket;
-    const lifeline = this.#process.stdio[4] as Socket;
-    for (const socket of [pipe, lifeline]) socket.on("error", () => {}); // EPIPE: the exit event says more
+    const line = this.#process.stdio[4] as Socket;
+    for (const socket of [pipe, line]) socket.on("error", () => {}); // EPIPE: the exit event says more
     this.#out = new FrameWriter(pipe);
+    this.#guard = new FrameWriter(line);
+    readFrames<FromGuard>(line, (message) => events.onGuard(message));
     readFrames<FromChild>(pipe, (message, text) => events.onMessage(message, text));
     this.#process.stderr?.on("data", (data: Buffer | string) => {
       if (data.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
@@ -89,7 +93,13 @@ export class ChildProcess {
     this.#out.write(message, text);
   }
 
-  kill(signal: NodeJS.Signals = "SIGKILL"): void {
+  sendToGuard(message: ToGuard): void {
+    this.#guard.write(message);
+  }
+
+  /** @param facts - what its exit can't tell */
+  kill(signal: NodeJS.Signals = "SIGKILL", facts: { readonly outOfMemory?: boolean } = {}): void {
+    if (facts.outOfMemory === true) this.#outOfMemory = true;
     this.#process.kill(signal);
   }
 }

@@ -5,6 +5,9 @@ export class TasksModuleError extends PoolmqError {
   readonly code = "TASKS_MODULE";
   /** What it was doing: being imported, running its `initializer`, or either, when its process ended. */
   readonly phase: "load" | "initializer" | "exit";
+  readonly module: string;
+  /** Message of what was thrown. */
+  readonly reason: string;
 
   constructor(facts: { module: string; phase: "load" | "initializer" | "exit"; cause: unknown }) {
     const reason = facts.cause instanceof Error ? facts.cause.message : String(facts.cause);
@@ -15,6 +18,8 @@ export class TasksModuleError extends PoolmqError {
     };
     super(`The tasks module ${facts.module} ${what[facts.phase]}: ${reason}`, { cause: facts.cause });
     this.phase = facts.phase;
+    this.module = facts.module;
+    this.reason = reason;
   }
 }
 

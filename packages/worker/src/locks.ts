@@ -15,8 +15,15 @@ export class Locks {
   readonly #timer: NodeJS.Timeout;
 
   constructor(extend: ExtendLocks, lockDurationMs: number, log: Logger) {
+    const everyMs = lockDurationMs / 3;
+    let due = performance.now() + everyMs;
     // Three tries a lock: two may be late or refused before it expires.
     this.#timer = setInterval(() => {
+      const lateMs = performance.now() - due;
+      due = performance.now() + everyMs;
+      // A supervisor does nothing long: if it is late, the machine had no time for it, or was frozen.
+      if (lateMs > everyMs)
+        log.warn({ lateMs: Math.round(lateMs) }, "machine overloaded: locks are renewed late");
       if (this.#held.size === 0) return;
       extend([...this.#held.keys()], [...this.#held.values()], lockDurationMs).then(
         (lost) => {
@@ -26,7 +33,7 @@ export class Locks {
         },
         (error: unknown) => log.warn({ err: error, jobs: this.#held.size }, "locks not renewed"),
       );
-    }, lockDurationMs / 3);
+    }, everyMs);
   }
 
   hold(jobId: string, token: string): void {

@@ -16,7 +16,7 @@ export interface WorkerMachine extends AsyncDisposable {
   readonly closed: Promise<void>;
   /** Stops taking work, finishes what runs, hands back the rest; kills what is left after `timeoutMs`. */
   close(timeoutMs?: number): Promise<void>;
-  /** Kills the children at once; other machines take over what they ran. */
+  /** Stops at once: kills the children; other machines take over what they ran. */
   kill(): void;
 }
 

@@ -33,6 +33,9 @@ const storage: AsyncLocalStorage<TaskContext> = (holder[KEY] ??= new AsyncLocalS
  * @throws InvalidStateError outside of a task
  * @example
  * ```ts
+ * // download.ts
+ * import { taskContext } from "@poolmq/worker";
+ *
  * export async function download(url: string) {
  *   const { signal, log } = taskContext();
  *   log.info({ url }, "downloading");

@@ -8,8 +8,16 @@ import type { Logger } from "pino";
 
 import { InvalidOptionError } from "@poolmq/shared";
 import type { ConnectionOption } from "@poolmq/shared";
-import { checkEnvironment, checkLogger, checkOptions, checkQueueName } from "@poolmq/shared/internal";
+import {
+  checkEnvironment,
+  checkLogger,
+  checkOptions,
+  checkQueueName,
+  resolveConnection,
+} from "@poolmq/shared/internal";
+import type { ResolvedConnection } from "@poolmq/shared/internal";
 
+/** Options of a worker machine. */
 export interface WorkerOptions {
   /** The tasks module: a path (from the working directory) or a `file:` URL. Its exported functions are the tasks. */
   readonly module: string | URL;
@@ -35,6 +43,13 @@ export interface WorkerOptions {
   readonly killGraceMs?: number | undefined;
   /** How long a child may take to import the module and run its `initializer`, in ms. @defaultValue 60000 */
   readonly startTimeoutMs?: number | undefined;
+  /** Items that a child runs before it is replaced, against leaks; 0 for no limit. @defaultValue 0 */
+  readonly maxTasksPerChild?: number | undefined;
+  /**
+   * Memory (resident set) above which a child is replaced between items, in MiB; above 1.5 times as much it is killed,
+   * and its item is charged with the loss; 0 for no limit. The hard limit needs Linux. @defaultValue 0
+   */
+  readonly maxMemoryPerChildMb?: number | undefined;
   /** How long to try to reach Redis at the start, in ms. @defaultValue 10000 */
   readonly connectTimeoutMs?: number | undefined;
   /** Environment variables for the tasks, beside the harmless ones that every child gets. @defaultValue none */
@@ -59,7 +74,7 @@ export interface WorkerOptions {
 /** `WorkerOptions`, checked and complete. */
 export interface ResolvedWorkerOptions {
   readonly module: string;
-  readonly connection: ConnectionOption | undefined;
+  readonly connection: ResolvedConnection;
   readonly queue: string;
   readonly prefix: string;
   readonly processes: number;
@@ -70,6 +85,8 @@ export interface ResolvedWorkerOptions {
   readonly shutdownTimeoutMs: number;
   readonly killGraceMs: number;
   readonly startTimeoutMs: number;
+  readonly maxTasksPerChild: number;
+  readonly maxMemoryPerChildMb: number;
   readonly connectTimeoutMs: number;
   readonly env: Readonly<Record<string, string>>;
   readonly healthPort: number | undefined;
@@ -91,8 +108,12 @@ export const DEFAULTS: Readonly<
   shutdownTimeoutMs: 30_000,
   killGraceMs: 500,
   startTimeoutMs: 60_000,
+  maxTasksPerChild: 0,
+  maxMemoryPerChildMb: 0,
   connectTimeoutMs: 10_000,
 } satisfies Partial<WorkerOptions>;
+
+const DEFAULT_URL = "redis://127.0.0.1:6379";
 
 type DefaultedNumber =
   | "concurrency"
@@ -102,6 +123,8 @@ type DefaultedNumber =
   | "shutdownTimeoutMs"
   | "killGraceMs"
   | "startTimeoutMs"
+  | "maxTasksPerChild"
+  | "maxMemoryPerChildMb"
   | "connectTimeoutMs";
 
 /**
@@ -123,6 +146,8 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     "shutdownTimeoutMs",
     "killGraceMs",
     "startTimeoutMs",
+    "maxTasksPerChild",
+    "maxMemoryPerChildMb",
     "connectTimeoutMs",
     "env",
     "healthPort",
@@ -131,7 +156,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
   ]);
   return {
     module: modulePath(options.module),
-    connection: options.connection,
+    connection: connectionOf(options.connection),
     queue: checkQueueName("queue", options.queue ?? DEFAULTS.queue),
     prefix: checkQueueName("prefix", options.prefix ?? DEFAULTS.prefix),
     processes: check.integer("processes", availableParallelism(), { min: 1, max: 1024 }),
@@ -142,6 +167,8 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     shutdownTimeoutMs: check.integer("shutdownTimeoutMs", DEFAULTS.shutdownTimeoutMs, { min: 0 }),
     killGraceMs: check.integer("killGraceMs", DEFAULTS.killGraceMs, { min: 0 }),
     startTimeoutMs: check.integer("startTimeoutMs", DEFAULTS.startTimeoutMs, { min: 100 }),
+    maxTasksPerChild: check.integer("maxTasksPerChild", DEFAULTS.maxTasksPerChild, { min: 0 }),
+    maxMemoryPerChildMb: check.integer("maxMemoryPerChildMb", DEFAULTS.maxMemoryPerChildMb, { min: 0 }),
     connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
     env: checkEnvironment("env", options.env ?? {}),
     healthPort:
@@ -149,6 +176,13 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     healthHost: checkHost(options.healthHost ?? DEFAULTS.healthHost),
     logger: checkLogger("logger", options.logger),
   };
+}
+
+/** Where Redis is. Checked here, so that a wrong URL is told before a process is started. */
+function connectionOf(option: ConnectionOption | undefined): ResolvedConnection {
+  const resolved = resolveConnection(option) ?? resolveConnection(DEFAULT_URL);
+  if (resolved === undefined) throw new Error("unreachable: a URL always resolves");
+  return resolved;
 }
 
 function checkHost(host: string): string {

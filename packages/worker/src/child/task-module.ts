@@ -31,7 +31,8 @@ export async function loadTaskModule(specifier: string): Promise<TaskModule> {
       tasks.set(name, value as TaskFunction);
   }
   if (tasks.size === 0) {
-    const names = Object.keys(exports);
+    // A file without any `export` is CommonJS to Node, which adds exports of its own.
+    const names = Object.keys((exports["module.exports"] as object | undefined) ?? exports);
     throw new Error(
       `Expected the tasks module to export at least one function, got ${names.length === 0 ? "no exports" : `only ${names.join(", ")}`}. ` +
         "Write `export function yourTask(…) { … }` in it.",
