@@ -57,7 +57,7 @@ onBothPools(({ shared }) => {
   });
 
   test("a value of some megabytes comes back equal", async () => {
-    const bytes = new Uint8Array(3_000_000).map((_, index) => index * 31);
+    const bytes = new Uint8Array(2_000_000).map((_, index) => index * 31);
     const text = "ünïcödé\t\n\u2028".repeat(200_000);
     const [back] = await shared().map("echo", [{ bytes, text }]);
     expect(isDeepStrictEqual(back, { bytes, text })).toBe(true);

@@ -129,8 +129,11 @@ export interface TaskInfo {
   readonly arity: number;
   /** Items per job, if the function's definition says. */
   readonly chunksize?: number | "auto";
+  /** How often an item is tried in all, if the function's definition says. */
   readonly attempts?: number;
+  /** How long to wait before another attempt, if the function's definition says. */
   readonly backoff?: Backoff;
+  /** Time limit of an item, in ms, if the function's definition says. */
   readonly timeoutMs?: number;
 }
 

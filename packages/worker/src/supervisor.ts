@@ -49,7 +49,6 @@ import { TasksModuleError } from "@poolmq/shared";
 import { JobQueue, readJobData } from "./job-queue.ts";
 import type { QueuedJob } from "./job-queue.ts";
 import { Locks } from "./locks.ts";
-import { serializeError } from "./log-error.ts";
 import type { MachineSnapshot, MachineState, WorkObserver } from "./machine-status.ts";
 import { Publisher } from "./publisher.ts";
 import type { RunEnd, SharedArgument } from "./run.ts";
@@ -126,10 +125,7 @@ export class Supervisor {
     tasks: { readonly prints: PrintTarget; readonly logger?: Logger },
   ) {
     this.#options = options;
-    this.#log = (options.logger ?? pino({ level: "silent" })).child(
-      { worker: this.id },
-      { serializers: { err: serializeError } },
-    );
+    this.#log = (options.logger ?? pino({ level: "silent" })).child({ worker: this.id });
     this.#keys = queueKeys(options.queue, options.prefix);
     this.#children = new Children(
       {

@@ -42,7 +42,8 @@ export class TaskOutput {
   readonly #stderrThrottle = new Throttle(() => process.stderr);
 
   constructor(log: Logger, target: PrintTarget) {
-    this.#log = log;
+    // The child has written errors down already.
+    this.#log = log.child({}, { serializers: { err: (written: unknown) => written } });
     this.target = target;
     this.#logThrottle = new Throttle(() => drainOf(log));
   }
