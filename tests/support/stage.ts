@@ -26,15 +26,15 @@ export class Stage {
   }
 
   /** A pool without workers of its own. */
-  pool(options: PoolOptions<typeof tasks> = {}): Pool<typeof tasks> {
-    const pool = new Pool<typeof tasks>({ connection: this.#url, queue: this.queue, ...options });
+  pool<T extends object = typeof tasks>(options: PoolOptions<NoInfer<T>> = {}): Pool<T> {
+    const pool = new Pool<T>({ connection: this.#url, queue: this.queue, ...options });
     onTestFinished(() => pool.terminate());
     return pool;
   }
 
   /** A pool with worker processes of its own. */
-  localPool(options: PoolOptions<typeof tasks> = {}): Pool<typeof tasks> {
-    return this.pool({ tasks: TASKS, processes: 1, ...options });
+  localPool<T extends object = typeof tasks>(options: PoolOptions<NoInfer<T>> = {}): Pool<T> {
+    return this.pool<T>({ tasks: TASKS, processes: 1, ...options });
   }
 
   /** A worker machine in the test's process. */

@@ -7,28 +7,25 @@ import type { Chunk, JobOptions, MapEnd, MapProgress, Sink } from "./map-run.ts"
 import { readOutcomes } from "./read-outcomes.ts";
 import type { ReadContext } from "./read-outcomes.ts";
 
+/** Whether the map itself has come to its end, or only our interest in it. */
+type AttachedEnd = "over" | "left";
+
 export class AttachedMap implements GatheredMap {
   readonly id: string;
-  readonly task: string;
+  /** Of no use here: its jobs were made by the process that began it. */
+  readonly task = "";
   readonly job: JobOptions = {};
   readonly #sink: Sink;
   readonly #context: ReadContext;
-  readonly #onEnd: (map: AttachedMap) => void;
+  readonly #onEnd: (how: AttachedEnd) => void;
   /** Indices of the settled items. */
   readonly #settled = new Set<number>();
   #failed = 0;
   #total: number | undefined;
   #ended = false;
 
-  constructor(
-    facts: { readonly id: string; readonly task: string; readonly total: number | undefined },
-    sink: Sink,
-    context: ReadContext,
-    onEnd: (map: AttachedMap) => void,
-  ) {
-    this.id = facts.id;
-    this.task = facts.task;
-    this.#total = facts.total;
+  constructor(id: string, sink: Sink, context: ReadContext, onEnd: (how: AttachedEnd) => void) {
+    this.id = id;
     this.#sink = sink;
     this.#context = context;
     this.#onEnd = onEnd;
@@ -83,18 +80,25 @@ export class AttachedMap implements GatheredMap {
     this.#endIfSettled();
   }
 
+  /** Lets go of the map: it stays as it is for others. */
   fail(error: unknown): void {
-    this.#end({ error });
+    this.#end({ error }, "left");
+  }
+
+  /** Ends the map, for everybody. */
+  cancel(error: unknown): void {
+    this.#end({ error }, "over");
   }
 
   #endIfSettled(): void {
-    if (this.#total !== undefined && this.#settled.size >= this.#total) this.#end({ total: this.#total });
+    if (this.#total !== undefined && this.#settled.size >= this.#total)
+      this.#end({ total: this.#total }, "over");
   }
 
-  #end(end: MapEnd): void {
+  #end(end: MapEnd, how: AttachedEnd): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#onEnd(this);
+    this.#onEnd(how);
     this.#sink.ended(end);
   }
 }

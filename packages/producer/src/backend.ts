@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 
 import type { Cluster, Redis } from "ioredis";
 
-import { LocalMachineError } from "@poolmq/shared";
+import { LocalMachineError, WorkerStartError } from "@poolmq/shared";
 import {
   checkServer,
   connect,
@@ -16,7 +16,6 @@ import {
   queueKeys,
   resolveConnection,
   RUNS_ON_VARIABLE,
-  runsOn,
   unrefConnection,
 } from "@poolmq/shared/internal";
 import type { ResolvedConnection, TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
@@ -59,7 +58,6 @@ interface Parts {
   readonly connections: readonly (Redis | Cluster)[];
   readonly embedded: EmbeddedRedis | undefined;
   readonly ownQueue: boolean;
-  readonly nested: boolean;
   /** Worker processes of the pool's own. */
   readonly processes: number;
   readonly startMachine: (() => Promise<LocalMachine>) | undefined;
@@ -111,7 +109,7 @@ export class Backend {
       const startMachine = machineStarter(options, resolved, queue);
       // Its processes take longer to start than anything else here.
       const machine = await startMachine?.();
-      if (machine !== undefined) undo.push(() => machine.kill());
+      if (machine !== undefined) undo.push(() => machine.close(0));
 
       const connections: (Redis | Cluster)[] = [];
       undo.push(() => connections.forEach(destroyConnection));
@@ -126,7 +124,7 @@ export class Backend {
         return connection;
       };
       const commands = await open("commands");
-      const server = await checkServer(commands, resolved.address);
+      await checkServer(commands, resolved.address);
       const blocking = await open("blocking");
 
       const gather = new Gather(commands, blocking, queueKeys(queue, options.prefix), hooks);
@@ -137,7 +135,6 @@ export class Backend {
         connections,
         embedded,
         ownQueue,
-        nested: process.env[RUNS_ON_VARIABLE] === runsOn(server.runId, options.prefix, queue),
         processes: options.local?.processes ?? 1,
         startMachine,
         onDead,
@@ -159,8 +156,11 @@ export class Backend {
   }
 
   /** True if this process runs a task of the same queue: a map here would wait for a place that the task holds. */
-  get isNested(): boolean {
-    return this.#parts.nested;
+  async isNested(): Promise<boolean> {
+    const machine = process.env[RUNS_ON_VARIABLE];
+    if (machine === undefined) return false;
+    const ids = machine.split(" ");
+    return (await this.#machines()).some(({ id }) => ids.includes(id));
   }
 
   /** Number of worker processes on the queue when it was last looked. */
@@ -168,13 +168,21 @@ export class Backend {
     return this.#processes;
   }
 
-  /** Tasks that live workers have registered, by name; `undefined` if there is no live worker. */
+  /**
+   * Tasks that live workers have registered, by name; `undefined` if there is no live worker.
+   *
+   * @throws WorkerStartError if there are only machines that can't serve
+   */
   async registeredTasks(): Promise<ReadonlyMap<string, TaskInfo> | undefined> {
     if (this.#machineTasks !== undefined) return new Map(Object.entries(this.#machineTasks));
     const machines = await this.#machines();
-    if (machines.length === 0) return undefined;
-    const tasks = machines.flatMap((machine) => Object.entries(machine.tasks));
-    return new Map(tasks.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+    const tasks = machines
+      .filter(({ unfit }) => unfit === undefined)
+      .flatMap((machine) => Object.entries(machine.tasks));
+    if (tasks.length > 0) return new Map(tasks.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+    const unfit = machines.find((machine) => machine.unfit !== undefined);
+    if (unfit?.unfit !== undefined) throw new WorkerStartError({ host: unfit.host, ...unfit.unfit });
+    return undefined;
   }
 
   /** Waits until there are so many worker processes, or `wanted` says that nobody cares any more. */
@@ -193,8 +201,7 @@ export class Backend {
   }
 
   async #machines(): Promise<WorkerAdvertisement[]> {
-    const texts = await this.gather.scripts.liveWorkers();
-    const machines = texts.map((text) => JSON.parse(text) as WorkerAdvertisement);
+    const machines = await this.gather.scripts.liveWorkers();
     this.#processes = machines.reduce((sum, machine) => sum + machine.processes, 0);
     return machines;
   }

@@ -8,7 +8,7 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 import type { Logger } from "pino";
 
@@ -25,12 +25,13 @@ import type { Input } from "./input.ts";
 import { MapResult } from "./map-result.ts";
 import { MapRun } from "./map-run.ts";
 import type { Sink } from "./map-run.ts";
-import type { ErrorClass } from "./read-outcomes.ts";
+import type { CallSite, ErrorClass } from "./read-outcomes.ts";
 import { ResultStream, StreamBuffer } from "./result-stream.ts";
 import { Slots } from "./slots.ts";
 import { exportedAs, taskName } from "./task-name.ts";
 import type { ArgumentOf, ArgumentsOf, Items, MapTaskRef, ResultOf, TaskRef } from "./task-types.ts";
 
+/** Where a pool is in its life: `open` takes calls, `closing` finishes them, `terminated` cancels them, `closed` has ended. */
 export type PoolState = "open" | "closing" | "terminated" | "closed";
 
 const NEXT_STATES: Readonly<Record<PoolState, readonly PoolState[]>> = {
@@ -111,6 +112,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
    * @example
    * ```ts
    * const squares = await pool.map("square", [1, 2, 3]);
+   * console.log(squares); // [ 1, 4, 9 ]
    * ```
    */
   map<R extends MapTaskRef<T>>(
@@ -129,6 +131,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
    * @example
    * ```ts
    * const sums = await pool.starmap("add", [[1, 2], [3, 4]]);
+   * console.log(sums); // [ 3, 7 ]
    * ```
    */
   starmap<R extends TaskRef<T>>(
@@ -143,9 +146,12 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
    * Calls the task with each item, in parallel, and gives the results in input order while they come in. The input may
    * be endless: at most `buffersize` items are in flight or waiting to be read.
    *
+   * @returns a stream. Its `next()` rejects in a failed item's turn, and goes on with the one after it
    * @example
    * ```ts
-   * for await (const size of pool.imap("sizeOf", paths())) total += size;
+   * let total = 0;
+   * for await (const square of pool.imap("square", [1, 2, 3])) total += square;
+   * console.log(total); // 14
    * ```
    */
   imap<R extends MapTaskRef<T>>(
@@ -192,6 +198,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
    * @example
    * ```ts
    * const three = await pool.apply("add", [1, 2]);
+   * console.log(three); // 3
    * ```
    */
   apply<R extends TaskRef<T>>(
@@ -276,6 +283,14 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
   protected checkOpen(call: string): void {
     if (this.#state !== "open") throw new PoolClosedError({ call, state: this.#state });
     if (this.#fatal !== undefined) throw this.#fatal.error;
+  }
+
+  /** Two readers of one map in one pool would take each other's outcomes. @internal */
+  protected checkFree(mapId: string): void {
+    if (![...this.#pending].some((map) => map.id === mapId)) return;
+    throw new InvalidOptionError(
+      `Expected \`mapId\` to be free, got ${short(mapId)}, which this pool is running: use the handle that it gave`,
+    );
   }
 
   /** @internal */
@@ -375,11 +390,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       const { signal } = resolved;
       const id = resolved.mapId ?? randomBytes(9).toString("hex");
       if (signal?.aborted === true) throw this.cancelledError(id, signal.reason);
-      if (resolved.mapId !== undefined && [...this.#pending].some((map) => map.id === id)) {
-        throw new InvalidOptionError(
-          `Expected \`mapId\` to be free, got ${short(id)}, which this pool is running`,
-        );
-      }
+      if (resolved.mapId !== undefined) this.checkFree(id);
       return this.#begin({ id, call, task, input: input(), options: resolved, sink, keepsUntilRead });
     } catch (error) {
       sink.ended({ error });
@@ -444,6 +455,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
           ...(priority === undefined ? {} : { priority }),
         },
         keepsUntilRead,
+        wholeChunks: options.mapId !== undefined,
         classes: () => classes,
         callSite: callSite(call),
         onTaskProgress:
@@ -523,17 +535,36 @@ function isErrorClass(value: unknown): value is ErrorClass {
   return typeof value === "function" && value.prototype instanceof Error;
 }
 
-/** The caller's stack, for the errors of its items: without the frames of this package. */
-function callSite(call: string): string | undefined {
-  const { stack } = new Error(call);
-  const frames =
-    stack
-      ?.split("\n")
+/**
+ * The caller's stack, for the errors of its items: without the frames of this package. Only an error needs it as text,
+ * which takes much longer than to take note of it.
+ *
+ * @internal
+ */
+export function callSite(call: string): CallSite {
+  const { stackTraceLimit } = Error;
+  // Ours come on top of as many as the user wants to see.
+  if (stackTraceLimit > 0) Error.stackTraceLimit = stackTraceLimit + OWN_FRAMES;
+  const here = new Error(call);
+  Error.stackTraceLimit = stackTraceLimit;
+  let text: string | undefined;
+  return () => {
+    if (text !== undefined) return text;
+    const frames = (here.stack ?? "")
+      .split("\n")
       .slice(1)
-      .filter((frame) => !frame.includes(OWN_FOLDER)) ?? [];
-  return frames.length === 0
-    ? undefined
-    : [`    --- called by the producer: ${call}() ---`, ...frames].join("\n");
+      .filter((frame) => !OWN_FOLDERS.some((folder) => frame.includes(folder)))
+      .slice(0, stackTraceLimit);
+    if (frames.length > 0) text = [`    --- called by the producer: ${call}() ---`, ...frames].join("\n");
+    return text;
+  };
 }
 
-const OWN_FOLDER: string = new URL("./", import.meta.url).pathname;
+/** More than lie between a pool's method and `callSite`. */
+const OWN_FRAMES = 8;
+
+/** Of this package, as an address and, through a source map, as a path. */
+const OWN_FOLDERS: readonly string[] = [
+  new URL("../", import.meta.url).pathname,
+  fileURLToPath(new URL("../", import.meta.url)),
+];

@@ -1,4 +1,10 @@
-/** What a map with a `mapId` leaves in Redis beside its outcomes, so that another process can take it up. */
+/**
+ * What a map with a `mapId` leaves in Redis beside its outcomes, so that another process can take it up.
+ *
+ * - `meta`, a hash. `task`; `total`, once the input was read to its end; `beat`, when its producer was last heard of;
+ *   `shared`, once a second process reads its outcomes.
+ * - `args`, a string: what the call's arguments were, as digests, so that another call is not taken for the same one.
+ */
 
 import { createHash } from "node:crypto";
 
@@ -14,6 +20,69 @@ export const DURABLE_TTL_MS: number = 24 * 60 * 60_000;
 
 /** A producer that has not been heard of for this long will not enqueue the rest of its input. */
 const PRODUCER_SILENCE_MS = 15_000;
+
+/** Whoever else reads the outcomes of a map that was delivered may go on for this long. */
+const LATE_READERS_MS = 30_000;
+
+/**
+ * KEYS: meta, args. ARGV: ttlMs, task, number of items or "", 1 if this begins a call, then (first index, digest) for each chunk. Changes nothing
+ * if something differs from what is there, and says what; else gives 1 if the map was there already.
+ */
+const CLAIM = `
+local task = redis.call('HGET', KEYS[1], 'task')
+if task and task ~= ARGV[2] then return 'task "' .. task .. '"' end
+local total = redis.call('HGET', KEYS[1], 'total')
+if total and ARGV[3] ~= '' and total ~= ARGV[3] then return total .. ' items' end
+for i = 5, #ARGV, 2 do
+  local at = tonumber(ARGV[i])
+  if total and at >= tonumber(total) then return total .. ' items' end
+  local digest = redis.call('GETRANGE', KEYS[2], at * 4, at * 4 + 3)
+  if digest ~= '' and digest ~= '\\0\\0\\0\\0' and digest ~= ARGV[i + 1] then
+    return 'other arguments at index ' .. at .. ', or another chunksize'
+  end
+end
+local t = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'task', ARGV[2], 'beat', t[1] * 1000 + math.floor(t[2] / 1000))
+for i = 5, #ARGV, 2 do redis.call('SETRANGE', KEYS[2], tonumber(ARGV[i]) * 4, ARGV[i + 1]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
+if task and ARGV[4] == '1' then redis.call('HSET', KEYS[1], 'shared', 1) end
+return task and 1 or 0`;
+
+/** KEYS: meta, args. ARGV: ttlMs, task, total or "". Says it all again: Redis may have lost it. */
+const BEAT = `
+local t = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'task', ARGV[2], 'beat', t[1] * 1000 + math.floor(t[2] / 1000))
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'total', ARGV[3]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
+return 1`;
+
+/** KEYS: meta, out. ARGV: ttlMs, total. Gives the total that stands. Who reads the outcomes learns of it there. */
+const SEAL = `
+local total = redis.call('HGET', KEYS[1], 'total')
+if total then return total end
+redis.call('HSET', KEYS[1], 'total', ARGV[2])
+redis.call('XADD', KEYS[2], '*', 'total', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
+return ARGV[2]`;
+
+/** KEYS: meta. Gives task, total ("" if not known) and for how many ms its producer has been silent. */
+const FIND = `
+local task = redis.call('HGET', KEYS[1], 'task')
+if not task then return false end
+redis.call('HSET', KEYS[1], 'shared', 1)
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+return {task, redis.call('HGET', KEYS[1], 'total') or '', now - (redis.call('HGET', KEYS[1], 'beat') or 0)}`;
+
+/** KEYS: meta, args, done, out. ARGV: for how long other readers keep the outcomes, in ms. */
+const DROP = `
+local shared = redis.call('HGET', KEYS[1], 'shared')
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+if shared then redis.call('PEXPIRE', KEYS[4], ARGV[1]) else redis.call('UNLINK', KEYS[4]) end
+return 1`;
 
 /** What a durable map is, as far as it is known. */
 export interface DurableMap {
@@ -32,39 +101,37 @@ export class DurableMaps {
   }
 
   /**
-   * Registers a map, or takes up the one that is there.
+   * Begins a map, or takes up what is there. True if it was there.
    *
-   * @throws MapIdInUseError if that one has another task, chunksize or first chunk
+   * @param length - number of items, if it is known
+   * @param chunks - the first of them
+   * @throws MapIdInUseError if that one has another task, other arguments or another chunksize
    */
-  async claim(mapId: string, task: string, first: Chunk | undefined): Promise<void> {
-    const key = this.#keys.meta(mapId);
-    const mine = {
-      task,
-      first:
-        first === undefined ? "none" : `${first.n}:${createHash("sha256").update(first.args).digest("hex")}`,
-    };
-    for (const [field, value] of Object.entries(mine)) {
-      if ((await this.#redis.hsetnx(key, field, value)) === 1) continue;
-      const theirs = await this.#redis.hget(key, field);
-      if (theirs === value) continue;
-      const difference = field === "task" ? `task "${theirs}"` : "other arguments or another chunksize";
-      throw new MapIdInUseError({ mapId, difference });
-    }
-    await this.beat(mapId);
+  async claim(
+    mapId: string,
+    task: string,
+    length: number | undefined,
+    chunks: readonly Chunk[],
+  ): Promise<boolean> {
+    return await this.#claim(mapId, [task, length ?? "", 1], chunks);
+  }
+
+  /** Goes on with a map. @throws MapIdInUseError, as `claim` */
+  async add(mapId: string, task: string, chunks: readonly Chunk[]): Promise<void> {
+    await this.#claim(mapId, [task, "", 0], chunks);
   }
 
   /** The map's producer is alive. */
-  async beat(mapId: string): Promise<void> {
-    const key = this.#keys.meta(mapId);
-    await this.#redis.pipeline().hset(key, "beat", Date.now()).pexpire(key, DURABLE_TTL_MS).exec();
+  async beat(mapId: string, task: string, total: number | undefined): Promise<void> {
+    const keys = [this.#keys.meta(mapId), this.#keys.args(mapId)];
+    await this.#redis.eval(BEAT, 2, ...keys, DURABLE_TTL_MS, task, total ?? "");
   }
 
   /** The input was read to its end. @throws MapIdInUseError if an earlier call with this id had another length */
   async seal(mapId: string, total: number): Promise<void> {
-    const key = this.#keys.meta(mapId);
-    if ((await this.#redis.hsetnx(key, "total", total)) === 1) return;
-    const theirs = await this.#redis.hget(key, "total");
-    if (Number(theirs) !== total) throw new MapIdInUseError({ mapId, difference: `${theirs} items` });
+    const keys = [this.#keys.meta(mapId), this.#keys.out(mapId)];
+    const theirs = Number(await this.#redis.eval(SEAL, 2, ...keys, DURABLE_TTL_MS, total));
+    if (theirs !== total) throw new MapIdInUseError({ mapId, difference: `${theirs} items` });
   }
 
   /**
@@ -73,12 +140,42 @@ export class DurableMaps {
    * @throws UnknownMapError, IncompleteMapError if its producer died before it had read its input to the end
    */
   async find(mapId: string): Promise<DurableMap> {
-    const { task, total, beat } = await this.#redis.hgetall(this.#keys.meta(mapId));
-    if (task === undefined) throw new UnknownMapError({ mapId });
-    // Wall clocks of two machines: the limit is wide enough for clocks that are kept.
-    if (total === undefined && Date.now() - Number(beat ?? 0) > PRODUCER_SILENCE_MS) {
+    const reply = await this.#redis.eval(FIND, 1, this.#keys.meta(mapId));
+    if (reply === null) throw new UnknownMapError({ mapId });
+    const [task, total, silentMs] = reply as [string, string, number];
+    if (total === "" && silentMs > PRODUCER_SILENCE_MS) {
       throw new IncompleteMapError({ mapId, reason: "its producer died before it had enqueued all items" });
     }
-    return { task, total: total === undefined ? undefined : Number(total) };
+    return { task, total: total === "" ? undefined : Number(total) };
   }
+
+  /** The map was delivered, or nobody wants it: forgets it. */
+  async drop(mapId: string): Promise<void> {
+    const keys = [
+      this.#keys.meta(mapId),
+      this.#keys.args(mapId),
+      this.#keys.done(mapId),
+      this.#keys.out(mapId),
+    ];
+    await this.#redis.eval(DROP, 4, ...keys, LATE_READERS_MS);
+  }
+
+  async #claim(
+    mapId: string,
+    facts: readonly (string | number)[],
+    chunks: readonly Chunk[],
+  ): Promise<boolean> {
+    const digests = chunks.flatMap((chunk) => [chunk.at, digestOf(chunk)]);
+    const keys = [this.#keys.meta(mapId), this.#keys.args(mapId)];
+    const reply = await this.#redis.eval(CLAIM, 2, ...keys, DURABLE_TTL_MS, ...facts, ...digests);
+    if (typeof reply === "string") throw new MapIdInUseError({ mapId, difference: reply });
+    return reply === 1;
+  }
+}
+
+/** Four bytes that tell chunks apart; never four zeros, which stand for a chunk that is not known. */
+function digestOf({ n, args }: Chunk): Buffer {
+  const digest = createHash("sha256").update(`${n}:`).update(args).digest().subarray(0, 4);
+  digest[0] = (digest[0] ?? 0) | 1;
+  return digest;
 }

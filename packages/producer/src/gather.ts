@@ -6,7 +6,7 @@
 import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { IncompleteMapError, UnknownMapError } from "@poolmq/shared";
+import { IncompleteMapError, PoolmqError, UnknownMapError } from "@poolmq/shared";
 import {
   encodeThrown,
   GatherScripts,
@@ -18,7 +18,7 @@ import {
 import type { ItemOutcome, JobData, OutcomeText, QueueKeys } from "@poolmq/shared/internal";
 
 import { DURABLE_TTL_MS, DurableMaps } from "./durable-map.ts";
-import type { Chunk, JobOptions, Transport } from "./map-run.ts";
+import type { Chunk, JobOptions, MapEnd, Transport } from "./map-run.ts";
 import { Meter } from "./meter.ts";
 import { OutcomeReader } from "./outcome-reader.ts";
 import type { Entry, Reading } from "./outcome-reader.ts";
@@ -51,6 +51,10 @@ export type MapMode = "plain" | "durable" | "attached";
 interface Gathered extends Reading {
   readonly map: GatheredMap;
   readonly mode: MapMode;
+  /** Another producer began it: some of its items have an outcome, or are under way. */
+  readonly resumed: boolean;
+  /** Number of items, once the input of a durable map has been read to its end. */
+  total: number | undefined;
   /** When something of the map last arrived, or was looked for, by the monotonic clock. */
   quietSince: number;
   /** How long to wait before the next reconcile, in ms. */
@@ -86,8 +90,9 @@ const DURABLE_BEAT_MS = 3_000;
 
 /** These pass by themselves; anything else that Redis refuses stays refused. */
 const PASSING = /^(OOM|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|MISCONF|NOREPLICAS|UNBLOCKED)/;
+/** Of ioredis and Node. A pipeline that was cut off in the middle is "aborted": unlike single commands, it is not sent again. */
 const CONNECTION =
-  /^(Connection is closed|Command timed out|Stream isn't writeable)|ECONN|EPIPE|ENOENT|ETIMEDOUT/;
+  /^(Connection is closed|Command timed out|Command aborted due to connection close|Socket timeout|Stream isn't writeable)|ECONN|EPIPE|ENOENT|ETIMEDOUT/;
 
 export class Gather implements Transport {
   readonly scripts: GatherScripts;
@@ -128,12 +133,14 @@ export class Gather implements Transport {
    * Begins to gather a map's outcomes. Must come before its first `enqueue`.
    * Outcomes that a durable map has already are taken up first: the other order would run again what was done.
    */
-  async open(map: GatheredMap, mode: MapMode): Promise<void> {
+  async open(map: GatheredMap, mode: MapMode, resumed = false): Promise<void> {
     const now = performance.now();
     const gathered: Gathered = {
       map,
       mapId: map.id,
       mode,
+      resumed,
+      total: undefined,
       cursor: "0-0",
       quietSince: now,
       patienceMs: FIRST_PATIENCE_MS,
@@ -147,14 +154,20 @@ export class Gather implements Transport {
     this.#reopen(gathered);
     if (mode === "durable") gathered.early = new Map();
     if (mode !== "plain") await this.#reader.replay(gathered);
-    this.#reader.add(gathered);
+    // It may have ended meanwhile.
+    if (this.#maps.get(map.id) === gathered) this.#reader.add(gathered);
   }
 
   async enqueue(map: GatheredMap, chunks: readonly Chunk[]): Promise<void> {
     const gathered = this.#maps.get(map.id);
     if (gathered === undefined) return;
-    let missing =
-      gathered.early === undefined ? chunks : this.#withoutEarly(gathered, gathered.early, chunks);
+    let missing = chunks;
+    if (gathered.mode === "durable") {
+      await this.durable.add(map.id, map.task, chunks);
+      if (gathered.early !== undefined) missing = this.#withoutEarly(gathered, gathered.early, chunks);
+      // What is under way already, or has an outcome that will be read in a moment, is not enqueued once more.
+      if (gathered.resumed && !map.ended) missing = await this.#missing(gathered, missing);
+    }
     for (let delayMs = 20; missing.length > 0 && !map.ended; delayMs = Math.min(delayMs * 2, 1_000)) {
       try {
         await gathered.opened;
@@ -176,7 +189,10 @@ export class Gather implements Transport {
   }
 
   async seal(map: GatheredMap, total: number): Promise<void> {
-    if (this.#maps.get(map.id)?.mode === "durable") await this.durable.seal(map.id, total);
+    const gathered = this.#maps.get(map.id);
+    if (gathered?.mode !== "durable") return;
+    await this.durable.seal(map.id, total);
+    gathered.total = total;
   }
 
   settledHere(map: GatheredMap, index: number, error: unknown): void {
@@ -193,12 +209,25 @@ export class Gather implements Transport {
     });
   }
 
-  drop(map: GatheredMap): void {
+  drop(map: GatheredMap, end: MapEnd): void {
+    const gathered = this.#maps.get(map.id);
+    if (gathered === undefined) return;
+    this.leave(map);
+    if (gathered.mode === "durable" && outlives(end)) return;
+    this.#forget(gathered);
+  }
+
+  /** Reads no more of the map, which stays as it is. */
+  leave(map: GatheredMap): void {
     const gathered = this.#maps.get(map.id);
     if (gathered === undefined) return;
     this.#maps.delete(map.id);
     this.#reader.remove(gathered);
-    const dropping = this.#cleanUp(map, [...map.underWay]).catch((error: unknown) => {
+  }
+
+  #forget(gathered: Gathered): void {
+    const { map } = gathered;
+    const dropping = this.#cleanUp(gathered, [...map.underWay]).catch((error: unknown) => {
       // The keys' TTL takes them, and workers find the map unwanted.
       this.#hooks.warn({ mapId: map.id, err: error }, "map not cleaned up");
     });
@@ -293,8 +322,8 @@ export class Gather implements Transport {
     });
   }
 
-  async #cleanUp(map: GatheredMap, underWay: readonly number[]): Promise<void> {
-    await this.scripts.drop(map.id);
+  async #cleanUp({ map, mode }: Gathered, underWay: readonly number[]): Promise<void> {
+    await (mode === "plain" ? this.scripts.drop(map.id) : this.durable.drop(map.id));
     if (underWay.length === 0) return;
     await this.#commands.publish(this.#keys.control, JSON.stringify({ t: "cancel", map: map.id }));
     for (let start = 0; start < underWay.length; start += 500) {
@@ -310,6 +339,7 @@ export class Gather implements Transport {
     gathered.patienceMs = FIRST_PATIENCE_MS;
     for (const entry of entries) {
       if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
+      else if ("total" in entry) map.sealed(entry.total);
       else if (early !== undefined && map.chunks([entry.at]).length === 0) early.set(entry.at, entry);
       else {
         const [chunk] = map.chunks([entry.at]);
@@ -345,7 +375,10 @@ export class Gather implements Transport {
     if (mode === "attached") return; // it is not ours to open
     gathered.opened =
       mode === "durable"
-        ? Promise.all([this.scripts.open(map.id, DURABLE_TTL_MS), this.durable.beat(map.id)])
+        ? Promise.all([
+            this.scripts.open(map.id, DURABLE_TTL_MS),
+            this.durable.beat(map.id, map.task, gathered.total),
+          ])
         : this.scripts.open(map.id, MAP_TTL_MS);
     gathered.opened.catch(() => {}); // `enqueue` waits for it
   }
@@ -353,7 +386,7 @@ export class Gather implements Transport {
   async #reconcile(gathered: Gathered): Promise<void> {
     const { map } = gathered;
     try {
-      if (gathered.mode === "attached") return await this.#lookAfterAttached(map);
+      if (gathered.mode === "attached") return await this.#lookAfterAttached(gathered);
       const missing = await this.#missing(gathered, map.chunks(map.underWay));
       if (missing.length === 0 || map.ended) return;
       this.#hooks.warn(
@@ -368,14 +401,20 @@ export class Gather implements Transport {
   }
 
   /** Without the arguments of its items, an attached map can only be told that it will not be completed. */
-  async #lookAfterAttached(map: GatheredMap): Promise<void> {
+  async #lookAfterAttached(gathered: Gathered): Promise<void> {
+    const { map } = gathered;
+    const found = await this.scripts.reconcile(map.id, map.underWay);
+    // What another reader was given may still be there to read.
+    await this.#reader.replay(gathered);
+    if (map.ended) return;
     const { total } = await this.durable.find(map.id);
     if (total !== undefined) map.sealed(total);
-    const found = await this.scripts.reconcile(map.id, map.underWay);
     if (map.ended) return;
     if (!found.existed) throw new UnknownMapError({ mapId: map.id });
-    if (found.missing.length > 0) {
-      throw new IncompleteMapError({ mapId: map.id, reason: "jobs of it vanished from Redis" });
+    // Decided by the bitmap, and everything in the stream was read: these outcomes are gone.
+    const pending = new Set(map.underWay);
+    if (found.missing.length > 0 || found.decided.some((index) => pending.has(index))) {
+      throw new IncompleteMapError({ mapId: map.id, reason: "some of it vanished from Redis" });
     }
   }
 
@@ -386,6 +425,7 @@ export class Gather implements Transport {
       map.id,
       chunks.map(({ at }) => at),
     );
+    if (map.ended) return [];
     this.#reopen(gathered);
     let lost = found.missing;
     if (!found.existed) {
@@ -400,6 +440,22 @@ export class Gather implements Transport {
     await gathered.opened;
     return map.chunks(lost);
   }
+}
+
+/** Ways in which a durable map ends here that are no reason to take it from others. */
+const OUTLIVED: ReadonlySet<string> = new Set([
+  "EMBEDDED_REDIS",
+  "INCOMPLETE_MAP",
+  "LOCAL_MACHINE",
+  "MAP_ID_IN_USE",
+  "REDIS_CONNECTION",
+  "UNKNOWN_MAP",
+]);
+
+function outlives(end: MapEnd): boolean {
+  if (!("error" in end)) return false;
+  const { error } = end;
+  return error instanceof PoolmqError && OUTLIVED.has(error.code);
 }
 
 /** Whether stream id `a` comes after `b`; `""` comes before all. */

@@ -47,6 +47,7 @@ export {
   UnsupportedRedisError,
   WireVersionError,
   WorkerLostError,
+  WorkerStartError,
 } from "@poolmq/shared";
 export type {
   Backoff,

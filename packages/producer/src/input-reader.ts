@@ -8,6 +8,8 @@ export class InputReader {
   readonly #input: TupleIterator;
   /** A read that an async input has not answered yet. */
   #pending: Promise<IteratorResult<readonly unknown[]>> | undefined;
+  /** Tuples that wait for the rest of their chunk. */
+  #held: (readonly unknown[])[] = [];
   #end: "done" | { readonly error: unknown } | undefined;
 
   constructor(input: TupleIterator) {
@@ -28,16 +30,22 @@ export class InputReader {
    * Gives the next tuples, at most `most`: fewer at the end, or if the input makes us wait with some in hand.
    *
    * @param wait - whether to wait for the first one
+   * @param whole - whether to give all or none of them, except at the end
    */
-  async read(most: number, wait: boolean): Promise<(readonly unknown[])[]> {
-    const tuples: (readonly unknown[])[] = [];
+  async read(
+    most: number,
+    { wait, whole }: { readonly wait: boolean; readonly whole: boolean },
+  ): Promise<(readonly unknown[])[]> {
+    const tuples = this.#held;
+    this.#held = [];
     try {
       while (tuples.length < most && this.#end === undefined) {
         const next = this.#pending ?? this.#input.next();
         let result: IteratorResult<readonly unknown[]> | typeof LATER;
         if (next instanceof Promise) {
           this.#pending = next;
-          result = await (tuples.length === 0 && wait ? next : Promise.race([next, nextTurn()]));
+          const patient = wait && (whole || tuples.length === 0);
+          result = await (patient ? next : Promise.race([next, nextTurn()]));
           if (result === LATER) break;
           this.#pending = undefined;
         } else {
@@ -50,6 +58,10 @@ export class InputReader {
       // The items before it are still run; then the map fails with this very error.
       this.#pending = undefined;
       this.#end = { error };
+    }
+    if (whole && tuples.length < most && this.#end === undefined) {
+      this.#held = tuples;
+      return [];
     }
     return tuples;
   }

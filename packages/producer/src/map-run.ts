@@ -17,8 +17,8 @@ import type { ChunkSize } from "./chunk-size.ts";
 import { encodeTuples } from "./encode-tuples.ts";
 import type { TupleIterator } from "./input.ts";
 import { InputReader } from "./input-reader.ts";
-import { readOutcomes } from "./read-outcomes.ts";
-import type { ErrorClass, Settled } from "./read-outcomes.ts";
+import { atCallSite, readOutcomes } from "./read-outcomes.ts";
+import type { CallSite, ErrorClass, Settled } from "./read-outcomes.ts";
 
 /** How far a map has come. */
 export interface MapProgress {
@@ -26,6 +26,7 @@ export interface MapProgress {
   readonly total: number | undefined;
   /** Items that have their outcome, failed ones included. */
   readonly done: number;
+  /** Items that ended in an error. */
   readonly failed: number;
   /** Items that were handed to the workers' queue and have no outcome yet. */
   readonly running: number;
@@ -51,7 +52,7 @@ export interface Transport {
   /** An item came to its end without being enqueued. */
   settledHere(run: MapRun, index: number, error: unknown): void;
   /** The map has ended: forget it, and what of it is still under way. */
-  drop(run: MapRun): void;
+  drop(run: MapRun, end: MapEnd): void;
 }
 
 /** How a map ended: every one of `total` items was settled, or `error` says why there are no more. */
@@ -95,13 +96,15 @@ export interface MapRunOptions {
   /** `undefined` is left to the function's definition: whoever knows it sets `run.chunkSize` before `start()`. */
   readonly chunkSize: ChunkSize | undefined;
   readonly window: Window;
+  /** Every chunk but the last has the size that it should, however slow the input: someone else may cut it again. */
+  readonly wholeChunks: boolean;
   readonly job: JobOptions;
   /** Whether `handOn` says when an item's place in the window is free; else it is as soon as it is settled. */
   readonly keepsUntilRead: boolean;
   /** Errors that a tasks module exports, by name: a remote error of that name is an instance. */
   readonly classes: () => ReadonlyMap<string, ErrorClass> | undefined;
   /** Where the call was made; a remote error shows it after the worker's stack. */
-  readonly callSite: string | undefined;
+  readonly callSite: CallSite;
   readonly onTaskProgress?: ((value: unknown, index: number) => void) | undefined;
 }
 
@@ -119,6 +122,8 @@ export class MapRun {
   readonly #input: InputReader;
   readonly #sink: Sink;
   #transport: Transport | undefined;
+  /** Tuples may have been read that `#next` does not count yet: the input may have ended, and the map has not. */
+  #isReading = false;
   /** Chunks under way, by the index of their first item. */
   readonly #underWay = new Map<number, Chunk>();
   #peeked: Chunk[] = [];
@@ -132,6 +137,8 @@ export class MapRun {
   /** Settled items that the sink still keeps. */
   #kept = 0;
   #state: "running" | "ended" = "running";
+  /** The transport knows how many items there are. */
+  #sealed = false;
   #room: PromiseWithResolvers<void> | undefined;
 
   constructor(options: MapRunOptions, sink: Sink) {
@@ -172,10 +179,17 @@ export class MapRun {
     return indices.flatMap((index) => this.#underWay.get(index) ?? []);
   }
 
-  /** Reads the first chunks before `start()`, and gives the first of them. */
-  async peek(): Promise<Chunk | undefined> {
+  /** Number of items, if it was known beforehand. */
+  get length(): number | undefined {
+    return this.#options.length;
+  }
+
+  /** Reads the first chunks before `start()`, and gives them. */
+  async peek(): Promise<readonly Chunk[]> {
     this.#peeked = await this.#readChunks();
-    return this.#peeked[0];
+    // An input that throws at once has nothing to start.
+    if (this.#input.end !== "done") this.#endIfSettled();
+    return this.#peeked;
   }
 
   /** Reads the input to its end, as fast as the window allows. Never rejects. */
@@ -196,7 +210,8 @@ export class MapRun {
         if (this.ended) return;
         if (chunks.length > 0) await transport.enqueue(this, chunks);
       }
-      if (this.#input.end === "done") await transport.seal(this, this.#next);
+      if (this.#input.end === "done" && !this.ended) await transport.seal(this, this.#next);
+      this.#sealed = true;
       this.#endIfSettled();
     } catch (error) {
       this.fail(error);
@@ -253,18 +268,23 @@ export class MapRun {
     let bytes = 0;
     while (chunks.length < MAX_BATCH_JOBS && bytes < MAX_BATCH_BYTES && this.#places() >= 1) {
       if (this.#underWay.size >= window.jobs) break;
+      this.#isReading = true;
       // Having chunks in hand, a slow input is not waited for.
-      const tuples = await this.#input.read(
-        Math.min(this.chunkSize?.next() ?? 1, this.#places()),
-        chunks.length === 0,
-      );
+      const size = this.chunkSize?.next() ?? 1;
+      const { wholeChunks: whole } = this.#options;
+      const tuples = await this.#input.read(whole ? size : Math.min(size, this.#places()), {
+        wait: chunks.length === 0,
+        whole,
+      });
+      this.#isReading = false;
       if (this.#state === "ended" || tuples.length === 0) break;
       for (const encoded of encodeTuples(tuples, this.#next)) {
         this.#next = encoded.at + encoded.n;
         if ("error" in encoded) {
-          this.#settle(encoded.at, { ok: false, error: encoded.error });
-          if (this.#transport === undefined) this.#unsaid.push({ index: encoded.at, error: encoded.error });
-          else this.#transport.settledHere(this, encoded.at, encoded.error);
+          const error = atCallSite(encoded.error, this.#options.callSite);
+          this.#settle(encoded.at, { ok: false, error });
+          if (this.#transport === undefined) this.#unsaid.push({ index: encoded.at, error });
+          else this.#transport.settledHere(this, encoded.at, error);
           continue;
         }
         this.#underWay.set(encoded.at, encoded);
@@ -303,7 +323,8 @@ export class MapRun {
 
   #endIfSettled(): void {
     const { end } = this.#input;
-    if (end === undefined || this.#settled < this.#next) return;
+    if (end === undefined || this.#isReading || this.#settled < this.#next) return;
+    if (end === "done" && !this.#sealed) return;
     this.#end(end === "done" ? { total: this.#next } : end);
   }
 
@@ -312,7 +333,7 @@ export class MapRun {
     this.#state = "ended";
     this.#room?.resolve();
     this.#input.close();
-    this.#transport?.drop(this);
+    this.#transport?.drop(this, end);
     this.#underWay.clear();
     this.#sink.ended(end);
   }

@@ -10,7 +10,9 @@ import type { OutcomeText, QueueKeys } from "@poolmq/shared/internal";
 /** One entry of a map's stream, read. */
 export type Entry =
   | { readonly at: number; readonly ms: number; readonly text: OutcomeText }
-  | { readonly progressOf: number; readonly value: unknown };
+  | { readonly progressOf: number; readonly value: unknown }
+  /** The input of a durable map has ended: it has so many items. */
+  | { readonly total: number };
 
 /** One map whose stream is read. */
 export interface Reading {
@@ -142,6 +144,8 @@ function readEntry(fields: readonly string[]): Entry | undefined {
   if (text !== undefined && isIndex(i)) {
     return { at: Number(i), ms: Number(values.get("ms") ?? 0) || 0, text };
   }
+  const total = values.get("total");
+  if (isIndex(total)) return { total: Number(total) };
   if (v === undefined || !isIndex(p)) return undefined;
   try {
     return { progressOf: Number(p), value: decode(v) };

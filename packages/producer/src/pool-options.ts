@@ -33,6 +33,13 @@ export interface LocalOptions {
   readonly concurrency?: number | undefined;
   /** After how many lost processes an item is given up with a `WorkerLostError`. @defaultValue 3 */
   readonly workerLossAttempts?: number | undefined;
+  /** Items that a process runs before it is replaced, against leaks; 0 for no limit. @defaultValue 0 */
+  readonly maxTasksPerChild?: number | undefined;
+  /**
+   * Memory (resident set) above which a process is replaced between items, in MiB; above 1.5 times as much it is killed,
+   * and its item is charged with the loss; 0 for no limit. The hard limit needs Linux. @defaultValue 0
+   */
+  readonly maxMemoryPerChildMb?: number | undefined;
   /** How long a process may take to import the tasks module and run its `initializer`, in ms. @defaultValue 60000 */
   readonly startTimeoutMs?: number | undefined;
   /** Environment variables for the tasks, beside the harmless ones that every process gets. @defaultValue none */
@@ -93,6 +100,8 @@ const LOCAL_OPTIONS = [
   "concurrency",
   "workerLossAttempts",
   "startTimeoutMs",
+  "maxTasksPerChild",
+  "maxMemoryPerChildMb",
   "env",
 ] as const satisfies readonly (keyof LocalOptions)[];
 
@@ -172,6 +181,8 @@ function resolveLocal<T>(
     concurrency: checkInteger("concurrency", options.concurrency ?? 1, { min: 1, max: 10_000 }),
     workerLossAttempts: checkInteger("workerLossAttempts", options.workerLossAttempts ?? 3, { min: 1 }),
     startTimeoutMs: checkInteger("startTimeoutMs", options.startTimeoutMs ?? 60_000, { min: 100 }),
+    maxTasksPerChild: checkInteger("maxTasksPerChild", options.maxTasksPerChild ?? 0, { min: 0 }),
+    maxMemoryPerChildMb: checkInteger("maxMemoryPerChildMb", options.maxMemoryPerChildMb ?? 0, { min: 0 }),
     env: checkEnvironment("env", options.env ?? {}),
   };
 }

@@ -13,26 +13,31 @@
 
 import { randomBytes } from "node:crypto";
 
-import { NestedPoolError, TaskNotRegisteredError } from "@poolmq/shared";
+import { NestedPoolError, PoolmqError, TaskNotRegisteredError } from "@poolmq/shared";
 import { encode } from "@poolmq/shared/internal";
+import type { TaskInfo } from "@poolmq/shared/internal";
 
 import { AttachedMap } from "./attached-map.ts";
 import { Backend } from "./backend.ts";
 import type { PoolStats } from "./backend.ts";
-import { BasePool } from "./base-pool.ts";
+import { BasePool, callSite } from "./base-pool.ts";
 import type { CallFacts } from "./base-pool.ts";
 import { checkMapId } from "./call-options.ts";
 import { autoChunks, fixedChunks } from "./chunk-size.ts";
+import type { Gather } from "./gather.ts";
 import { MapResult } from "./map-result.ts";
 import type { MapRun } from "./map-run.ts";
 import { resolvePoolOptions } from "./pool-options.ts";
 import type { PoolOptions, ResolvedPoolOptions } from "./pool-options.ts";
+import type { ErrorClass } from "./read-outcomes.ts";
 import { Shared } from "./shared.ts";
 import { Slots } from "./slots.ts";
 import type { UntypedTasks } from "./task-types.ts";
 
 /** Workers that are just starting need about this long; after it, waiting for them is worth a word. */
 const NO_WORKER_WARNING_MS = 3_000;
+
+const LOOK_FOR_WORKERS_MS = 500;
 
 /** How long local workers may take to end in good order: they are idle by then, but may have a `finalizer`. */
 const LOCAL_CLOSE_TIMEOUT_MS = 5_000;
@@ -47,7 +52,7 @@ const LOCAL_CLOSE_TIMEOUT_MS = 5_000;
  * import type * as tasks from "./tasks.ts";
  *
  * await using pool = new Pool<typeof tasks>({ tasks: new URL("./tasks.ts", import.meta.url), processes: 5 });
- * console.log(await pool.map("increment", [1, 2, 3, 4, 5])); // [2, 3, 4, 5, 6]
+ * console.log(await pool.map("increment", [1, 2, 3, 4, 5])); // [ 2, 3, 4, 5, 6 ]
  * ```
  */
 export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
@@ -84,35 +89,57 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    * @typeParam R - type of one result
    * @returns a handle, as `map`. It rejects with an `UnknownMapError` if there is no such map, and with an
    * `IncompleteMapError` if its producer died before it had enqueued all items
+   * @example
+   * ```ts
+   * const started = pool.map("square", [1, 2, 3], { mapId: "squares-1" });
+   * // Another process, or this one after a restart, while nobody has fetched the results:
+   * const squares = await pool.attach<number>("squares-1").catch((error: unknown) => error);
+   * await started;
+   * ```
    */
   attach<R = unknown>(mapId: string): MapResult<R> {
     const slots = new Slots<R>();
-    let attached: AttachedMap | undefined;
+    const site = callSite("attach");
+    let classes: ReadonlyMap<string, ErrorClass> | undefined;
+    let gather: Gather | undefined;
+    const context = {
+      callSite: site,
+      get classes() {
+        return classes;
+      },
+    };
+    const map: AttachedMap = new AttachedMap(mapId, slots, context, (how) => {
+      if (how === "over") gather?.drop(map, { total: map.progress.done });
+      else gather?.leave(map);
+      this.untrack(map);
+    });
+    const attach = async (): Promise<void> => {
+      classes = await this.errorClasses();
+      const backend = await this.#backend;
+      if (await backend.isNested()) throw new NestedPoolError({ queue: backend.queue, call: "attach" });
+      const { total } = await backend.gather.durable.find(mapId);
+      if (map.ended) return;
+      ({ gather } = backend);
+      await gather.open(map, "attached");
+      if (total !== undefined) map.sealed(total);
+    };
+    try {
+      this.checkOpen("attach");
+      checkMapId(mapId);
+      this.checkFree(mapId);
+      this.track(map);
+      attach().catch((error: unknown) => map.fail(error));
+    } catch (error) {
+      slots.ended({ error });
+    }
     const source = {
       id: String(mapId),
       value: slots.results(),
-      progress: () => attached?.progress ?? { total: undefined, done: 0, failed: 0, running: 0 },
-      cancel: (reason?: unknown) => attached?.fail(this.cancelledError(mapId, reason)),
+      progress: () => map.progress,
+      cancel: (reason?: unknown) => map.cancel(this.cancelledError(mapId, reason)),
       settled: () => slots.settled(),
       iterate: () => slots.iterate(),
     };
-    const attach = async (): Promise<void> => {
-      this.checkOpen("attach");
-      checkMapId(mapId);
-      const backend = await this.#backend;
-      const facts = { id: mapId, ...(await backend.gather.durable.find(mapId)) };
-      const context = { classes: await this.errorClasses(), callSite: undefined };
-      const map = new AttachedMap(facts, slots, context, () => {
-        backend.gather.drop(map);
-        this.untrack(map);
-      });
-      attached = map;
-      this.track(map);
-      await backend.gather.open(map, "attached");
-    };
-    this.keepAliveWhile(attach()).catch((error: unknown) =>
-      attached === undefined ? slots.ended({ error }) : attached.fail(error),
-    );
     return new MapResult(source);
   }
 
@@ -120,11 +147,12 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    * Sends a large value once; the handle can be any argument of any number of items, whose functions get the value.
    * Workers fetch it once per machine. It is forgotten when the pool ends.
    *
-   * @throws SerializationError, LimitError
+   * @throws SerializationError, LimitError (`maxShareBytes`)
    * @example
    * ```ts
-   * const model = await pool.share(await loadModel());
-   * const scores = await pool.starmap("score", inputs.map((input) => [model, input] as const));
+   * const weights = await pool.share(new Float64Array([1, 2, 3]));
+   * const scores = await pool.starmap("score", [[weights, 10], [weights, 20]]);
+   * console.log(scores); // [ 60, 120 ]
    * ```
    */
   async share<V>(value: V): Promise<Shared<V>> {
@@ -140,6 +168,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    * Waits until workers are there.
    *
    * @param minWorkers - number of worker processes, on all machines @defaultValue 1
+   * @throws InvalidOptionError, PoolClosedError, RedisConnectionError
    */
   async ready(minWorkers = 1): Promise<void> {
     this.checkOpen("ready");
@@ -148,7 +177,11 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     this.checkOpen("ready");
   }
 
-  /** Counts of the queue's jobs and workers, and what this pool has measured. */
+  /**
+   * Gives counts of the queue's jobs and workers, and what this pool has measured.
+   *
+   * @throws PoolClosedError, RedisConnectionError
+   */
   async stats(): Promise<PoolStats> {
     this.checkOpen("stats");
     return await this.keepAliveWhile(this.#backend.then((backend) => backend.stats()));
@@ -157,17 +190,15 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
   protected override async run(run: MapRun, { call, durable, autoChunks: auto }: CallFacts): Promise<void> {
     const backend = await this.#backend;
     if (run.ended) return;
-    if (backend.isNested) throw new NestedPoolError({ queue: backend.queue, call });
-    const tasks = await backend.registeredTasks();
-    if (tasks === undefined) this.#lookForWorkersLater(backend, run);
-    else this.#checkTask(run, tasks);
+    const tasks = await this.#check(backend, run, call);
+    if (tasks === undefined) this.#lookForWorkers(backend, run, call);
     // A durable map must be cut the same way by whoever takes it up.
     const defined = durable ? 1 : (tasks?.get(run.task)?.chunksize ?? 1);
     run.chunkSize ??= this.#chunkSize(run, backend, auto ? "auto" : defined);
     if (run.ended) return;
-    if (durable) await backend.gather.durable.claim(run.id, run.task, await run.peek());
-    await backend.gather.open(run, durable ? "durable" : "plain");
-    await run.start(backend.gather);
+    if (durable) await this.#takeUp(run, backend.gather);
+    else await backend.gather.open(run, "plain");
+    if (!run.ended) await run.start(backend.gather);
   }
 
   protected override onIdle(idle: boolean): void {
@@ -184,6 +215,14 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     await backend?.close(hurried ? 0 : LOCAL_CLOSE_TIMEOUT_MS);
   }
 
+  /** Begins a durable map, or goes on with one that is there. */
+  async #takeUp(run: MapRun, gather: Gather): Promise<void> {
+    const chunks = await run.peek();
+    if (run.ended) return;
+    const resumed = await gather.durable.claim(run.id, run.task, run.length, chunks);
+    if (!run.ended) await gather.open(run, "durable", resumed);
+  }
+
   #chunkSize(run: MapRun, backend: Backend, size: number | "auto"): ReturnType<typeof fixedChunks> {
     return size === "auto"
       ? autoChunks(
@@ -193,27 +232,43 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
       : fixedChunks(size);
   }
 
-  #checkTask(run: MapRun, tasks: ReadonlyMap<string, unknown>): void {
-    if (!tasks.has(run.task)) throw new TaskNotRegisteredError({ task: run.task, known: [...tasks.keys()] });
+  /** Refuses a call that can't come to its end, as far as can be told now. Gives the registered tasks. */
+  async #check(
+    backend: Backend,
+    run: MapRun,
+    call: string,
+  ): Promise<ReadonlyMap<string, TaskInfo> | undefined> {
+    if (await backend.isNested()) throw new NestedPoolError({ queue: backend.queue, call });
+    const tasks = await backend.registeredTasks();
+    if (tasks !== undefined && !tasks.has(run.task)) {
+      throw new TaskNotRegisteredError({ task: run.task, known: [...tasks.keys()] });
+    }
+    return tasks;
   }
 
-  /** No worker is alive: the map waits for one, and says so if none comes. */
-  #lookForWorkersLater(backend: Backend, run: MapRun): void {
-    const timer = setTimeout(() => {
-      if (run.ended) return;
-      backend.registeredTasks().then(
+  /** No worker is alive: the map waits for one, says so if none comes, and ends if it can never be served. */
+  #lookForWorkers(backend: Backend, run: MapRun, call: string): void {
+    const since = performance.now();
+    let warned = false;
+    const timer = setInterval(() => {
+      if (run.ended) return clearInterval(timer);
+      this.#check(backend, run, call).then(
         (tasks) => {
-          if (tasks === undefined) {
+          if (tasks !== undefined) {
+            clearInterval(timer);
+          } else if (!warned && performance.now() - since > NO_WORKER_WARNING_MS) {
+            warned = true;
             this.warn(
               `No worker serves queue "${backend.queue}", so map ${run.id} waits for one. Start one with: npx poolmq worker <module>`,
             );
-          } else if (!tasks.has(run.task)) {
-            run.fail(new TaskNotRegisteredError({ task: run.task, known: [...tasks.keys()] }));
           }
         },
-        () => {}, // Redis is away; the map waits for that too
+        (error: unknown) => {
+          if (error instanceof PoolmqError) run.fail(error);
+          // else Redis is away; the map waits for that too
+        },
       );
-    }, NO_WORKER_WARNING_MS);
+    }, LOOK_FOR_WORKERS_MS);
     timer.unref();
   }
 }

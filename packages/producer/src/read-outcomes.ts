@@ -14,8 +14,11 @@ export type ErrorClass = abstract new (...args: never[]) => Error;
 
 export interface ReadContext {
   readonly classes: ReadonlyMap<string, ErrorClass> | undefined;
-  readonly callSite: string | undefined;
+  readonly callSite: CallSite;
 }
+
+/** Gives where a call was made, as frames of a stack. */
+export type CallSite = () => string | undefined;
 
 /**
  * Gives one entry for each of the chunk's items, in order.
@@ -60,14 +63,11 @@ function readOutcome(outcome: ItemOutcome, { classes, callSite }: ReadContext): 
     case "threw": {
       const error = decodeThrown(outcome.thrown, classes === undefined ? {} : { classes });
       attachRemote(error, outcome.by);
-      if (callSite !== undefined) appendCallSite(error, callSite);
+      appendCallSite(error, callSite);
       return { ok: false, error };
     }
     case "failed": {
-      const error = failureError(outcome.failure, outcome.by);
-      // Made here, so its own stack says nothing.
-      error.stack = `${error.name}: ${error.message}${callSite === undefined ? "" : `\n${callSite}`}`;
-      return { ok: false, error };
+      return { ok: false, error: atCallSite(failureError(outcome.failure, outcome.by), callSite) };
     }
     default:
       outcome satisfies never;
@@ -75,11 +75,22 @@ function readOutcome(outcome: ItemOutcome, { classes, callSite }: ReadContext): 
   }
 }
 
+/** An error that was made here shows where the producer called in place of its own frames, which say nothing. */
+export function atCallSite<E>(error: E, callSite: CallSite): E {
+  if (!(error instanceof Error)) return error;
+  error.stack = [`${error.name}: ${error.message}`, callSite()]
+    .filter((part) => part !== undefined)
+    .join("\n");
+  return error;
+}
+
 /** The worker's stack first, then where the producer called. */
-function appendCallSite(error: unknown, callSite: string): void {
+function appendCallSite(error: unknown, callSite: CallSite): void {
   if (!(error instanceof Error) || typeof error.stack !== "string") return;
+  const site = callSite();
+  if (site === undefined) return;
   try {
-    error.stack = `${error.stack}\n${callSite}`;
+    error.stack = `${error.stack}\n${site}`;
   } catch {
     // A frozen error keeps the worker's stack alone.
   }

@@ -82,7 +82,8 @@ async function runJob(job: RunJob): Promise<ThreadAnswer> {
       ...item,
       signal: controller.signal,
       get log() {
-        return taskLogger(item);
+        // Without a machine's log, they go where this process prints.
+        return taskLogger(item, { level: "info", fd: 1 });
       },
       progress: (value) => say({ t: "progress", id, index, value: encode(value) }),
     };

@@ -23,7 +23,7 @@ import type { Cluster, Redis } from "ioredis";
 
 import type { QueueKeys } from "./keys.ts";
 import { jobIdOf } from "./keys.ts";
-import type { OutcomeText, Payload } from "./wire.ts";
+import type { OutcomeText, Payload, WorkerAdvertisement } from "./wire.ts";
 
 /** A Lua script, with the digest by which Redis remembers it. */
 interface Script {
@@ -45,11 +45,14 @@ redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return 1`,
 };
 
-/** ARGV: ttlMs. Gives 1 if the map was new. */
+/** ARGV: ttlMs. Gives 1 if the map was new: what an earlier map of this id left for late readers goes. */
 const OPEN: Script = {
   lua: `
 local new = redis.call('EXISTS', KEYS[1]) == 0
-if new then redis.call('SETBIT', KEYS[1], 0, 0) end
+if new then
+  redis.call('SETBIT', KEYS[1], 0, 0)
+  redis.call('DEL', KEYS[2])
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return new and 1 or 0`,
@@ -60,6 +63,7 @@ const PROGRESS: Script = {
   lua: `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('XADD', KEYS[2], '*', 'p', ARGV[1], 'v', ARGV[2])
+redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1]))
 return 1`,
 };
 
@@ -155,7 +159,7 @@ export class GatherScripts {
 
   /** Publishes outcomes, each at most once. False if nobody wants the map's outcomes. */
   async publish(mapId: string, outcomes: readonly Outcome[], ttlMs: number): Promise<boolean> {
-    const args = outcomes.flatMap(({ at, ms, text }) => [at, ms, text]);
+    const args = outcomes.flatMap(({ at, ms, text }) => [at, Math.round(ms * 1_000) / 1_000, text]);
     return (await this.#run(PUBLISH, this.#mapKeys(mapId), [ttlMs, ...args])) === 1;
   }
 
@@ -185,7 +189,7 @@ export class GatherScripts {
 
   /** Declares that nobody wants the map's outcomes any more. */
   async drop(mapId: string): Promise<void> {
-    await this.#redis.unlink(...this.#mapKeys(mapId), this.#keys.meta(mapId));
+    await this.#redis.unlink(...this.#mapKeys(mapId));
   }
 
   /** True while somebody wants the map's outcomes. */
@@ -211,8 +215,10 @@ export class GatherScripts {
   }
 
   /** The advertisements of the machines that are alive by Redis's clock. */
-  async liveWorkers(): Promise<string[]> {
-    return (await this.#run(LIVE, [this.#keys.workers, this.#keys.workerInfo], [WORKER_TTL_MS])) as string[];
+  async liveWorkers(): Promise<WorkerAdvertisement[]> {
+    const keys = [this.#keys.workers, this.#keys.workerInfo];
+    const texts = (await this.#run(LIVE, keys, [WORKER_TTL_MS])) as unknown[];
+    return texts.flatMap((text) => readAdvertisement(text) ?? []);
   }
 
   #mapKeys(mapId: string): [string, string] {
@@ -231,4 +237,21 @@ export class GatherScripts {
     script.sha ??= createHash("sha1").update(script.lua).digest("hex");
     return await this.#redis.eval(script.lua, keys.length, ...keys, ...args);
   }
+}
+
+/** Gives an advertisement that has what is read of it. A machine that can't be understood does not stop the others. */
+function readAdvertisement(text: unknown): WorkerAdvertisement | undefined {
+  let read: Partial<WorkerAdvertisement> | null;
+  try {
+    read = JSON.parse(String(text)) as Partial<WorkerAdvertisement> | null;
+  } catch {
+    return undefined;
+  }
+  const { tasks, processes } = read ?? {};
+  const isWhole =
+    typeof tasks === "object" &&
+    tasks !== null &&
+    Object.values(tasks).every((info) => typeof info === "object" && info !== null) &&
+    Number.isSafeInteger(processes);
+  return isWhole ? (read as WorkerAdvertisement) : undefined;
 }

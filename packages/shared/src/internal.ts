@@ -22,7 +22,7 @@ export { redactUrl } from "./redact-url.ts";
 export { checkTaskDefaults, TASK_DEFAULTS } from "./task-defaults.ts";
 export type { CheckedTaskDefaults } from "./task-defaults.ts";
 export { attachRemote, decodeThrown, encodeThrown } from "./thrown.ts";
-export { RUNS_ON_VARIABLE, runsOn } from "./runs-on.ts";
+export { RUNS_ON_VARIABLE } from "./runs-on.ts";
 export { short } from "./short.ts";
 export { unrefConnection } from "./unref-connection.ts";
 export { WIRE_VERSION } from "./wire.ts";
@@ -31,6 +31,7 @@ export type {
   ControlMessage,
   Failure,
   FromChild,
+  FromGuard,
   ItemOutcome,
   JobData,
   KeptOutcome,
@@ -40,5 +41,6 @@ export type {
   Suspect,
   TaskInfo,
   ToChild,
+  ToGuard,
   WorkerAdvertisement,
 } from "./wire.ts";

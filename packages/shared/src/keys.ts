@@ -17,6 +17,8 @@ export interface QueueKeys {
   out(mapId: string): string;
   /** Hash: what a durable map is, for whoever takes it up. */
   meta(mapId: string): string;
+  /** String: four bytes of a digest for the first item of each chunk of a durable map, at four times its index. */
+  args(mapId: string): string;
   /** String: the payload of a shared value. */
   share(shareId: string): string;
   /** Sorted set: ids of the live worker machines by the Redis time of their last heartbeat, in ms. */
@@ -40,6 +42,7 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
     done: (mapId) => `${base}:map:${mapId}:done`,
     out: (mapId) => `${base}:map:${mapId}:out`,
     meta: (mapId) => `${base}:map:${mapId}:meta`,
+    args: (mapId) => `${base}:map:${mapId}:args`,
     share: (shareId) => `${base}:share:${shareId}`,
     workers: `${base}:workers`,
     workerInfo: `${base}:worker-info`,

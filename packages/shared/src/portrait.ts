@@ -51,7 +51,13 @@ export class Portraitist {
   readonly #drawn = new Map<object, Portrait>();
   readonly #lists = new Map<readonly unknown[], Carried>();
   readonly #salvaged = new Map<object, unknown>();
+  readonly #trim: (stack: string) => string;
   #searches = 0;
+
+  /** @param trim - cuts down a stack */
+  constructor(trim: (stack: string) => string = (stack) => stack) {
+    this.#trim = trim;
+  }
 
   /** The value, with errors as portraits and with unsendable parts replaced by a text that says what was there. */
   carry(value: unknown, level = 0): Carried {
@@ -76,7 +82,7 @@ export class Portraitist {
     };
     this.#drawn.set(error, portrait); // before its properties, which may lead back to it
     const stack = stackOf(error, lineage);
-    if (stack !== undefined) portrait.stack = stack;
+    if (stack !== undefined) portrait.stack = this.#trim(stack);
     const props: NonNullable<Portrait["props"]> = [];
     for (const key of keysOf(error)) {
       const isAbove = key === "name" || key === "message" || key === "stack";

@@ -1,9 +1,5 @@
-import { createHash } from "node:crypto";
-
-/** Environment variable by which a child knows the queue that it works for, without its address. */
+/**
+ * Environment variable by which a child knows the worker machine that it belongs to: a pool in a task finds out with it
+ * that it would wait for itself. Ids of machines, the innermost last; no address and no name of a queue.
+ */
 export const RUNS_ON_VARIABLE = "POOLMQ_RUNS_ON";
-
-/** Names a queue on a server, as a digest. */
-export function runsOn(serverRunId: string, prefix: string, queue: string): string {
-  return createHash("sha256").update(`${serverRunId} ${prefix} ${queue}`).digest("hex").slice(0, 32);
-}

@@ -17,6 +17,8 @@ export interface EncodeThrownOptions {
   readonly maxBytes?: number;
   /** The name that users know `maxBytes` by. @defaultValue `"maxBytes"` */
   readonly limit?: string;
+  /** Cuts down the stack of each error. Must not throw. @defaultValue the stack as it is */
+  readonly trimStack?: (stack: string) => string;
 }
 
 /** Options of {@link decodeThrown}. */
@@ -87,18 +89,18 @@ export function attachRemote(error: unknown, info: RemoteInfo): void {
   }
 }
 
-function whole(thrown: unknown): Carried {
+function whole(thrown: unknown, { trimStack }: EncodeThrownOptions): Carried {
   const fault = isError(thrown) ? undefined : findUncloneable(thrown, MAX_DEPTH);
   if (fault?.kind === "uncloneable" && fault.path === "") {
     const message = `The function threw ${fault.what}, which can't be sent to another process. Throw an Error instead.`;
     return { e: ownError("SerializationError", message, { code: "SERIALIZATION", path: "" }) };
   }
-  return new Portraitist().carry(thrown);
+  return new Portraitist(trimStack).carry(thrown);
 }
 
 function cutDown(
   thrown: unknown,
-  { maxBytes = CUT_BYTES, limit = "maxBytes" }: EncodeThrownOptions,
+  { maxBytes = CUT_BYTES, limit = "maxBytes", trimStack }: EncodeThrownOptions,
 ): Carried {
   const tooLarge = `larger than \`${limit}\` (${maxBytes} bytes)`;
   if (!isError(thrown)) {
@@ -108,7 +110,7 @@ function cutDown(
   // A quarter for each of message, stack and properties. A character takes up to 6 bytes of JSON.
   const quarter = Math.floor(maxBytes / 4);
   const longestText = Math.floor(quarter / 6);
-  const portrait = new Portraitist().draw(thrown);
+  const portrait = new Portraitist(trimStack).draw(thrown);
   const { stack, props = [], hidden = [] } = portrait;
   const kept: [string, Carried][] = [];
   let size = 0;

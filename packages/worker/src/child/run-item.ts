@@ -7,6 +7,7 @@ import { taskOptionsOf } from "../define-task.ts";
 import { runInContext } from "../task-context.ts";
 import type { TaskContext } from "../task-context.ts";
 import type { TaskFunction } from "./task-module.ts";
+import { noFrames, userFrames } from "./user-frames.ts";
 
 /** What one call came to. */
 export type Ran =
@@ -61,13 +62,13 @@ export function outcomesOf(
 /** Writes down what one item came to. Never throws. */
 export function outcomeOf(item: Ran, by: RemoteInfo): ItemOutcome {
   if (!item.ok) {
-    const thrown = encodeThrown(item.thrown);
+    const thrown = encodeThrown(item.thrown, { trimStack: userFrames });
     return item.retriable ? { s: "threw", thrown, by } : { s: "threw", thrown, by, final: true };
   }
   try {
     return { s: "ok", value: encode(item.value, { role: "result" }) };
   } catch (error) {
     // Trying again would give the same value.
-    return { s: "threw", thrown: encodeThrown(error), by, final: true };
+    return { s: "threw", thrown: encodeThrown(error, { trimStack: noFrames }), by, final: true };
   }
 }
