@@ -70,8 +70,10 @@ interface Gathered extends Reading {
 export interface GatherHooks {
   /** Something went wrong that passes, or that concerns no one map. */
   warn(facts: Readonly<Record<string, unknown>>, message: string): void;
-  /** The process should not end before this has: nothing else says so, once a map has ended. */
-  holdOpen(work: Promise<unknown>): void;
+  /** What is left of a map is being removed from Redis, which should be done before this process ends. */
+  cleaning(done: Promise<unknown>): void;
+  /** The workers end with this process: what they run is then removed by nobody else. */
+  readonly ownWorkers: boolean;
 }
 
 /** A map that is quiet for this long is looked after. Doubles up to the second, because long tasks are quiet too. */
@@ -108,7 +110,7 @@ export class Gather implements Transport {
   readonly #maps = new Map<string, Gathered>();
   readonly #ticker: NodeJS.Timeout;
   /** Clean-ups under way. */
-  readonly #dropping = new Set<Promise<void>>();
+  readonly #dropping = new Set<Promise<unknown>>();
   #closed = false;
 
   constructor(commands: Redis | Cluster, blocking: Redis | Cluster, keys: QueueKeys, hooks: GatherHooks) {
@@ -231,13 +233,17 @@ export class Gather implements Transport {
 
   #forget(gathered: Gathered): void {
     const { map } = gathered;
-    const dropping = this.#cleanUp(gathered, [...map.underWay]).catch((error: unknown) => {
+    const dropping = this.#cleanUp(gathered, [...map.underWay]).catch((error: unknown): string[] => {
       // The keys' TTL takes them, and workers find the map unwanted.
       this.#hooks.warn({ mapId: map.id, err: error }, "map not cleaned up");
+      return [];
     });
+    const gone = dropping.then((running) =>
+      this.#hooks.ownWorkers ? this.#removeRunning(running) : undefined,
+    );
+    this.#hooks.cleaning(within(CLEAN_UP_TIMEOUT_MS, gone));
     this.#dropping.add(dropping);
     void dropping.finally(() => this.#dropping.delete(dropping));
-    this.#hooks.holdOpen(within(CLEAN_UP_TIMEOUT_MS, dropping));
   }
 
   /** Sends a value that many items use. */
@@ -329,14 +335,36 @@ export class Gather implements Transport {
     });
   }
 
-  async #cleanUp({ map, mode }: Gathered, underWay: readonly number[]): Promise<void> {
+  /** Gives the ids of the jobs that run: those are locked and stay, and their workers were told to stop them. */
+  async #cleanUp({ map, mode }: Gathered, underWay: readonly number[]): Promise<string[]> {
     await (mode === "plain" ? this.scripts.drop(map.id) : this.durable.drop(map.id));
-    if (underWay.length === 0) return;
+    if (underWay.length === 0) return [];
     await this.#commands.publish(this.#keys.control, JSON.stringify({ t: "cancel", map: map.id }));
-    for (let start = 0; start < underWay.length; start += 500) {
-      const ids = underWay.slice(start, start + 500).map((at) => jobIdOf(map.id, at));
-      // A job that runs is locked and stays; its worker was told to stop it.
-      await Promise.all(ids.map((id) => this.#queue.remove(id).catch(() => 0)));
+    return await this.#remove(underWay.map((at) => jobIdOf(map.id, at)));
+  }
+
+  /** Removes jobs; gives the ids of those that could not be. */
+  async #remove(ids: readonly string[]): Promise<string[]> {
+    const left: string[] = [];
+    for (let start = 0; start < ids.length; start += 500) {
+      const batch = ids.slice(start, start + 500);
+      const removed = await Promise.all(batch.map((id) => this.#queue.remove(id).catch(() => 0)));
+      left.push(...batch.filter((_, i) => removed[i] === 0));
+    }
+    return left;
+  }
+
+  /** Waits until jobs that were told to stop are gone. */
+  async #removeRunning(ids: readonly string[]): Promise<void> {
+    const deadline = performance.now() + CLEAN_UP_TIMEOUT_MS;
+    for (
+      let left = ids, delayMs = 5;
+      left.length > 0 && !this.#closed;
+      delayMs = Math.min(delayMs * 2, 100)
+    ) {
+      if (performance.now() > deadline) return;
+      await delay(delayMs);
+      left = await this.#remove(left);
     }
   }
 

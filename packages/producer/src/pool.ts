@@ -80,7 +80,8 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     this.#options = resolved;
     const hooks = {
       warn: (facts: object, message: string) => resolved.logger?.warn(facts, message),
-      holdOpen: (work: Promise<unknown>) => void this.keepAliveWhile(work),
+      cleaning: (done: Promise<unknown>) => void this.keepAliveWhile(done),
+      ownWorkers: resolved.local !== undefined,
     };
     this.#backend = Backend.start(resolved, hooks, (error) => this.failAll(error), this.#unneeded.signal);
     this.#backend.catch(() => {}); // each call tells it
