@@ -11,6 +11,7 @@ const FOLDERS = [
   "unit",
   "types",
   "contract",
+  "behaviours",
   "integration",
   "faults",
   "examples",

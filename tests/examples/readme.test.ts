@@ -6,19 +6,14 @@ import { afterAll, expect, test } from "vitest";
 
 import { RedisServer } from "../support/redis-server.ts";
 import { until } from "../support/until.ts";
-import { blocksOf, commentedOutput, fileNameOf } from "./markdown-blocks.ts";
+import { blocksOf, commentedOutput, programsOf } from "./markdown-blocks.ts";
 import { UserProject } from "./user-project.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const blocks = blocksOf(readFileSync(new URL("README.md", ROOT), "utf8"));
 
 const commands = blocks.filter(({ language }) => language === "sh").map(({ text }) => text);
-const programs = Object.fromEntries(
-  blocks.flatMap((block) => {
-    const name = block.language === "ts" ? fileNameOf(block) : undefined;
-    return name === undefined ? [] : [[name, block.text]];
-  }),
-);
+const { files: programs } = programsOf(blocks);
 
 const project = new UserProject(programs);
 afterAll(() => project[Symbol.dispose]());
@@ -42,8 +37,8 @@ test("the two commands are there", () => {
   };
   expect(command("npm start")).toBe("npm start\nnpm test\n");
   expect(scripts).toMatchObject({
-    start: "node scripts/dev.mjs start",
-    test: "node scripts/dev.mjs test",
+    start: expect.stringMatching(/\bnode scripts\/dev\.mjs start$/),
+    test: expect.stringMatching(/\bnode scripts\/dev\.mjs test$/),
   });
 });
 

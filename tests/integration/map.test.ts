@@ -113,7 +113,7 @@ describe("map", () => {
       // Compared as text: a diff of 10,000 lines helps nobody.
       expect(results.join() === expected.join(), `round ${round}`).toBe(true);
     }
-  });
+  }, 120_000);
 });
 
 describe("an input that throws", () => {

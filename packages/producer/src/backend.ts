@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 
 import type { Cluster, Redis } from "ioredis";
 
-import { LocalMachineError } from "@poolmq/shared";
+import { LocalMachineError, WorkerStartError } from "@poolmq/shared";
 import {
   checkServer,
   connect,
@@ -20,12 +20,12 @@ import {
 } from "@poolmq/shared/internal";
 import type { ResolvedConnection, TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
 import type { LocalMachine } from "@poolmq/worker/internal";
-import type * as WorkerPackage from "@poolmq/worker/internal";
 
 import { startEmbeddedRedis } from "./embedded-redis.ts";
 import type { EmbeddedRedis } from "./embedded-redis.ts";
 import { Gather } from "./gather.ts";
 import type { GatherHooks } from "./gather.ts";
+import { importWorkerPackage } from "./import-worker-package.ts";
 import type { ResolvedPoolOptions } from "./pool-options.ts";
 
 /** A local machine that died is replaced this often in a row before its pool gives up. */
@@ -109,7 +109,7 @@ export class Backend {
       const startMachine = machineStarter(options, resolved, queue);
       // Its processes take longer to start than anything else here.
       const machine = await startMachine?.();
-      if (machine !== undefined) undo.push(() => machine.kill());
+      if (machine !== undefined) undo.push(() => machine.close(0));
 
       const connections: (Redis | Cluster)[] = [];
       undo.push(() => connections.forEach(destroyConnection));
@@ -168,13 +168,21 @@ export class Backend {
     return this.#processes;
   }
 
-  /** Tasks that live workers have registered, by name; `undefined` if there is no live worker. */
+  /**
+   * Tasks that live workers have registered, by name; `undefined` if there is no live worker.
+   *
+   * @throws WorkerStartError if there are only machines that can't serve
+   */
   async registeredTasks(): Promise<ReadonlyMap<string, TaskInfo> | undefined> {
     if (this.#machineTasks !== undefined) return new Map(Object.entries(this.#machineTasks));
     const machines = await this.#machines();
-    if (machines.length === 0) return undefined;
-    const tasks = machines.flatMap((machine) => Object.entries(machine.tasks));
-    return new Map(tasks.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+    const tasks = machines
+      .filter(({ unfit }) => unfit === undefined)
+      .flatMap((machine) => Object.entries(machine.tasks));
+    if (tasks.length > 0) return new Map(tasks.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+    const unfit = machines.find((machine) => machine.unfit !== undefined);
+    if (unfit?.unfit !== undefined) throw new WorkerStartError({ host: unfit.host, ...unfit.unfit });
+    return undefined;
   }
 
   /** Waits until there are so many worker processes, or `wanted` says that nobody cares any more. */
@@ -193,8 +201,7 @@ export class Backend {
   }
 
   async #machines(): Promise<WorkerAdvertisement[]> {
-    const texts = await this.gather.scripts.liveWorkers();
-    const machines = texts.map((text) => JSON.parse(text) as WorkerAdvertisement);
+    const machines = await this.gather.scripts.liveWorkers();
     this.#processes = machines.reduce((sum, machine) => sum + machine.processes, 0);
     return machines;
   }
@@ -244,24 +251,12 @@ function machineStarter(
   if (local === undefined) return undefined;
   return async () => {
     // Only local mode needs the workers' package, which is an optional peer.
-    const { startLocalMachine } = await importWorkerPackage();
+    const { startLocalMachine } = await importWorkerPackage("Worker processes on this machine need");
     const target = resolved.target();
     const connection =
       target.kind === "cluster" ? { cluster: target.nodes, options: target.options } : target.options;
     return startLocalMachine({ ...local, connection: sendable(connection), queue, prefix, connectTimeoutMs });
   };
-}
-
-async function importWorkerPackage(): Promise<typeof WorkerPackage> {
-  try {
-    return await import("@poolmq/worker/internal");
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw cause;
-    throw new LocalMachineError(
-      "Worker processes on this machine need the package @poolmq/worker: install it beside @poolmq/producer",
-      { cause },
-    );
-  }
 }
 
 /** Without functions, which can't be sent to another process: our connection profile replaces them anyway. */

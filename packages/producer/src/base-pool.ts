@@ -32,6 +32,7 @@ import { Slots } from "./slots.ts";
 import { checkArity, exportedAs, taskName } from "./task-name.ts";
 import type { ArgumentOf, ArgumentsOf, Items, MapTaskRef, ResultOf, TaskRef } from "./task-types.ts";
 
+/** Where a pool is in its life: `open` takes calls, `closing` finishes them, `terminated` cancels them, `closed` has ended. */
 export type PoolState = "open" | "closing" | "terminated" | "closed";
 
 const NEXT_STATES: Readonly<Record<PoolState, readonly PoolState[]>> = {
@@ -117,6 +118,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
    * @example
    * ```ts
    * const squares = await pool.map("square", [1, 2, 3]);
+   * console.log(squares); // [ 1, 4, 9 ]
    * ```
    */
   map<R extends MapTaskRef<T>>(
@@ -135,6 +137,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
    * @example
    * ```ts
    * const sums = await pool.starmap("add", [[1, 2], [3, 4]]);
+   * console.log(sums); // [ 3, 7 ]
    * ```
    */
   starmap<R extends TaskRef<T>>(
@@ -149,9 +152,12 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
    * Calls the task with each item, in parallel, and gives the results in input order while they come in. The input may
    * be endless: at most `buffersize` items are in flight or waiting to be read.
    *
+   * @returns a stream. Its `next()` rejects in a failed item's turn, and goes on with the one after it
    * @example
    * ```ts
-   * for await (const size of pool.imap("sizeOf", paths())) total += size;
+   * let total = 0;
+   * for await (const square of pool.imap("square", [1, 2, 3])) total += square;
+   * console.log(total); // 14
    * ```
    */
   imap<R extends MapTaskRef<T>>(
@@ -198,6 +204,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
    * @example
    * ```ts
    * const three = await pool.apply("add", [1, 2]);
+   * console.log(three); // 3
    * ```
    */
   apply<R extends TaskRef<T>>(
@@ -265,6 +272,9 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
   }
 
   // ── for the pools ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Refuses options that this kind of pool can't serve. @internal */
+  protected checkCall(_options: { readonly mapId: string | undefined }): void {}
 
   /** Brings a map under way. What it throws fails the map. @internal */
   protected abstract run(run: MapRun, facts: CallFacts): Promise<void>;
@@ -382,6 +392,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
     try {
       this.checkOpen(call);
       const resolved = resolveCallOptions<V>(options, this.#defaults);
+      this.checkCall(resolved);
       const { signal } = resolved;
       const id = resolved.mapId ?? randomBytes(9).toString("hex");
       if (signal?.aborted === true) throw this.cancelledError(id, signal.reason);

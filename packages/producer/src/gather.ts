@@ -90,8 +90,9 @@ const DURABLE_BEAT_MS = 3_000;
 
 /** These pass by themselves; anything else that Redis refuses stays refused. */
 const PASSING = /^(OOM|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|MISCONF|NOREPLICAS|UNBLOCKED)/;
+/** Of ioredis and Node. A pipeline that was cut off in the middle is "aborted": unlike single commands, it is not sent again. */
 const CONNECTION =
-  /^(Connection is closed|Command timed out|Stream isn't writeable)|ECONN|EPIPE|ENOENT|ETIMEDOUT/;
+  /^(Connection is closed|Command timed out|Command aborted due to connection close|Socket timeout|Stream isn't writeable)|ECONN|EPIPE|ENOENT|ETIMEDOUT/;
 
 export class Gather implements Transport {
   readonly scripts: GatherScripts;

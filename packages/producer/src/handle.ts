@@ -45,6 +45,7 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
     return this.#source.progress();
   }
 
+  /** As a promise's `then`: this is what makes `await` work. */
   then<A = V, B = never>(
     onfulfilled?: ((value: V) => A | PromiseLike<A>) | null,
     onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
@@ -52,10 +53,12 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
     return this.#source.value.then(onfulfilled, onrejected);
   }
 
+  /** As a promise's `catch`. */
   catch<B = never>(onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<V | B> {
     return this.#source.value.catch(onrejected);
   }
 
+  /** As a promise's `finally`. */
   finally(onfinally?: (() => void) | null): Promise<V> {
     return this.#source.value.finally(onfinally);
   }
@@ -117,6 +120,7 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
     return this.#source.iterate();
   }
 
+  /** Name of the class, for messages. */
   get [Symbol.toStringTag](): string {
     return this.constructor.name;
   }

@@ -1,4 +1,6 @@
 export { Pool } from "./pool.ts";
+export { ThreadPool } from "./thread-pool.ts";
+export type { ThreadPoolOptions } from "./thread-pool-options.ts";
 export type { PoolState } from "./base-pool.ts";
 export type { PoolStats } from "./backend.ts";
 export type { LocalOptions, PoolOptions } from "./pool-options.ts";
@@ -45,6 +47,7 @@ export {
   UnsupportedRedisError,
   WireVersionError,
   WorkerLostError,
+  WorkerStartError,
 } from "@poolmq/shared";
 export type {
   Backoff,

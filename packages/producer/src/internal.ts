@@ -4,3 +4,4 @@ export { startEmbeddedRedis } from "./embedded-redis.ts";
 export type { EmbeddedRedis } from "./embedded-redis.ts";
 export { findRedisServer, installHint } from "./find-redis-server.ts";
 export { removeStaleFolders } from "./redis-folder.ts";
+export { MapRun } from "./map-run.ts";

@@ -27,6 +27,7 @@ export interface MapProgress {
   readonly total: number | undefined;
   /** Items that have their outcome, failed ones included. */
   readonly done: number;
+  /** Items that ended in an error. */
   readonly failed: number;
   /** Items that were handed to the workers' queue and have no outcome yet. */
   readonly running: number;
@@ -124,6 +125,8 @@ export class MapRun {
   readonly #input: InputReader;
   readonly #sink: Sink;
   #transport: Transport | undefined;
+  /** Tuples may have been read that `#next` does not count yet: the input may have ended, and the map has not. */
+  #isReading = false;
   /** Chunks under way, by the index of their first item. */
   readonly #underWay = new Map<number, Chunk>();
   #peeked: Chunk[] = [];
@@ -268,6 +271,7 @@ export class MapRun {
     let bytes = 0;
     while (chunks.length < MAX_BATCH_JOBS && bytes < MAX_BATCH_BYTES && this.#places() >= 1) {
       if (this.#underWay.size >= window.jobs) break;
+      this.#isReading = true;
       // Having chunks in hand, a slow input is not waited for.
       const size = this.chunkSize?.next() ?? 1;
       const { wholeChunks: whole } = this.#options;
@@ -275,6 +279,7 @@ export class MapRun {
         wait: chunks.length === 0,
         whole,
       });
+      this.#isReading = false;
       if (this.#state === "ended" || tuples.length === 0) break;
       for (const encoded of encodeTuples(tuples, this.#next, this.#options.argumentLimit)) {
         this.#next = encoded.at + encoded.n;
@@ -321,7 +326,8 @@ export class MapRun {
 
   #endIfSettled(): void {
     const { end } = this.#input;
-    if (end === undefined || this.#settled < this.#next || (end === "done" && !this.#sealed)) return;
+    if (end === undefined || this.#isReading || this.#settled < this.#next) return;
+    if (end === "done" && !this.#sealed) return;
     this.#end(end === "done" ? { total: this.#next } : end);
   }
 

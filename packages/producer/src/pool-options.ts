@@ -38,6 +38,13 @@ export interface LocalOptions {
    * error is cut down. @defaultValue 8388608 (8 MiB)
    */
   readonly maxOutcomeBytes?: number | undefined;
+  /** Items that a process runs before it is replaced, against leaks; 0 for no limit. @defaultValue 0 */
+  readonly maxTasksPerChild?: number | undefined;
+  /**
+   * Memory (resident set) above which a process is replaced between items, in MiB; above 1.5 times as much it is killed,
+   * and its item is charged with the loss; 0 for no limit. The hard limit needs Linux. @defaultValue 0
+   */
+  readonly maxMemoryPerChildMb?: number | undefined;
   /** How long a process may take to import the tasks module and run its `initializer`, in ms. @defaultValue 60000 */
   readonly startTimeoutMs?: number | undefined;
   /** Environment variables for the tasks, beside the harmless ones that every process gets. @defaultValue none */
@@ -105,6 +112,8 @@ const LOCAL_OPTIONS = [
   "workerLossAttempts",
   "maxOutcomeBytes",
   "startTimeoutMs",
+  "maxTasksPerChild",
+  "maxMemoryPerChildMb",
   "env",
 ] as const satisfies readonly (keyof LocalOptions)[];
 
@@ -200,11 +209,14 @@ function resolveLocal<T>(
           }),
         }),
     startTimeoutMs: checkInteger("startTimeoutMs", options.startTimeoutMs ?? 60_000, { min: 100 }),
+    maxTasksPerChild: checkInteger("maxTasksPerChild", options.maxTasksPerChild ?? 0, { min: 0 }),
+    maxMemoryPerChildMb: checkInteger("maxMemoryPerChildMb", options.maxMemoryPerChildMb ?? 0, { min: 0 }),
     env: checkEnvironment("env", options.env ?? {}),
   };
 }
 
-function readTasks(tasks: unknown): { modulePath: string | undefined; module: object | undefined } {
+/** Tells a module from where one lies. @throws InvalidOptionError */
+export function readTasks(tasks: unknown): { modulePath: string | undefined; module: object | undefined } {
   if (tasks === undefined) return { modulePath: undefined, module: undefined };
   if (tasks instanceof URL || (typeof tasks === "string" && tasks.startsWith("file:"))) {
     const url = new URL(tasks);

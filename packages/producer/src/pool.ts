@@ -38,6 +38,8 @@ import type { UntypedTasks } from "./task-types.ts";
 /** Workers that are just starting need about this long; after it, waiting for them is worth a word. */
 const NO_WORKER_WARNING_MS = 3_000;
 
+const LOOK_FOR_WORKERS_MS = 500;
+
 /** How long local workers may take to end in good order: they are idle by then, but may have a `finalizer`. */
 const LOCAL_CLOSE_TIMEOUT_MS = 5_000;
 
@@ -51,7 +53,7 @@ const LOCAL_CLOSE_TIMEOUT_MS = 5_000;
  * import type * as tasks from "./tasks.ts";
  *
  * await using pool = new Pool<typeof tasks>({ tasks: new URL("./tasks.ts", import.meta.url), processes: 5 });
- * console.log(await pool.map("increment", [1, 2, 3, 4, 5])); // [2, 3, 4, 5, 6]
+ * console.log(await pool.map("increment", [1, 2, 3, 4, 5])); // [ 2, 3, 4, 5, 6 ]
  * ```
  */
 export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
@@ -89,6 +91,13 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    * @typeParam R - type of one result
    * @returns a handle, as `map`. It rejects with an `UnknownMapError` if there is no such map, and with an
    * `IncompleteMapError` if its producer died before it had enqueued all items
+   * @example
+   * ```ts
+   * const started = pool.map("square", [1, 2, 3], { mapId: "squares-1" });
+   * // Another process, or this one after a restart, while nobody has fetched the results:
+   * const squares = await pool.attach<number>("squares-1").catch((error: unknown) => error);
+   * await started;
+   * ```
    */
   attach<R = unknown>(mapId: string): MapResult<R> {
     const slots = new Slots<R>();
@@ -140,11 +149,12 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    * Sends a large value once; the handle can be any argument of any number of items, whose functions get the value.
    * Workers fetch it once per machine. It is forgotten when the pool ends.
    *
-   * @throws SerializationError, LimitError
+   * @throws SerializationError, LimitError (`maxShareBytes`)
    * @example
    * ```ts
-   * const model = await pool.share(await loadModel());
-   * const scores = await pool.starmap("score", inputs.map((input) => [model, input] as const));
+   * const weights = await pool.share(new Float64Array([1, 2, 3]));
+   * const scores = await pool.starmap("score", [[weights, 10], [weights, 20]]);
+   * console.log(scores); // [ 60, 120 ]
    * ```
    */
   async share<V>(value: V): Promise<Shared<V>> {
@@ -160,6 +170,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    * Waits until workers are there.
    *
    * @param minWorkers - number of worker processes, on all machines @defaultValue 1
+   * @throws InvalidOptionError, PoolClosedError, RedisConnectionError
    */
   async ready(minWorkers = 1): Promise<void> {
     this.checkOpen("ready");
@@ -168,7 +179,11 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     this.checkOpen("ready");
   }
 
-  /** Counts of the queue's jobs and workers, and what this pool has measured. */
+  /**
+   * Gives counts of the queue's jobs and workers, and what this pool has measured.
+   *
+   * @throws PoolClosedError, RedisConnectionError
+   */
   async stats(): Promise<PoolStats> {
     this.checkOpen("stats");
     return await this.keepAliveWhile(this.#backend.then((backend) => backend.stats()));
@@ -178,7 +193,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     const backend = await this.#backend;
     if (run.ended) return;
     const tasks = await this.#check(backend, run, call);
-    if (tasks === undefined) this.#lookForWorkersLater(backend, run, call);
+    if (tasks === undefined) this.#lookForWorkers(backend, run, call);
     // A durable map must be cut the same way by whoever takes it up.
     const defined = durable ? 1 : (tasks?.get(run.task)?.chunksize ?? 1);
     run.chunkSize ??= this.#chunkSize(run, backend, auto ? "auto" : defined);
@@ -234,23 +249,29 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     return tasks;
   }
 
-  /** No worker is alive: the map waits for one, and says so if none comes. */
-  #lookForWorkersLater(backend: Backend, run: MapRun, call: string): void {
-    const timer = setTimeout(() => {
-      if (run.ended) return;
+  /** No worker is alive: the map waits for one, says so if none comes, and ends if it can never be served. */
+  #lookForWorkers(backend: Backend, run: MapRun, call: string): void {
+    const since = performance.now();
+    let warned = false;
+    const timer = setInterval(() => {
+      if (run.ended) return clearInterval(timer);
       this.#check(backend, run, call).then(
         (tasks) => {
-          if (tasks !== undefined) return;
-          this.warn(
-            `No worker serves queue "${backend.queue}", so map ${run.id} waits for one. Start one with: npx poolmq worker <module>`,
-          );
+          if (tasks !== undefined) {
+            clearInterval(timer);
+          } else if (!warned && performance.now() - since > NO_WORKER_WARNING_MS) {
+            warned = true;
+            this.warn(
+              `No worker serves queue "${backend.queue}", so map ${run.id} waits for one. Start one with: npx poolmq worker <module>`,
+            );
+          }
         },
         (error: unknown) => {
           if (error instanceof PoolmqError) run.fail(error);
           // else Redis is away; the map waits for that too
         },
       );
-    }, NO_WORKER_WARNING_MS);
+    }, LOOK_FOR_WORKERS_MS);
     timer.unref();
   }
 }

@@ -104,10 +104,12 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
     };
   }
 
+  /** The stream itself. */
   [Symbol.asyncIterator](): this {
     return this;
   }
 
+  /** Ends the stream, as `return()`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return();
   }

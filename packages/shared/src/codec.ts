@@ -125,8 +125,10 @@ function clonePayload(value: unknown, options: EncodeOptions): Payload {
     bytes = toCloneBytes(value);
   } catch (error) {
     if (error instanceof RangeError) throw tooDeep(`The ${role}`, Math.min(maxDepth, DEFAULT_MAX_DEPTH));
-    const what = `something that V8 does not clone (${reasonOf(error)})`;
-    throw new SerializationError({ what, path: "", role }, { cause: error });
+    // Without V8's own message, which shows the whole value: of `process.env`, for one.
+    const what =
+      "or holds an object that V8 does not clone (such as process.env: copy it with { ...process.env })";
+    throw new SerializationError({ what, path: "", role });
   }
   if (isTooSparse(bytes)) {
     throw new SerializationError({ what: "or holds an array with millions of holes", path: "", role });

@@ -6,6 +6,7 @@ import type { RemoteInfo } from "./wire.ts";
 
 /** Base of every error that poolmq makes itself (errors of your own functions come back as themselves). */
 export abstract class PoolmqError extends Error {
+  /** Which error this is, for a program to switch on. */
   abstract readonly code: string;
   /** Where the item ran, if the error belongs to an item. */
   declare remote?: RemoteInfo;
@@ -44,8 +45,11 @@ export class SerializationError extends PoolmqError {
 /** A payload, outcome or other thing is larger than its limit. */
 export class LimitError extends PoolmqError {
   readonly code = "LIMIT_EXCEEDED";
+  /** Name of the option that sets the limit. */
   readonly limit: string;
+  /** The limit. */
   readonly max: number;
+  /** What came. */
   readonly got: number;
 
   constructor(facts: {
@@ -119,7 +123,9 @@ export class WorkerLostError extends PoolmqError {
   readonly code = "WORKER_LOST";
   /** How many processes it took down. */
   readonly losses: number;
+  /** Of the last one; `null` if a signal ended it, or it vanished with its machine. */
   readonly exitCode: number | null;
+  /** Of the last one, such as `"SIGKILL"`; `null` if it exited. */
   readonly signal: string | null;
   /** True if the process had used up its memory. */
   readonly outOfMemory: boolean;
@@ -152,6 +158,7 @@ export class WorkerLostError extends PoolmqError {
 /** An item ran longer than `taskTimeoutMs`, and was stopped. */
 export class TaskTimeoutError extends PoolmqError {
   readonly code = "TASK_TIMEOUT";
+  /** The limit, in ms. */
   readonly timeoutMs: number;
 
   constructor(facts: { by: RemoteInfo; timeoutMs: number }) {
@@ -165,6 +172,7 @@ export class TaskTimeoutError extends PoolmqError {
 /** No worker has registered a function of this name. */
 export class TaskNotRegisteredError extends PoolmqError {
   readonly code = "TASK_NOT_REGISTERED";
+  /** The name that was called. */
   readonly task: string;
   /** Names that are registered. */
   readonly known: readonly string[];
@@ -234,6 +242,7 @@ export type RedisConnectionReason =
 /** Redis can't be reached, or does not let us in. */
 export class RedisConnectionError extends PoolmqError {
   readonly code = "REDIS_CONNECTION";
+  /** What stands in the way. */
   readonly reason: RedisConnectionReason;
   /** Where it was looked for, without user name and password. */
   readonly address: string;
@@ -274,6 +283,7 @@ export class UnsupportedRedisError extends PoolmqError {
 /** The server may throw away keys when its memory is full, and with them queued work. */
 export class EvictionPolicyError extends PoolmqError {
   readonly code = "REDIS_EVICTION";
+  /** The server's `maxmemory-policy`. */
   readonly policy: string;
 
   constructor(facts: { address: string; policy: string }) {
@@ -301,7 +311,9 @@ export class RedisNotFoundError extends PoolmqError {
 /** The embedded Redis did not start, or ended by itself. */
 export class EmbeddedRedisError extends PoolmqError {
   readonly code = "EMBEDDED_REDIS";
+  /** `null` if a signal ended it. */
   readonly exitCode: number | null;
+  /** `null` if it exited. */
   readonly signal: string | null;
   /** The last lines that the server wrote. */
   readonly output: string;
@@ -377,5 +389,19 @@ export class NestedPoolError extends PoolmqError {
       `${facts.call}() was called in a task of queue "${facts.queue}", on that same queue: once every process waits like this, nothing can run. ` +
         "Give the inner pool another `queue`, with workers of its own, or `processes`.",
     );
+  }
+}
+
+/** The only worker machines that are there can't serve: their tasks module does not load, or its initializer fails. */
+export class WorkerStartError extends PoolmqError {
+  readonly code = "WORKER_START";
+  readonly module: string;
+
+  constructor(facts: { host: string; module: string; phase: string; reason: string }) {
+    const what = facts.phase === "initializer" ? "the initializer fails" : "the module does not load";
+    super(
+      `No worker can serve: on ${facts.host}, ${what} of the tasks module ${facts.module}: ${facts.reason}. See the log of that worker.`,
+    );
+    this.module = facts.module;
   }
 }

@@ -23,7 +23,7 @@ import type { Cluster, Redis } from "ioredis";
 
 import type { QueueKeys } from "./keys.ts";
 import { jobIdOf } from "./keys.ts";
-import type { OutcomeText, Payload } from "./wire.ts";
+import type { OutcomeText, Payload, WorkerAdvertisement } from "./wire.ts";
 
 /** A Lua script, with the digest by which Redis remembers it. */
 interface Script {
@@ -159,7 +159,7 @@ export class GatherScripts {
 
   /** Publishes outcomes, each at most once. False if nobody wants the map's outcomes. */
   async publish(mapId: string, outcomes: readonly Outcome[], ttlMs: number): Promise<boolean> {
-    const args = outcomes.flatMap(({ at, ms, text }) => [at, ms, text]);
+    const args = outcomes.flatMap(({ at, ms, text }) => [at, Math.round(ms * 1_000) / 1_000, text]);
     return (await this.#run(PUBLISH, this.#mapKeys(mapId), [ttlMs, ...args])) === 1;
   }
 
@@ -215,8 +215,10 @@ export class GatherScripts {
   }
 
   /** The advertisements of the machines that are alive by Redis's clock. */
-  async liveWorkers(): Promise<string[]> {
-    return (await this.#run(LIVE, [this.#keys.workers, this.#keys.workerInfo], [WORKER_TTL_MS])) as string[];
+  async liveWorkers(): Promise<WorkerAdvertisement[]> {
+    const keys = [this.#keys.workers, this.#keys.workerInfo];
+    const texts = (await this.#run(LIVE, keys, [WORKER_TTL_MS])) as unknown[];
+    return texts.flatMap((text) => readAdvertisement(text) ?? []);
   }
 
   #mapKeys(mapId: string): [string, string] {
@@ -235,4 +237,21 @@ export class GatherScripts {
     script.sha ??= createHash("sha1").update(script.lua).digest("hex");
     return await this.#redis.eval(script.lua, keys.length, ...keys, ...args);
   }
+}
+
+/** Gives an advertisement that has what is read of it. A machine that can't be understood does not stop the others. */
+function readAdvertisement(text: unknown): WorkerAdvertisement | undefined {
+  let read: Partial<WorkerAdvertisement> | null;
+  try {
+    read = JSON.parse(String(text)) as Partial<WorkerAdvertisement> | null;
+  } catch {
+    return undefined;
+  }
+  const { tasks, processes } = read ?? {};
+  const isWhole =
+    typeof tasks === "object" &&
+    tasks !== null &&
+    Object.values(tasks).every((info) => typeof info === "object" && info !== null) &&
+    Number.isSafeInteger(processes);
+  return isWhole ? (read as WorkerAdvertisement) : undefined;
 }

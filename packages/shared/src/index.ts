@@ -27,6 +27,7 @@ export {
   UnsupportedRedisError,
   WireVersionError,
   WorkerLostError,
+  WorkerStartError,
 } from "./errors.ts";
 export type { RedisConnectionReason } from "./errors.ts";
 export type { TaskDefaults } from "./task-defaults.ts";

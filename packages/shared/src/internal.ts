@@ -33,6 +33,7 @@ export type {
   ControlMessage,
   Failure,
   FromChild,
+  FromGuard,
   ItemOutcome,
   JobData,
   KeptOutcome,
@@ -42,5 +43,6 @@ export type {
   Suspect,
   TaskInfo,
   ToChild,
+  ToGuard,
   WorkerAdvertisement,
 } from "./wire.ts";

@@ -5,6 +5,7 @@ import { InvalidOptionError } from "./errors.ts";
 import { short } from "./short.ts";
 import type { Backoff } from "./wire.ts";
 
+/** How a task is run, by default or for one call. */
 export interface TaskDefaults {
   /**
    * Items that travel as one BullMQ job: a number ≥ 1, or `"auto"`, which follows the measured run time. An item's error

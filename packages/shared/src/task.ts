@@ -6,5 +6,5 @@ export { decodeEach, encodeEach } from "./each.ts";
 export { LimitError } from "./errors.ts";
 export { checkTaskDefaults, TASK_DEFAULTS } from "./task-defaults.ts";
 export type { CheckedTaskDefaults, TaskDefaults } from "./task-defaults.ts";
-export { encodeThrown } from "./thrown.ts";
+export { decodeThrown, encodeThrown } from "./thrown.ts";
 export type { FromChild, ItemOutcome, OutcomeText, Payload, RemoteInfo, TaskInfo, ToChild } from "./wire.ts";

@@ -116,6 +116,8 @@ export interface WorkerAdvertisement {
   readonly concurrency: number;
   /** Registered functions by name. */
   readonly tasks: Readonly<Record<string, TaskInfo>>;
+  /** Why this machine can't run anything, if it can't: what its tasks module came to. */
+  readonly unfit?: { readonly module: string; readonly phase: string; readonly reason: string };
   /** Versions of the worker package and of Node. */
   readonly version: string;
   readonly node: string;
@@ -136,6 +138,7 @@ export interface TaskInfo {
 export interface Backoff {
   /** `fixed`: always `delayMs`. `exponential`: `delayMs` × 2^(attempt − 1). */
   readonly type: "fixed" | "exponential";
+  /** How long, in ms. */
   readonly delayMs: number;
   /** Part of the delay that is random, from 0 to 1. Absent: 0. */
   readonly jitter?: number;
@@ -156,6 +159,8 @@ export type ToChild =
       readonly t: "run";
       /** Number of this run on this child; the answer names it. */
       readonly id: number;
+      /** Place in the child's table of claims, by which a run that has not begun can be taken back. */
+      readonly slot: number;
       readonly fn: string;
       readonly map: string;
       readonly at: number;
@@ -197,6 +202,26 @@ export type FromChild =
       readonly ms: number;
       /** How many of its items failed in a way that another attempt may mend. */
       readonly retriable: number;
+      /** Memory of the process (resident set), in bytes, if it was looked at. */
+      readonly rss?: number;
     }
+  /** The run was taken back before it began. */
+  | { readonly t: "skipped"; readonly id: number }
   /** A value that the task gave to `progress()`. Followed by its payload. */
   | { readonly t: "progress"; readonly id: number; readonly index: number };
+
+// ── supervisor ⇄ the child's guard thread: one line of JSON per message on fd 4 ───────────────────────────────────
+
+/** Take back a run that the child has not begun, even while its main thread is blocked. */
+export interface ToGuard {
+  readonly t: "revoke";
+  readonly id: number;
+  readonly slot: number;
+}
+
+/** Whether the run was taken back; if not, it has begun, or has ended. */
+export interface FromGuard {
+  readonly t: "revoked";
+  readonly id: number;
+  readonly ok: boolean;
+}

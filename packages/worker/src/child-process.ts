@@ -5,10 +5,11 @@ import type { ChildProcess as NodeProcess } from "node:child_process";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 
-import type { FromChild, Payload, ToChild } from "@poolmq/shared/internal";
+import type { FromChild, FromGuard, Payload, ToChild, ToGuard } from "@poolmq/shared/internal";
 
 import { FrameWriter, readFrames } from "./frames.ts";
 import { besideThis, nodeFlags } from "./node-command.ts";
+import type { TaskOutput } from "./task-output.ts";
 
 /** How a child process ended. */
 export interface ChildExit {
@@ -20,6 +21,7 @@ export interface ChildExit {
 
 export interface ChildEvents {
   onMessage(message: FromChild, text: Payload): void;
+  onGuard(message: FromGuard): void;
   /** Called once, after the last message. */
   onExit(exit: ChildExit): void;
 }
@@ -30,6 +32,7 @@ const HEAP_EXHAUSTED = "heap out of memory";
 export class ChildProcess {
   readonly #process: NodeProcess;
   readonly #out: FrameWriter;
+  readonly #guard: FrameWriter;
   #outOfMemory = false;
 
   constructor(
@@ -39,31 +42,42 @@ export class ChildProcess {
       concurrency: number;
       maxOutcomeBytes: number;
       env: Readonly<Record<string, string>>;
+      output: TaskOutput;
     },
     events: ChildEvents,
   ) {
+    const { module, workerId, concurrency, output, maxOutcomeBytes } = options;
     const main = fileURLToPath(besideThis(import.meta.url, "./child/main"));
     this.#process = spawn(
       process.execPath,
       [
         ...nodeFlags(),
         main,
-        options.module,
-        options.workerId,
-        String(options.concurrency),
-        String(options.maxOutcomeBytes),
+        module,
+        workerId,
+        String(concurrency),
+        output.target,
+        output.level,
+        String(maxOutcomeBytes),
       ],
-      // fd 3: work and outcomes. fd 4: nothing is ever written; its closing tells the child that we are gone.
-      { stdio: ["ignore", "inherit", "pipe", "pipe", "pipe"], env: options.env },
+      {
+        // fd 3: work and outcomes. fd 4: the child's guard thread, which its closing tells that we are gone.
+        // fd 5: what tasks log.
+        stdio: ["ignore", output.target === "log" ? "pipe" : "inherit", "pipe", "pipe", "pipe", "pipe"],
+        env: options.env,
+      },
     );
+    output.attach(this.#process);
     const pipe = this.#process.stdio[3] as Socket;
-    const lifeline = this.#process.stdio[4] as Socket;
-    for (const socket of [pipe, lifeline]) socket.on("error", () => {}); // EPIPE: the exit event says more
+    const line = this.#process.stdio[4] as Socket;
+    for (const socket of [pipe, line]) socket.on("error", () => {}); // EPIPE: the exit event says more
     this.#out = new FrameWriter(pipe);
+    this.#guard = new FrameWriter(line);
+    readFrames<FromGuard>(line, (message) => events.onGuard(message));
     readFrames<FromChild>(pipe, (message, text) => events.onMessage(message, text));
-    this.#process.stderr?.on("data", (data: Buffer) => {
+    this.#process.stderr?.on("data", (data: Buffer | string) => {
       if (data.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
-      process.stderr.write(data);
+      if (output.target === "inherit") process.stderr.write(data);
     });
     let ended = false;
     const end = (exitCode: number | null, signal: NodeJS.Signals | null): void => {
@@ -90,7 +104,13 @@ export class ChildProcess {
     this.#out.write(message, text);
   }
 
-  kill(signal: NodeJS.Signals = "SIGKILL"): void {
+  sendToGuard(message: ToGuard): void {
+    this.#guard.write(message);
+  }
+
+  /** @param facts - what its exit can't tell */
+  kill(signal: NodeJS.Signals = "SIGKILL", facts: { readonly outOfMemory?: boolean } = {}): void {
+    if (facts.outOfMemory === true) this.#outOfMemory = true;
     this.#process.kill(signal);
   }
 }

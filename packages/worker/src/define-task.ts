@@ -22,6 +22,9 @@ const OPTIONS: unique symbol = Symbol.for("poolmq.task.options") as never;
  * @throws InvalidOptionError
  * @example
  * ```ts
+ * // fetch-page.ts
+ * import { defineTask } from "@poolmq/worker";
+ *
  * export const fetchPage = defineTask(
  *   async (url: string) => (await fetch(url)).text(),
  *   { attempts: 3, backoff: { type: "exponential", delayMs: 200 }, taskTimeoutMs: 10_000 },

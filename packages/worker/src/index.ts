@@ -1,7 +1,7 @@
 export { runWorker } from "./run-worker.ts";
 export type { WorkerMachine } from "./run-worker.ts";
 export type { WorkerOptions } from "./worker-options.ts";
-export { TasksModuleError } from "./errors.ts";
+export { HealthPortError, TasksModuleError } from "./errors.ts";
 export { defineTask } from "./define-task.ts";
 export type { TaskOptions } from "./define-task.ts";
 export { taskContext } from "./task-context.ts";

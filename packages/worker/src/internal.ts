@@ -1,4 +1,15 @@
-/** For the sibling packages; promises nothing to anyone else. */
+/** For the sibling packages; promises nothing to anyone else. Light: no BullMQ, no Redis client, no command line. */
 
+export { infoOf } from "./child/task-info.ts";
+export { runChunk } from "./child/run-chunk.ts";
+export type { ItemWatcher } from "./child/run-chunk.ts";
+export { taskLogger } from "./child/task-logger.ts";
+export { loadTaskModule } from "./child/task-module.ts";
+export type { TaskModule } from "./child/task-module.ts";
+export type { RunEnd } from "./run.ts";
+export { TasksModuleError } from "./errors.ts";
 export { startLocalMachine } from "./local-machine.ts";
 export type { LocalMachine, LocalMachineOptions } from "./local-machine.ts";
+export { besideThis, nodeFlags } from "./node-command.ts";
+export type { TaskContext } from "./task-context.ts";
+export { verdictOn } from "./verdict.ts";

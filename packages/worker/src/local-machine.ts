@@ -8,8 +8,8 @@ import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 import type { ConnectionOption } from "@poolmq/shared";
-import { decodeThrown } from "@poolmq/shared/internal";
-import type { TaskInfo } from "@poolmq/shared/internal";
+import { decodeThrown } from "@poolmq/shared/task";
+import type { TaskInfo } from "@poolmq/shared/task";
 
 import { TasksModuleError } from "./errors.ts";
 import { besideThis, nodeFlags } from "./node-command.ts";
@@ -46,8 +46,6 @@ export interface LocalMachine {
   readonly exited: Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }>;
   /** Drains and ends; kills after `timeoutMs`. */
   close(timeoutMs: number): Promise<void>;
-  /** Ends at once. */
-  kill(): void;
   /** Whether the machine keeps this process alive. It does not, at first. */
   ref(alive: boolean): void;
 }
@@ -107,7 +105,6 @@ export function startLocalMachine(options: LocalMachineOptions): LocalMachine {
       await exited.promise;
       clearTimeout(killer);
     },
-    kill: () => void child.kill("SIGKILL"),
     ref,
   };
 }

@@ -1,10 +1,9 @@
 /** The process of a local worker machine. Its IPC channel to the producer is its life: when it closes, all ends. */
 
-import { pino } from "pino";
-
 import { encodeThrown } from "@poolmq/shared/internal";
 
 import { TasksModuleError } from "./errors.ts";
+import { machineLog } from "./machine-log.ts";
 import type { FromMachine, ToMachine } from "./local-machine.ts";
 import { Supervisor } from "./supervisor.ts";
 import { resolveWorkerOptions } from "./worker-options.ts";
@@ -19,9 +18,15 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => vo
 
 async function onMessage(message: ToMachine): Promise<void> {
   if (message.t === "close") return await close(message.timeoutMs);
-  const logger = pino({ level: process.env["POOLMQ_LOG_LEVEL"] ?? "silent" }, pino.destination(2));
+  // To stderr: stdout is the producer's. What the tasks print goes there as it is, like that of any function, and what
+  // they log is for the user too; what the machine says of itself is for those who ask.
+  const level = process.env["POOLMQ_LOG_LEVEL"] || undefined;
+  const logger = machineLog(level ?? "silent", 2);
   try {
-    supervisor = new Supervisor(resolveWorkerOptions({ ...message.options, logger }));
+    supervisor = new Supervisor(resolveWorkerOptions({ ...message.options, logger }), {
+      prints: "inherit",
+      logger: machineLog(level ?? "info", 2),
+    });
     await supervisor.start();
     send({ t: "ready", tasks: supervisor.tasks });
   } catch (error) {

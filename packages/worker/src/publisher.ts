@@ -18,6 +18,8 @@ export class Publisher {
   readonly #log: Logger;
   #pending = new Map<string, Pending>();
   readonly #retries = new Set<() => void>();
+  /** How often Redis refused outcomes, which were then tried again. */
+  retries = 0;
   #closed = false;
 
   constructor(scripts: GatherScripts, log: Logger) {
@@ -57,6 +59,7 @@ export class Publisher {
         return await this.#scripts.publish(mapId, outcomes, ttlMs);
       } catch (error) {
         if (this.#closed) throw error;
+        this.retries++;
         // Out of memory, loading, read-only: all pass. The result is in hand, so it is worth waiting with it.
         this.#log.warn({ mapId, outcomes: outcomes.length, err: error }, "publish refused, trying again");
         await this.#pause(delayMs);

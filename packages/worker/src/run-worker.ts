@@ -10,11 +10,13 @@ export interface WorkerMachine extends AsyncDisposable {
   readonly tasks: Readonly<Record<string, TaskInfo>>;
   /** Process ids of the living children. */
   readonly pids: readonly number[];
+  /** Where health checks and metrics are served, such as `http://127.0.0.1:9090`; `undefined` without `healthPort`. */
+  readonly healthUrl: string | undefined;
   /** Resolves when the machine has stopped. */
   readonly closed: Promise<void>;
   /** Stops taking work, finishes what runs, hands back the rest; kills what is left after `timeoutMs`. */
   close(timeoutMs?: number): Promise<void>;
-  /** Kills the children at once; other machines take over what they ran. */
+  /** Stops at once: kills the children; other machines take over what they ran. */
   kill(): void;
 }
 
@@ -22,7 +24,8 @@ export interface WorkerMachine extends AsyncDisposable {
  * Serves a queue with the functions of a tasks module, on this machine's cores. The functions run in child processes;
  * this process only supervises, so it must not be one whose event loop is ever blocked for seconds.
  *
- * @throws InvalidOptionError, TasksModuleError (the module does not load), RedisConnectionError, UnsupportedRedisError
+ * @throws InvalidOptionError, TasksModuleError (the module does not load), RedisConnectionError, UnsupportedRedisError,
+ * HealthPortError
  * @example
  * ```ts
  * await using machine = await runWorker({ module: "./tasks.ts", connection: "redis://127.0.0.1:6379" });
@@ -31,21 +34,11 @@ export interface WorkerMachine extends AsyncDisposable {
  */
 export async function runWorker(options: WorkerOptions): Promise<WorkerMachine> {
   // Loaded only here: a tasks module may import this package for `taskContext`, and needs none of this.
-  const [{ Supervisor }, { resolveWorkerOptions }] = await Promise.all([
-    import("./supervisor.ts"),
+  const [{ assembleMachine }, { resolveWorkerOptions }] = await Promise.all([
+    import("./machine.ts"),
     import("./worker-options.ts"),
   ]);
-  const supervisor = new Supervisor(resolveWorkerOptions(options));
-  await supervisor.start();
-  return {
-    id: supervisor.id,
-    tasks: supervisor.tasks,
-    get pids() {
-      return supervisor.pids;
-    },
-    closed: supervisor.closed,
-    close: (timeoutMs) => supervisor.close(timeoutMs),
-    kill: () => supervisor.kill(),
-    [Symbol.asyncDispose]: () => supervisor.close(),
-  };
+  const machine = assembleMachine(resolveWorkerOptions(options));
+  await machine.start();
+  return machine;
 }

@@ -27,9 +27,9 @@ import {
   connect,
   destroyConnection,
   GatherScripts,
+  jobIdOf,
   MAP_TTL_MS,
   queueKeys,
-  resolveConnection,
   WIRE_VERSION,
   within,
 } from "@poolmq/shared/internal";
@@ -46,20 +46,23 @@ import type {
 
 import { childEnvironment } from "./child-environment.ts";
 import { Children } from "./children.ts";
-import type { RunEnd, SharedArgument } from "./children.ts";
+import { TasksModuleError } from "./errors.ts";
 import { JobQueue, readJobData } from "./job-queue.ts";
 import type { QueuedJob } from "./job-queue.ts";
 import { Locks } from "./locks.ts";
+import { serializeError } from "./log-error.ts";
+import type { MachineSnapshot, MachineState, WorkObserver } from "./machine-status.ts";
 import { Publisher } from "./publisher.ts";
+import type { RunEnd, SharedArgument } from "./run.ts";
 import { SharedValues } from "./shared-values.ts";
+import { TaskOutput } from "./task-output.ts";
+import type { PrintTarget } from "./task-output.ts";
 import { TaskProgress } from "./task-progress.ts";
 import { verdictOn } from "./verdict.ts";
 import { VERSION } from "./version.ts";
 import type { ResolvedWorkerOptions } from "./worker-options.ts";
 
-export type SupervisorState = "starting" | "running" | "draining" | "stopped";
-
-const NEXT_STATES: Readonly<Record<SupervisorState, readonly SupervisorState[]>> = {
+const NEXT_STATES: Readonly<Record<MachineState, readonly MachineState[]>> = {
   starting: ["running", "stopped"],
   running: ["draining"],
   draining: ["stopped"],
@@ -69,8 +72,18 @@ const NEXT_STATES: Readonly<Record<SupervisorState, readonly SupervisorState[]>>
 /** Often enough that a machine missing for `WORKER_TTL_MS` has missed several. */
 const HEARTBEAT_MS = 1_000;
 
+/** How long a machine that can't serve tries to tell why. */
+const UNFIT_TIMEOUT_MS = 2_000;
+
+/** Steps of a shutdown that Redis must answer, and that are not worth waiting for if it does not. */
+const SIGN_OFF_TIMEOUT_MS = 500;
+const HAND_BACK_TIMEOUT_MS = 500;
+
+/** How long a child may take to run its finalizer once the deadline has passed. */
+const CLOSE_GRACE_MS = 200;
+
 /** A job whose function is registered elsewhere is looked at again after this long. */
-const HAND_ON_DELAY_MS = 200;
+const HAND_ON_DELAY_MS = 100;
 
 /**
  * A job that was on this many machines when they vanished is given up: it may be what ends them. Higher than
@@ -88,7 +101,7 @@ export class Supervisor {
   readonly #keys: QueueKeys;
   readonly #children: Children;
   readonly #closed = Promise.withResolvers<void>();
-  #state: SupervisorState = "starting";
+  #state: MachineState = "starting";
   #redis: Redis | Cluster | undefined;
   #control: Redis | Cluster | undefined;
   #scripts: GatherScripts | undefined;
@@ -101,11 +114,23 @@ export class Supervisor {
   #tasks: Readonly<Record<string, TaskInfo>> = {};
   /** Maps whose outcomes nobody wanted when we last looked. */
   readonly #unwanted = new Set<string>();
+  #observer: WorkObserver | undefined;
   #closing: Promise<void> | undefined;
+  /** Number of ready children that was advertised last. */
+  #advertised = 0;
+  /** Resolves once Redis was reached and checked. */
+  readonly #reached = Promise.withResolvers<void>();
 
-  constructor(options: ResolvedWorkerOptions) {
+  /** @param tasks - where what tasks print goes, and what they log, if not to the machine's own log */
+  constructor(
+    options: ResolvedWorkerOptions,
+    tasks: { readonly prints: PrintTarget; readonly logger?: Logger },
+  ) {
     this.#options = options;
-    this.#log = (options.logger ?? pino({ level: "silent" })).child({ worker: this.id });
+    this.#log = (options.logger ?? pino({ level: "silent" })).child(
+      { worker: this.id },
+      { serializers: { err: serializeError } },
+    );
     this.#keys = queueKeys(options.queue, options.prefix);
     this.#children = new Children(
       {
@@ -117,13 +142,17 @@ export class Supervisor {
         env: childEnvironment(this.id, options.env),
         killGraceMs: options.killGraceMs,
         startTimeoutMs: options.startTimeoutMs,
+        maxTasksPerChild: options.maxTasksPerChild,
+        maxMemoryPerChildMb: options.maxMemoryPerChildMb,
+        output: new TaskOutput(tasks.logger ?? this.#log, tasks.prints),
+        onChange: () => this.#onChange(),
         onProgress: (...args) => this.#progress?.say(...args),
       },
       this.#log,
     );
   }
 
-  get state(): SupervisorState {
+  get state(): MachineState {
     return this.#state;
   }
 
@@ -135,6 +164,33 @@ export class Supervisor {
   /** Process ids of the living children. */
   get pids(): readonly number[] {
     return this.#children.pids;
+  }
+
+  /** How the machine is doing at this moment. */
+  get snapshot(): MachineSnapshot {
+    const { pids, ready, jobs, losses } = this.#children;
+    return {
+      state: this.#state,
+      processes: this.#options.processes,
+      childrenReady: ready,
+      childrenStarting: pids.length - ready,
+      jobsWaiting: jobs.waiting,
+      jobsRunning: jobs.running,
+      childLosses: losses,
+      publishRetries: this.#publisher?.retries ?? 0,
+      locksLost: this.#locks?.lost ?? 0,
+    };
+  }
+
+  /** Asks Redis for a sign of life. Rejects, or waits as long as Redis does not answer. */
+  async ping(): Promise<void> {
+    if (this.#redis === undefined) throw new Error("not connected yet");
+    await this.#redis.ping();
+  }
+
+  /** Tells of each job from now on. */
+  observe(observer: WorkObserver): void {
+    this.#observer = observer;
   }
 
   /** Resolves when the machine has stopped, whoever stopped it. */
@@ -160,6 +216,7 @@ export class Supervisor {
         "worker machine ready",
       );
     } catch (error) {
+      if (error instanceof TasksModuleError) await this.#tellUnfit(error);
       await this.#abandon();
       throw error;
     }
@@ -170,16 +227,18 @@ export class Supervisor {
    * May be called twice, and before `start()`.
    */
   close(timeoutMs: number = this.#options.shutdownTimeoutMs): Promise<void> {
-    this.#closing ??= this.#state === "starting" ? this.#abandon() : this.#drain(timeoutMs);
+    // `stopped` already: the start failed.
+    this.#closing ??= this.#state === "running" ? this.#drain(timeoutMs) : this.#abandon();
     return this.#closing;
   }
 
-  /** Stops at once: kills the children; their items are taken over by other machines. */
+  /** Stops at once: kills the children and hands back what they ran, uncharged; other machines take over. */
   kill(): void {
     this.#children.kill();
+    this.close(0).catch(() => {}); // who waits for the end asks `close()` or `closed`
   }
 
-  #setState(next: SupervisorState): void {
+  #setState(next: MachineState): void {
     if (!NEXT_STATES[this.#state].includes(next))
       throw new Error(`Illegal transition: ${this.#state} → ${next}`);
     this.#log.info({ from: this.#state, to: next }, "worker machine state");
@@ -187,17 +246,35 @@ export class Supervisor {
   }
 
   async #connect(): Promise<Redis | Cluster> {
-    const { connection, connectTimeoutMs } = this.#options;
-    const resolved = resolveConnection(connection) ?? resolveConnection("redis://127.0.0.1:6379");
-    if (resolved === undefined) throw new Error("unreachable: a URL always resolves");
+    const { connection: resolved, connectTimeoutMs } = this.#options;
     this.#redis = await connect(resolved, { role: "commands", name: this.id, connectTimeoutMs });
+    this.#watch(this.#redis, resolved.address);
     await checkServer(this.#redis, resolved.address);
+    this.#reached.resolve();
     this.#control = await connect(resolved, {
       role: "blocking",
       name: `${this.id}-control`,
       connectTimeoutMs,
     });
     return this.#redis;
+  }
+
+  /** Says once that Redis is gone, and once that it is back. */
+  #watch(redis: Redis | Cluster, address: string): void {
+    let lostAt: number | undefined;
+    redis.on("close", () => {
+      if (lostAt !== undefined || this.#state !== "running") return;
+      lostAt = performance.now();
+      this.#log.warn({ redis: address }, "Redis connection lost, trying again until it is back");
+    });
+    redis.on("ready", () => {
+      if (lostAt === undefined) return;
+      this.#log.info(
+        { redis: address, awayMs: Math.round(performance.now() - lostAt) },
+        "Redis connection is back",
+      );
+      lostAt = undefined;
+    });
   }
 
   async #serve(redis: Redis | Cluster): Promise<void> {
@@ -231,7 +308,6 @@ export class Supervisor {
     ));
     queue.on("error", (error) => this.#log.warn({ err: error }, "queue error"));
     this.#locks = new Locks((...args) => queue.extendJobLocks(...args), lockDurationMs, this.#log);
-    this.#children.onCapacity(() => (queue.concurrency = this.#children.capacity));
     await this.#listen();
     await this.#beat();
     this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS);
@@ -243,22 +319,40 @@ export class Supervisor {
   }
 
   #onControl(text: string): void {
-    let message: ControlMessage;
+    let message: Readonly<Record<keyof ControlMessage | "map" | "shares", unknown>> | null;
     try {
-      message = JSON.parse(text) as ControlMessage;
+      message = JSON.parse(text) as typeof message;
     } catch {
       return; // not ours; anyone may publish
     }
-    if (message.t === "cancel" && typeof message.map === "string") {
+    const type = message?.t as ControlMessage["t"] | undefined;
+    if (type === "cancel" && typeof message?.map === "string") {
       this.#unwanted.add(message.map);
       this.#children.cancel(message.map);
-    }
-    if (message.t === "unshare" && Array.isArray(message.shares)) {
+    } else if (type === "unshare" && Array.isArray(message?.shares)) {
       for (const id of message.shares as unknown[]) this.#shared?.forget(String(id));
     }
   }
 
-  async #beat(): Promise<void> {
+  #onChange(): void {
+    if (this.#queue !== undefined) this.#queue.concurrency = this.#children.capacity;
+    if (this.#children.ready === this.#advertised || this.#state !== "running") return;
+    void this.#beat();
+  }
+
+  /** Producers that wait for a worker learn why there is none. */
+  async #tellUnfit(error: TasksModuleError): Promise<void> {
+    const told = async (): Promise<void> => {
+      await this.#reached.promise;
+      if (this.#redis === undefined) return;
+      this.#scripts ??= new GatherScripts(this.#redis, this.#keys);
+      await this.#beat(error);
+    };
+    await within(UNFIT_TIMEOUT_MS, told());
+  }
+
+  async #beat(failure: TasksModuleError | undefined = this.#children.startFailure): Promise<void> {
+    this.#advertised = this.#children.ready;
     const advertisement: WorkerAdvertisement = {
       v: WIRE_VERSION,
       id: this.id,
@@ -267,6 +361,15 @@ export class Supervisor {
       processes: this.#children.ready,
       concurrency: this.#options.concurrency,
       tasks: this.#tasks,
+      ...(failure === undefined
+        ? {}
+        : {
+            unfit: {
+              module: failure.module,
+              phase: failure.phase,
+              reason: failure.reason,
+            },
+          }),
       version: VERSION,
       node: process.versions.node,
     };
@@ -284,6 +387,8 @@ export class Supervisor {
     const jobId = job.id ?? "";
     const data = readJobData(job.data);
     if (typeof data === "string") return await this.#rejectCorrupt(jobId, data);
+    if (jobIdOf(data.map, data.at) !== jobId)
+      return await this.#rejectCorrupt(jobId, `its data is that of ${jobIdOf(data.map, data.at)}`);
     this.#locks?.hold(jobId, token);
     try {
       if (await this.#isUnwanted(data.map)) return;
@@ -323,6 +428,7 @@ export class Supervisor {
     timeoutMs: number | undefined,
   ): Promise<void> {
     this.#applyDefinition(job);
+    if (end.kind === "done") this.#observer?.ran(job, end.ms);
     const verdict = verdictOn(end, {
       data,
       attempt: job.attemptsMade + 1,
@@ -333,7 +439,7 @@ export class Supervisor {
     });
     switch (verdict.do) {
       case "publish":
-        return await this.#publish(data, verdict.text, end.kind === "done" ? end.ms : 0);
+        return await this.#publish(job, data, verdict.text, end.kind === "done" ? end.ms : 0);
       case "retry":
         if (verdict.data !== data) await job.updateData(verdict.data);
         // The user's error stays out of it: BullMQ would obey some of them.
@@ -392,11 +498,8 @@ export class Supervisor {
       };
     }
     if (Object.hasOwn(this.#tasks, job.name)) return undefined;
-    const texts = (await this.#scripts?.liveWorkers()) ?? [];
-    const known = new Set(Object.keys(this.#tasks));
-    for (const text of texts) {
-      for (const task of Object.keys((JSON.parse(text) as WorkerAdvertisement).tasks)) known.add(task);
-    }
+    const machines = (await this.#scripts?.liveWorkers()) ?? [];
+    const known = new Set([this.#tasks, ...machines.map(({ tasks }) => tasks)].flatMap(Object.keys));
     if (!known.has(job.name)) return { code: "TASK_NOT_REGISTERED", known: [...known].sort() };
     await job.moveToDelayed(Date.now() + HAND_ON_DELAY_MS, token);
     throw new DelayedError();
@@ -410,9 +513,10 @@ export class Supervisor {
     return false;
   }
 
-  async #publish(data: JobData, text: string, ms: number): Promise<void> {
+  async #publish(job: QueuedJob, data: JobData, text: string, ms: number): Promise<void> {
     const wanted = await this.#publisher?.publish(data.map, { at: data.at, ms, text }, data.ttlMs);
     if (wanted === false) this.#unwanted.add(data.map);
+    else this.#observer?.published(job.name, data.n, text);
   }
 
   async #publishFailure(job: QueuedJob, data: JobData, failure: Failure): Promise<void> {
@@ -421,7 +525,7 @@ export class Supervisor {
     const outcomes = Array.from({ length: data.n }, (_, offset): ItemOutcome => {
       return kept.get(offset) ?? { s: "failed", failure, by: this.#info(job, data, offset, 0) };
     });
-    await this.#publish(data, `!${JSON.stringify(outcomes)}`, 0);
+    await this.#publish(job, data, `!${JSON.stringify(outcomes)}`, 0);
   }
 
   /** A job that can't be read: its id still says whose item it is. */
@@ -440,18 +544,27 @@ export class Supervisor {
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** One deadline for all: stop taking, let run, abort, kill. */
   async #drain(timeoutMs: number): Promise<void> {
     this.#setState("draining");
     const deadline = performance.now() + timeoutMs;
     const left = (): number => Math.max(0, deadline - performance.now());
-    await within(Math.min(1_000, left()), this.#scripts?.signOff(this.id));
     clearInterval(this.#heartbeat);
+    await within(Math.min(SIGN_OFF_TIMEOUT_MS, left()), this.#scripts?.signOff(this.id));
     // Pausing stops the fetching, and waits for the jobs in hand: what only waited goes back, what runs ends.
     const idle = this.#queue?.pause();
     this.#children.drain();
-    await within(left(), idle);
-    await this.#children.close(Math.max(200, left()));
-    await this.#disconnect(left() > 0);
+    const { killGraceMs } = this.#options;
+    let ended = await within(left() - Math.min(killGraceMs, left()), idle);
+    if (!ended && left() > 0) {
+      this.#log.warn({ killGraceMs }, "deadline is near: stopping what still runs");
+      this.#children.stopAll();
+      ended = await within(left(), idle);
+    }
+    await this.#children.close(ended ? Math.max(CLOSE_GRACE_MS, left()) : 0);
+    // What was killed goes back now. Otherwise its lock would have to expire first.
+    const handedBack = ended || (await within(HAND_BACK_TIMEOUT_MS, idle));
+    await this.#disconnect(handedBack);
     this.#setState("stopped");
     this.#closed.resolve();
   }
@@ -472,8 +585,8 @@ export class Supervisor {
     this.#publisher?.close();
     // With Redis down a graceful close never resolves; a forced one does at once.
     if (this.#queue !== undefined) {
-      if (graceful) await within(2_000, this.#queue.close());
-      await within(1_000, this.#queue.close(true));
+      if (!graceful || !(await within(2_000, this.#queue.close())))
+        await within(1_000, this.#queue.close(true));
     }
     if (this.#control !== undefined) destroyConnection(this.#control);
     if (this.#redis !== undefined) destroyConnection(this.#redis);

@@ -33,6 +33,9 @@ const storage: AsyncLocalStorage<TaskContext> = (holder[KEY] ??= new AsyncLocalS
  * @throws InvalidStateError outside of a task
  * @example
  * ```ts
+ * // download.ts
+ * import { taskContext } from "@poolmq/worker";
+ *
  * export async function download(url: string) {
  *   const { signal, log } = taskContext();
  *   log.info({ url }, "downloading");
@@ -41,11 +44,16 @@ const storage: AsyncLocalStorage<TaskContext> = (holder[KEY] ??= new AsyncLocalS
  * ```
  */
 export function taskContext(): TaskContext {
-  const context = storage.getStore();
+  const context = currentTaskContext();
   if (context !== undefined) return context;
   throw new InvalidStateError(
     "taskContext() was called outside of a task: it is there only while a worker runs one",
   );
+}
+
+/** Gives the context of the task that calls it; `undefined` outside of a task. */
+export function currentTaskContext(): TaskContext | undefined {
+  return storage.getStore();
 }
 
 /** Calls the function with a context. */

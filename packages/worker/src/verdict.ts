@@ -7,7 +7,7 @@
 
 import type { Failure, ItemOutcome, JobData, OutcomeText, RemoteInfo } from "@poolmq/shared/internal";
 
-import type { RunEnd } from "./children.ts";
+import type { RunEnd } from "./run.ts";
 
 export type Verdict =
   /** The job is done: publish, then acknowledge. */
@@ -56,7 +56,8 @@ export function verdictOn(end: RunEnd, context: VerdictContext): Verdict {
 /** A whole job in one text, which need not be opened unless some of its items are tried again. */
 function onText(end: Extract<RunEnd, { kind: "done" }>, context: VerdictContext): Verdict {
   const { data, attempt, attempts } = context;
-  if (end.retriable === 0 || attempt >= attempts) return { do: "publish", text: end.text };
+  // A count that was damaged in Redis is no number, and less than nothing: it must not be tried for ever.
+  if (end.retriable === 0 || !(attempt < attempts)) return { do: "publish", text: end.text };
   if (data.n === 1) return { do: "retry", data: withoutSuspect(data) };
   const outcomes = JSON.parse(end.text.slice(1)) as ItemOutcome[];
   return onCovered(new Map(outcomes.entries()), context);

@@ -8,8 +8,16 @@ import type { Logger } from "pino";
 
 import { InvalidOptionError } from "@poolmq/shared";
 import type { ConnectionOption } from "@poolmq/shared";
-import { checkEnvironment, checkLogger, checkOptions, checkQueueName } from "@poolmq/shared/internal";
+import {
+  checkEnvironment,
+  checkLogger,
+  checkOptions,
+  checkQueueName,
+  resolveConnection,
+} from "@poolmq/shared/internal";
+import type { ResolvedConnection } from "@poolmq/shared/internal";
 
+/** Options of a worker machine. */
 export interface WorkerOptions {
   /** The tasks module: a path (from the working directory) or a `file:` URL. Its exported functions are the tasks. */
   readonly module: string | URL;
@@ -40,18 +48,38 @@ export interface WorkerOptions {
   readonly killGraceMs?: number | undefined;
   /** How long a child may take to import the module and run its `initializer`, in ms. @defaultValue 60000 */
   readonly startTimeoutMs?: number | undefined;
+  /** Items that a child runs before it is replaced, against leaks; 0 for no limit. @defaultValue 0 */
+  readonly maxTasksPerChild?: number | undefined;
+  /**
+   * Memory (resident set) above which a child is replaced between items, in MiB; above 1.5 times as much it is killed,
+   * and its item is charged with the loss; 0 for no limit. The hard limit needs Linux. @defaultValue 0
+   */
+  readonly maxMemoryPerChildMb?: number | undefined;
   /** How long to try to reach Redis at the start, in ms. @defaultValue 10000 */
   readonly connectTimeoutMs?: number | undefined;
   /** Environment variables for the tasks, beside the harmless ones that every child gets. @defaultValue none */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Where to log. @defaultValue no log */
+  /**
+   * Port for health checks and metrics over HTTP (`/livez`, `/readyz`, `/metrics`); 0 takes a free one.
+   * @defaultValue none are served
+   */
+  readonly healthPort?: number | undefined;
+  /**
+   * Address to serve them on. Reachable by others only if you say so: `"0.0.0.0"`, which probes from outside of a
+   * container need. @defaultValue `"127.0.0.1"`
+   */
+  readonly healthHost?: string | undefined;
+  /**
+   * Where to log. What tasks print becomes lines of this log: `info` from stdout, `warn` from stderr.
+   * @defaultValue no log; what tasks print goes where this process prints
+   */
   readonly logger?: Logger | undefined;
 }
 
 /** `WorkerOptions`, checked and complete. */
 export interface ResolvedWorkerOptions {
   readonly module: string;
-  readonly connection: ConnectionOption | undefined;
+  readonly connection: ResolvedConnection;
   readonly queue: string;
   readonly prefix: string;
   readonly processes: number;
@@ -63,14 +91,21 @@ export interface ResolvedWorkerOptions {
   readonly shutdownTimeoutMs: number;
   readonly killGraceMs: number;
   readonly startTimeoutMs: number;
+  readonly maxTasksPerChild: number;
+  readonly maxMemoryPerChildMb: number;
   readonly connectTimeoutMs: number;
   readonly env: Readonly<Record<string, string>>;
+  readonly healthPort: number | undefined;
+  readonly healthHost: string;
   readonly logger: Logger | undefined;
 }
 
-export const DEFAULTS: Readonly<Record<DefaultedNumber, number> & Record<"queue" | "prefix", string>> = {
+export const DEFAULTS: Readonly<
+  Record<DefaultedNumber, number> & Record<"queue" | "prefix" | "healthHost", string>
+> = {
   queue: "default",
   prefix: "poolmq",
+  healthHost: "127.0.0.1",
   concurrency: 1,
   workerLossAttempts: 3,
   maxOutcomeBytes: 8 * 1024 * 1024,
@@ -80,8 +115,12 @@ export const DEFAULTS: Readonly<Record<DefaultedNumber, number> & Record<"queue"
   shutdownTimeoutMs: 30_000,
   killGraceMs: 500,
   startTimeoutMs: 60_000,
+  maxTasksPerChild: 0,
+  maxMemoryPerChildMb: 0,
   connectTimeoutMs: 10_000,
 } satisfies Partial<WorkerOptions>;
+
+const DEFAULT_URL = "redis://127.0.0.1:6379";
 
 type DefaultedNumber =
   | "concurrency"
@@ -92,6 +131,8 @@ type DefaultedNumber =
   | "shutdownTimeoutMs"
   | "killGraceMs"
   | "startTimeoutMs"
+  | "maxTasksPerChild"
+  | "maxMemoryPerChildMb"
   | "connectTimeoutMs";
 
 /**
@@ -114,13 +155,17 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     "shutdownTimeoutMs",
     "killGraceMs",
     "startTimeoutMs",
+    "maxTasksPerChild",
+    "maxMemoryPerChildMb",
     "connectTimeoutMs",
     "env",
+    "healthPort",
+    "healthHost",
     "logger",
   ]);
   return {
     module: modulePath(options.module),
-    connection: options.connection,
+    connection: connectionOf(options.connection),
     queue: checkQueueName("queue", options.queue ?? DEFAULTS.queue),
     prefix: checkQueueName("prefix", options.prefix ?? DEFAULTS.prefix),
     processes: check.integer("processes", availableParallelism(), { min: 1, max: 1024 }),
@@ -135,10 +180,29 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     shutdownTimeoutMs: check.integer("shutdownTimeoutMs", DEFAULTS.shutdownTimeoutMs, { min: 0 }),
     killGraceMs: check.integer("killGraceMs", DEFAULTS.killGraceMs, { min: 0 }),
     startTimeoutMs: check.integer("startTimeoutMs", DEFAULTS.startTimeoutMs, { min: 100 }),
+    maxTasksPerChild: check.integer("maxTasksPerChild", DEFAULTS.maxTasksPerChild, { min: 0 }),
+    maxMemoryPerChildMb: check.integer("maxMemoryPerChildMb", DEFAULTS.maxMemoryPerChildMb, { min: 0 }),
     connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
     env: checkEnvironment("env", options.env ?? {}),
+    healthPort:
+      options.healthPort === undefined ? undefined : check.integer("healthPort", 0, { min: 0, max: 65_535 }),
+    healthHost: checkHost(options.healthHost ?? DEFAULTS.healthHost),
     logger: checkLogger("logger", options.logger),
   };
+}
+
+/** Where Redis is. Checked here, so that a wrong URL is told before a process is started. */
+function connectionOf(option: ConnectionOption | undefined): ResolvedConnection {
+  const resolved = resolveConnection(option) ?? resolveConnection(DEFAULT_URL);
+  if (resolved === undefined) throw new Error("unreachable: a URL always resolves");
+  return resolved;
+}
+
+function checkHost(host: string): string {
+  if (typeof host === "string" && /^[\w.:%-]+$/.test(host)) return host;
+  throw new InvalidOptionError(
+    `Expected \`healthHost\` to be an address or host name, such as "0.0.0.0", got ${typeof host === "string" ? `'${host}'` : typeof host}`,
+  );
 }
 
 function modulePath(module: string | URL): string {

@@ -1,12 +1,23 @@
 /**
- * A thread of the child that ends the process when its supervisor is gone, even while user code blocks the main
- * thread: the supervisor holds the other end of fd 4, and the kernel closes it however the supervisor dies.
+ * A thread of the child, for what must work while user code blocks the main thread. fd 4 is its line to the supervisor:
+ * - it ends the process when the supervisor is gone: the kernel closes the line however the supervisor dies;
+ * - it takes back runs that wait behind a long one.
  */
 
 import { Socket } from "node:net";
+import { workerData } from "node:worker_threads";
 
-const lifeline = new Socket({ fd: 4, readable: true, writable: false });
+import type { FromGuard, ToGuard } from "@poolmq/shared/internal";
+
+import { FrameWriter, readFrames } from "../frames.ts";
+import { revoke } from "./claims.ts";
+
+const claims = workerData as Int32Array<SharedArrayBuffer>;
+const line = new Socket({ fd: 4, readable: true, writable: true });
+const out = new FrameWriter(line);
 const end = (): void => void process.kill(process.pid, "SIGKILL");
-lifeline.on("close", end);
-lifeline.on("error", end);
-lifeline.resume();
+line.on("close", end);
+line.on("error", end);
+readFrames<ToGuard>(line, ({ id, slot }) => {
+  out.write({ t: "revoked", id, ok: revoke(claims, slot, id) } satisfies FromGuard);
+});

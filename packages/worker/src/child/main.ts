@@ -2,28 +2,41 @@
  * A child process: runs the tasks module and nothing else. It holds no Redis connection and no secret of the
  * supervisor's; work comes and goes on fd 3 (see the wire contract), and fd 4 ties its life to the supervisor's.
  *
- * argv: the tasks module, the worker machine's id, the concurrency, the largest outcome of an item in bytes.
+ * argv: the tasks module, the worker machine's id, the concurrency, where prints go, the level of the log, and the
+ * largest outcome of an item in bytes.
  */
 
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 
 import { decode, encode, encodeThrown } from "@poolmq/shared/task";
-import type { FromChild, Payload, TaskInfo, ToChild } from "@poolmq/shared/task";
+import type { FromChild, Payload, ToChild } from "@poolmq/shared/task";
 
-import { taskOptionsOf } from "../define-task.ts";
 import { FrameWriter, readFrames } from "../frames.ts";
-import { besideThis } from "../node-command.ts";
+import { besideThis, nodeFlags } from "../node-command.ts";
+import { placesFor } from "../pipe-depth.ts";
 import type { TaskContext } from "../task-context.ts";
+import { claim, makeClaims } from "./claims.ts";
 import { runChunk } from "./run-chunk.ts";
 import type { ItemWatcher } from "./run-chunk.ts";
+import { infoOf } from "./task-info.ts";
+import { tagPrints } from "./tag-prints.ts";
 import { taskLogger } from "./task-logger.ts";
 import { loadTaskModule } from "./task-module.ts";
-import type { TaskFunction, TaskModule } from "./task-module.ts";
+import type { TaskModule } from "./task-module.ts";
 
 type RunMessage = Extract<ToChild, { t: "run" }>;
 
-const [, , modulePath = "", workerId = "", concurrencyText = "1", maxBytesText] = process.argv;
+const [
+  ,
+  ,
+  modulePath = "",
+  workerId = "",
+  concurrencyText = "1",
+  prints = "inherit",
+  logLevel = "info",
+  maxBytesText,
+] = process.argv;
 const concurrency = Number(concurrencyText);
 const outcomeLimit = { maxBytes: Number(maxBytesText), limit: "maxOutcomeBytes" };
 
@@ -33,7 +46,17 @@ const out = new FrameWriter(pipe);
 pipe.on("error", () => process.exit(1));
 pipe.on("end", () => process.exit(1));
 
-new Worker(besideThis(import.meta.url, "./guard"), { execArgv: [], stdout: false, stderr: false }).unref();
+// Ctrl-C in a terminal, and some process managers, signal every process of the group. How a machine ends is its
+// supervisor's to decide; when it goes, so do we.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+
+const claims = makeClaims(placesFor(concurrency));
+new Worker(besideThis(import.meta.url, "./guard"), {
+  workerData: claims,
+  execArgv: nodeFlags(),
+  stdout: false,
+  stderr: false,
+}).unref();
 
 const waiting: { readonly message: RunMessage; readonly args: Payload }[] = [];
 /** What can stop a run, by its id. */
@@ -41,6 +64,7 @@ const running = new Map<number, AbortController>();
 /** Shared values by id, or why they can't be had. */
 const shares = new Map<string, { readonly value: unknown } | { readonly error: unknown }>();
 let stopping = false;
+const untagPrints = prints === "log" ? tagPrints() : (): void => {};
 
 const module = await load();
 if (module !== undefined) {
@@ -50,17 +74,6 @@ if (module !== undefined) {
 
 function send(message: FromChild, text?: Payload): void {
   out.write(message, text);
-}
-
-function infoOf(fn: TaskFunction): TaskInfo {
-  const { chunksize, attempts, backoff, taskTimeoutMs } = taskOptionsOf(fn);
-  return {
-    arity: fn.length,
-    ...(chunksize === undefined ? {} : { chunksize }),
-    ...(attempts === undefined ? {} : { attempts }),
-    ...(backoff === undefined ? {} : { backoff }),
-    ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
-  };
 }
 
 async function load(): Promise<TaskModule | undefined> {
@@ -126,6 +139,10 @@ function startNext(): void {
   while (running.size < concurrency) {
     const next = waiting.shift();
     if (next === undefined) break;
+    if (!claim(claims, next.message.slot, next.message.id)) {
+      send({ t: "skipped", id: next.message.id });
+      continue;
+    }
     const controller = new AbortController();
     running.set(next.message.id, controller);
     void run(next.message, next.args, controller);
@@ -159,12 +176,25 @@ async function run(message: RunMessage, args: Payload, controller: AbortControll
     },
     message.careful === true ? watcher(id) : undefined,
   );
-  send({ t: "done", id, ms: performance.now() - started, retriable: ran.retriable }, ran.text);
+  const ms = performance.now() - started;
+  send({ t: "done", id, ms, retriable: ran.retriable, ...memory() }, ran.text);
   // Before the next item may take the process down: the supervisor charges the loss to the oldest unanswered item.
   out.flush();
   running.delete(id);
+  untagPrints();
   if (stopping && running.size === 0) void finish();
   else startNext();
+}
+
+/** Looking at the memory costs as much as a small task: now and then is enough. */
+const MEMORY_INTERVAL_MS = 100;
+let memoryLookedAt = 0;
+
+function memory(): { readonly rss?: number } {
+  const now = performance.now();
+  if (now - memoryLookedAt < MEMORY_INTERVAL_MS) return {};
+  memoryLookedAt = now;
+  return { rss: process.memoryUsage.rss() };
 }
 
 function fail(error: unknown): never {
@@ -184,7 +214,7 @@ function context(
     ...item,
     signal,
     get log() {
-      return taskLogger(item);
+      return taskLogger(item, { level: logLevel });
     },
     progress: (value) => send({ t: "progress", id, index: item.index }, encode(value, outcomeLimit)),
   };

@@ -2,6 +2,8 @@
 
 import { pathToFileURL } from "node:url";
 
+import { addSyntaxPosition } from "./syntax-position.ts";
+
 /** A registered function. */
 export type TaskFunction = (...args: unknown[]) => unknown;
 
@@ -22,20 +24,30 @@ const HOOKS = new Set(["initializer", "finalizer"]);
  */
 export async function loadTaskModule(specifier: string): Promise<TaskModule> {
   const url = specifier.startsWith("file:") ? specifier : pathToFileURL(specifier).href;
-  const exports = (await import(url)) as Record<string, unknown>;
+  const exports = await importModule(url);
   const tasks = new Map<string, TaskFunction>();
   for (const [name, value] of Object.entries(exports)) {
     if (typeof value === "function" && !HOOKS.has(name) && !isClass(value))
       tasks.set(name, value as TaskFunction);
   }
   if (tasks.size === 0) {
-    const names = Object.keys(exports);
+    // A file without any `export` is CommonJS to Node, which adds exports of its own.
+    const names = Object.keys((exports["module.exports"] as object | undefined) ?? exports);
     throw new Error(
       `Expected the tasks module to export at least one function, got ${names.length === 0 ? "no exports" : `only ${names.join(", ")}`}. ` +
         "Write `export function yourTask(…) { … }` in it.",
     );
   }
   return { tasks, initializer: hook(exports["initializer"]), finalizer: hook(exports["finalizer"]) };
+}
+
+async function importModule(url: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(url)) as Record<string, unknown>;
+  } catch (error) {
+    addSyntaxPosition(error, url);
+    throw error;
+  }
 }
 
 function hook(value: unknown): (() => unknown) | undefined {

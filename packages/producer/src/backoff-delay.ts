@@ -1,0 +1,15 @@
+import type { Backoff } from "@poolmq/shared";
+
+/**
+ * How long to wait after attempt number `attempt` failed, in ms: what BullMQ waits for a job with the same back-off.
+ *
+ * @param random - gives a number in [0, 1)
+ */
+export function backoffDelayMs(
+  { type, delayMs, jitter = 0 }: Backoff,
+  attempt: number,
+  random: () => number = Math.random,
+): number {
+  const longest = type === "exponential" ? Math.round(2 ** (attempt - 1) * delayMs) : delayMs;
+  return jitter === 0 ? longest : Math.floor(random() * longest * jitter + longest * (1 - jitter));
+}

@@ -1,0 +1,21 @@
+/** Where the syntax error of a JavaScript module is, which Node keeps to itself unless the error ends the process. */
+
+import { spawnSync } from "node:child_process";
+
+/** It only imports. A module that hangs meanwhile has told enough. */
+const TIMEOUT_MS = 5_000;
+
+/** Puts file, line and source text at the head of a syntax error's stack, if they are not there. */
+export function addSyntaxPosition(error: unknown, moduleUrl: string): void {
+  if (!(error instanceof SyntaxError) || !(error.stack ?? "").startsWith("SyntaxError")) return;
+  const script = `import(${JSON.stringify(moduleUrl)}).catch((error) => setImmediate(() => { throw error; }))`;
+  const { stderr } = spawnSync(
+    process.execPath,
+    [...process.execArgv, "--input-type=module", "--eval", script],
+    { encoding: "utf8", timeout: TIMEOUT_MS, stdio: ["ignore", "ignore", "pipe"] },
+  );
+  // `file:///tasks.js:2`, the line, a caret below it, an empty line, the error.
+  const [position] = /^(file:|\/|[A-Z]:\\)[^]*?(?=\n\nSyntaxError)/m.exec(stderr) ?? [];
+  // The rest of the stack is Node's loader.
+  if (position !== undefined) error.stack = `${position}\n\nSyntaxError: ${error.message}`;
+}

@@ -1,0 +1,41 @@
+/** Tells the supervisor which item prints what: a tag goes before the text of another item than the last. */
+
+import { tagOf } from "../output-tag.ts";
+import { currentTaskContext } from "../task-context.ts";
+import type { TaskContext } from "../task-context.ts";
+
+type Write = typeof process.stdout.write;
+
+/** Puts tags into what this process prints. Gives a function to call when an item ends. */
+export function tagPrints(): () => void {
+  const streams = [process.stdout, process.stderr].map(tagStream);
+  return () => {
+    for (const untag of streams) untag();
+  };
+}
+
+function tagStream(stream: NodeJS.WriteStream): () => void {
+  writeAtOnce(stream);
+  const write: Write = stream.write.bind(stream);
+  let tagged: TaskContext | undefined;
+  const tag = (context: TaskContext | undefined): void => {
+    if (context === tagged) return;
+    tagged = context;
+    write(tagOf(context));
+  };
+  stream.write = ((...args: Parameters<Write>) => {
+    tag(currentTaskContext());
+    return write(...args);
+  }) as Write;
+  // What Node itself writes when the process ends badly takes no notice of us, and is not that item's any more.
+  return () => tag(undefined);
+}
+
+/**
+ * Makes whoever prints wait for the supervisor to read. Otherwise Node would keep what is printed faster than that in
+ * this process's memory, and lose it if the process ends. There is no public way to say so.
+ */
+function writeAtOnce(stream: NodeJS.WriteStream): void {
+  const { _handle } = stream as { readonly _handle?: { readonly setBlocking?: (on: boolean) => unknown } };
+  _handle?.setBlocking?.(true);
+}

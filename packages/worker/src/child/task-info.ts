@@ -1,0 +1,16 @@
+import type { TaskInfo } from "@poolmq/shared/task";
+
+import { taskOptionsOf } from "../define-task.ts";
+import type { TaskFunction } from "./task-module.ts";
+
+/** What is told of a registered function: its own options among it. */
+export function infoOf(fn: TaskFunction): TaskInfo {
+  const { chunksize, attempts, backoff, taskTimeoutMs } = taskOptionsOf(fn);
+  return {
+    arity: fn.length,
+    ...(chunksize === undefined ? {} : { chunksize }),
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(backoff === undefined ? {} : { backoff }),
+    ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
+  };
+}

@@ -1,0 +1,19 @@
+import { PoolmqError } from "@poolmq/shared";
+
+import { HealthPortError } from "../errors.ts";
+
+/** Tells the user. Our own errors are sentences; the user's own come with their stack; any other is a bug of ours. */
+export function reportError(error: unknown): void {
+  if (!(error instanceof PoolmqError)) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`poolmq: ${text}\n`);
+    return;
+  }
+  process.stderr.write(`poolmq: ${error.message}\n`);
+  if (error instanceof HealthPortError || !(error.cause instanceof Error)) return;
+  // The user's own frames, and the position above them if it is a syntax error; not those of Node's loader.
+  const lines = (error.cause.stack ?? "")
+    .split("\n")
+    .filter((line) => !/^\s+at .*\bnode:internal\//.test(line));
+  if (lines.length > 1) process.stderr.write(`${lines.join("\n")}\n`);
+}

@@ -1,0 +1,28 @@
+import { InvalidOptionError } from "@poolmq/shared";
+
+/** What would lead a task to the queue that it came from. */
+const ADDRESSES = new Set(["REDIS_URL", "POOLMQ_REDIS_URL"]);
+
+/**
+ * Gives the variables that `--env` names.
+ *
+ * @throws InvalidOptionError if one is not set, or holds the address of Redis
+ */
+export function taskEnvironment(names: readonly string[], env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    names.map((name) => {
+      if (ADDRESSES.has(name)) {
+        throw new InvalidOptionError(
+          `--env ${name} would give tasks the address of the queue's Redis. ` +
+            "If they need a Redis, name its address POOLMQ_TASK_REDIS_URL.",
+        );
+      }
+      const value = env[name];
+      if (value !== undefined) return [name, value];
+      const advice = name.includes("=") ? ". Give a name only; its value is taken from the environment" : "";
+      throw new InvalidOptionError(
+        `Expected the variable of --env ${name.split("=")[0]} to be set, and it is not${advice}`,
+      );
+    }),
+  );
+}

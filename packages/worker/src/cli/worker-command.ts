@@ -1,0 +1,192 @@
+/** `poolmq worker`: a worker machine, from its flags to its exit code. */
+
+import { Command, Option } from "commander";
+import type { Logger } from "pino";
+
+import { assembleMachine } from "../machine.ts";
+import { machineLog } from "../machine-log.ts";
+import { WatchedMachine } from "../watched-machine.ts";
+import { DEFAULTS, resolveWorkerOptions } from "../worker-options.ts";
+import type { WorkerOptions } from "../worker-options.ts";
+import { integer } from "./integer.ts";
+import { reportError } from "./report-error.ts";
+import { taskEnvironment } from "./task-environment.ts";
+
+interface WorkerFlags {
+  readonly processes?: number;
+  readonly concurrency: number;
+  readonly queue: string;
+  readonly redis?: string;
+  readonly shutdownTimeoutMs: number;
+  readonly env: readonly string[];
+  readonly healthPort?: number;
+  readonly healthHost: string;
+  readonly logLevel: string;
+  readonly watch?: true;
+}
+
+/** What the signals of the terminal and of process managers do to. */
+interface Stoppable {
+  close(timeoutMs?: number): Promise<void>;
+  kill(): void;
+}
+
+export function workerCommand(): Command {
+  return new Command("worker")
+    .summary("serve a queue with the functions of a tasks module")
+    .description(
+      "Runs the functions that a tasks module exports, for every program on the same\n" +
+        "Redis and queue. This process supervises; the functions run in child processes,\n" +
+        "one per core. Start as many as you like, on as many machines as you like.",
+    )
+    .argument(
+      "<module>",
+      "tasks module (.ts or .js): each function it exports is a task, named by its export name",
+    )
+    .helpOption("-h, --help", "print this help")
+    .optionsGroup("What it serves:")
+    .addOption(new Option("-q, --queue <name>", "queue to serve").env("POOLMQ_QUEUE").default(DEFAULTS.queue))
+    .addOption(
+      new Option(
+        "-r, --redis <url>",
+        "redis://, rediss:// or unix:// URL (default: POOLMQ_REDIS_URL, else REDIS_URL, else redis://127.0.0.1:6379)",
+      ),
+    )
+    .optionsGroup("How much at a time:")
+    .addOption(
+      new Option("-p, --processes <n>", "child processes (default: one per available core)")
+        .env("POOLMQ_PROCESSES")
+        .argParser(integer),
+    )
+    .addOption(
+      new Option(
+        "-c, --concurrency <n>",
+        "items that one child runs at a time; more than 1 helps functions that wait",
+      )
+        .env("POOLMQ_CONCURRENCY")
+        .default(DEFAULTS.concurrency)
+        .argParser(integer),
+    )
+    .optionsGroup("How it is run:")
+    .addOption(
+      new Option("--shutdown-timeout-ms <ms>", "how long running items may go on after SIGTERM")
+        .env("POOLMQ_SHUTDOWN_TIMEOUT_MS")
+        .default(DEFAULTS.shutdownTimeoutMs)
+        .argParser(integer),
+    )
+    .addOption(
+      new Option(
+        "-e, --env <name>",
+        "pass this variable on to the tasks (repeatable); they get POOLMQ_TASK_* and harmless ones such as PATH in any case, and no other",
+      )
+        .default([] as string[], "none")
+        .argParser((name: string, names: string[]) => [...names, name]),
+    )
+    .addOption(
+      new Option("--health-port <port>", "serve /livez, /readyz and /metrics here (default: not served)")
+        .env("POOLMQ_HEALTH_PORT")
+        .argParser(integer),
+    )
+    .addOption(
+      new Option(
+        "--health-host <host>",
+        "address to serve them on; probes from outside of the container need 0.0.0.0",
+      )
+        .env("POOLMQ_HEALTH_HOST")
+        .default(DEFAULTS.healthHost),
+    )
+    .addOption(
+      new Option("--log-level <level>", "how much to log; what tasks print is info (stdout) or warn (stderr)")
+        .env("POOLMQ_LOG_LEVEL")
+        .choices(["trace", "debug", "info", "warn", "error", "silent"])
+        .default("info"),
+    )
+    .addOption(
+      new Option(
+        "-w, --watch",
+        "for development: start anew when a source file in or below the module's folder changes",
+      ),
+    )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  poolmq worker ./tasks.ts
+  poolmq worker ./tasks.ts --watch
+  poolmq worker ./fetchers.ts --concurrency 50 --queue io   # mostly waits
+  REDIS_URL=rediss://user:password@redis.example:6380 poolmq worker ./tasks.js
+
+Secrets of tasks:
+  Tasks see neither the address of Redis nor this process's other variables.
+  Name what they need POOLMQ_TASK_<something>, or pass it on: --env DATABASE_URL
+
+Signals:
+  SIGTERM, SIGINT   take no more work, finish what runs, hand back the rest,
+                    exit 0; a second one kills what still runs: others take it
+
+Exit codes:
+  0   it was told to stop, and stopped
+  1   it could not start: wrong flags, no Redis, a module that does not load`,
+    )
+    .action(worker);
+}
+
+async function worker(module: string, flags: WorkerFlags): Promise<void> {
+  try {
+    const logger = machineLog(flags.logLevel, 1);
+    const options = resolveWorkerOptions(workerOptions(module, flags, logger));
+    if (flags.watch === true) {
+      const machine = new WatchedMachine({ ...options, logger }, reportError);
+      stopOnSignals(machine, logger);
+      await machine.closed;
+    } else {
+      const machine = assembleMachine(options);
+      const signals = stopOnSignals(machine, logger);
+      try {
+        await machine.start();
+      } catch (error) {
+        // One that was told to stop before it served has nothing to complain about.
+        if (signals.count === 0) throw error;
+      }
+      await machine.closed;
+    }
+  } catch (error) {
+    reportError(error);
+    process.exit(1);
+  }
+  process.exit(0);
+}
+
+function workerOptions(module: string, flags: WorkerFlags, logger: Logger): WorkerOptions {
+  const { queue, processes, concurrency, shutdownTimeoutMs, healthPort, healthHost } = flags;
+  return {
+    module,
+    connection: flags.redis,
+    queue,
+    processes,
+    concurrency,
+    shutdownTimeoutMs,
+    healthPort,
+    healthHost,
+    env: taskEnvironment(flags.env, process.env),
+    logger,
+  };
+}
+
+function stopOnSignals(machine: Stoppable, logger: Logger): { readonly count: number } {
+  const signals = { count: 0 };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      signals.count++;
+      if (signals.count === 1) {
+        logger.info({ signal }, "stopping: finishing what runs (again to kill it)");
+        void machine.close();
+      } else {
+        logger.warn({ signal }, "killing what still runs");
+        machine.kill();
+        void machine.close(0);
+      }
+    });
+  }
+  return signals;
+}

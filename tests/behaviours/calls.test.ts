@@ -1,0 +1,250 @@
+import { describe, expect, test } from "vitest";
+
+import * as tasks from "../fixtures/behaviours.ts";
+import { onBothPools } from "../support/both-pools.ts";
+import { seededRandom } from "../support/random.ts";
+import { Marks, rejection } from "../support/stage.ts";
+
+async function* slowly<V>(values: Iterable<V>): AsyncGenerator<V> {
+  for (const value of values) {
+    await new Promise((resolve) => setImmediate(resolve));
+    yield value;
+  }
+}
+
+onBothPools(({ shared, own }) => {
+  describe("map", () => {
+    test("gives the results in input order, whatever order items finish in", async () => {
+      const random = seededRandom(7);
+      const items = Array.from({ length: 60 }, (_, index) => [random() * 8, index] as [number, number]);
+      const pool = own({ workers: 2, concurrency: 8 });
+      expect(await pool.starmap("echoLater", items)).toEqual(items.map(([, index]) => index));
+    });
+
+    test("takes any iterable, sync or async", async () => {
+      const pool = shared();
+      const expected = [2, 3, 4];
+      expect(await pool.map("increment", [1, 2, 3])).toEqual(expected);
+      expect(await pool.map("increment", new Set([1, 2, 3]))).toEqual(expected);
+      expect(await pool.map("increment", new Uint8Array([1, 2, 3]))).toEqual(expected);
+      expect(await pool.map("increment", [1, 2, 3].values())).toEqual(expected);
+      expect(await pool.map("increment", slowly([1, 2, 3]))).toEqual(expected);
+    });
+
+    test("takes the function itself in place of its name", async () => {
+      expect(await shared().map(tasks.increment, [1])).toEqual([2]);
+    });
+
+    test("gives copies of results, and functions copies of arguments", async () => {
+      const item = { list: [1] };
+      const [result] = await shared().map("echo", [item]);
+      expect(result).toEqual(item);
+      expect(result).not.toBe(item);
+    });
+
+    test("an input that throws fails the call with that very error, after the items before it", async () => {
+      const error = new Error("the disk is gone");
+      const results: number[] = [];
+      const call = shared().map(
+        "increment",
+        (function* () {
+          yield 1;
+          yield 2;
+          throw error;
+        })(),
+        { onResult: (result) => results.push(result) },
+      );
+      expect(await rejection(call)).toBe(error);
+      expect(results.sort()).toEqual([2, 3]);
+      const rejecting = slowly(
+        (function* () {
+          yield 1;
+          throw error;
+        })(),
+      );
+      expect(await rejection(shared().map("increment", rejecting))).toBe(error);
+      expect(await shared().map("increment", [1])).toEqual([2]);
+    });
+  });
+
+  describe("starmap", () => {
+    test("spreads each tuple over the arguments", async () => {
+      const tuples: [number, number][] = [
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ];
+      expect(await shared().starmap("add", tuples)).toEqual([3, 7, 11]);
+    });
+
+    test("refuses an item that is no tuple", async () => {
+      const call = shared().starmap("add", [[1, 2], 3 as never]);
+      expect(await rejection(call)).toMatchObject({
+        code: "INVALID_OPTION",
+        message: expect.stringContaining("got 3 at index 1"),
+      });
+    });
+  });
+
+  describe("apply", () => {
+    test("gives the one result, or throws what the function threw", async () => {
+      expect(await shared().apply("add", [1, 2])).toBe(3);
+      expect(await rejection(shared().apply("evenOnly", [3]))).toMatchObject({ name: "OddError", x: 3 });
+    });
+  });
+
+  test("an empty input gives an empty result", async () => {
+    const pool = shared();
+    expect(await pool.map("increment", [])).toEqual([]);
+    expect(await pool.starmap("add", [])).toEqual([]);
+    expect(await pool.imap("increment", []).next()).toEqual({ done: true, value: undefined });
+    expect(await pool.istarmapUnordered("add", []).next()).toEqual({ done: true, value: undefined });
+  });
+
+  describe("what is wrong with a call", () => {
+    test("an unknown task is refused with the nearest name", async () => {
+      expect(await rejection(shared().map("incremant" as "increment", [1]))).toMatchObject({
+        code: "TASK_NOT_REGISTERED",
+        message: expect.stringContaining('Did you mean "increment"?'),
+        known: expect.arrayContaining(["increment", "add"]),
+      });
+      expect(await rejection(shared().map("constructor" as "increment", [1]))).toMatchObject({
+        code: "TASK_NOT_REGISTERED",
+      });
+    });
+
+    test.for([
+      [{ chunksize: 0 }, "`chunksize` to be an integer ≥ 1"],
+      [{ buffersize: 1.5 }, "`buffersize` to be an integer ≥ 1"],
+      [{ attempts: 0 }, "`attempts`"],
+      [{ taskTimeoutMs: -1 }, "`taskTimeoutMs`"],
+      [{ chunkSize: 2 }, "Did you mean `chunksize`?"],
+      [{ onResult: 1 }, "`onResult` to be a function"],
+    ] as const)("%j is refused by the handle", async ([options, message]) => {
+      expect(await rejection(shared().map("increment", [1], options as never))).toMatchObject({
+        code: "INVALID_OPTION",
+        message: expect.stringContaining(message),
+      });
+      expect(
+        await rejection(
+          shared()
+            .imap("increment", [1], options as never)
+            .next(),
+        ),
+      ).toMatchObject({
+        code: "INVALID_OPTION",
+      });
+    });
+
+    test("items that are not iterable are refused", async () => {
+      expect(await rejection(shared().map("increment", 5 as never))).toMatchObject({
+        code: "INVALID_OPTION",
+      });
+    });
+  });
+
+  describe("the handle", () => {
+    test("tells progress, and can be asked with a time limit while the map goes on", async () => {
+      const marks = new Marks();
+      const call = shared().map("gated", [{ log: marks.log, gate: marks.gate }]);
+      await marks.started(1);
+      expect(call.progress).toEqual({ total: 1, done: 0, failed: 0, running: 1 });
+      expect(call.ready()).toBe(false);
+      expect(() => call.successful()).toThrow(expect.objectContaining({ code: "INVALID_STATE" }));
+      expect(await rejection(call.get({ timeoutMs: 1 }))).toMatchObject({ code: "GET_TIMEOUT" });
+      expect(await call.wait(1)).toBe(false);
+      marks.open();
+      expect(await call.get({ timeoutMs: 10_000 })).toEqual(["started"]);
+      expect(await call.wait()).toBe(true);
+      expect(call.successful()).toBe(true);
+      expect(call.progress).toEqual({ total: 1, done: 1, failed: 0, running: 0 });
+    });
+
+    test("settled() gives every item's outcome in input order, and never rejects", async () => {
+      const call = shared().map("evenOnly", [0, 1, 2]);
+      expect(await call.settled()).toEqual([
+        { status: "fulfilled", value: 0 },
+        { status: "rejected", reason: expect.objectContaining({ name: "OddError", x: 1 }) },
+        { status: "fulfilled", value: 2 },
+      ]);
+      expect(call.successful()).toBe(false);
+    });
+
+    test("is iterable in input order, rejects in a failed item's turn and goes on after it", async () => {
+      const results = shared().map("evenOnly", [0, 1, 2])[Symbol.asyncIterator]();
+      expect(await results.next()).toEqual({ done: false, value: 0 });
+      expect(await rejection(results.next())).toMatchObject({ x: 1 });
+      expect(await results.next()).toEqual({ done: false, value: 2 });
+      expect(await results.next()).toEqual({ done: true, value: undefined });
+    });
+  });
+
+  describe("ready and stats", () => {
+    test("ready() waits for so many workers, which stats() counts", async () => {
+      const pool = shared();
+      await pool.ready(2);
+      await pool.map("increment", [1, 2, 3]);
+      expect(await pool.stats()).toMatchObject({
+        waiting: 0,
+        active: 0,
+        machines: 1,
+        workers: 2,
+        throughput: expect.any(Number),
+        runMs: expect.any(Number),
+        waitMs: expect.any(Number),
+      });
+    });
+  });
+
+  describe("the end of a pool", () => {
+    test("close() takes no new calls and finishes the old ones; join() waits for that", async () => {
+      const marks = new Marks();
+      const pool = own();
+      const call = pool.map("gated", [{ log: marks.log, gate: marks.gate }]);
+      expect(await rejection(pool.join())).toMatchObject({ code: "INVALID_STATE" });
+      await marks.started(1);
+      pool.close();
+      pool.close();
+      expect(await rejection(pool.map("increment", [1]))).toMatchObject({ code: "POOL_CLOSED" });
+      expect(await rejection(pool.imap("increment", [1]).next())).toMatchObject({ code: "POOL_CLOSED" });
+      expect(await rejection(pool.apply("increment", [1]))).toMatchObject({ code: "POOL_CLOSED" });
+      expect(await rejection(pool.share(1))).toMatchObject({ code: "POOL_CLOSED" });
+      expect(await rejection(pool.ready())).toMatchObject({ code: "POOL_CLOSED" });
+      expect(await rejection(pool.stats())).toMatchObject({ code: "POOL_CLOSED" });
+      marks.open();
+      await pool.join();
+      expect(pool.state).toBe("closed");
+      expect(await call).toEqual(["started"]);
+    });
+
+    test("terminate() rejects the handles, running or waiting, with the reason as cause", async () => {
+      const marks = new Marks();
+      const pool = own();
+      const running = pool.map("spinForEver", [marks.log]);
+      const waiting = pool.imap("increment", [1, 2]);
+      await marks.started(1);
+      const reason = new Error("user left");
+      await Promise.all([pool.terminate(reason), pool.terminate()]);
+      expect(await rejection(running)).toMatchObject({ code: "CANCELLED", cause: reason });
+      expect(await rejection(waiting.next())).toMatchObject({ code: "CANCELLED", cause: reason });
+      expect(pool.state).toBe("closed");
+      await pool.join();
+    });
+
+    test("terminate() right after a call does not wait for the start", async () => {
+      const pool = own();
+      const call = pool.map("increment", [1, 2, 3]);
+      await pool.terminate();
+      expect(await rejection(call)).toMatchObject({ code: "CANCELLED" });
+    });
+
+    test("await using finishes maps that nobody awaited", async () => {
+      let call;
+      {
+        await using pool = own();
+        call = pool.map("increment", [1, 2, 3]);
+      }
+      expect(call.successful()).toBe(true);
+    });
+  });
+});

@@ -1,0 +1,174 @@
+/** See README.md beside this file for when to change the golden files. */
+
+import { WIRE_VERSION, queueKeys } from "@poolmq/shared/internal";
+import { expect, test } from "vitest";
+
+import { expectGolden, masked, opened } from "../support/golden.ts";
+import { Program } from "../support/processes.ts";
+import { redisForFile } from "../support/redis-server.ts";
+import { Marks, rejection, Stage } from "../support/stage.ts";
+import { until } from "../support/until.ts";
+
+const redis = redisForFile();
+
+const MODULE = new URL("../fixtures/contract-tasks.ts", import.meta.url);
+
+/** The fields of a stream's entry, in their order. */
+function openedEntry(fields: readonly string[]): [string, unknown][] {
+  return fields.flatMap((name, at): [string, unknown][] => {
+    if (at % 2 === 1) return [];
+    const value = fields[at + 1] ?? "";
+    return [[name, name === "o" ? opened(value) : name === "ms" ? `<${typeof value}>` : value]];
+  });
+}
+
+test("job", async () => {
+  const stage = new Stage(redis());
+  const result = stage.pool().starmap(
+    "add",
+    [
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ],
+    { chunksize: 2 },
+  );
+  const key = stage.keys.job(`${result.id}-2`);
+  await until(async () => (await redis().admin.exists(key)) === 1, { what: "the jobs to be in Redis" });
+  const jobs = await Promise.all(
+    [0, 2].map((at) => redis().admin.hgetall(stage.keys.job(`${result.id}-${at}`))),
+  );
+  const shown = jobs.map(({ name, data, opts }) => ({
+    name,
+    data: JSON.parse(data ?? "") as object,
+    opts: JSON.parse(opts ?? "") as object,
+  }));
+  await expectGolden("job", { WIRE_VERSION, jobs: shown }, [[result.id, "<map>"]]);
+});
+
+test("outcome", async () => {
+  const stage = new Stage(redis());
+  // A producer that is gone before the workers start: nobody takes the outcomes out of the streams.
+  await using producer = Program.source(`
+    import { Pool } from "@poolmq/producer";
+    const pool = new Pool({ connection: ${JSON.stringify(redis().url)}, queue: ${JSON.stringify(stage.queue)} });
+    const maps = [
+      pool.map("echo", [1, undefined]),
+      pool.starmap("fail", [[], []], { chunksize: 2 }),
+      pool.map("throwNull", [1]),
+      pool.map("exit", [7]),
+      pool.map("nope", [1]),
+      pool.map("echo", [1, 2]),
+    ];
+    console.log("ids", maps.map(({ id }) => id).join(" "));
+  `);
+  const [, line = ""] = await producer.line(/ids (.*)/);
+  const ids = line.split(" ");
+  const waiting = stage.keys.job("wait");
+  await until(async () => (await redis().admin.llen(waiting)) === 8, { what: "the jobs to be in Redis" });
+  producer.kill();
+  await producer.exited;
+  const strange = ids.at(-1) ?? "";
+  await redis().admin.hset(stage.keys.job(`${strange}-0`), "data", "not JSON");
+  await redis().admin.hset(
+    stage.keys.job(`${strange}-1`),
+    "data",
+    JSON.stringify({ v: 99, map: strange, at: 1, n: 1, args: "[[2]]" }),
+  );
+
+  const machine = await stage.machine({ module: MODULE, workerLossAttempts: 1 });
+  const counts = [2, 1, 1, 1, 1, 2];
+  const streams = await until(
+    async () => {
+      const read = await Promise.all(ids.map((id) => redis().admin.xrange(stage.keys.out(id), "-", "+")));
+      return read.every((entries, index) => entries.length === counts[index]) ? read : undefined;
+    },
+    { what: "all outcomes" },
+  );
+  const names = [
+    "results",
+    "errors in a chunk",
+    "thrown null",
+    "a lost worker",
+    "not registered",
+    "not readable",
+  ];
+  const shown = names.map((name, index) => [
+    name,
+    // Which of two chunks was first is not part of the contract, so they are sorted.
+    streams[index]?.map(([, fields]) => openedEntry(fields)).sort(),
+  ]);
+  await expectGolden("outcome", { WIRE_VERSION, outcomes: Object.fromEntries(shown) }, [
+    [machine.id, "<worker>"],
+  ]);
+});
+
+test("advertisement", async () => {
+  const stage = new Stage(redis());
+  const machine = await stage.machine({ concurrency: 3, module: MODULE });
+  const info = await redis().admin.hgetall(stage.keys.workerInfo);
+  expect(Object.keys(info)).toEqual([machine.id]);
+  expect(await redis().admin.zrange(stage.keys.workers, "0", "-1")).toEqual([machine.id]);
+  const advertisement = JSON.parse(info[machine.id] ?? "") as Record<string, unknown>;
+  await expectGolden("advertisement", {
+    ...advertisement,
+    id: "<worker>",
+    host: typeof advertisement["host"],
+    pid: typeof advertisement["pid"],
+    version: typeof advertisement["version"],
+    node: typeof advertisement["node"],
+  });
+});
+
+test("control message", async () => {
+  const stage = new Stage(redis());
+  const subscriber = redis().admin.duplicate();
+  const { promise, resolve } = Promise.withResolvers<string>();
+  subscriber.on("message", (_channel, text: string) => resolve(text));
+  await subscriber.subscribe(stage.keys.control);
+  const pool = stage.pool();
+  const result = pool.map("increment", [1]);
+  await until(async () => (await redis().admin.llen(stage.keys.job("wait"))) === 1, { what: "the job" });
+  await pool.terminate();
+  await rejection(result);
+  await expectGolden("control", JSON.parse(await promise), [[result.id, "<map>"]]);
+  subscriber.disconnect();
+});
+
+test("keys", async () => {
+  const stage = new Stage(redis());
+  const marks = new Marks();
+  await stage.machine({ module: MODULE });
+  const pool = stage.pool();
+  // A second map, whose key wakes the producer's reader.
+  const results = [pool.map("gated", [{ log: marks.log, gate: marks.gate }]), pool.map("echo", [1])];
+  await marks.started(1);
+  const wake = await until(async () => (await redis().admin.keys(stage.keys.wake("*")))[0], {
+    what: "the key that wakes the producer",
+  });
+  const masks = [
+    [wake, stage.keys.wake("<producer>")],
+    [stage.queue, "<queue>"],
+    ...results.map(({ id }, index) => [id, `<map ${index}>`] as const),
+  ] as const;
+  // Two of BullMQ's own keys come and go.
+  const keys = (await redis().admin.keys(stage.keys.pattern)).filter(
+    (key) => !/:(marker|stalled-check)$/.test(key),
+  );
+  const inUse = await Promise.all(
+    keys.map(async (key) => `${masked(key, masks)} ${await redis().admin.type(key)}`),
+  );
+  const { job, done, out, wake: wakeKey, ...fixed } = queueKeys("<queue>");
+  await expectGolden("keys", {
+    named: {
+      job: job("<job>"),
+      done: done("<map>"),
+      out: out("<map>"),
+      wake: wakeKey("<producer>"),
+      ...fixed,
+    },
+    inUse: inUse.sort(),
+  });
+  marks.open();
+  await Promise.all(results);
+});

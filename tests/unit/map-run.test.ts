@@ -1,0 +1,63 @@
+import { MapRun } from "@poolmq/producer/internal";
+import { expect, test } from "vitest";
+
+/** Resolves after so many turns of the microtask queue. */
+async function microtasks(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await Promise.resolve();
+}
+
+test.for([0, 1, 2, 3, 4, 5, 6])(
+  "an outcome that arrives %i microtasks after the input's end does not end the map before its last items",
+  async (delay) => {
+    const tuples = [[1], [2], [3]];
+    const results: unknown[] = [];
+    const ended = Promise.withResolvers<unknown>();
+    const cut = Promise.withResolvers<void>();
+    const input = {
+      next: (): Promise<IteratorResult<readonly unknown[]>> => {
+        const value = tuples.shift();
+        if (value !== undefined) return Promise.resolve({ done: false, value });
+        return new Promise((resolve) => {
+          setImmediate(() => {
+            resolve({ done: true, value: undefined });
+            void microtasks(delay).then(() => run.take(0, "=[1,2]", 1));
+          });
+        });
+      },
+    };
+    const run = new MapRun(
+      {
+        id: "m",
+        task: "t",
+        input,
+        length: undefined,
+        chunkSize: { next: () => 2, measured: () => {} },
+        window: { jobs: 100, bytes: 1e6, items: 100 },
+        job: {},
+        keepsUntilRead: false,
+        argumentLimit: undefined,
+        wholeChunks: false,
+        classes: () => undefined,
+        callSite: () => undefined,
+      },
+      {
+        succeeded: (index, value) => void (results[index] = value),
+        failed: () => {},
+        ended: ended.resolve,
+      },
+    );
+    const started = run.start({
+      enqueue: async (_run, chunks) => {
+        if (chunks.some(({ at }) => at === 2)) cut.resolve();
+      },
+      drop: () => {},
+      seal: async () => {},
+      settledHere: () => {},
+    });
+    await Promise.race([cut.promise, ended.promise]);
+    run.take(2, "=[3]", 1);
+    expect(await ended.promise).toEqual({ total: 3 });
+    expect(results).toEqual([1, 2, 3]);
+    await started;
+  },
+);
