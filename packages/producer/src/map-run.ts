@@ -57,7 +57,13 @@ export interface Transport {
 }
 
 /** How a map ended: every one of `total` items was settled, or `error` says why there are no more. */
-export type MapEnd = { readonly total: number } | { readonly error: unknown };
+export type MapEnd =
+  | { readonly total: number }
+  | {
+      readonly error: unknown;
+      /** Number of items as far as it was known then; `undefined` if the call was refused. */
+      readonly items?: number;
+    };
 
 /** Is told what becomes of the items, each exactly once, in the order in which they finish. */
 export interface Sink {
@@ -223,7 +229,7 @@ export class MapRun {
 
   /** Ends the map as a whole: what was settled stays settled, nothing more comes. */
   fail(error: unknown): void {
-    this.#end({ error });
+    this.#end({ error, items: Math.max(this.#next, this.#options.length ?? 0) });
   }
 
   /** Takes the outcome of the chunk that starts at `at`, which ran for `ms`. A second outcome is not looked at. */
@@ -328,7 +334,7 @@ export class MapRun {
     const { end } = this.#input;
     if (end === undefined || this.#isReading || this.#settled < this.#next) return;
     if (end === "done" && !this.#sealed) return;
-    this.#end(end === "done" ? { total: this.#next } : end);
+    this.#end(end === "done" ? { total: this.#next } : { ...end, items: this.#next });
   }
 
   #end(end: MapEnd): void {

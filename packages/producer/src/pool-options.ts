@@ -33,11 +33,6 @@ export interface LocalOptions {
   readonly concurrency?: number | undefined;
   /** After how many lost processes an item is given up with a `WorkerLostError`. @defaultValue 3 */
   readonly workerLossAttempts?: number | undefined;
-  /**
-   * Largest result or error of an item, in bytes of its encoded form; what is larger is that item's `LimitError`, and an
-   * error is cut down. @defaultValue 8388608 (8 MiB)
-   */
-  readonly maxOutcomeBytes?: number | undefined;
   /** Items that a process runs before it is replaced, against leaks; 0 for no limit. @defaultValue 0 */
   readonly maxTasksPerChild?: number | undefined;
   /**
@@ -45,6 +40,11 @@ export interface LocalOptions {
    * and its item is charged with the loss; 0 for no limit. The hard limit needs Linux. @defaultValue 0
    */
   readonly maxMemoryPerChildMb?: number | undefined;
+  /**
+   * Largest result or error of an item, in bytes of its encoded form; what is larger is that item's `LimitError`, and an
+   * error is cut down. @defaultValue 8388608 (8 MiB)
+   */
+  readonly maxOutcomeBytes?: number | undefined;
   /** How long a process may take to import the tasks module and run its `initializer`, in ms. @defaultValue 60000 */
   readonly startTimeoutMs?: number | undefined;
   /** Environment variables for the tasks, beside the harmless ones that every process gets. @defaultValue none */

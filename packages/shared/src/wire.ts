@@ -31,8 +31,8 @@ export interface JobData {
   readonly args: Payload;
   /** Time limit of each item's function, in ms. Absent: what the function's definition says, or no limit. */
   readonly timeoutMs?: number;
-  /** How long the map's keys outlive its last sign of life, in ms. */
-  readonly ttlMs: number;
+  /** How long the map's keys outlive its last sign of life, in ms. Absent: `MAP_TTL_MS`. */
+  readonly ttlMs?: number;
   /** Arguments that every tuple of the chunk takes from a shared value: position in the tuple, id of the value. */
   readonly shares?: readonly (readonly [position: number, shareId: string])[];
   /** Written by supervisors: items that already have their outcome, when the chunk is run again for the others. */
@@ -129,8 +129,11 @@ export interface TaskInfo {
   readonly arity: number;
   /** Items per job, if the function's definition says. */
   readonly chunksize?: number | "auto";
+  /** How often an item is tried in all, if the function's definition says. */
   readonly attempts?: number;
+  /** How long to wait before another attempt, if the function's definition says. */
   readonly backoff?: Backoff;
+  /** Time limit of an item, in ms, if the function's definition says. */
   readonly timeoutMs?: number;
 }
 

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 
 import type { FromChild, FromGuard, Payload, ToChild, ToGuard } from "@poolmq/shared/internal";
 
+import type { ChildSettings } from "./child-settings.ts";
 import { FrameWriter, readFrames } from "./frames.ts";
 import { besideThis, nodeFlags } from "./node-command.ts";
 import type { TaskOutput } from "./task-output.ts";
@@ -46,27 +47,23 @@ export class ChildProcess {
     },
     events: ChildEvents,
   ) {
-    const { module, workerId, concurrency, output, maxOutcomeBytes } = options;
+    const { module, workerId, concurrency, maxOutcomeBytes, output } = options;
+    const prints = output.target;
+    const settings: ChildSettings = {
+      module,
+      workerId,
+      concurrency,
+      maxOutcomeBytes,
+      prints,
+      logLevel: output.level,
+    };
     const main = fileURLToPath(besideThis(import.meta.url, "./child/main"));
-    this.#process = spawn(
-      process.execPath,
-      [
-        ...nodeFlags(),
-        main,
-        module,
-        workerId,
-        String(concurrency),
-        output.target,
-        output.level,
-        String(maxOutcomeBytes),
-      ],
-      {
-        // fd 3: work and outcomes. fd 4: the child's guard thread, which its closing tells that we are gone.
-        // fd 5: what tasks log.
-        stdio: ["ignore", output.target === "log" ? "pipe" : "inherit", "pipe", "pipe", "pipe", "pipe"],
-        env: options.env,
-      },
-    );
+    this.#process = spawn(process.execPath, [...nodeFlags(), main, JSON.stringify(settings)], {
+      // fd 3: work and outcomes. fd 4: the child's guard thread, which its closing tells that we are gone.
+      // fd 5: what tasks log.
+      stdio: ["ignore", output.stdout, "pipe", "pipe", "pipe", "pipe"],
+      env: options.env,
+    });
     output.attach(this.#process);
     const pipe = this.#process.stdio[3] as Socket;
     const line = this.#process.stdio[4] as Socket;
@@ -77,7 +74,6 @@ export class ChildProcess {
     readFrames<FromChild>(pipe, (message, text) => events.onMessage(message, text));
     this.#process.stderr?.on("data", (data: Buffer | string) => {
       if (data.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
-      if (output.target === "inherit") process.stderr.write(data);
     });
     let ended = false;
     const end = (exitCode: number | null, signal: NodeJS.Signals | null): void => {

@@ -2,8 +2,7 @@
  * A child process: runs the tasks module and nothing else. It holds no Redis connection and no secret of the
  * supervisor's; work comes and goes on fd 3 (see the wire contract), and fd 4 ties its life to the supervisor's.
  *
- * argv: the tasks module, the worker machine's id, the concurrency, where prints go, the level of the log, and the
- * largest outcome of an item in bytes.
+ * Its one argument: `ChildSettings`, as JSON.
  */
 
 import { Socket } from "node:net";
@@ -12,11 +11,13 @@ import { Worker } from "node:worker_threads";
 import { decode, encode, encodeThrown } from "@poolmq/shared/task";
 import type { FromChild, Payload, ToChild } from "@poolmq/shared/task";
 
+import type { ChildSettings } from "../child-settings.ts";
 import { FrameWriter, readFrames } from "../frames.ts";
 import { besideThis, nodeFlags } from "../node-command.ts";
 import { placesFor } from "../pipe-depth.ts";
 import type { TaskContext } from "../task-context.ts";
 import { claim, makeClaims } from "./claims.ts";
+import { printAtOnce } from "./print-at-once.ts";
 import { runChunk } from "./run-chunk.ts";
 import type { ItemWatcher } from "./run-chunk.ts";
 import { infoOf } from "./task-info.ts";
@@ -27,18 +28,9 @@ import type { TaskModule } from "./task-module.ts";
 
 type RunMessage = Extract<ToChild, { t: "run" }>;
 
-const [
-  ,
-  ,
-  modulePath = "",
-  workerId = "",
-  concurrencyText = "1",
-  prints = "inherit",
-  logLevel = "info",
-  maxBytesText,
-] = process.argv;
-const concurrency = Number(concurrencyText);
-const outcomeLimit = { maxBytes: Number(maxBytesText), limit: "maxOutcomeBytes" };
+const settings = JSON.parse(process.argv[2] ?? "") as ChildSettings;
+const { workerId, concurrency, logLevel } = settings;
+const outcomeLimit = { maxBytes: settings.maxOutcomeBytes, limit: "maxOutcomeBytes" };
 
 const pipe = new Socket({ fd: 3, readable: true, writable: true });
 const out = new FrameWriter(pipe);
@@ -64,7 +56,8 @@ const running = new Map<number, AbortController>();
 /** Shared values by id, or why they can't be had. */
 const shares = new Map<string, { readonly value: unknown } | { readonly error: unknown }>();
 let stopping = false;
-const untagPrints = prints === "log" ? tagPrints() : (): void => {};
+printAtOnce();
+const untagPrints = settings.prints === "log" ? tagPrints() : (): void => {};
 
 const module = await load();
 if (module !== undefined) {
@@ -79,7 +72,7 @@ function send(message: FromChild, text?: Payload): void {
 async function load(): Promise<TaskModule | undefined> {
   let phase: "load" | "initializer" = "load";
   try {
-    const loaded = await loadTaskModule(modulePath);
+    const loaded = await loadTaskModule(settings.module);
     phase = "initializer";
     await loaded.initializer?.();
     return loaded;
