@@ -166,7 +166,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     const payload = encode(value, { maxBytes: this.#options.maxShareBytes, limit: "maxShareBytes" });
     const id = randomBytes(9).toString("hex");
     this.#shareIds.push(id);
-    await this.keepAliveWhile(this.#backend.then((backend) => backend.gather.share(id, payload)));
+    await this.#ask("share", (backend) => backend.gather.share(id, payload));
     return new Shared<V>(id);
   }
 
@@ -179,7 +179,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
   override async ready(minWorkers = 1): Promise<void> {
     this.checkOpen("ready");
     const isOpen = (): boolean => this.state === "open";
-    await this.keepAliveWhile(this.#backend.then((backend) => backend.ready(minWorkers, isOpen)));
+    await this.#ask("ready", (backend) => backend.ready(minWorkers, isOpen));
     this.checkOpen("ready");
   }
 
@@ -190,7 +190,17 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    */
   override async stats(): Promise<PoolStats> {
     this.checkOpen("stats");
-    return await this.keepAliveWhile(this.#backend.then((backend) => backend.stats()));
+    return await this.#ask("stats", (backend) => backend.stats());
+  }
+
+  async #ask<V>(call: string, question: (backend: Backend) => Promise<V>): Promise<V> {
+    try {
+      return await this.keepAliveWhile(this.#backend.then(question));
+    } catch (error) {
+      // A pool that ended meanwhile has closed its connection under the question.
+      this.checkOpen(call);
+      throw error;
+    }
   }
 
   protected override async run(run: MapRun, { call, durable, autoChunks: auto }: CallFacts): Promise<void> {
