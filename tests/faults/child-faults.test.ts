@@ -118,7 +118,8 @@ test("row 7: poison items end in a typed error after three losses; the rest is d
     doubled(300).map((value, x) => (hows.has(x as 10) ? new Failing("WORKER_LOST") : value)),
   );
   for (const index of hows.keys()) expect(log.runsOf(index)).toHaveLength(3);
-  // An innocent item that had just ended may not have been told before the process was gone.
+  // What had ended before the process was gone has been told, and what only waited was not begun.
+  expect(log.reruns).toBe(4);
   figure(7, "processes lost to a poison item", log.runsOf(10).length, "");
   figure(7, "innocent items that ran again", log.reruns - 4, "");
 });

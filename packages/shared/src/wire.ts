@@ -146,7 +146,7 @@ export interface Backoff {
 /** Messages on the control channel (Redis pub/sub) of a queue. */
 export type ControlMessage = { readonly t: "cancel"; readonly map: string };
 
-// ── supervisor ⇄ child: one line per message on fd 3, `JSON header [TAB payload] LF` ──────────────────────────────
+// ── supervisor ⇄ child: one line per message `JSON header [TAB payload] LF`; to it on fd 3, from it on fd 6 ──────────────────────────────
 
 /** Supervisor to child. */
 export type ToChild =
@@ -186,6 +186,8 @@ export type FromChild =
   | { readonly t: "ready"; readonly tasks: Readonly<Record<string, TaskInfo>> }
   /** The module did not load, or its initializer failed. Followed by the payload of what was thrown. */
   | { readonly t: "unfit"; readonly phase: "load" | "initializer"; readonly reason: string }
+  /** Run `id` begins: it is charged if the process dies now. Not said of one that a `done` has named as `next`. */
+  | { readonly t: "begun"; readonly id: number }
   /** The item at `offset` of run `id` is about to start (careful runs only). */
   | { readonly t: "start"; readonly id: number; readonly offset: number }
   /** The item at `offset` has ended (careful runs only). Followed by its `ItemOutcome` as JSON. */
@@ -198,6 +200,8 @@ export type FromChild =
       readonly ms: number;
       /** How many of its items failed in a way that another attempt may mend. */
       readonly retriable: number;
+      /** The run that begins now. */
+      readonly next?: number;
       /** Memory of the process (resident set), in bytes, if it was looked at. */
       readonly rss?: number;
     }

@@ -1,6 +1,6 @@
 /**
  * A child process: runs the tasks module and nothing else. It holds no Redis connection and no secret of the
- * supervisor's; work comes and goes on fd 3 (see the wire contract), and fd 4 ties its life to the supervisor's.
+ * supervisor's; work comes on fd 3 and outcomes go on fd 6 (see the wire contract), and fd 4 ties its life to the supervisor's.
  *
  * argv: the tasks module, the worker machine's id, the concurrency, where prints go, and the level of the log.
  */
@@ -30,11 +30,12 @@ const [, , modulePath = "", workerId = "", concurrencyText = "1", prints = "inhe
   process.argv;
 const concurrency = Number(concurrencyText);
 
-const pipe = new Socket({ fd: 3, readable: true, writable: true });
-const out = new FrameWriter(pipe);
+const work = new Socket({ fd: 3, readable: true, writable: true });
+const outcomes = new Socket({ fd: 6, readable: true, writable: true });
+const out = new FrameWriter(outcomes);
 // The supervisor is gone: nobody wants the results. Without a listener, EPIPE would be an uncaught exception.
-pipe.on("error", () => process.exit(1));
-pipe.on("end", () => process.exit(1));
+for (const pipe of [work, outcomes]) pipe.on("error", () => process.exit(1));
+work.on("end", () => process.exit(1));
 
 // Ctrl-C in a terminal, and some process managers, signal every process of the group. How a machine ends is its
 // supervisor's to decide; when it goes, so do we.
@@ -51,13 +52,15 @@ new Worker(besideThis(import.meta.url, "./guard"), {
 const waiting: { readonly message: RunMessage; readonly args: Payload }[] = [];
 /** What can stop a run, by its id. */
 const running = new Map<number, AbortController>();
+/** The run of which a `done` has said that it begins. */
+let announced: number | undefined;
 const shares = new Map<string, unknown>();
 let stopping = false;
 const untagPrints = prints === "log" ? tagPrints() : (): void => {};
 
 const module = await load();
 if (module !== undefined) {
-  readFrames<ToChild>(pipe, onMessage);
+  readFrames<ToChild>(work, onMessage);
   send({ t: "ready", tasks: Object.fromEntries([...module.tasks].map(([name, fn]) => [name, infoOf(fn)])) });
 }
 
@@ -77,7 +80,7 @@ async function load(): Promise<TaskModule | undefined> {
     send({ t: "unfit", phase, reason }, encodeThrown(thrown));
     out.flush();
     // The pipe drains before the process ends; the supervisor reads the reason first.
-    pipe.end(() => process.exit(1));
+    outcomes.end(() => process.exit(1));
     return undefined;
   }
 }
@@ -124,6 +127,11 @@ function startNext(): void {
       send({ t: "skipped", id: next.message.id });
       continue;
     }
+    if (next.message.id !== announced) {
+      // Before it may take the process down.
+      send({ t: "begun", id: next.message.id });
+      out.flush();
+    }
     const controller = new AbortController();
     running.set(next.message.id, controller);
     void run(next.message, next.args, controller);
@@ -151,8 +159,10 @@ async function run(message: RunMessage, args: Payload, controller: AbortControll
     message.careful === true ? watcher(id) : undefined,
   );
   const ms = performance.now() - started;
-  send({ t: "done", id, ms, retriable: ran.retriable, ...memory() }, ran.text);
-  // Before the next item may take the process down: the supervisor charges the loss to the oldest unanswered item.
+  announced = stopping ? undefined : waiting[0]?.message.id;
+  const next = announced === undefined ? {} : { next: announced };
+  send({ t: "done", id, ms, retriable: ran.retriable, ...next, ...memory() }, ran.text);
+  // Before the next item may take the process down: the loss would be charged to this one.
   out.flush();
   running.delete(id);
   untagPrints();
@@ -208,6 +218,6 @@ async function finish(): Promise<void> {
     await module?.finalizer?.();
   } finally {
     out.flush();
-    pipe.end(() => process.exit(0));
+    outcomes.end(() => process.exit(0));
   }
 }
