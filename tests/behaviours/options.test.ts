@@ -5,13 +5,16 @@ import { Marks, rejection } from "../support/stage.ts";
 
 onBothPools(({ shared, own }) => {
   describe("chunksize", () => {
-    test.for([1, 3, 7, 100, "auto"] as const)("%s gives the same results, in input order", async (chunksize) => {
-      const items = Array.from({ length: 50 }, (_, index) => index);
-      expect(await shared().map("increment", items, { chunksize })).toEqual(items.map((x) => x + 1));
-      expect(await Array.fromAsync(shared().imap("increment", items, { chunksize }))).toEqual(
-        items.map((x) => x + 1),
-      );
-    });
+    test.for([1, 3, 7, 100, "auto"] as const)(
+      "%s gives the same results, in input order",
+      async (chunksize) => {
+        const items = Array.from({ length: 50 }, (_, index) => index);
+        expect(await shared().map("increment", items, { chunksize })).toEqual(items.map((x) => x + 1));
+        expect(await Array.fromAsync(shared().imap("increment", items, { chunksize }))).toEqual(
+          items.map((x) => x + 1),
+        );
+      },
+    );
 
     test.for([2, 7, "auto"] as const)("%s leaves an item's error to that item", async (chunksize) => {
       const call = shared().map("evenOnly", [0, 1, 2, 3, 4, 5, 6], { chunksize });
@@ -68,9 +71,9 @@ onBothPools(({ shared, own }) => {
       expect(results).toEqual([2, 3]);
       const said = warn.mock.calls.map(([message]) => String(message));
       warn.mockRestore();
-      expect(said.filter((message) => message.startsWith("The onResult callback of map() threw"))).toHaveLength(
-        2,
-      );
+      expect(
+        said.filter((message) => message.startsWith("The onResult callback of map() threw")),
+      ).toHaveLength(2);
       expect(said).toContainEqual(expect.stringContaining("The onProgress callback of map() threw"));
     });
   });

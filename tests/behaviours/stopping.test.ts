@@ -5,7 +5,11 @@ import { Marks, rejection } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 
 /** Two arguments that make `dies` behave. */
-const fine = ({ log }: Marks): { log: string; how: "never"; losses: number } => ({ log, how: "never", losses: 0 });
+const fine = ({ log }: Marks): { log: string; how: "never"; losses: number } => ({
+  log,
+  how: "never",
+  losses: 0,
+});
 
 onBothPools(({ shared, own }) => {
   describe("taskTimeoutMs", () => {
@@ -132,16 +136,13 @@ onBothPools(({ shared, own }) => {
   });
 
   describe("a worker that dies", () => {
-    test.for(["exit", "uncaught"] as const)(
-      "by %s is replaced, and its item is run again",
-      async (how) => {
-        const [marks, others] = [new Marks(), new Marks()];
-        const items = [fine(others), { log: marks.log, how, losses: 2 }, fine(others), fine(others)];
-        expect(await own().map("dies", items)).toEqual(["never", how, "never", "never"]);
-        expect(marks.lines).toEqual([how, how, how]);
-        expect(others.lines).toHaveLength(3);
-      },
-    );
+    test.for(["exit", "uncaught"] as const)("by %s is replaced, and its item is run again", async (how) => {
+      const [marks, others] = [new Marks(), new Marks()];
+      const items = [fine(others), { log: marks.log, how, losses: 2 }, fine(others), fine(others)];
+      expect(await own().map("dies", items)).toEqual(["never", how, "never", "never"]);
+      expect(marks.lines).toEqual([how, how, how]);
+      expect(others.lines).toHaveLength(3);
+    });
 
     test("too often by the same item is that item's WorkerLostError", async () => {
       const [marks, others] = [new Marks(), new Marks()];
