@@ -43,6 +43,8 @@ export default defineConfig({
       test: {
         name: folder,
         include: [`tests/${folder}/**/*.test.ts`],
+        // The image is built once a run.
+        globalSetup: folder === "containers" ? ["tests/support/container-run.ts"] : [],
         environment: "node" as const,
         pool: "forks" as const,
         // For what Vitest leaves to Node's own loader; forked processes inherit it.
