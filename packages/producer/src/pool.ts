@@ -151,9 +151,10 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
 
   /**
    * Sends a large value once; the handle can be any argument of any number of items, whose functions get the value.
-   * Workers fetch it once per machine. It is forgotten when the pool ends.
+   * Workers fetch it once per machine. A function must not change it: all items of its process have the same one. It is
+   * forgotten when the pool ends.
    *
-   * @throws SerializationError, LimitError (`maxShareBytes`)
+   * @throws SerializationError, LimitError (`maxShareBytes`), PoolClosedError
    * @example
    * ```ts
    * const weights = await pool.share(new Float64Array([1, 2, 3]));
