@@ -54,7 +54,10 @@ export function workerCommand(): Command {
     )
     .optionsGroup("How much at a time:")
     .addOption(
-      new Option("-p, --processes <n>", "child processes (default: one per available core)")
+      new Option(
+        "-p, --processes <n>",
+        "child processes (default: one per available core, or as many as the CPU limit of the container)",
+      )
         .env("POOLMQ_PROCESSES")
         .argParser(integer),
     )
