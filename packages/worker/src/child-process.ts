@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 
 import type { FromChild, FromGuard, Payload, ToChild, ToGuard } from "@poolmq/shared/internal";
 
+import type { ContainerMemory } from "./container-memory.ts";
 import { FrameWriter, readFrames } from "./frames.ts";
 import { besideThis, nodeFlags } from "./node-command.ts";
 import type { TaskOutput } from "./task-output.ts";
@@ -15,7 +16,7 @@ import type { TaskOutput } from "./task-output.ts";
 export interface ChildExit {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** V8 said that its heap is exhausted. */
+  /** V8 said that its heap is exhausted, or it was killed for the memory that it took. */
   readonly outOfMemory: boolean;
 }
 
@@ -34,6 +35,7 @@ export class ChildProcess {
   readonly #out: FrameWriter;
   readonly #guard: FrameWriter;
   #outOfMemory = false;
+  #wasKilled = false;
 
   constructor(
     options: {
@@ -41,15 +43,26 @@ export class ChildProcess {
       workerId: string;
       concurrency: number;
       env: Readonly<Record<string, string>>;
+      memory: ContainerMemory;
+      heapFlags: readonly string[];
       output: TaskOutput;
     },
     events: ChildEvents,
   ) {
-    const { module, workerId, concurrency, output } = options;
+    const { module, workerId, concurrency, memory, output } = options;
     const main = fileURLToPath(besideThis(import.meta.url, "./child/main"));
     this.#process = spawn(
       process.execPath,
-      [...nodeFlags(), main, module, workerId, String(concurrency), output.target, output.level],
+      [
+        ...nodeFlags(),
+        ...options.heapFlags,
+        main,
+        module,
+        workerId,
+        String(concurrency),
+        output.target,
+        output.level,
+      ],
       {
         // fd 3: work and outcomes. fd 4: the child's guard thread, which its closing tells that we are gone.
         // fd 5: what tasks log.
@@ -57,6 +70,7 @@ export class ChildProcess {
         env: options.env,
       },
     );
+    memory.preferVictim(this.pid);
     output.attach(this.#process);
     const pipe = this.#process.stdio[3] as Socket;
     const line = this.#process.stdio[4] as Socket;
@@ -73,6 +87,7 @@ export class ChildProcess {
     const end = (exitCode: number | null, signal: NodeJS.Signals | null): void => {
       if (ended) return;
       ended = true;
+      if (signal === "SIGKILL" && !this.#wasKilled) this.#outOfMemory ||= memory.claimKill();
       events.onExit({ exitCode, signal, outOfMemory: this.#outOfMemory });
     };
     // "close" comes after the pipes were read to their end: outcomes that the child still wrote are not lost. A
@@ -101,6 +116,7 @@ export class ChildProcess {
   /** @param facts - what its exit can't tell */
   kill(signal: NodeJS.Signals = "SIGKILL", facts: { readonly outOfMemory?: boolean } = {}): void {
     if (facts.outOfMemory === true) this.#outOfMemory = true;
+    this.#wasKilled = true;
     this.#process.kill(signal);
   }
 }

@@ -46,6 +46,7 @@ import type {
 
 import { childEnvironment } from "./child-environment.ts";
 import { Children } from "./children.ts";
+import { ContainerMemory } from "./container-memory.ts";
 import { TasksModuleError } from "./errors.ts";
 import { JobQueue, readJobData } from "./job-queue.ts";
 import type { QueuedJob } from "./job-queue.ts";
@@ -132,13 +133,17 @@ export class Supervisor {
       { serializers: { err: serializeError } },
     );
     this.#keys = queueKeys(options.queue, options.prefix);
+    const memory = new ContainerMemory();
+    const env = childEnvironment(this.id, options.env);
     this.#children = new Children(
       {
         module: options.module,
         workerId: this.id,
         processes: options.processes,
         concurrency: options.concurrency,
-        env: childEnvironment(this.id, options.env),
+        env,
+        memory,
+        heapFlags: memory.heapFlags(options.processes, env["NODE_OPTIONS"]),
         killGraceMs: options.killGraceMs,
         startTimeoutMs: options.startTimeoutMs,
         maxTasksPerChild: options.maxTasksPerChild,
