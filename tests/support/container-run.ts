@@ -85,7 +85,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
 /** Builds as a user does. The stage that compiles gets a name too: an older engine would leave it behind without one. */
 async function build(image: string): Promise<number> {
   const started = performance.now();
-  const args = ["build", "--file", DOCKERFILE];
+  const args = ["build", "--force-rm", "--file", DOCKERFILE];
   await step("docker", [...args, "--target", "build", "--tag", `${image}-build`, "."]);
   await step("docker", [...args, "--tag", image, "."]);
   return performance.now() - started;
