@@ -7,7 +7,11 @@ import { fileURLToPath } from "node:url";
 
 import type { FromChild, FromGuard, Payload, ToChild, ToGuard } from "@poolmq/shared/internal";
 
+<<<<<<< HEAD
 import type { ContainerMemory } from "./container-memory.ts";
+=======
+import type { ChildSettings } from "./child-settings.ts";
+>>>>>>> main
 import { FrameWriter, readFrames } from "./frames.ts";
 import { besideThis, nodeFlags } from "./node-command.ts";
 import type { TaskOutput } from "./task-output.ts";
@@ -42,6 +46,7 @@ export class ChildProcess {
       module: string;
       workerId: string;
       concurrency: number;
+      maxOutcomeBytes: number;
       env: Readonly<Record<string, string>>;
       memory: ContainerMemory;
       heapFlags: readonly string[];
@@ -49,6 +54,7 @@ export class ChildProcess {
     },
     events: ChildEvents,
   ) {
+<<<<<<< HEAD
     const { module, workerId, concurrency, memory, output } = options;
     const main = fileURLToPath(besideThis(import.meta.url, "./child/main"));
     this.#process = spawn(
@@ -71,6 +77,25 @@ export class ChildProcess {
       },
     );
     memory.preferVictim(this.pid);
+=======
+    const { module, workerId, concurrency, maxOutcomeBytes, output } = options;
+    const prints = output.target;
+    const settings: ChildSettings = {
+      module,
+      workerId,
+      concurrency,
+      maxOutcomeBytes,
+      prints,
+      logLevel: output.level,
+    };
+    const main = fileURLToPath(besideThis(import.meta.url, "./child/main"));
+    this.#process = spawn(process.execPath, [...nodeFlags(), main, JSON.stringify(settings)], {
+      // fd 3: work and outcomes. fd 4: the child's guard thread, which its closing tells that we are gone.
+      // fd 5: what tasks log.
+      stdio: ["ignore", output.stdout, "pipe", "pipe", "pipe", "pipe"],
+      env: options.env,
+    });
+>>>>>>> main
     output.attach(this.#process);
     const pipe = this.#process.stdio[3] as Socket;
     const line = this.#process.stdio[4] as Socket;
@@ -81,7 +106,6 @@ export class ChildProcess {
     readFrames<FromChild>(pipe, (message, text) => events.onMessage(message, text));
     this.#process.stderr?.on("data", (data: Buffer | string) => {
       if (data.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
-      if (output.target === "inherit") process.stderr.write(data);
     });
     let ended = false;
     const end = (exitCode: number | null, signal: NodeJS.Signals | null): void => {

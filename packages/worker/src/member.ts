@@ -15,8 +15,12 @@ import type { FromChild, FromGuard, ItemOutcome, Payload, TaskInfo, ToChild } fr
 
 import { ChildProcess } from "./child-process.ts";
 import type { ChildExit } from "./child-process.ts";
+<<<<<<< HEAD
 import type { ContainerMemory } from "./container-memory.ts";
 import { TasksModuleError } from "./errors.ts";
+=======
+import { TasksModuleError } from "@poolmq/shared";
+>>>>>>> main
 import { placesFor } from "./pipe-depth.ts";
 import type { StopReason, Ticket } from "./run.ts";
 import type { TaskOutput } from "./task-output.ts";
@@ -25,6 +29,8 @@ export interface MemberOptions {
   readonly module: string;
   readonly workerId: string;
   readonly concurrency: number;
+  /** Largest result or error of an item, in bytes. */
+  readonly maxOutcomeBytes: number;
   readonly env: Readonly<Record<string, string>>;
   /** How long a function that was told to stop may go on before its process is killed, in ms. */
   readonly killGraceMs: number;
