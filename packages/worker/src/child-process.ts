@@ -7,11 +7,8 @@ import { fileURLToPath } from "node:url";
 
 import type { FromChild, FromGuard, Payload, ToChild, ToGuard } from "@poolmq/shared/internal";
 
-<<<<<<< HEAD
-import type { ContainerMemory } from "./container-memory.ts";
-=======
 import type { ChildSettings } from "./child-settings.ts";
->>>>>>> main
+import type { ContainerMemory } from "./container-memory.ts";
 import { FrameWriter, readFrames } from "./frames.ts";
 import { besideThis, nodeFlags } from "./node-command.ts";
 import type { TaskOutput } from "./task-output.ts";
@@ -54,31 +51,7 @@ export class ChildProcess {
     },
     events: ChildEvents,
   ) {
-<<<<<<< HEAD
-    const { module, workerId, concurrency, memory, output } = options;
-    const main = fileURLToPath(besideThis(import.meta.url, "./child/main"));
-    this.#process = spawn(
-      process.execPath,
-      [
-        ...nodeFlags(),
-        ...options.heapFlags,
-        main,
-        module,
-        workerId,
-        String(concurrency),
-        output.target,
-        output.level,
-      ],
-      {
-        // fd 3: work and outcomes. fd 4: the child's guard thread, which its closing tells that we are gone.
-        // fd 5: what tasks log.
-        stdio: ["ignore", output.target === "log" ? "pipe" : "inherit", "pipe", "pipe", "pipe", "pipe"],
-        env: options.env,
-      },
-    );
-    memory.preferVictim(this.pid);
-=======
-    const { module, workerId, concurrency, maxOutcomeBytes, output } = options;
+    const { module, workerId, concurrency, maxOutcomeBytes, memory, output } = options;
     const prints = output.target;
     const settings: ChildSettings = {
       module,
@@ -89,13 +62,17 @@ export class ChildProcess {
       logLevel: output.level,
     };
     const main = fileURLToPath(besideThis(import.meta.url, "./child/main"));
-    this.#process = spawn(process.execPath, [...nodeFlags(), main, JSON.stringify(settings)], {
-      // fd 3: work and outcomes. fd 4: the child's guard thread, which its closing tells that we are gone.
-      // fd 5: what tasks log.
-      stdio: ["ignore", output.stdout, "pipe", "pipe", "pipe", "pipe"],
-      env: options.env,
-    });
->>>>>>> main
+    this.#process = spawn(
+      process.execPath,
+      [...nodeFlags(), ...options.heapFlags, main, JSON.stringify(settings)],
+      {
+        // fd 3: work and outcomes. fd 4: the child's guard thread, which its closing tells that we are gone.
+        // fd 5: what tasks log.
+        stdio: ["ignore", output.stdout, "pipe", "pipe", "pipe", "pipe"],
+        env: options.env,
+      },
+    );
+    memory.preferVictim(this.pid);
     output.attach(this.#process);
     const pipe = this.#process.stdio[3] as Socket;
     const line = this.#process.stdio[4] as Socket;

@@ -15,12 +15,8 @@ import type { FromChild, FromGuard, ItemOutcome, Payload, TaskInfo, ToChild } fr
 
 import { ChildProcess } from "./child-process.ts";
 import type { ChildExit } from "./child-process.ts";
-<<<<<<< HEAD
-import type { ContainerMemory } from "./container-memory.ts";
-import { TasksModuleError } from "./errors.ts";
-=======
 import { TasksModuleError } from "@poolmq/shared";
->>>>>>> main
+import type { ContainerMemory } from "./container-memory.ts";
 import { placesFor } from "./pipe-depth.ts";
 import type { StopReason, Ticket } from "./run.ts";
 import type { TaskOutput } from "./task-output.ts";

@@ -45,12 +45,8 @@ import type {
 
 import { childEnvironment } from "./child-environment.ts";
 import { Children } from "./children.ts";
-<<<<<<< HEAD
-import { ContainerMemory } from "./container-memory.ts";
-import { TasksModuleError } from "./errors.ts";
-=======
 import { TasksModuleError } from "@poolmq/shared";
->>>>>>> main
+import { ContainerMemory } from "./container-memory.ts";
 import { JobQueue, readJobData } from "./job-queue.ts";
 import type { QueuedJob } from "./job-queue.ts";
 import { Locks } from "./locks.ts";
@@ -140,14 +136,10 @@ export class Supervisor {
         workerId: this.id,
         processes: options.processes,
         concurrency: options.concurrency,
-<<<<<<< HEAD
+        maxOutcomeBytes: options.maxOutcomeBytes,
         env,
         memory,
         heapFlags: memory.heapFlags(options.processes, env["NODE_OPTIONS"]),
-=======
-        maxOutcomeBytes: options.maxOutcomeBytes,
-        env: childEnvironment(this.id, options.env),
->>>>>>> main
         killGraceMs: options.killGraceMs,
         startTimeoutMs: options.startTimeoutMs,
         maxTasksPerChild: options.maxTasksPerChild,
