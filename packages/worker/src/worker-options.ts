@@ -195,7 +195,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
 }
 
 /** Where Redis is. Checked here, so that a wrong URL is told before a process is started. */
-function connectionOf(option: ConnectionOption | undefined): ResolvedConnection {
+export function connectionOf(option: ConnectionOption | undefined): ResolvedConnection {
   const resolved = resolveConnection(option) ?? resolveConnection(DEFAULT_URL);
   if (resolved === undefined) throw new Error("unreachable: a URL always resolves");
   return resolved;
