@@ -1,6 +1,6 @@
 /**
  * What all container tests of a run share: the image, built from this checkout, a network, and a Redis on it. All of
- * it, and whatever the tests leave, goes when the run ends. Vitest calls this once, before the first test file.
+ * it, and whatever the tests leave, goes when the run ends.
  */
 
 import { spawn } from "node:child_process";
@@ -40,14 +40,17 @@ declare module "vitest" {
   }
 }
 
-export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+let remove: (() => Promise<void>) | undefined;
+
+/** Called by Vitest before the first test file. */
+export async function setup(project: TestProject): Promise<void> {
   const missing = await missingEngine();
   if (missing !== undefined) {
     const message = `NO CONTAINER TESTS: no container engine answers (${missing})`;
     if (process.env["CI"] === "true") throw new Error(`${message}. With CI=true that is a failure.`);
     console.warn(`\n\n  ${message}\n  Start Docker, and run them with: npm test -- --project containers\n`);
     project.provide("containers", undefined);
-    return undefined;
+    return;
   }
   // Docker's own reaper is one more image to pull; what it does is done below.
   process.env["TESTCONTAINERS_RYUK_DISABLED"] = "true";
@@ -56,7 +59,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   const labels = { [LABEL]: run };
   const image = `poolmq-worker-test:${process.pid}`;
   const network = `poolmq-test-${process.pid}`;
-  const teardown = async (): Promise<void> => {
+  remove = async () => {
     await removeRun(run);
     await docker("image", "rm", "--force", image, `${image}-build`).catch(() => {});
   };
@@ -79,13 +82,18 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     await teardown();
     throw error;
   }
-  return teardown;
+}
+
+/** Called by Vitest after the last test file, whatever came of the tests. */
+export async function teardown(): Promise<void> {
+  await remove?.();
+  remove = undefined;
 }
 
 /** Builds as a user does. The stage that compiles gets a name too: an older engine would leave it behind without one. */
 async function build(image: string): Promise<number> {
   const started = performance.now();
-  const args = ["build", "--file", DOCKERFILE];
+  const args = ["build", "--force-rm", "--file", DOCKERFILE];
   await step("docker", [...args, "--target", "build", "--tag", `${image}-build`, "."]);
   await step("docker", [...args, "--tag", image, "."]);
   return performance.now() - started;

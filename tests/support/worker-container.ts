@@ -55,7 +55,7 @@ export class WorkerContainer {
   readonly host: string;
   readonly startedMs: number;
   readonly #container: StartedTestContainer;
-  #log: () => string;
+  readonly #log: () => string;
 
   constructor(container: StartedTestContainer, startedMs: number, log: () => string) {
     this.id = container.getId();

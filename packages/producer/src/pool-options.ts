@@ -1,6 +1,5 @@
 /** Options of a pool and of a call: documented, with defaults, checked in one place. */
 
-import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -9,6 +8,7 @@ import type { Logger } from "pino";
 import { InvalidOptionError } from "@poolmq/shared";
 import type { ConnectionOption } from "@poolmq/shared";
 import {
+  availableCores,
   checkEnvironment,
   checkInteger,
   checkLogger,
@@ -197,7 +197,7 @@ function resolveLocal<T>(
   }
   return {
     module,
-    processes: checkInteger("processes", processes ?? availableParallelism(), { min: 1, max: 1024 }),
+    processes: checkInteger("processes", processes ?? availableCores(), { min: 1, max: 1024 }),
     concurrency: checkInteger("concurrency", options.concurrency ?? 1, { min: 1, max: 10_000 }),
     workerLossAttempts: checkInteger("workerLossAttempts", options.workerLossAttempts ?? 3, { min: 1 }),
     ...(options.maxOutcomeBytes === undefined

@@ -1,11 +1,9 @@
 /** Options of a `ThreadPool`: documented, with defaults, checked in one place. */
 
-import { availableParallelism } from "node:os";
-
 import type { Logger } from "pino";
 
 import { InvalidOptionError } from "@poolmq/shared";
-import { checkLogger, checkOptions } from "@poolmq/shared/internal";
+import { availableCores, checkLogger, checkOptions } from "@poolmq/shared/internal";
 
 import { CALL_DEFAULTS, checkCallDefaults } from "./call-options.ts";
 import type { CallDefaults, CheckedCallDefaults } from "./call-options.ts";
@@ -80,7 +78,7 @@ export function resolveThreadPoolOptions(options: ThreadPoolOptions): ResolvedTh
   return {
     modulePath,
     defaults: checkCallDefaults(options),
-    threads: check.integer("threads", availableParallelism(), { min: 1, max: 1024 }),
+    threads: check.integer("threads", availableCores(), { min: 1, max: 1024 }),
     concurrency: check.integer("concurrency", DEFAULTS.concurrency, { min: 1, max: 10_000 }),
     workerLossAttempts: check.integer("workerLossAttempts", DEFAULTS.workerLossAttempts, { min: 1 }),
     startTimeoutMs: check.integer("startTimeoutMs", DEFAULTS.startTimeoutMs, {

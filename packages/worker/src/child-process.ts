@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import type { FromChild, FromGuard, Payload, ToChild, ToGuard } from "@poolmq/shared/internal";
 
 import type { ChildSettings } from "./child-settings.ts";
+import type { ContainerMemory } from "./container-memory.ts";
 import { FrameWriter, readFrames } from "./frames.ts";
 import { besideThis, nodeFlags } from "./node-command.ts";
 import type { TaskOutput } from "./task-output.ts";
@@ -16,7 +17,7 @@ import type { TaskOutput } from "./task-output.ts";
 export interface ChildExit {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** V8 said that its heap is exhausted. */
+  /** V8 said that its heap is exhausted, or it was killed for the memory that it took. */
   readonly outOfMemory: boolean;
 }
 
@@ -35,6 +36,7 @@ export class ChildProcess {
   readonly #out: FrameWriter;
   readonly #guard: FrameWriter;
   #outOfMemory = false;
+  #wasKilled = false;
 
   constructor(
     options: {
@@ -43,11 +45,13 @@ export class ChildProcess {
       concurrency: number;
       maxOutcomeBytes: number;
       env: Readonly<Record<string, string>>;
+      memory: ContainerMemory;
+      heapFlags: readonly string[];
       output: TaskOutput;
     },
     events: ChildEvents,
   ) {
-    const { module, workerId, concurrency, maxOutcomeBytes, output } = options;
+    const { module, workerId, concurrency, maxOutcomeBytes, memory, output } = options;
     const prints = output.target;
     const settings: ChildSettings = {
       module,
@@ -58,12 +62,14 @@ export class ChildProcess {
       logLevel: output.level,
     };
     const main = fileURLToPath(besideThis(import.meta.url, "./child/main"));
-    this.#process = spawn(process.execPath, [...nodeFlags(), main, JSON.stringify(settings)], {
+    const flags = [...nodeFlags(), ...options.heapFlags];
+    this.#process = spawn(process.execPath, [...flags, main, JSON.stringify(settings)], {
       // fd 3: work. fd 4: the child's guard thread, which its closing tells that we are gone. fd 5: what tasks log.
       // fd 6: outcomes. Not on fd 3: a write that fails because the child is gone takes what it still said along.
       stdio: ["ignore", output.stdout, "pipe", "pipe", "pipe", "pipe", "pipe"],
       env: options.env,
     });
+    memory.preferVictim(this.pid);
     output.attach(this.#process);
     // Node's types know of five.
     const stdio: readonly unknown[] = this.#process.stdio;
@@ -80,6 +86,7 @@ export class ChildProcess {
     const end = (exitCode: number | null, signal: NodeJS.Signals | null): void => {
       if (ended) return;
       ended = true;
+      if (signal === "SIGKILL" && !this.#wasKilled) this.#outOfMemory ||= memory.claimKill();
       events.onExit({ exitCode, signal, outOfMemory: this.#outOfMemory });
     };
     // "close" comes after the pipes were read to their end: outcomes that the child still wrote are not lost. A
@@ -108,6 +115,7 @@ export class ChildProcess {
   /** @param facts - what its exit can't tell */
   kill(signal: NodeJS.Signals = "SIGKILL", facts: { readonly outOfMemory?: boolean } = {}): void {
     if (facts.outOfMemory === true) this.#outOfMemory = true;
+    this.#wasKilled = true;
     this.#process.kill(signal);
   }
 }

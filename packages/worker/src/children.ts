@@ -57,6 +57,8 @@ export class Children {
   readonly #members = new Set<Member>();
   readonly #held: Ticket[] = [];
   readonly #restarts = new Set<NodeJS.Timeout>();
+  /** Killed because the container's memory was short: it must be gone before it is looked again. */
+  #victim: Member | undefined;
   readonly #looker: NodeJS.Timeout;
   #failedStarts = 0;
   #draining = false;
@@ -254,6 +256,7 @@ export class Children {
   #look(): void {
     for (const member of this.#members) member.takeBackTrapped();
     this.#killTooLarge();
+    this.#killLargestIfShort();
     const [oldest] = this.#held;
     if (oldest === undefined || performance.now() - oldest.heldSince < MAX_WAIT_MS) return;
     this.#congested = true;
@@ -272,8 +275,28 @@ export class Children {
     }
   }
 
+  /** Better one child that we choose than whatever the kernel takes at the container's limit. */
+  #killLargestIfShort(): void {
+    const { memory, processes } = this.#options;
+    if (this.#victim !== undefined || !memory.isShort) return;
+    let largest: { readonly member: Member; readonly bytes: number } | undefined;
+    for (const member of this.#members) {
+      const bytes = residentBytes(member.pid) ?? 0;
+      if (bytes > (largest?.bytes ?? 0)) largest = { member, bytes };
+    }
+    // If none takes more than its share, what takes it is a program that a task has started: that one is the kernel's.
+    if (largest === undefined || largest.bytes < memory.share(processes)) return;
+    this.#victim = largest.member;
+    this.#log.warn(
+      { childPid: largest.member.pid, bytes: largest.bytes },
+      "child killed: the container's memory is about to run out",
+    );
+    largest.member.killForMemory();
+  }
+
   #onGone(member: Member, exit: ChildExit): void {
     this.#members.delete(member);
+    if (this.#victim === member) this.#victim = undefined;
     const facts = { childPid: member.pid, ...exit };
     if (this.#closing || member.isRetired) this.#log.info(facts, "child ended");
     else {

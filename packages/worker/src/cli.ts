@@ -4,6 +4,7 @@
 import { Command } from "commander";
 
 import { healthcheckCommand } from "./cli/healthcheck-command.ts";
+import { scaleSignalCommand } from "./cli/scale-signal-command.ts";
 import { workerCommand } from "./cli/worker-command.ts";
 import { VERSION } from "./version.ts";
 
@@ -28,6 +29,7 @@ Examples:
   );
 program.addCommand(workerCommand().copyInheritedSettings(program));
 program.addCommand(healthcheckCommand().copyInheritedSettings(program));
+program.addCommand(scaleSignalCommand().copyInheritedSettings(program));
 
 // Compose files pass on what is not there as empty variables.
 for (const [name, value] of Object.entries(process.env)) {

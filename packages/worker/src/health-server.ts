@@ -12,11 +12,12 @@ import { isIPv6 } from "node:net";
 import type { AddressInfo } from "node:net";
 
 import { HealthPortError } from "./errors.ts";
-import type { ReadinessReport } from "./readiness.ts";
 
 export interface HealthPages {
-  readiness(): Promise<ReadinessReport>;
+  readiness(): Promise<{ readonly status: "ready" | "not ready" }>;
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+  /** Another page, in JSON: its path, and what gives it. */
+  readonly json?: { readonly path: string; read(): Promise<object> };
 }
 
 /** Probes and scrapers are few; anything more is a mistake, and must not use up file descriptors. */
@@ -89,6 +90,8 @@ export class HealthServer {
         const { contentType, text } = await this.#pages.metrics();
         return send(response, 200, contentType, text);
       }
+      case this.#pages.json?.path:
+        return send(response, 200, JSON_TYPE, `${JSON.stringify(await this.#pages.json?.read())}\n`);
       default:
         return send(response, 404, "text/plain", "/livez, /readyz, /metrics\n");
     }

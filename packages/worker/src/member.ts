@@ -16,6 +16,7 @@ import type { FromChild, FromGuard, ItemOutcome, Payload, TaskInfo, ToChild } fr
 import { ChildProcess } from "./child-process.ts";
 import type { ChildExit } from "./child-process.ts";
 import { TasksModuleError } from "@poolmq/shared";
+import type { ContainerMemory } from "./container-memory.ts";
 import { placesFor } from "./pipe-depth.ts";
 import type { StopReason, Ticket } from "./run.ts";
 import type { TaskOutput } from "./task-output.ts";
@@ -35,6 +36,9 @@ export interface MemberOptions {
   readonly maxTasksPerChild: number;
   /** Memory above which a child is replaced between items, in MiB; 0 for no limit. */
   readonly maxMemoryPerChildMb: number;
+  readonly memory: ContainerMemory;
+  /** Flags of Node that limit a child's heap. */
+  readonly heapFlags: readonly string[];
   /** Where what the tasks print and log goes. */
   readonly output: TaskOutput;
 }

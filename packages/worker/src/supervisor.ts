@@ -46,6 +46,7 @@ import type {
 import { childEnvironment } from "./child-environment.ts";
 import { Children } from "./children.ts";
 import { TasksModuleError } from "@poolmq/shared";
+import { ContainerMemory } from "./container-memory.ts";
 import { JobQueue, readJobData } from "./job-queue.ts";
 import type { QueuedJob } from "./job-queue.ts";
 import { Locks } from "./locks.ts";
@@ -127,6 +128,8 @@ export class Supervisor {
     this.#options = options;
     this.#log = (options.logger ?? pino({ level: "silent" })).child({ worker: this.id });
     this.#keys = queueKeys(options.queue, options.prefix);
+    const memory = new ContainerMemory();
+    const env = childEnvironment(this.id, options.env);
     this.#children = new Children(
       {
         module: options.module,
@@ -134,7 +137,9 @@ export class Supervisor {
         processes: options.processes,
         concurrency: options.concurrency,
         maxOutcomeBytes: options.maxOutcomeBytes,
-        env: childEnvironment(this.id, options.env),
+        env,
+        memory,
+        heapFlags: memory.heapFlags(options.processes, env["NODE_OPTIONS"]),
         killGraceMs: options.killGraceMs,
         startTimeoutMs: options.startTimeoutMs,
         maxTasksPerChild: options.maxTasksPerChild,

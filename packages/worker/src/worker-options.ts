@@ -1,6 +1,5 @@
 /** Options of a worker machine: documented, with defaults, checked in one place. */
 
-import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { resolve } from "node:path";
 
@@ -9,6 +8,7 @@ import type { Logger } from "pino";
 import { InvalidOptionError } from "@poolmq/shared";
 import type { ConnectionOption } from "@poolmq/shared";
 import {
+  availableCores,
   checkEnvironment,
   checkLogger,
   checkOptions,
@@ -27,7 +27,10 @@ export interface WorkerOptions {
   readonly queue?: string | undefined;
   /** First part of every key in Redis. @defaultValue `"poolmq"` */
   readonly prefix?: string | undefined;
-  /** Number of child processes, at least 1. @defaultValue one per available core */
+  /**
+   * Number of child processes, at least 1.
+   * @defaultValue one per available core; under a CPU limit, such as a container's, as many as that, rounded up
+   */
   readonly processes?: number | undefined;
   /** Items that one child runs at a time, at least 1: more than 1 helps functions that wait for I/O. @defaultValue 1 */
   readonly concurrency?: number | undefined;
@@ -168,7 +171,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     connection: connectionOf(options.connection),
     queue: checkQueueName("queue", options.queue ?? DEFAULTS.queue),
     prefix: checkQueueName("prefix", options.prefix ?? DEFAULTS.prefix),
-    processes: check.integer("processes", availableParallelism(), { min: 1, max: 1024 }),
+    processes: check.integer("processes", availableCores(), { min: 1, max: 1024 }),
     concurrency: check.integer("concurrency", DEFAULTS.concurrency, { min: 1, max: 10_000 }),
     workerLossAttempts: check.integer("workerLossAttempts", DEFAULTS.workerLossAttempts, { min: 1 }),
     maxOutcomeBytes: check.integer("maxOutcomeBytes", DEFAULTS.maxOutcomeBytes, {
@@ -192,7 +195,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
 }
 
 /** Where Redis is. Checked here, so that a wrong URL is told before a process is started. */
-function connectionOf(option: ConnectionOption | undefined): ResolvedConnection {
+export function connectionOf(option: ConnectionOption | undefined): ResolvedConnection {
   const resolved = resolveConnection(option) ?? resolveConnection(DEFAULT_URL);
   if (resolved === undefined) throw new Error("unreachable: a URL always resolves");
   return resolved;

@@ -1,4 +1,4 @@
-/** The tasks of docker/compose.yaml. Put yours in their place. */
+/** The tasks of docker/compose.yaml: mount a folder of yours in the place of this one. */
 
 import { hostname } from "node:os";
 

@@ -1,0 +1,126 @@
+/** `poolmq scale-signal`: how much work waits and runs, for autoscalers: once, or over HTTP. */
+
+import { Command, Option } from "commander";
+
+import { checkQueueName, checkServer, connect, destroyConnection } from "@poolmq/shared/internal";
+
+import { HealthServer } from "../health-server.ts";
+import { ScaleSignals } from "../scale-signal.ts";
+import type { ScaleSignal } from "../scale-signal.ts";
+import { connectionOf, DEFAULTS } from "../worker-options.ts";
+import { integer } from "./integer.ts";
+import { reportError } from "./report-error.ts";
+
+interface ScaleSignalFlags {
+  readonly queue: string;
+  readonly redis?: string;
+  readonly json?: true;
+  readonly port?: number;
+  readonly host: string;
+}
+
+const PATH = "/scale-signal";
+
+export function scaleSignalCommand(): Command {
+  return new Command("scale-signal")
+    .summary("print how much work waits and runs, for autoscalers")
+    .description(
+      "Prints what an autoscaler needs to know of a queue: jobs that wait, jobs that run,\n" +
+        "and the workers that are there. Scale on the backlog, which is both: by what waits\n" +
+        "alone, a busy fleet would be scaled to zero. Needs no worker.",
+    )
+    .helpOption("-h, --help", "print this help")
+    .addOption(
+      new Option("-q, --queue <name>", "queue to look at").env("POOLMQ_QUEUE").default(DEFAULTS.queue),
+    )
+    .addOption(
+      new Option(
+        "-r, --redis <url>",
+        "redis://, rediss:// or unix:// URL (default: POOLMQ_REDIS_URL, else REDIS_URL, else redis://127.0.0.1:6379)",
+      ),
+    )
+    .addOption(new Option("--json", "print one JSON object"))
+    .addOption(
+      new Option(
+        "--port <port>",
+        `serve it until SIGTERM: ${PATH} in JSON, /metrics for Prometheus, /livez and /readyz`,
+      )
+        .env("POOLMQ_SIGNAL_PORT")
+        .argParser(integer),
+    )
+    .addOption(
+      new Option("--host <host>", "address to serve it on; others reach it on 0.0.0.0 only")
+        .env("POOLMQ_SIGNAL_HOST")
+        .default(DEFAULTS.healthHost),
+    )
+    .addHelpText(
+      "after",
+      `
+Example:
+  $ poolmq scale-signal --queue thumbnails
+  waiting 1280
+  active 8
+  backlog 1288
+  machines 2
+  workers 8
+  slots 8`,
+    )
+    .action(scaleSignal);
+}
+
+async function scaleSignal({ queue, redis: url, json, port, host }: ScaleSignalFlags): Promise<void> {
+  try {
+    const resolved = connectionOf(url);
+    checkQueueName("queue", queue);
+    const redis = await connect(resolved, { role: "commands", name: "scale-signal" });
+    try {
+      await checkServer(redis, resolved.address);
+      const signals = new ScaleSignals(redis, { queue, prefix: DEFAULTS.prefix });
+      if (port === undefined) {
+        const signal = await signals.read();
+        console.log(json === true ? JSON.stringify(signal) : plain(signal));
+      } else {
+        await serve(signals, { host, port });
+      }
+    } finally {
+      destroyConnection(redis);
+    }
+  } catch (error) {
+    reportError(error);
+    process.exit(1);
+  }
+  process.exit(0);
+}
+
+function plain({ queue: _, ...counts }: ScaleSignal): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join("\n");
+}
+
+async function serve(
+  signals: ScaleSignals,
+  address: { readonly host: string; readonly port: number },
+): Promise<void> {
+  const server = await HealthServer.listen(address, {
+    readiness: () =>
+      signals.read().then(
+        () => ({ status: "ready" }) as const,
+        (error: Error) => ({ status: "not ready", reason: error.message }) as const,
+      ),
+    metrics: () => signals.page(),
+    json: { path: PATH, read: () => signals.read() },
+  });
+  console.log(`serving ${server.url}${PATH}`);
+  await new Promise<void>((resolve) => {
+    // Nobody else keeps this process alive: the server does not.
+    const alive = setInterval(() => {}, 60_000);
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.once(signal, () => {
+        clearInterval(alive);
+        resolve();
+      });
+    }
+  });
+  await server.close();
+}

@@ -1,0 +1,76 @@
+/**
+ * Sees to it that a container that runs out of memory loses one child, and never its supervisor. Four measures:
+ *
+ * 1. Each child's heap is limited to its share, so that V8 collects garbage instead of growing: left alone, it would let
+ *    each of the children have most of the container.
+ * 2. Shortly before the limit, the largest child is killed. Kubernetes has the kernel kill the whole container at the
+ *    limit (`memory.oom.group`), and all its items would be charged.
+ * 3. If memory grows faster than we look, the kernel kills; it is told to prefer children.
+ * 4. The kernel's count of its kills tells a child that it killed from one that somebody else did.
+ */
+
+import { writeFileSync } from "node:fs";
+
+import { Cgroup } from "@poolmq/shared/internal";
+
+const MIB = 1024 * 1024;
+
+/** What the supervisor takes, of a container's memory. */
+const SUPERVISOR_BYTES = 128 * MIB;
+
+/** Below this, Node hardly starts. */
+const MIN_HEAP_MB = 64;
+
+/** How near the limit is too near: what a fast task takes between two looks. */
+const MARGIN = 0.05;
+const MIN_MARGIN_BYTES = 24 * MIB;
+
+/** The kernel's highest preference: it kills a process with it before any other. */
+const KILL_FIRST = "1000";
+
+export class ContainerMemory {
+  readonly #group: Cgroup;
+  readonly #limit: number | undefined;
+  #kills: number;
+
+  constructor(group: Cgroup = new Cgroup()) {
+    this.#group = group;
+    this.#limit = group.memoryLimitBytes;
+    this.#kills = group.oomKills ?? 0;
+  }
+
+  /** Flags of Node for each of so many children. Whoever sets a heap size in `NODE_OPTIONS` knows better. */
+  heapFlags(children: number, nodeOptions: string | undefined): readonly string[] {
+    if (this.#limit === undefined || nodeOptions?.includes("max-old-space-size") === true) return [];
+    const share = Math.floor((this.#limit - SUPERVISOR_BYTES) / children / MIB);
+    return [`--max-old-space-size=${Math.max(MIN_HEAP_MB, share)}`];
+  }
+
+  /** True if memory is about to run out. */
+  get isShort(): boolean {
+    if (this.#limit === undefined) return false;
+    const used = this.#group.memoryBytes;
+    return used !== undefined && used > this.#limit - Math.max(MIN_MARGIN_BYTES, this.#limit * MARGIN);
+  }
+
+  /** What each of so many children may take while memory is short, in bytes. */
+  share(children: number): number {
+    return this.#limit === undefined ? Infinity : this.#limit / (children + 1);
+  }
+
+  /** Asks the kernel to take this process first. Everybody may ask that of their own. */
+  preferVictim(pid: number): void {
+    try {
+      writeFileSync(`/proc/${pid}/oom_score_adj`, KILL_FIRST);
+    } catch {
+      // Not Linux, or it has ended already.
+    }
+  }
+
+  /** True if the kernel killed a process for memory that was not accounted for yet: a child that was lost to SIGKILL. */
+  claimKill(): boolean {
+    if ((this.#group.oomKills ?? 0) <= this.#kills) return false;
+    this.#kills++;
+    return true;
+  }
+}
