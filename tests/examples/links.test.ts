@@ -4,15 +4,19 @@ import { expect, test } from "vitest";
 
 const ROOT = new URL("../../", import.meta.url);
 
-test.each(["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md"])(
-  "what %s links to is there",
-  (page) => {
-    const url = new URL(page, ROOT);
-    const links = [...readFileSync(url, "utf8").matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)];
-    const targets = links.map(([, target = ""]) => target);
-    expect(targets.filter((target) => !existsSync(new URL(target, url)))).toEqual([]);
-  },
-);
+test.each([
+  "README.md",
+  "CONTRIBUTING.md",
+  "CHANGELOG.md",
+  "docs/architecture.md",
+  "docs/api.md",
+  "docs/from-python.md",
+])("what %s links to is there", (page) => {
+  const url = new URL(page, ROOT);
+  const links = [...readFileSync(url, "utf8").matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)];
+  const targets = links.map(([, target = ""]) => target);
+  expect(targets.filter((target) => !existsSync(new URL(target, url)))).toEqual([]);
+});
 
 test("the sources that the architecture names are there", () => {
   const text = readFileSync(new URL("docs/architecture.md", ROOT), "utf8");

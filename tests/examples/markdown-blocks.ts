@@ -13,7 +13,7 @@ export function blocksOf(markdown: string): Block[] {
 }
 
 /** The name of the file that a block shows: its first line is `// name.ts`. */
-export function fileNameOf(block: Block): string | undefined {
+function fileNameOf(block: Block): string | undefined {
   return /^\/\/ ([\w-]+\.ts)$/m.exec(block.text.split("\n", 1)[0] ?? "")?.[1];
 }
 

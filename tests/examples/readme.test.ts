@@ -26,8 +26,8 @@ function command(containing: string): string {
 }
 
 test("every block is one that these tests run", () => {
-  expect(Object.keys(programs)).toEqual(["tasks.ts", "main.ts", "producer.ts"]);
-  expect(blocks.filter(({ language }) => language === "ts")).toHaveLength(3);
+  expect(Object.keys(programs)).toEqual(["tasks.ts", "main.ts", "producer.ts", "more-tasks.ts", "more.ts"]);
+  expect(blocks.filter(({ language }) => language === "ts")).toHaveLength(5);
   expect(commands).toHaveLength(4);
 });
 
@@ -70,6 +70,12 @@ test("the first example prints what its comment says", async () => {
   expect(await main.ended).toBe(0);
   expect(main.output).toBe("[ 2, 3, 4, 5, 6 ]\n");
   expect(commentedOutput(programs["main.ts"] ?? "")).toBe(main.output);
+});
+
+test("the example of the other calls prints what its comments say", async () => {
+  await using more = project.shell("node more.ts");
+  expect(await more.ended, more.output).toBe(0);
+  expect(more.output).toBe(commentedOutput(programs["more.ts"] ?? ""));
 });
 
 test("the fleet example prints what its comment says", async () => {

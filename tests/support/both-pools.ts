@@ -6,9 +6,9 @@ import type * as tasks from "../fixtures/behaviours.ts";
 import { redisForFile } from "./redis-server.ts";
 
 /** A pool of either kind on the tasks of `fixtures/behaviours.ts`. */
-export type AnyPool = Pool<typeof tasks> | ThreadPool<typeof tasks>;
+type AnyPool = Pool<typeof tasks> | ThreadPool<typeof tasks>;
 
-export interface AnyPoolOptions extends CallDefaults {
+interface AnyPoolOptions extends CallDefaults {
   /** Processes or threads. @defaultValue 1 */
   readonly workers?: number;
   readonly concurrency?: number;

@@ -36,6 +36,7 @@ test.for([0, 1, 2, 3, 4, 5, 6])(
         job: {},
         keepsUntilRead: false,
         wholeChunks: false,
+        argumentLimit: { maxBytes: 1e6, limit: "maxPayloadBytes" },
         classes: () => undefined,
         callSite: () => undefined,
       },

@@ -82,12 +82,12 @@ export class AttachedMap implements GatheredMap {
 
   /** Lets go of the map: it stays as it is for others. */
   fail(error: unknown): void {
-    this.#end({ error }, "left");
+    this.#end({ error, items: this.#total ?? this.#settled.size }, "left");
   }
 
   /** Ends the map, for everybody. */
   cancel(error: unknown): void {
-    this.#end({ error }, "over");
+    this.#end({ error, items: this.#total ?? this.#settled.size }, "over");
   }
 
   #endIfSettled(): void {

@@ -15,20 +15,23 @@ import type { Logger } from "pino";
 import { CancelledError, InvalidOptionError, InvalidStateError, PoolClosedError } from "@poolmq/shared";
 import { short } from "@poolmq/shared/internal";
 
+import type { PoolStats } from "./backend.ts";
 import { ApplyResult } from "./apply-result.ts";
 import { resolveCallOptions } from "./call-options.ts";
 import type { CallOptions, CheckedCallDefaults, ResolvedCallOptions } from "./call-options.ts";
-import { withHooks } from "./call-sink.ts";
+import { callSafely, withHooks } from "./call-sink.ts";
 import { fixedChunks } from "./chunk-size.ts";
+import type { ArgumentLimit } from "./encode-tuples.ts";
 import { checkedTuples, singles } from "./input.ts";
 import type { Input } from "./input.ts";
 import { MapResult } from "./map-result.ts";
 import { MapRun } from "./map-run.ts";
 import type { Sink } from "./map-run.ts";
 import type { CallSite, ErrorClass } from "./read-outcomes.ts";
+import type { Shared } from "./shared.ts";
 import { ResultStream, StreamBuffer } from "./result-stream.ts";
 import { Slots } from "./slots.ts";
-import { exportedAs, taskName } from "./task-name.ts";
+import { checkArity, exportedAs, taskName } from "./task-name.ts";
 import type { ArgumentOf, ArgumentsOf, Items, MapTaskRef, ResultOf, TaskRef } from "./task-types.ts";
 
 /** Where a pool is in its life: `open` takes calls, `closing` finishes them, `terminated` cancels them, `closed` has ended. */
@@ -63,11 +66,17 @@ interface Pending {
 /** The longest interval of a timer. */
 const FOREVER_MS = 2 ** 31 - 1;
 
+/**
+ * What `Pool` and `ThreadPool` have in common, for code that takes either.
+ *
+ * @typeParam T - type of the tasks module
+ */
 export abstract class BasePool<T extends object> implements AsyncDisposable {
   readonly #defaults: CheckedCallDefaults;
   readonly #logger: Logger | undefined;
   readonly #modulePath: string | undefined;
   readonly #windowJobs: number;
+  readonly #argumentLimit: ArgumentLimit | undefined;
   #module: object | undefined;
   readonly #pending = new Set<Pending>();
   readonly #ended = Promise.withResolvers<void>();
@@ -87,6 +96,8 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       readonly modulePath: string | undefined;
       /** How many jobs of a map may be under way at a time. */
       readonly window: number;
+      /** What the arguments of a job may have at most, in bytes. */
+      readonly maxPayloadBytes?: number;
     },
   ) {
     this.#defaults = defaults;
@@ -94,6 +105,8 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
     this.#module = facts.module;
     this.#modulePath = facts.modulePath;
     this.#windowJobs = facts.window;
+    const { maxPayloadBytes: maxBytes } = facts;
+    this.#argumentLimit = maxBytes === undefined ? undefined : { maxBytes, limit: "maxPayloadBytes" };
     this.#ended.promise.catch(() => {}); // join() tells it
   }
 
@@ -223,6 +236,18 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       iterate: () => slots.iterate(),
     });
   }
+
+  /** Takes up a map that was started with `mapId`, by this process or one that died. A `ThreadPool` refuses. */
+  abstract attach<R = unknown>(mapId: string): MapResult<R>;
+
+  /** Sends a large value once; the handle can be any argument of any number of items. */
+  abstract share<V>(value: V): Promise<Shared<V>>;
+
+  /** Waits until so many workers are there: processes, or threads. */
+  abstract ready(minWorkers?: number): Promise<void>;
+
+  /** Counts of jobs and workers, and what this pool has measured. */
+  abstract stats(): Promise<PoolStats>;
 
   /** Takes no new calls; the pool ends by itself once its maps have. May be called twice. */
   close(): void {
@@ -414,13 +439,17 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
   }): Begun {
     const { id, call, task, options, keepsUntilRead } = facts;
     const { signal, chunksize, buffersize, attempts, backoff, taskTimeoutMs, priority } = options;
+    if (typeof task === "function") checkArity(call, task.name, task.length);
     let classes: ReadonlyMap<string, ErrorClass> | undefined;
+    const report = (name: string, error: unknown): void =>
+      this.warn(`The ${name} callback of ${call}() threw`, error);
     const sink = withHooks<V>(facts.sink, {
       ...options,
       onFirstFailure: options.failFast ? (error) => run.fail(error) : undefined,
       progress: () => run.progress,
-      report: (name, error) => this.warn(`The ${name} callback of ${call}() threw`, error),
+      report,
     });
+    const { onTaskProgress } = options;
     const cancel = (reason?: unknown): void => run.fail(this.cancelledError(id, reason));
     const onAbort = (): void => cancel(signal?.reason);
     const ended: Sink = {
@@ -452,10 +481,18 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
           ...(priority === undefined ? {} : { priority }),
         },
         keepsUntilRead,
+        argumentLimit: this.#argumentLimit,
         wholeChunks: options.mapId !== undefined,
         classes: () => classes,
         callSite: callSite(call),
-        onTaskProgress: options.onTaskProgress,
+        onTaskProgress:
+          onTaskProgress === undefined
+            ? undefined
+            : (value, index) =>
+                callSafely(
+                  () => onTaskProgress(value, index),
+                  (error) => report("onTaskProgress", error),
+                ),
       },
       ended,
     );

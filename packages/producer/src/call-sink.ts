@@ -13,6 +13,16 @@ export interface CallHooks<V> {
   readonly report: (name: string, error: unknown) => void;
 }
 
+/** Calls a callback of the caller's: what it throws is reported, and goes no further. */
+export function callSafely(callback: () => void, report: (error: unknown) => void): void {
+  try {
+    // It may be async: what it rejects with is reported too.
+    Promise.resolve(callback()).catch(report);
+  } catch (error) {
+    report(error);
+  }
+}
+
 /** Gives a sink that tells the callbacks beside the inner sink. */
 export function withHooks<V>(inner: Sink, hooks: CallHooks<V>): Sink {
   const { onResult, onError, onProgress, onFirstFailure } = hooks;
@@ -24,14 +34,8 @@ export function withHooks<V>(inner: Sink, hooks: CallHooks<V>): Sink {
   ) {
     return inner;
   }
-  const call = (name: string, callback: () => void): void => {
-    try {
-      // A callback may be async: what it rejects with is reported too.
-      Promise.resolve(callback()).catch((error: unknown) => hooks.report(name, error));
-    } catch (error) {
-      hooks.report(name, error);
-    }
-  };
+  const call = (name: string, callback: () => void): void =>
+    callSafely(callback, (e) => hooks.report(name, e));
   let scheduled: NodeJS.Immediate | undefined;
   const tellProgress = (): void => {
     clearImmediate(scheduled);

@@ -1,6 +1,6 @@
 /** Turns argument tuples into chunks. An item that can't be sent is an error of its own, and not of its neighbours. */
 
-import { encode } from "@poolmq/shared/internal";
+import { encode, encodeEach } from "@poolmq/shared/internal";
 
 import type { Chunk } from "./map-run.ts";
 import { Shared } from "./shared.ts";
@@ -11,47 +11,62 @@ type Shares = Chunk["shares"];
 
 const NO_SHARES: Shares = [];
 
+/** The limit of a job's arguments, and the name that users know it by. */
+export interface ArgumentLimit {
+  readonly maxBytes: number;
+  readonly limit: string;
+}
+
 /** Encodes consecutive tuples, the first of which has index `at`: as one chunk, if nothing stands against it. */
-export function encodeTuples(tuples: readonly (readonly unknown[])[], at: number): Encoded[] {
+export function encodeTuples(
+  tuples: readonly (readonly unknown[])[],
+  at: number,
+  limit: ArgumentLimit | undefined,
+): Encoded[] {
   const layouts = tuples.map(sharesOf);
   const encoded: Encoded[] = [];
   for (let start = 0; start < tuples.length;) {
     // All tuples of a chunk take the same shared values in the same places.
     let end = start + 1;
     while (end < tuples.length && sameShares(layouts[start], layouts[end])) end++;
-    encodeGroup(tuples.slice(start, end), at + start, layouts[start] ?? NO_SHARES, encoded);
+    const shares = layouts[start] ?? NO_SHARES;
+    const group = tuples.slice(start, end);
+    encodeGroup(shares.length === 0 ? group : group.map(withoutShares), at + start, shares, limit, encoded);
     start = end;
   }
   return encoded;
 }
 
+/** What can't go as one goes in halves, down to the item that is to blame. */
 function encodeGroup(
   tuples: readonly (readonly unknown[])[],
   at: number,
   shares: Shares,
+  limit: ArgumentLimit | undefined,
   into: Encoded[],
 ): void {
-  const bare = shares.length === 0 ? tuples : tuples.map(withoutShares);
   try {
-    into.push({ at, n: tuples.length, args: encode(bare, { role: "argument" }), shares });
+    into.push({ at, n: tuples.length, args: encodeEach(tuples, { role: "argument", ...limit }), shares });
   } catch (error) {
-    const [only] = bare;
-    if (bare.length === 1 && only !== undefined) {
-      into.push({ at, n: 1, error: errorOf(only, error) });
+    const [only] = tuples;
+    if (tuples.length === 1 && only !== undefined) {
+      into.push({ at, n: 1, error: errorOf(only, limit) ?? error });
       return;
     }
-    for (const [offset, tuple] of tuples.entries()) encodeGroup([tuple], at + offset, shares, into);
+    const middle = tuples.length >> 1;
+    encodeGroup(tuples.slice(0, middle), at, shares, limit, into);
+    encodeGroup(tuples.slice(middle), at + middle, shares, limit, into);
   }
 }
 
-/** The same error with the path as the caller sees it: from the item, not from the chunk. */
-function errorOf(tuple: readonly unknown[], error: unknown): unknown {
+/** The error with the path as the caller sees it: from the item, not from the tuple that holds it. */
+function errorOf(tuple: readonly unknown[], limit: ArgumentLimit | undefined): unknown {
   try {
-    encode(tuple.length === 1 ? tuple[0] : tuple, { role: "argument" });
-  } catch (better) {
-    return better;
+    encode(tuple.length === 1 ? tuple[0] : tuple, { role: "argument", ...limit });
+    return undefined;
+  } catch (error) {
+    return error;
   }
-  return error;
 }
 
 function sharesOf(tuple: readonly unknown[]): Shares {

@@ -15,7 +15,7 @@ import {
   WIRE_VERSION,
   within,
 } from "@poolmq/shared/internal";
-import type { ItemOutcome, JobData, OutcomeText, QueueKeys } from "@poolmq/shared/internal";
+import type { ControlMessage, ItemOutcome, JobData, OutcomeText, QueueKeys } from "@poolmq/shared/internal";
 
 import { DURABLE_TTL_MS, DurableMaps } from "./durable-map.ts";
 import type { Chunk, JobOptions, MapEnd, Transport } from "./map-run.ts";
@@ -70,6 +70,8 @@ interface Gathered extends Reading {
 export interface GatherHooks {
   /** Something went wrong that passes, or that concerns no one map. */
   warn(facts: Readonly<Record<string, unknown>>, message: string): void;
+  /** The process should not end before this has: nothing else says so, once a map has ended. */
+  holdOpen(work: Promise<unknown>): void;
 }
 
 /** A map that is quiet for this long is looked after. Doubles up to the second, because long tasks are quiet too. */
@@ -168,8 +170,11 @@ export class Gather implements Transport {
       // What is under way already, or has an outcome that will be read in a moment, is not enqueued once more.
       if (gathered.resumed && !map.ended) missing = await this.#missing(gathered, missing);
     }
+    let refused = false;
     for (let delayMs = 20; missing.length > 0 && !map.ended; delayMs = Math.min(delayMs * 2, 1_000)) {
       try {
+        // A bulk that failed may have added some of its jobs, and some of those may have run.
+        if (refused) missing = await this.#missing(gathered, missing);
         await gathered.opened;
         for (const chunk of missing) this.#meter.sent(chunk);
         await this.#queue.addBulk(missing.map((chunk) => this.#toJob(gathered, chunk)));
@@ -177,14 +182,13 @@ export class Gather implements Transport {
       } catch (error) {
         if (map.ended) return;
         if (!passes(error)) throw error;
+        refused = true;
         this.#hooks.warn(
           { mapId: map.id, jobs: missing.length, err: error },
           "enqueuing refused, trying again",
         );
       }
       await delay(delayMs);
-      // A bulk that failed may have added some of its jobs, and some of those may have run.
-      missing = await this.#missing(gathered, missing);
     }
   }
 
@@ -233,6 +237,7 @@ export class Gather implements Transport {
     });
     this.#dropping.add(dropping);
     void dropping.finally(() => this.#dropping.delete(dropping));
+    this.#hooks.holdOpen(within(CLEAN_UP_TIMEOUT_MS, dropping));
   }
 
   /** Sends a value that many items use. */
@@ -243,8 +248,13 @@ export class Gather implements Transport {
   /** Removes shared values. */
   async unshare(shareIds: readonly string[]): Promise<void> {
     if (shareIds.length === 0) return;
-    // They have a TTL too.
-    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(...shareIds.map((id) => this.#keys.share(id))));
+    // They have a TTL too, and machines forget those that nobody asks for.
+    const unlinked = this.#commands.unlink(...shareIds.map((id) => this.#keys.share(id)));
+    const told = this.#commands.publish(
+      this.#keys.control,
+      JSON.stringify({ t: "unshare", shares: shareIds } satisfies ControlMessage),
+    );
+    await within(CLEAN_UP_TIMEOUT_MS, Promise.all([unlinked, told]));
   }
 
   /** What was measured of this producer's items. */
@@ -287,7 +297,7 @@ export class Gather implements Transport {
       at,
       n,
       args,
-      ttlMs: mode === "plain" ? MAP_TTL_MS : DURABLE_TTL_MS,
+      ...(mode === "plain" ? {} : { ttlMs: DURABLE_TTL_MS }),
       ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
       ...(shares.length === 0 ? {} : { shares }),
     };
@@ -296,9 +306,6 @@ export class Gather implements Transport {
       data,
       opts: {
         jobId: jobIdOf(map.id, at),
-        removeOnComplete: true,
-        removeOnFail: true,
-        stackTraceLimit: 0,
         ...(attempts === undefined ? {} : { attempts }),
         ...(backoff === undefined
           ? {}

@@ -110,7 +110,12 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
     this.#source.cancel(reason);
   }
 
-  /** Waits for the end; gives every item's outcome in input order. Never rejects because of an item. */
+  /**
+   * Waits for the end; gives every item's outcome in input order. Never rejects because of an item, or because the map
+   * was cancelled.
+   *
+   * @throws what the call was refused with
+   */
   async settled(): Promise<PromiseSettledResult<R>[]> {
     return await this.#source.settled();
   }

@@ -1,11 +1,12 @@
 export { Pool } from "./pool.ts";
 export { ThreadPool } from "./thread-pool.ts";
 export type { ThreadPoolOptions } from "./thread-pool-options.ts";
-export type { PoolState } from "./base-pool.ts";
+export type { BasePool, PoolState } from "./base-pool.ts";
 export type { PoolStats } from "./backend.ts";
 export type { LocalOptions, PoolOptions } from "./pool-options.ts";
 export type { CallDefaults, CallOptions } from "./call-options.ts";
 export { ApplyResult } from "./apply-result.ts";
+export type { Handle } from "./handle.ts";
 export { MapResult } from "./map-result.ts";
 export type { MapProgress } from "./map-run.ts";
 export { ResultStream } from "./result-stream.ts";
@@ -42,6 +43,7 @@ export {
   SerializationError,
   SharedValueGoneError,
   TaskNotRegisteredError,
+  TasksModuleError,
   TaskTimeoutError,
   UnknownMapError,
   UnsupportedRedisError,

@@ -18,17 +18,27 @@ export function singles(call: string, items: unknown): Input {
   return { tuples: mapped(iteratorOf(call, items), (item) => [item]), length: lengthOf(items) };
 }
 
-/** The tuples of `starmap`. An item that is no array makes the iterator throw. @throws InvalidOptionError */
+/**
+ * The tuples of `starmap`. An item that is no array is refused at once if the input is an array; else the iterator
+ * throws when it gets there.
+ *
+ * @throws InvalidOptionError
+ */
 export function checkedTuples(call: string, items: unknown): Input {
-  let index = 0;
-  const tuples = mapped(iteratorOf(call, items), (item) => {
-    if (Array.isArray(item)) {
-      index++;
-      return item as readonly unknown[];
-    }
+  const refuse = (item: unknown, index: number): never => {
     throw new InvalidOptionError(
       `Expected each item of ${call}() to be an array of arguments, got ${short(item)} at index ${index}`,
     );
+  };
+  if (Array.isArray(items)) {
+    const wrong = items.findIndex((item) => !Array.isArray(item));
+    if (wrong !== -1) refuse(items[wrong], wrong);
+  }
+  let index = 0;
+  const tuples = mapped(iteratorOf(call, items), (item) => {
+    if (!Array.isArray(item)) return refuse(item, index);
+    index++;
+    return item as readonly unknown[];
   });
   return { tuples, length: lengthOf(items) };
 }

@@ -1,5 +1,6 @@
 /** For the sibling packages and the project's own tests; promises nothing to anyone else. */
 
+export { backoffDelayMs } from "./backoff-delay.ts";
 export { startEmbeddedRedis } from "./embedded-redis.ts";
 export type { EmbeddedRedis } from "./embedded-redis.ts";
 export { findRedisServer, installHint } from "./find-redis-server.ts";

@@ -15,6 +15,7 @@ import type { OutcomeText, Payload } from "@poolmq/shared/internal";
 
 import type { ChunkSize } from "./chunk-size.ts";
 import { encodeTuples } from "./encode-tuples.ts";
+import type { ArgumentLimit } from "./encode-tuples.ts";
 import type { TupleIterator } from "./input.ts";
 import { InputReader } from "./input-reader.ts";
 import { atCallSite, readOutcomes } from "./read-outcomes.ts";
@@ -56,7 +57,13 @@ export interface Transport {
 }
 
 /** How a map ended: every one of `total` items was settled, or `error` says why there are no more. */
-export type MapEnd = { readonly total: number } | { readonly error: unknown };
+export type MapEnd =
+  | { readonly total: number }
+  | {
+      readonly error: unknown;
+      /** Number of items as far as it was known then; `undefined` if the call was refused. */
+      readonly items?: number;
+    };
 
 /** Is told what becomes of the items, each exactly once, in the order in which they finish. */
 export interface Sink {
@@ -96,6 +103,8 @@ export interface MapRunOptions {
   /** `undefined` is left to the function's definition: whoever knows it sets `run.chunkSize` before `start()`. */
   readonly chunkSize: ChunkSize | undefined;
   readonly window: Window;
+  /** What the arguments of a job may have at most; none without one. */
+  readonly argumentLimit: ArgumentLimit | undefined;
   /** Every chunk but the last has the size that it should, however slow the input: someone else may cut it again. */
   readonly wholeChunks: boolean;
   readonly job: JobOptions;
@@ -220,7 +229,7 @@ export class MapRun {
 
   /** Ends the map as a whole: what was settled stays settled, nothing more comes. */
   fail(error: unknown): void {
-    this.#end({ error });
+    this.#end({ error, items: Math.max(this.#next, this.#options.length ?? 0) });
   }
 
   /** Takes the outcome of the chunk that starts at `at`, which ran for `ms`. A second outcome is not looked at. */
@@ -278,7 +287,7 @@ export class MapRun {
       });
       this.#isReading = false;
       if (this.#state === "ended" || tuples.length === 0) break;
-      for (const encoded of encodeTuples(tuples, this.#next)) {
+      for (const encoded of encodeTuples(tuples, this.#next, this.#options.argumentLimit)) {
         this.#next = encoded.at + encoded.n;
         if ("error" in encoded) {
           const error = atCallSite(encoded.error, this.#options.callSite);
@@ -325,7 +334,7 @@ export class MapRun {
     const { end } = this.#input;
     if (end === undefined || this.#isReading || this.#settled < this.#next) return;
     if (end === "done" && !this.#sealed) return;
-    this.#end(end === "done" ? { total: this.#next } : end);
+    this.#end(end === "done" ? { total: this.#next } : { ...end, items: this.#next });
   }
 
   #end(end: MapEnd): void {

@@ -40,6 +40,11 @@ export interface LocalOptions {
    * and its item is charged with the loss; 0 for no limit. The hard limit needs Linux. @defaultValue 0
    */
   readonly maxMemoryPerChildMb?: number | undefined;
+  /**
+   * Largest result or error of an item, in bytes of its encoded form; what is larger is that item's `LimitError`, and an
+   * error is cut down. @defaultValue 8388608 (8 MiB)
+   */
+  readonly maxOutcomeBytes?: number | undefined;
   /** How long a process may take to import the tasks module and run its `initializer`, in ms. @defaultValue 60000 */
   readonly startTimeoutMs?: number | undefined;
   /** Environment variables for the tasks, beside the harmless ones that every process gets. @defaultValue none */
@@ -68,6 +73,11 @@ export interface PoolOptions<T> extends CallDefaults, LocalOptions {
   readonly prefix?: string | undefined;
   /** How many jobs of a map may be in Redis at a time, at least 1: it bounds the memory of Redis. @defaultValue 5000 */
   readonly window?: number | undefined;
+  /**
+   * Largest arguments of a job, in bytes of their encoded form. A chunk that has more is sent as several jobs; an item
+   * that alone has more fails with a `LimitError`. @defaultValue 8388608 (8 MiB)
+   */
+  readonly maxPayloadBytes?: number | undefined;
   /** Largest value that `share()` takes, in bytes of its encoded form. @defaultValue 268435456 (256 MiB) */
   readonly maxShareBytes?: number | undefined;
   /** How long to try to reach Redis at the start, in ms. @defaultValue 10000 */
@@ -88,6 +98,7 @@ export interface ResolvedPoolOptions {
   readonly prefix: string;
   readonly defaults: CheckedCallDefaults;
   readonly window: number;
+  readonly maxPayloadBytes: number;
   readonly maxShareBytes: number;
   readonly connectTimeoutMs: number;
   readonly logger: Logger | undefined;
@@ -99,6 +110,7 @@ const LOCAL_OPTIONS = [
   "processes",
   "concurrency",
   "workerLossAttempts",
+  "maxOutcomeBytes",
   "startTimeoutMs",
   "maxTasksPerChild",
   "maxMemoryPerChildMb",
@@ -111,6 +123,7 @@ const POOL_OPTIONS: readonly (keyof PoolOptions<unknown>)[] = [
   "queue",
   "prefix",
   "window",
+  "maxPayloadBytes",
   "maxShareBytes",
   "connectTimeoutMs",
   "logger",
@@ -122,6 +135,8 @@ const DEFAULTS = {
   prefix: "poolmq",
   // Keeps a hundred machines busy, and a million items out of Redis.
   window: 5_000,
+  // An item that needs more than a few of these at a time is better off with a path or a shared value.
+  maxPayloadBytes: 8 * 1024 * 1024,
   // Half of the longest string that Redis takes.
   maxShareBytes: 256 * 1024 * 1024,
   connectTimeoutMs: 10_000,
@@ -146,6 +161,11 @@ export function resolvePoolOptions<T>(
     prefix: checkQueueName("prefix", options.prefix ?? DEFAULTS.prefix),
     defaults: checkCallDefaults(options),
     window: check.integer("window", DEFAULTS.window, { min: 1 }),
+    // BullMQ writes them as JSON once more, which may double them.
+    maxPayloadBytes: check.integer("maxPayloadBytes", DEFAULTS.maxPayloadBytes, {
+      min: 1,
+      max: 128 * 1024 * 1024,
+    }),
     maxShareBytes: check.integer("maxShareBytes", DEFAULTS.maxShareBytes, { min: 1, max: 512 * 1024 * 1024 }),
     connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
     logger: checkLogger("logger", options.logger),
@@ -180,6 +200,14 @@ function resolveLocal<T>(
     processes: checkInteger("processes", processes ?? availableParallelism(), { min: 1, max: 1024 }),
     concurrency: checkInteger("concurrency", options.concurrency ?? 1, { min: 1, max: 10_000 }),
     workerLossAttempts: checkInteger("workerLossAttempts", options.workerLossAttempts ?? 3, { min: 1 }),
+    ...(options.maxOutcomeBytes === undefined
+      ? {}
+      : {
+          maxOutcomeBytes: checkInteger("maxOutcomeBytes", options.maxOutcomeBytes, {
+            min: 1024,
+            max: 128 * 1024 * 1024,
+          }),
+        }),
     startTimeoutMs: checkInteger("startTimeoutMs", options.startTimeoutMs ?? 60_000, { min: 100 }),
     maxTasksPerChild: checkInteger("maxTasksPerChild", options.maxTasksPerChild ?? 0, { min: 0 }),
     maxMemoryPerChildMb: checkInteger("maxMemoryPerChildMb", options.maxMemoryPerChildMb ?? 0, { min: 0 }),

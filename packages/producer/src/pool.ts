@@ -32,6 +32,7 @@ import type { PoolOptions, ResolvedPoolOptions } from "./pool-options.ts";
 import type { ErrorClass } from "./read-outcomes.ts";
 import { Shared } from "./shared.ts";
 import { Slots } from "./slots.ts";
+import { checkArity } from "./task-name.ts";
 import type { UntypedTasks } from "./task-types.ts";
 
 /** Workers that are just starting need about this long; after it, waiting for them is worth a word. */
@@ -74,10 +75,12 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
       module: resolved.module,
       modulePath: resolved.modulePath,
       window: resolved.window,
+      maxPayloadBytes: resolved.maxPayloadBytes,
     });
     this.#options = resolved;
     const hooks = {
       warn: (facts: object, message: string) => resolved.logger?.warn(facts, message),
+      holdOpen: (work: Promise<unknown>) => void this.keepAliveWhile(work),
     };
     this.#backend = Backend.start(resolved, hooks, (error) => this.failAll(error), this.#unneeded.signal);
     this.#backend.catch(() => {}); // each call tells it
@@ -91,13 +94,15 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    * `IncompleteMapError` if its producer died before it had enqueued all items
    * @example
    * ```ts
-   * const started = pool.map("square", [1, 2, 3], { mapId: "squares-1" });
-   * // Another process, or this one after a restart, while nobody has fetched the results:
-   * const squares = await pool.attach<number>("squares-1").catch((error: unknown) => error);
-   * await started;
+   * // collect.ts
+   * import { Pool } from "@poolmq/producer";
+   *
+   * // A process that was restarted since called pool.map("square", [1, 2, 3], { mapId: "squares-1" }).
+   * await using pool = new Pool({ connection: process.env["REDIS_URL"] });
+   * console.log(await pool.attach<number>("squares-1")); // [ 1, 4, 9 ]
    * ```
    */
-  attach<R = unknown>(mapId: string): MapResult<R> {
+  override attach<R = unknown>(mapId: string): MapResult<R> {
     const slots = new Slots<R>();
     const site = callSite("attach");
     let classes: ReadonlyMap<string, ErrorClass> | undefined;
@@ -155,7 +160,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    * console.log(scores); // [ 60, 120 ]
    * ```
    */
-  async share<V>(value: V): Promise<Shared<V>> {
+  override async share<V>(value: V): Promise<Shared<V>> {
     this.checkOpen("share");
     const payload = encode(value, { maxBytes: this.#options.maxShareBytes, limit: "maxShareBytes" });
     const id = randomBytes(9).toString("hex");
@@ -170,7 +175,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    * @param minWorkers - number of worker processes, on all machines @defaultValue 1
    * @throws InvalidOptionError, PoolClosedError, RedisConnectionError
    */
-  async ready(minWorkers = 1): Promise<void> {
+  override async ready(minWorkers = 1): Promise<void> {
     this.checkOpen("ready");
     const isOpen = (): boolean => this.state === "open";
     await this.keepAliveWhile(this.#backend.then((backend) => backend.ready(minWorkers, isOpen)));
@@ -182,7 +187,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    *
    * @throws PoolClosedError, RedisConnectionError
    */
-  async stats(): Promise<PoolStats> {
+  override async stats(): Promise<PoolStats> {
     this.checkOpen("stats");
     return await this.keepAliveWhile(this.#backend.then((backend) => backend.stats()));
   }
@@ -240,9 +245,10 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
   ): Promise<ReadonlyMap<string, TaskInfo> | undefined> {
     if (await backend.isNested()) throw new NestedPoolError({ queue: backend.queue, call });
     const tasks = await backend.registeredTasks();
-    if (tasks !== undefined && !tasks.has(run.task)) {
-      throw new TaskNotRegisteredError({ task: run.task, known: [...tasks.keys()] });
-    }
+    if (tasks === undefined) return undefined;
+    const info = tasks.get(run.task);
+    if (info === undefined) throw new TaskNotRegisteredError({ task: run.task, known: [...tasks.keys()] });
+    checkArity(call, run.task, info.arity);
     return tasks;
   }
 

@@ -1,7 +1,7 @@
 /** Reads what became of a chunk's items. Text that can't be read becomes the items' error: it never throws. */
 
 import { DecodeError } from "@poolmq/shared";
-import { attachRemote, decode, decodeThrown, failureError } from "@poolmq/shared/internal";
+import { attachRemote, decode, decodeEach, decodeThrown, failureError } from "@poolmq/shared/internal";
 import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
 
 /** What became of one item. */
@@ -32,10 +32,8 @@ export function readOutcomes(
 ): Settled[] {
   try {
     if (text.startsWith("=")) {
-      const values = decode(text.slice(1));
-      if (Array.isArray(values) && fits(values, chunk.n)) {
-        return values.map((value: unknown) => ({ ok: true, value }));
-      }
+      const values = decodeEach(text.slice(1));
+      if (fits(values, chunk.n)) return values.map((value) => ({ ok: true, value }));
     } else if (text.startsWith("!")) {
       const outcomes = JSON.parse(text.slice(1)) as ItemOutcome[];
       if (Array.isArray(outcomes) && fits(outcomes, chunk.n)) {

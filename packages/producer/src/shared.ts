@@ -1,5 +1,7 @@
 /** A large value that was sent once and can be an argument of any number of items. */
 
+import { REFUSED } from "@poolmq/shared/internal";
+
 /**
  * Stands for a value that `pool.share()` sent: use it as any argument; the function gets the value itself. Workers
  * fetch it once per machine and keep it.
@@ -15,5 +17,8 @@ export class Shared<V> {
   /** @internal */
   constructor(id: string) {
     this.id = id;
+    // Inside another value, nobody would put the value in its place.
+    const value = "a shared value inside another value (give it as an argument of its own)";
+    Object.defineProperty(this, REFUSED, { value });
   }
 }

@@ -54,12 +54,18 @@ export class Slots<R> implements Sink {
     return this.#slots as R[];
   }
 
-  /** Waits for the end of the map; gives every item's outcome. Those that never got one were ended with the map. */
+  /**
+   * Waits for the end of the map; gives every item's outcome. Those that never got one were ended with the map. Throws
+   * only if the call itself was refused: then there are no items.
+   */
   async settled(): Promise<PromiseSettledResult<R>[]> {
     const end = await this.#ended.promise;
-    return this.#slots.map((slot): PromiseSettledResult<R> => {
+    if ("error" in end && end.items === undefined) throw end.error;
+    const items = "error" in end ? (end.items ?? 0) : end.total;
+    return Array.from({ length: items }, (_, index): PromiseSettledResult<R> => {
+      const slot = index < this.#slots.length ? this.#slots[index] : EMPTY;
       if (slot instanceof Failed) return { status: "rejected", reason: slot.error };
-      if (slot !== EMPTY) return { status: "fulfilled", value: slot };
+      if (slot !== EMPTY) return { status: "fulfilled", value: slot as R };
       return { status: "rejected", reason: "error" in end ? end.error : undefined };
     });
   }

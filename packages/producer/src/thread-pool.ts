@@ -45,7 +45,7 @@ const WINDOW_JOBS = 2_000;
  * import type * as tasks from "./tasks.ts";
  *
  * await using pool = new ThreadPool<typeof tasks>({ tasks: new URL("./tasks.ts", import.meta.url), threads: 5 });
- * console.log(await pool.map("increment", [1, 2, 3, 4, 5])); // [2, 3, 4, 5, 6]
+ * console.log(await pool.map("increment", [1, 2, 3, 4, 5])); // [ 2, 3, 4, 5, 6 ]
  * ```
  */
 export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {
@@ -86,7 +86,7 @@ export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {
    *
    * @returns a handle that rejects with an `InvalidOptionError`
    */
-  attach<R = unknown>(mapId: string): MapResult<R> {
+  override attach<R = unknown>(mapId: string): MapResult<R> {
     const slots = new Slots<R>();
     slots.ended({ error: notDurable("attach()") });
     return new MapResult({
@@ -105,7 +105,7 @@ export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {
    *
    * @throws SerializationError, LimitError
    */
-  async share<V>(value: V): Promise<Shared<V>> {
+  override async share<V>(value: V): Promise<Shared<V>> {
     this.checkOpen("share");
     const payload = encode(value);
     const bytes = new SharedArrayBuffer(Buffer.byteLength(payload));
@@ -121,7 +121,7 @@ export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {
    * @param minWorkers - number of threads, at most all @defaultValue 1
    * @throws TasksModuleError if they can't
    */
-  async ready(minWorkers = 1): Promise<void> {
+  override async ready(minWorkers = 1): Promise<void> {
     this.checkOpen("ready");
     checkInteger("minWorkers", minWorkers, { min: 0, max: this.#options.threads });
     const isOpen = (): boolean => this.state === "open";
@@ -130,7 +130,7 @@ export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {
   }
 
   /** Counts of jobs and threads, and what this pool has measured. The one machine is this one. */
-  async stats(): Promise<PoolStats> {
+  override async stats(): Promise<PoolStats> {
     this.checkOpen("stats");
     const [threads, transport] = await this.keepAliveWhile(Promise.all([this.#threads, this.#transport]));
     return {

@@ -10,9 +10,10 @@
 import { randomBytes } from "node:crypto";
 import { BroadcastChannel } from "node:worker_threads";
 
+import { TasksModuleError } from "@poolmq/shared";
 import type { Payload, TaskInfo } from "@poolmq/shared/internal";
 import { decodeThrown, within } from "@poolmq/shared/internal";
-import type { RunEnd, TasksModuleError } from "@poolmq/worker/internal";
+import type { RunEnd } from "@poolmq/worker/internal";
 import type * as WorkerPackage from "@poolmq/worker/internal";
 
 import type { Piscina, PiscinaClass } from "./piscina.ts";
@@ -50,7 +51,6 @@ export class Threads {
   onRoom: () => void = () => {};
   readonly #ready = Promise.withResolvers<Readonly<Record<string, TaskInfo>>>();
   readonly #options: ThreadsOptions;
-  readonly #workerPackage: typeof WorkerPackage;
   readonly #piscina: Piscina;
   /** Key under which Piscina's balancer finds the thread that a job is for. */
   readonly #chosen: symbol;
@@ -66,7 +66,6 @@ export class Threads {
 
   constructor(options: ThreadsOptions, PiscinaOfPackage: PiscinaClass, worker: typeof WorkerPackage) {
     this.#options = options;
-    this.#workerPackage = worker;
     this.ready = this.#ready.promise;
     this.ready.catch(() => {}); // each call tells it
     this.#channel = new BroadcastChannel(this.#pool);
@@ -203,7 +202,7 @@ export class Threads {
     if (thread.killed || this.#closing) return { kind: "unstarted" };
     const exitCode = await thread.exit;
     if (!run.started) return { kind: "unstarted" };
-    this.#options.warn(`A thread died running "${run.request.fn}" (exit code ${exitCode})`, error);
+    this.#options.warn(`A thread died running "${run.request.fn}" (exit code ${exitCode})`, thread.error);
     const { code } = Object(error) as NodeJS.ErrnoException;
     return run.lost(exitCode, code === "ERR_WORKER_OUT_OF_MEMORY");
   }
@@ -237,7 +236,6 @@ export class Threads {
     this.#look();
     if (was === "starting" || !thread.wasOfUse) {
       const cause = thread.error ?? new Error(`exit code ${exitCode}, before it ran a task`);
-      const { TasksModuleError } = this.#workerPackage;
       const error = cause instanceof TasksModuleError ? cause : this.#moduleError("exit", cause);
       // Once a thread was ready, this one may have been unlucky.
       const isHopeless = !this.#wasReady || this.#threads.size === 0;
@@ -254,7 +252,7 @@ export class Threads {
   }
 
   #moduleError(phase: TasksModuleError["phase"], cause: unknown): TasksModuleError {
-    return new this.#workerPackage.TasksModuleError({ module: this.#options.modulePath, phase, cause });
+    return new TasksModuleError({ module: this.#options.modulePath, phase, cause });
   }
 
   #changed(): void {

@@ -52,10 +52,19 @@ export class LimitError extends PoolmqError {
   /** What came. */
   readonly got: number;
 
-  constructor(facts: { what: string; limit: string; max: number; got: number; unit: string }) {
+  constructor(facts: {
+    what: string;
+    limit: string;
+    max: number;
+    got: number;
+    unit: string;
+    /** What to change. @defaultValue the limit */
+    advice?: string;
+  }) {
+    const { what, limit, max, got, unit, advice = `Raise \`${limit}\`` } = facts;
     super(
-      `${facts.what} has ${facts.got} ${facts.unit}, more than \`${facts.limit}\` (${facts.max}). ` +
-        `Raise \`${facts.limit}\`, or send less: a path or a key instead of the data.`,
+      `${what} has ${got} ${unit}, more than \`${limit}\` (${max}). ` +
+        `${advice}, or send less: a path or a key instead of the data.`,
     );
     this.limit = facts.limit;
     this.max = facts.max;
@@ -360,13 +369,13 @@ export class IncompleteMapError extends PoolmqError {
   }
 }
 
-/** A shared value is no longer in Redis: its pool was closed, or Redis lost it. */
+/** A shared value is not there: its pool was closed, has other workers, or Redis lost it. */
 export class SharedValueGoneError extends PoolmqError {
   readonly code = "SHARED_VALUE_GONE";
 
   constructor(facts: { shareId: string }) {
     super(
-      `Shared value ${facts.shareId} is no longer in Redis: the pool that shared it was closed, or Redis lost it`,
+      `Shared value ${facts.shareId} is not there: the pool that shared it was closed, has other workers, or Redis lost it`,
     );
   }
 }
@@ -386,6 +395,7 @@ export class NestedPoolError extends PoolmqError {
 /** The only worker machines that are there can't serve: their tasks module does not load, or its initializer fails. */
 export class WorkerStartError extends PoolmqError {
   readonly code = "WORKER_START";
+  /** Path of the tasks module. */
   readonly module: string;
 
   constructor(facts: { host: string; module: string; phase: string; reason: string }) {
@@ -394,5 +404,29 @@ export class WorkerStartError extends PoolmqError {
       `No worker can serve: on ${facts.host}, ${what} of the tasks module ${facts.module}: ${facts.reason}. See the log of that worker.`,
     );
     this.module = facts.module;
+  }
+}
+
+/** The tasks module did not load, exports no function, or its initializer failed. The reason is the `cause`. */
+export class TasksModuleError extends PoolmqError {
+  readonly code = "TASKS_MODULE";
+  /** What it was doing: being imported, running its `initializer`, or either, when its process ended. */
+  readonly phase: "load" | "initializer" | "exit";
+  /** Path of the tasks module. */
+  readonly module: string;
+  /** Message of what was thrown. */
+  readonly reason: string;
+
+  constructor(facts: { module: string; phase: "load" | "initializer" | "exit"; cause: unknown }) {
+    const reason = facts.cause instanceof Error ? facts.cause.message : String(facts.cause);
+    const what = {
+      load: "did not load",
+      initializer: "has an initializer that failed",
+      exit: "ended its process",
+    };
+    super(`The tasks module ${facts.module} ${what[facts.phase]}: ${reason}`, { cause: facts.cause });
+    this.phase = facts.phase;
+    this.module = facts.module;
+    this.reason = reason;
   }
 }

@@ -31,27 +31,42 @@ interface Script {
   sha?: string;
 }
 
-/** ARGV: ttlMs, then (first index, run time in ms, outcome) for each job. Gives 0 if the map is not wanted. */
+/**
+ * ARGV: ttlMs, then (first index, run time in ms, outcome) for each job. Gives 0 if the map is not wanted.
+ *
+ * The producer keeps the keys from expiring; only when half of their time is gone is it done here, for a map whose
+ * producer has died.
+ */
 const PUBLISH: Script = {
   lua: `
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local left = redis.call('PTTL', KEYS[1])
+if left == -2 then return 0 end
 for i = 2, #ARGV, 3 do
   if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
     redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ms', ARGV[i + 1], 'o', ARGV[i + 2])
   end
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[1])
+if left < ARGV[1] / 2 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  redis.call('PEXPIRE', KEYS[2], ARGV[1])
+end
 return 1`,
 };
 
-/** ARGV: ttlMs. Gives 1 if the map was new: what an earlier map of this id left for late readers goes. */
+/**
+ * ARGV: ttlMs. Gives 1 if the map was new: what an earlier map of this id left for late readers goes. Makes both keys,
+ * so that neither is ever without a TTL.
+ */
 const OPEN: Script = {
   lua: `
 local new = redis.call('EXISTS', KEYS[1]) == 0
 if new then
   redis.call('SETBIT', KEYS[1], 0, 0)
   redis.call('DEL', KEYS[2])
+end
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  redis.call('XGROUP', 'CREATE', KEYS[2], 'none', '0', 'MKSTREAM')
+  redis.call('XGROUP', 'DESTROY', KEYS[2], 'none')
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[1])

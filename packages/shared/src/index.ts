@@ -22,6 +22,7 @@ export {
   SerializationError,
   SharedValueGoneError,
   TaskNotRegisteredError,
+  TasksModuleError,
   TaskTimeoutError,
   UnknownMapError,
   UnsupportedRedisError,
@@ -31,4 +32,4 @@ export {
 } from "./errors.ts";
 export type { RedisConnectionReason } from "./errors.ts";
 export type { TaskDefaults } from "./task-defaults.ts";
-export type { Backoff, RemoteInfo } from "./wire.ts";
+export type { Backoff, RemoteInfo, TaskInfo } from "./wire.ts";

@@ -9,6 +9,7 @@ export {
 } from "./check-options.ts";
 export { checkServer } from "./check-server.ts";
 export { decode, encode } from "./codec.ts";
+export { decodeEach, encodeEach } from "./each.ts";
 export { resolveConnection } from "./connection-options.ts";
 export type { ResolvedConnection } from "./connection-options.ts";
 export { connect, destroyConnection } from "./connection.ts";
@@ -24,6 +25,7 @@ export type { CheckedTaskDefaults } from "./task-defaults.ts";
 export { attachRemote, decodeThrown, encodeThrown } from "./thrown.ts";
 export { RUNS_ON_VARIABLE } from "./runs-on.ts";
 export { short } from "./short.ts";
+export { REFUSED } from "./uncloneable.ts";
 export { unrefConnection } from "./unref-connection.ts";
 export { WIRE_VERSION } from "./wire.ts";
 export { within } from "./within.ts";

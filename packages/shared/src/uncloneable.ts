@@ -19,6 +19,9 @@ export type Fault =
     }
   | { readonly kind: "depth" };
 
+/** A property of objects that must not be sent as the data that they hold: it says what they are, with the article. */
+export const REFUSED: unique symbol = Symbol.for("poolmq.refused") as never;
+
 /** Longer keys are cut in paths. */
 const LONGEST_KEY = 60;
 /** Of longer paths, the start and the end are shown. */
@@ -162,6 +165,8 @@ function exoticName(object: object, isEmpty: boolean): string | undefined {
   if (types.isModuleNamespaceObject(object)) return "a module";
   const prototype: unknown = Object.getPrototypeOf(object);
   if (prototype === Object.prototype || prototype === null) return undefined;
+  const refused = refusedAs(object);
+  if (refused !== undefined) return refused;
   if (types.isKeyObject(object)) return "a KeyObject";
   const tag = tagOf(object);
   if (tag?.startsWith("WebAssembly.")) return withArticle(tag);
@@ -189,6 +194,15 @@ function isRefused(object: object): boolean {
     return false;
   } catch {
     return true;
+  }
+}
+
+function refusedAs(object: object): string | undefined {
+  try {
+    const what = (object as { [REFUSED]?: unknown })[REFUSED];
+    return typeof what === "string" ? what : undefined;
+  } catch {
+    return undefined;
   }
 }
 

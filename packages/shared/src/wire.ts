@@ -27,12 +27,12 @@ export interface JobData {
   readonly at: number;
   /** Number of items in the chunk, at least 1. */
   readonly n: number;
-  /** An array of `n` argument tuples, encoded. */
+  /** An array of `n` argument tuples, each encoded apart from the others. */
   readonly args: Payload;
   /** Time limit of each item's function, in ms. Absent: what the function's definition says, or no limit. */
   readonly timeoutMs?: number;
-  /** How long the map's keys outlive its last sign of life, in ms. */
-  readonly ttlMs: number;
+  /** How long the map's keys outlive its last sign of life, in ms. Absent: `MAP_TTL_MS`. */
+  readonly ttlMs?: number;
   /** Arguments that every tuple of the chunk takes from a shared value: position in the tuple, id of the value. */
   readonly shares?: readonly (readonly [position: number, shareId: string])[];
   /** Written by supervisors: items that already have their outcome, when the chunk is run again for the others. */
@@ -53,7 +53,8 @@ export interface Suspect {
 /**
  * What became of the items of one job, as a stream entry's `o` field:
  *
- * - `"=" + Payload`: every item succeeded; the payload is the array of the results, in input order.
+ * - `"=" + Payload`: every item succeeded; the payload is the array of the results, in input order, each encoded apart
+ *   from the others.
  * - `"!" + JSON`: an `ItemOutcome[]`, one per item, in input order.
  */
 export type OutcomeText = string;
@@ -128,8 +129,11 @@ export interface TaskInfo {
   readonly arity: number;
   /** Items per job, if the function's definition says. */
   readonly chunksize?: number | "auto";
+  /** How often an item is tried in all, if the function's definition says. */
   readonly attempts?: number;
+  /** How long to wait before another attempt, if the function's definition says. */
   readonly backoff?: Backoff;
+  /** Time limit of an item, in ms, if the function's definition says. */
   readonly timeoutMs?: number;
 }
 
@@ -144,7 +148,10 @@ export interface Backoff {
 }
 
 /** Messages on the control channel (Redis pub/sub) of a queue. */
-export type ControlMessage = { readonly t: "cancel"; readonly map: string };
+export type ControlMessage =
+  | { readonly t: "cancel"; readonly map: string }
+  /** These shared values are gone: what machines keep of them is of no use any more. */
+  | { readonly t: "unshare"; readonly shares: readonly string[] };
 
 // ── supervisor ⇄ child: one line per message `JSON header [TAB payload] LF`; to it on fd 3, from it on fd 6 ──────────────────────────────
 

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 
 import type { FromChild, FromGuard, Payload, ToChild, ToGuard } from "@poolmq/shared/internal";
 
+import type { ChildSettings } from "./child-settings.ts";
 import { FrameWriter, readFrames } from "./frames.ts";
 import { besideThis, nodeFlags } from "./node-command.ts";
 import type { TaskOutput } from "./task-output.ts";
@@ -40,31 +41,29 @@ export class ChildProcess {
       module: string;
       workerId: string;
       concurrency: number;
+      maxOutcomeBytes: number;
       env: Readonly<Record<string, string>>;
       output: TaskOutput;
     },
     events: ChildEvents,
   ) {
-    const { module, workerId, concurrency, output } = options;
+    const { module, workerId, concurrency, maxOutcomeBytes, output } = options;
+    const prints = output.target;
+    const settings: ChildSettings = {
+      module,
+      workerId,
+      concurrency,
+      maxOutcomeBytes,
+      prints,
+      logLevel: output.level,
+    };
     const main = fileURLToPath(besideThis(import.meta.url, "./child/main"));
-    this.#process = spawn(
-      process.execPath,
-      [...nodeFlags(), main, module, workerId, String(concurrency), output.target, output.level],
-      {
-        // fd 3: work. fd 4: the child's guard thread, which its closing tells that we are gone. fd 5: what tasks log.
-        // fd 6: outcomes. Not on fd 3: a write that fails because the child is gone takes what it still said along.
-        stdio: [
-          "ignore",
-          output.target === "log" ? "pipe" : "inherit",
-          "pipe",
-          "pipe",
-          "pipe",
-          "pipe",
-          "pipe",
-        ],
-        env: options.env,
-      },
-    );
+    this.#process = spawn(process.execPath, [...nodeFlags(), main, JSON.stringify(settings)], {
+      // fd 3: work. fd 4: the child's guard thread, which its closing tells that we are gone. fd 5: what tasks log.
+      // fd 6: outcomes. Not on fd 3: a write that fails because the child is gone takes what it still said along.
+      stdio: ["ignore", output.stdout, "pipe", "pipe", "pipe", "pipe", "pipe"],
+      env: options.env,
+    });
     output.attach(this.#process);
     // Node's types know of five.
     const stdio: readonly unknown[] = this.#process.stdio;
@@ -76,7 +75,6 @@ export class ChildProcess {
     readFrames<FromChild>(outcomes, (message, text) => events.onMessage(message, text));
     this.#process.stderr?.on("data", (data: Buffer | string) => {
       if (data.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
-      if (output.target === "inherit") process.stderr.write(data);
     });
     let ended = false;
     const end = (exitCode: number | null, signal: NodeJS.Signals | null): void => {

@@ -11,7 +11,7 @@ import type { Logger } from "pino";
 import type { Payload, TaskInfo } from "@poolmq/shared/internal";
 
 import type { ChildExit } from "./child-process.ts";
-import type { TasksModuleError } from "./errors.ts";
+import type { TasksModuleError } from "@poolmq/shared";
 import type { ChildLossReason } from "./machine-status.ts";
 import { Member } from "./member.ts";
 import type { MemberOptions } from "./member.ts";

@@ -7,7 +7,6 @@ export { taskLogger } from "./child/task-logger.ts";
 export { loadTaskModule } from "./child/task-module.ts";
 export type { TaskModule } from "./child/task-module.ts";
 export type { RunEnd } from "./run.ts";
-export { TasksModuleError } from "./errors.ts";
 export { startLocalMachine } from "./local-machine.ts";
 export type { LocalMachine, LocalMachineOptions } from "./local-machine.ts";
 export { besideThis, nodeFlags } from "./node-command.ts";

@@ -11,7 +11,7 @@ import type { ConnectionOption } from "@poolmq/shared";
 import { decodeThrown } from "@poolmq/shared/task";
 import type { TaskInfo } from "@poolmq/shared/task";
 
-import { TasksModuleError } from "./errors.ts";
+import { TasksModuleError } from "@poolmq/shared";
 import { besideThis, nodeFlags } from "./node-command.ts";
 import type { WorkerOptions } from "./worker-options.ts";
 

@@ -1,17 +1,26 @@
 /** The process of a local worker machine. Its IPC channel to the producer is its life: when it closes, all ends. */
 
-import { encodeThrown } from "@poolmq/shared/internal";
+import { encodeThrown, within } from "@poolmq/shared/internal";
 
-import { TasksModuleError } from "./errors.ts";
+import { TasksModuleError } from "@poolmq/shared";
 import { machineLog } from "./machine-log.ts";
 import type { FromMachine, ToMachine } from "./local-machine.ts";
 import { Supervisor } from "./supervisor.ts";
 import { resolveWorkerOptions } from "./worker-options.ts";
 
+/** Somebody may have stopped reading. */
+const FLUSH_TIMEOUT_MS = 500;
+
+/** How long a machine without a producer may take to end: its children are killed at once. */
+const ORPHAN_TIMEOUT_MS = 750;
+
 let supervisor: Supervisor | undefined;
 
-// The producer is gone, with everybody who could want a result. The children end by themselves when this process does.
-process.on("disconnect", () => process.exit(0));
+// The producer is gone, with everybody who could want a result. What it cancelled is taken out of Redis, if that answers.
+process.on("disconnect", () => {
+  setTimeout(() => process.exit(0), ORPHAN_TIMEOUT_MS);
+  void close(0);
+});
 process.on("message", (message: ToMachine) => void onMessage(message));
 // Started in a process group of its own, so a signal is meant for this machine alone.
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void close(0));
@@ -45,5 +54,10 @@ function send(message: FromMachine): void {
 
 async function close(timeoutMs: number): Promise<void> {
   await supervisor?.close(timeoutMs);
+  // What the tasks printed there passes through this process.
+  const written = [process.stdout, process.stderr].map(
+    (stream) => new Promise((resolve) => stream.write("", resolve)),
+  );
+  await within(FLUSH_TIMEOUT_MS, Promise.all(written));
   process.exit(0);
 }

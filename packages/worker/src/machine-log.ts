@@ -6,7 +6,7 @@ import { isatty } from "node:tty";
 import { pino } from "pino";
 import type { Logger } from "pino";
 
-import type { LogDrain } from "./log-drain.ts";
+import type { Drain } from "./drain.ts";
 import { prettyLine } from "./pretty-line.ts";
 
 /** Gives a logger that writes to a file descriptor: 1 for stdout, 2 for stderr. */
@@ -18,7 +18,7 @@ export function machineLog(level: string, fd: 1 | 2): Logger {
  * Writes in the background: whoever reads the log may stall, and the supervisor must go on renewing its locks. What
  * is left is written when the process exits.
  */
-class LogDestination extends EventEmitter<{ drain: [] }> implements LogDrain {
+class LogDestination extends EventEmitter<{ drain: [] }> implements Drain {
   writableNeedDrain = false;
   readonly #file: ReturnType<typeof pino.destination>;
   readonly #format: (line: string) => string;

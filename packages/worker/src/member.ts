@@ -15,7 +15,7 @@ import type { FromChild, FromGuard, ItemOutcome, Payload, TaskInfo, ToChild } fr
 
 import { ChildProcess } from "./child-process.ts";
 import type { ChildExit } from "./child-process.ts";
-import { TasksModuleError } from "./errors.ts";
+import { TasksModuleError } from "@poolmq/shared";
 import { placesFor } from "./pipe-depth.ts";
 import type { StopReason, Ticket } from "./run.ts";
 import type { TaskOutput } from "./task-output.ts";
@@ -24,6 +24,8 @@ export interface MemberOptions {
   readonly module: string;
   readonly workerId: string;
   readonly concurrency: number;
+  /** Largest result or error of an item, in bytes. */
+  readonly maxOutcomeBytes: number;
   readonly env: Readonly<Record<string, string>>;
   /** How long a function that was told to stop may go on before its process is killed, in ms. */
   readonly killGraceMs: number;

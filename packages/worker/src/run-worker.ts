@@ -28,6 +28,9 @@ export interface WorkerMachine extends AsyncDisposable {
  * HealthPortError
  * @example
  * ```ts
+ * // worker.ts
+ * import { runWorker } from "@poolmq/worker";
+ *
  * await using machine = await runWorker({ module: "./tasks.ts", connection: "redis://127.0.0.1:6379" });
  * await machine.closed;
  * ```

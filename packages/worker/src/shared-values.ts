@@ -35,16 +35,23 @@ export class SharedValues {
     return await fetching;
   }
 
+  /** The value is gone: nobody will ask for it. */
+  forget(id: string): void {
+    const kept = this.#kept.get(id);
+    if (kept === undefined) return;
+    this.#kept.delete(id);
+    this.#bytes -= kept.length;
+    this.#onForgotten(id);
+  }
+
   async #load(id: string): Promise<Payload | undefined> {
     const payload = await this.#fetch(id);
     if (payload === null) return undefined;
     this.#kept.set(id, payload);
     this.#bytes += payload.length;
-    for (const [oldest, { length }] of this.#kept) {
+    for (const oldest of this.#kept.keys()) {
       if (this.#bytes <= MAX_KEPT_BYTES || oldest === id) break;
-      this.#kept.delete(oldest);
-      this.#bytes -= length;
-      this.#onForgotten(oldest);
+      this.forget(oldest);
     }
     return payload;
   }

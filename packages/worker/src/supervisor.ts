@@ -34,7 +34,6 @@ import {
   within,
 } from "@poolmq/shared/internal";
 import type {
-  ControlMessage,
   Failure,
   ItemOutcome,
   JobData,
@@ -46,11 +45,10 @@ import type {
 
 import { childEnvironment } from "./child-environment.ts";
 import { Children } from "./children.ts";
-import { TasksModuleError } from "./errors.ts";
+import { TasksModuleError } from "@poolmq/shared";
 import { JobQueue, readJobData } from "./job-queue.ts";
 import type { QueuedJob } from "./job-queue.ts";
 import { Locks } from "./locks.ts";
-import { serializeError } from "./log-error.ts";
 import type { MachineSnapshot, MachineState, WorkObserver } from "./machine-status.ts";
 import { Publisher } from "./publisher.ts";
 import type { RunEnd, SharedArgument } from "./run.ts";
@@ -127,10 +125,7 @@ export class Supervisor {
     tasks: { readonly prints: PrintTarget; readonly logger?: Logger },
   ) {
     this.#options = options;
-    this.#log = (options.logger ?? pino({ level: "silent" })).child(
-      { worker: this.id },
-      { serializers: { err: serializeError } },
-    );
+    this.#log = (options.logger ?? pino({ level: "silent" })).child({ worker: this.id });
     this.#keys = queueKeys(options.queue, options.prefix);
     this.#children = new Children(
       {
@@ -138,6 +133,7 @@ export class Supervisor {
         workerId: this.id,
         processes: options.processes,
         concurrency: options.concurrency,
+        maxOutcomeBytes: options.maxOutcomeBytes,
         env: childEnvironment(this.id, options.env),
         killGraceMs: options.killGraceMs,
         startTimeoutMs: options.startTimeoutMs,
@@ -321,15 +317,18 @@ export class Supervisor {
   }
 
   #onControl(text: string): void {
-    let message: Partial<ControlMessage> | null;
+    let message: { readonly t?: unknown; readonly map?: unknown; readonly shares?: unknown } | null;
     try {
-      message = JSON.parse(text) as Partial<ControlMessage> | null;
+      message = JSON.parse(text) as typeof message;
     } catch {
       return; // not ours; anyone may publish
     }
     if (message?.t === "cancel" && typeof message.map === "string") {
       this.#unwanted.add(message.map);
       this.#children.cancel(message.map);
+    }
+    if (message?.t === "unshare" && Array.isArray(message.shares)) {
+      for (const id of message.shares as readonly unknown[]) this.#shared?.forget(String(id));
     }
   }
 
@@ -452,6 +451,8 @@ export class Supervisor {
   /** What the producer left open, the function's definition decides. */
   #applyDefinition(job: QueuedJob): void {
     const info = this.#tasks[job.name];
+    // BullMQ would write down the stack of an error that only means "again".
+    job.opts.stackTraceLimit = 0;
     // BullMQ says 0 where nothing was said.
     if ((job.opts.attempts ?? 0) === 0) job.opts.attempts = info?.attempts ?? 1;
     if (job.opts.backoff === undefined && info?.backoff !== undefined) {
@@ -511,7 +512,11 @@ export class Supervisor {
   }
 
   async #publish(job: QueuedJob, data: JobData, text: string, ms: number): Promise<void> {
-    const wanted = await this.#publisher?.publish(data.map, { at: data.at, ms, text }, data.ttlMs);
+    const wanted = await this.#publisher?.publish(
+      data.map,
+      { at: data.at, ms, text },
+      data.ttlMs ?? MAP_TTL_MS,
+    );
     if (wanted === false) this.#unwanted.add(data.map);
     else this.#observer?.published(job.name, data.n, text);
   }

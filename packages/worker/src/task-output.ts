@@ -6,19 +6,23 @@
  *
  * Bounded: a long line is cut, and while the log's destination can't keep up nothing is read, so that a child that
  * prints without end waits in its own `write`.
+ *
+ * Where a machine has no log that tasks should print to, prints are passed on as they are.
  */
 
 import type { ChildProcess as NodeProcess } from "node:child_process";
 import type { Readable } from "node:stream";
+import { isatty } from "node:tty";
 
 import { pino } from "pino";
 import type { Level, Logger } from "pino";
 
-import { drainOf } from "./log-drain.ts";
+import { drainOf } from "./drain.ts";
 import { readLines } from "./read-lines.ts";
 import { TAG } from "./output-tag.ts";
+import { Throttle } from "./throttle.ts";
 
-/** Where what tasks print goes: into the log, or, for a machine of one program on a terminal, where that prints. */
+/** Where what tasks print goes: into the log, or where this process prints. */
 export type PrintTarget = "log" | "inherit";
 
 /** A print that is longer is no line for people. */
@@ -33,12 +37,20 @@ const REPLACED = new Set(["level", "time", "pid", "hostname", "msg"]);
 export class TaskOutput {
   readonly target: PrintTarget;
   readonly #log: Logger;
-  readonly #paused = new Set<Readable>();
-  #waiting = false;
+  readonly #logThrottle: Throttle;
+  readonly #stdoutThrottle = new Throttle(() => process.stdout);
+  readonly #stderrThrottle = new Throttle(() => process.stderr);
 
   constructor(log: Logger, target: PrintTarget) {
-    this.#log = log;
+    // The child has written errors down already.
+    this.#log = log.child({}, { serializers: { err: (written: unknown) => written } });
     this.target = target;
+    this.#logThrottle = new Throttle(() => drainOf(log));
+  }
+
+  /** How a child's stdout is opened. A terminal is handed on: programs print to it in other ways than to a pipe. */
+  get stdout(): "pipe" | "inherit" {
+    return this.target === "inherit" && isatty(1) ? "inherit" : "pipe";
   }
 
   /** Below this level, tasks need not write their records. */
@@ -52,9 +64,15 @@ export class TaskOutput {
     const records = (child.stdio as readonly unknown[])[5] as Readable | null | undefined;
     if (records) {
       readLines(records, MAX_RECORD_CHARS, (line, cut) => this.#record(line, cut, childPid));
-      this.#throttle(records);
+      this.#logThrottle.add(records);
     }
-    if (this.target === "inherit") return;
+    if (this.target === "inherit") {
+      child.stdout?.on("data", (data: Buffer) => process.stdout.write(data));
+      if (child.stdout) this.#stdoutThrottle.add(child.stdout);
+      child.stderr?.on("data", (data: Buffer) => process.stderr.write(data));
+      if (child.stderr) this.#stderrThrottle.add(child.stderr);
+      return;
+    }
     if (child.stdout) this.#readPrints(child.stdout, "stdout", childPid);
     if (child.stderr) this.#readPrints(child.stderr, "stderr", childPid);
   }
@@ -79,7 +97,7 @@ export class TaskOutput {
       // A tag may have been in what was cut away. No name is better than a wrong one.
       if (cut > 0) item = undefined;
     });
-    this.#throttle(stream);
+    this.#logThrottle.add(stream);
   }
 
   #record(line: string, cut: number, childPid: number | undefined): void {
@@ -96,30 +114,6 @@ export class TaskOutput {
     const { msg } = record;
     this.#log[level]({ childPid, ...facts }, typeof msg === "string" ? msg : "");
   }
-
-  /** Lets one piece in at a time: locks and outcomes come in between, and the log's destination sets the pace. */
-  #throttle(stream: Readable): void {
-    stream.on("error", () => {}); // its process ended, which says more
-    stream.on("data", () => {
-      stream.pause();
-      this.#paused.add(stream);
-      this.#resumeSoon();
-    });
-  }
-
-  #resumeSoon(): void {
-    if (this.#waiting) return;
-    this.#waiting = true;
-    const drain = drainOf(this.#log);
-    if (drain?.writableNeedDrain === true) drain.once("drain", this.#resume);
-    else setImmediate(this.#resume);
-  }
-
-  readonly #resume = (): void => {
-    this.#waiting = false;
-    for (const stream of this.#paused) stream.resume();
-    this.#paused.clear();
-  };
 }
 
 function parseRecord(line: string): Readonly<Record<string, unknown>> | undefined {

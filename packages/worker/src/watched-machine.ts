@@ -13,7 +13,7 @@ import { SourceWatcher } from "./source-watcher.ts";
 import type { ResolvedWorkerOptions } from "./worker-options.ts";
 
 /** What runs may end, if that does not take long. Otherwise it is killed and runs again with the new version. */
-const FINISH_MS = 2_000;
+const FINISH_MS = 1_000;
 
 export class WatchedMachine {
   /** Resolves when it was closed and has ended. */

@@ -33,6 +33,11 @@ export interface WorkerOptions {
   readonly concurrency?: number | undefined;
   /** After how many lost processes an item is given up with a `WorkerLostError`, at least 1. @defaultValue 3 */
   readonly workerLossAttempts?: number | undefined;
+  /**
+   * Largest result or error of an item, in bytes of its encoded form, at least 1024; a larger result is that item's
+   * `LimitError`, and a larger error is cut down. @defaultValue 8388608 (8 MiB)
+   */
+  readonly maxOutcomeBytes?: number | undefined;
   /** How long a dead machine's items stay its own, in ms, at least 500. @defaultValue 3000 */
   readonly lockDurationMs?: number | undefined;
   /** How often machines look for items of dead machines, in ms, at least 100. @defaultValue 1000 */
@@ -80,6 +85,7 @@ export interface ResolvedWorkerOptions {
   readonly processes: number;
   readonly concurrency: number;
   readonly workerLossAttempts: number;
+  readonly maxOutcomeBytes: number;
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
   readonly shutdownTimeoutMs: number;
@@ -102,6 +108,7 @@ export const DEFAULTS: Readonly<
   healthHost: "127.0.0.1",
   concurrency: 1,
   workerLossAttempts: 3,
+  maxOutcomeBytes: 8 * 1024 * 1024,
   // Short, because a supervisor never blocks: a dead machine's items are back in 3 to 4 s.
   lockDurationMs: 3_000,
   stalledIntervalMs: 1_000,
@@ -118,6 +125,7 @@ const DEFAULT_URL = "redis://127.0.0.1:6379";
 type DefaultedNumber =
   | "concurrency"
   | "workerLossAttempts"
+  | "maxOutcomeBytes"
   | "lockDurationMs"
   | "stalledIntervalMs"
   | "shutdownTimeoutMs"
@@ -141,6 +149,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     "processes",
     "concurrency",
     "workerLossAttempts",
+    "maxOutcomeBytes",
     "lockDurationMs",
     "stalledIntervalMs",
     "shutdownTimeoutMs",
@@ -162,6 +171,10 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     processes: check.integer("processes", availableParallelism(), { min: 1, max: 1024 }),
     concurrency: check.integer("concurrency", DEFAULTS.concurrency, { min: 1, max: 10_000 }),
     workerLossAttempts: check.integer("workerLossAttempts", DEFAULTS.workerLossAttempts, { min: 1 }),
+    maxOutcomeBytes: check.integer("maxOutcomeBytes", DEFAULTS.maxOutcomeBytes, {
+      min: 1024,
+      max: 128 * 1024 * 1024,
+    }),
     lockDurationMs: check.integer("lockDurationMs", DEFAULTS.lockDurationMs, { min: 500 }),
     stalledIntervalMs: check.integer("stalledIntervalMs", DEFAULTS.stalledIntervalMs, { min: 100 }),
     shutdownTimeoutMs: check.integer("shutdownTimeoutMs", DEFAULTS.shutdownTimeoutMs, { min: 0 }),

@@ -2,7 +2,7 @@
  * A child process: runs the tasks module and nothing else. It holds no Redis connection and no secret of the
  * supervisor's; work comes on fd 3 and outcomes go on fd 6 (see the wire contract), and fd 4 ties its life to the supervisor's.
  *
- * argv: the tasks module, the worker machine's id, the concurrency, where prints go, and the level of the log.
+ * Its one argument: `ChildSettings`, as JSON.
  */
 
 import { Socket } from "node:net";
@@ -11,11 +11,13 @@ import { Worker } from "node:worker_threads";
 import { decode, encode, encodeThrown } from "@poolmq/shared/task";
 import type { FromChild, Payload, ToChild } from "@poolmq/shared/task";
 
+import type { ChildSettings } from "../child-settings.ts";
 import { FrameWriter, readFrames } from "../frames.ts";
 import { besideThis, nodeFlags } from "../node-command.ts";
 import { placesFor } from "../pipe-depth.ts";
 import type { TaskContext } from "../task-context.ts";
 import { claim, makeClaims } from "./claims.ts";
+import { printAtOnce } from "./print-at-once.ts";
 import { runChunk } from "./run-chunk.ts";
 import type { ItemWatcher } from "./run-chunk.ts";
 import { infoOf } from "./task-info.ts";
@@ -26,9 +28,9 @@ import type { TaskModule } from "./task-module.ts";
 
 type RunMessage = Extract<ToChild, { t: "run" }>;
 
-const [, , modulePath = "", workerId = "", concurrencyText = "1", prints = "inherit", logLevel = "info"] =
-  process.argv;
-const concurrency = Number(concurrencyText);
+const settings = JSON.parse(process.argv[2] ?? "") as ChildSettings;
+const { workerId, concurrency, logLevel } = settings;
+const outcomeLimit = { maxBytes: settings.maxOutcomeBytes, limit: "maxOutcomeBytes" };
 
 const work = new Socket({ fd: 3, readable: true, writable: true });
 const outcomes = new Socket({ fd: 6, readable: true, writable: true });
@@ -54,9 +56,11 @@ const waiting: { readonly message: RunMessage; readonly args: Payload }[] = [];
 const running = new Map<number, AbortController>();
 /** The run of which a `done` has said that it begins. */
 let announced: number | undefined;
-const shares = new Map<string, unknown>();
+/** Shared values by id, or why they can't be had. */
+const shares = new Map<string, { readonly value: unknown } | { readonly error: unknown }>();
 let stopping = false;
-const untagPrints = prints === "log" ? tagPrints() : (): void => {};
+printAtOnce();
+const untagPrints = settings.prints === "log" ? tagPrints() : (): void => {};
 
 const module = await load();
 if (module !== undefined) {
@@ -71,7 +75,7 @@ function send(message: FromChild, text?: Payload): void {
 async function load(): Promise<TaskModule | undefined> {
   let phase: "load" | "initializer" = "load";
   try {
-    const loaded = await loadTaskModule(modulePath);
+    const loaded = await loadTaskModule(settings.module);
     phase = "initializer";
     await loaded.initializer?.();
     return loaded;
@@ -95,7 +99,7 @@ function onMessage(message: ToChild, text: Payload): void {
       abort(message.id, message.reason);
       return;
     case "share":
-      shares.set(message.id, decode(text));
+      shares.set(message.id, readShare(text));
       return;
     case "unshare":
       shares.delete(message.id);
@@ -106,6 +110,14 @@ function onMessage(message: ToChild, text: Payload): void {
       return;
     default:
       message satisfies never;
+  }
+}
+
+function readShare(payload: Payload): { readonly value: unknown } | { readonly error: unknown } {
+  try {
+    return { value: decode(payload) };
+  } catch (error) {
+    return { error };
   }
 }
 
@@ -141,7 +153,13 @@ function startNext(): void {
 async function run(message: RunMessage, args: Payload, controller: AbortController): Promise<void> {
   const { id, fn: task, map: mapId, at, n, attempt } = message;
   const started = performance.now();
-  const fn = module?.tasks.get(task) ?? notRegistered;
+  const values: [number, unknown][] = [];
+  let fn = module?.tasks.get(task) ?? notRegistered;
+  for (const [position, shareId] of message.shares ?? []) {
+    const share = shares.get(shareId) ?? { value: undefined };
+    if ("value" in share) values.push([position, share.value]);
+    else fn = () => fail(share.error);
+  }
   const ran = await runChunk(
     {
       fn,
@@ -151,7 +169,8 @@ async function run(message: RunMessage, args: Payload, controller: AbortControll
       attempt,
       args,
       skip: new Set(message.skip),
-      shares: (message.shares ?? []).map(([position, shareId]) => [position, shares.get(shareId)]),
+      shares: values,
+      outcomeLimit,
       worker: workerId,
       signal: controller.signal,
       context: (index) => context(id, { mapId, index, attempt }, controller.signal),
@@ -181,6 +200,10 @@ function memory(): { readonly rss?: number } {
   return { rss: process.memoryUsage.rss() };
 }
 
+function fail(error: unknown): never {
+  throw error;
+}
+
 function notRegistered(): never {
   throw new Error("unreachable: the supervisor sends only registered tasks");
 }
@@ -196,7 +219,7 @@ function context(
     get log() {
       return taskLogger(item, { level: logLevel });
     },
-    progress: (value) => send({ t: "progress", id, index: item.index }, encode(value)),
+    progress: (value) => send({ t: "progress", id, index: item.index }, encode(value, outcomeLimit)),
   };
 }
 

@@ -1,10 +1,12 @@
 /** Runs the items of one job, one after the other. */
 
-import { decode } from "@poolmq/shared/task";
+import { decodeEach } from "@poolmq/shared/task";
 import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
 
 import type { TaskContext } from "../task-context.ts";
-import { outcomeOf, outcomesOf, runItem } from "./run-item.ts";
+import { OutcomeWriter } from "./outcome-writer.ts";
+import type { OutcomeLimit } from "./outcome-writer.ts";
+import { runItem } from "./run-item.ts";
 import type { Ran } from "./run-item.ts";
 import type { TaskFunction } from "./task-module.ts";
 
@@ -22,6 +24,8 @@ export interface ChunkRun {
   /** Shared values by their position in every tuple. */
   readonly shares: readonly (readonly [position: number, value: unknown])[];
   readonly worker: string;
+  /** None without one. */
+  readonly outcomeLimit?: OutcomeLimit;
   /** Once it fires, no further item is started. */
   readonly signal: AbortSignal;
   context(index: number): TaskContext;
@@ -51,14 +55,15 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
     worker: run.worker,
     pid: process.pid,
   });
+  const writer = new OutcomeWriter(run.outcomeLimit);
   let tuples: readonly unknown[][];
   try {
-    tuples = decode(run.args) as unknown[][];
+    tuples = decodeEach(run.args) as unknown[][];
   } catch (thrown) {
     // Damaged, or of a newer Node: trying again would read the same bytes.
     const failed = offsets.map((): Ran => ({ ok: false, thrown, retriable: false }));
-    offsets.forEach((offset, i) => watcher?.ended(offset, outcomeOf(failed[i] as Ran, info(offset))));
-    return outcomesOf(failed, (i) => info(offsets[i] ?? 0));
+    offsets.forEach((offset, i) => watcher?.ended(offset, writer.write(failed[i] as Ran, info(offset))));
+    return writer.writeAll(failed, (i) => info(offsets[i] ?? 0));
   }
   const ran: Ran[] = [];
   let retriable = 0;
@@ -71,11 +76,11 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
     if (watcher === undefined) {
       ran.push(item);
     } else {
-      const outcome = outcomeOf(item, info(offset));
+      const outcome = writer.write(item, info(offset));
       if (outcome.s === "threw" && outcome.final !== true) retriable++;
       watcher.ended(offset, outcome);
     }
   }
   if (watcher !== undefined) return { text: "", retriable };
-  return outcomesOf(ran, (i) => info(offsets[i] ?? 0));
+  return writer.writeAll(ran, (i) => info(offsets[i] ?? 0));
 }

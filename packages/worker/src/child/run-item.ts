@@ -1,13 +1,9 @@
 /** The one place where user code is called. What it did comes back as data; nothing is ever thrown from here. */
 
-import { encode, encodeThrown } from "@poolmq/shared/task";
-import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
-
 import { taskOptionsOf } from "../define-task.ts";
 import { runInContext } from "../task-context.ts";
 import type { TaskContext } from "../task-context.ts";
 import type { TaskFunction } from "./task-module.ts";
-import { noFrames, userFrames } from "./user-frames.ts";
 
 /** What one call came to. */
 export type Ran =
@@ -38,37 +34,5 @@ function isRetriable(fn: TaskFunction, thrown: unknown): boolean {
     return taskOptionsOf(fn).retryIf?.(thrown) ?? true;
   } catch {
     return true;
-  }
-}
-
-/** Writes down what the items of a run came to. Never throws: a result that can't be sent is that item's error. */
-export function outcomesOf(
-  ran: readonly Ran[],
-  info: (offset: number) => RemoteInfo,
-): { readonly text: OutcomeText; readonly retriable: number } {
-  if (ran.every((item) => item.ok)) {
-    try {
-      const values = ran.map((item) => item.value);
-      return { text: `=${encode(values, { role: "result" })}`, retriable: 0 };
-    } catch {
-      // At least one result can't be sent. Encoding them one by one below finds out which.
-    }
-  }
-  const outcomes = ran.map((item, offset) => outcomeOf(item, info(offset)));
-  const retriable = outcomes.filter((outcome) => outcome.s === "threw" && outcome.final !== true).length;
-  return { text: `!${JSON.stringify(outcomes)}`, retriable };
-}
-
-/** Writes down what one item came to. Never throws. */
-export function outcomeOf(item: Ran, by: RemoteInfo): ItemOutcome {
-  if (!item.ok) {
-    const thrown = encodeThrown(item.thrown, { trimStack: userFrames });
-    return item.retriable ? { s: "threw", thrown, by } : { s: "threw", thrown, by, final: true };
-  }
-  try {
-    return { s: "ok", value: encode(item.value, { role: "result" }) };
-  } catch (error) {
-    // Trying again would give the same value.
-    return { s: "threw", thrown: encodeThrown(error, { trimStack: noFrames }), by, final: true };
   }
 }

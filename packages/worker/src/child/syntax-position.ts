@@ -7,7 +7,10 @@ const TIMEOUT_MS = 5_000;
 
 /** Puts file, line and source text at the head of a syntax error's stack, if they are not there. */
 export function addSyntaxPosition(error: unknown, moduleUrl: string): void {
-  if (!(error instanceof SyntaxError) || !(error.stack ?? "").startsWith("SyntaxError")) return;
+  if (!(error instanceof SyntaxError)) return;
+  const [first = "", ...frames] = error.stack?.split("\n") ?? [];
+  // One that code threw, as `JSON.parse` does, has that code's frames.
+  if (!first.startsWith("SyntaxError") || !frames.every((frame) => frame.includes("node:"))) return;
   const script = `import(${JSON.stringify(moduleUrl)}).catch((error) => setImmediate(() => { throw error; }))`;
   const { stderr } = spawnSync(
     process.execPath,

@@ -15,7 +15,6 @@ export function tagPrints(): () => void {
 }
 
 function tagStream(stream: NodeJS.WriteStream): () => void {
-  writeAtOnce(stream);
   const write: Write = stream.write.bind(stream);
   let tagged: TaskContext | undefined;
   const tag = (context: TaskContext | undefined): void => {
@@ -29,13 +28,4 @@ function tagStream(stream: NodeJS.WriteStream): () => void {
   }) as Write;
   // What Node itself writes when the process ends badly takes no notice of us, and is not that item's any more.
   return () => tag(undefined);
-}
-
-/**
- * Makes whoever prints wait for the supervisor to read. Otherwise Node would keep what is printed faster than that in
- * this process's memory, and lose it if the process ends. There is no public way to say so.
- */
-function writeAtOnce(stream: NodeJS.WriteStream): void {
-  const { _handle } = stream as { readonly _handle?: { readonly setBlocking?: (on: boolean) => unknown } };
-  _handle?.setBlocking?.(true);
 }

@@ -1,0 +1,79 @@
+/** Writes down what became of a job's items. Nothing here throws: a result that can't be sent is that item's error. */
+
+import { encode, encodeEach, encodeThrown, LimitError } from "@poolmq/shared/task";
+import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
+
+import type { Ran } from "./run-item.ts";
+import { noFrames, userFrames } from "./user-frames.ts";
+
+/** The limit of one item's outcome, and the name that users know it by. */
+export interface OutcomeLimit {
+  readonly maxBytes: number;
+  readonly limit: string;
+}
+
+/**
+ * The outcomes of a job go through pipe and Redis as one text. Beyond this, the other items of a chunk have no room in it:
+ * well below what Redis and V8 take for one text.
+ */
+const MAX_JOB_BYTES = 160 * 1024 * 1024;
+
+/** One for each run of a job. */
+export class OutcomeWriter {
+  readonly #limit: OutcomeLimit | undefined;
+  #written = 0;
+
+  constructor(limit: OutcomeLimit | undefined) {
+    this.#limit = limit;
+  }
+
+  /** Writes down what all items of a run came to. */
+  writeAll(
+    ran: readonly Ran[],
+    info: (offset: number) => RemoteInfo,
+  ): { readonly text: OutcomeText; readonly retriable: number } {
+    if (ran.every((item) => item.ok)) {
+      try {
+        const values = ran.map((item) => item.value);
+        return { text: `=${encodeEach(values, { role: "result", ...this.#limit })}`, retriable: 0 };
+      } catch {
+        // At least one result can't be sent, or all of them are much. Encoding them one by one finds out.
+      }
+    }
+    const outcomes = ran.map((item, offset) => this.write(item, info(offset)));
+    const retriable = outcomes.filter((outcome) => outcome.s === "threw" && outcome.final !== true).length;
+    return { text: `!${JSON.stringify(outcomes)}`, retriable };
+  }
+
+  /** Writes down what one item came to. */
+  write(item: Ran, by: RemoteInfo): ItemOutcome {
+    if (!item.ok) {
+      const thrown = encodeThrown(item.thrown, { trimStack: userFrames, ...this.#limit });
+      this.#written += thrown.length;
+      return item.retriable ? { s: "threw", thrown, by } : { s: "threw", thrown, by, final: true };
+    }
+    try {
+      const value = encode(item.value, { role: "result", ...this.#limit });
+      this.#checkRoom(value.length);
+      return { s: "ok", value };
+    } catch (error) {
+      // Trying again would give the same value.
+      return { s: "threw", thrown: encodeThrown(error, { trimStack: noFrames }), by, final: true };
+    }
+  }
+
+  #checkRoom(length: number): void {
+    const got = this.#written + length;
+    if (got > MAX_JOB_BYTES) {
+      throw new LimitError({
+        what: "The chunk of this item, with its encoded result,",
+        limit: "maxJobOutcomeBytes",
+        max: MAX_JOB_BYTES,
+        got,
+        unit: "bytes",
+        advice: "Give a smaller `chunksize`",
+      });
+    }
+    this.#written = got;
+  }
+}

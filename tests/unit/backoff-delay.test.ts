@@ -1,0 +1,22 @@
+import { Backoffs } from "bullmq";
+import { expect, test, vi } from "vitest";
+
+import { backoffDelayMs } from "@poolmq/producer/internal";
+
+test.for(["fixed", "exponential"] as const)("a %s back-off waits as long as BullMQ's", (type) => {
+  for (const jitter of [0, 0.3, 1]) {
+    for (const attempt of [1, 2, 5]) {
+      for (const random of [0, 0.4, 0.999]) {
+        const spy = vi.spyOn(Math, "random").mockReturnValue(random);
+        const theirs = Backoffs.calculate(
+          { type, delay: 130, jitter },
+          attempt,
+          new Error("failed"),
+          undefined as never,
+        );
+        spy.mockRestore();
+        expect(backoffDelayMs({ type, delayMs: 130, jitter }, attempt, () => random)).toBe(theirs);
+      }
+    }
+  }
+});
