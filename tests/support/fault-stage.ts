@@ -9,6 +9,7 @@ import type { WorkerOptions } from "@poolmq/worker";
 import { expect, onTestFinished } from "vitest";
 
 import { descendantsOf, Program } from "./processes.ts";
+import type { ProgramOptions } from "./processes.ts";
 import { Stage, temporaryFolder } from "./stage.ts";
 import { until } from "./until.ts";
 
@@ -30,9 +31,9 @@ export class FaultStage extends Stage {
   /** Starts a worker machine with short locks; resolves once it is ready. */
   async machineProcess(
     options: Partial<WorkerOptions> = {},
-    execArgv: readonly string[] = [],
+    program: Pick<ProgramOptions, "env" | "execArgv"> = {},
   ): Promise<MachineProcess> {
-    const program = Program.file(MACHINE, {
+    const started = Program.file(MACHINE, {
       args: [
         JSON.stringify({
           module: FAULT_TASKS.href,
@@ -44,11 +45,11 @@ export class FaultStage extends Stage {
           ...options,
         }),
       ],
-      execArgv,
+      ...program,
     });
-    onTestFinished(() => program[Symbol.asyncDispose]());
-    await program.line(/ready/);
-    return new MachineProcess(program);
+    onTestFinished(() => started[Symbol.asyncDispose]());
+    await started.line(/ready/);
+    return new MachineProcess(started);
   }
 }
 

@@ -9,13 +9,50 @@ import type { JobData } from "@poolmq/shared/internal";
 /** What a job holds: our data, or whatever else somebody wrote there. */
 export type QueuedJob = Job<unknown, null>;
 
+/** What BullMQ makes a job of: its data, its id, the token of its lock. */
+type FetchedJob = [data?: JobJson, jobId?: string, token?: string];
+
+/** What became of jobs that were begun when they were fetched. */
+const begun = new WeakMap<QueuedJob, Promise<null>>();
+
+export interface JobQueueHooks {
+  /** Called as soon as a job is fetched. What it resolves or rejects with decides what BullMQ does with the job. */
+  process(job: QueuedJob, token: string): Promise<null>;
+  /** BullMQ completes the job now, or moves it elsewhere: its lock is no longer to be renewed. */
+  settled(job: QueuedJob, token: string): void;
+}
+
 /**
+ * BullMQ fetches jobs one after the other, and begins with the first one only when it has as many as it may: far from
+ * Redis, the first locks have expired by then, and the jobs run twice. So a job is begun when it is fetched.
+ *
  * BullMQ parses a job's data while it fetches the job; data that is not JSON throws there, and the job is fetched
  * again and again. Such a job is given to the processor with `undefined` as its data instead.
  */
 export class JobQueue extends Worker<unknown, null> {
-  constructor(name: string, processor: Processor<unknown, null>, options: WorkerOptions) {
+  readonly #hooks: JobQueueHooks;
+
+  constructor(name: string, hooks: JobQueueHooks, options: WorkerOptions) {
+    const processor: Processor<unknown, null> = async (job, token = "") => {
+      try {
+        return await (begun.get(job) ?? hooks.process(job, token));
+      } finally {
+        hooks.settled(job, token);
+      }
+    };
     super(name, processor, options);
+    this.#hooks = hooks;
+  }
+
+  protected override async nextJobFromJobData(...args: FetchedJob): Promise<Job<unknown, null>> {
+    const job = await super.nextJobFromJobData(...args);
+    // There is none if the queue is empty, whatever BullMQ's types say.
+    if ((job as QueuedJob | undefined) !== undefined) {
+      const ended = this.#hooks.process(job, job.token ?? "");
+      ended.catch(() => {}); // told when BullMQ comes to it
+      begun.set(job, ended);
+    }
+    return job;
   }
 
   protected override createJob(data: unknown, jobId: string): Job<unknown, null> {

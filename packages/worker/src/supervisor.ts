@@ -288,9 +288,12 @@ export class Supervisor {
     );
     const queue = (this.#queue = new JobQueue(
       this.#keys.bullName,
-      async (job, token) => {
-        await this.#process(job, token ?? "");
-        return null;
+      {
+        process: async (job, token) => {
+          await this.#process(job, token);
+          return null;
+        },
+        settled: (job, token) => this.#locks?.release(job.id ?? "", token),
       },
       {
         connection: redis,
@@ -390,34 +393,30 @@ export class Supervisor {
     if (jobIdOf(data.map, data.at) !== jobId)
       return await this.#rejectCorrupt(jobId, `its data is that of ${jobIdOf(data.map, data.at)}`);
     this.#locks?.hold(jobId, token);
-    try {
-      if (await this.#isUnwanted(data.map)) return;
-      const refusal = await this.#refuse(job, data, token);
-      if (refusal !== undefined) return await this.#publishFailure(job, data, refusal);
-      const shares = await this.#sharedArguments(data);
-      if (typeof shares === "string") {
-        return await this.#publishFailure(job, data, { code: "SHARED_VALUE_GONE", shareId: shares });
-      }
-      const info = this.#tasks[job.name];
-      const timeoutMs = data.timeoutMs ?? info?.timeoutMs;
-      const kept = data.kept ?? [];
-      const end = await this.#children.run({
-        fn: job.name,
-        map: data.map,
-        at: data.at,
-        n: data.n,
-        attempt: job.attemptsMade + 1,
-        args: data.args,
-        // Where each item needs a clock, or a culprit is looked for, or only some are run.
-        careful: data.n > 1 && (timeoutMs !== undefined || data.suspect !== undefined || kept.length > 0),
-        skip: kept.map(([offset]) => offset),
-        shares,
-        timeoutMs,
-      });
-      await this.#conclude(job, data, token, end, timeoutMs);
-    } finally {
-      this.#locks?.release(jobId);
+    if (await this.#isUnwanted(data.map)) return;
+    const refusal = await this.#refuse(job, data, token);
+    if (refusal !== undefined) return await this.#publishFailure(job, data, refusal);
+    const shares = await this.#sharedArguments(data);
+    if (typeof shares === "string") {
+      return await this.#publishFailure(job, data, { code: "SHARED_VALUE_GONE", shareId: shares });
     }
+    const info = this.#tasks[job.name];
+    const timeoutMs = data.timeoutMs ?? info?.timeoutMs;
+    const kept = data.kept ?? [];
+    const end = await this.#children.run({
+      fn: job.name,
+      map: data.map,
+      at: data.at,
+      n: data.n,
+      attempt: job.attemptsMade + 1,
+      args: data.args,
+      // Where each item needs a clock, or a culprit is looked for, or only some are run.
+      careful: data.n > 1 && (timeoutMs !== undefined || data.suspect !== undefined || kept.length > 0),
+      skip: kept.map(([offset]) => offset),
+      shares,
+      timeoutMs,
+    });
+    await this.#conclude(job, data, token, end, timeoutMs);
   }
 
   async #conclude(
@@ -483,6 +482,7 @@ export class Supervisor {
   }
 
   async #handBack(job: Job, token: string): Promise<never> {
+    this.#locks?.release(job.id ?? "", token);
     await job.moveToWait(token);
     throw new WaitingError();
   }
@@ -503,6 +503,7 @@ export class Supervisor {
     const machines = (await this.#scripts?.liveWorkers()) ?? [];
     const known = new Set([this.#tasks, ...machines.map(({ tasks }) => tasks)].flatMap(Object.keys));
     if (!known.has(job.name)) return { code: "TASK_NOT_REGISTERED", known: [...known].sort() };
+    this.#locks?.release(job.id ?? "", token);
     await job.moveToDelayed(Date.now() + HAND_ON_DELAY_MS, token);
     throw new DelayedError();
   }
