@@ -54,12 +54,15 @@ onBothPools(({ kind, shared, own }) => {
         [1, 1_000, true],
         [2, 1_000, true],
       ]);
-      const tuples = [
-        [model as never, 3],
-        [{ weights: [1] }, 4],
-      ] as const;
       // Two jobs, whatever the chunksize: which of them runs first is not promised.
-      const mixed = await pool.starmap("seesShared", tuples, { chunksize: 2 });
+      const mixed = await pool.starmap(
+        "seesShared",
+        [
+          [model as never, 3],
+          [{ weights: [1] }, 4],
+        ],
+        { chunksize: 2 },
+      );
       expect(mixed.map((seenBy) => (seenBy as unknown[]).slice(0, 2))).toEqual([
         [3, 1_000],
         [4, 1],
