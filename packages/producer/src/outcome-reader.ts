@@ -116,7 +116,7 @@ export class OutcomeReader {
   /** Gives up maps whose stream is none; tells whether there were any. */
   async #giveUpForeign(): Promise<boolean> {
     let found = false;
-    for (const reading of [...this.#readings]) {
+    for (const reading of this.#readings) {
       const type = await this.#commands.type(this.#keys.out(reading.mapId)).catch(() => "none");
       if (type === "stream" || type === "none") continue;
       found = true;
