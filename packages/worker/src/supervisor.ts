@@ -580,7 +580,8 @@ export class Supervisor {
     }
     await this.#children.close(ended ? Math.max(CLOSE_GRACE_MS, left()) : 0);
     // What was killed goes back now. Otherwise its lock would have to expire first.
-    const handedBack = ended || (await within(HAND_BACK_TIMEOUT_MS, idle));
+    const canHandBack = this.#redis?.status === "ready";
+    const handedBack = ended || (canHandBack && (await within(HAND_BACK_TIMEOUT_MS, idle)));
     await this.#disconnect(handedBack);
     this.#setState("stopped");
     this.#closed.resolve();
