@@ -10,6 +10,7 @@ import {
   FaultStage,
   figure,
   RunLog,
+  SHORT_LOCKS,
   Watched,
 } from "../support/fault-stage.ts";
 import { RedisServer } from "../support/redis-server.ts";
@@ -26,7 +27,7 @@ async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer
 
 /** A map of so many items of 1 ms on one machine, of which some have ended. */
 async function underLoad(stage: FaultStage, log: RunLog, count: number): Promise<Watched<number>> {
-  await stage.machineProcess({ concurrency: 4 });
+  await stage.machineProcess({ concurrency: 4, ...SHORT_LOCKS });
   const pool = stage.pool<typeof tasks>({ window: 500 });
   const map = new Watched<number>((options) => pool.map("work", log.items(count, { ms: 2 }), options));
   await map.done(Math.floor(count / 4));
@@ -199,7 +200,7 @@ describe("row 32", () => {
     const key = stage.keys.job(`${map.result.id}-2`);
     await until(async () => (await redis.admin.exists(key)) === 1, { what: "the job" });
     await redis.admin.hset(key, field, "not JSON");
-    await stage.machineProcess();
+    await stage.machineProcess(SHORT_LOCKS);
     await expectWhole(map, doubled(6));
     expect(log.reruns).toBe(0);
   });
