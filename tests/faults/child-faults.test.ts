@@ -149,7 +149,7 @@ test("row 8: an endless loop is ended by its time limit", async () => {
 test("row 9: synchronous work ten times longer than the lock runs once", async () => {
   const stage = new FaultStage(redis());
   const log = new RunLog();
-  await Promise.all([stage.machineProcess(), stage.machineProcess()]);
+  await Promise.all([1, 2].map(() => stage.machineProcess(SHORT_LOCKS)));
   const pool: Pool<typeof tasks> = stage.pool<typeof tasks>();
   const ms = 10 * SHORT_LOCKS.lockDurationMs;
   const map = new Watched((options) => pool.map("spin", log.items(1, { ms }), options));

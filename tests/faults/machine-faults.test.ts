@@ -25,11 +25,11 @@ test("row 3: a killed machine's items run again within its lock and the stalled 
   const stage = new FaultStage(redis());
   const log = new RunLog();
   const count = 40;
-  const lost = await stage.machineProcess({ concurrency: count });
+  const lost = await stage.machineProcess({ concurrency: count, ...SHORT_LOCKS });
   const pool = stage.pool<typeof tasks>();
   const map = new Watched((options) => pool.map("gated", log.items(count), options));
   await log.started(count);
-  await stage.machineProcess({ concurrency: count });
+  await stage.machineProcess({ concurrency: count, ...SHORT_LOCKS });
   const killedAt = wallNow();
   await lost.kill();
   await log.started(2 * count);
@@ -66,7 +66,7 @@ test("row 10: a machine that was frozen for two locks: others run its items, its
   const stage = new FaultStage(redis());
   const log = new RunLog();
   const held = new RunLog();
-  const frozen = await stage.machineProcess({ concurrency: 4 });
+  const frozen = await stage.machineProcess({ concurrency: 4, ...SHORT_LOCKS });
   onTestFinished(() => {
     if (isRunning(frozen.program.pid)) frozen.signalAll("SIGCONT");
   });
@@ -77,7 +77,7 @@ test("row 10: a machine that was frozen for two locks: others run its items, its
   await log.started(4);
   frozen.signalAll("SIGSTOP");
   const frozenAt = performance.now();
-  await stage.machineProcess({ concurrency: 4 });
+  await stage.machineProcess({ concurrency: 4, ...SHORT_LOCKS });
   await log.started(8);
   const foreverMs = 2 * SHORT_LOCKS.lockDurationMs;
   await until(() => performance.now() - frozenAt > foreverMs, { what: "two locks to expire" });

@@ -3,7 +3,15 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 
 import type * as tasks from "../fixtures/fault-tasks.ts";
-import { doubled, expectWhole, FaultStage, figure, RunLog, Watched } from "../support/fault-stage.ts";
+import {
+  doubled,
+  expectWhole,
+  FaultStage,
+  figure,
+  RunLog,
+  SHORT_LOCKS,
+  Watched,
+} from "../support/fault-stage.ts";
 import { redisForFile } from "../support/redis-server.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 
@@ -25,7 +33,7 @@ test("row 20: a completion whose reply is lost: the job that it fetched is found
   const proxy = await startProxy();
   const stage = new FaultStage(proxy);
   const log = new RunLog();
-  await stage.machineProcess({ concurrency: 4 });
+  await stage.machineProcess({ concurrency: 4, ...SHORT_LOCKS });
   const pool = stage.pool<typeof tasks>({ connection: redis().url });
   const map = new Watched<number>((options) => pool.map("work", log.items(300, { ms: 2 }), options));
   await map.done(20);
@@ -114,7 +122,7 @@ test("row 24: a half-open link is noticed, and made anew", { timeout: 60_000 }, 
   const proxy = await startProxy();
   const stage = new FaultStage(proxy);
   const log = new RunLog();
-  await stage.machineProcess({ concurrency: 4 });
+  await stage.machineProcess({ concurrency: 4, ...SHORT_LOCKS });
   const pool = stage.pool<typeof tasks>();
   const map = new Watched<number>((options) => pool.map("work", log.items(2_000, { ms: 2 }), options));
   await map.done(100);

@@ -1,4 +1,4 @@
-/** Producers that die, and producers that others do not understand. Rows 13 and 30. */
+/** Producers that die, are blocked, or are not understood by their workers. Rows 13, 14 and 30. */
 
 import { fileURLToPath } from "node:url";
 
@@ -14,7 +14,7 @@ const redis = redisForFile();
 const PRODUCER = new URL("../fixtures/fault-producer.ts", import.meta.url);
 
 test.for([25, 50, 75])(
-  "row 13: a producer that is killed at %i %%: attach() gives the full result, once and in order",
+  "row 13: a producer that is killed at %i percent: attach() gives the full result, once and in order",
   async (percent) => {
     const stage = new FaultStage(redis());
     const log = new RunLog();
@@ -34,6 +34,21 @@ test.for([25, 50, 75])(
     expect(log.reruns).toBe(0);
   },
 );
+
+test("row 14: a producer whose event loop is blocked for seconds catches up, with nothing lost", async () => {
+  const stage = new FaultStage(redis());
+  const log = new RunLog();
+  await stage.machineProcess();
+  const pool = stage.pool<typeof tasks>();
+  const count = 5_000;
+  const map = new Watched<number>((options) => pool.map("work", log.items(count), options));
+  await map.done(100);
+  const end = performance.now() + 3_000;
+  while (performance.now() < end);
+  await expectWhole(map, doubled(count));
+  figure(14, "complete after a block of 3 s, 5,000 items", (performance.now() - end) / 1_000, "s");
+  expect(log.reruns).toBe(0);
+});
 
 test("row 30: a producer and workers with different functions: a typed error, and no wrong run", async () => {
   const stage = new FaultStage(redis());

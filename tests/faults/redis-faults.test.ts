@@ -10,12 +10,14 @@ import {
   FaultStage,
   figure,
   RunLog,
+  SHORT_LOCKS,
   Watched,
 } from "../support/fault-stage.ts";
 import { RedisServer } from "../support/redis-server.ts";
 import type { RedisServerOptions } from "../support/redis-server.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
-import { until } from "../support/until.ts";
+import { rejection } from "../support/stage.ts";
+import { until, within } from "../support/until.ts";
 
 async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const redis = await RedisServer.start(options);
@@ -25,7 +27,7 @@ async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer
 
 /** A map of so many items of 1 ms on one machine, of which some have ended. */
 async function underLoad(stage: FaultStage, log: RunLog, count: number): Promise<Watched<number>> {
-  await stage.machineProcess({ concurrency: 4 });
+  await stage.machineProcess({ concurrency: 4, ...SHORT_LOCKS });
   const pool = stage.pool<typeof tasks>({ window: 500 });
   const map = new Watched<number>((options) => pool.map("work", log.items(count, { ms: 2 }), options));
   await map.done(Math.floor(count / 4));
@@ -171,6 +173,57 @@ test("row 19: a primary that is demoted and promoted again", async () => {
 });
 
 describe("row 32", () => {
+  test("a corrupt job of several items: the error is told for each of them", async () => {
+    const redis = await startRedis();
+    const stage = new FaultStage(redis);
+    const log = new RunLog();
+    const pool = stage.pool<typeof tasks>();
+    const map = new Watched<number>((options) =>
+      pool.map("work", log.items(9), { ...options, chunksize: 3 }),
+    );
+    const key = stage.keys.job(`${map.result.id}-3`);
+    await until(async () => (await redis.admin.exists(key)) === 1, { what: "the job" });
+    await redis.admin.hset(key, "data", "not JSON");
+    await stage.machineProcess();
+    await expectWhole(
+      map,
+      doubled(9).map((value, x) => (x >= 3 && x < 6 ? new Failing("CORRUPT_JOB") : value)),
+    );
+  });
+
+  test.for(["opts", "parent"])("a job whose %s can't be read: its item runs all the same", async (field) => {
+    const redis = await startRedis();
+    const stage = new FaultStage(redis);
+    const log = new RunLog();
+    const pool = stage.pool<typeof tasks>();
+    const map = new Watched<number>((options) => pool.map("work", log.items(6), options));
+    const key = stage.keys.job(`${map.result.id}-2`);
+    await until(async () => (await redis.admin.exists(key)) === 1, { what: "the job" });
+    await redis.admin.hset(key, field, "not JSON");
+    await stage.machineProcess(SHORT_LOCKS);
+    await expectWhole(map, doubled(6));
+    expect(log.reruns).toBe(0);
+  });
+
+  test("a map whose stream something else has taken fails, and no other map waits for it", async () => {
+    const redis = await startRedis();
+    const stage = new FaultStage(redis);
+    const [taken, other] = [new RunLog(), new RunLog()];
+    const machine = await stage.machineProcess({ concurrency: 2 });
+    const pool = stage.pool<typeof tasks>();
+    const broken = pool.map("gated", taken.items(1));
+    const map = new Watched<number>((options) => pool.map("gated", other.items(1), options));
+    await Promise.all([taken.started(1), other.started(1)]);
+    await redis.admin.set(stage.keys.out(broken.id), "something else");
+    taken.open();
+    other.open();
+    expect(await rejection(broken)).toMatchObject({ code: "DECODE" });
+    await expectWhole(map, doubled(1));
+    // It does not hold on to what it can never publish.
+    await within(5_000, "the machine's end", machine.close());
+    expect(taken.executions).toHaveLength(1);
+  });
+
   test("a corrupt job, a corrupt outcome and a foreign entry: those items' errors, no loop", async () => {
     const redis = await startRedis();
     const stage = new FaultStage(redis);

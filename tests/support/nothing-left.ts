@@ -16,28 +16,30 @@ const PATIENCE_MS = 5_000;
 /** Vitest's own processes, by path or title, end after this check. */
 const OF_VITEST = /[/\\]vitest[/\\]|^vitest-|\(vitest\b/;
 
-export default function setup(): (() => Promise<void>) | undefined {
+/** The folder of this run. */
+let folder: string | undefined;
+
+export function setup(): void {
   // Other systems do not tell a process's environment.
-  if (!existsSync("/proc/self/environ")) return undefined;
+  if (!existsSync("/proc/self/environ")) return;
   // Short, because paths of sockets are limited.
-  const folder = mkdtempSync(join(tmpdir(), "pq-"));
+  folder = mkdtempSync(join(tmpdir(), "pq-"));
   process.env["TMPDIR"] = folder;
-  return async () => {
-    try {
-      await until(() => leftIn(folder).length === 0, {
-        what: "the end",
-        timeoutMs: PATIENCE_MS,
-        everyMs: 50,
-      });
-    } catch (cause) {
-      const left = leftIn(folder);
-      for (const { pid } of left) if (pid !== undefined) end(pid);
-      const lines = left.map(({ what }) => `  ${what}`).join("\n");
-      throw new Error(`The tests left these behind (processes were killed now):\n${lines}`, { cause });
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  };
+}
+
+export async function teardown(): Promise<void> {
+  if (folder === undefined) return;
+  const own = folder;
+  try {
+    await until(() => leftIn(own).length === 0, { what: "the end", timeoutMs: PATIENCE_MS, everyMs: 50 });
+  } catch (cause) {
+    const left = leftIn(own);
+    for (const { pid } of left) if (pid !== undefined) end(pid);
+    const lines = left.map(({ what }) => `  ${what}`).join("\n");
+    throw new Error(`The tests left these behind (processes were killed now):\n${lines}`, { cause });
+  } finally {
+    rmSync(own, { recursive: true, force: true });
+  }
 }
 
 interface Left {

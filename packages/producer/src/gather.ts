@@ -6,10 +6,11 @@
 import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { IncompleteMapError, PoolmqError, UnknownMapError } from "@poolmq/shared";
+import { DecodeError, IncompleteMapError, PoolmqError, UnknownMapError } from "@poolmq/shared";
 import {
   encodeThrown,
   GatherScripts,
+  isForeignKey,
   jobIdOf,
   MAP_TTL_MS,
   WIRE_VERSION,
@@ -153,6 +154,7 @@ export class Gather implements Transport {
       untrimmed: 0,
       early: undefined,
       onEntries: (entries) => this.#take(gathered, entries),
+      onForeign: () => map.fail(foreign(map)),
     };
     this.#maps.set(map.id, gathered);
     this.#reopen(gathered);
@@ -431,6 +433,7 @@ export class Gather implements Transport {
       await this.enqueue(map, missing);
     } catch (error) {
       if (error instanceof UnknownMapError || error instanceof IncompleteMapError) map.fail(error);
+      else if (isForeignKey(error)) map.fail(foreign(map));
       else this.#hooks.warn({ mapId: map.id, err: error }, "reconcile failed, trying again later");
     }
   }
@@ -499,6 +502,12 @@ function isAfter(a: string, b: string): boolean {
   const [aMs = 0, aSeq = 0] = a.split("-").map(Number);
   const [bMs = 0, bSeq = 0] = b.split("-").map(Number);
   return aMs > bMs || (aMs === bMs && aSeq > bSeq);
+}
+
+function foreign({ id }: GatheredMap): DecodeError {
+  return new DecodeError(
+    `The outcomes of map "${id}" can't be read: something else has taken its keys in Redis`,
+  );
 }
 
 function passes(error: unknown): boolean {

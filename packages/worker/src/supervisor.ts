@@ -51,6 +51,7 @@ import { JobQueue, readJobData } from "./job-queue.ts";
 import type { QueuedJob } from "./job-queue.ts";
 import { Locks } from "./locks.ts";
 import type { MachineSnapshot, MachineState, WorkObserver } from "./machine-status.ts";
+import { mendJobs } from "./mend-jobs.ts";
 import { Publisher } from "./publisher.ts";
 import type { RunEnd, SharedArgument } from "./run.ts";
 import { SharedValues } from "./shared-values.ts";
@@ -309,11 +310,25 @@ export class Supervisor {
         removeOnFail: { count: 0 },
       },
     ));
-    queue.on("error", (error) => this.#log.warn({ err: error }, "queue error"));
+    queue.on("error", (error) => {
+      this.#log.warn({ err: error }, "queue error");
+      // Of BullMQ's own parsing, or of the loops over what it parsed.
+      if (error instanceof SyntaxError || error instanceof TypeError) void this.#mend(redis);
+    });
     this.#locks = new Locks((...args) => queue.extendJobLocks(...args), lockDurationMs, this.#log);
     await this.#listen();
     await this.#beat();
     this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS);
+  }
+
+  async #mend(redis: Redis | Cluster): Promise<void> {
+    try {
+      const jobs = await mendJobs(redis, this.#keys);
+      if (jobs.length > 0)
+        this.#log.error({ jobs }, "damaged jobs mended: they run once their locks have expired");
+    } catch (error) {
+      this.#log.warn({ err: error }, "damaged jobs not mended");
+    }
   }
 
   async #listen(): Promise<void> {
@@ -570,7 +585,8 @@ export class Supervisor {
     }
     await this.#children.close(ended ? Math.max(CLOSE_GRACE_MS, left()) : 0);
     // What was killed goes back now. Otherwise its lock would have to expire first.
-    const handedBack = ended || (await within(HAND_BACK_TIMEOUT_MS, idle));
+    const canHandBack = this.#redis?.status === "ready";
+    const handedBack = ended || (canHandBack && (await within(HAND_BACK_TIMEOUT_MS, idle)));
     await this.#disconnect(handedBack);
     this.#setState("stopped");
     this.#closed.resolve();
