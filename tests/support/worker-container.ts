@@ -161,16 +161,6 @@ export class Fleet {
     return await Promise.all(Array.from({ length: count }, () => this.worker(options)));
   }
 
-  /** The hosts of the items that have started so far, by index; more than one for those that ran again. */
-  starts(): Map<number, string[]> {
-    const starts = new Map<number, string[]>();
-    for (const line of this.marks.lines) {
-      const [index = "", host = ""] = line.split(" ");
-      starts.set(Number(index), [...(starts.get(Number(index)) ?? []), host]);
-    }
-    return starts;
-  }
-
   /** Waits until this worker has started so many items. */
   async startedOn({ host }: WorkerContainer, count = 1): Promise<void> {
     await until(() => this.marks.lines.filter((line) => line.endsWith(host)).length >= count, {
