@@ -46,6 +46,13 @@ class HardenedContainer extends GenericContainer {
     this.hostConfig.ReadonlyRootfs = true;
     return this;
   }
+
+  /** No swap: with some, a container over its limit is slow before it is killed. */
+  withMemory(bytes: number): this {
+    this.hostConfig.Memory = bytes;
+    this.hostConfig.MemorySwap = bytes;
+    return this;
+  }
 }
 
 /** A worker machine in a container. */
@@ -146,10 +153,8 @@ export class Fleet {
         options.waitFor === "healthy" ? Wait.forHealthCheck() : Wait.forLogMessage(/worker machine ready/),
       );
     if (readOnly) container.withReadOnlyRoot();
-    container.withResourcesQuota({
-      ...(memoryMib === undefined ? {} : { memory: memoryMib / 1024 }),
-      ...(cpus === undefined ? {} : { cpu: cpus }),
-    });
+    if (memoryMib !== undefined) container.withMemory(memoryMib * 1024 * 1024);
+    if (cpus !== undefined) container.withResourcesQuota({ cpu: cpus });
     const started = performance.now();
     const running = await container.start();
     onTestFinished(() => running.stop({ timeout: 0 }).then(() => undefined));
