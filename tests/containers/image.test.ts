@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { docker } from "../support/docker.ts";
 import { temporaryFolder } from "../support/stage.ts";
 import { until } from "../support/until.ts";
-import { containers, Fleet } from "../support/worker-container.ts";
+import { containerRun, Fleet, NO_ENGINE } from "../support/worker-container.ts";
 
 const run = promisify(execFile);
 
@@ -24,7 +24,7 @@ async function imageBytes(image: string): Promise<number> {
   return Number(await docker("image", "inspect", "--format", "{{.Size}}", image));
 }
 
-describe.skipIf(containers === undefined)("the worker's image", () => {
+describe.skipIf(NO_ENGINE)("the worker's image", () => {
   test("runs a mounted tasks module; its size and its start are as documented", async () => {
     const fleet = new Fleet();
     const pool = fleet.pool();
@@ -43,7 +43,7 @@ describe.skipIf(containers === undefined)("the worker's image", () => {
   });
 
   test("holds what runs, and neither sources nor what only development needs", async () => {
-    const { image = "" } = containers ?? {};
+    const { image } = containerRun();
     const files = await docker("run", "--rm", "--entrypoint", "find", image, "/srv", "-type", "f");
     const names = files.split("\n");
     expect(names).toContain("/srv/node_modules/@poolmq/worker/dist/cli.js");

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { rejection } from "../support/stage.ts";
-import { containers, Fleet } from "../support/worker-container.ts";
+import { Fleet, NO_ENGINE } from "../support/worker-container.ts";
 
 /** Takes the image's default: the run's workers have one process otherwise. */
 const DEFAULT_PROCESSES = { POOLMQ_PROCESSES: "" };
@@ -9,7 +9,7 @@ const DEFAULT_PROCESSES = { POOLMQ_PROCESSES: "" };
 /** The one argument of a task that takes none. */
 const NOTHING = undefined as never;
 
-describe.skipIf(containers === undefined)("a container's limits", () => {
+describe.skipIf(NO_ENGINE)("a container's limits", () => {
   test("the number of processes follows the CPU limit", async () => {
     const fleet = new Fleet();
     await fleet.worker({ cpus: 1, env: DEFAULT_PROCESSES });

@@ -5,12 +5,11 @@ import { REDIS_IMAGE } from "../support/container-run.ts";
 import { docker } from "../support/docker.ts";
 import { freePort } from "../support/redis-server.ts";
 import { uniqueQueue } from "../support/unique.ts";
-import { containers, Fleet } from "../support/worker-container.ts";
+import { containerRun, Fleet, NO_ENGINE } from "../support/worker-container.ts";
 
-describe.skipIf(containers === undefined)("a Redis container with a volume", () => {
+describe.skipIf(NO_ENGINE)("a Redis container with a volume", () => {
   test("that is killed and started again in the middle of a map costs time, and no result", async () => {
-    if (containers === undefined) throw new Error("unreachable");
-    const { network, labels } = containers;
+    const { network, labels } = containerRun();
     const volume = uniqueQueue("poolmq-test-redis");
     const label = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
     await docker("volume", "create", ...label.flatMap((each) => ["--label", each]), volume);

@@ -19,8 +19,16 @@ export type ContainerTasks = typeof tasks;
 
 const TASKS = fileURLToPath(new URL("../fixtures/container-tasks.ts", import.meta.url));
 
-/** What the run has set up; `undefined` where no engine answers. For `describe.skipIf`. */
-export const containers: ContainerRun | undefined = inject("containers");
+const provided = inject("containers");
+
+/** True where no engine answers, and that is no failure. For `describe.skipIf`. */
+export const NO_ENGINE: boolean = "skip" in provided && provided.skip;
+
+/** What the run has set up. Fails where it could not. */
+export function containerRun(): ContainerRun {
+  if ("skip" in provided) throw new Error(`No container tests: ${provided.reason}`);
+  return provided;
+}
 
 export interface WorkerContainerOptions {
   /** Processors, as `--cpus`. */
@@ -114,9 +122,8 @@ export class Fleet {
   readonly #redis: { readonly inside: string; readonly outside: string };
 
   constructor(redis?: { readonly inside: string; readonly outside: string }) {
-    if (containers === undefined) throw new Error("No container engine answers");
-    this.run = containers;
-    this.#redis = redis ?? { inside: "redis://redis:6379", outside: containers.redisUrl };
+    this.run = containerRun();
+    this.#redis = redis ?? { inside: "redis://redis:6379", outside: this.run.redisUrl };
     // Written by the user of the containers.
     chmodSync(dirname(this.marks.log), 0o777);
     chmodSync(this.marks.log, 0o666);
