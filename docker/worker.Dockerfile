@@ -27,7 +27,7 @@ RUN cp -r /build /production \
  && pnpm install --prod --no-optional --frozen-lockfile --trust-lockfile --ignore-scripts \
       --config.node-linker=hoisted --filter './packages/*' \
  && rm -rf node_modules/.bin node_modules/.pnpm* node_modules/.modules.yaml node_modules/@poolmq \
- && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -iname '*.md' \) -delete
+ && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -iname '*.md' -o -name '*.tsbuildinfo' \) -delete
 # What compiling needs.
 RUN pnpm install --frozen-lockfile --trust-lockfile --ignore-scripts --filter poolmq-workspace --filter './packages/*'
 COPY tsconfig.base.json ./

@@ -2,12 +2,12 @@ import { describe, expect, onTestFinished, test } from "vitest";
 
 import { Compose } from "../support/compose.ts";
 import { docker } from "../support/docker.ts";
-import { containers } from "../support/worker-container.ts";
+import { containerRun, NO_ENGINE } from "../support/worker-container.ts";
 
-describe.skipIf(containers === undefined)("docker/compose.yaml", () => {
+describe.skipIf(NO_ENGINE)("docker/compose.yaml", () => {
   test("up --scale worker=4 runs the example on four workers, with a Redis that keeps its data", async () => {
     const compose = await Compose.project(`poolmq-test-${process.pid}`, {
-      POOLMQ_IMAGE: containers?.image ?? "",
+      POOLMQ_IMAGE: containerRun().image,
       REDIS_PASSWORD: "secret0123",
       PRIMES_BELOW: "2000000",
       WORKER_CPUS: "0.5",

@@ -2,7 +2,7 @@ import { expect, test, describe } from "vitest";
 
 import { docker } from "../support/docker.ts";
 import { until } from "../support/until.ts";
-import { containers, Fleet } from "../support/worker-container.ts";
+import { Fleet, NO_ENGINE } from "../support/worker-container.ts";
 
 /** Long enough for every machine to get some, short enough to wait for. */
 const ITEM_MS = 60;
@@ -20,7 +20,7 @@ function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
 }
 
-describe.skipIf(containers === undefined)("worker containers", () => {
+describe.skipIf(NO_ENGINE)("worker containers", () => {
   test("1, 2, then 4 of them share one map, and all get work", async () => {
     const fleet = new Fleet();
     const pool = fleet.pool();

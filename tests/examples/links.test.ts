@@ -10,6 +10,7 @@ test.each([
   "CHANGELOG.md",
   "docs/architecture.md",
   "docs/api.md",
+  "docs/deployment.md",
   "docs/from-python.md",
 ])("what %s links to is there", (page) => {
   const url = new URL(page, ROOT);

@@ -1,6 +1,6 @@
 /** The README's programs and commands are taken from its text and run, so that it can't promise what is not so. */
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 import { afterAll, expect, test } from "vitest";
 
@@ -28,7 +28,7 @@ function command(containing: string): string {
 test("every block is one that these tests run", () => {
   expect(Object.keys(programs)).toEqual(["tasks.ts", "main.ts", "producer.ts", "more-tasks.ts", "more.ts"]);
   expect(blocks.filter(({ language }) => language === "ts")).toHaveLength(5);
-  expect(commands).toHaveLength(4);
+  expect(commands).toHaveLength(5);
 });
 
 test("the two commands are there", () => {
@@ -40,6 +40,12 @@ test("the two commands are there", () => {
     start: expect.stringMatching(/\bnode scripts\/dev\.mjs start$/),
     test: expect.stringMatching(/\bnode scripts\/dev\.mjs test$/),
   });
+});
+
+test("the fleet of containers is where it says", () => {
+  // tests/containers/compose.test.ts runs it.
+  expect(command("docker compose")).toBe("cd docker\ndocker compose up --build --scale worker=4\n");
+  expect(existsSync(new URL("docker/compose.yaml", ROOT))).toBe(true);
 });
 
 test("the packages to install are ours", () => {

@@ -19,8 +19,16 @@ export type ContainerTasks = typeof tasks;
 
 const TASKS = fileURLToPath(new URL("../fixtures/container-tasks.ts", import.meta.url));
 
-/** What the run has set up; `undefined` where no engine answers. For `describe.skipIf`. */
-export const containers: ContainerRun | undefined = inject("containers");
+const provided = inject("containers");
+
+/** True where no engine answers, and that is no failure. For `describe.skipIf`. */
+export const NO_ENGINE: boolean = "skip" in provided && provided.skip;
+
+/** What the run has set up. Fails where it could not. */
+export function containerRun(): ContainerRun {
+  if ("skip" in provided) throw new Error(`No container tests: ${provided.reason}`);
+  return provided;
+}
 
 export interface WorkerContainerOptions {
   /** Processors, as `--cpus`. */
@@ -44,6 +52,13 @@ class HardenedContainer extends GenericContainer {
   /** Gives the file system that the image has; nothing can be written to it. */
   withReadOnlyRoot(): this {
     this.hostConfig.ReadonlyRootfs = true;
+    return this;
+  }
+
+  /** No swap: with some, a container over its limit is slow before it is killed. */
+  withMemory(bytes: number): this {
+    this.hostConfig.Memory = bytes;
+    this.hostConfig.MemorySwap = bytes;
     return this;
   }
 }
@@ -107,9 +122,8 @@ export class Fleet {
   readonly #redis: { readonly inside: string; readonly outside: string };
 
   constructor(redis?: { readonly inside: string; readonly outside: string }) {
-    if (containers === undefined) throw new Error("No container engine answers");
-    this.run = containers;
-    this.#redis = redis ?? { inside: "redis://redis:6379", outside: containers.redisUrl };
+    this.run = containerRun();
+    this.#redis = redis ?? { inside: "redis://redis:6379", outside: this.run.redisUrl };
     // Written by the user of the containers.
     chmodSync(dirname(this.marks.log), 0o777);
     chmodSync(this.marks.log, 0o666);
@@ -146,10 +160,8 @@ export class Fleet {
         options.waitFor === "healthy" ? Wait.forHealthCheck() : Wait.forLogMessage(/worker machine ready/),
       );
     if (readOnly) container.withReadOnlyRoot();
-    container.withResourcesQuota({
-      ...(memoryMib === undefined ? {} : { memory: memoryMib / 1024 }),
-      ...(cpus === undefined ? {} : { cpu: cpus }),
-    });
+    if (memoryMib !== undefined) container.withMemory(memoryMib * 1024 * 1024);
+    if (cpus !== undefined) container.withResourcesQuota({ cpu: cpus });
     const started = performance.now();
     const running = await container.start();
     onTestFinished(() => running.stop({ timeout: 0 }).then(() => undefined));
@@ -159,16 +171,6 @@ export class Fleet {
   /** Starts so many worker machines side by side. */
   async workers(count: number, options: WorkerContainerOptions = {}): Promise<WorkerContainer[]> {
     return await Promise.all(Array.from({ length: count }, () => this.worker(options)));
-  }
-
-  /** The hosts of the items that have started so far, by index; more than one for those that ran again. */
-  starts(): Map<number, string[]> {
-    const starts = new Map<number, string[]>();
-    for (const line of this.marks.lines) {
-      const [index = "", host = ""] = line.split(" ");
-      starts.set(Number(index), [...(starts.get(Number(index)) ?? []), host]);
-    }
-    return starts;
   }
 
   /** Waits until this worker has started so many items. */

@@ -41,7 +41,7 @@ export class ContainerMemory {
 
   /** Flags of Node for each of so many children. Whoever sets a heap size in `NODE_OPTIONS` knows better. */
   heapFlags(children: number, nodeOptions: string | undefined): readonly string[] {
-    if (this.#limit === undefined || nodeOptions?.includes("max-old-space-size") === true) return [];
+    if (this.#limit === undefined || /max[-_]old[-_]space[-_]size/.test(nodeOptions ?? "")) return [];
     const share = Math.floor((this.#limit - SUPERVISOR_BYTES) / children / MIB);
     return [`--max-old-space-size=${Math.max(MIN_HEAP_MB, share)}`];
   }

@@ -7,6 +7,7 @@ export { taskLogger } from "./child/task-logger.ts";
 export { loadTaskModule } from "./child/task-module.ts";
 export type { TaskModule } from "./child/task-module.ts";
 export type { RunEnd } from "./run.ts";
+export { ContainerMemory } from "./container-memory.ts";
 export { startLocalMachine } from "./local-machine.ts";
 export type { LocalMachine, LocalMachineOptions } from "./local-machine.ts";
 export { besideThis, nodeFlags } from "./node-command.ts";

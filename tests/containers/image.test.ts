@@ -1,0 +1,146 @@
+import { execFile } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+import { describe, expect, onTestFinished, test } from "vitest";
+
+import { docker } from "../support/docker.ts";
+import { temporaryFolder } from "../support/stage.ts";
+import { until } from "../support/until.ts";
+import { containerRun, Fleet, NO_ENGINE } from "../support/worker-container.ts";
+
+const run = promisify(execFile);
+
+/** What node:24-bookworm-slim has already is everybody's; this much may be ours. */
+const MAX_OWN_MB = 30;
+const BASE = "node:24-bookworm-slim";
+
+function mb(bytes: number): number {
+  return Math.round(bytes / 100_000) / 10;
+}
+
+async function imageBytes(image: string): Promise<number> {
+  return Number(await docker("image", "inspect", "--format", "{{.Size}}", image));
+}
+
+describe.skipIf(NO_ENGINE)("the worker's image", () => {
+  test("runs a mounted tasks module; its size and its start are as documented", async () => {
+    const fleet = new Fleet();
+    const pool = fleet.pool();
+    const started = performance.now();
+    const worker = await fleet.worker();
+    await pool.ready(1);
+    const readyMs = performance.now() - started;
+    expect(await pool.map("increment", [1, 2, 3])).toEqual([2, 3, 4]);
+    const [bytes, base] = await Promise.all([imageBytes(fleet.run.image), imageBytes(BASE)]);
+    console.log(
+      `image: ${mb(bytes)} MB, of which ${mb(bytes - base)} MB are poolmq; ` +
+        `built in ${(fleet.run.buildMs / 1_000).toFixed(1)} s; ` +
+        `from docker run to ready: ${Math.round(readyMs)} ms (log line after ${Math.round(worker.startedMs)} ms)`,
+    );
+    expect(mb(bytes - base)).toBeLessThan(MAX_OWN_MB);
+  });
+
+  test("holds what runs, and neither sources nor what only development needs", async () => {
+    const { image } = containerRun();
+    const files = await docker("run", "--rm", "--entrypoint", "find", image, "/srv", "-type", "f");
+    const names = files.split("\n");
+    expect(names).toContain("/srv/node_modules/@poolmq/worker/dist/cli.js");
+    expect(names.filter((name) => /\.tsx?$|\.map$|\.tsbuildinfo$|\/@poolmq\/\w+\/src\//.test(name))).toEqual(
+      [],
+    );
+    expect(names.filter((name) => /node_modules\/(typescript|vitest|@types|oxlint)\//.test(name))).toEqual(
+      [],
+    );
+  });
+
+  test("is what a user's image starts from, with the module's own dependencies", async () => {
+    const fleet = new Fleet();
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, "node_modules/seven"), { recursive: true });
+    writeFileSync(join(folder, "node_modules/seven/package.json"), '{ "name": "seven", "main": "index.js" }');
+    writeFileSync(join(folder, "node_modules/seven/index.js"), "module.exports = 7;");
+    writeFileSync(
+      join(folder, "tasks.ts"),
+      `import seven from "seven";
+       import { defineTask } from "@poolmq/worker";
+       export const increment = defineTask((x: number): number => x + seven, { attempts: 2 });`,
+    );
+    writeFileSync(
+      join(folder, "Dockerfile"),
+      `FROM ${fleet.run.image}\nCOPY node_modules node_modules\nCOPY tasks.ts ./\n`,
+    );
+    const image = `${fleet.run.image}-user`;
+    const labels = Object.entries(fleet.run.labels).flatMap(([name, value]) => [
+      "--label",
+      `${name}=${value}`,
+    ]);
+    await run("docker", ["build", "--force-rm", "--tag", image, ...labels, folder]);
+    onTestFinished(() => docker("image", "rm", "--force", image).then(() => undefined));
+    await fleet.worker({ image, mounted: false });
+    expect(await fleet.pool().map("increment", [1, 2])).toEqual([8, 9]);
+  });
+
+  test("its tasks run without root, without capabilities, and on a file system that nobody can write to", async () => {
+    const fleet = new Fleet();
+    const pool = fleet.pool();
+    const worker = await fleet.worker();
+    const status = await pool.apply("status", []);
+    expect(status).toMatchObject({
+      Uid: "1000\t1000\t1000\t1000",
+      Gid: "1000\t1000\t1000\t1000",
+      CapPrm: "0000000000000000",
+      CapEff: "0000000000000000",
+      CapBnd: "0000000000000000",
+      NoNewPrivs: "1",
+    });
+    const paths = ["/srv/app/x", "/srv/node_modules/x", "/tmp/x", "/home/node/x", "/usr/local/bin/x"];
+    expect(await pool.map("write", paths)).toEqual(paths.map(() => "EROFS"));
+    const host = JSON.parse(await docker("inspect", "--format", "{{json .HostConfig}}", worker.id)) as object;
+    expect(host).toMatchObject({ ReadonlyRootfs: true, CapDrop: ["ALL"], Privileged: false });
+  });
+
+  test("writes nothing, even where it could", async () => {
+    const fleet = new Fleet();
+    const worker = await fleet.worker({ readOnly: false });
+    await fleet.pool().map("increment", [1, 2, 3]);
+    // What the engine made to mount the test's files is not ours.
+    const changes = (await docker("diff", worker.id)).split("\n");
+    expect(
+      changes.filter((line) => !/^[AC] (\/marks|\/srv|\/srv\/app|\/srv\/app\/tasks\.ts)?$/.test(line)),
+    ).toEqual([]);
+  });
+
+  test("is healthy by its own health check once it takes work", async () => {
+    const fleet = new Fleet();
+    const worker = await fleet.worker();
+    expect(await worker.exec("poolmq", "healthcheck")).toMatchObject({
+      exitCode: 0,
+      output: expect.stringContaining('"status":"ready"'),
+    });
+    const { Test: check } = JSON.parse(
+      await docker("inspect", "--format", "{{json .Config.Healthcheck}}", worker.id),
+    ) as { Test: string[] };
+    expect(check).toEqual(["CMD", "poolmq", "healthcheck"]);
+    const idle = await worker.exec("poolmq", "scale-signal", "--json");
+    expect(JSON.parse(idle.output)).toMatchObject({ backlog: 0, machines: 1, workers: 1 });
+  });
+
+  test("its first process reaps what tasks leave behind, and passes signals on", async () => {
+    const fleet = new Fleet();
+    const pool = fleet.pool();
+    const worker = await fleet.worker();
+    const orphan = await pool.apply("orphan", []);
+    await until(
+      async () => !(await pool.apply("processes", [])).some((line) => line.startsWith(`${orphan} `)),
+      {
+        what: "the orphan to be gone, and not only dead",
+      },
+    );
+    expect((await pool.apply("processes", []))[0]).toContain("(tini)");
+    await worker.stop();
+    expect((await worker.state()).ExitCode).toBe(0);
+    expect(worker.output).toMatch(/stopping: finishing what runs/);
+  });
+});
