@@ -62,7 +62,7 @@ test("row 4: a child that loops for ever ends by itself when its supervisor is g
   expect(await rejection(endless)).toMatchObject({ code: "CANCELLED" });
 });
 
-test("row 10: a machine that was frozen for two locks: others run its items, its late outcomes are dropped", async () => {
+test("row 10: a machine that was frozen for two locks: others run its items, each outcome is told once", async () => {
   const stage = new FaultStage(redis());
   const log = new RunLog();
   const held = new RunLog();
