@@ -37,6 +37,7 @@ export default defineConfig({
     maxWorkers: 2,
     // A test that passes at the second try has found something.
     retry: 0,
+    globalSetup: ["tests/support/nothing-left.ts"],
     projects: FOLDERS.map((folder) => ({
       resolve: { conditions: CONDITIONS },
       ssr: { resolve: { conditions: CONDITIONS } },

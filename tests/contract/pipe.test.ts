@@ -71,7 +71,7 @@ test("pipe", async () => {
   await other.terminate();
   await until(() => linesOf(tap.log).to.length === 5, { what: "the abort to be sent" });
   marks.open();
-  await until(() => linesOf(tap.log).from.length === 5, { what: "the task to end" });
+  await until(() => linesOf(tap.log).from.length === 9, { what: "the task to end" });
   await machine.close();
   await expectGolden("pipe", { WIRE_VERSION, ...linesOf(tap.log) }, [
     ...[one, chunk, failing, stopped].map(({ id }, index) => [id, `<map ${index}>`] as const),

@@ -54,6 +54,7 @@ test("outcome", async () => {
     const pool = new Pool({ connection: ${JSON.stringify(redis().url)}, queue: ${JSON.stringify(stage.queue)} });
     const maps = [
       pool.map("echo", [1, undefined]),
+      pool.map("echo", [undefined, 1, new Date(0)], { chunksize: 3, mapId: "durable" }),
       pool.starmap("fail", [[], []], { chunksize: 2 }),
       pool.map("throwNull", [1]),
       pool.map("exit", [7]),
@@ -65,7 +66,10 @@ test("outcome", async () => {
   const [, line = ""] = await producer.line(/ids (.*)/);
   const ids = line.split(" ");
   const waiting = stage.keys.job("wait");
-  await until(async () => (await redis().admin.llen(waiting)) === 8, { what: "the jobs to be in Redis" });
+  await until(async () => (await redis().admin.llen(waiting)) === 9, { what: "the jobs to be in Redis" });
+  await until(() => redis().admin.hget(stage.keys.meta("durable"), "total"), {
+    what: "the end of the input",
+  });
   producer.kill();
   await producer.exited;
   const strange = ids.at(-1) ?? "";
@@ -77,7 +81,7 @@ test("outcome", async () => {
   );
 
   const machine = await stage.machine({ module: MODULE, workerLossAttempts: 1 });
-  const counts = [2, 1, 1, 1, 1, 2];
+  const counts = [2, 2, 1, 1, 1, 1, 2];
   const streams = await until(
     async () => {
       const read = await Promise.all(ids.map((id) => redis().admin.xrange(stage.keys.out(id), "-", "+")));
@@ -87,6 +91,7 @@ test("outcome", async () => {
   );
   const names = [
     "results",
+    "results apart, and the total of a durable map",
     "errors in a chunk",
     "thrown null",
     "a lost worker",
@@ -131,7 +136,17 @@ test("control message", async () => {
   await until(async () => (await redis().admin.llen(stage.keys.job("wait"))) === 1, { what: "the job" });
   await pool.terminate();
   await rejection(result);
-  await expectGolden("control", JSON.parse(await promise), [[result.id, "<map>"]]);
+  const cancel = await promise;
+  const next = new Promise<string>((heard) => {
+    subscriber.on("message", (_channel, text: string) => heard(text));
+  });
+  const sharing = stage.pool();
+  const { id } = await sharing.share([1]);
+  await sharing.terminate();
+  await expectGolden("control", { cancel: JSON.parse(cancel), unshare: JSON.parse(await next) }, [
+    [result.id, "<map>"],
+    [id, "<share>"],
+  ]);
   subscriber.disconnect();
 });
 
@@ -158,12 +173,15 @@ test("keys", async () => {
   const inUse = await Promise.all(
     keys.map(async (key) => `${masked(key, masks)} ${await redis().admin.type(key)}`),
   );
-  const { job, done, out, wake: wakeKey, ...fixed } = queueKeys("<queue>");
+  const { job, done, out, meta, args, share, wake: wakeKey, ...fixed } = queueKeys("<queue>");
   await expectGolden("keys", {
     named: {
       job: job("<job>"),
       done: done("<map>"),
       out: out("<map>"),
+      meta: meta("<map>"),
+      args: args("<map>"),
+      share: share("<share>"),
       wake: wakeKey("<producer>"),
       ...fixed,
     },

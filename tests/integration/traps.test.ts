@@ -115,6 +115,40 @@ test("a job whose data names another map or index than its id is corrupt", async
   expect(result.progress).toMatchObject({ total: 2, done: 2, failed: 1 });
 });
 
+test.for([
+  [{ ttlMs: undefined }, [2, 3]],
+  [{ ttlMs: "soon" }, [2, 3]],
+  [{ ttlMs: -5 }, [2, 3]],
+  [{ ttlMs: 1e300 }, [2, 3]],
+  [{ v: 99, ttlMs: undefined }, "WIRE_VERSION"],
+  [{ n: 1e9 }, "CORRUPT_JOB"],
+  [{ n: 2 }, "DECODE"],
+  [{ args: "[[1],[2]]" }, "DECODE"],
+  [{ args: "7" }, "DECODE"],
+  [{ args: "^[5]" }, "DECODE"],
+  [{ timeoutMs: -1 }, "CORRUPT_JOB"],
+  [{ shares: 5 }, "CORRUPT_JOB"],
+  [{ shares: [["x", 1]] }, "CORRUPT_JOB"],
+  [{ shares: [[0, "nobody's"]] }, "SHARED_VALUE_GONE"],
+  [{ kept: {} }, "CORRUPT_JOB"],
+  [{ suspect: 1 }, "CORRUPT_JOB"],
+] as const)("a job whose data has %j holds up no process", async ([damage, expected]) => {
+  const stage = new Stage(redis());
+  const result = stage.pool().map("increment", [1, 2]);
+  await jobIds(stage, result.id, 2);
+  const key = stage.keys.job(`${result.id}-0`);
+  const data = JSON.parse((await redis().admin.hget(key, "data")) ?? "") as object;
+  await redis().admin.hset(key, "data", JSON.stringify({ ...data, ...damage }));
+  await stage.machine();
+  const outcome = typeof expected === "string" ? expect.objectContaining({ code: expected }) : expected;
+  const settled = result.then(
+    (results) => results,
+    (error: unknown) => error,
+  );
+  expect(await within(6_000, "the outcome", settled)).toEqual(outcome);
+  expect(await within(6_000, "the next map", stage.pool().map("increment", [5]))).toEqual([6]);
+});
+
 test("a job of a newer wire version is refused, and says so", async () => {
   const stage = new Stage(redis());
   const result = stage.pool().map("increment", [1]);

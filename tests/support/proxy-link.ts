@@ -35,7 +35,7 @@ export interface Rule {
 
 /** What all links of a proxy share; changed by the proxy while they are open. */
 export interface ProxyState {
-  readonly target: ProxyTarget;
+  target: ProxyTarget;
   readonly random: () => number;
   rules: Rule[];
   shape: Shape;

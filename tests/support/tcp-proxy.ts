@@ -72,6 +72,11 @@ export class TcpProxy implements AsyncDisposable {
     for (const link of this.#links) link.cut();
   }
 
+  /** Leads new connections elsewhere, as a name that a failover moves. */
+  retarget(target: ProxyTarget): void {
+    this.#state.target = target;
+  }
+
   /** Resets new connections, or takes them again. */
   refuse(refusing: boolean): void {
     this.#state.refusing = refusing;

@@ -6,10 +6,11 @@
 import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { IncompleteMapError, PoolmqError, UnknownMapError } from "@poolmq/shared";
+import { DecodeError, IncompleteMapError, PoolmqError, UnknownMapError } from "@poolmq/shared";
 import {
   encodeThrown,
   GatherScripts,
+  isForeignKey,
   jobIdOf,
   MAP_TTL_MS,
   WIRE_VERSION,
@@ -70,8 +71,10 @@ interface Gathered extends Reading {
 export interface GatherHooks {
   /** Something went wrong that passes, or that concerns no one map. */
   warn(facts: Readonly<Record<string, unknown>>, message: string): void;
-  /** The process should not end before this has: nothing else says so, once a map has ended. */
-  holdOpen(work: Promise<unknown>): void;
+  /** What is left of a map is being removed from Redis, which should be done before this process ends. */
+  cleaning(done: Promise<unknown>): void;
+  /** The workers end with this process: what they run is then removed by nobody else. */
+  readonly ownWorkers: boolean;
 }
 
 /** A map that is quiet for this long is looked after. Doubles up to the second, because long tasks are quiet too. */
@@ -108,7 +111,7 @@ export class Gather implements Transport {
   readonly #maps = new Map<string, Gathered>();
   readonly #ticker: NodeJS.Timeout;
   /** Clean-ups under way. */
-  readonly #dropping = new Set<Promise<void>>();
+  readonly #dropping = new Set<Promise<unknown>>();
   #closed = false;
 
   constructor(commands: Redis | Cluster, blocking: Redis | Cluster, keys: QueueKeys, hooks: GatherHooks) {
@@ -151,6 +154,7 @@ export class Gather implements Transport {
       untrimmed: 0,
       early: undefined,
       onEntries: (entries) => this.#take(gathered, entries),
+      onForeign: () => map.fail(foreign(map)),
     };
     this.#maps.set(map.id, gathered);
     this.#reopen(gathered);
@@ -231,13 +235,17 @@ export class Gather implements Transport {
 
   #forget(gathered: Gathered): void {
     const { map } = gathered;
-    const dropping = this.#cleanUp(gathered, [...map.underWay]).catch((error: unknown) => {
+    const dropping = this.#cleanUp(gathered, [...map.underWay]).catch((error: unknown): string[] => {
       // The keys' TTL takes them, and workers find the map unwanted.
       this.#hooks.warn({ mapId: map.id, err: error }, "map not cleaned up");
+      return [];
     });
+    const gone = dropping.then((running) =>
+      this.#hooks.ownWorkers ? this.#removeRunning(running) : undefined,
+    );
+    this.#hooks.cleaning(within(CLEAN_UP_TIMEOUT_MS, gone));
     this.#dropping.add(dropping);
     void dropping.finally(() => this.#dropping.delete(dropping));
-    this.#hooks.holdOpen(within(CLEAN_UP_TIMEOUT_MS, dropping));
   }
 
   /** Sends a value that many items use. */
@@ -329,14 +337,36 @@ export class Gather implements Transport {
     });
   }
 
-  async #cleanUp({ map, mode }: Gathered, underWay: readonly number[]): Promise<void> {
+  /** Gives the ids of the jobs that run: those are locked and stay, and their workers were told to stop them. */
+  async #cleanUp({ map, mode }: Gathered, underWay: readonly number[]): Promise<string[]> {
     await (mode === "plain" ? this.scripts.drop(map.id) : this.durable.drop(map.id));
-    if (underWay.length === 0) return;
+    if (underWay.length === 0) return [];
     await this.#commands.publish(this.#keys.control, JSON.stringify({ t: "cancel", map: map.id }));
-    for (let start = 0; start < underWay.length; start += 500) {
-      const ids = underWay.slice(start, start + 500).map((at) => jobIdOf(map.id, at));
-      // A job that runs is locked and stays; its worker was told to stop it.
-      await Promise.all(ids.map((id) => this.#queue.remove(id).catch(() => 0)));
+    return await this.#remove(underWay.map((at) => jobIdOf(map.id, at)));
+  }
+
+  /** Removes jobs; gives the ids of those that could not be. */
+  async #remove(ids: readonly string[]): Promise<string[]> {
+    const left: string[] = [];
+    for (let start = 0; start < ids.length; start += 500) {
+      const batch = ids.slice(start, start + 500);
+      const removed = await Promise.all(batch.map((id) => this.#queue.remove(id).catch(() => 0)));
+      left.push(...batch.filter((_, i) => removed[i] === 0));
+    }
+    return left;
+  }
+
+  /** Waits until jobs that were told to stop are gone. */
+  async #removeRunning(ids: readonly string[]): Promise<void> {
+    const deadline = performance.now() + CLEAN_UP_TIMEOUT_MS;
+    for (
+      let left = ids, delayMs = 5;
+      left.length > 0 && !this.#closed;
+      delayMs = Math.min(delayMs * 2, 100)
+    ) {
+      if (performance.now() > deadline) return;
+      await delay(delayMs);
+      left = await this.#remove(left);
     }
   }
 
@@ -403,6 +433,7 @@ export class Gather implements Transport {
       await this.enqueue(map, missing);
     } catch (error) {
       if (error instanceof UnknownMapError || error instanceof IncompleteMapError) map.fail(error);
+      else if (isForeignKey(error)) map.fail(foreign(map));
       else this.#hooks.warn({ mapId: map.id, err: error }, "reconcile failed, trying again later");
     }
   }
@@ -471,6 +502,12 @@ function isAfter(a: string, b: string): boolean {
   const [aMs = 0, aSeq = 0] = a.split("-").map(Number);
   const [bMs = 0, bSeq = 0] = b.split("-").map(Number);
   return aMs > bMs || (aMs === bMs && aSeq > bSeq);
+}
+
+function foreign({ id }: GatheredMap): DecodeError {
+  return new DecodeError(
+    `The outcomes of map "${id}" can't be read: something else has taken its keys in Redis`,
+  );
 }
 
 function passes(error: unknown): boolean {

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 
 import type { Cluster, Redis } from "ioredis";
 
-import { decode } from "@poolmq/shared/internal";
+import { decode, isForeignKey } from "@poolmq/shared/internal";
 import type { OutcomeText, QueueKeys } from "@poolmq/shared/internal";
 
 /** One entry of a map's stream, read. */
@@ -21,6 +21,8 @@ export interface Reading {
   cursor: string;
   /** Entries came in, oldest first. Must not throw. */
   onEntries(entries: readonly Entry[]): void;
+  /** Something else has taken the stream's key: there is nothing more to read. */
+  onForeign(): void;
 }
 
 /** How long one blocking read lasts, in ms. It is woken when there is a new map to read. */
@@ -102,11 +104,26 @@ export class OutcomeReader {
         await this.#readOnce();
       } catch (error) {
         if (this.#closed) break;
+        // One such key would keep the outcomes of all other maps from being read.
+        if (isForeignKey(error) && (await this.#giveUpForeign())) continue;
         this.#warn({ err: error }, "reading outcomes failed, trying again");
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }
     this.#loop = undefined;
+  }
+
+  /** Gives up maps whose stream is none; tells whether there were any. */
+  async #giveUpForeign(): Promise<boolean> {
+    let found = false;
+    for (const reading of this.#readings) {
+      const type = await this.#commands.type(this.#keys.out(reading.mapId)).catch(() => "none");
+      if (type === "stream" || type === "none") continue;
+      found = true;
+      this.#readings.delete(reading);
+      reading.onForeign();
+    }
+    return found;
   }
 
   async #readOnce(): Promise<void> {

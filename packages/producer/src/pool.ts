@@ -80,7 +80,8 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     this.#options = resolved;
     const hooks = {
       warn: (facts: object, message: string) => resolved.logger?.warn(facts, message),
-      holdOpen: (work: Promise<unknown>) => void this.keepAliveWhile(work),
+      cleaning: (done: Promise<unknown>) => void this.keepAliveWhile(done),
+      ownWorkers: resolved.local !== undefined,
     };
     this.#backend = Backend.start(resolved, hooks, (error) => this.failAll(error), this.#unneeded.signal);
     this.#backend.catch(() => {}); // each call tells it
@@ -150,9 +151,10 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
 
   /**
    * Sends a large value once; the handle can be any argument of any number of items, whose functions get the value.
-   * Workers fetch it once per machine. It is forgotten when the pool ends.
+   * Workers fetch it once per machine. A function must not change it: all items of its process have the same one. It is
+   * forgotten when the pool ends.
    *
-   * @throws SerializationError, LimitError (`maxShareBytes`)
+   * @throws SerializationError, LimitError (`maxShareBytes`), PoolClosedError
    * @example
    * ```ts
    * const weights = await pool.share(new Float64Array([1, 2, 3]));
@@ -165,7 +167,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     const payload = encode(value, { maxBytes: this.#options.maxShareBytes, limit: "maxShareBytes" });
     const id = randomBytes(9).toString("hex");
     this.#shareIds.push(id);
-    await this.keepAliveWhile(this.#backend.then((backend) => backend.gather.share(id, payload)));
+    await this.#ask("share", (backend) => backend.gather.share(id, payload));
     return new Shared<V>(id);
   }
 
@@ -178,7 +180,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
   override async ready(minWorkers = 1): Promise<void> {
     this.checkOpen("ready");
     const isOpen = (): boolean => this.state === "open";
-    await this.keepAliveWhile(this.#backend.then((backend) => backend.ready(minWorkers, isOpen)));
+    await this.#ask("ready", (backend) => backend.ready(minWorkers, isOpen));
     this.checkOpen("ready");
   }
 
@@ -189,7 +191,17 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    */
   override async stats(): Promise<PoolStats> {
     this.checkOpen("stats");
-    return await this.keepAliveWhile(this.#backend.then((backend) => backend.stats()));
+    return await this.#ask("stats", (backend) => backend.stats());
+  }
+
+  async #ask<V>(call: string, question: (backend: Backend) => Promise<V>): Promise<V> {
+    try {
+      return await this.keepAliveWhile(this.#backend.then(question));
+    } catch (error) {
+      // A pool that ended meanwhile has closed its connection under the question.
+      this.checkOpen(call);
+      throw error;
+    }
   }
 
   protected override async run(run: MapRun, { call, durable, autoChunks: auto }: CallFacts): Promise<void> {

@@ -39,6 +39,8 @@ export function readOutcomes(
       if (Array.isArray(outcomes) && fits(outcomes, chunk.n)) {
         return outcomes.map((outcome) => readOutcome(outcome, context));
       }
+      const corrupt = ofCorruptJob(outcomes, chunk);
+      if (corrupt !== undefined) return corrupt.map((outcome) => readOutcome(outcome, context));
     }
     throw new DecodeError(`Expected the outcomes of ${chunk.n ?? 1} items, got something else`);
   } catch (cause) {
@@ -48,6 +50,19 @@ export function readOutcomes(
     );
     return Array.from({ length: chunk.n ?? 1 }, () => ({ ok: false, error }));
   }
+}
+
+/** The worker could not read the job: it told one outcome, because only we know how many items there are. */
+function ofCorruptJob(
+  outcomes: readonly ItemOutcome[],
+  { at, n = 1 }: { readonly at: number; readonly n: number | undefined },
+): ItemOutcome[] | undefined {
+  const [outcome] = outcomes;
+  if (outcome?.s !== "failed" || outcome.failure.code !== "CORRUPT_JOB") return undefined;
+  return Array.from({ length: n }, (_, offset) => ({
+    ...outcome,
+    by: { ...outcome.by, index: at + offset },
+  }));
 }
 
 function fits(items: readonly unknown[], n: number | undefined): boolean {

@@ -22,7 +22,6 @@ import { autoChunks, fixedChunks } from "./chunk-size.ts";
 import { importWorkerPackage } from "./import-worker-package.ts";
 import { MapResult } from "./map-result.ts";
 import type { MapRun } from "./map-run.ts";
-import { requirePiscina } from "./piscina.ts";
 import { Shared } from "./shared.ts";
 import { Slots } from "./slots.ts";
 import type { UntypedTasks } from "./task-types.ts";
@@ -179,7 +178,6 @@ export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {
         onDead: (error) => this.failAll(error),
         warn: (message, error) => this.warn(message, error),
       },
-      requirePiscina(),
       worker,
     );
   }

@@ -16,7 +16,9 @@ import { decodeThrown, within } from "@poolmq/shared/internal";
 import type { RunEnd } from "@poolmq/worker/internal";
 import type * as WorkerPackage from "@poolmq/worker/internal";
 
-import type { Piscina, PiscinaClass } from "./piscina.ts";
+import { Changes } from "./changes.ts";
+import { startPiscina } from "./piscina.ts";
+import type { Piscina } from "./piscina.ts";
 import { Thread } from "./thread.ts";
 import type { FromThread, ThreadAnswer, ThreadData, ThreadJob, ToThreads } from "./thread-messages.ts";
 import { ThreadRun } from "./thread-run.ts";
@@ -52,45 +54,30 @@ export class Threads {
   readonly #ready = Promise.withResolvers<Readonly<Record<string, TaskInfo>>>();
   readonly #options: ThreadsOptions;
   readonly #piscina: Piscina;
-  /** Key under which Piscina's balancer finds the thread that a job is for. */
-  readonly #chosen: symbol;
   readonly #pool: string = `poolmq-${randomBytes(9).toString("hex")}`;
   readonly #channel: BroadcastChannel;
   readonly #threads = new Map<number, Thread>();
   readonly #runs = new Map<number, ThreadRun>();
-  readonly #onChange = new Set<() => void>();
+  readonly #changes = new Changes();
   #nextRun = 1;
   #failedStarts = 0;
   #wasReady = false;
   #closing = false;
 
-  constructor(options: ThreadsOptions, PiscinaOfPackage: PiscinaClass, worker: typeof WorkerPackage) {
+  constructor(options: ThreadsOptions, worker: typeof WorkerPackage) {
     this.#options = options;
     this.ready = this.#ready.promise;
     this.ready.catch(() => {}); // each call tells it
     this.#channel = new BroadcastChannel(this.#pool);
     this.#channel.unref();
-    const chosen = (this.#chosen = PiscinaOfPackage.queueOptionsSymbol);
-    const { maxMemoryPerThreadMb } = options;
-    const data: ThreadData = { module: options.modulePath, pool: this.#pool, worker: options.worker };
-    this.#piscina = new PiscinaOfPackage({
+    const { modulePath, threads, concurrency, maxMemoryPerThreadMb } = options;
+    this.#piscina = startPiscina({
       filename: worker.besideThis(import.meta.url, "./thread-main").href,
-      name: "run",
-      minThreads: options.threads,
-      maxThreads: options.threads,
-      concurrentTasksPerWorker: options.concurrency,
-      // Between jobs a thread's event loop goes on: what a task left behind, and our word to it, is not held up.
-      atomics: "disabled",
+      threads,
+      concurrency,
+      maxMemoryPerThreadMb,
       execArgv: worker.nodeFlags(),
-      workerData: data,
-      recordTiming: false,
-      ...(maxMemoryPerThreadMb === undefined
-        ? {}
-        : { resourceLimits: { maxOldGenerationSizeMb: maxMemoryPerThreadMb } }),
-      // Its own queue forgets priorities (jobs that can be aborted leave it for another), so it is never used: a job
-      // comes when there is a thread for it, one that has loaded the module.
-      loadBalancer: (job, workers) =>
-        workers.find(({ id }) => id === (job[chosen] as Thread | undefined)?.id) ?? null,
+      workerData: { module: modulePath, pool: this.#pool, worker: options.worker } satisfies ThreadData,
     });
     this.#piscina.on("message", (message) => this.#onMessage(message as FromThread | undefined));
     this.#piscina.on("error", (error) => options.warn("A thread died between two tasks", error));
@@ -155,13 +142,13 @@ export class Threads {
   /** Waits until so many threads are ready, or `wanted` says that nobody cares any more. */
   async waitForReady(count: number, wanted: () => boolean): Promise<void> {
     await this.ready;
-    await this.#until(() => this.readyCount >= count || !wanted());
+    await this.#changes.until(() => this.readyCount >= count || this.#closing || !wanted());
   }
 
   /** Ends the threads: after their runs and with their finalizers, unless it is to be `hurried`. */
   async close(hurried: boolean): Promise<void> {
     if (!hurried && !this.#closing) {
-      await this.#until(() => this.#runs.size === 0);
+      await this.#changes.until(() => this.#runs.size === 0 || this.#closing);
       const finalized = this.#loaded.map((thread) =>
         this.#post(thread, { t: "finalize" }).catch((error: unknown) =>
           this.#options.warn("The finalizer of the tasks module failed", error),
@@ -191,11 +178,8 @@ export class Threads {
     return freest;
   }
 
-  async #post(thread: Thread, job: ThreadJob, signal?: AbortSignal): Promise<unknown> {
-    return await this.#piscina.run(
-      { ...job, [this.#chosen]: thread },
-      signal === undefined ? {} : { signal },
-    );
+  #post(thread: Thread, job: ThreadJob, signal?: AbortSignal): Promise<unknown> {
+    return this.#piscina.run(thread.id, job, signal);
   }
 
   async #onLoss(run: ThreadRun, thread: Thread, error: unknown): Promise<RunEnd> {
@@ -256,19 +240,7 @@ export class Threads {
   }
 
   #changed(): void {
-    for (const check of this.#onChange) check();
+    this.#changes.changed();
     this.onRoom();
-  }
-
-  async #until(condition: () => boolean): Promise<void> {
-    if (condition()) return;
-    await new Promise<void>((resolve) => {
-      const check = (): void => {
-        if (!this.#closing && !condition()) return;
-        this.#onChange.delete(check);
-        resolve();
-      };
-      this.#onChange.add(check);
-    });
   }
 }

@@ -157,6 +157,9 @@ const WORKER_TTL_MS = 5_000;
  */
 export const MAP_TTL_MS: number = 10 * 60_000;
 
+/** So many jobs are looked for in one script: it keeps Redis from everything else for about a millisecond. */
+const RECONCILE_AT_ONCE = 1_000;
+
 /** The scripts of one queue, on one connection. */
 export class GatherScripts {
   readonly #redis: Redis | Cluster;
@@ -185,6 +188,22 @@ export class GatherScripts {
 
   /** Finds out which of these jobs (by first index) are lost. */
   async reconcile(mapId: string, indices: readonly number[]): Promise<Reconciled> {
+    const found: { -readonly [K in keyof Reconciled]: Reconciled[K] } = await this.#reconcileSome(
+      mapId,
+      indices.slice(0, RECONCILE_AT_ONCE),
+    );
+    for (let start = RECONCILE_AT_ONCE; start < indices.length; start += RECONCILE_AT_ONCE) {
+      const more = await this.#reconcileSome(mapId, indices.slice(start, start + RECONCILE_AT_ONCE));
+      found.existed &&= more.existed;
+      found.missing.push(...more.missing);
+      found.decided.push(...more.decided);
+      // The latest word: what is decided by now is not later than that.
+      found.lastEntry = more.lastEntry;
+    }
+    return found;
+  }
+
+  async #reconcileSome(mapId: string, indices: readonly number[]): Promise<Reconciled> {
     const prefix = this.#keys.job(jobIdOf(mapId, 0)).slice(0, -1);
     const reply = (await this.#run(RECONCILE, this.#mapKeys(mapId), [prefix, ...indices])) as [
       number,

@@ -17,6 +17,7 @@ export { connect, destroyConnection } from "./connection.ts";
 export { failureError } from "./failure-error.ts";
 export { GatherScripts, MAP_TTL_MS } from "./gather-scripts.ts";
 export type { Outcome } from "./gather-scripts.ts";
+export { isForeignKey } from "./foreign-key.ts";
 export { jobIdOf, queueKeys } from "./keys.ts";
 export type { QueueKeys } from "./keys.ts";
 export { nearest } from "./nearest.ts";

@@ -3,7 +3,7 @@
 export { checkOptions } from "./check-options.ts";
 export { decode, encode } from "./codec.ts";
 export { decodeEach, encodeEach } from "./each.ts";
-export { LimitError } from "./errors.ts";
+export { DecodeError, LimitError } from "./errors.ts";
 export { checkTaskDefaults, TASK_DEFAULTS } from "./task-defaults.ts";
 export type { CheckedTaskDefaults, TaskDefaults } from "./task-defaults.ts";
 export { decodeThrown, encodeThrown } from "./thrown.ts";

@@ -153,7 +153,7 @@ export type ControlMessage =
   /** These shared values are gone: what machines keep of them is of no use any more. */
   | { readonly t: "unshare"; readonly shares: readonly string[] };
 
-// ── supervisor ⇄ child: one line per message on fd 3, `JSON header [TAB payload] LF` ──────────────────────────────
+// ── supervisor ⇄ child: one line per message `JSON header [TAB payload] LF`; to it on fd 3, from it on fd 6 ──────────────────────────────
 
 /** Supervisor to child. */
 export type ToChild =
@@ -193,6 +193,8 @@ export type FromChild =
   | { readonly t: "ready"; readonly tasks: Readonly<Record<string, TaskInfo>> }
   /** The module did not load, or its initializer failed. Followed by the payload of what was thrown. */
   | { readonly t: "unfit"; readonly phase: "load" | "initializer"; readonly reason: string }
+  /** Run `id` begins: it is charged if the process dies now. Not said of one that a `done` has named as `next`. */
+  | { readonly t: "begun"; readonly id: number }
   /** The item at `offset` of run `id` is about to start (careful runs only). */
   | { readonly t: "start"; readonly id: number; readonly offset: number }
   /** The item at `offset` has ended (careful runs only). Followed by its `ItemOutcome` as JSON. */
@@ -205,6 +207,8 @@ export type FromChild =
       readonly ms: number;
       /** How many of its items failed in a way that another attempt may mend. */
       readonly retriable: number;
+      /** The run that begins now. */
+      readonly next?: number;
       /** Memory of the process (resident set), in bytes, if it was looked at. */
       readonly rss?: number;
     }

@@ -62,25 +62,23 @@ export class ChildProcess {
       logLevel: output.level,
     };
     const main = fileURLToPath(besideThis(import.meta.url, "./child/main"));
-    this.#process = spawn(
-      process.execPath,
-      [...nodeFlags(), ...options.heapFlags, main, JSON.stringify(settings)],
-      {
-        // fd 3: work and outcomes. fd 4: the child's guard thread, which its closing tells that we are gone.
-        // fd 5: what tasks log.
-        stdio: ["ignore", output.stdout, "pipe", "pipe", "pipe", "pipe"],
-        env: options.env,
-      },
-    );
+    const flags = [...nodeFlags(), ...options.heapFlags];
+    this.#process = spawn(process.execPath, [...flags, main, JSON.stringify(settings)], {
+      // fd 3: work. fd 4: the child's guard thread, which its closing tells that we are gone. fd 5: what tasks log.
+      // fd 6: outcomes. Not on fd 3: a write that fails because the child is gone takes what it still said along.
+      stdio: ["ignore", output.stdout, "pipe", "pipe", "pipe", "pipe", "pipe"],
+      env: options.env,
+    });
     memory.preferVictim(this.pid);
     output.attach(this.#process);
-    const pipe = this.#process.stdio[3] as Socket;
-    const line = this.#process.stdio[4] as Socket;
-    for (const socket of [pipe, line]) socket.on("error", () => {}); // EPIPE: the exit event says more
-    this.#out = new FrameWriter(pipe);
+    // Node's types know of five.
+    const stdio: readonly unknown[] = this.#process.stdio;
+    const [work, line, , outcomes] = stdio.slice(3) as [Socket, Socket, Socket, Socket];
+    for (const socket of [work, line, outcomes]) socket.on("error", () => {}); // EPIPE: the exit event says more
+    this.#out = new FrameWriter(work);
     this.#guard = new FrameWriter(line);
     readFrames<FromGuard>(line, (message) => events.onGuard(message));
-    readFrames<FromChild>(pipe, (message, text) => events.onMessage(message, text));
+    readFrames<FromChild>(outcomes, (message, text) => events.onMessage(message, text));
     this.#process.stderr?.on("data", (data: Buffer | string) => {
       if (data.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
     });

@@ -3,18 +3,56 @@
 import { Worker } from "bullmq";
 import type { Job, JobJson, Processor, WorkerOptions } from "bullmq";
 
+import { MAP_TTL_MS, WIRE_VERSION } from "@poolmq/shared/internal";
 import type { JobData } from "@poolmq/shared/internal";
 
 /** What a job holds: our data, or whatever else somebody wrote there. */
 export type QueuedJob = Job<unknown, null>;
 
+/** What BullMQ makes a job of: its data, its id, the token of its lock. */
+type FetchedJob = [data?: JobJson, jobId?: string, token?: string];
+
+/** What became of jobs that were begun when they were fetched. */
+const begun = new WeakMap<QueuedJob, Promise<null>>();
+
+export interface JobQueueHooks {
+  /** Called as soon as a job is fetched. What it resolves or rejects with decides what BullMQ does with the job. */
+  process(job: QueuedJob, token: string): Promise<null>;
+  /** BullMQ completes the job now, or moves it elsewhere: its lock is no longer to be renewed. */
+  settled(job: QueuedJob, token: string): void;
+}
+
 /**
+ * BullMQ fetches jobs one after the other, and begins with the first one only when it has as many as it may: far from
+ * Redis, the first locks have expired by then, and the jobs run twice. So a job is begun when it is fetched.
+ *
  * BullMQ parses a job's data while it fetches the job; data that is not JSON throws there, and the job is fetched
  * again and again. Such a job is given to the processor with `undefined` as its data instead.
  */
 export class JobQueue extends Worker<unknown, null> {
-  constructor(name: string, processor: Processor<unknown, null>, options: WorkerOptions) {
+  readonly #hooks: JobQueueHooks;
+
+  constructor(name: string, hooks: JobQueueHooks, options: WorkerOptions) {
+    const processor: Processor<unknown, null> = async (job, token = "") => {
+      try {
+        return await (begun.get(job) ?? hooks.process(job, token));
+      } finally {
+        hooks.settled(job, token);
+      }
+    };
     super(name, processor, options);
+    this.#hooks = hooks;
+  }
+
+  protected override async nextJobFromJobData(...args: FetchedJob): Promise<Job<unknown, null>> {
+    const job = await super.nextJobFromJobData(...args);
+    // There is none if the queue is empty, whatever BullMQ's types say.
+    if ((job as QueuedJob | undefined) !== undefined) {
+      const ended = this.#hooks.process(job, job.token ?? "");
+      ended.catch(() => {}); // told when BullMQ comes to it
+      begun.set(job, ended);
+    }
+    return job;
   }
 
   protected override createJob(data: unknown, jobId: string): Job<unknown, null> {
@@ -33,11 +71,35 @@ export class JobQueue extends Worker<unknown, null> {
 /** Gives the data if it has the shape of the contract, else what is wrong with it. */
 export function readJobData(data: unknown): JobData | string {
   if (typeof data !== "object" || data === null) return "its data is not a JSON object";
-  const { v, map, at, n, args } = data as Partial<Record<keyof JobData, unknown>>;
+  const fields = data as Partial<Record<keyof JobData, unknown>>;
+  const { v, map, at, n, args, timeoutMs, shares, kept, suspect } = fields;
+  // What Redis would refuse would be published again and again.
+  const ttlMs = isInteger(fields.ttlMs, 1, MAX_TTL_MS) ? fields.ttlMs : MAP_TTL_MS;
   if (!Number.isInteger(v)) return "it has no wire version";
   if (typeof map !== "string" || !/^[\w-]+$/.test(map)) return "it has no map id";
-  if (!Number.isSafeInteger(at) || (at as number) < 0) return "it has no index";
-  if (!Number.isSafeInteger(n) || (n as number) < 1) return "it has no item count";
+  if (!isInteger(at, 0, Number.MAX_SAFE_INTEGER)) return "it has no index";
   if (typeof args !== "string") return "it has no arguments";
-  return data as JobData;
+  // Each tuple takes two characters at least; a forged count would exhaust the memory.
+  if (!isInteger(n, 1, args.length)) return "it has no item count";
+  if (v === WIRE_VERSION) {
+    if (timeoutMs !== undefined && !isInteger(timeoutMs, 1, MAX_TIMEOUT_MS)) return "its time limit is none";
+    if (shares !== undefined && !isListOfPairs(shares)) return "its shared values are not a list";
+    if (kept !== undefined && !isListOfPairs(kept)) return "its outcomes are not a list";
+    if (suspect !== undefined && (typeof suspect !== "object" || suspect === null))
+      return "its suspect is none";
+  }
+  return { ...(data as JobData), ttlMs };
+}
+
+/** The longest that a timer can wait. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+/** A year: durable maps have a day. */
+const MAX_TTL_MS = 365 * 24 * 60 * 60_000;
+
+function isInteger(value: unknown, min: number, max: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
+}
+
+function isListOfPairs(value: unknown): boolean {
+  return Array.isArray(value) && value.every((pair) => Array.isArray(pair) && isInteger(pair[0], 0, 2 ** 32));
 }

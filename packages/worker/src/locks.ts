@@ -40,8 +40,9 @@ export class Locks {
     this.#held.set(jobId, token);
   }
 
-  release(jobId: string): void {
-    this.#held.delete(jobId);
+  /** A job that was handed back may be here again already, with another token. */
+  release(jobId: string, token: string): void {
+    if (this.#held.get(jobId) === token) this.#held.delete(jobId);
   }
 
   close(): void {

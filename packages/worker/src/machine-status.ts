@@ -32,7 +32,7 @@ export interface ObservedJob {
   /** When it was enqueued, in ms since 1970, by the producer's clock. */
   readonly timestamp: number;
   /** How often it was taken from the queue. */
-  readonly attemptsStarted: number;
+  readonly attemptsMade: number;
 }
 
 /** Is told of each job as it goes. Called once or twice a job, so it must be quick. */

@@ -266,6 +266,9 @@ export class Member {
         this.#log.error({ childPid: this.pid, phase, ...told }, "child unfit");
         return;
       }
+      case "begun":
+        this.#markBegun(message.id);
+        return;
       case "start": {
         const ticket = this.#sent.get(message.id)?.ticket;
         if (ticket === undefined || ticket.stopped !== undefined) return;
@@ -302,8 +305,14 @@ export class Member {
     }
   }
 
-  #onDone({ id, ms, retriable, rss }: Extract<FromChild, { t: "done" }>, text: Payload): void {
+  #markBegun(id: number): void {
+    const ticket = this.#sent.get(id)?.ticket;
+    if (ticket !== undefined) ticket.begun = true;
+  }
+
+  #onDone({ id, ms, retriable, next, rss }: Extract<FromChild, { t: "done" }>, text: Payload): void {
     const ticket = this.#forget(id)?.ticket;
+    if (next !== undefined) this.#markBegun(next);
     if (ticket === undefined) return;
     clearTimeout(ticket.timer);
     this.#items += ticket.run.n;
@@ -398,10 +407,13 @@ export class Member {
       if (revoked) continue;
       if (ticket.stopped !== undefined) {
         ticket.settleStopped(this.pid);
-      } else if (ticket.running && !this.#killed) {
+      } else if (!this.#killed && (ticket.begun || (ticket.running && !this.hasWorked))) {
+        // One that never worked is charged without a word of it: a module that ends its process by itself would go on
+        // for ever.
         ticket.settle({ kind: "lost", exit, ...ticket.partly(this.pid) });
       } else {
         ticket.running = false;
+        ticket.begun = false;
         this.#events.onGivenBack(ticket);
       }
     }

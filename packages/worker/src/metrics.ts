@@ -61,8 +61,8 @@ export class Metrics implements WorkObserver {
   ran(job: ObservedJob, ms: number): void {
     const task = this.#label(job.name);
     this.#runSeconds.observe({ task }, ms / 1_000);
-    // Later starts follow other runs of the job; only the first one tells how long the queue is. Clocks may differ.
-    if (job.attemptsStarted > 1) return;
+    // Later attempts follow other runs of the job; only the first one tells how long the queue is. Clocks may differ.
+    if (job.attemptsMade > 0) return;
     this.#waitSeconds.observe({ task }, Math.max(0, Date.now() - ms - job.timestamp) / 1_000);
   }
 

@@ -2,6 +2,7 @@
 
 import type { Logger } from "pino";
 
+import { isForeignKey } from "@poolmq/shared/internal";
 import type { GatherScripts, Outcome } from "@poolmq/shared/internal";
 
 interface Pending {
@@ -58,7 +59,8 @@ export class Publisher {
       try {
         return await this.#scripts.publish(mapId, outcomes, ttlMs);
       } catch (error) {
-        if (this.#closed) throw error;
+        // What can never be published must not hold its job for ever. The producer finds it out by itself.
+        if (this.#closed || isForeignKey(error)) throw error;
         this.retries++;
         // Out of memory, loading, read-only: all pass. The result is in hand, so it is worth waiting with it.
         this.#log.warn({ mapId, outcomes: outcomes.length, err: error }, "publish refused, trying again");

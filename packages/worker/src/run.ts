@@ -70,6 +70,8 @@ export class Ticket {
   readonly outcomes: Map<number, ItemOutcome> = new Map();
   /** Whether its function is running, as far as we know. */
   running = false;
+  /** The child said that it begins: it is to blame if the child dies. */
+  begun = false;
   stopped: StopReason | undefined;
   /** Runs while the function runs: the time limit, then the grace period. */
   timer: NodeJS.Timeout | undefined;

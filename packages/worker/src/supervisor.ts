@@ -51,6 +51,7 @@ import { JobQueue, readJobData } from "./job-queue.ts";
 import type { QueuedJob } from "./job-queue.ts";
 import { Locks } from "./locks.ts";
 import type { MachineSnapshot, MachineState, WorkObserver } from "./machine-status.ts";
+import { mendJobs } from "./mend-jobs.ts";
 import { Publisher } from "./publisher.ts";
 import type { RunEnd, SharedArgument } from "./run.ts";
 import { SharedValues } from "./shared-values.ts";
@@ -288,9 +289,12 @@ export class Supervisor {
     );
     const queue = (this.#queue = new JobQueue(
       this.#keys.bullName,
-      async (job, token) => {
-        await this.#process(job, token ?? "");
-        return null;
+      {
+        process: async (job, token) => {
+          await this.#process(job, token);
+          return null;
+        },
+        settled: (job, token) => this.#locks?.release(job.id ?? "", token),
       },
       {
         connection: redis,
@@ -306,11 +310,25 @@ export class Supervisor {
         removeOnFail: { count: 0 },
       },
     ));
-    queue.on("error", (error) => this.#log.warn({ err: error }, "queue error"));
+    queue.on("error", (error) => {
+      this.#log.warn({ err: error }, "queue error");
+      // Of BullMQ's own parsing, or of the loops over what it parsed.
+      if (error instanceof SyntaxError || error instanceof TypeError) void this.#mend(redis);
+    });
     this.#locks = new Locks((...args) => queue.extendJobLocks(...args), lockDurationMs, this.#log);
     await this.#listen();
     await this.#beat();
     this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS);
+  }
+
+  async #mend(redis: Redis | Cluster): Promise<void> {
+    try {
+      const jobs = await mendJobs(redis, this.#keys);
+      if (jobs.length > 0)
+        this.#log.error({ jobs }, "damaged jobs mended: they run once their locks have expired");
+    } catch (error) {
+      this.#log.warn({ err: error }, "damaged jobs not mended");
+    }
   }
 
   async #listen(): Promise<void> {
@@ -390,34 +408,30 @@ export class Supervisor {
     if (jobIdOf(data.map, data.at) !== jobId)
       return await this.#rejectCorrupt(jobId, `its data is that of ${jobIdOf(data.map, data.at)}`);
     this.#locks?.hold(jobId, token);
-    try {
-      if (await this.#isUnwanted(data.map)) return;
-      const refusal = await this.#refuse(job, data, token);
-      if (refusal !== undefined) return await this.#publishFailure(job, data, refusal);
-      const shares = await this.#sharedArguments(data);
-      if (typeof shares === "string") {
-        return await this.#publishFailure(job, data, { code: "SHARED_VALUE_GONE", shareId: shares });
-      }
-      const info = this.#tasks[job.name];
-      const timeoutMs = data.timeoutMs ?? info?.timeoutMs;
-      const kept = data.kept ?? [];
-      const end = await this.#children.run({
-        fn: job.name,
-        map: data.map,
-        at: data.at,
-        n: data.n,
-        attempt: job.attemptsMade + 1,
-        args: data.args,
-        // Where each item needs a clock, or a culprit is looked for, or only some are run.
-        careful: data.n > 1 && (timeoutMs !== undefined || data.suspect !== undefined || kept.length > 0),
-        skip: kept.map(([offset]) => offset),
-        shares,
-        timeoutMs,
-      });
-      await this.#conclude(job, data, token, end, timeoutMs);
-    } finally {
-      this.#locks?.release(jobId);
+    if (await this.#isUnwanted(data.map)) return;
+    const refusal = await this.#refuse(job, data, token);
+    if (refusal !== undefined) return await this.#publishFailure(job, data, refusal);
+    const shares = await this.#sharedArguments(data);
+    if (typeof shares === "string") {
+      return await this.#publishFailure(job, data, { code: "SHARED_VALUE_GONE", shareId: shares });
     }
+    const info = this.#tasks[job.name];
+    const timeoutMs = data.timeoutMs ?? info?.timeoutMs;
+    const kept = data.kept ?? [];
+    const end = await this.#children.run({
+      fn: job.name,
+      map: data.map,
+      at: data.at,
+      n: data.n,
+      attempt: job.attemptsMade + 1,
+      args: data.args,
+      // Where each item needs a clock, or a culprit is looked for, or only some are run.
+      careful: data.n > 1 && (timeoutMs !== undefined || data.suspect !== undefined || kept.length > 0),
+      skip: kept.map(([offset]) => offset),
+      shares,
+      timeoutMs,
+    });
+    await this.#conclude(job, data, token, end, timeoutMs);
   }
 
   async #conclude(
@@ -483,6 +497,7 @@ export class Supervisor {
   }
 
   async #handBack(job: Job, token: string): Promise<never> {
+    this.#locks?.release(job.id ?? "", token);
     await job.moveToWait(token);
     throw new WaitingError();
   }
@@ -503,6 +518,7 @@ export class Supervisor {
     const machines = (await this.#scripts?.liveWorkers()) ?? [];
     const known = new Set([this.#tasks, ...machines.map(({ tasks }) => tasks)].flatMap(Object.keys));
     if (!known.has(job.name)) return { code: "TASK_NOT_REGISTERED", known: [...known].sort() };
+    this.#locks?.release(job.id ?? "", token);
     await job.moveToDelayed(Date.now() + HAND_ON_DELAY_MS, token);
     throw new DelayedError();
   }
@@ -569,7 +585,8 @@ export class Supervisor {
     }
     await this.#children.close(ended ? Math.max(CLOSE_GRACE_MS, left()) : 0);
     // What was killed goes back now. Otherwise its lock would have to expire first.
-    const handedBack = ended || (await within(HAND_BACK_TIMEOUT_MS, idle));
+    const canHandBack = this.#redis?.status === "ready";
+    const handedBack = ended || (canHandBack && (await within(HAND_BACK_TIMEOUT_MS, idle)));
     await this.#disconnect(handedBack);
     this.#setState("stopped");
     this.#closed.resolve();

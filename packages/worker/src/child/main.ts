@@ -1,6 +1,6 @@
 /**
  * A child process: runs the tasks module and nothing else. It holds no Redis connection and no secret of the
- * supervisor's; work comes and goes on fd 3 (see the wire contract), and fd 4 ties its life to the supervisor's.
+ * supervisor's; work comes on fd 3 and outcomes go on fd 6 (see the wire contract), and fd 4 ties its life to the supervisor's.
  *
  * Its one argument: `ChildSettings`, as JSON.
  */
@@ -32,11 +32,12 @@ const settings = JSON.parse(process.argv[2] ?? "") as ChildSettings;
 const { workerId, concurrency, logLevel } = settings;
 const outcomeLimit = { maxBytes: settings.maxOutcomeBytes, limit: "maxOutcomeBytes" };
 
-const pipe = new Socket({ fd: 3, readable: true, writable: true });
-const out = new FrameWriter(pipe);
+const work = new Socket({ fd: 3, readable: true, writable: true });
+const outcomes = new Socket({ fd: 6, readable: true, writable: true });
+const out = new FrameWriter(outcomes);
 // The supervisor is gone: nobody wants the results. Without a listener, EPIPE would be an uncaught exception.
-pipe.on("error", () => process.exit(1));
-pipe.on("end", () => process.exit(1));
+for (const pipe of [work, outcomes]) pipe.on("error", () => process.exit(1));
+work.on("end", () => process.exit(1));
 
 // Ctrl-C in a terminal, and some process managers, signal every process of the group. How a machine ends is its
 // supervisor's to decide; when it goes, so do we.
@@ -53,6 +54,8 @@ new Worker(besideThis(import.meta.url, "./guard"), {
 const waiting: { readonly message: RunMessage; readonly args: Payload }[] = [];
 /** What can stop a run, by its id. */
 const running = new Map<number, AbortController>();
+/** The run of which a `done` has said that it begins. */
+let announced: number | undefined;
 /** Shared values by id, or why they can't be had. */
 const shares = new Map<string, { readonly value: unknown } | { readonly error: unknown }>();
 let stopping = false;
@@ -61,7 +64,7 @@ const untagPrints = settings.prints === "log" ? tagPrints() : (): void => {};
 
 const module = await load();
 if (module !== undefined) {
-  readFrames<ToChild>(pipe, onMessage);
+  readFrames<ToChild>(work, onMessage);
   send({ t: "ready", tasks: Object.fromEntries([...module.tasks].map(([name, fn]) => [name, infoOf(fn)])) });
 }
 
@@ -81,7 +84,7 @@ async function load(): Promise<TaskModule | undefined> {
     send({ t: "unfit", phase, reason }, encodeThrown(thrown));
     out.flush();
     // The pipe drains before the process ends; the supervisor reads the reason first.
-    pipe.end(() => process.exit(1));
+    outcomes.end(() => process.exit(1));
     return undefined;
   }
 }
@@ -136,6 +139,11 @@ function startNext(): void {
       send({ t: "skipped", id: next.message.id });
       continue;
     }
+    if (next.message.id !== announced) {
+      // Before it may take the process down.
+      send({ t: "begun", id: next.message.id });
+      out.flush();
+    }
     const controller = new AbortController();
     running.set(next.message.id, controller);
     void run(next.message, next.args, controller);
@@ -170,8 +178,10 @@ async function run(message: RunMessage, args: Payload, controller: AbortControll
     message.careful === true ? watcher(id) : undefined,
   );
   const ms = performance.now() - started;
-  send({ t: "done", id, ms, retriable: ran.retriable, ...memory() }, ran.text);
-  // Before the next item may take the process down: the supervisor charges the loss to the oldest unanswered item.
+  announced = stopping ? undefined : waiting[0]?.message.id;
+  const next = announced === undefined ? {} : { next: announced };
+  send({ t: "done", id, ms, retriable: ran.retriable, ...next, ...memory() }, ran.text);
+  // Before the next item may take the process down: the loss would be charged to this one.
   out.flush();
   running.delete(id);
   untagPrints();
@@ -231,6 +241,6 @@ async function finish(): Promise<void> {
     await module?.finalizer?.();
   } finally {
     out.flush();
-    pipe.end(() => process.exit(0));
+    outcomes.end(() => process.exit(0));
   }
 }

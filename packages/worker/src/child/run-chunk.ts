@@ -1,6 +1,6 @@
 /** Runs the items of one job, one after the other. */
 
-import { decodeEach } from "@poolmq/shared/task";
+import { decodeEach, DecodeError } from "@poolmq/shared/task";
 import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
 
 import type { TaskContext } from "../task-context.ts";
@@ -59,6 +59,9 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
   let tuples: readonly unknown[][];
   try {
     tuples = decodeEach(run.args) as unknown[][];
+    if (tuples.length !== run.n || !tuples.every(Array.isArray)) {
+      throw new DecodeError(`Expected the arguments of ${run.n} items, got something else`);
+    }
   } catch (thrown) {
     // Damaged, or of a newer Node: trying again would read the same bytes.
     const failed = offsets.map((): Ran => ({ ok: false, thrown, retriable: false }));

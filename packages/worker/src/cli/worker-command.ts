@@ -15,6 +15,9 @@ import { taskEnvironment } from "./task-environment.ts";
 interface WorkerFlags {
   readonly processes?: number;
   readonly concurrency: number;
+  readonly maxTasksPerChild: number;
+  readonly maxMemoryPerChildMb: number;
+  readonly workerLossAttempts: number;
   readonly queue: string;
   readonly redis?: string;
   readonly shutdownTimeoutMs: number;
@@ -68,6 +71,28 @@ export function workerCommand(): Command {
       )
         .env("POOLMQ_CONCURRENCY")
         .default(DEFAULTS.concurrency)
+        .argParser(integer),
+    )
+    .optionsGroup("What it survives:")
+    .addOption(
+      new Option("--max-tasks-per-child <n>", "replace a child after so many items; 0: never")
+        .env("POOLMQ_MAX_TASKS_PER_CHILD")
+        .default(DEFAULTS.maxTasksPerChild)
+        .argParser(integer),
+    )
+    .addOption(
+      new Option(
+        "--max-memory-per-child-mb <MiB>",
+        "replace a child above this between items, kill it above 1.5 times as much; 0: never",
+      )
+        .env("POOLMQ_MAX_MEMORY_PER_CHILD_MB")
+        .default(DEFAULTS.maxMemoryPerChildMb)
+        .argParser(integer),
+    )
+    .addOption(
+      new Option("--worker-loss-attempts <n>", "give an item up that took so many children down")
+        .env("POOLMQ_WORKER_LOSS_ATTEMPTS")
+        .default(DEFAULTS.workerLossAttempts)
         .argParser(integer),
     )
     .optionsGroup("How it is run:")
@@ -161,6 +186,7 @@ async function worker(module: string, flags: WorkerFlags): Promise<void> {
 }
 
 function workerOptions(module: string, flags: WorkerFlags, logger: Logger): WorkerOptions {
+  const { maxTasksPerChild, maxMemoryPerChildMb, workerLossAttempts } = flags;
   const { queue, processes, concurrency, shutdownTimeoutMs, healthPort, healthHost } = flags;
   return {
     module,
@@ -168,6 +194,9 @@ function workerOptions(module: string, flags: WorkerFlags, logger: Logger): Work
     queue,
     processes,
     concurrency,
+    maxTasksPerChild,
+    maxMemoryPerChildMb,
+    workerLossAttempts,
     shutdownTimeoutMs,
     healthPort,
     healthHost,

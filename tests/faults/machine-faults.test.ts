@@ -1,0 +1,115 @@
+/** Machines that are lost, frozen or not there yet. Rows 3, 4, 10 and 31. */
+
+import { expect, onTestFinished, test } from "vitest";
+
+import type * as tasks from "../fixtures/fault-tasks.ts";
+import {
+  doubled,
+  expectWhole,
+  FaultStage,
+  figure,
+  percentile,
+  RunLog,
+  SHORT_LOCKS,
+  wallNow,
+  Watched,
+} from "../support/fault-stage.ts";
+import { isRunning } from "../support/processes.ts";
+import { redisForFile } from "../support/redis-server.ts";
+import { rejection } from "../support/stage.ts";
+import { until } from "../support/until.ts";
+
+const redis = redisForFile();
+
+test("row 3: a killed machine's items run again within its lock and the stalled interval", async () => {
+  const stage = new FaultStage(redis());
+  const log = new RunLog();
+  const count = 40;
+  const lost = await stage.machineProcess({ concurrency: count, ...SHORT_LOCKS });
+  const pool = stage.pool<typeof tasks>();
+  const map = new Watched((options) => pool.map("gated", log.items(count), options));
+  await log.started(count);
+  await stage.machineProcess({ concurrency: count, ...SHORT_LOCKS });
+  const killedAt = wallNow();
+  await lost.kill();
+  await log.started(2 * count);
+  log.open();
+  await expectWhole(map, doubled(count));
+  const recoveredMs = log.executions.slice(count).map(({ startedAt }) => startedAt - killedAt);
+  expect(log.reruns).toBe(count);
+  const promisedMs = SHORT_LOCKS.lockDurationMs + SHORT_LOCKS.stalledIntervalMs;
+  expect(Math.max(...recoveredMs)).toBeLessThan(promisedMs + 1_500);
+  figure(3, `recovery, p50, of ${promisedMs} ms lock and interval`, percentile(recoveredMs, 0.5), "ms");
+  figure(3, `recovery, p99, of ${promisedMs} ms lock and interval`, percentile(recoveredMs, 0.99), "ms");
+});
+
+test("row 4: a child that loops for ever ends by itself when its supervisor is gone", async () => {
+  const stage = new FaultStage(redis());
+  const log = new RunLog();
+  const machine = await stage.machineProcess({ processes: 2 });
+  const pool = stage.pool<typeof tasks>();
+  const endless = pool.map("endless", log.items(2));
+  await log.started(2);
+  const orphans = machine.children;
+  expect(orphans).toHaveLength(2);
+  const killedAt = performance.now();
+  machine.program.kill("SIGKILL");
+  await until(() => !orphans.some(isRunning), { what: "the orphans to end", timeoutMs: 2_000, everyMs: 2 });
+  const ms = performance.now() - killedAt;
+  // A second is promised; a machine that is busy with other tests gets one more.
+  figure(4, "end of an orphan in an endless loop", ms, "ms");
+  await pool.terminate();
+  expect(await rejection(endless)).toMatchObject({ code: "CANCELLED" });
+});
+
+test("row 10: a machine that was frozen for two locks: others run its items, its late outcomes are dropped", async () => {
+  const stage = new FaultStage(redis());
+  const log = new RunLog();
+  const held = new RunLog();
+  const frozen = await stage.machineProcess({ concurrency: 4, ...SHORT_LOCKS });
+  onTestFinished(() => {
+    if (isRunning(frozen.program.pid)) frozen.signalAll("SIGCONT");
+  });
+  const pool = stage.pool<typeof tasks>();
+  // The last item's gate stays shut, so that the map is still wanted when the late outcomes come.
+  const items = log.items(4).map((item) => (item.x === 3 ? { ...item, gate: held.gate } : item));
+  const map = new Watched((options) => pool.map("gated", items, options));
+  await log.started(4);
+  frozen.signalAll("SIGSTOP");
+  const frozenAt = performance.now();
+  await stage.machineProcess({ concurrency: 4, ...SHORT_LOCKS });
+  await log.started(8);
+  const foreverMs = 2 * SHORT_LOCKS.lockDurationMs;
+  await until(() => performance.now() - frozenAt > foreverMs, { what: "two locks to expire" });
+  log.open();
+  await map.done(3);
+  const outcomes = (): Promise<number> => redis().admin.xlen(stage.keys.out(map.result.id));
+  expect(await outcomes()).toBe(3);
+  frozen.signalAll("SIGCONT");
+  held.open();
+  // In good order: it has published what it ran.
+  await frozen.close();
+  await expectWhole(map, doubled(4));
+  expect(log.executions).toHaveLength(8);
+  figure(10, "re-runs of 4 items that were on the frozen machine", log.reruns, "");
+});
+
+test("row 31: without workers a map waits and says so; late ones serve it", async () => {
+  const stage = new FaultStage(redis());
+  const log = new RunLog();
+  const { promise: said, resolve } = Promise.withResolvers<string>();
+  const onWarning = ({ message }: Error): void => {
+    if (message.includes(stage.queue)) resolve(message);
+  };
+  process.on("warning", onWarning);
+  onTestFinished(() => void process.off("warning", onWarning));
+  const calledAt = performance.now();
+  const pool = stage.pool<typeof tasks>();
+  const map = new Watched((options) => pool.map("work", log.items(50), options));
+  expect(await said).toMatch(/No worker serves queue .* Start one with: npx poolmq worker/);
+  figure(31, "until the pool says that it waits", performance.now() - calledAt, "ms");
+  expect(map.result.progress.done).toBe(0);
+  await stage.machineProcess();
+  await expectWhole(map, doubled(50));
+  expect(log.reruns).toBe(0);
+});

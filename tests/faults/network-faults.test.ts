@@ -1,0 +1,136 @@
+/** A network between a producer, a machine and Redis that loses, delays and lies. Rows 20 to 24. */
+
+import { describe, expect, onTestFinished, test } from "vitest";
+
+import type * as tasks from "../fixtures/fault-tasks.ts";
+import {
+  doubled,
+  expectWhole,
+  FaultStage,
+  figure,
+  RunLog,
+  SHORT_LOCKS,
+  Watched,
+} from "../support/fault-stage.ts";
+import { redisForFile } from "../support/redis-server.ts";
+import { TcpProxy } from "../support/tcp-proxy.ts";
+
+const redis = redisForFile();
+
+async function startProxy(): Promise<TcpProxy> {
+  const proxy = await TcpProxy.start(redis());
+  onTestFinished(() => proxy.stop());
+  return proxy;
+}
+
+const isScript = ([name = ""]: readonly string[]): boolean => /^evalsha$/i.test(name);
+
+/** BullMQ's script that records a job as completed, and fetches the next one. */
+const isCompletion = (command: readonly string[]): boolean =>
+  isScript(command) && command.some((word) => word === "completed" || word.endsWith(":completed"));
+
+test("row 20: a completion whose reply is lost: the job that it fetched is found again", async () => {
+  const proxy = await startProxy();
+  const stage = new FaultStage(proxy);
+  const log = new RunLog();
+  await stage.machineProcess({ concurrency: 4, ...SHORT_LOCKS });
+  const pool = stage.pool<typeof tasks>({ connection: redis().url });
+  const map = new Watched<number>((options) => pool.map("work", log.items(300, { ms: 2 }), options));
+  await map.done(20);
+  const hit = proxy.meddle(isCompletion, { loseReply: true }, 3);
+  await hit;
+  const since = performance.now();
+  await expectWhole(map, doubled(300));
+  figure(20, "complete after the last of three lost replies", performance.now() - since, "ms");
+  figure(20, "items run again, of 300", log.reruns, "");
+});
+
+describe("row 21", () => {
+  test.for([
+    "-LOADING Redis is loading the dataset in memory",
+    "-READONLY You can't write against a read only replica.",
+  ])("one reply %j to a script: nothing is marked failed", async (answer) => {
+    const proxy = await startProxy();
+    const stage = new FaultStage(proxy);
+    const log = new RunLog();
+    await stage.machineProcess({ concurrency: 4 });
+    const pool = stage.pool<typeof tasks>();
+    const map = new Watched<number>((options) => pool.map("work", log.items(300, { ms: 2 }), options));
+    await map.done(20);
+    await proxy.meddle(isScript, { answer });
+    await proxy.meddle(isCompletion, { answer });
+    await expectWhole(map, doubled(300));
+    expect(map.result.progress.failed).toBe(0);
+    figure(21, `false failures after one ${answer.slice(1, 9)}`, map.result.progress.failed, "");
+    figure(21, `items run again after one ${answer.slice(1, 9)}, of 300`, log.reruns, "");
+  });
+});
+
+test("row 22: connections that are reset in the middle of enqueuing leave no gap and no duplicate", async () => {
+  const proxy = await startProxy();
+  const stage = new FaultStage(redis());
+  const log = new RunLog();
+  const pool = stage.pool<typeof tasks>({ connection: proxy.url });
+  const count = 1_500;
+  let adds = 0;
+  let cuts = 0;
+  // Only what adds a job holds its arguments.
+  const isAdd = (command: readonly string[]): boolean =>
+    isScript(command) && command.join(" ").includes(log.log);
+  void proxy.meddle(
+    (command) => {
+      if (!isAdd(command)) return false;
+      adds++;
+      // After Redis has got some of a pipeline and not the rest.
+      if (adds % 400 === 200 && cuts < 3) {
+        cuts++;
+        setImmediate(() => proxy.cut());
+      }
+      return false;
+    },
+    { loseReply: true },
+  );
+  const map = new Watched<number>((options) => pool.map("work", log.items(count), options));
+  await stage.machineProcess({ concurrency: 4 });
+  await expectWhole(map, doubled(count));
+  expect(cuts).toBe(3);
+  expect(log.reruns).toBe(0);
+  figure(22, "adds repeated after 3 cuts, of 1,500", adds - count, "");
+});
+
+test("row 23: latency, jitter and little bandwidth make it slower, and nothing else", async () => {
+  const proxy = await startProxy();
+  const stage = new FaultStage(proxy);
+  const log = new RunLog();
+  await stage.machineProcess({ concurrency: 16 });
+  const pool = stage.pool<typeof tasks>();
+  await pool.map("work", new RunLog().items(10));
+  proxy.shape({ delayMs: 20, jitterMs: 20, bytesPerSecond: 500_000 });
+  const since = performance.now();
+  const map = new Watched<number>((options) => pool.map("work", log.items(400), options));
+  await expectWhole(map, doubled(400));
+  figure(
+    23,
+    "at 20 ms + 20 ms jitter each way and 500 kB/s",
+    400_000 / (performance.now() - since),
+    "items/s",
+  );
+  expect(log.reruns).toBe(0);
+});
+
+test("row 24: a half-open link is noticed, and made anew", { timeout: 60_000 }, async () => {
+  const proxy = await startProxy();
+  const stage = new FaultStage(proxy);
+  const log = new RunLog();
+  await stage.machineProcess({ concurrency: 4, ...SHORT_LOCKS });
+  const pool = stage.pool<typeof tasks>();
+  const map = new Watched<number>((options) => pool.map("work", log.items(2_000, { ms: 2 }), options));
+  await map.done(100);
+  // Every connection of now is dead, and nobody is told.
+  proxy.drop();
+  proxy.restore();
+  const since = performance.now();
+  await expectWhole(map, doubled(2_000));
+  figure(24, "complete after all links were half-open", (performance.now() - since) / 1_000, "s");
+  figure(24, "items run again, of 2,000", log.reruns, "");
+});
