@@ -8,6 +8,7 @@ const LIMIT = Number(process.env["PRIMES_BELOW"] ?? 10_000_000);
 const PARTS = 200;
 
 await using pool = new Pool<typeof tasks>(); // POOLMQ_REDIS_URL says where
+await pool.ready(Number(process.env["MIN_WORKERS"] ?? 1));
 const step = LIMIT / PARTS;
 const parts = Array.from(
   { length: PARTS },

@@ -11,6 +11,7 @@ describe.skipIf(NO_ENGINE)("docker/compose.yaml", () => {
       REDIS_PASSWORD: "secret0123",
       PRIMES_BELOW: "2000000",
       WORKER_CPUS: "0.5",
+      MIN_WORKERS: "4",
     });
     onTestFinished(() =>
       compose.run("down", "--volumes", "--remove-orphans", "--timeout", "5").then(() => undefined),

@@ -43,8 +43,6 @@ export interface WorkerContainerOptions {
   readonly readOnly?: boolean;
   /** URL of Redis, as the container reaches it. @defaultValue the run's Redis */
   readonly redisUrl?: string;
-  /** @defaultValue "ready" */
-  readonly waitFor?: "ready" | "healthy";
 }
 
 /** As docker/compose.yaml and docker/kubernetes start it: with nothing that it does not need. */
@@ -156,9 +154,7 @@ export class Fleet {
       .withDroppedCapabilities("ALL")
       .withSecurityOpt("no-new-privileges")
       .withLogConsumer((stream) => stream.setEncoding("utf8").on("data", (text: string) => (log += text)))
-      .withWaitStrategy(
-        options.waitFor === "healthy" ? Wait.forHealthCheck() : Wait.forLogMessage(/worker machine ready/),
-      );
+      .withWaitStrategy(Wait.forLogMessage(/worker machine ready/));
     if (readOnly) container.withReadOnlyRoot();
     if (memoryMib !== undefined) container.withMemory(memoryMib * 1024 * 1024);
     if (cpus !== undefined) container.withResourcesQuota({ cpu: cpus });

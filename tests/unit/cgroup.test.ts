@@ -45,7 +45,7 @@ test("reads a container's limits in the old hierarchy", () => {
   const group = new Cgroup(fileSystem(OLD_CONTAINER));
   expect(group.cpus).toBe(1.5);
   expect(group.memoryLimitBytes).toBe(300 * MIB);
-  expect(group.memoryBytes).toBe(150 * MIB);
+  expect(group.memoryBytes()).toBe(150 * MIB);
   expect(group.oomKills).toBe(2);
 });
 
@@ -63,7 +63,7 @@ test("reads a container's limits in the new hierarchy", () => {
   );
   expect(group.cpus).toBe(0.5);
   expect(group.memoryLimitBytes).toBe(512 * MIB);
-  expect(group.memoryBytes).toBe(85 * MIB);
+  expect(group.memoryBytes()).toBe(85 * MIB);
   expect(group.oomKills).toBe(3);
 });
 
@@ -82,7 +82,7 @@ test("the tightest limit of the groups above counts", () => {
   );
   expect(group.cpus).toBe(2);
   expect(group.memoryLimitBytes).toBe(64 * MIB);
-  expect(group.memoryBytes).toBe(8 * MIB);
+  expect(group.memoryBytes()).toBe(8 * MIB);
   expect(group.oomKills).toBe(1);
 });
 
@@ -107,7 +107,11 @@ test.each([
   ],
 ])("there is no limit: %s", (_, files) => {
   const group = new Cgroup(fileSystem(files));
-  expect([group.cpus, group.memoryLimitBytes, group.memoryBytes]).toEqual([undefined, undefined, undefined]);
+  expect([group.cpus, group.memoryLimitBytes, group.memoryBytes()]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
 });
 
 test("a host of both hierarchies keeps its limits in the old one", () => {

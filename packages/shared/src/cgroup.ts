@@ -37,18 +37,24 @@ export class Cgroup {
     this.#memoryFolder = limits.find(({ bytes }) => bytes === this.memoryLimitBytes)?.folder;
   }
 
-  /** Memory in use that the kernel can't take back, in bytes; `undefined` without a limit. */
-  get memoryBytes(): number | undefined {
+  /**
+   * Memory in use that the kernel can't take back, in bytes; `undefined` without a limit.
+   *
+   * @param atLeast - of less, it is not worked out how much: that takes longer than all else, and is 0 then
+   */
+  memoryBytes(atLeast = 0): number | undefined {
     const folder = this.#memoryFolder;
     if (folder === undefined || this.memoryLimitBytes === undefined) return undefined;
     const isOld = this.#memory?.version === 1;
     const used = integerIn(join(folder, isOld ? "memory.usage_in_bytes" : "memory.current"));
+    if (used === undefined) return undefined;
+    if (used < atLeast) return 0;
     const stat = read(join(folder, "memory.stat")) ?? "";
     // Pages of files that were read are given back when memory runs short.
     const prefix = isOld ? "total_" : "";
     const files =
       (valueOf(stat, `${prefix}active_file`) ?? 0) + (valueOf(stat, `${prefix}inactive_file`) ?? 0);
-    return used === undefined ? undefined : used - files;
+    return used - files;
   }
 
   /** How many processes of this group the kernel has killed because memory ran out; `undefined` if it does not tell. */

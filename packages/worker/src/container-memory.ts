@@ -49,8 +49,8 @@ export class ContainerMemory {
   /** True if memory is about to run out. */
   get isShort(): boolean {
     if (this.#limit === undefined) return false;
-    const used = this.#group.memoryBytes;
-    return used !== undefined && used > this.#limit - Math.max(MIN_MARGIN_BYTES, this.#limit * MARGIN);
+    const threshold = this.#limit - Math.max(MIN_MARGIN_BYTES, this.#limit * MARGIN);
+    return (this.#group.memoryBytes(threshold) ?? 0) > threshold;
   }
 
   /** What each of so many children may take while memory is short, in bytes. */
