@@ -26,7 +26,9 @@ async function busyFleet(): Promise<{ readonly stage: Stage; readonly finish: ()
   const marks = new Marks();
   await stage.machine({ processes: 2 });
   const call = { log: marks.log, gate: marks.gate };
-  const map = stage.pool().map("gated", [call, call, call, call, call]);
+  const pool = stage.pool();
+  await pool.ready(2);
+  const map = pool.map("gated", [call, call, call, call, call]);
   await marks.started(2);
   const finish = async (): Promise<void> => {
     marks.open();

@@ -11,7 +11,7 @@
 
 import { writeFileSync } from "node:fs";
 
-import { Cgroup } from "@poolmq/shared/internal";
+import { Cgroup } from "@poolmq/shared/task";
 
 const MIB = 1024 * 1024;
 

@@ -212,6 +212,8 @@ export class Supervisor {
       this.#tasks = tasks;
       await this.#serve(redis);
       this.#setState("running");
+      // Children may have become ready in between.
+      this.#onChange();
       this.#log.info(
         { tasks: Object.keys(tasks), processes: this.#options.processes },
         "worker machine ready",
