@@ -49,7 +49,8 @@ async function onMessage(message: ToMachine): Promise<void> {
 }
 
 function send(message: FromMachine): void {
-  process.send?.(message);
+  // With a callback, because the producer may be gone by now: an error without one would be thrown.
+  process.send?.(message, undefined, undefined, () => {});
 }
 
 async function close(timeoutMs: number): Promise<void> {
