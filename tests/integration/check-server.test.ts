@@ -1,12 +1,9 @@
-import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
-
 import { checkServer, connect, destroyConnection, resolveConnection } from "@poolmq/shared/internal";
 import type { Cluster, Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 
 import { RedisServer } from "../support/redis-server.ts";
-import { commandWords, FrameReader } from "../support/resp.ts";
+import { serverThatSays } from "../support/server-that-says.ts";
 
 async function open(url: string): Promise<Redis | Cluster> {
   const resolved = resolveConnection(url, {});
@@ -19,25 +16,6 @@ async function open(url: string): Promise<Redis | Cluster> {
 async function check(url: string): Promise<unknown> {
   const connection = await open(url);
   return checkServer(connection, "redis://cache:6379");
-}
-
-/** Answers INFO with these lines; stands in for versions that can't be had. */
-async function serverThatSays(info: string): Promise<string> {
-  const server = createServer((socket) => {
-    const reader = new FrameReader();
-    socket.on("error", () => undefined);
-    socket.on("data", (chunk) => {
-      for (const frame of reader.push(chunk)) {
-        const name = commandWords(frame)[0]?.toLowerCase();
-        if (name === "info") socket.write(`$${info.length}\r\n${info}\r\n`);
-        else socket.write(name === "hello" ? "-ERR unknown command `hello`\r\n" : "+OK\r\n");
-      }
-    });
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => void server.close());
-  return `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 test("a real server that never evicts is taken", async () => {

@@ -9,7 +9,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 
 import { descendantsOf } from "../support/processes.ts";
 import { freePort, redisForFile, RedisServer } from "../support/redis-server.ts";
-import { commandWords, FrameReader } from "../support/resp.ts";
+import { serverThatSays } from "../support/server-that-says.ts";
 import { rejection, Stage, TASKS, temporaryFolder } from "../support/stage.ts";
 import { within } from "../support/until.ts";
 
@@ -32,24 +32,6 @@ async function startFailure(options: PoolOptions<Record<string, (x: number) => n
   await within(3_000, "the pool's end", pool[Symbol.asyncDispose]());
   expect(descendantsOf(process.pid).filter((pid) => !before.has(pid))).toEqual([]);
   return error;
-}
-
-async function fakeRedis(info: string): Promise<string> {
-  const server = createServer((socket) => {
-    const reader = new FrameReader();
-    socket.on("error", () => undefined);
-    socket.on("data", (chunk) => {
-      for (const frame of reader.push(chunk)) {
-        const name = commandWords(frame)[0]?.toLowerCase();
-        if (name === "info") socket.write(`$${info.length}\r\n${info}\r\n`);
-        else socket.write(name === "hello" ? "-ERR unknown command `hello`\r\n" : "+OK\r\n");
-      }
-    });
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => void server.close());
-  return `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 describe("a tasks module", () => {
@@ -167,7 +149,7 @@ describe("Redis", () => {
   });
 
   test("that is too old is refused", async () => {
-    const connection = await fakeRedis("redis_version:5.0.14\r\n");
+    const connection = await serverThatSays("redis_version:5.0.14\r\n");
     expect(await startFailure({ connection })).toMatchObject({
       code: "REDIS_UNSUPPORTED",
       message: expect.stringContaining("is version 5.0.14. Expected Redis 6.2 or newer"),

@@ -4,6 +4,7 @@
  */
 
 import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";
 
@@ -191,7 +192,7 @@ export class Backend {
     for (;;) {
       await this.#machines();
       if (this.#processes >= minWorkers || !wanted()) return;
-      await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
+      await delay(READY_POLL_MS);
     }
   }
 

@@ -3,6 +3,8 @@
  * `gather-scripts.ts` promises, this makes true: every chunk under way gets its outcome.
  */
 
+import { setTimeout as delay } from "node:timers/promises";
+
 import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
@@ -513,8 +515,4 @@ function foreign({ id }: GatheredMap): DecodeError {
 function passes(error: unknown): boolean {
   const message = error instanceof Error ? error.message : String(error);
   return PASSING.test(message) || CONNECTION.test(message);
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

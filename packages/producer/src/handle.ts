@@ -1,7 +1,7 @@
 /** What the handles of `map` and `apply` have in common: CPython's `AsyncResult`, as a thenable. */
 
 import { GetTimeoutError, InvalidOptionError, InvalidStateError } from "@poolmq/shared";
-import { short } from "@poolmq/shared/internal";
+import { short, within } from "@poolmq/shared/internal";
 
 import type { MapProgress } from "./map-run.ts";
 
@@ -82,7 +82,7 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
       () => true,
       () => true,
     );
-    return timeoutMs === undefined ? await ended : await within(checkTimeout(timeoutMs), ended, false);
+    return timeoutMs === undefined ? await ended : await within(checkTimeout(timeoutMs), ended);
   }
 
   /** True once the map has ended, either way. */
@@ -135,15 +135,4 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
 export function checkTimeout(timeoutMs: unknown): number {
   if (typeof timeoutMs === "number" && timeoutMs >= 0) return Math.min(timeoutMs, 2 ** 31 - 1);
   throw new InvalidOptionError(`Expected \`timeoutMs\` to be a number ≥ 0, got ${short(timeoutMs)}`);
-}
-
-/** Waits for the promise, at most `ms`; then gives `otherwise`. */
-async function within<V>(ms: number, promise: Promise<V>, otherwise: V): Promise<V> {
-  const { promise: late, resolve } = Promise.withResolvers<V>();
-  const timer = setTimeout(resolve, ms, otherwise);
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

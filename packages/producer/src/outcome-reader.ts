@@ -1,6 +1,7 @@
 /** Reads the outcome streams of all of a producer's maps on one blocking connection. */
 
 import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";
 
@@ -107,7 +108,7 @@ export class OutcomeReader {
         // One such key would keep the outcomes of all other maps from being read.
         if (isForeignKey(error) && (await this.#giveUpForeign())) continue;
         this.#warn({ err: error }, "reading outcomes failed, trying again");
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        await delay(100);
       }
     }
     this.#loop = undefined;
