@@ -6,10 +6,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { Queue } from "bullmq";
+import type { QueueOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
 import { DecodeError, IncompleteMapError, PoolmqError, UnknownMapError } from "@poolmq/shared";
 import {
+  plainJobs,
   encodeThrown,
   GatherScripts,
   isForeignKey,
@@ -125,12 +127,13 @@ export class Gather implements Transport {
     this.#reader = new OutcomeReader(commands, blocking, keys, (facts, message) =>
       hooks.warn(facts, message),
     );
-    this.#queue = new Queue(keys.bullName, {
+    const options: QueueOptions = {
       connection: commands,
       prefix: keys.bullPrefix,
       // Nobody reads BullMQ's events: outcomes have a stream of their own.
       streams: { events: { maxLen: 0 } },
-    });
+    };
+    this.#queue = new Queue(keys.bullName, options, plainJobs(commands));
     this.#queue.on("error", (error) => hooks.warn({ err: error }, "queue error"));
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     this.#ticker.unref();

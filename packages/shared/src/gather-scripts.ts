@@ -17,19 +17,12 @@
  * 3. A wanted job has a bit, or a BullMQ job, or is enqueued again by the next reconcile.
  */
 
-import { createHash } from "node:crypto";
-
 import type { Cluster, Redis } from "ioredis";
 
 import type { QueueKeys } from "./keys.ts";
 import { jobIdOf } from "./keys.ts";
+import { LuaScript } from "./lua-script.ts";
 import type { OutcomeText, Payload, WorkerAdvertisement } from "./wire.ts";
-
-/** A Lua script, with the digest by which Redis remembers it. */
-interface Script {
-  readonly lua: string;
-  sha?: string;
-}
 
 /**
  * ARGV: ttlMs, then (first index, run time in ms, outcome) for each job. Gives 0 if the map is not wanted.
@@ -37,8 +30,7 @@ interface Script {
  * The producer keeps the keys from expiring; only when half of their time is gone is it done here, for a map whose
  * producer has died.
  */
-const PUBLISH: Script = {
-  lua: `
+const PUBLISH = new LuaScript(`
 local left = redis.call('PTTL', KEYS[1])
 if left == -2 then return 0 end
 for i = 2, #ARGV, 3 do
@@ -50,15 +42,13 @@ if left < ARGV[1] / 2 then
   redis.call('PEXPIRE', KEYS[1], ARGV[1])
   redis.call('PEXPIRE', KEYS[2], ARGV[1])
 end
-return 1`,
-};
+return 1`);
 
 /**
  * ARGV: ttlMs. Gives 1 if the map was new: what an earlier map of this id left for late readers goes. Makes both keys,
  * so that neither is ever without a TTL.
  */
-const OPEN: Script = {
-  lua: `
+const OPEN = new LuaScript(`
 local new = redis.call('EXISTS', KEYS[1]) == 0
 if new then
   redis.call('SETBIT', KEYS[1], 0, 0)
@@ -70,24 +60,20 @@ if redis.call('EXISTS', KEYS[2]) == 0 then
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
-return new and 1 or 0`,
-};
+return new and 1 or 0`);
 
 /** ARGV: item index, payload. Gives 0 if the map is not wanted. */
-const PROGRESS: Script = {
-  lua: `
+const PROGRESS = new LuaScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('XADD', KEYS[2], '*', 'p', ARGV[1], 'v', ARGV[2])
 redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1]))
-return 1`,
-};
+return 1`);
 
 /**
  * ARGV: prefix of the map's job keys, then indices. Gives: whether the map was still open; the indices with neither
  * outcome nor job; those with an outcome; the id of the stream's last entry, or "" if it is empty.
  */
-const RECONCILE: Script = {
-  lua: `
+const RECONCILE = new LuaScript(`
 local existed = redis.call('EXISTS', KEYS[1])
 local missing, decided = {}, {}
 for i = 2, #ARGV do
@@ -95,12 +81,10 @@ for i = 2, #ARGV do
   elseif redis.call('EXISTS', ARGV[1] .. ARGV[i]) == 0 then missing[#missing + 1] = ARGV[i] end
 end
 local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)
-return {existed, missing, decided, last[1] and last[1][1] or ''}`,
-};
+return {existed, missing, decided, last[1] and last[1][1] or ''}`);
 
 /** ARGV: id, advertisement, ttlMs. Forgets machines whose last heartbeat is older than the TTL. */
-const ADVERTISE: Script = {
-  lua: `
+const ADVERTISE = new LuaScript(`
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 redis.call('ZADD', KEYS[1], now, ARGV[1])
@@ -112,20 +96,17 @@ for _, id in ipairs(stale) do
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)
 redis.call('PEXPIRE', KEYS[2], ARGV[3] * 2)
-return 1`,
-};
+return 1`);
 
 /** ARGV: ttlMs. Gives the advertisements of the live machines. */
-const LIVE: Script = {
-  lua: `
+const LIVE = new LuaScript(`
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local live = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now - ARGV[1], '+inf')) do
   live[#live + 1] = redis.call('HGET', KEYS[2], id)
 end
-return live`,
-};
+return live`);
 
 /** The outcome of one job, to be published. */
 export interface Outcome {
@@ -259,17 +240,8 @@ export class GatherScripts {
     return [this.#keys.done(mapId), this.#keys.out(mapId)];
   }
 
-  async #run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    if (script.sha !== undefined) {
-      try {
-        return await this.#redis.evalsha(script.sha, keys.length, ...keys, ...args);
-      } catch (error) {
-        // A restarted Redis has forgotten its scripts.
-        if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
-      }
-    }
-    script.sha ??= createHash("sha1").update(script.lua).digest("hex");
-    return await this.#redis.eval(script.lua, keys.length, ...keys, ...args);
+  #run(script: LuaScript, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    return script.run(this.#redis, keys, args);
   }
 }
 

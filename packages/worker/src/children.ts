@@ -33,7 +33,7 @@ const MAX_RESTART_DELAY_MS = 5_000;
 
 /** Jobs worth this much time may be held here per child, which hides the round trip to Redis. */
 const HELD_MS = 20;
-const MAX_HELD = 64;
+const MAX_HELD = 256;
 
 /** How often it is looked whether something waits behind a long run, and for too large children. */
 const LOOK_MS = 20;

@@ -2,8 +2,9 @@
 
 import { Worker } from "bullmq";
 import type { Job, JobJson, Processor, WorkerOptions } from "bullmq";
+import type { Cluster, Redis } from "ioredis";
 
-import { MAP_TTL_MS, WIRE_VERSION } from "@poolmq/shared/internal";
+import { plainJobs, MAP_TTL_MS, WIRE_VERSION } from "@poolmq/shared/internal";
 import type { JobData } from "@poolmq/shared/internal";
 
 /** What a job holds: our data, or whatever else somebody wrote there. */
@@ -11,9 +12,6 @@ export type QueuedJob = Job<unknown, null>;
 
 /** What BullMQ makes a job of: its data, its id, the token of its lock. */
 type FetchedJob = [data?: JobJson, jobId?: string, token?: string];
-
-/** What became of jobs that were begun when they were fetched. */
-const begun = new WeakMap<QueuedJob, Promise<null>>();
 
 export interface JobQueueHooks {
   /** Called as soon as a job is fetched. What it resolves or rejects with decides what BullMQ does with the job. */
@@ -31,17 +29,28 @@ export interface JobQueueHooks {
  */
 export class JobQueue extends Worker<unknown, null> {
   readonly #hooks: JobQueueHooks;
+  /** What becomes of the jobs that were begun when they were fetched, until BullMQ comes to them. */
+  readonly #begun: Map<QueuedJob, Promise<null>>;
 
-  constructor(name: string, hooks: JobQueueHooks, options: WorkerOptions) {
+  constructor(
+    redis: Redis | Cluster,
+    name: string,
+    hooks: JobQueueHooks,
+    options: Omit<WorkerOptions, "connection">,
+  ) {
+    const begun = new Map<QueuedJob, Promise<null>>();
     const processor: Processor<unknown, null> = async (job, token = "") => {
+      const ended = begun.get(job);
+      begun.delete(job);
       try {
-        return await (begun.get(job) ?? hooks.process(job, token));
+        return await (ended ?? hooks.process(job, token));
       } finally {
         hooks.settled(job, token);
       }
     };
-    super(name, processor, options);
+    super(name, processor, { ...options, connection: redis }, plainJobs(redis));
     this.#hooks = hooks;
+    this.#begun = begun;
   }
 
   protected override async nextJobFromJobData(...args: FetchedJob): Promise<Job<unknown, null>> {
@@ -50,7 +59,7 @@ export class JobQueue extends Worker<unknown, null> {
     if ((job as QueuedJob | undefined) !== undefined) {
       const ended = this.#hooks.process(job, job.token ?? "");
       ended.catch(() => {}); // told when BullMQ comes to it
-      begun.set(job, ended);
+      this.#begun.set(job, ended);
     }
     return job;
   }

@@ -290,6 +290,7 @@ export class Supervisor {
       (id) => this.#children.unshare(id),
     );
     const queue = (this.#queue = new JobQueue(
+      redis,
       this.#keys.bullName,
       {
         process: async (job, token) => {
@@ -299,7 +300,6 @@ export class Supervisor {
         settled: (job, token) => this.#locks?.release(job.id ?? "", token),
       },
       {
-        connection: redis,
         prefix: this.#keys.bullPrefix,
         name: this.id,
         concurrency: this.#children.capacity,
