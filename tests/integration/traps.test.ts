@@ -7,6 +7,7 @@ import { redisForFile } from "../support/redis-server.ts";
 import { Marks, rejection, Stage } from "../support/stage.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 import { until, within } from "../support/until.ts";
+import { isCompletion } from "../support/worker-commands.ts";
 
 const redis = redisForFile();
 
@@ -263,8 +264,6 @@ test("a lost reply to the completion of a job neither loses nor doubles a result
   const pool = stage.pool();
   expect(await pool.map("increment", [1])).toEqual([2]);
   const items = Array.from({ length: 300 }, (_, index) => index);
-  const isCompletion = (command: readonly string[]): boolean =>
-    command.some((word) => word === "completed" || word.endsWith(":completed"));
   const lost = proxy.meddle(isCompletion, { loseReply: true }, 3);
   const result = pool.map("increment", items);
   await lost;

@@ -184,9 +184,10 @@ export class Gather implements Transport {
       try {
         // A bulk that failed may have added some of its jobs, and some of those may have run.
         if (refused) missing = await this.#missing(gathered, missing);
-        await gathered.opened;
         for (const chunk of missing) this.#meter.sent(chunk);
-        await this.#queue.addBulk(missing.map((chunk) => this.#toJob(gathered, chunk)));
+        const added = this.#queue.addBulk(missing.map((chunk) => this.#toJob(gathered, chunk)));
+        // Sent before it on the same connection, so it comes first; what became of it is seen to below all the same.
+        await Promise.all([gathered.opened, added]);
         return;
       } catch (error) {
         if (map.ended) return;

@@ -7,7 +7,7 @@ export {
   checkOptions,
   checkQueueName,
 } from "./check-options.ts";
-export { plainJobs } from "./plain-jobs.ts";
+export { fetchPlainJobs, plainJobs } from "./plain-jobs.ts";
 export { availableCores, Cgroup } from "./cgroup.ts";
 export { checkServer } from "./check-server.ts";
 export { decode, encode } from "./codec.ts";

@@ -19,11 +19,11 @@ import type { Cluster, Redis } from "ioredis";
 import { LuaScript } from "./lua-script.ts";
 
 /**
- * KEYS: wait, active, meta, marker. ARGV: prefix of job keys; for each job its id, name, data, options, time.
+ * KEYS: wait, active, meta, marker, events. ARGV: prefix of job keys; for each job its id, name, data, options, time.
  * Gives 0 if the queue is not plain: then nothing was added.
  */
 const ADD = new LuaScript(`
-local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency')
+local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'opts.maxLenEvents')
 if meta[1] or meta[2] then return 0 end
 local added = {}
 for i = 2, #ARGV, 5 do
@@ -38,18 +38,18 @@ if #added > 0 then
   redis.call('LPUSH', KEYS[1], unpack(added))
   redis.call('ZADD', KEYS[4], 0, '0')
 end
+-- What BullMQ's own scripts, which trim it too, say of jobs that are fetched or retried.
+redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', meta[3] or 10000)
 return 1`);
 
 /**
- * KEYS: wait, active, meta, marker, prioritized, delayed, stalled. ARGV: prefix of job keys, time, how long a lock
- * lasts in ms, name of the worker; for each job its id, its token, and 1 if another one is to be fetched in its place.
- * Gives 0 if the queue is not plain: then nothing was done. Else for each job what BullMQ's script gives, or -100 if
- * this one is not plain: then nothing was done with it.
+ * KEYS: wait, active, meta, marker, events, prioritized, delayed, stalled. ARGV: prefix of job keys, time, how long a
+ * lock lasts in ms, name of the worker. Gives 0 if the queue is not plain: then nothing was done.
  */
-const COMPLETE = new LuaScript(`
-local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'max')
-if meta[1] or meta[2] or meta[3] or redis.call('ZCARD', KEYS[5]) > 0 then return 0 end
-local delayed = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')
+const FETCHING = `
+local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'max', 'opts.maxLenEvents')
+if meta[1] or meta[2] or meta[3] or redis.call('ZCARD', KEYS[6]) > 0 then return 0 end
+local delayed = redis.call('ZRANGE', KEYS[7], 0, 0, 'WITHSCORES')
 local nextDelayed = delayed[2] and tonumber(delayed[2]) / 0x1000
 if nextDelayed and nextDelayed < ARGV[2] + 1 then return 0 end
 
@@ -64,7 +64,28 @@ local function fetch(token)
   fetched = true
   return {redis.call('HGETALL', key), id, 0, 0}
 end
+local function finish(replies)
+  if fetched then redis.call('ZADD', KEYS[4], 0, '0') end
+  redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', meta[4] or 10000)
+  return replies
+end`;
 
+/** ARGV, further: a token, how many jobs at most, how many bytes they may have. Gives what BullMQ's script gives for each. */
+const FETCH = new LuaScript(`${FETCHING}
+local replies, bytes = {}, 0
+while #replies < tonumber(ARGV[6]) and bytes < tonumber(ARGV[7]) do
+  local reply = fetch(ARGV[5])
+  if reply[2] == 0 then break end
+  bytes = bytes + redis.call('HSTRLEN', ARGV[1] .. reply[2], 'data')
+  replies[#replies + 1] = reply
+end
+return finish(replies)`);
+
+/**
+ * ARGV, further: for each job its id, its token, and 1 if another one is to be fetched in its place. Gives for each job
+ * what BullMQ's script gives, or -100 if this one is not plain: then nothing was done with it.
+ */
+const COMPLETE = new LuaScript(`${FETCHING}
 local function complete(id, token, another)
   local key = ARGV[1] .. id
   local job = redis.call('HMGET', key, 'name', 'parentKey', 'deid')
@@ -73,7 +94,7 @@ local function complete(id, token, another)
   local lock = redis.call('GET', key .. ':lock')
   if lock ~= token then return lock and -6 or -2 end
   if redis.call('LREM', KEYS[2], -1, id) == 0 then return -3 end
-  redis.call('SREM', KEYS[7], id)
+  redis.call('SREM', KEYS[8], id)
   redis.call('DEL', key, key .. ':lock', key .. ':logs')
   if another == '1' then return fetch(token) end
   return 0
@@ -90,14 +111,16 @@ for i = 5, #ARGV, 3 do
   end
   replies[#replies + 1] = reply
 end
-if fetched then redis.call('ZADD', KEYS[4], 0, '0') end
-return replies`);
+return finish(replies)`);
 
 /** What `COMPLETE` says of a job that is not plain. */
 const NOT_PLAIN = -100;
 
 /** So many jobs keep Redis from everything else for about a millisecond. */
 const AT_ONCE = 50;
+
+/** Jobs of more bytes than this together are not fetched at once. */
+const FETCH_BYTES = 1024 * 1024;
 
 /** The options with which a plain job may be added. BullMQ stores them under these very names. */
 const PLAIN_OPTIONS: ReadonlySet<string> = new Set(["jobId", "attempts", "backoff", "delay", "timestamp"]);
@@ -122,8 +145,7 @@ export function plainJobs(redis: Redis | Cluster): BackendFactory<RedisQueueBack
 }
 
 function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster): void {
-  const { keys } = backend;
-  const queueKeys = [keys["wait"] ?? "", keys["active"] ?? "", keys["meta"] ?? "", keys["marker"] ?? ""];
+  const queueKeys = keysOf(backend, ["wait", "active", "meta", "marker", "events"]);
   const addOtherwise = backend.addJobs.bind(backend);
 
   async function addPlain(entries: readonly Added[]): Promise<boolean> {
@@ -171,10 +193,7 @@ function shortenCompleting(
   const keepsNone = typeof removeOnComplete === "object" && removeOnComplete.count === 0;
   if (!keepsNone || limiter !== undefined || metrics !== undefined || lockDuration === undefined) return;
   const completeOtherwise = backend.moveToCompleted.bind(backend);
-  const { keys } = backend;
-  const queueKeys = ["wait", "active", "meta", "marker", "prioritized", "delayed", "stalled"].map(
-    (key) => keys[key] ?? "",
-  );
+  const queueKeys = keysOf(backend, FETCHING_KEYS);
   let waiting: Waiting[] = [];
 
   async function complete(some: readonly Waiting[]): Promise<void> {
@@ -188,14 +207,16 @@ function shortenCompleting(
     const replies = (await COMPLETE.run(redis, queueKeys, args)) as 0 | (number | unknown[])[];
     for (const [i, { args: asked, settled }] of some.entries()) {
       const reply = replies === 0 ? NOT_PLAIN : (replies[i] ?? NOT_PLAIN);
-      if (typeof reply === "object") settled.resolve({ result: raw2NextJobData(reply), finishedOn });
-      else if (reply === 0) settled.resolve({ result: [], finishedOn });
-      else if (reply === NOT_PLAIN) settled.resolve(completeOtherwise(...asked));
-      else {
-        const facts = { code: reply, jobId: asked[0].id ?? "", command: "moveToFinished", state: "active" };
-        settled.reject(backend.finishedErrors(facts));
-      }
+      if (reply === NOT_PLAIN) settled.resolve(completeOtherwise(...asked));
+      else settled.resolve(read(reply, asked[0].id ?? "", finishedOn));
     }
+  }
+
+  // Rejects if the job that was fetched can't be read: that is no trouble of the others.
+  async function read(reply: number | unknown[], jobId: string, finishedOn: number): Promise<Completed> {
+    if (typeof reply === "object") return { result: raw2NextJobData(reply), finishedOn };
+    if (reply === 0) return { result: [], finishedOn };
+    throw backend.finishedErrors({ code: reply, jobId, command: "moveToFinished", state: "active" });
   }
 
   function flush(): void {
@@ -216,4 +237,32 @@ function shortenCompleting(
     waiting.push({ args: args as Waiting["args"], settled });
     return settled.promise;
   };
+}
+
+/**
+ * Fetches up to `count` jobs, all with the same token: BullMQ fetches one after the other, and waits for each. Gives
+ * none if the queue is empty or not plain; then it is BullMQ's turn.
+ */
+export async function fetchPlainJobs(
+  redis: Redis | Cluster,
+  backend: RedisQueueBackend,
+  lock: { readonly token: string; readonly durationMs: number; readonly worker: string },
+  count: number,
+): Promise<unknown[][]> {
+  const jobs = await FETCH.run(redis, keysOf(backend, FETCHING_KEYS), [
+    backend.toKey(""),
+    Date.now(),
+    lock.durationMs,
+    lock.worker,
+    lock.token,
+    Math.min(count, AT_ONCE),
+    FETCH_BYTES,
+  ]);
+  return jobs === 0 ? [] : (jobs as unknown[][]);
+}
+
+const FETCHING_KEYS = ["wait", "active", "meta", "marker", "events", "prioritized", "delayed", "stalled"];
+
+function keysOf(backend: RedisQueueBackend, names: readonly string[]): string[] {
+  return names.map((name) => backend.toKey(name));
 }

@@ -1,14 +1,20 @@
 /** The BullMQ worker of a machine, set up so that it can't be steered or stopped by what it finds in Redis. */
 
-import { Worker } from "bullmq";
+import { raw2NextJobData, Worker } from "bullmq";
 import type { Job, JobJson, Processor, WorkerOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { plainJobs, MAP_TTL_MS, WIRE_VERSION } from "@poolmq/shared/internal";
+import { fetchPlainJobs, MAP_TTL_MS, plainJobs, WIRE_VERSION } from "@poolmq/shared/internal";
 import type { JobData } from "@poolmq/shared/internal";
 
 /** What a job holds: our data, or whatever else somebody wrote there. */
 export type QueuedJob = Job<unknown, null>;
+
+/** What BullMQ's loop has in hand: jobs that are being fetched, wait, or run. */
+interface MainLoopQueue {
+  numTotal(): number;
+  add(job: Promise<QueuedJob | undefined>): void;
+}
 
 /** What BullMQ makes a job of: its data, its id, the token of its lock. */
 type FetchedJob = [data?: JobJson, jobId?: string, token?: string];
@@ -24,6 +30,8 @@ export interface JobQueueHooks {
  * BullMQ fetches jobs one after the other, and begins with the first one only when it has as many as it may: far from
  * Redis, the first locks have expired by then, and the jobs run twice. So a job is begun when it is fetched.
  *
+ * It also waits for each job before it fetches the next. Here as many are fetched at once as there are places for.
+ *
  * BullMQ parses a job's data while it fetches the job; data that is not JSON throws there, and the job is fetched
  * again and again. Such a job is given to the processor with `undefined` as its data instead.
  */
@@ -31,6 +39,7 @@ export class JobQueue extends Worker<unknown, null> {
   readonly #hooks: JobQueueHooks;
   /** What becomes of the jobs that were begun when they were fetched, until BullMQ comes to them. */
   readonly #begun: Map<QueuedJob, Promise<null>>;
+  readonly #redis: Redis | Cluster;
 
   constructor(
     redis: Redis | Cluster,
@@ -51,6 +60,30 @@ export class JobQueue extends Worker<unknown, null> {
     super(name, processor, { ...options, connection: redis }, plainJobs(redis));
     this.#hooks = hooks;
     this.#begun = begun;
+    this.#redis = redis;
+  }
+
+  protected override async moveToActive(token: string, name?: string): Promise<Job<unknown, null>> {
+    const { mainLoopQueue } = this as unknown as { readonly mainLoopQueue?: MainLoopQueue | null };
+    const places = this.concurrency - (mainLoopQueue?.numTotal() ?? this.concurrency);
+    const lock = { token, durationMs: this.opts.lockDuration ?? 0, worker: name ?? "" };
+    const [first, ...others] =
+      places > 1 ? await fetchPlainJobs(this.#redis, this.backend, lock, places) : [];
+    if (first === undefined) return await super.moveToActive(token, name);
+    for (const raw of others) mainLoopQueue?.add(this.#take(raw, token));
+    const job = await this.#take(first, token);
+    return job as Job<unknown, null>;
+  }
+
+  /** `undefined` for one that can't be read: `error` tells of it. */
+  async #take(raw: unknown[], token: string): Promise<QueuedJob | undefined> {
+    try {
+      const [data, id] = raw2NextJobData(raw) as [JobJson, string];
+      return await this.nextJobFromJobData(data, id, token);
+    } catch (error) {
+      this.emit("error", error as Error);
+      return undefined;
+    }
   }
 
   protected override async nextJobFromJobData(...args: FetchedJob): Promise<Job<unknown, null>> {
