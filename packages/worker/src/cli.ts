@@ -3,6 +3,7 @@
 
 import { Command } from "commander";
 
+import { dashboardCommand } from "./cli/dashboard-command.ts";
 import { healthcheckCommand } from "./cli/healthcheck-command.ts";
 import { scaleSignalCommand } from "./cli/scale-signal-command.ts";
 import { workerCommand } from "./cli/worker-command.ts";
@@ -28,6 +29,7 @@ Examples:
   poolmq worker --help`,
   );
 program.addCommand(workerCommand().copyInheritedSettings(program));
+program.addCommand(dashboardCommand().copyInheritedSettings(program));
 program.addCommand(healthcheckCommand().copyInheritedSettings(program));
 program.addCommand(scaleSignalCommand().copyInheritedSettings(program));
 

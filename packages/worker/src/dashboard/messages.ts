@@ -44,7 +44,7 @@ export interface ProcessSpans {
   /** Id of the machine. */
   readonly machine: string;
   readonly pid: number;
-  /** Oldest first; one that starts when an earlier one did replaces it. */
+  /** Oldest first; one with the number of an earlier one replaces it. */
   readonly spans: readonly SpanView[];
 }
 

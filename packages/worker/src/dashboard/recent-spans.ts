@@ -13,7 +13,7 @@ const MAX_SPANS = 240;
 interface Process {
   readonly machine: string;
   readonly pid: number;
-  /** By when they started: the last one may still grow. */
+  /** By number. */
   readonly spans: Map<number, SpanView>;
 }
 
@@ -44,16 +44,17 @@ export class RecentSpans {
     const key = `${machine} ${pid}`;
     const spans = this.#processes.get(key)?.spans ?? new Map<number, SpanView>();
     if (told.length > 0) this.#processes.set(key, { machine, pid, spans });
-    const fresh = told.filter(({ fromMs, toMs }) => (spans.get(fromMs)?.toMs ?? -Infinity) < toMs);
-    for (const span of fresh) spans.set(span.fromMs, span);
+    // The machine's clock and ours are compared anew each time, so that times of a span differ by a little.
+    const fresh = told.filter(({ no, items }) => (spans.get(no)?.items ?? 0) < items);
+    for (const span of fresh) spans.set(span.no, span);
     return fresh;
   }
 
   #forget(beforeMs: number): void {
     for (const [key, { spans }] of this.#processes) {
-      for (const [fromMs, { toMs }] of spans) {
+      for (const [no, { toMs }] of spans) {
         if (toMs >= beforeMs && spans.size <= MAX_SPANS) break;
-        spans.delete(fromMs);
+        spans.delete(no);
       }
       if (spans.size === 0) this.#processes.delete(key);
     }
