@@ -17,14 +17,14 @@ export class AttachedMap implements GatheredMap {
   readonly job: JobOptions = {};
   readonly #sink: Sink;
   readonly #context: ReadContext;
-  readonly #onEnd: (how: AttachedEnd) => void;
+  readonly #onEnd: (how: AttachedEnd, end: MapEnd) => void;
   /** Indices of the settled items. */
   readonly #settled = new Set<number>();
   #failed = 0;
   #total: number | undefined;
   #ended = false;
 
-  constructor(id: string, sink: Sink, context: ReadContext, onEnd: (how: AttachedEnd) => void) {
+  constructor(id: string, sink: Sink, context: ReadContext, onEnd: (how: AttachedEnd, end: MapEnd) => void) {
     this.id = id;
     this.#sink = sink;
     this.#context = context;
@@ -98,7 +98,7 @@ export class AttachedMap implements GatheredMap {
   #end(end: MapEnd, how: AttachedEnd): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#onEnd(how);
+    this.#onEnd(how, end);
     this.#sink.ended(end);
   }
 }

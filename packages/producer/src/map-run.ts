@@ -18,6 +18,7 @@ import { encodeTuples } from "./encode-tuples.ts";
 import type { ArgumentLimit } from "./encode-tuples.ts";
 import type { TupleIterator } from "./input.ts";
 import { InputReader } from "./input-reader.ts";
+import { MapTally } from "./map-tally.ts";
 import { atCallSite, readOutcomes } from "./read-outcomes.ts";
 import type { CallSite, ErrorClass, Settled } from "./read-outcomes.ts";
 
@@ -97,6 +98,8 @@ export interface JobOptions {
 export interface MapRunOptions {
   readonly id: string;
   readonly task: string;
+  /** Name of the pool's method. */
+  readonly call: string;
   readonly input: TupleIterator;
   /** Number of items, if it is known beforehand. */
   readonly length: number | undefined;
@@ -123,10 +126,12 @@ const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 
 export class MapRun {
   readonly id: string;
+  readonly call: string;
   /** Name of the task. May be corrected before `start()`. */
   task: string;
   chunkSize: ChunkSize | undefined;
   readonly job: JobOptions;
+  readonly tally: MapTally = new MapTally();
   readonly #options: MapRunOptions;
   readonly #input: InputReader;
   readonly #sink: Sink;
@@ -152,6 +157,7 @@ export class MapRun {
 
   constructor(options: MapRunOptions, sink: Sink) {
     this.id = options.id;
+    this.call = options.call;
     this.task = options.task;
     this.chunkSize = options.chunkSize;
     this.job = options.job;
@@ -238,6 +244,7 @@ export class MapRun {
     if (chunk === undefined || this.#state === "ended") return;
     this.#leave(chunk);
     this.chunkSize?.measured(chunk.n, ms);
+    this.tally.ran(chunk.n, ms);
     const { classes, callSite } = this.#options;
     for (const [offset, settled] of readOutcomes(chunk, text, { classes: classes(), callSite }).entries()) {
       this.#settle(at + offset, settled);
@@ -321,6 +328,7 @@ export class MapRun {
       this.#sink.succeeded(index, settled.value);
     } else {
       this.#failures++;
+      this.tally.failed(index, settled.error);
       this.#sink.failed(index, settled.error);
     }
   }
