@@ -20,7 +20,10 @@ export async function inTurns(rounds: number, entrants: readonly Entrant[]): Pro
     const order = round % 2 === 0 ? entrants : entrants.toReversed();
     for (const entrant of order) {
       if (round >= (entrant.rounds ?? rounds)) continue;
-      values.get(entrant.who)?.push(await entrant.run());
+      const value = await entrant.run();
+      values.get(entrant.who)?.push(value);
+      // To stderr: a sign of life.
+      console.error(`  round ${round + 1} of ${rounds}, ${entrant.who}: ${value.toPrecision(4)}`);
     }
   }
   return values;

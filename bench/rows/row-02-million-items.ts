@@ -19,7 +19,11 @@ export const millionItems: Row = {
         who: competitor.title,
         run: () => competitor.map(request),
       })),
-      { who: piscina.title, rounds: 1, run: () => piscina.map(request) },
+      {
+        who: piscina.title,
+        rounds: 1,
+        run: async () => 20 * (await piscina.map({ ...request, args: { range: n / 20 } })),
+      },
     ]);
     const ours = times.get(PROGRAMS.poolmq.title) ?? [];
     const theirs = times.get(PROGRAMS.cpython.title) ?? [];
@@ -36,7 +40,7 @@ export const millionItems: Row = {
         return { who, what: "throughput", unit: "items/s", values: values.map((ms) => (n / ms) * 1000) };
       }),
       notes: [
-        `${cpython.title} takes its default chunksize, a quarter of a process's share; ${piscina.title} has none, and goes item by item.`,
+        `${cpython.title} takes its default chunksize, a quarter of a process's share; ${piscina.title} has none, goes item by item, and gets a twentieth of them.`,
       ],
     };
   },
