@@ -23,7 +23,8 @@ import type { ControlMessage, ItemOutcome, JobData, OutcomeText, QueueKeys } fro
 import { DURABLE_TTL_MS, DurableMaps } from "./durable-map.ts";
 import { MapReports } from "./map-reports.ts";
 import type { ReportedMap } from "./map-reports.ts";
-import type { Chunk, JobOptions, MapEnd, MapProgress, Transport } from "./map-run.ts";
+import type { MapProgress } from "./map-progress.ts";
+import type { Chunk, JobOptions, MapEnd, Transport } from "./map-run.ts";
 import { Meter } from "./meter.ts";
 import { OutcomeReader } from "./outcome-reader.ts";
 import type { Entry, Reading } from "./outcome-reader.ts";
@@ -321,7 +322,9 @@ export class Gather implements Transport {
   /** Removes everything that the queue keeps in Redis. Only for a queue that is this producer's own. */
   async obliterate(): Promise<void> {
     await within(CLEAN_UP_TIMEOUT_MS, this.#queue.obliterate({ force: true }));
-    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(this.#keys.workers, this.#keys.workerInfo));
+    await within(CLEAN_UP_TIMEOUT_MS, this.#reports.obliterate());
+    const { workers, workerInfo, workerDetail } = this.#keys;
+    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(workers, workerInfo, workerDetail));
   }
 
   #toJob({ map, mode }: Gathered, chunk: Chunk): Parameters<Queue["addBulk"]>[0][number] {

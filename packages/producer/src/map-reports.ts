@@ -13,7 +13,8 @@ import type { MapReport, QueueKeys, Script } from "@poolmq/shared/internal";
 
 import { DURABLE_TTL_MS } from "./durable-map.ts";
 import { errorFacts } from "./error-facts.ts";
-import type { MapEnd, MapProgress } from "./map-run.ts";
+import type { MapProgress } from "./map-progress.ts";
+import type { MapEnd } from "./map-run.ts";
 import type { MapTally } from "./map-tally.ts";
 
 /** A map that is reported. */
@@ -22,8 +23,6 @@ export interface ReportedMap {
   readonly task: string;
   /** Name of the pool's method. */
   readonly call: string;
-  /** Number of items, if it is known beforehand. */
-  readonly length: number | undefined;
   readonly progress: MapProgress;
   readonly tally: MapTally;
 }
@@ -34,18 +33,15 @@ interface Reported {
   readonly map: ReportedMap;
   readonly durable: boolean;
   readonly openedAt: number;
-  /** How many items had ended when, once a second, over the last seconds. */
-  readonly samples: (readonly [at: number, done: number])[];
   told: boolean;
+  /** Number of items, when it was told last. */
+  total: number | undefined;
 }
 
 const FIRST_REPORT_MS = 1_000;
 
 /** A little less than the second that it should be, because timers are late and not early. */
 const REPORT_MS = 950;
-
-/** The rate is over this many reports. */
-const SAMPLES = 10;
 
 /** More than anyone looks at; the ones to be forgotten first go. */
 const MAX_MAPS = 500;
@@ -86,8 +82,7 @@ export class MapReports {
   }
 
   add(map: ReportedMap, { durable }: { readonly durable: boolean }): void {
-    const openedAt = performance.now();
-    this.#maps.set(map.id, { map, durable, openedAt, samples: [[openedAt, 0]], told: false });
+    this.#maps.set(map.id, { map, durable, openedAt: performance.now(), told: false, total: undefined });
   }
 
   /** Says nothing more of a map. */
@@ -114,12 +109,12 @@ export class MapReports {
     const reported = this.#maps.get(mapId);
     this.#maps.delete(mapId);
     if (reported?.told !== true) return undefined;
+    const { total: before } = reported;
     const report = reportOf(reported, stateOf(end, reported.map.progress));
     if (!("error" in end)) return this.#tell([[reported, report]]);
-    // Its input was closed, and not read to its end: how much there would have been is not known from it.
+    // Its input was closed, and counts as far as it was read.
     const { total: _, ...rest } = report;
-    const { length } = reported.map;
-    const total = length === undefined ? {} : { total: length };
+    const total = before === undefined ? {} : { total: before };
     return this.#tell([[reported, { ...rest, ...total, reason: reasonOf(end.error) }]]);
   }
 
@@ -133,6 +128,13 @@ export class MapReports {
     const state = stateOf(end, { failed });
     const report: MapReport = { ...before, state, ageMs, total: total ?? done, done, failed, running: 0 };
     await this.#write([[mapId, MAP_TTL_MS, report]]);
+  }
+
+  /** Removes what any producer told. */
+  async obliterate(): Promise<void> {
+    const ids = await this.#redis.zrange(this.#keys.maps, "0", "-1");
+    const errors = ids.map((id) => this.#keys.errors(id));
+    await this.#redis.unlink(this.#keys.maps, this.#keys.mapInfo, ...errors);
   }
 
   async #tell(reports: readonly (readonly [Reported, MapReport])[]): Promise<void> {
@@ -162,17 +164,12 @@ export class MapReports {
   }
 }
 
-/** Takes a sample, so it is to be called once a report. */
 function reportOf(reported: Reported, state: State): MapReport {
-  const { map, durable, openedAt, samples } = reported;
+  const { map, durable, openedAt } = reported;
   const { task, call, progress, tally } = map;
-  const { done, failed, running } = progress;
-  const now = performance.now();
+  const { total, done, failed, running, rate } = progress;
   reported.told = true;
-  samples.push([now, done]);
-  if (samples.length > SAMPLES + 1) samples.shift();
-  const [sinceAt, sinceDone] = (state === "running" ? samples[0] : undefined) ?? [openedAt, 0];
-  const total = progress.total ?? map.length;
+  reported.total = total;
   const { jobs, times, timesMs, errors } = tally;
   return {
     v: WIRE_VERSION,
@@ -182,12 +179,12 @@ function reportOf(reported: Reported, state: State): MapReport {
     host: hostname(),
     pid: process.pid,
     state,
-    ageMs: Math.round(now - openedAt),
+    ageMs: Math.round(performance.now() - openedAt),
     ...(total === undefined ? {} : { total }),
     done,
     failed,
     running,
-    perS: rounded(((done - sinceDone) / Math.max(1, now - sinceAt)) * 1_000),
+    perS: rounded(rate),
     perJob: jobs === 0 ? 1 : rounded(done / jobs),
     times,
     timesMs: rounded(timesMs),
