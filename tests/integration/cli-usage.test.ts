@@ -14,7 +14,7 @@ import { runPoolmq, startWorker, workerArgs } from "../support/worker-program.ts
 const redis = redisForFile();
 const MODULE = fileURLToPath(TASKS);
 
-test.for([["--help"], ["worker", "--help"], ["healthcheck", "--help"]])(
+test.for([["--help"], ["worker", "--help"], ["healthcheck", "--help"], ["dashboard", "--help"]])(
   "poolmq %j fits a terminal of 80 columns",
   async (args) => {
     const { code, output } = await runPoolmq(args);

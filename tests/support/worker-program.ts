@@ -16,7 +16,7 @@ const CLEAN = Object.fromEntries(
 );
 
 /** Starts the `poolmq` command; it ends with the test. */
-function poolmq(args: readonly string[], env: ProgramOptions["env"] = {}): Program {
+export function poolmq(args: readonly string[], env: ProgramOptions["env"] = {}): Program {
   const program = Program.file(CLI, { args, env: { ...CLEAN, ...env } });
   onTestFinished(() => program[Symbol.asyncDispose]());
   return program;

@@ -17,7 +17,7 @@ import { count, duration } from "./format.js";
  * @property {readonly number[]} times ms, ascending
  * @property {readonly Series[]} series
  * @property {(value: number) => string} format
- * @property {number} [limit] a value to show as the top
+ * @property {boolean} [binary] numbers that are round in powers of 1024, as bytes are
  * @property {boolean} [small] without axes and legend: for a tile
  */
 
@@ -31,9 +31,9 @@ export class LineChart extends Component {
 
   /** @override */
   render() {
-    const { title, times, series, format, limit, small = false } = this.props;
+    const { title, times, series, format, binary = false, small = false } = this.props;
     const [first = 0, last = 0] = [times[0], times.at(-1)];
-    const top = niceTop(Math.max(0, ...series.flatMap(({ values }) => values)), limit);
+    const top = niceTop(Math.max(0, ...series.flatMap(({ values }) => values)), binary ? 1_024 : 10);
     /** @param {number} ms */
     const x = (ms) => (last === first ? WIDTH : ((ms - first) / (last - first)) * WIDTH);
     /** @param {number} value */
@@ -184,12 +184,12 @@ export function Histogram({ runTimes: { histogram, medianMs, p95Ms } }) {
   );
 }
 
-/** A round number at or above the highest value. @param {number} highest @param {number} [limit] */
-function niceTop(highest, limit = 0) {
-  const wanted = Math.max(highest, limit, 1e-9);
-  const power = 10 ** Math.floor(Math.log10(wanted));
-  const step = [1, 2, 4, 5, 10].find((times) => times * power >= wanted) ?? 10;
-  return Math.max(step * power, highest === 0 && limit === 0 ? 1 : 0);
+/** A round number at or above the highest value. @param {number} highest @param {number} base */
+function niceTop(highest, base) {
+  if (highest === 0) return 1;
+  const power = base ** Math.floor(Math.log(highest) / Math.log(base));
+  const steps = base === 10 ? [1, 2, 4, 5, 10] : [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
+  return (steps.find((step) => step * power >= highest) ?? base) * power;
 }
 
 /** @param {number} value */

@@ -116,8 +116,7 @@ export class Model {
     forgetOthers(this.#errors, this.#maps);
     for (const { machine, pid, spans: news } of spans) {
       const key = `${machine} ${pid}`;
-      /** @type {Map<number, SpanView>} */
-      const known = this.#spans.get(key) ?? new Map();
+      const known = this.#spans.get(key) ?? /** @type {Map<number, SpanView>} */ (new Map());
       this.#spans.set(key, known);
       for (const span of news) known.set(span.no, span);
     }

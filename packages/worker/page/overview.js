@@ -160,7 +160,7 @@ function QueueCharts({ model: { history, view } }) {
         title: "Redis memory",
         times,
         format: bytes,
-        ...(redis.maxBytes === null ? {} : { limit: redis.maxBytes }),
+        binary: true,
         series: [{ name: "used", color: "c2", values: history.map(({ usedBytes }) => usedBytes) }],
       }),
     ),

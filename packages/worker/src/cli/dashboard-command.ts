@@ -72,7 +72,7 @@ export function dashboardCommand(): Command {
         `what to log in with, at least ${MIN_TOKEN_LENGTH} characters; better given by its variable, since others on this machine see flags`,
       ).env("POOLMQ_DASHBOARD_TOKEN"),
     )
-    .addOption(new Option("--write", "let the page cancel maps, and its job pages change jobs"))
+    .addOption(new Option("--write", "let its pages of single jobs change them"))
     .addHelpText(
       "after",
       `
@@ -81,7 +81,8 @@ Pages of single jobs come from bull-board, if it is installed:
 
 Examples:
   $ poolmq dashboard
-  $ POOLMQ_DASHBOARD_TOKEN=$(openssl rand -hex 16) poolmq dashboard --host 0.0.0.0`,
+  $ export POOLMQ_DASHBOARD_TOKEN=$(openssl rand -hex 16)
+  $ poolmq dashboard --host 0.0.0.0`,
     )
     .action(dashboard);
 }
