@@ -58,6 +58,7 @@ export type {
   KeptOutcome,
   MapState,
   OutcomeText,
+  RanText,
   Payload,
   RemoteInfo,
   SpanDetail,
