@@ -21,7 +21,7 @@ export class AttachedMap implements GatheredMap {
   readonly job: JobOptions = {};
   readonly #sink: Sink;
   readonly #context: ReadContext;
-  readonly #onEnd: (how: AttachedEnd) => void;
+  readonly #onEnd: (how: AttachedEnd, end: MapEnd) => void;
   /** Indices of the settled items. */
   readonly #settled = new Set<number>();
   #failed = 0;
@@ -30,7 +30,7 @@ export class AttachedMap implements GatheredMap {
   readonly #pace = new Pace();
   readonly #log = new InsightLog();
 
-  constructor(id: string, sink: Sink, context: ReadContext, onEnd: (how: AttachedEnd) => void) {
+  constructor(id: string, sink: Sink, context: ReadContext, onEnd: (how: AttachedEnd, end: MapEnd) => void) {
     this.id = id;
     this.#sink = sink;
     this.#context = context;
@@ -115,7 +115,7 @@ export class AttachedMap implements GatheredMap {
     this.#ended = true;
     this.#pace.end();
     this.#log.end();
-    this.#onEnd(how);
+    this.#onEnd(how, end);
     this.#sink.ended(end);
   }
 }

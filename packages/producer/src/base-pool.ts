@@ -467,6 +467,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
     const run: MapRun = new MapRun(
       {
         id,
+        call,
         task: taskName(call, task, this.#module),
         input: facts.input.tuples,
         length: facts.input.length,

@@ -22,6 +22,7 @@ import { InsightLog } from "./insight-log.ts";
 import type { MapInsights } from "./map-insights.ts";
 import { Pace, progressOf } from "./map-progress.ts";
 import type { MapProgress } from "./map-progress.ts";
+import { MapTally } from "./map-tally.ts";
 import { atCallSite, readOutcomes } from "./read-outcomes.ts";
 import type { CallSite, ErrorClass, Settled } from "./read-outcomes.ts";
 
@@ -101,6 +102,8 @@ export interface JobOptions {
 export interface MapRunOptions {
   readonly id: string;
   readonly task: string;
+  /** Name of the pool's method. */
+  readonly call: string;
   readonly input: TupleIterator;
   /** Number of items, if it is known beforehand. */
   readonly length: number | undefined;
@@ -127,10 +130,12 @@ const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 
 export class MapRun {
   readonly id: string;
+  readonly call: string;
   /** Name of the task. May be corrected before `start()`. */
   task: string;
   chunkSize: ChunkSize | undefined;
   readonly job: JobOptions;
+  readonly tally: MapTally = new MapTally();
   readonly #options: MapRunOptions;
   readonly #input: InputReader;
   readonly #sink: Sink;
@@ -158,6 +163,7 @@ export class MapRun {
 
   constructor(options: MapRunOptions, sink: Sink) {
     this.id = options.id;
+    this.call = options.call;
     this.task = options.task;
     this.chunkSize = options.chunkSize;
     this.job = options.job;
@@ -255,6 +261,7 @@ export class MapRun {
     this.#pace.came(chunk.n);
     const ageMs = chunk.sentAt === undefined ? undefined : performance.now() - chunk.sentAt;
     this.#log.came({ at, n: chunk.n, ms, ageMs, transitMs, by });
+    this.tally.ran(chunk.n, ms);
     const { classes, callSite } = this.#options;
     for (const [offset, settled] of readOutcomes(chunk, text, { classes: classes(), callSite }).entries()) {
       this.#settle(at + offset, settled);
@@ -338,6 +345,7 @@ export class MapRun {
       this.#sink.succeeded(index, settled.value);
     } else {
       this.#failures++;
+      this.tally.failed(index, settled.error);
       this.#sink.failed(index, settled.error);
     }
   }
