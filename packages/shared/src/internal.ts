@@ -62,6 +62,7 @@ export type {
   MapReport,
   MapState,
   OutcomeText,
+  RanText,
   Payload,
   RemoteInfo,
   SpanDetail,
