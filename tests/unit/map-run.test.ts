@@ -75,7 +75,7 @@ test("a reader that takes one result at a time gets whole chunks all the same", 
       call: "imap",
       input: Array.from({ length: 200 }, (_, i) => [i]).values(),
       length: undefined,
-      chunkSize: { next: () => 10, measured: () => {} },
+      chunkSize: { next: () => 10, measured: () => {}, why: () => "" },
       window: { jobs: 100, bytes: 1e6, items },
       job: {},
       keepsUntilRead: true,
@@ -94,7 +94,7 @@ test("a reader that takes one result at a time gets whole chunks all the same", 
     enqueue: async (_run, chunks) => {
       sizes.push(...chunks.map(({ n }) => n));
       setImmediate(() => {
-        for (const { at, args } of chunks) run.take(at, `=${args}`, 1);
+        for (const { at, args } of chunks) run.take(at, `=${args}`, { ms: 1 });
         void readSlowly();
       });
     },
