@@ -63,7 +63,7 @@ const LANES: readonly Lane[] = [
     kinds: [
       { kind: "child killed", weight: 5 },
       { kind: "machine killed", weight: 2 },
-      { kind: "machine frozen", weight: 2, forMs: [500, 4_000] },
+      { kind: "machine frozen", weight: 2, forMs: [500, 2_500] },
       { kind: "machine replaced (SIGTERM)", weight: 2 },
     ],
   },

@@ -61,11 +61,11 @@ function howOf(kind: MapKind, chance: number): Item["how"] {
   if (kind !== "map of troubles") return chance < 0.2 ? "spins" : "waits";
   if (chance < 0.2) return "throws";
   if (chance < 0.4) return "throws at first";
-  return chance < 0.44 ? "never ends" : "waits";
+  return chance < 0.42 ? "never ends" : "waits";
 }
 
 /** Time limit, in ms, of the items of a map that has some which never end. Others must be far from it. */
-export const TROUBLE_TIMEOUT_MS = 2_500;
+export const TROUBLE_TIMEOUT_MS = 5_000;
 
 /** What should become of an item: `=` and its result, or `!` and the code or name of its error. */
 export function expectedOf({ how }: Item, result: string): string {

@@ -1,6 +1,6 @@
 /** See README.md beside this file for when to change the golden files. */
 
-import { WIRE_VERSION, queueKeys } from "@poolmq/shared/internal";
+import { QueueWatcher, WIRE_VERSION, queueKeys } from "@poolmq/shared/internal";
 import { expect, test } from "vitest";
 
 import { expectGolden, masked, opened } from "../support/golden.ts";
@@ -125,6 +125,24 @@ test("advertisement", async () => {
   });
 });
 
+test("what a machine tells watchers", async () => {
+  const stage = new Stage(redis());
+  const marks = new Marks();
+  const machine = await stage.machine({ module: MODULE });
+  const pool = stage.pool();
+  await pool.apply("echo", [1]);
+  const result = pool.map("gated", [{ log: marks.log, gate: marks.gate }]);
+  await marks.started(1);
+  await new QueueWatcher(redis().admin, stage).readOnce();
+  const details = await redis().admin.hgetall(stage.keys.workerDetail);
+  const shown = JSON.parse(details[machine.id] ?? "", (key, value: unknown) =>
+    /^(pid|rss|map|.*Ms)$/.test(key) ? `<${typeof value}>` : value,
+  ) as object;
+  await expectGolden("worker-detail", shown);
+  marks.open();
+  await result;
+});
+
 test("control message", async () => {
   const stage = new Stage(redis());
   const subscriber = redis().admin.duplicate();
@@ -143,7 +161,13 @@ test("control message", async () => {
   const sharing = stage.pool();
   const { id } = await sharing.share([1]);
   await sharing.terminate();
-  await expectGolden("control", { cancel: JSON.parse(cancel), unshare: JSON.parse(await next) }, [
+  const unshare = await next;
+  const last = new Promise<string>((heard) => {
+    subscriber.on("message", (_channel, text: string) => heard(text));
+  });
+  await new QueueWatcher(redis().admin, stage).read();
+  const messages = [cancel, unshare, await last].map((text) => JSON.parse(text) as { readonly t: string });
+  await expectGolden("control", Object.fromEntries(messages.map((message) => [message.t, message])), [
     [result.id, "<map>"],
     [id, "<share>"],
   ]);
@@ -173,7 +197,7 @@ test("keys", async () => {
   const inUse = await Promise.all(
     keys.map(async (key) => `${masked(key, masks)} ${await redis().admin.type(key)}`),
   );
-  const { job, done, out, meta, args, share, wake: wakeKey, ...fixed } = queueKeys("<queue>");
+  const { job, done, out, meta, args, errors, share, wake: wakeKey, ...fixed } = queueKeys("<queue>");
   await expectGolden("keys", {
     named: {
       job: job("<job>"),
@@ -181,6 +205,7 @@ test("keys", async () => {
       out: out("<map>"),
       meta: meta("<map>"),
       args: args("<map>"),
+      errors: errors("<map>"),
       share: share("<share>"),
       wake: wakeKey("<producer>"),
       ...fixed,

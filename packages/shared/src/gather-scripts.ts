@@ -17,19 +17,14 @@
  * 3. A wanted job has a bit, or a BullMQ job, or is enqueued again by the next reconcile.
  */
 
-import { createHash } from "node:crypto";
-
 import type { Cluster, Redis } from "ioredis";
 
 import type { QueueKeys } from "./keys.ts";
 import { jobIdOf } from "./keys.ts";
+import { runScript } from "./run-script.ts";
+import type { Script } from "./run-script.ts";
+import { readAdvertisement } from "./read-advertisement.ts";
 import type { OutcomeText, Payload, WorkerAdvertisement } from "./wire.ts";
-
-/** A Lua script, with the digest by which Redis remembers it. */
-interface Script {
-  readonly lua: string;
-  sha?: string;
-}
 
 /**
  * ARGV: ttlMs, then (first index, run time in ms, outcome) for each job. Gives 0 if the map is not wanted.
@@ -98,7 +93,10 @@ local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)
 return {existed, missing, decided, last[1] and last[1][1] or ''}`,
 };
 
-/** ARGV: id, advertisement, ttlMs. Forgets machines whose last heartbeat is older than the TTL. */
+/**
+ * ARGV: id, advertisement, ttlMs, what the machine tells watchers or "". Forgets machines whose last heartbeat is older
+ * than the TTL. Gives 1 if somebody watches.
+ */
 const ADVERTISE: Script = {
   lua: `
 local t = redis.call('TIME')
@@ -109,10 +107,16 @@ local stale = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
 for _, id in ipairs(stale) do
   redis.call('ZREM', KEYS[1], id)
   redis.call('HDEL', KEYS[2], id)
+  redis.call('HDEL', KEYS[3], id)
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)
 redis.call('PEXPIRE', KEYS[2], ARGV[3] * 2)
-return 1`,
+if ARGV[4] == '' then redis.call('HDEL', KEYS[3], ARGV[1])
+else
+  redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
+  redis.call('PEXPIRE', KEYS[3], ARGV[3])
+end
+return redis.call('EXISTS', KEYS[4])`,
 };
 
 /** ARGV: ttlMs. Gives the advertisements of the live machines. */
@@ -149,7 +153,7 @@ export interface Reconciled {
 }
 
 /** How long a machine counts as live after a heartbeat, in ms: it beats once a second, and may miss a few. */
-const WORKER_TTL_MS = 5_000;
+export const WORKER_TTL_MS = 5_000;
 
 /**
  * How long a map's keys outlive the last sign of its producer or workers, in ms. If it passes while the producer
@@ -231,13 +235,15 @@ export class GatherScripts {
     return (await this.#redis.exists(this.#keys.done(mapId))) === 1;
   }
 
-  /** A worker machine's heartbeat. */
-  async advertise(id: string, advertisement: string): Promise<void> {
-    await this.#run(
-      ADVERTISE,
-      [this.#keys.workers, this.#keys.workerInfo],
-      [id, advertisement, WORKER_TTL_MS],
-    );
+  /**
+   * A worker machine's heartbeat. True if somebody watches, and wants to know more.
+   *
+   * @param detail - what only watchers want to know
+   */
+  async advertise(id: string, advertisement: string, detail = ""): Promise<boolean> {
+    const { workers, workerInfo, workerDetail, watch } = this.#keys;
+    const args = [id, advertisement, WORKER_TTL_MS, detail];
+    return (await this.#run(ADVERTISE, [workers, workerInfo, workerDetail, watch], args)) === 1;
   }
 
   /** A worker machine signs off. */
@@ -245,6 +251,7 @@ export class GatherScripts {
     await Promise.all([
       this.#redis.zrem(this.#keys.workers, id),
       this.#redis.hdel(this.#keys.workerInfo, id),
+      this.#redis.hdel(this.#keys.workerDetail, id),
     ]);
   }
 
@@ -260,32 +267,6 @@ export class GatherScripts {
   }
 
   async #run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    if (script.sha !== undefined) {
-      try {
-        return await this.#redis.evalsha(script.sha, keys.length, ...keys, ...args);
-      } catch (error) {
-        // A restarted Redis has forgotten its scripts.
-        if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
-      }
-    }
-    script.sha ??= createHash("sha1").update(script.lua).digest("hex");
-    return await this.#redis.eval(script.lua, keys.length, ...keys, ...args);
+    return await runScript(this.#redis, script, keys, args);
   }
-}
-
-/** Gives an advertisement that has what is read of it. A machine that can't be understood does not stop the others. */
-function readAdvertisement(text: unknown): WorkerAdvertisement | undefined {
-  let read: Partial<WorkerAdvertisement> | null;
-  try {
-    read = JSON.parse(String(text)) as Partial<WorkerAdvertisement> | null;
-  } catch {
-    return undefined;
-  }
-  const { tasks, processes } = read ?? {};
-  const isWhole =
-    typeof tasks === "object" &&
-    tasks !== null &&
-    Object.values(tasks).every((info) => typeof info === "object" && info !== null) &&
-    Number.isSafeInteger(processes);
-  return isWhole ? (read as WorkerAdvertisement) : undefined;
 }

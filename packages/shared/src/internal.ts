@@ -21,6 +21,22 @@ export { isForeignKey } from "./foreign-key.ts";
 export { jobIdOf, queueKeys } from "./keys.ts";
 export type { QueueKeys } from "./keys.ts";
 export { nearest } from "./nearest.ts";
+export { QueueWatcher } from "./queue-watcher.ts";
+export type {
+  ChildView,
+  ErrorGroupView,
+  ErrorsView,
+  JobCounts,
+  MachineView,
+  MapView,
+  ProducerView,
+  QueueView,
+  RedisView,
+  RunningView,
+  RunTimes,
+  SpanView,
+} from "./queue-view.ts";
+export { bucketOf } from "./run-times.ts";
 export { redactUrl } from "./redact-url.ts";
 export { checkTaskDefaults, TASK_DEFAULTS } from "./task-defaults.ts";
 export type { CheckedTaskDefaults } from "./task-defaults.ts";
@@ -32,6 +48,7 @@ export { unrefConnection } from "./unref-connection.ts";
 export { WIRE_VERSION } from "./wire.ts";
 export { within } from "./within.ts";
 export type {
+  ChildDetail,
   ControlMessage,
   Failure,
   FromChild,
@@ -39,12 +56,15 @@ export type {
   ItemOutcome,
   JobData,
   KeptOutcome,
+  MapState,
   OutcomeText,
   Payload,
   RemoteInfo,
+  SpanDetail,
   Suspect,
   TaskInfo,
   ToChild,
   ToGuard,
   WorkerAdvertisement,
+  WorkerDetail,
 } from "./wire.ts";

@@ -11,14 +11,24 @@
 import type { Logger } from "pino";
 
 import { decodeThrown } from "@poolmq/shared/internal";
-import type { FromChild, FromGuard, ItemOutcome, Payload, TaskInfo, ToChild } from "@poolmq/shared/internal";
+import type {
+  ChildDetail,
+  FromChild,
+  FromGuard,
+  ItemOutcome,
+  Payload,
+  TaskInfo,
+  ToChild,
+} from "@poolmq/shared/internal";
 
 import { ChildProcess } from "./child-process.ts";
 import type { ChildExit } from "./child-process.ts";
 import { TasksModuleError } from "@poolmq/shared";
 import type { ContainerMemory } from "./container-memory.ts";
 import { placesFor } from "./pipe-depth.ts";
+import { residentBytes } from "./resident-bytes.ts";
 import type { StopReason, Ticket } from "./run.ts";
+import { SpanLog } from "./span-log.ts";
 import type { TaskOutput } from "./task-output.ts";
 
 export interface MemberOptions {
@@ -79,6 +89,7 @@ export class Member {
   /** Ids of the shared values that it has. */
   readonly #shares = new Set<string>();
   readonly #startTimer: NodeJS.Timeout;
+  readonly #spans = new SpanLog();
   #state: "starting" | "ready" | "retiring" | "gone" = "starting";
   #nextId = 1;
   #items = 0;
@@ -143,6 +154,28 @@ export class Member {
   /** Number of runs that run, as far as we know. */
   get running(): number {
     return [...this.#sent.values()].filter(({ ticket, revoked }) => ticket.running && !revoked).length;
+  }
+
+  /** What it runs and ran, for who watches; `undefined` once it is gone. */
+  get detail(): ChildDetail | undefined {
+    if (this.#state === "gone") return undefined;
+    const rss = residentBytes(this.pid);
+    const shift = Date.now() - performance.now();
+    const runs = [...this.#sent.values()].flatMap(({ ticket, revoked }) => {
+      if (!ticket.running || revoked) return [];
+      const { fn: task, map, at, n, attempt } = ticket.run;
+      const offset = n === 1 ? undefined : ticket.current;
+      const sinceMs = Math.round(ticket.runningSince + shift);
+      return [{ task, map, at, n, ...(offset === undefined ? {} : { offset }), attempt, sinceMs }];
+    });
+    return {
+      pid: this.pid,
+      state: this.#state,
+      items: this.#items,
+      ...(rss === undefined ? {} : { rss }),
+      runs,
+      spans: this.#spans.recent(),
+    };
   }
 
   get hasPlace(): boolean {
@@ -318,6 +351,7 @@ export class Member {
     this.#items += ticket.run.n;
     if (ticket.stopped === undefined) {
       this.#events.onMeasured(ms);
+      this.#spans.add(ticket.run, ms);
       ticket.settle({ kind: "done", text, retriable, ms, ...ticket.partly(this.pid) });
     } else {
       ticket.settleStopped(this.pid);
@@ -373,6 +407,7 @@ export class Member {
       if (place++ >= this.#options.concurrency) return;
       if (ticket.running) continue;
       ticket.running = true;
+      ticket.runningSince = performance.now();
       this.#startClock(id, ticket);
     }
   }

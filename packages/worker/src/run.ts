@@ -70,6 +70,8 @@ export class Ticket {
   readonly outcomes: Map<number, ItemOutcome> = new Map();
   /** Whether its function is running, as far as we know. */
   running = false;
+  /** Since when, by the monotonic clock. */
+  runningSince = 0;
   /** The child said that it begins: it is to blame if the child dies. */
   begun = false;
   stopped: StopReason | undefined;

@@ -41,6 +41,7 @@ import type {
   RemoteInfo,
   TaskInfo,
   WorkerAdvertisement,
+  WorkerDetail,
 } from "@poolmq/shared/internal";
 
 import { childEnvironment } from "./child-environment.ts";
@@ -116,6 +117,8 @@ export class Supervisor {
   readonly #unwanted = new Set<string>();
   #observer: WorkObserver | undefined;
   #closing: Promise<void> | undefined;
+  /** Somebody wants to see what runs here. */
+  #watched = false;
   /** Number of ready children that was advertised last. */
   #advertised = 0;
   /** Resolves once Redis was reached and checked. */
@@ -352,6 +355,10 @@ export class Supervisor {
     if (message?.t === "unshare" && Array.isArray(message.shares)) {
       for (const id of message.shares as readonly unknown[]) this.#shared?.forget(String(id));
     }
+    if (message?.t === "watch" && !this.#watched && this.#state === "running") {
+      this.#watched = true;
+      void this.#beat();
+    }
   }
 
   #onChange(): void {
@@ -394,10 +401,17 @@ export class Supervisor {
       node: process.versions.node,
     };
     try {
-      await this.#scripts?.advertise(this.id, JSON.stringify(advertisement));
+      const detail = this.#watched ? JSON.stringify(this.#detail()) : "";
+      this.#watched =
+        (await this.#scripts?.advertise(this.id, JSON.stringify(advertisement), detail)) ?? false;
     } catch (error) {
       this.#log.warn({ err: error }, "heartbeat failed");
     }
+  }
+
+  #detail(): WorkerDetail {
+    const { details: children, jobs } = this.#children;
+    return { nowMs: Date.now(), waiting: jobs.waiting, children };
   }
 
   // ── one job, from fetched to acknowledged ──────────────────────────────────────────────────────────────────────
