@@ -15,6 +15,7 @@ import {
   isForeignKey,
   jobIdOf,
   MAP_TTL_MS,
+  tellCancelled,
   WIRE_VERSION,
   within,
 } from "@poolmq/shared/internal";
@@ -357,7 +358,7 @@ export class Gather implements Transport {
   async #cleanUp({ map, mode }: Gathered, underWay: readonly number[]): Promise<string[]> {
     await (mode === "plain" ? this.scripts.drop(map.id) : this.durable.drop(map.id));
     if (underWay.length === 0) return [];
-    await this.#commands.publish(this.#keys.control, JSON.stringify({ t: "cancel", map: map.id }));
+    await tellCancelled(this.#commands, this.#keys, map.id);
     return await this.#remove(underWay.map((at) => jobIdOf(map.id, at)));
   }
 

@@ -8,6 +8,7 @@ export {
   checkQueueName,
 } from "./check-options.ts";
 export { availableCores, Cgroup } from "./cgroup.ts";
+export { CancelReader, tellCancelled } from "./cancels.ts";
 export { checkServer } from "./check-server.ts";
 export { decode, encode } from "./codec.ts";
 export { decodeEach, encodeEach } from "./each.ts";
