@@ -97,7 +97,7 @@ export class Producer {
 }
 
 /** What a process's memory was, over time. */
-export class MemorySeries {
+class MemorySeries {
   readonly #samples: { readonly atMs: number; readonly rss: number; readonly heap: number }[] = [];
 
   add({ rss, heap }: { readonly rss: number; readonly heap: number }): void {

@@ -44,7 +44,7 @@ for (let number = options.first; !stopped; number++) {
   const verdict = tally.verdict(kind === "cancelled");
   say({ t: "ended", number, tag, mapId: began, kind, items: items.length, verdict });
 }
-await pool.close();
+pool.close();
 await pool.join();
 process.disconnect();
 

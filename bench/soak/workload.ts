@@ -47,7 +47,7 @@ const COUNTS: Readonly<Record<MapKind, number>> = {
 /** The `number`-th map of a producer. The same arguments give the same map. */
 export function workload(seed: number, producer: string, number: number): Workload {
   const tag = `${producer}-${number}`;
-  const random = seededRandom([...tag].reduce((sum, char) => Math.imul(sum, 31) + char.charCodeAt(0), seed));
+  const random = seededRandom(Buffer.from(tag).reduce((sum, byte) => Math.imul(sum, 31) + byte, seed));
   const isDurable = producer.startsWith("durable");
   const kind = isDurable ? "durable" : (PLAIN[Math.floor(random() * PLAIN.length)] ?? "map");
   const items = Array.from({ length: COUNTS[kind] }, (_, x): Item => {

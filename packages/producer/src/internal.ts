@@ -6,3 +6,4 @@ export type { EmbeddedRedis } from "./embedded-redis.ts";
 export { findRedisServer, installHint } from "./find-redis-server.ts";
 export { removeStaleFolders } from "./redis-folder.ts";
 export { MapRun } from "./map-run.ts";
+export { ReadCounts } from "./read-counts.ts";

@@ -40,7 +40,7 @@ export function refusalDelays(): { next(): Promise<void> } {
  */
 export async function untilTaken<V>(
   ask: () => Promise<V>,
-  { isWanted, onRefused }: { isWanted(): boolean; onRefused(error: unknown): void },
+  { isWanted, onRefused }: { readonly isWanted: () => boolean; readonly onRefused: (error: unknown) => void },
 ): Promise<V> {
   for (const delays = refusalDelays(); ;) {
     try {

@@ -22,6 +22,7 @@ export { isForeignKey } from "./foreign-key.ts";
 export { jobIdOf, queueKeys } from "./keys.ts";
 export type { QueueKeys } from "./keys.ts";
 export { nearest } from "./nearest.ts";
+export { isPrivateQueueName, privateQueueName } from "./private-queue.ts";
 export { QueueWatcher } from "./queue-watcher.ts";
 export type {
   ChildView,
