@@ -24,6 +24,6 @@ async function tellMemory(): Promise<void> {
     globalThis.gc?.();
     await turn();
   }
-  const { rss, heapUsed } = process.memoryUsage();
-  say({ t: "memory", rss, heap: heapUsed });
+  const { rss, heapUsed, external } = process.memoryUsage();
+  say({ t: "memory", rss, heap: heapUsed + external });
 }

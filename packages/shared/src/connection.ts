@@ -240,7 +240,9 @@ function untilReady(
 
     /** It stands, and nothing is answered. */
     const onSilence = () => {
-      if (connection.status === "connect" && !connection.isCluster) (connection as Redis).disconnect(true);
+      if (connection.status !== "connect" || connection.isCluster) return;
+      last = NOT_READY;
+      (connection as Redis).disconnect(true);
     };
 
     const timer = setTimeout(onTimeout, waitMs);
@@ -254,13 +256,19 @@ function untilReady(
   });
 }
 
+const NOT_READY: ConnectionFailure = {
+  reason: "not-ready",
+  final: true,
+  detail: "it accepts connections, but does not become ready",
+};
+
 function failureAtTimeout(
   connection: Redis | Cluster,
   last: ConnectionFailure | undefined,
 ): ConnectionFailure {
   const { status } = connection;
   if (status === "connect" || status === "ready") {
-    return { reason: "not-ready", final: true, detail: "it accepts connections, but does not become ready" };
+    return NOT_READY;
   }
   const { stream } = connection as NodeInternals;
   if (status === "connecting" && stream?.connecting === false) {
