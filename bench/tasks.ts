@@ -1,5 +1,7 @@
 /** The functions that are measured: the same for every competitor that runs JavaScript. tasks.py has them for Python. */
 
+import { setTimeout as delay } from "node:timers/promises";
+
 export function increment(x: number): number {
   return x + 1;
 }
@@ -11,4 +13,18 @@ export function spin(ms: number): number {
     const { user, system } = process.cpuUsage(started);
     if (user + system >= ms * 1000) return ms;
   }
+}
+
+/** Waits, as for another server's answer. */
+export function wait(ms: number): Promise<number> {
+  return delay(ms, ms);
+}
+
+export function echo(bytes: Buffer): Buffer {
+  return bytes;
+}
+
+/** Uses a value that all items have in common. */
+export function byteAt(bytes: Buffer, i: number): number {
+  return bytes[i % bytes.length] ?? 0;
 }

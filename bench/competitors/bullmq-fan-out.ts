@@ -8,20 +8,20 @@
 
 import { Queue, QueueEvents } from "bullmq";
 
-/** Jobs that go into one `addBulk`. */
+/** Jobs that go into one `addBulk`, unless they are large. */
 const BULK = 1_000;
 
 export class BullmqFanOut {
   readonly #queue: Queue;
   readonly #events: QueueEvents;
-  readonly #pending = new Map<string, (result: number) => void>();
+  readonly #pending = new Map<string, (result: unknown) => void>();
   #maps = 0;
 
   private constructor(queue: Queue, events: QueueEvents) {
     this.#queue = queue;
     this.#events = events;
     events.on("completed", ({ jobId, returnvalue }) => {
-      this.#pending.get(jobId)?.(Number(returnvalue));
+      this.#pending.get(jobId)?.(returnvalue);
       this.#pending.delete(jobId);
     });
   }
@@ -38,22 +38,22 @@ export class BullmqFanOut {
     return new BullmqFanOut(queue, events);
   }
 
-  async map(task: string, items: readonly number[]): Promise<number[]> {
+  async map<Result>(task: string, items: readonly unknown[], bulk: number = BULK): Promise<Result[]> {
     const id = `m${++this.#maps}`;
-    const results: number[] = Array.from({ length: items.length });
+    const results: Result[] = Array.from({ length: items.length });
     const { promise: gathered, resolve } = Promise.withResolvers<void>();
     let missing = items.length;
     // Before the jobs are there: a worker may be faster than the reply to `addBulk`.
     items.forEach((_, i) => {
       this.#pending.set(`${id}-${i}`, (result) => {
-        results[i] = result;
+        results[i] = result as Result;
         if (--missing === 0) resolve();
       });
     });
-    for (let start = 0; start < items.length; start += BULK) {
+    for (let start = 0; start < items.length; start += bulk) {
       await this.#queue.addBulk(
         items
-          .slice(start, start + BULK)
+          .slice(start, start + bulk)
           .map((item, i) => ({ name: task, data: { item }, opts: { jobId: `${id}-${start + i}` } })),
       );
     }
@@ -66,6 +66,11 @@ export class BullmqFanOut {
     // `waitUntilFinished` fails for a job that is removed before it looks.
     const job = await this.#queue.add(task, { item }, { removeOnComplete: 1_000 });
     return await job.waitUntilFinished(this.#events);
+  }
+
+  /** Removes all events. */
+  async forget(): Promise<void> {
+    await this.#queue.trimEvents(0);
   }
 
   async close(): Promise<void> {

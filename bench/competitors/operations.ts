@@ -13,6 +13,8 @@ export interface Setup {
   readonly processes: number;
   /** Items that one of them runs at a time, where they wait and do not compute. */
   readonly concurrency: number;
+  /** The queue to use; one of its own without it. */
+  readonly queue?: string;
 }
 
 /** One number per item: these, or 0, 1, … up to `range`. */
@@ -22,7 +24,7 @@ export interface Operations {
   /** The map of a task. `sum` is that of the results, so that the bench can tell whether they are right. */
   map: {
     readonly request: {
-      readonly task: "increment" | "spin";
+      readonly task: "increment" | "spin" | "wait";
       readonly args: Arguments;
       /** `undefined`: the competitor's default. */
       readonly chunksize?: number | "auto";
@@ -34,6 +36,27 @@ export interface Operations {
     readonly request: { readonly count: number };
     /** How long each took. */
     readonly reply: { readonly ms: readonly number[] };
+  };
+  /** A stream of `increment` over `0 … n - 1`, read slowly: after every `pauseEvery` results the reader waits a moment. */
+  slowStream: {
+    readonly request: { readonly n: number; readonly pauseEvery: number; readonly pauseMs: number };
+    /** The memory is this process's resident set, in bytes: before, and at its highest. */
+    readonly reply: {
+      readonly ms: number;
+      readonly sum: number;
+      readonly before: number;
+      readonly peak: number;
+    };
+  };
+  /** A map of buffers that are sent there and back. */
+  buffers: {
+    readonly request: { readonly count: number; readonly bytes: number };
+    readonly reply: { readonly ms: number };
+  };
+  /** A map of which every item uses one large buffer. */
+  shared: {
+    readonly request: { readonly count: number; readonly bytes: number };
+    readonly reply: { readonly ms: number };
   };
 }
 

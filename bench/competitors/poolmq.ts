@@ -1,11 +1,10 @@
-/** poolmq itself, with its options as they come. */
+/** poolmq itself, with its options as they come: a pool with worker processes on this machine. */
 
 import { Pool } from "@poolmq/producer";
 
 import type * as tasks from "../tasks.ts";
-import { argumentsOf } from "./operations.ts";
-import { readSetup, serve } from "./serve.ts";
-import { timedCalls, timedMap } from "./timed.ts";
+import { serveCalls } from "./poolmq-calls.ts";
+import { readSetup } from "./serve.ts";
 
 const { redis, processes, concurrency } = readSetup();
 const pool = new Pool<typeof tasks>({
@@ -15,19 +14,4 @@ const pool = new Pool<typeof tasks>({
   concurrency,
 });
 await pool.ready();
-
-await serve(
-  {
-    async map({ task, args, chunksize = 1 }) {
-      const items = argumentsOf(args);
-      return await timedMap(() => pool.map(task, items, { chunksize }));
-    },
-    async calls({ count }) {
-      return { ms: await timedCalls(count, (i) => pool.apply("increment", [i])) };
-    },
-  },
-  async () => {
-    pool.close();
-    await pool.join();
-  },
-);
+await serveCalls(pool);

@@ -2,8 +2,7 @@
 
 import { Redis } from "ioredis";
 
-import { TASKS } from "./tasks-by-name.ts";
-import type { TaskName } from "./tasks-by-name.ts";
+import { runByName } from "./tasks-by-name.ts";
 import type { WorkerSettings } from "./worker-processes.ts";
 
 const { redis, queue, concurrency } = JSON.parse(process.argv[2] ?? "") as WorkerSettings;
@@ -14,9 +13,9 @@ process.send?.("ready");
 for (;;) {
   const [, first] = (await connection.blpop(queue, 0)) ?? [];
   const more = (await connection.lpop(queue, concurrency - 1)) ?? [];
-  const results = [first ?? "", ...more].map((text) => {
-    const { task, i, item } = JSON.parse(text) as { task: TaskName; i: number; item: number };
-    return JSON.stringify([i, TASKS[task](item)]);
+  const results = [first ?? "", ...more].map(async (text) => {
+    const { task, i, item } = JSON.parse(text) as { task: string; i: number; item: number };
+    return JSON.stringify([i, await runByName(task, item)]);
   });
-  await connection.rpush(`${queue}:results`, ...results);
+  await connection.rpush(`${queue}:results`, ...(await Promise.all(results)));
 }

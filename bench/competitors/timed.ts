@@ -1,13 +1,17 @@
 import { sumOf } from "./operations.ts";
 
+export async function timed<R>(run: () => PromiseLike<R>): Promise<{ ms: number; result: R }> {
+  const started = performance.now();
+  const result = await run();
+  return { ms: performance.now() - started, result };
+}
+
 /** Times a map and sums its results, which is not timed. */
 export async function timedMap(
   map: () => PromiseLike<readonly number[]>,
 ): Promise<{ ms: number; sum: number }> {
-  const started = performance.now();
-  const results = await map();
-  const ms = performance.now() - started;
-  return { ms, sum: sumOf(results) };
+  const { ms, result } = await timed(map);
+  return { ms, sum: sumOf(result) };
 }
 
 /** Times calls one after the other. */
@@ -16,10 +20,6 @@ export async function timedCalls(
   call: (i: number) => PromiseLike<unknown>,
 ): Promise<number[]> {
   const all: number[] = [];
-  for (let i = 0; i < count; i++) {
-    const started = performance.now();
-    await call(i);
-    all.push(performance.now() - started);
-  }
+  for (let i = 0; i < count; i++) all.push((await timed(() => call(i))).ms);
   return all;
 }

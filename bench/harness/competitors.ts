@@ -13,6 +13,8 @@ export interface Program {
 
 export const PROGRAMS = {
   poolmq: { title: "poolmq", file: "poolmq.ts" },
+  poolmqProducer: { title: "a poolmq producer", file: "poolmq-producer.ts" },
+  poolmqMachine: { title: "a poolmq machine", file: "poolmq-machine.ts" },
   handWritten: { title: "hand-written BullMQ", file: "hand-written.ts" },
   sandboxed: { title: "BullMQ, sandboxed", file: "sandboxed.ts" },
   piscina: { title: "Piscina", file: "piscina.ts" },
@@ -29,6 +31,7 @@ export const PROGRAMS = {
     modules: ["distributed"],
     install: "apt-get install python3-distributed",
   },
+  bareNode: { title: "bare Node (no queue)", file: "bare-node.ts" },
   redisLists: { title: "Redis lists (floor)", file: "redis-lists.ts" },
 } as const satisfies Record<string, Program>;
 

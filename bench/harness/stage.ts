@@ -1,10 +1,13 @@
 /** What a row is measured on: a Redis server of its own, and the competitors that it asks for. */
 
+import type { Setup } from "../competitors/operations.ts";
 import { Competitor, NotInstalledError } from "./competitor.ts";
 import type { ProgramName } from "./competitors.ts";
 import { RedisServer } from "./redis-server.ts";
 
 const PROCESSES = 2;
+
+type StartOptions = Partial<Setup>;
 
 export class Stage implements AsyncDisposable {
   readonly redis: RedisServer;
@@ -28,12 +31,9 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Starts a competitor; gives `undefined` if it is not installed. */
-  async start(
-    name: ProgramName,
-    { concurrency = 1 }: { readonly concurrency?: number } = {},
-  ): Promise<Competitor | undefined> {
+  async start(name: ProgramName, options: StartOptions = {}): Promise<Competitor | undefined> {
     try {
-      const setup = { redis: this.redis.url, processes: PROCESSES, concurrency };
+      const setup = { redis: this.redis.url, processes: PROCESSES, concurrency: 1, ...options };
       const competitor = await Competitor.start(name, setup);
       this.#running.add(competitor);
       return competitor;
@@ -45,7 +45,7 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Starts one that needs nothing but what the bench itself needs. */
-  async need(name: ProgramName, options?: { readonly concurrency?: number }): Promise<Competitor> {
+  async need(name: ProgramName, options?: StartOptions): Promise<Competitor> {
     const competitor = await this.start(name, options);
     if (competitor === undefined) throw new Error(`unreachable: ${name} comes with the bench`);
     return competitor;

@@ -143,6 +143,56 @@ test("what a machine tells watchers", async () => {
   await result;
 });
 
+test("what a producer tells of its maps", async () => {
+  const stage = new Stage(redis());
+  const marks = new Marks();
+  await stage.machine({ module: MODULE, processes: 2 });
+  const pool = stage.pool();
+  const gated = pool.map("gated", [{ log: marks.log, gate: marks.gate }], { mapId: "durable" });
+  const endless = pool.imap("fail", forEver());
+  const told = async (mapId: string, state: string): Promise<object> => {
+    const info = await until(
+      async () => {
+        const text = await redis().admin.hget(stage.keys.mapInfo, mapId);
+        return text?.includes(`"state":"${state}"`) === true ? text : undefined;
+      },
+      { what: `${mapId} to be told of as ${state}` },
+    );
+    const [, at, report] = /^(\d+) (.*)$/s.exec(info) ?? [];
+    expect(Math.abs(Number(at) - Date.now())).toBeLessThan(60_000);
+    return JSON.parse(report ?? "", (key, value: unknown) => {
+      if (/^(host|pid|ageMs|timesMs|perS|done|failed|running|errors)$/.test(key)) return `<${typeof value}>`;
+      return key === "times" ? "<counts>" : value;
+    }) as object;
+  };
+  const running = await told("durable", "running");
+  expect(await rejection(endless.next())).toMatchObject({ message: "no" });
+  const groups = await until(
+    async () => {
+      const found = await redis().admin.hgetall(stage.keys.errors(endless.id));
+      return found["0"] === undefined ? undefined : found;
+    },
+    { what: "the errors to be told of" },
+  );
+  const shownGroups = Object.entries(groups).map(([number, group]) => [
+    number,
+    JSON.parse(group, (key, value: unknown) =>
+      key === "stack" ? "<stack>" : key === "indices" ? "<indices>" : value,
+    ) as object,
+  ]);
+  endless.cancel("enough");
+  const cancelled = await told(endless.id, "cancelled");
+  marks.open();
+  await gated;
+  const ended = await told("durable", "done");
+  const errors = Object.fromEntries(shownGroups) as object;
+  await expectGolden("map-report", { running, cancelled, ended, errors });
+});
+
+function* forEver(): Generator<number> {
+  for (let x = 0; ; x++) yield x;
+}
+
 test("control message", async () => {
   const stage = new Stage(redis());
   const subscriber = redis().admin.duplicate();

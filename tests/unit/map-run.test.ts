@@ -29,6 +29,7 @@ test.for([0, 1, 2, 3, 4, 5, 6])(
       {
         id: "m",
         task: "t",
+        call: "map",
         input,
         length: undefined,
         chunkSize: { next: () => 2, measured: () => {} },

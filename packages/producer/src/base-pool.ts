@@ -24,6 +24,7 @@ import { fixedChunks } from "./chunk-size.ts";
 import type { ArgumentLimit } from "./encode-tuples.ts";
 import { checkedTuples, singles } from "./input.ts";
 import type { Input } from "./input.ts";
+import { NO_PROGRESS } from "./map-progress.ts";
 import { MapResult } from "./map-result.ts";
 import { MapRun } from "./map-run.ts";
 import type { Sink } from "./map-run.ts";
@@ -421,7 +422,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       sink.ended({ error });
       return {
         id: "none",
-        progress: () => ({ total: undefined, done: 0, failed: 0, running: 0 }),
+        progress: () => NO_PROGRESS,
         cancel: () => {},
         handOn: () => {},
       };
@@ -464,6 +465,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
     const run: MapRun = new MapRun(
       {
         id,
+        call,
         task: taskName(call, task, this.#module),
         input: facts.input.tuples,
         length: facts.input.length,

@@ -22,6 +22,9 @@ import {
 import type { ControlMessage, ItemOutcome, JobData, OutcomeText, QueueKeys } from "@poolmq/shared/internal";
 
 import { DURABLE_TTL_MS, DurableMaps } from "./durable-map.ts";
+import { MapReports } from "./map-reports.ts";
+import type { ReportedMap } from "./map-reports.ts";
+import type { MapProgress } from "./map-progress.ts";
 import type { Chunk, JobOptions, MapEnd, Transport } from "./map-run.ts";
 import { Meter } from "./meter.ts";
 import { OutcomeReader } from "./outcome-reader.ts";
@@ -34,6 +37,7 @@ export interface GatheredMap {
   readonly task: string;
   readonly job: JobOptions;
   readonly ended: boolean;
+  readonly progress: MapProgress;
   /** First indices of the chunks under way. */
   readonly underWay: readonly number[];
   /** The chunks among `indices` that are under way. */
@@ -106,6 +110,7 @@ export class Gather implements Transport {
   readonly #queue: Queue;
   readonly #reader: OutcomeReader;
   readonly #meter = new Meter();
+  readonly #reports: MapReports;
   readonly #maps = new Map<string, Gathered>();
   readonly #ticker: NodeJS.Timeout;
   /** Clean-ups under way. */
@@ -118,6 +123,7 @@ export class Gather implements Transport {
     this.#hooks = hooks;
     this.scripts = new GatherScripts(commands, keys);
     this.durable = new DurableMaps(commands, keys);
+    this.#reports = new MapReports(commands, keys);
     this.#reader = new OutcomeReader(commands, blocking, keys, (facts, message) =>
       hooks.warn(facts, message),
     );
@@ -135,8 +141,14 @@ export class Gather implements Transport {
   /**
    * Begins to gather a map's outcomes. Must come before its first `enqueue`.
    * Outcomes that a durable map has already are taken up first: the other order would run again what was done.
+   *
+   * @param facts - `resumed`: another producer began it; `report`: who watches the queue is told of it
    */
-  async open(map: GatheredMap, mode: MapMode, resumed = false): Promise<void> {
+  async open(
+    map: GatheredMap,
+    mode: MapMode,
+    { resumed = false, report }: { readonly resumed?: boolean; readonly report?: ReportedMap } = {},
+  ): Promise<void> {
     const now = performance.now();
     const gathered: Gathered = {
       map,
@@ -155,6 +167,7 @@ export class Gather implements Transport {
       onForeign: () => map.fail(foreign(map)),
     };
     this.#maps.set(map.id, gathered);
+    if (report !== undefined) this.#reports.add(report, { durable: mode === "durable" });
     this.#reopen(gathered);
     if (mode === "durable") gathered.early = new Map();
     if (mode !== "plain") await this.ask(map, () => this.#reader.replay(gathered));
@@ -232,9 +245,10 @@ export class Gather implements Transport {
   drop(map: GatheredMap, end: MapEnd): void {
     const gathered = this.#maps.get(map.id);
     if (gathered === undefined) return;
+    const stays = gathered.mode === "durable" && outlives(end);
+    if (!stays) this.#reportEnd(gathered, end);
     this.leave(map);
-    if (gathered.mode === "durable" && outlives(end)) return;
-    this.#forget(gathered);
+    if (!stays) this.#forget(gathered);
   }
 
   /** Reads no more of the map, which stays as it is. */
@@ -242,7 +256,20 @@ export class Gather implements Transport {
     const gathered = this.#maps.get(map.id);
     if (gathered === undefined) return;
     this.#maps.delete(map.id);
+    this.#reports.remove(map.id);
     this.#reader.remove(gathered);
+  }
+
+  #reportEnd({ map, mode }: Gathered, end: MapEnd): void {
+    const told =
+      mode === "attached"
+        ? this.#reports.endedHere(map.id, end, map.progress)
+        : this.#reports.ended(map.id, end);
+    if (told === undefined) return;
+    const telling = told.catch(() => {}); // who watches sees its producer fall silent
+    this.#hooks.cleaning(within(CLEAN_UP_TIMEOUT_MS, telling));
+    this.#dropping.add(telling);
+    void telling.finally(() => this.#dropping.delete(telling));
   }
 
   #forget(gathered: Gathered): void {
@@ -310,7 +337,9 @@ export class Gather implements Transport {
   /** Removes everything that the queue keeps in Redis. Only for a queue that is this producer's own. */
   async obliterate(): Promise<void> {
     await within(CLEAN_UP_TIMEOUT_MS, this.#queue.obliterate({ force: true }));
-    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(this.#keys.workers, this.#keys.workerInfo));
+    await within(CLEAN_UP_TIMEOUT_MS, this.#reports.obliterate());
+    const { workers, workerInfo, workerDetail } = this.#keys;
+    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(workers, workerInfo, workerDetail));
   }
 
   #toJob({ map, mode }: Gathered, chunk: Chunk): Parameters<Queue["addBulk"]>[0][number] {
@@ -411,6 +440,7 @@ export class Gather implements Transport {
   // ── looking after quiet maps ───────────────────────────────────────────────────────────────────────────────────
 
   #tick(): void {
+    this.#reports.tick();
     const now = performance.now();
     for (const gathered of this.#maps.values()) {
       if (now - gathered.quietSince >= gathered.patienceMs) {

@@ -3,7 +3,7 @@
 import { GetTimeoutError, InvalidOptionError, InvalidStateError } from "@poolmq/shared";
 import { short, within } from "@poolmq/shared/internal";
 
-import type { MapProgress } from "./map-run.ts";
+import type { MapProgress } from "./map-progress.ts";
 
 /** How a handle reaches the map behind it. @internal */
 export interface HandleSource<V, R> {

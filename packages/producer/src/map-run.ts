@@ -18,20 +18,11 @@ import { encodeTuples } from "./encode-tuples.ts";
 import type { ArgumentLimit } from "./encode-tuples.ts";
 import type { TupleIterator } from "./input.ts";
 import { InputReader } from "./input-reader.ts";
+import { Pace, progressOf } from "./map-progress.ts";
+import type { MapProgress } from "./map-progress.ts";
+import { MapTally } from "./map-tally.ts";
 import { atCallSite, readOutcomes } from "./read-outcomes.ts";
 import type { CallSite, ErrorClass, Settled } from "./read-outcomes.ts";
-
-/** How far a map has come. */
-export interface MapProgress {
-  /** Number of items; `undefined` until the input has been read to its end. */
-  readonly total: number | undefined;
-  /** Items that have their outcome, failed ones included. */
-  readonly done: number;
-  /** Items that ended in an error. */
-  readonly failed: number;
-  /** Items that were handed to the workers' queue and have no outcome yet. */
-  readonly running: number;
-}
 
 /** Consecutive items that travel as one job. */
 export interface Chunk {
@@ -97,6 +88,8 @@ export interface JobOptions {
 export interface MapRunOptions {
   readonly id: string;
   readonly task: string;
+  /** Name of the pool's method. */
+  readonly call: string;
   readonly input: TupleIterator;
   /** Number of items, if it is known beforehand. */
   readonly length: number | undefined;
@@ -123,10 +116,12 @@ const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 
 export class MapRun {
   readonly id: string;
+  readonly call: string;
   /** Name of the task. May be corrected before `start()`. */
   task: string;
   chunkSize: ChunkSize | undefined;
   readonly job: JobOptions;
+  readonly tally: MapTally = new MapTally();
   readonly #options: MapRunOptions;
   readonly #input: InputReader;
   readonly #sink: Sink;
@@ -149,9 +144,11 @@ export class MapRun {
   /** The transport knows how many items there are. */
   #sealed = false;
   #room: PromiseWithResolvers<void> | undefined;
+  readonly #pace = new Pace();
 
   constructor(options: MapRunOptions, sink: Sink) {
     this.id = options.id;
+    this.call = options.call;
     this.task = options.task;
     this.chunkSize = options.chunkSize;
     this.job = options.job;
@@ -170,12 +167,14 @@ export class MapRun {
   }
 
   get progress(): MapProgress {
-    return {
-      total: this.#input.end === undefined ? undefined : this.#next,
+    const counts = {
+      total: this.#input.end === undefined ? this.#options.length : this.#next,
       done: this.#settled,
       failed: this.#failures,
       running: this.#itemsUnderWay,
+      ended: this.ended,
     };
+    return progressOf(counts, this.#pace);
   }
 
   /** How many items have not been cut into chunks; `undefined` if nobody knows. */
@@ -204,6 +203,7 @@ export class MapRun {
   /** Reads the input to its end, as fast as the window allows. Never rejects. */
   async start(transport: Transport): Promise<void> {
     this.#transport = transport;
+    this.#pace.begin();
     try {
       for (const { index, error } of this.#unsaid) transport.settledHere(this, index, error);
       if (this.#peeked.length > 0) await transport.enqueue(this, this.#peeked);
@@ -238,6 +238,8 @@ export class MapRun {
     if (chunk === undefined || this.#state === "ended") return;
     this.#leave(chunk);
     this.chunkSize?.measured(chunk.n, ms);
+    this.#pace.came(chunk.n);
+    this.tally.ran(chunk.n, ms);
     const { classes, callSite } = this.#options;
     for (const [offset, settled] of readOutcomes(chunk, text, { classes: classes(), callSite }).entries()) {
       this.#settle(at + offset, settled);
@@ -321,6 +323,7 @@ export class MapRun {
       this.#sink.succeeded(index, settled.value);
     } else {
       this.#failures++;
+      this.tally.failed(index, settled.error);
       this.#sink.failed(index, settled.error);
     }
   }
@@ -340,6 +343,7 @@ export class MapRun {
   #end(end: MapEnd): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
+    this.#pace.end();
     this.#room?.resolve();
     this.#input.close();
     this.#transport?.drop(this, end);

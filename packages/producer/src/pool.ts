@@ -137,8 +137,8 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
         return classes;
       },
     };
-    const map: AttachedMap = new AttachedMap(mapId, slots, context, (how) => {
-      if (how === "over") gather?.drop(map, { total: map.progress.done });
+    const map: AttachedMap = new AttachedMap(mapId, slots, context, (how, end) => {
+      if (how === "over") gather?.drop(map, end);
       else gather?.leave(map);
       this.untrack(map);
     });
@@ -238,7 +238,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     run.chunkSize ??= this.#chunkSize(run, backend, auto ? "auto" : defined);
     if (run.ended) return;
     if (durable) await this.#takeUp(run, backend.gather);
-    else await backend.gather.open(run, "plain");
+    else await backend.gather.open(run, "plain", { report: run });
     if (!run.ended) await run.start(backend.gather);
   }
 
@@ -261,7 +261,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     const chunks = await run.peek();
     if (run.ended) return;
     const resumed = await gather.ask(run, () => gather.durable.claim(run.id, run.task, run.length, chunks));
-    if (!run.ended) await gather.open(run, "durable", resumed);
+    if (!run.ended) await gather.open(run, "durable", { resumed, report: run });
   }
 
   #chunkSize(run: MapRun, backend: Backend, size: number | "auto"): ReturnType<typeof fixedChunks> {

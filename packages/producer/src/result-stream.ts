@@ -3,7 +3,8 @@
 import { GetTimeoutError } from "@poolmq/shared";
 
 import { checkTimeout } from "./handle.ts";
-import type { MapEnd, MapProgress, Sink } from "./map-run.ts";
+import type { MapProgress } from "./map-progress.ts";
+import type { MapEnd, Sink } from "./map-run.ts";
 
 /** How a stream reaches the map behind it. @internal */
 export interface StreamSource {

@@ -20,6 +20,7 @@ import { BasePool } from "./base-pool.ts";
 import type { CallFacts } from "./base-pool.ts";
 import { autoChunks, fixedChunks } from "./chunk-size.ts";
 import { importWorkerPackage } from "./import-worker-package.ts";
+import { NO_PROGRESS } from "./map-progress.ts";
 import { MapResult } from "./map-result.ts";
 import type { MapRun } from "./map-run.ts";
 import { Shared } from "./shared.ts";
@@ -91,7 +92,7 @@ export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {
     return new MapResult({
       id: String(mapId),
       value: slots.results(),
-      progress: () => ({ total: undefined, done: 0, failed: 0, running: 0 }),
+      progress: () => NO_PROGRESS,
       cancel: () => {},
       settled: () => slots.settled(),
       iterate: () => slots.iterate(),

@@ -38,6 +38,8 @@ export type {
   RunTimes,
   SpanView,
 } from "./queue-view.ts";
+export { runScript } from "./run-script.ts";
+export type { Script } from "./run-script.ts";
 export { bucketOf } from "./run-times.ts";
 export { redactUrl } from "./redact-url.ts";
 export { checkTaskDefaults, TASK_DEFAULTS } from "./task-defaults.ts";
@@ -52,12 +54,14 @@ export { within } from "./within.ts";
 export type {
   ChildDetail,
   ControlMessage,
+  ErrorGroup,
   Failure,
   FromChild,
   FromGuard,
   ItemOutcome,
   JobData,
   KeptOutcome,
+  MapReport,
   MapState,
   OutcomeText,
   Payload,
