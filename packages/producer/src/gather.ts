@@ -22,10 +22,10 @@ import {
 import type { ControlMessage, ItemOutcome, JobData, OutcomeText, QueueKeys } from "@poolmq/shared/internal";
 
 import { DURABLE_TTL_MS, DurableMaps } from "./durable-map.ts";
+import type { Chunk, JobOptions, MapEnd, RunFacts, Transport } from "./map-run.ts";
 import { MapReports } from "./map-reports.ts";
 import type { ReportedMap } from "./map-reports.ts";
 import type { MapProgress } from "./map-progress.ts";
-import type { Chunk, JobOptions, MapEnd, Transport } from "./map-run.ts";
 import { Meter } from "./meter.ts";
 import { OutcomeReader } from "./outcome-reader.ts";
 import type { Entry, Reading } from "./outcome-reader.ts";
@@ -42,7 +42,7 @@ export interface GatheredMap {
   readonly underWay: readonly number[];
   /** The chunks among `indices` that are under way. */
   chunks(indices: readonly number[]): Chunk[];
-  take(at: number, text: OutcomeText, ms: number): void;
+  take(at: number, text: OutcomeText, facts: RunFacts): void;
   taskProgress(index: number, value: unknown): void;
   /** An attached map learns how many items there are. */
   sealed(total: number): void;
@@ -427,7 +427,7 @@ export class Gather implements Transport {
       else {
         const [chunk] = map.chunks([entry.at]);
         if (chunk !== undefined) this.#meter.came(chunk, entry.ms);
-        map.take(entry.at, entry.text, entry.ms);
+        map.take(entry.at, entry.text, entry);
       }
     }
     gathered.untrimmed += entries.length;

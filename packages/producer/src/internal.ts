@@ -9,3 +9,6 @@ export { removeStaleFolders } from "./redis-folder.ts";
 export { Pace, progressOf } from "./map-progress.ts";
 export { MapRun } from "./map-run.ts";
 export { ReadCounts } from "./read-counts.ts";
+export { ClockShift } from "./clock-shift.ts";
+export { InsightLog } from "./insight-log.ts";
+export { Spread } from "./spread.ts";

@@ -9,10 +9,12 @@ import { decode, isForeignKey } from "@poolmq/shared/internal";
 import type { OutcomeText, QueueKeys } from "@poolmq/shared/internal";
 
 import { ReadCounts } from "./read-counts.ts";
+import { ClockShift } from "./clock-shift.ts";
+import type { RunFacts } from "./map-run.ts";
 
 /** One entry of a map's stream, read. */
 export type Entry =
-  | { readonly at: number; readonly ms: number; readonly text: OutcomeText }
+  | (RunFacts & { readonly at: number; readonly text: OutcomeText })
   | { readonly progressOf: number; readonly value: unknown }
   /** The input of a durable map has ended: it has so many items. */
   | { readonly total: number };
@@ -40,6 +42,7 @@ export class OutcomeReader {
   readonly #warn: (facts: Readonly<Record<string, unknown>>, message: string) => void;
   readonly #readings = new Set<Reading>();
   readonly #wakeKey: string;
+  readonly #shift = new ClockShift();
   #wakeCursor = "0-0";
   /** How many entries to ask for, if there is one stream. */
   readonly #counts = new ReadCounts();
@@ -152,17 +155,21 @@ export class OutcomeReader {
   #take(reading: Reading, raw: readonly RawEntry[]): void {
     reading.cursor = raw.at(-1)?.[0] ?? reading.cursor;
     this.#counts.saw(raw.map(([, fields]) => fields.reduce((sum, field) => sum + field.length, 0)));
-    reading.onEntries(raw.flatMap(([, fields]) => readEntry(fields) ?? []));
+    const now = Date.now();
+    reading.onEntries(raw.flatMap(([id, fields]) => readEntry(fields, this.#shift.transitMs(id, now)) ?? []));
   }
 }
 
 /** Entries of any other shape are not ours: anyone who can write to Redis can add to a stream. */
-function readEntry(fields: readonly string[]): Entry | undefined {
+function readEntry(fields: readonly string[], transitMs: number): Entry | undefined {
   const values = new Map<string, string>();
   for (let i = 0; i + 1 < fields.length; i += 2) values.set(fields[i] ?? "", fields[i + 1] ?? "");
   const [i, text, p, v] = ["i", "o", "p", "v"].map((name) => values.get(name));
   if (text !== undefined && isIndex(i)) {
-    return { at: Number(i), ms: Number(values.get("ms") ?? 0) || 0, text };
+    const ran = values.get("ran") ?? "";
+    const space = ran.indexOf(" ");
+    const ms = Number.parseFloat(ran) || 0;
+    return { at: Number(i), ms, text, transitMs, by: space === -1 ? undefined : ran.slice(space + 1) };
   }
   const total = values.get("total");
   if (isIndex(total)) return { total: Number(total) };

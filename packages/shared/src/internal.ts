@@ -64,6 +64,7 @@ export type {
   MapReport,
   MapState,
   OutcomeText,
+  RanText,
   Payload,
   RemoteInfo,
   SpanDetail,
