@@ -12,7 +12,7 @@ const FIRST_COUNT = 16;
  * whatever tasks return. Redis counts entries, not bytes.
  */
 export class ReadCounts {
-  /** The largest entry of late, in characters: halves with each read that brings smaller ones. */
+  /** The largest entry of late, in characters: a quarter with each read that brings smaller ones. */
   #largest = READ_BYTES / FIRST_COUNT;
 
   /** For a read of so many streams; at least one entry of each. */
@@ -23,6 +23,6 @@ export class ReadCounts {
 
   /** @param sizes - of the entries that a read has brought */
   saw(sizes: readonly number[]): void {
-    this.#largest = Math.max(1, this.#largest / 2, ...sizes);
+    this.#largest = Math.max(1, this.#largest / 4, ...sizes);
   }
 }
