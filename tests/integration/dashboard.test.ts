@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { startDashboard } from "../support/dashboard.ts";
 import { freePort, RedisServer, redisForFile } from "../support/redis-server.ts";
 import { uniqueQueue } from "../support/unique.ts";
-import { poolmq, runPoolmq } from "../support/worker-program.ts";
+import { runPoolmq, startPoolmq } from "../support/worker-program.ts";
 
 const redis = redisForFile();
 const TOKEN = "a-token-of-the-tests";
@@ -231,7 +231,7 @@ test("no path leads out of the page's folder", async () => {
 
 test("a Redis password is shown to nobody", async () => {
   await using guarded = await RedisServer.start({ settings: { requirepass: "canary-password" } });
-  const program = poolmq(["dashboard", "-r", guarded.url, "--port", "0"]);
+  const program = startPoolmq(["dashboard", "-r", guarded.url, "--port", "0"]);
   const [, url = ""] = await program.line(/^dashboard at (http:\S+)$/m);
   const { text } = await ask(url, "/events");
   expect(text).toContain("event: start");
@@ -245,7 +245,7 @@ test("a Redis password is shown to nobody", async () => {
 test("a port in use is said to be", async () => {
   const port = String(await freePort());
   const args = ["dashboard", "-r", redis().url, "--port", port];
-  const first = poolmq(args);
+  const first = startPoolmq(args);
   await first.line(/^dashboard at/m);
   const { code, output } = await runPoolmq(args);
   expect(output).toBe(

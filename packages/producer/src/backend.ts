@@ -3,7 +3,6 @@
  * is configured, an embedded one. It starts with the pool, and none of it keeps the process alive.
  */
 
-import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";
@@ -14,6 +13,7 @@ import {
   connect,
   destroyConnection,
   checkInteger,
+  privateQueueName,
   queueKeys,
   resolveConnection,
   RUNS_ON_VARIABLE,
@@ -106,7 +106,7 @@ export class Backend {
       if (resolved === undefined) throw new LocalMachineError("The embedded Redis has no address");
 
       const ownQueue = options.local !== undefined && options.queue === undefined;
-      const queue = options.queue ?? (ownQueue ? `local-${randomBytes(6).toString("hex")}` : "default");
+      const queue = options.queue ?? (ownQueue ? privateQueueName() : "default");
       const startMachine = machineStarter(options, resolved, queue);
       // Its processes take longer to start than anything else here.
       const machine = await startMachine?.();
@@ -245,7 +245,7 @@ export class Backend {
 }
 
 function machineStarter(
-  { local, prefix, connectTimeoutMs }: ResolvedPoolOptions,
+  { local, prefix, connectTimeoutMs, ...given }: ResolvedPoolOptions,
   resolved: ResolvedConnection,
   queue: string,
 ): (() => Promise<LocalMachine>) | undefined {
@@ -256,7 +256,10 @@ function machineStarter(
     const target = resolved.target();
     const connection =
       target.kind === "cluster" ? { cluster: target.nodes, options: target.options } : target.options;
-    return startLocalMachine({ ...local, connection: sendable(connection), queue, prefix, connectTimeoutMs });
+    const machine = { ...local, connection: sendable(connection), queue, prefix, connectTimeoutMs };
+    // An embedded Redis ends with this process, and takes all along.
+    const removesQueue = given.queue === undefined && given.connection !== undefined;
+    return startLocalMachine(machine, { removesQueue });
   };
 }
 

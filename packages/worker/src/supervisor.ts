@@ -23,6 +23,7 @@ import { pino } from "pino";
 import type { Logger } from "pino";
 
 import {
+  CancelReader,
   checkServer,
   connect,
   destroyConnection,
@@ -59,7 +60,9 @@ import { SharedValues } from "./shared-values.ts";
 import { TaskOutput } from "./task-output.ts";
 import type { PrintTarget } from "./task-output.ts";
 import { TaskProgress } from "./task-progress.ts";
+import { UnwantedMaps } from "./unwanted-maps.ts";
 import { verdictOn } from "./verdict.ts";
+import { ranBy } from "./ran-by.ts";
 import { VERSION } from "./version.ts";
 import type { ResolvedWorkerOptions } from "./worker-options.ts";
 
@@ -114,7 +117,8 @@ export class Supervisor {
   #shared: SharedValues | undefined;
   #tasks: Readonly<Record<string, TaskInfo>> = {};
   /** Maps whose outcomes nobody wanted when we last looked. */
-  readonly #unwanted = new Set<string>();
+  readonly #unwanted = new UnwantedMaps();
+  #cancels: CancelReader | undefined;
   #observer: WorkObserver | undefined;
   #closing: Promise<void> | undefined;
   /** Somebody wants to see what runs here. */
@@ -323,7 +327,12 @@ export class Supervisor {
     this.#locks = new Locks((...args) => queue.extendJobLocks(...args), lockDurationMs, this.#log);
     await this.#listen();
     await this.#beat();
-    this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS);
+    this.#cancels = new CancelReader(redis, this.#keys);
+    this.#heartbeat = setInterval(() => {
+      void this.#beat();
+      this.#catchUp().catch(() => {}); // the heartbeat tells of a Redis that refuses
+    }, HEARTBEAT_MS);
+    await this.#catchUp();
   }
 
   async #mend(redis: Redis | Cluster): Promise<void> {
@@ -349,8 +358,7 @@ export class Supervisor {
       return; // not ours; anyone may publish
     }
     if (message?.t === "cancel" && typeof message.map === "string") {
-      this.#unwanted.add(message.map);
-      this.#children.cancel(message.map);
+      this.#cancel(message.map);
     }
     if (message?.t === "unshare" && Array.isArray(message.shares)) {
       for (const id of message.shares as readonly unknown[]) this.#shared?.forget(String(id));
@@ -358,6 +366,20 @@ export class Supervisor {
     if (message?.t === "watch" && !this.#watched && this.#state === "running") {
       this.#watched = true;
       void this.#beat();
+    }
+  }
+
+  #cancel(mapId: string): void {
+    this.#unwanted.add(mapId);
+    this.#children.cancel(mapId);
+  }
+
+  /** Learns of the cancels that were told while this machine was cut off. */
+  async #catchUp(): Promise<void> {
+    for (const mapId of (await this.#cancels?.read()) ?? []) {
+      if (this.#unwanted.has(mapId)) continue;
+      // Somebody may have begun a map of the same id since.
+      if ((await this.#scripts?.wanted(mapId)) === false) this.#cancel(mapId);
     }
   }
 
@@ -469,7 +491,7 @@ export class Supervisor {
     });
     switch (verdict.do) {
       case "publish":
-        return await this.#publish(job, data, verdict.text, end.kind === "done" ? end.ms : 0);
+        return await this.#publish(job, data, verdict.text, end);
       case "retry":
         if (verdict.data !== data) await job.updateData(verdict.data);
         // The user's error stays out of it: BullMQ would obey some of them.
@@ -547,10 +569,12 @@ export class Supervisor {
     return false;
   }
 
-  async #publish(job: QueuedJob, data: JobData, text: string, ms: number): Promise<void> {
+  async #publish(job: QueuedJob, data: JobData, text: string, end?: RunEnd): Promise<void> {
+    const ms = end?.kind === "done" ? end.ms : 0;
+    const by = end !== undefined && "pid" in end ? ranBy(this.id, end, job, data) : undefined;
     const wanted = await this.#publisher?.publish(
       data.map,
-      { at: data.at, ms, text },
+      { at: data.at, ms, text, by },
       data.ttlMs ?? MAP_TTL_MS,
     );
     if (wanted === false) this.#unwanted.add(data.map);
@@ -563,7 +587,7 @@ export class Supervisor {
     const outcomes = Array.from({ length: data.n }, (_, offset): ItemOutcome => {
       return kept.get(offset) ?? { s: "failed", failure, by: this.#info(job, data, offset, 0) };
     });
-    await this.#publish(job, data, `!${JSON.stringify(outcomes)}`, 0);
+    await this.#publish(job, data, `!${JSON.stringify(outcomes)}`);
   }
 
   /** A job that can't be read: its id still says whose item it is. */
