@@ -191,6 +191,8 @@ describe.skipIf(NO_BROWSER)("the page", () => {
     await says(page, waiting.id);
     // Fonts of another site, which are not loaded.
     complaints.length = 0;
-    await waiting.cancel();
+    const cancelled = rejection(waiting);
+    waiting.cancel();
+    await cancelled;
   });
 });
