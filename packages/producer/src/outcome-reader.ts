@@ -8,9 +8,18 @@ import type { Cluster, Redis } from "ioredis";
 import { decode, isForeignKey } from "@poolmq/shared/internal";
 import type { OutcomeText, QueueKeys } from "@poolmq/shared/internal";
 
+import type { Seals } from "./seals.ts";
+
+/** What became of a chunk, not checked yet. */
+export interface OutcomeEntry {
+  readonly at: number;
+  readonly ms: number;
+  readonly text: OutcomeText;
+}
+
 /** One entry of a map's stream, read. */
 export type Entry =
-  | { readonly at: number; readonly ms: number; readonly text: OutcomeText }
+  | OutcomeEntry
   | { readonly progressOf: number; readonly value: unknown }
   /** The input of a durable map has ended: it has so many items. */
   | { readonly total: number };
@@ -38,6 +47,7 @@ export class OutcomeReader {
   readonly #commands: Redis | Cluster;
   readonly #blocking: Redis | Cluster;
   readonly #keys: QueueKeys;
+  readonly #seals: Seals;
   readonly #warn: (facts: Readonly<Record<string, unknown>>, message: string) => void;
   readonly #readings = new Set<Reading>();
   readonly #wakeKey: string;
@@ -48,12 +58,13 @@ export class OutcomeReader {
   constructor(
     commands: Redis | Cluster,
     blocking: Redis | Cluster,
-    keys: QueueKeys,
+    { keys, seals }: { readonly keys: QueueKeys; readonly seals: Seals },
     warn: (facts: Readonly<Record<string, unknown>>, message: string) => void,
   ) {
     this.#commands = commands;
     this.#blocking = blocking;
     this.#keys = keys;
+    this.#seals = seals;
     this.#warn = warn;
     this.#wakeKey = keys.wake(randomBytes(9).toString("hex"));
   }
@@ -150,12 +161,12 @@ export class OutcomeReader {
 
   #take(reading: Reading, raw: readonly RawEntry[]): void {
     reading.cursor = raw.at(-1)?.[0] ?? reading.cursor;
-    reading.onEntries(raw.flatMap(([, fields]) => readEntry(fields) ?? []));
+    reading.onEntries(raw.flatMap(([, fields]) => readEntry(fields, reading.mapId, this.#seals) ?? []));
   }
 }
 
 /** Entries of any other shape are not ours: anyone who can write to Redis can add to a stream. */
-function readEntry(fields: readonly string[]): Entry | undefined {
+function readEntry(fields: readonly string[], mapId: string, seals: Seals): Entry | undefined {
   const values = new Map<string, string>();
   for (let i = 0; i + 1 < fields.length; i += 2) values.set(fields[i] ?? "", fields[i + 1] ?? "");
   const [i, text, p, v] = ["i", "o", "p", "v"].map((name) => values.get(name));
@@ -163,10 +174,14 @@ function readEntry(fields: readonly string[]): Entry | undefined {
     return { at: Number(i), ms: Number(values.get("ms") ?? 0) || 0, text };
   }
   const total = values.get("total");
-  if (isIndex(total)) return { total: Number(total) };
+  if (isIndex(total)) {
+    return seals.isTotal(mapId, Number(total), values.get("sig")) ? { total: Number(total) } : undefined;
+  }
   if (v === undefined || !isIndex(p)) return undefined;
+  const payload = seals.progress(mapId, Number(p), v);
+  if (payload === undefined) return undefined;
   try {
-    return { progressOf: Number(p), value: decode(v) };
+    return { progressOf: Number(p), value: decode(payload) };
   } catch {
     return undefined;
   }

@@ -80,6 +80,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     this.#options = resolved;
     const hooks = {
       warn: (facts: object, message: string) => resolved.logger?.warn(facts, message),
+      alarm: (message: string) => this.warn(message),
       cleaning: (done: Promise<unknown>) => void this.keepAliveWhile(done),
       ownWorkers: resolved.local !== undefined,
     };

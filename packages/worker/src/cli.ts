@@ -3,6 +3,7 @@
 
 import { Command } from "commander";
 
+import { aclCommand } from "./cli/acl-command.ts";
 import { healthcheckCommand } from "./cli/healthcheck-command.ts";
 import { scaleSignalCommand } from "./cli/scale-signal-command.ts";
 import { workerCommand } from "./cli/worker-command.ts";
@@ -29,6 +30,7 @@ Examples:
   );
 program.addCommand(workerCommand().copyInheritedSettings(program));
 program.addCommand(healthcheckCommand().copyInheritedSettings(program));
+program.addCommand(aclCommand().copyInheritedSettings(program));
 program.addCommand(scaleSignalCommand().copyInheritedSettings(program));
 
 // Compose files pass on what is not there as empty variables.
