@@ -14,7 +14,9 @@ import { runPoolmq, startWorker, workerArgs } from "../support/worker-program.ts
 const redis = redisForFile();
 const MODULE = fileURLToPath(TASKS);
 
-test.for([["--help"], ["worker", "--help"], ["healthcheck", "--help"]])(
+const QUEUE_COMMANDS = ["status", "top", "maps", "workers", "errors"];
+
+test.for([["--help"], ...["worker", "healthcheck", ...QUEUE_COMMANDS].map((command) => [command, "--help"])])(
   "poolmq %j fits a terminal of 80 columns",
   async (args) => {
     const { code, output } = await runPoolmq(args);

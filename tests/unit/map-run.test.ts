@@ -20,7 +20,7 @@ test.for([0, 1, 2, 3, 4, 5, 6])(
         return new Promise((resolve) => {
           setImmediate(() => {
             resolve({ done: true, value: undefined });
-            void microtasks(delay).then(() => run.take(0, "=[1,2]", 1));
+            void microtasks(delay).then(() => run.take(0, "=[1,2]", { ms: 1 }));
           });
         });
       },
@@ -32,7 +32,7 @@ test.for([0, 1, 2, 3, 4, 5, 6])(
         call: "map",
         input,
         length: undefined,
-        chunkSize: { next: () => 2, measured: () => {} },
+        chunkSize: { next: () => 2, measured: () => {}, why: () => "" },
         window: { jobs: 100, bytes: 1e6, items: 100 },
         job: {},
         keepsUntilRead: false,
@@ -56,7 +56,7 @@ test.for([0, 1, 2, 3, 4, 5, 6])(
       settledHere: () => {},
     });
     await Promise.race([cut.promise, ended.promise]);
-    run.take(2, "=[3]", 1);
+    run.take(2, "=[3]", { ms: 1 });
     expect(await ended.promise).toEqual({ total: 3 });
     expect(results).toEqual([1, 2, 3]);
     await started;

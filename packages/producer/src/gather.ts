@@ -35,10 +35,10 @@ import type {
 } from "@poolmq/shared/internal";
 
 import { DURABLE_TTL_MS, DurableMaps } from "./durable-map.ts";
+import type { Chunk, JobOptions, MapEnd, RunFacts, Transport } from "./map-run.ts";
 import { MapReports } from "./map-reports.ts";
 import type { ReportedMap } from "./map-reports.ts";
 import type { MapProgress } from "./map-progress.ts";
-import type { Chunk, JobOptions, MapEnd, Transport } from "./map-run.ts";
 import { Meter } from "./meter.ts";
 import { OutcomeReader } from "./outcome-reader.ts";
 import type { Entry, OutcomeEntry, Reading } from "./outcome-reader.ts";
@@ -55,7 +55,7 @@ export interface GatheredMap {
   readonly underWay: readonly number[];
   /** The chunks among `indices` that are under way. */
   chunks(indices: readonly number[]): Chunk[];
-  take(at: number, text: OutcomeText, ms: number): void;
+  take(at: number, text: OutcomeText, facts: RunFacts): void;
   taskProgress(index: number, value: unknown): void;
   /** An attached map learns how many items there are. */
   sealed(total: number): void;
@@ -457,7 +457,7 @@ export class Gather implements Transport {
   /** False if it is not genuine. */
   #takeOutcome(gathered: Gathered, entry: OutcomeEntry): boolean {
     const { map, mode, early } = gathered;
-    const { at, ms } = entry;
+    const { at } = entry;
     const [chunk] = map.chunks([at]);
     // Its chunk is not under way any more: it would not be looked at.
     if (chunk === undefined && early === undefined && mode !== "attached") return true;
@@ -472,8 +472,8 @@ export class Gather implements Transport {
       early.set(at, entry);
       return true;
     }
-    if (chunk !== undefined) this.#meter.came(chunk, ms);
-    map.take(at, text, ms);
+    if (chunk !== undefined) this.#meter.came(chunk, entry.ms);
+    map.take(at, text, entry);
     return true;
   }
 

@@ -18,6 +18,8 @@ import { encodeTuples } from "./encode-tuples.ts";
 import type { ArgumentLimit } from "./encode-tuples.ts";
 import type { TupleIterator } from "./input.ts";
 import { InputReader } from "./input-reader.ts";
+import { InsightLog } from "./insight-log.ts";
+import type { MapInsights } from "./map-insights.ts";
 import { Pace, progressOf } from "./map-progress.ts";
 import type { MapProgress } from "./map-progress.ts";
 import { MapTally } from "./map-tally.ts";
@@ -33,6 +35,18 @@ export interface Chunk {
   readonly args: Payload;
   /** Arguments of every tuple that are shared values: position in the tuple, id of the value. */
   readonly shares: readonly (readonly [position: number, shareId: string])[];
+  /** When it went on its way, by the monotonic clock. */
+  sentAt?: number;
+}
+
+/** What a transport knows of a run whose outcome it brings. */
+export interface RunFacts {
+  /** How long it ran, in ms. */
+  readonly ms: number;
+  /** How long its outcome was on its way, in ms, if that is known. */
+  readonly transitMs?: number | undefined;
+  /** Who ran it: the end of a `RanText` of the wire contract. */
+  readonly by?: string | undefined;
 }
 
 /** Moves chunks to the workers and outcomes back. */
@@ -145,6 +159,7 @@ export class MapRun {
   #sealed = false;
   #room: PromiseWithResolvers<void> | undefined;
   readonly #pace = new Pace();
+  readonly #log = new InsightLog();
 
   constructor(options: MapRunOptions, sink: Sink) {
     this.id = options.id;
@@ -177,6 +192,10 @@ export class MapRun {
     return progressOf(counts, this.#pace);
   }
 
+  get insights(): MapInsights {
+    return this.#log.read({ done: this.#settled, failed: this.#failures }, this.chunkSize);
+  }
+
   /** How many items have not been cut into chunks; `undefined` if nobody knows. */
   get remaining(): number | undefined {
     return this.#options.length === undefined ? undefined : this.#options.length - this.#next;
@@ -204,6 +223,7 @@ export class MapRun {
   async start(transport: Transport): Promise<void> {
     this.#transport = transport;
     this.#pace.begin();
+    this.#log.begin();
     try {
       for (const { index, error } of this.#unsaid) transport.settledHere(this, index, error);
       if (this.#peeked.length > 0) await transport.enqueue(this, this.#peeked);
@@ -232,13 +252,15 @@ export class MapRun {
     this.#end({ error, items: Math.max(this.#next, this.#options.length ?? 0) });
   }
 
-  /** Takes the outcome of the chunk that starts at `at`, which ran for `ms`. A second outcome is not looked at. */
-  take(at: number, text: OutcomeText, ms: number): void {
+  /** Takes the outcome of the chunk that starts at `at`. A second outcome is not looked at. */
+  take(at: number, text: OutcomeText, { ms, transitMs, by }: RunFacts): void {
     const chunk = this.#underWay.get(at);
     if (chunk === undefined || this.#state === "ended") return;
     this.#leave(chunk);
     this.chunkSize?.measured(chunk.n, ms);
     this.#pace.came(chunk.n);
+    const ageMs = chunk.sentAt === undefined ? undefined : performance.now() - chunk.sentAt;
+    this.#log.came({ at, n: chunk.n, ms, ageMs, transitMs, by });
     this.tally.ran(chunk.n, ms);
     const { classes, callSite } = this.#options;
     for (const [offset, settled] of readOutcomes(chunk, text, { classes: classes(), callSite }).entries()) {
@@ -344,6 +366,7 @@ export class MapRun {
     if (this.#state === "ended") return;
     this.#state = "ended";
     this.#pace.end();
+    this.#log.end();
     this.#room?.resolve();
     this.#input.close();
     this.#transport?.drop(this, end);

@@ -8,12 +8,13 @@ import type { Cluster, Redis } from "ioredis";
 import { decode, isForeignKey } from "@poolmq/shared/internal";
 import type { OutcomeText, QueueKeys } from "@poolmq/shared/internal";
 
+import { ClockShift } from "./clock-shift.ts";
+import type { RunFacts } from "./map-run.ts";
 import type { Seals } from "./seals.ts";
 
 /** What became of a chunk, not checked yet. */
-export interface OutcomeEntry {
+export interface OutcomeEntry extends RunFacts {
   readonly at: number;
-  readonly ms: number;
   readonly text: OutcomeText;
 }
 
@@ -51,6 +52,7 @@ export class OutcomeReader {
   readonly #warn: (facts: Readonly<Record<string, unknown>>, message: string) => void;
   readonly #readings = new Set<Reading>();
   readonly #wakeKey: string;
+  readonly #shift = new ClockShift();
   #wakeCursor = "0-0";
   #loop: Promise<void> | undefined;
   #closed = false;
@@ -161,17 +163,28 @@ export class OutcomeReader {
 
   #take(reading: Reading, raw: readonly RawEntry[]): void {
     reading.cursor = raw.at(-1)?.[0] ?? reading.cursor;
-    reading.onEntries(raw.flatMap(([, fields]) => readEntry(fields, reading.mapId, this.#seals) ?? []));
+    const now = Date.now();
+    const read = ([id, fields]: RawEntry): Entry | undefined =>
+      readEntry(fields, this.#shift.transitMs(id, now), reading.mapId, this.#seals);
+    reading.onEntries(raw.flatMap((entry) => read(entry) ?? []));
   }
 }
 
 /** Entries of any other shape are not ours: anyone who can write to Redis can add to a stream. */
-function readEntry(fields: readonly string[], mapId: string, seals: Seals): Entry | undefined {
+function readEntry(
+  fields: readonly string[],
+  transitMs: number,
+  mapId: string,
+  seals: Seals,
+): Entry | undefined {
   const values = new Map<string, string>();
   for (let i = 0; i + 1 < fields.length; i += 2) values.set(fields[i] ?? "", fields[i + 1] ?? "");
   const [i, text, p, v] = ["i", "o", "p", "v"].map((name) => values.get(name));
   if (text !== undefined && isIndex(i)) {
-    return { at: Number(i), ms: Number(values.get("ms") ?? 0) || 0, text };
+    const ran = values.get("ran") ?? "";
+    const space = ran.indexOf(" ");
+    const ms = Number.parseFloat(ran) || 0;
+    return { at: Number(i), ms, text, transitMs, by: space === -1 ? undefined : ran.slice(space + 1) };
   }
   const total = values.get("total");
   if (isIndex(total)) {

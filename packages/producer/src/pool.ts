@@ -143,6 +143,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
       id: String(mapId),
       value: slots.results(),
       progress: () => map.progress,
+      insights: () => map.insights,
       cancel: (reason?: unknown) => map.cancel(this.cancelledError(mapId, reason)),
       settled: () => slots.settled(),
       iterate: () => slots.iterate(),

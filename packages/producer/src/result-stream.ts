@@ -3,6 +3,7 @@
 import { GetTimeoutError } from "@poolmq/shared";
 
 import { checkTimeout } from "./handle.ts";
+import type { MapInsights } from "./map-insights.ts";
 import type { MapProgress } from "./map-progress.ts";
 import type { MapEnd, Sink } from "./map-run.ts";
 
@@ -10,6 +11,7 @@ import type { MapEnd, Sink } from "./map-run.ts";
 export interface StreamSource {
   readonly id: string;
   progress(): MapProgress;
+  insights(): MapInsights;
   cancel(reason?: unknown): void;
   /** The reader has taken an item. */
   handOn(): void;
@@ -48,6 +50,11 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
   /** Counts of the items so far. */
   get progress(): MapProgress {
     return this.#source.progress();
+  }
+
+  /** Says where the time went, so far or in all, as that of a `MapResult`. */
+  insights(): MapInsights {
+    return this.#source.insights();
   }
 
   /**

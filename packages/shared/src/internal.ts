@@ -68,6 +68,7 @@ export type {
   MapReport,
   MapState,
   OutcomeText,
+  RanText,
   Payload,
   RemoteInfo,
   SpanDetail,

@@ -72,6 +72,14 @@ export interface Suspect {
  */
 export type OutcomeText = string;
 
+/**
+ * How a job ran, as a stream entry's `ran` field: for how long, in ms; then, if anybody ran it, the worker machine's id
+ * and the child's process id; then, if they are not 1 and 0, the attempt and the number of processes and machines that
+ * were lost with the job. A space between each two. It is for `chunksize: "auto"` and for people: nothing else is decided
+ * by it.
+ */
+export type RanText = string;
+
 /** What became of one item. */
 export type ItemOutcome =
   | { readonly s: "ok"; readonly value: Payload }

@@ -62,6 +62,7 @@ import { TaskOutput } from "./task-output.ts";
 import type { PrintTarget } from "./task-output.ts";
 import { TaskProgress } from "./task-progress.ts";
 import { verdictOn } from "./verdict.ts";
+import { ranBy } from "./ran-by.ts";
 import { VERSION } from "./version.ts";
 import type { ResolvedWorkerOptions } from "./worker-options.ts";
 
@@ -491,7 +492,7 @@ export class Supervisor {
     });
     switch (verdict.do) {
       case "publish":
-        return await this.#publish(job, data, verdict.text, end.kind === "done" ? end.ms : 0);
+        return await this.#publish(job, data, verdict.text, end);
       case "retry":
         if (verdict.data !== data) await job.updateData(this.#seals.state(verdict.data));
         // The user's error stays out of it: BullMQ would obey some of them.
@@ -570,10 +571,12 @@ export class Supervisor {
     return false;
   }
 
-  async #publish(job: QueuedJob, data: JobData, text: string, ms: number): Promise<void> {
+  async #publish(job: QueuedJob, data: JobData, text: string, end?: RunEnd): Promise<void> {
+    const ms = end?.kind === "done" ? end.ms : 0;
+    const by = end !== undefined && "pid" in end ? ranBy(this.id, end, job, data) : undefined;
     const wanted = await this.#publisher?.publish(
       data.map,
-      { at: data.at, ms, text: this.#seals.outcome(job, data, text) },
+      { at: data.at, ms, text: this.#seals.outcome(job, data, text), by },
       data.ttlMs ?? MAP_TTL_MS,
     );
     if (wanted === false) this.#unwanted.add(data.map);
@@ -586,7 +589,7 @@ export class Supervisor {
     const outcomes = Array.from({ length: data.n }, (_, offset): ItemOutcome => {
       return kept.get(offset) ?? { s: "failed", failure, by: this.#info(job, data, offset, 0) };
     });
-    await this.#publish(job, data, `!${JSON.stringify(outcomes)}`, 0);
+    await this.#publish(job, data, `!${JSON.stringify(outcomes)}`);
   }
 
   /** A job that can't be read: its id still says whose item it is. */
