@@ -3,7 +3,6 @@
  * is configured, an embedded one. It starts with the pool, and none of it keeps the process alive.
  */
 
-import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";
@@ -15,6 +14,7 @@ import {
   destroyConnection,
   checkInteger,
   fittingMachines,
+  privateQueueName,
   queueKeys,
   resolveConnection,
   RUNS_ON_VARIABLE,
@@ -108,7 +108,7 @@ export class Backend {
       if (resolved === undefined) throw new LocalMachineError("The embedded Redis has no address");
 
       const ownQueue = options.local !== undefined && options.queue === undefined;
-      const queue = options.queue ?? (ownQueue ? `local-${randomBytes(6).toString("hex")}` : "default");
+      const queue = options.queue ?? (ownQueue ? privateQueueName() : "default");
       const startMachine = machineStarter(options, resolved, queue);
       // Its processes take longer to start than anything else here.
       const machine = await startMachine?.();
@@ -257,7 +257,7 @@ export class Backend {
 }
 
 function machineStarter(
-  { local, prefix, connectTimeoutMs, signingKeys }: ResolvedPoolOptions,
+  { local, prefix, connectTimeoutMs, signingKeys, ...given }: ResolvedPoolOptions,
   resolved: ResolvedConnection,
   queue: string,
 ): (() => Promise<LocalMachine>) | undefined {
@@ -268,14 +268,17 @@ function machineStarter(
     const target = resolved.target();
     const connection =
       target.kind === "cluster" ? { cluster: target.nodes, options: target.options } : target.options;
-    return startLocalMachine({
+    const machine = {
       ...local,
       connection: sendable(connection),
       queue,
       prefix,
       connectTimeoutMs,
       signingKey: signingKeys?.reveal(),
-    });
+    };
+    // An embedded Redis ends with this process, and takes all along.
+    const removesQueue = given.queue === undefined && given.connection !== undefined;
+    return startLocalMachine(machine, { removesQueue });
   };
 }
 

@@ -22,6 +22,7 @@ import {
   isForeignKey,
   jobIdOf,
   MAP_TTL_MS,
+  tellCancelled,
   WIRE_VERSION,
   within,
 } from "@poolmq/shared/internal";
@@ -43,6 +44,7 @@ import { Meter } from "./meter.ts";
 import { OutcomeReader } from "./outcome-reader.ts";
 import type { Entry, OutcomeEntry, Reading } from "./outcome-reader.ts";
 import { Seals } from "./seals.ts";
+import { passes, refusalDelays, untilTaken } from "./until-taken.ts";
 
 /** A map whose outcomes are gathered: a `MapRun`, or one that another process began. */
 export interface GatheredMap {
@@ -125,12 +127,6 @@ const CLEAN_UP_TIMEOUT_MS = 2_000;
 const REOPEN_MS = 60_000;
 const DURABLE_BEAT_MS = 3_000;
 
-/** These pass by themselves; anything else that Redis refuses stays refused. */
-const PASSING = /^(OOM|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|MISCONF|NOREPLICAS|UNBLOCKED)/;
-/** Of ioredis and Node. A pipeline that was cut off in the middle is "aborted": unlike single commands, it is not sent again. */
-const CONNECTION =
-  /^(Connection is closed|Command timed out|Command aborted due to connection close|Socket timeout|Stream isn't writeable)|ECONN|EPIPE|ENOENT|ETIMEDOUT/;
-
 export class Gather implements Transport {
   readonly scripts: GatherScripts;
   readonly durable: DurableMaps;
@@ -210,7 +206,7 @@ export class Gather implements Transport {
     if (report !== undefined) this.#reports.add(report, { durable: mode === "durable" });
     this.#reopen(gathered);
     if (mode === "durable") gathered.early = new Map();
-    if (mode !== "plain") await this.#reader.replay(gathered);
+    if (mode !== "plain") await this.ask(map, () => this.#reader.replay(gathered));
     // It may have ended meanwhile.
     if (this.#maps.get(map.id) === gathered) this.#reader.add(gathered);
   }
@@ -220,13 +216,16 @@ export class Gather implements Transport {
     if (gathered === undefined) return;
     let missing = chunks;
     if (gathered.mode === "durable") {
-      await this.durable.add(map.id, map.task, chunks);
+      await this.ask(map, () => this.durable.add(map.id, map.task, chunks));
       if (gathered.early !== undefined) missing = this.#withoutEarly(gathered, gathered.early, chunks);
       // What is under way already, or has an outcome that will be read in a moment, is not enqueued once more.
-      if (gathered.resumed && !map.ended) missing = await this.#missing(gathered, missing);
+      if (gathered.resumed && !map.ended) {
+        const candidates = missing;
+        missing = await this.ask(map, () => this.#missing(gathered, candidates));
+      }
     }
     let refused = false;
-    for (let delayMs = 20; missing.length > 0 && !map.ended; delayMs = Math.min(delayMs * 2, 1_000)) {
+    for (const delays = refusalDelays(); missing.length > 0 && !map.ended;) {
       try {
         // A bulk that failed may have added some of its jobs, and some of those may have run.
         if (refused) missing = await this.#missing(gathered, missing);
@@ -243,14 +242,22 @@ export class Gather implements Transport {
           "enqueuing refused, trying again",
         );
       }
-      await delay(delayMs);
+      await delays.next();
     }
+  }
+
+  /** Asks Redis something for a map, until it answers or the map has ended: what it refuses for now, it takes later. */
+  async ask<V>(map: Pick<GatheredMap, "id" | "ended">, question: () => Promise<V>): Promise<V> {
+    return await untilTaken(question, {
+      isWanted: () => !map.ended && !this.#closed,
+      onRefused: (error) => this.#hooks.warn({ mapId: map.id, err: error }, "Redis refused, trying again"),
+    });
   }
 
   async seal(map: GatheredMap, total: number): Promise<void> {
     const gathered = this.#maps.get(map.id);
     if (gathered?.mode !== "durable") return;
-    await this.durable.seal(map.id, total);
+    await this.ask(map, () => this.durable.seal(map.id, total));
     gathered.total = total;
   }
 
@@ -260,7 +267,10 @@ export class Gather implements Transport {
     const by = { task: map.task, index, attempt: 1, worker: "producer", pid: process.pid };
     const outcome: ItemOutcome = { s: "threw", thrown: encodeThrown(error), by };
     const text = this.#seals.outcomeHere(map, index, `!${JSON.stringify([outcome])}`);
-    this.scripts.publish(map.id, [{ at: index, ms: 0, text }], DURABLE_TTL_MS).catch((err: unknown) => {
+    const published = this.ask(map, () =>
+      this.scripts.publish(map.id, [{ at: index, ms: 0, text }], DURABLE_TTL_MS),
+    );
+    published.catch((err: unknown) => {
       this.#hooks.warn(
         { mapId: map.id, index, err },
         "outcome of an item that was not enqueued not published",
@@ -316,7 +326,12 @@ export class Gather implements Transport {
   /** Sends a value that many items use. */
   async share(shareId: string, payload: string): Promise<void> {
     const sealed = this.#seals.share(shareId, payload);
-    await this.#commands.set(this.#keys.share(shareId), sealed, "PX", DURABLE_TTL_MS);
+    const set = (): Promise<unknown> =>
+      this.#commands.set(this.#keys.share(shareId), sealed, "PX", DURABLE_TTL_MS);
+    await untilTaken(set, {
+      isWanted: () => !this.#closed,
+      onRefused: (error) => this.#hooks.warn({ shareId, err: error }, "Redis refused, trying again"),
+    });
   }
 
   /** Removes shared values. */
@@ -399,7 +414,8 @@ export class Gather implements Transport {
   async #cleanUp({ map, mode }: Gathered, underWay: readonly number[]): Promise<string[]> {
     await (mode === "plain" ? this.scripts.drop(map.id) : this.durable.drop(map.id));
     if (underWay.length === 0) return [];
-    await this.#tell({ t: "cancel", map: map.id });
+    const message = this.#seals.control({ t: "cancel", map: map.id });
+    await tellCancelled(this.#commands, this.#keys, map.id, message);
     return await this.#remove(underWay.map((at) => jobIdOf(map.id, at)));
   }
 
@@ -608,9 +624,4 @@ function foreign({ id }: GatheredMap): DecodeError {
   return new DecodeError(
     `The outcomes of map "${id}" can't be read: something else has taken its keys in Redis`,
   );
-}
-
-function passes(error: unknown): boolean {
-  const message = error instanceof Error ? error.message : String(error);
-  return PASSING.test(message) || CONNECTION.test(message);
 }

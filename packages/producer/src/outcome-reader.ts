@@ -8,6 +8,7 @@ import type { Cluster, Redis } from "ioredis";
 import { decode, isForeignKey } from "@poolmq/shared/internal";
 import type { OutcomeText, QueueKeys } from "@poolmq/shared/internal";
 
+import { ReadCounts } from "./read-counts.ts";
 import { ClockShift } from "./clock-shift.ts";
 import type { RunFacts } from "./map-run.ts";
 import type { Seals } from "./seals.ts";
@@ -39,9 +40,6 @@ export interface Reading {
 /** How long one blocking read lasts, in ms. It is woken when there is a new map to read. */
 const BLOCK_MS = 5_000;
 
-/** Entries that are read at once. */
-const READ_COUNT = 500;
-
 type RawEntry = readonly [id: string, fields: string[]];
 
 export class OutcomeReader {
@@ -54,6 +52,8 @@ export class OutcomeReader {
   readonly #wakeKey: string;
   readonly #shift = new ClockShift();
   #wakeCursor = "0-0";
+  /** How many entries to ask for, if there is one stream. */
+  readonly #counts = new ReadCounts();
   #loop: Promise<void> | undefined;
   #closed = false;
 
@@ -89,7 +89,7 @@ export class OutcomeReader {
         `(${reading.cursor}`,
         "+",
         "COUNT",
-        READ_COUNT,
+        this.#counts.next(1),
       );
       if (entries.length === 0) return;
       this.#take(reading, entries);
@@ -147,7 +147,7 @@ export class OutcomeReader {
     const cursors = [this.#wakeCursor, ...readings.map(({ cursor }) => cursor)];
     const reply = await this.#blocking.xread(
       "COUNT",
-      READ_COUNT,
+      this.#counts.next(readings.length),
       "BLOCK",
       BLOCK_MS,
       "STREAMS",
@@ -163,6 +163,7 @@ export class OutcomeReader {
 
   #take(reading: Reading, raw: readonly RawEntry[]): void {
     reading.cursor = raw.at(-1)?.[0] ?? reading.cursor;
+    this.#counts.saw(raw.map(([, fields]) => fields.reduce((sum, field) => sum + field.length, 0)));
     const now = Date.now();
     const read = ([id, fields]: RawEntry): Entry | undefined =>
       readEntry(fields, this.#shift.transitMs(id, now), reading.mapId, this.#seals);

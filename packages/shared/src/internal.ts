@@ -10,6 +10,7 @@ export {
   checkQueueName,
 } from "./check-options.ts";
 export { availableCores, Cgroup } from "./cgroup.ts";
+export { CancelReader, tellCancelled } from "./cancels.ts";
 export { checkServer } from "./check-server.ts";
 export { decode, encode } from "./codec.ts";
 export { decodeEach, encodeEach } from "./each.ts";
@@ -23,6 +24,7 @@ export { isForeignKey } from "./foreign-key.ts";
 export { jobIdOf, queueKeys } from "./keys.ts";
 export type { QueueKeys } from "./keys.ts";
 export { nearest } from "./nearest.ts";
+export { isPrivateQueueName, privateQueueName } from "./private-queue.ts";
 export { QueueWatcher } from "./queue-watcher.ts";
 export type {
   ChildView,

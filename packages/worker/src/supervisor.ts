@@ -24,6 +24,7 @@ import { pino } from "pino";
 import type { Logger } from "pino";
 
 import {
+  CancelReader,
   checkServer,
   connect,
   destroyConnection,
@@ -61,6 +62,7 @@ import { SharedValues } from "./shared-values.ts";
 import { TaskOutput } from "./task-output.ts";
 import type { PrintTarget } from "./task-output.ts";
 import { TaskProgress } from "./task-progress.ts";
+import { UnwantedMaps } from "./unwanted-maps.ts";
 import { verdictOn } from "./verdict.ts";
 import { ranBy } from "./ran-by.ts";
 import { VERSION } from "./version.ts";
@@ -118,7 +120,8 @@ export class Supervisor {
   #shared: SharedValues | undefined;
   #tasks: Readonly<Record<string, TaskInfo>> = {};
   /** Maps whose outcomes nobody wanted when we last looked. */
-  readonly #unwanted = new Set<string>();
+  readonly #unwanted = new UnwantedMaps();
+  #cancels: CancelReader | undefined;
   #observer: WorkObserver | undefined;
   #closing: Promise<void> | undefined;
   /** Somebody wants to see what runs here. */
@@ -329,7 +332,12 @@ export class Supervisor {
     this.#locks = new Locks((...args) => queue.extendJobLocks(...args), lockDurationMs, this.#log);
     await this.#listen();
     await this.#beat();
-    this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS);
+    this.#cancels = new CancelReader(redis, this.#keys);
+    this.#heartbeat = setInterval(() => {
+      void this.#beat();
+      this.#catchUp().catch(() => {}); // the heartbeat tells of a Redis that refuses
+    }, HEARTBEAT_MS);
+    await this.#catchUp();
   }
 
   async #mend(redis: Redis | Cluster): Promise<void> {
@@ -374,11 +382,24 @@ export class Supervisor {
 
   #obey(message: { readonly t?: unknown; readonly map?: unknown; readonly shares?: unknown }): void {
     if (message.t === "cancel" && typeof message.map === "string") {
-      this.#unwanted.add(message.map);
-      this.#children.cancel(message.map);
+      this.#cancel(message.map);
     }
     if (message.t === "unshare" && Array.isArray(message.shares)) {
       for (const id of message.shares as readonly unknown[]) this.#shared?.forget(String(id));
+    }
+  }
+
+  #cancel(mapId: string): void {
+    this.#unwanted.add(mapId);
+    this.#children.cancel(mapId);
+  }
+
+  /** Learns of the cancels that were told while this machine was cut off. */
+  async #catchUp(): Promise<void> {
+    for (const mapId of (await this.#cancels?.read()) ?? []) {
+      if (this.#unwanted.has(mapId)) continue;
+      // Somebody may have begun a map of the same id since.
+      if ((await this.#scripts?.wanted(mapId)) === false) this.#cancel(mapId);
     }
   }
 
