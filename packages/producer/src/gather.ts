@@ -344,7 +344,8 @@ export class Gather implements Transport {
 
   #toJob({ map, mode }: Gathered, chunk: Chunk): Parameters<Queue["addBulk"]>[0][number] {
     const { at, n, args, shares } = chunk;
-    const { attempts, backoff, taskTimeoutMs, priority } = map.job;
+    const { attempts, backoff, taskTimeoutMs, priority, trace } = map.job;
+    const metadata = trace?.(at);
     const data: JobData = {
       v: WIRE_VERSION,
       map: map.id,
@@ -365,6 +366,7 @@ export class Gather implements Transport {
           ? {}
           : { backoff: { type: backoff.type, delay: backoff.delayMs, jitter: backoff.jitter ?? 0 } }),
         ...(priority === undefined ? {} : { priority }),
+        ...(metadata === undefined ? {} : { telemetry: { metadata } }),
       },
     };
   }

@@ -21,6 +21,8 @@ import type { ResolvedConnection } from "@poolmq/shared/internal";
 
 import { CALL_DEFAULTS, checkCallDefaults } from "./call-options.ts";
 import type { CallDefaults, CheckedCallDefaults } from "./call-options.ts";
+import { checkTelemetry } from "./telemetry-options.ts";
+import type { ResolvedTelemetry, TelemetryOptions } from "./telemetry-options.ts";
 
 /** Options of a worker machine of the pool's own, in local mode. */
 export interface LocalOptions {
@@ -82,6 +84,11 @@ export interface PoolOptions<T> extends CallDefaults, LocalOptions {
   readonly maxShareBytes?: number | undefined;
   /** How long to try to reach Redis at the start, in ms. @defaultValue 10000 */
   readonly connectTimeoutMs?: number | undefined;
+  /**
+   * What OpenTelemetry is told, where this process has set it up: a span for each map, a span for each item, and metrics.
+   * `false` for nothing. @defaultValue true
+   */
+  readonly telemetry?: boolean | TelemetryOptions | undefined;
   /** Where to log; warnings that matter go to `process.emitWarning` without one. @defaultValue none */
   readonly logger?: Logger | undefined;
 }
@@ -101,6 +108,7 @@ export interface ResolvedPoolOptions {
   readonly maxPayloadBytes: number;
   readonly maxShareBytes: number;
   readonly connectTimeoutMs: number;
+  readonly telemetry: ResolvedTelemetry | undefined;
   readonly logger: Logger | undefined;
   /** Undefined: no worker machine of the pool's own. */
   readonly local: (LocalOptions & { readonly module: string; readonly processes: number }) | undefined;
@@ -126,6 +134,7 @@ const POOL_OPTIONS: readonly (keyof PoolOptions<unknown>)[] = [
   "maxPayloadBytes",
   "maxShareBytes",
   "connectTimeoutMs",
+  "telemetry",
   "logger",
   ...CALL_DEFAULTS,
   ...LOCAL_OPTIONS,
@@ -168,6 +177,7 @@ export function resolvePoolOptions<T>(
     }),
     maxShareBytes: check.integer("maxShareBytes", DEFAULTS.maxShareBytes, { min: 1, max: 512 * 1024 * 1024 }),
     connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
+    telemetry: checkTelemetry(options.telemetry),
     logger: checkLogger("logger", options.logger),
     local: resolveLocal(options, tasks.modulePath, connection),
   };

@@ -4,6 +4,7 @@ import { decodeEach, DecodeError } from "@poolmq/shared/task";
 import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
 
 import type { TaskContext } from "../task-context.ts";
+import type { SpanFacts } from "./item-span.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";
 import type { OutcomeLimit } from "./outcome-writer.ts";
 import { runItem } from "./run-item.ts";
@@ -28,6 +29,8 @@ export interface ChunkRun {
   readonly outcomeLimit?: OutcomeLimit;
   /** Once it fires, no further item is started. */
   readonly signal: AbortSignal;
+  /** The caller's trace. */
+  readonly trace: string | undefined;
   context(index: number): TaskContext;
 }
 
@@ -41,6 +44,11 @@ export interface ItemWatcher {
 export interface ChunkRan {
   readonly text: OutcomeText;
   readonly retriable: number;
+}
+
+function spanOf(run: ChunkRun, offset: number): SpanFacts | undefined {
+  const { trace, task, at, worker } = run;
+  return trace === undefined ? undefined : { trace, task, at, worker, index: at + offset };
 }
 
 /** Runs the items that are not to be skipped. Never rejects. */
@@ -75,7 +83,7 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
     const args = tuples[offset] ?? [];
     for (const [position, value] of run.shares) args[position] = value;
     watcher?.started(offset);
-    const item = await runItem(run.fn, args, run.context(run.at + offset));
+    const item = await runItem(run.fn, args, run.context(run.at + offset), spanOf(run, offset));
     if (watcher === undefined) {
       ran.push(item);
     } else {
