@@ -231,7 +231,7 @@ export class MapRun {
       if (this.#peeked.length > 0) await transport.enqueue(this, this.#peeked);
       this.#peeked = [];
       while (this.#state === "running" && this.#input.end === undefined) {
-        if (this.#places() < 1) {
+        if (this.#places() < this.#worthReading()) {
           this.#room = Promise.withResolvers();
           await this.#room.promise;
           this.#room = undefined;
@@ -293,15 +293,26 @@ export class MapRun {
     return this.#underWay.size < jobs && this.#bytesUnderWay < bytes ? free : 0;
   }
 
+  /**
+   * How many places must be free before more input is read: those of a chunk, or a good part of the window. A slow
+   * reader frees one place at a time, and each would become a job of its own.
+   */
+  #worthReading(): number {
+    const { items } = this.#options.window;
+    if (items === Infinity) return 1;
+    return Math.max(1, Math.min(this.chunkSize?.next() ?? 1, Math.floor(items / 4)));
+  }
+
   #offerRoom(): void {
-    if (this.#places() >= 1) this.#room?.resolve();
+    if (this.#room !== undefined && this.#places() >= this.#worthReading()) this.#room.resolve();
   }
 
   async #readChunks(): Promise<Chunk[]> {
     const chunks: Chunk[] = [];
     const { window } = this.#options;
     let bytes = 0;
-    while (chunks.length < MAX_BATCH_JOBS && bytes < MAX_BATCH_BYTES && this.#places() >= 1) {
+    while (chunks.length < MAX_BATCH_JOBS && bytes < MAX_BATCH_BYTES) {
+      if (this.#places() < this.#worthReading()) break;
       if (this.#underWay.size >= window.jobs) break;
       this.#isReading = true;
       // Having chunks in hand, a slow input is not waited for.
