@@ -18,6 +18,7 @@ const PAGE = new URL("docs/api.md", ROOT);
 
 const PACKAGES = [
   ["@poolmq/producer", "For the programs that call."],
+  ["@poolmq/producer/progress", "For people who watch a map on a terminal."],
   [
     "@poolmq/worker",
     "For worker machines and for tasks modules. Its command is `poolmq worker`, which tells its options with `--help`.",
@@ -25,10 +26,10 @@ const PACKAGES = [
 ] as const;
 
 const indexes = new Map(
-  ["producer", "worker", "shared"].map((folder) => [
-    `@poolmq/${folder}`,
-    fileURLToPath(new URL(`packages/${folder}/src/index.ts`, ROOT)),
-  ]),
+  ["producer", "producer/progress", "worker", "shared"].map((door) => {
+    const [folder, file = "index"] = door.split("/");
+    return [`@poolmq/${door}`, fileURLToPath(new URL(`packages/${folder}/src/${file}.ts`, ROOT))];
+  }),
 );
 
 async function makePage(): Promise<string> {

@@ -1,13 +1,15 @@
 /**
- * `npm start` and `npm test`, on a machine where nothing was set up: brings what is missing, says so, and runs.
+ * `npm start`, `npm test` and `npm run bench`, on a machine where nothing was set up: brings what is missing, says so, and runs.
  *
  *   node scripts/dev.mjs start [arguments of the example]
  *   node scripts/dev.mjs test [--only types,lint,format,knip,vitest] [arguments of Vitest]
+ *   node scripts/dev.mjs bench [--quick] [--only 1,5] [--publish]
  *   node scripts/dev.mjs exec <command…>     any command, with the project's Node, pnpm and Redis server on PATH
  *
  * Runs on any Node from 20 on and depends on no package, because it runs before there are any. Nothing is put on the
  * system: what it brings lies in `.cache/` and `node_modules/` (with one exception, Homebrew's Redis on macOS).
  */
+import { runBench } from "./lib/bench.mjs";
 import { ensureDependencies } from "./lib/dependencies.mjs";
 import { runExample } from "./lib/example.mjs";
 import { findRedis } from "./lib/find-redis.mjs";
@@ -22,13 +24,14 @@ const SIGNAL_EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 /** @returns {Promise<number>} the exit code */
 async function main() {
   const [command, ...args] = process.argv.slice(2);
-  if (command !== "start" && command !== "test" && command !== "exec") {
-    throw new SetupError(`expected start, test or exec, got ${command ?? "nothing"}`);
+  if (command !== "start" && command !== "test" && command !== "bench" && command !== "exec") {
+    throw new SetupError(`expected start, test, bench or exec, got ${command ?? "nothing"}`);
   }
   const toolchain = await ensureToolchain();
   await ensureDependencies(toolchain);
   if (command === "start") return runExample(toolchain, args);
   if (command === "test") return runTests(toolchain, args);
+  if (command === "bench") return runBench(toolchain, args);
   const [program, ...programArgs] = args;
   if (program === undefined) throw new SetupError("exec: expected a command");
   const redis = await findRedis();

@@ -1,7 +1,7 @@
 import { Pool } from "@poolmq/producer";
+import { progressBar } from "@poolmq/producer/progress";
 
 import type { FoundFile } from "./find-files.ts";
-import { ProgressBar } from "./progress-bar.ts";
 import type * as tasks from "./tasks.ts";
 import type { FileSizes } from "./tasks.ts";
 
@@ -9,9 +9,6 @@ import type { FileSizes } from "./tasks.ts";
 const LARGE_BYTES = 64 * 1024;
 /** Small files travel so many to a job: one by one, their way would cost more than the work. */
 const SMALL_FILES_PER_JOB = 32;
-
-/** How often the progress bar is brought up to date. */
-const PROGRESS_MS = 100;
 
 /**
  * Does the work with a pool of worker processes on this machine.
@@ -27,16 +24,13 @@ export async function inPool(
   await using pool = new Pool<typeof tasks>({ tasks: new URL("./tasks.ts", import.meta.url), processes });
   const paths = files.map((file) => file.path);
   const largeFiles = files.filter((file) => file.bytes >= LARGE_BYTES).length;
-  const large = pool.map("sizes", paths.slice(0, largeFiles));
-  const small = pool.map("sizes", paths.slice(largeFiles), { chunksize: SMALL_FILES_PER_JOB });
-
-  using bar = new ProgressBar(title, files);
-  const timer = setInterval(() => bar.update(large.progress.done + small.progress.done), PROGRESS_MS);
-  try {
-    const results = (await Promise.all([large, small])).flat();
-    bar.finish();
-    return results;
-  } finally {
-    clearInterval(timer);
-  }
+  // Where stderr is no terminal, the bars are not drawn.
+  const large = pool.map("sizes", paths.slice(0, largeFiles), {
+    onProgress: progressBar(`${title.trimEnd()}, large files`),
+  });
+  const small = pool.map("sizes", paths.slice(largeFiles), {
+    chunksize: SMALL_FILES_PER_JOB,
+    onProgress: progressBar(`${title.trimEnd()}, small files`),
+  });
+  return (await Promise.all([large, small])).flat();
 }

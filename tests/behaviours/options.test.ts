@@ -1,3 +1,4 @@
+import type { MapProgress } from "@poolmq/producer";
 import { describe, expect, test, vi } from "vitest";
 
 import { onBothPools } from "../support/both-pools.ts";
@@ -30,7 +31,7 @@ onBothPools(({ shared, own }) => {
         true,
       ]);
       expect(await rejection(call)).toMatchObject({ x: 1, remote: { index: 1 } });
-      expect(call.progress).toEqual({ total: 7, done: 7, failed: 3, running: 0 });
+      expect(call.progress).toMatchObject({ total: 7, done: 7, failed: 3, running: 0 });
     });
   });
 
@@ -59,6 +60,32 @@ onBothPools(({ shared, own }) => {
       // The last word is the whole, and is said before the handle settles.
       expect(progress.at(-1)).toBe(4);
       expect(progress).toEqual(progress.toSorted((a, b) => a - b));
+    });
+
+    test("onProgress is told of the start, and of the rate and the time left", async () => {
+      const told: MapProgress[] = [];
+      await shared().map("evenOnly", [2, 4, 6], { onProgress: (progress) => told.push(progress) });
+      expect(told[0]).toMatchObject({ total: 3, done: 0, rate: 0, timeLeftMs: undefined, ended: false });
+      expect(told.at(-1)).toMatchObject({
+        total: 3,
+        done: 3,
+        failed: 0,
+        running: 0,
+        timeLeftMs: 0,
+        ended: true,
+      });
+      expect(told.at(-1)?.rate).toBeGreaterThan(0);
+      expect(told.filter(({ ended }) => ended)).toHaveLength(1);
+    });
+
+    test("the total is known from the start only if the input has a length", async () => {
+      const totals = async (items: Iterable<number>): Promise<unknown[]> => {
+        const told: unknown[] = [];
+        await shared().map("evenOnly", items, { onProgress: ({ total }) => told.push(total) });
+        return [told[0], told.at(-1)];
+      };
+      expect(await totals([2, 4])).toEqual([2, 2]);
+      expect(await totals(new Set([2, 4]).values())).toEqual([undefined, 2]);
     });
 
     test("that throw, or reject, are reported and harm nothing", async () => {

@@ -1,6 +1,6 @@
 /** See README.md beside this file for when to change the golden files. */
 
-import { WIRE_VERSION, queueKeys } from "@poolmq/shared/internal";
+import { QueueWatcher, WIRE_VERSION, queueKeys } from "@poolmq/shared/internal";
 import { expect, test } from "vitest";
 
 import { expectGolden, masked, opened } from "../support/golden.ts";
@@ -18,7 +18,9 @@ function openedEntry(fields: readonly string[]): [string, unknown][] {
   return fields.flatMap((name, at): [string, unknown][] => {
     if (at % 2 === 1) return [];
     const value = fields[at + 1] ?? "";
-    return [[name, name === "o" ? opened(value) : name === "ms" ? `<${typeof value}>` : value]];
+    if (name === "o") return [[name, opened(value)]];
+    // The machine's id is masked by the caller.
+    return [[name, name === "ran" ? value.replace(/^[\d.]+/, "<ms>").replace(/ \d+/, " <pid>") : value]];
   });
 }
 
@@ -125,6 +127,74 @@ test("advertisement", async () => {
   });
 });
 
+test("what a machine tells watchers", async () => {
+  const stage = new Stage(redis());
+  const marks = new Marks();
+  const machine = await stage.machine({ module: MODULE });
+  const pool = stage.pool();
+  await pool.apply("echo", [1]);
+  const result = pool.map("gated", [{ log: marks.log, gate: marks.gate }]);
+  await marks.started(1);
+  await new QueueWatcher(redis().admin, stage).readOnce();
+  const details = await redis().admin.hgetall(stage.keys.workerDetail);
+  const shown = JSON.parse(details[machine.id] ?? "", (key, value: unknown) =>
+    /^(pid|rss|map|.*Ms)$/.test(key) ? `<${typeof value}>` : value,
+  ) as object;
+  await expectGolden("worker-detail", shown);
+  marks.open();
+  await result;
+});
+
+test("what a producer tells of its maps", async () => {
+  const stage = new Stage(redis());
+  const marks = new Marks();
+  await stage.machine({ module: MODULE, processes: 2 });
+  const pool = stage.pool();
+  const gated = pool.map("gated", [{ log: marks.log, gate: marks.gate }], { mapId: "durable" });
+  const endless = pool.imap("fail", forEver());
+  const told = async (mapId: string, state: string): Promise<object> => {
+    const info = await until(
+      async () => {
+        const text = await redis().admin.hget(stage.keys.mapInfo, mapId);
+        return text?.includes(`"state":"${state}"`) === true ? text : undefined;
+      },
+      { what: `${mapId} to be told of as ${state}` },
+    );
+    const [, at, report] = /^(\d+) (.*)$/s.exec(info) ?? [];
+    expect(Math.abs(Number(at) - Date.now())).toBeLessThan(60_000);
+    return JSON.parse(report ?? "", (key, value: unknown) => {
+      if (/^(host|pid|ageMs|timesMs|perS|done|failed|running|errors)$/.test(key)) return `<${typeof value}>`;
+      return key === "times" ? "<counts>" : value;
+    }) as object;
+  };
+  const running = await told("durable", "running");
+  expect(await rejection(endless.next())).toMatchObject({ message: "no" });
+  const groups = await until(
+    async () => {
+      const found = await redis().admin.hgetall(stage.keys.errors(endless.id));
+      return found["0"] === undefined ? undefined : found;
+    },
+    { what: "the errors to be told of" },
+  );
+  const shownGroups = Object.entries(groups).map(([number, group]) => [
+    number,
+    JSON.parse(group, (key, value: unknown) =>
+      key === "stack" ? "<stack>" : key === "indices" ? "<indices>" : value,
+    ) as object,
+  ]);
+  endless.cancel("enough");
+  const cancelled = await told(endless.id, "cancelled");
+  marks.open();
+  await gated;
+  const ended = await told("durable", "done");
+  const errors = Object.fromEntries(shownGroups) as object;
+  await expectGolden("map-report", { running, cancelled, ended, errors });
+});
+
+function* forEver(): Generator<number> {
+  for (let x = 0; ; x++) yield x;
+}
+
 test("control message", async () => {
   const stage = new Stage(redis());
   const subscriber = redis().admin.duplicate();
@@ -143,7 +213,13 @@ test("control message", async () => {
   const sharing = stage.pool();
   const { id } = await sharing.share([1]);
   await sharing.terminate();
-  await expectGolden("control", { cancel: JSON.parse(cancel), unshare: JSON.parse(await next) }, [
+  const unshare = await next;
+  const last = new Promise<string>((heard) => {
+    subscriber.on("message", (_channel, text: string) => heard(text));
+  });
+  await new QueueWatcher(redis().admin, stage).read();
+  const messages = [cancel, unshare, await last].map((text) => JSON.parse(text) as { readonly t: string });
+  await expectGolden("control", Object.fromEntries(messages.map((message) => [message.t, message])), [
     [result.id, "<map>"],
     [id, "<share>"],
   ]);
@@ -173,7 +249,7 @@ test("keys", async () => {
   const inUse = await Promise.all(
     keys.map(async (key) => `${masked(key, masks)} ${await redis().admin.type(key)}`),
   );
-  const { job, done, out, meta, args, share, wake: wakeKey, ...fixed } = queueKeys("<queue>");
+  const { job, done, out, meta, args, errors, share, wake: wakeKey, ...fixed } = queueKeys("<queue>");
   await expectGolden("keys", {
     named: {
       job: job("<job>"),
@@ -181,6 +257,7 @@ test("keys", async () => {
       out: out("<map>"),
       meta: meta("<map>"),
       args: args("<map>"),
+      errors: errors("<map>"),
       share: share("<share>"),
       wake: wakeKey("<producer>"),
       ...fixed,

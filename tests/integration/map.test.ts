@@ -128,7 +128,7 @@ describe("an input that throws", () => {
     }
     const result = pool.map("increment", input());
     await expect(result).rejects.toBe(error);
-    expect(result.progress).toEqual({ total: 2, done: 2, failed: 0, running: 0 });
+    expect(result.progress).toMatchObject({ total: 2, done: 2, failed: 0, running: 0 });
     async function* later(): AsyncGenerator<number> {
       yield 1;
       await Promise.reject(error);

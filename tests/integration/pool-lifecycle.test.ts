@@ -188,6 +188,6 @@ describe("the handle", () => {
     expect(await result.get()).toHaveLength(1);
     expect(await result.wait()).toBe(true);
     expect(result.successful()).toBe(true);
-    expect(result.progress).toEqual({ total: 1, done: 1, failed: 0, running: 0 });
+    expect(result.progress).toMatchObject({ total: 1, done: 1, failed: 0, running: 0 });
   });
 });

@@ -16,7 +16,7 @@ const CLEAN = Object.fromEntries(
 );
 
 /** Starts the `poolmq` command; it ends with the test. */
-function poolmq(args: readonly string[], env: ProgramOptions["env"] = {}): Program {
+export function startPoolmq(args: readonly string[], env: ProgramOptions["env"] = {}): Program {
   const program = Program.file(CLI, { args, env: { ...CLEAN, ...env } });
   onTestFinished(() => program[Symbol.asyncDispose]());
   return program;
@@ -24,7 +24,7 @@ function poolmq(args: readonly string[], env: ProgramOptions["env"] = {}): Progr
 
 /** Runs the `poolmq` command to its end. */
 export async function runPoolmq(args: readonly string[], env: ProgramOptions["env"] = {}) {
-  const program = poolmq(args, env);
+  const program = startPoolmq(args, env);
   const { code } = await within(20_000, "the command's end", program.exited);
   return { code, output: program.output };
 }
@@ -41,7 +41,7 @@ export function startWorker(
   args: readonly string[] = [],
   env: ProgramOptions["env"] = {},
 ): Program {
-  return poolmq([...workerArgs(module, at), ...args], env);
+  return startPoolmq([...workerArgs(module, at), ...args], env);
 }
 
 export interface LogRecord {

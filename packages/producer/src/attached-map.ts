@@ -3,7 +3,11 @@
 import type { OutcomeText } from "@poolmq/shared/internal";
 
 import type { GatheredMap } from "./gather.ts";
-import type { Chunk, JobOptions, MapEnd, MapProgress, Sink } from "./map-run.ts";
+import { InsightLog } from "./insight-log.ts";
+import type { MapInsights } from "./map-insights.ts";
+import { Pace, progressOf } from "./map-progress.ts";
+import type { MapProgress } from "./map-progress.ts";
+import type { Chunk, JobOptions, MapEnd, RunFacts, Sink } from "./map-run.ts";
 import { readOutcomes } from "./read-outcomes.ts";
 import type { ReadContext } from "./read-outcomes.ts";
 
@@ -17,14 +21,16 @@ export class AttachedMap implements GatheredMap {
   readonly job: JobOptions = {};
   readonly #sink: Sink;
   readonly #context: ReadContext;
-  readonly #onEnd: (how: AttachedEnd) => void;
+  readonly #onEnd: (how: AttachedEnd, end: MapEnd) => void;
   /** Indices of the settled items. */
   readonly #settled = new Set<number>();
   #failed = 0;
   #total: number | undefined;
   #ended = false;
+  readonly #pace = new Pace();
+  readonly #log = new InsightLog();
 
-  constructor(id: string, sink: Sink, context: ReadContext, onEnd: (how: AttachedEnd) => void) {
+  constructor(id: string, sink: Sink, context: ReadContext, onEnd: (how: AttachedEnd, end: MapEnd) => void) {
     this.id = id;
     this.#sink = sink;
     this.#context = context;
@@ -37,12 +43,18 @@ export class AttachedMap implements GatheredMap {
 
   get progress(): MapProgress {
     const done = this.#settled.size;
-    return {
+    const counts = {
       total: this.#total,
       done,
       failed: this.#failed,
       running: Math.max(0, (this.#total ?? 0) - done),
+      ended: this.#ended,
     };
+    return progressOf(counts, this.#pace);
+  }
+
+  get insights(): MapInsights {
+    return this.#log.read(this.progress);
   }
 
   /** Every gap in what is settled begins with the first item of a chunk. */
@@ -59,9 +71,12 @@ export class AttachedMap implements GatheredMap {
     return [];
   }
 
-  take(at: number, text: OutcomeText): void {
+  take(at: number, text: OutcomeText, { ms, transitMs, by }: RunFacts): void {
     if (this.#ended || this.#settled.has(at)) return;
-    for (const [offset, settled] of readOutcomes({ at, n: undefined }, text, this.#context).entries()) {
+    const outcomes = readOutcomes({ at, n: undefined }, text, this.#context);
+    this.#pace.came(outcomes.length);
+    this.#log.came({ at, n: outcomes.length, ms, ageMs: undefined, transitMs, by });
+    for (const [offset, settled] of outcomes.entries()) {
       this.#settled.add(at + offset);
       if (settled.ok) {
         this.#sink.succeeded(at + offset, settled.value);
@@ -98,7 +113,9 @@ export class AttachedMap implements GatheredMap {
   #end(end: MapEnd, how: AttachedEnd): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#onEnd(how);
+    this.#pace.end();
+    this.#log.end();
+    this.#onEnd(how, end);
     this.#sink.ended(end);
   }
 }

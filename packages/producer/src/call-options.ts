@@ -5,7 +5,7 @@ import type { TaskDefaults } from "@poolmq/shared";
 import { checkInteger, checkOptions, checkTaskDefaults, short, TASK_DEFAULTS } from "@poolmq/shared/internal";
 import type { CheckedTaskDefaults } from "@poolmq/shared/internal";
 
-import type { MapProgress } from "./map-run.ts";
+import type { MapProgress } from "./map-progress.ts";
 
 /** Options of a pool that are defaults for its calls. */
 export interface CallDefaults extends TaskDefaults {
@@ -34,7 +34,7 @@ export interface CallOptions<V = unknown> extends CallDefaults {
   readonly onResult?: ((result: V, index: number) => void) | undefined;
   /** Called once for each item that failed. */
   readonly onError?: ((error: unknown, index: number) => void) | undefined;
-  /** Called when counts have changed, at most once in a turn of the event loop, and at the end. */
+  /** Called at the start, when counts have changed (at most once in a turn of the event loop), and at the end. */
   readonly onProgress?: ((progress: MapProgress) => void) | undefined;
   /** Called with what a running task gives to `taskContext().progress()`. */
   readonly onTaskProgress?: ((value: unknown, index: number) => void) | undefined;

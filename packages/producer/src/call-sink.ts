@@ -1,6 +1,7 @@
 /** What a call's options add to its sink: callbacks, `failFast`. */
 
-import type { MapEnd, MapProgress, Sink } from "./map-run.ts";
+import type { MapProgress } from "./map-progress.ts";
+import type { MapEnd, Sink } from "./map-run.ts";
 
 export interface CallHooks<V> {
   readonly onResult: ((result: V, index: number) => void) | undefined;
@@ -45,6 +46,8 @@ export function withHooks<V>(inner: Sink, hooks: CallHooks<V>): Sink {
   const progressed = (): void => {
     if (onProgress !== undefined) scheduled ??= setImmediate(tellProgress);
   };
+  // Whoever draws it has something to draw before the first item has ended: before the event loop has its turn.
+  if (onProgress !== undefined) queueMicrotask(() => call("onProgress", () => onProgress(hooks.progress())));
   return {
     succeeded(index, value) {
       inner.succeeded(index, value);

@@ -3,6 +3,12 @@
 export { backoffDelayMs } from "./backoff-delay.ts";
 export { startEmbeddedRedis } from "./embedded-redis.ts";
 export type { EmbeddedRedis } from "./embedded-redis.ts";
+export { barLine } from "./progress-line.ts";
 export { findRedisServer, installHint } from "./find-redis-server.ts";
 export { removeStaleFolders } from "./redis-folder.ts";
+export { Pace, progressOf } from "./map-progress.ts";
 export { MapRun } from "./map-run.ts";
+export { ReadCounts } from "./read-counts.ts";
+export { ClockShift } from "./clock-shift.ts";
+export { InsightLog } from "./insight-log.ts";
+export { Spread } from "./spread.ts";

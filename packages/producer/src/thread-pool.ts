@@ -20,6 +20,8 @@ import { BasePool } from "./base-pool.ts";
 import type { CallFacts } from "./base-pool.ts";
 import { autoChunks, fixedChunks } from "./chunk-size.ts";
 import { importWorkerPackage } from "./import-worker-package.ts";
+import { noInsights } from "./insight-log.ts";
+import { NO_PROGRESS } from "./map-progress.ts";
 import { MapResult } from "./map-result.ts";
 import type { MapRun } from "./map-run.ts";
 import { Shared } from "./shared.ts";
@@ -67,6 +69,7 @@ export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {
       module: undefined,
       modulePath: resolved.modulePath,
       window: WINDOW_JOBS,
+      telemetry: resolved.telemetry,
     });
     this.#options = resolved;
     const workerPackage = importWorkerPackage("Threads need");
@@ -91,7 +94,8 @@ export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {
     return new MapResult({
       id: String(mapId),
       value: slots.results(),
-      progress: () => ({ total: undefined, done: 0, failed: 0, running: 0 }),
+      progress: () => NO_PROGRESS,
+      insights: noInsights,
       cancel: () => {},
       settled: () => slots.settled(),
       iterate: () => slots.iterate(),

@@ -21,34 +21,39 @@ import type { Cluster, Redis } from "ioredis";
 
 import type { QueueKeys } from "./keys.ts";
 import { jobIdOf } from "./keys.ts";
-import { LuaScript } from "./lua-script.ts";
-import type { OutcomeText, Payload, WorkerAdvertisement } from "./wire.ts";
+import { runScript } from "./run-script.ts";
+import type { Script } from "./run-script.ts";
+import { readAdvertisement } from "./read-advertisement.ts";
+import type { OutcomeText, Payload, RanText, WorkerAdvertisement } from "./wire.ts";
 
 /**
- * ARGV: ttlMs, then (first index, run time in ms, outcome) for each job. Gives 0 if the map is not wanted.
+ * ARGV: ttlMs, then (first index, `RanText`, outcome) for each job. Gives 0 if the map is not wanted.
  *
  * The producer keeps the keys from expiring; only when half of their time is gone is it done here, for a map whose
  * producer has died.
  */
-const PUBLISH = new LuaScript(`
+const PUBLISH: Script = {
+  lua: `
 local left = redis.call('PTTL', KEYS[1])
 if left == -2 then return 0 end
 for i = 2, #ARGV, 3 do
   if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
-    redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ms', ARGV[i + 1], 'o', ARGV[i + 2])
+    redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])
   end
 end
 if left < ARGV[1] / 2 then
   redis.call('PEXPIRE', KEYS[1], ARGV[1])
   redis.call('PEXPIRE', KEYS[2], ARGV[1])
 end
-return 1`);
+return 1`,
+};
 
 /**
  * ARGV: ttlMs. Gives 1 if the map was new: what an earlier map of this id left for late readers goes. Makes both keys,
  * so that neither is ever without a TTL.
  */
-const OPEN = new LuaScript(`
+const OPEN: Script = {
+  lua: `
 local new = redis.call('EXISTS', KEYS[1]) == 0
 if new then
   redis.call('SETBIT', KEYS[1], 0, 0)
@@ -60,20 +65,24 @@ if redis.call('EXISTS', KEYS[2]) == 0 then
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
-return new and 1 or 0`);
+return new and 1 or 0`,
+};
 
 /** ARGV: item index, payload. Gives 0 if the map is not wanted. */
-const PROGRESS = new LuaScript(`
+const PROGRESS: Script = {
+  lua: `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('XADD', KEYS[2], '*', 'p', ARGV[1], 'v', ARGV[2])
 redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1]))
-return 1`);
+return 1`,
+};
 
 /**
  * ARGV: prefix of the map's job keys, then indices. Gives: whether the map was still open; the indices with neither
  * outcome nor job; those with an outcome; the id of the stream's last entry, or "" if it is empty.
  */
-const RECONCILE = new LuaScript(`
+const RECONCILE: Script = {
+  lua: `
 local existed = redis.call('EXISTS', KEYS[1])
 local missing, decided = {}, {}
 for i = 2, #ARGV do
@@ -81,10 +90,15 @@ for i = 2, #ARGV do
   elseif redis.call('EXISTS', ARGV[1] .. ARGV[i]) == 0 then missing[#missing + 1] = ARGV[i] end
 end
 local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)
-return {existed, missing, decided, last[1] and last[1][1] or ''}`);
+return {existed, missing, decided, last[1] and last[1][1] or ''}`,
+};
 
-/** ARGV: id, advertisement, ttlMs. Forgets machines whose last heartbeat is older than the TTL. */
-const ADVERTISE = new LuaScript(`
+/**
+ * ARGV: id, advertisement, ttlMs, what the machine tells watchers or "". Forgets machines whose last heartbeat is older
+ * than the TTL. Gives 1 if somebody watches.
+ */
+const ADVERTISE: Script = {
+  lua: `
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 redis.call('ZADD', KEYS[1], now, ARGV[1])
@@ -93,20 +107,29 @@ local stale = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
 for _, id in ipairs(stale) do
   redis.call('ZREM', KEYS[1], id)
   redis.call('HDEL', KEYS[2], id)
+  redis.call('HDEL', KEYS[3], id)
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)
 redis.call('PEXPIRE', KEYS[2], ARGV[3] * 2)
-return 1`);
+if ARGV[4] == '' then redis.call('HDEL', KEYS[3], ARGV[1])
+else
+  redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
+  redis.call('PEXPIRE', KEYS[3], ARGV[3])
+end
+return redis.call('EXISTS', KEYS[4])`,
+};
 
 /** ARGV: ttlMs. Gives the advertisements of the live machines. */
-const LIVE = new LuaScript(`
+const LIVE: Script = {
+  lua: `
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local live = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now - ARGV[1], '+inf')) do
   live[#live + 1] = redis.call('HGET', KEYS[2], id)
 end
-return live`);
+return live`,
+};
 
 /** The outcome of one job, to be published. */
 export interface Outcome {
@@ -115,6 +138,8 @@ export interface Outcome {
   /** How long the job ran, in ms. */
   readonly ms: number;
   readonly text: OutcomeText;
+  /** Who ran it: machine, process, and so on, as in a `RanText`. Absent: nobody did. */
+  readonly by?: string | undefined;
 }
 
 /** What `reconcile` found. */
@@ -130,7 +155,7 @@ export interface Reconciled {
 }
 
 /** How long a machine counts as live after a heartbeat, in ms: it beats once a second, and may miss a few. */
-const WORKER_TTL_MS = 5_000;
+export const WORKER_TTL_MS = 5_000;
 
 /**
  * How long a map's keys outlive the last sign of its producer or workers, in ms. If it passes while the producer
@@ -158,7 +183,7 @@ export class GatherScripts {
 
   /** Publishes outcomes, each at most once. False if nobody wants the map's outcomes. */
   async publish(mapId: string, outcomes: readonly Outcome[], ttlMs: number): Promise<boolean> {
-    const args = outcomes.flatMap(({ at, ms, text }) => [at, Math.round(ms * 1_000) / 1_000, text]);
+    const args = outcomes.flatMap(({ at, ms, text, by }) => [at, ranText(ms, by), text]);
     return (await this.#run(PUBLISH, this.#mapKeys(mapId), [ttlMs, ...args])) === 1;
   }
 
@@ -212,13 +237,15 @@ export class GatherScripts {
     return (await this.#redis.exists(this.#keys.done(mapId))) === 1;
   }
 
-  /** A worker machine's heartbeat. */
-  async advertise(id: string, advertisement: string): Promise<void> {
-    await this.#run(
-      ADVERTISE,
-      [this.#keys.workers, this.#keys.workerInfo],
-      [id, advertisement, WORKER_TTL_MS],
-    );
+  /**
+   * A worker machine's heartbeat. True if somebody watches, and wants to know more.
+   *
+   * @param detail - what only watchers want to know
+   */
+  async advertise(id: string, advertisement: string, detail = ""): Promise<boolean> {
+    const { workers, workerInfo, workerDetail, watch } = this.#keys;
+    const args = [id, advertisement, WORKER_TTL_MS, detail];
+    return (await this.#run(ADVERTISE, [workers, workerInfo, workerDetail, watch], args)) === 1;
   }
 
   /** A worker machine signs off. */
@@ -226,6 +253,7 @@ export class GatherScripts {
     await Promise.all([
       this.#redis.zrem(this.#keys.workers, id),
       this.#redis.hdel(this.#keys.workerInfo, id),
+      this.#redis.hdel(this.#keys.workerDetail, id),
     ]);
   }
 
@@ -240,24 +268,12 @@ export class GatherScripts {
     return [this.#keys.done(mapId), this.#keys.out(mapId)];
   }
 
-  #run(script: LuaScript, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    return script.run(this.#redis, keys, args);
+  async #run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    return await runScript(this.#redis, script, keys, args);
   }
 }
 
-/** Gives an advertisement that has what is read of it. A machine that can't be understood does not stop the others. */
-function readAdvertisement(text: unknown): WorkerAdvertisement | undefined {
-  let read: Partial<WorkerAdvertisement> | null;
-  try {
-    read = JSON.parse(String(text)) as Partial<WorkerAdvertisement> | null;
-  } catch {
-    return undefined;
-  }
-  const { tasks, processes } = read ?? {};
-  const isWhole =
-    typeof tasks === "object" &&
-    tasks !== null &&
-    Object.values(tasks).every((info) => typeof info === "object" && info !== null) &&
-    Number.isSafeInteger(processes);
-  return isWhole ? (read as WorkerAdvertisement) : undefined;
+function ranText(ms: number, by: string | undefined): RanText {
+  const rounded = String(Math.round(ms * 1_000) / 1_000);
+  return by === undefined ? rounded : `${rounded} ${by}`;
 }

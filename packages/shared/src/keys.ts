@@ -25,8 +25,20 @@ export interface QueueKeys {
   readonly workers: string;
   /** Hash: id of a worker machine → its advertisement. */
   readonly workerInfo: string;
+  /** Hash: id of a worker machine → what it runs now. Written while somebody watches. */
+  readonly workerDetail: string;
+  /** String: exists while somebody watches. */
+  readonly watch: string;
+  /** Sorted set: ids of the maps that producers told of, by when to forget them, in ms of Redis's time. */
+  readonly maps: string;
+  /** Hash: id of a map → when it was last told of, in ms of Redis's time, a space, and the report. */
+  readonly mapInfo: string;
+  /** Hash: number of a group of errors of the map → the group. */
+  errors(mapId: string): string;
   /** Stream that wakes a producer's blocking read when it has a new map to read. */
   wake(producerId: string): string;
+  /** Sorted set: ids of the maps that were cancelled, by the Redis time of that, in ms. */
+  readonly cancelled: string;
   /** Pub/sub channel for control messages to the worker machines. */
   readonly control: string;
 }
@@ -46,7 +58,13 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
     share: (shareId) => `${base}:share:${shareId}`,
     workers: `${base}:workers`,
     workerInfo: `${base}:worker-info`,
+    workerDetail: `${base}:worker-detail`,
+    watch: `${base}:watch`,
+    maps: `${base}:maps`,
+    mapInfo: `${base}:map-info`,
+    errors: (mapId) => `${base}:map:${mapId}:errors`,
     wake: (producerId) => `${base}:wake:${producerId}`,
+    cancelled: `${base}:cancelled`,
     control: `${base}:control`,
   };
 }

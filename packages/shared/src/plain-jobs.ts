@@ -16,13 +16,15 @@ import { createRedisBackend, raw2NextJobData } from "bullmq";
 import type { BackendFactory, QueueBaseOptions, RedisQueueBackend, WorkerOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { LuaScript } from "./lua-script.ts";
+import { runScript } from "./run-script.ts";
+import type { Script } from "./run-script.ts";
 
 /**
  * KEYS: wait, active, meta, marker, events. ARGV: prefix of job keys; for each job its id, name, data, options, time.
  * Gives 0 if the queue is not plain: then nothing was added.
  */
-const ADD = new LuaScript(`
+const ADD: Script = {
+  lua: `
 local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'opts.maxLenEvents')
 if meta[1] or meta[2] then return 0 end
 local added = {}
@@ -40,7 +42,8 @@ if #added > 0 then
 end
 -- What BullMQ's own scripts, which trim it too, say of jobs that are fetched or retried.
 redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', meta[3] or 10000)
-return 1`);
+return 1`,
+};
 
 /**
  * KEYS: wait, active, meta, marker, events, prioritized, delayed, stalled. ARGV: prefix of job keys, time, how long a
@@ -71,7 +74,8 @@ local function finish(replies)
 end`;
 
 /** ARGV, further: a token, how many jobs at most, how many bytes they may have. Gives what BullMQ's script gives for each. */
-const FETCH = new LuaScript(`${FETCHING}
+const FETCH: Script = {
+  lua: `${FETCHING}
 local replies, bytes = {}, 0
 while #replies < tonumber(ARGV[6]) and bytes < tonumber(ARGV[7]) do
   local reply = fetch(ARGV[5])
@@ -79,13 +83,15 @@ while #replies < tonumber(ARGV[6]) and bytes < tonumber(ARGV[7]) do
   bytes = bytes + redis.call('HSTRLEN', ARGV[1] .. reply[2], 'data')
   replies[#replies + 1] = reply
 end
-return finish(replies)`);
+return finish(replies)`,
+};
 
 /**
  * ARGV, further: for each job its id, its token, and 1 if another one is to be fetched in its place. Gives for each job
  * what BullMQ's script gives, or -100 if this one is not plain: then nothing was done with it.
  */
-const COMPLETE = new LuaScript(`${FETCHING}
+const COMPLETE: Script = {
+  lua: `${FETCHING}
 local function complete(id, token, another)
   local key = ARGV[1] .. id
   local job = redis.call('HMGET', key, 'name', 'parentKey', 'deid')
@@ -111,7 +117,8 @@ for i = 5, #ARGV, 3 do
   end
   replies[#replies + 1] = reply
 end
-return finish(replies)`);
+return finish(replies)`,
+};
 
 /** What `COMPLETE` says of a job that is not plain. */
 const NOT_PLAIN = -100;
@@ -153,7 +160,7 @@ function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster): void
     for (const { job, jobId } of entries) {
       args.push(jobId, job.name, job.data, JSON.stringify(job.opts), job.timestamp);
     }
-    return (await ADD.run(redis, queueKeys, args)) === 1;
+    return (await runScript(redis, ADD, queueKeys, args)) === 1;
   }
 
   backend.addJobs = async (entries) => {
@@ -204,7 +211,7 @@ function shortenCompleting(
     } of some) {
       args.push(job.id ?? "", token, fetchNext && backend.closing === undefined ? 1 : 0);
     }
-    const replies = (await COMPLETE.run(redis, queueKeys, args)) as 0 | (number | unknown[])[];
+    const replies = (await runScript(redis, COMPLETE, queueKeys, args)) as 0 | (number | unknown[])[];
     for (const [i, { args: asked, settled }] of some.entries()) {
       const reply = replies === 0 ? NOT_PLAIN : (replies[i] ?? NOT_PLAIN);
       if (reply === NOT_PLAIN) settled.resolve(completeOtherwise(...asked));
@@ -249,7 +256,7 @@ export async function fetchPlainJobs(
   lock: { readonly token: string; readonly durationMs: number; readonly worker: string },
   count: number,
 ): Promise<unknown[][]> {
-  const jobs = await FETCH.run(redis, keysOf(backend, FETCHING_KEYS), [
+  const jobs = await runScript(redis, FETCH, keysOf(backend, FETCHING_KEYS), [
     backend.toKey(""),
     Date.now(),
     lock.durationMs,

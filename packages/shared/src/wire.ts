@@ -6,6 +6,11 @@
  *
  * Golden files in `tests/contract` pin these shapes. A change that an older peer would misread raises
  * `WIRE_VERSION`; a peer that meets a version it does not know answers with a `WireVersionError`, never a guess.
+ *
+ * With a `signingKey`, everything that goes through Redis is signed: jobs (`sig`, `stateSig`), outcomes, progress, the
+ * total of a durable map, shared values, advertisements and control messages. What is signed with which facts, so that
+ * it fits nowhere else, is written in `signed-job.ts`; how, in `signing.ts`. A sealed text is `#`, the signature (43
+ * characters of base64url), the text.
  */
 
 /** Version of everything in this file. Sent with each job and each worker advertisement. */
@@ -39,6 +44,12 @@ export interface JobData {
   readonly kept?: readonly KeptOutcome[];
   /** Written by supervisors: who is under suspicion of taking processes down, and how often it did. */
   readonly suspect?: Suspect;
+  /** When the signature ends, in ms since the epoch. With `sig`. */
+  readonly expiresAt?: number;
+  /** Of a producer with a `signingKey`: signs all of the above but what supervisors write. */
+  readonly sig?: string;
+  /** Written by supervisors with a `signingKey`: signs `kept` and `suspect`. */
+  readonly stateSig?: string;
 }
 
 /** The outcome of the item at `offset` in its chunk. */
@@ -56,8 +67,18 @@ export interface Suspect {
  * - `"=" + Payload`: every item succeeded; the payload is the array of the results, in input order, each encoded apart
  *   from the others.
  * - `"!" + JSON`: an `ItemOutcome[]`, one per item, in input order.
+ *
+ * Signed: `"#"`, the digest of the job that it answers (43 characters), the signature (43 characters), then one of these.
  */
 export type OutcomeText = string;
+
+/**
+ * How a job ran, as a stream entry's `ran` field: for how long, in ms; then, if anybody ran it, the worker machine's id
+ * and the child's process id; then, if they are not 1 and 0, the attempt and the number of processes and machines that
+ * were lost with the job. A space between each two. It is for `chunksize: "auto"` and for people: nothing else is decided
+ * by it.
+ */
+export type RanText = string;
 
 /** What became of one item. */
 export type ItemOutcome =
@@ -121,6 +142,10 @@ export interface WorkerAdvertisement {
   /** Versions of the worker package and of Node. */
   readonly version: string;
   readonly node: string;
+  /** Names of the keys with which jobs must be signed; the first is what this machine signs with. Absent: it has none. */
+  readonly keys?: readonly string[];
+  /** With `keys`: signs all of the above. */
+  readonly sig?: string;
 }
 
 /** What a worker machine tells of a registered function. */
@@ -147,11 +172,121 @@ export interface Backoff {
   readonly jitter?: number;
 }
 
+/**
+ * What a worker machine tells of itself while somebody watches: with each heartbeat, and at once when a watcher comes.
+ * Times are ms since 1970 by the machine's clock.
+ */
+export interface WorkerDetail {
+  /** When it was told. */
+  readonly nowMs: number;
+  /** Jobs that are there and have not begun. */
+  readonly waiting: number;
+  readonly children: readonly ChildDetail[];
+}
+
+/** A child process of a worker machine. */
+export interface ChildDetail {
+  readonly pid: number;
+  readonly state: "starting" | "ready" | "retiring";
+  /** Items that it has run. */
+  readonly items: number;
+  /** Its resident set, in bytes, if the system tells. */
+  readonly rss?: number;
+  /** The jobs that it runs. */
+  readonly runs: readonly RunDetail[];
+  /** What it ran in the last seconds, at most 32. */
+  readonly spans: readonly SpanDetail[];
+}
+
+interface RunDetail {
+  readonly task: string;
+  readonly map: string;
+  /** Index of the job's first item, and number of its items. */
+  readonly at: number;
+  readonly n: number;
+  /** Offset of the item that runs, if that is known. */
+  readonly offset?: number;
+  readonly attempt: number;
+  readonly sinceMs: number;
+}
+
+/** Consecutive short runs of one map are one span. */
+export interface SpanDetail {
+  /** Number of the span among those of its process, from 0: it is told again, and may have grown. */
+  readonly no: number;
+  readonly task: string;
+  readonly map: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Items that ran in it. */
+  readonly items: number;
+}
+
+/**
+ * Where a map is.
+ *
+ * - `running`.
+ * - `done`: every item succeeded. `failed`: one did not, or the call itself failed.
+ * - `cancelled`: by its producer, or from outside.
+ * - `lost`: its producer was not heard of for 10 s, and it has no `mapId`. Said by who looks, never sent.
+ */
+export type MapState = "running" | "done" | "failed" | "cancelled" | "lost";
+
+/** What a producer tells of a map that is older than a second: every second, and at its end. */
+export interface MapReport {
+  readonly v: number;
+  readonly task: string;
+  /** Name of the pool's method. */
+  readonly call: string;
+  readonly durable?: true;
+  readonly host: string;
+  readonly pid: number;
+  readonly state: Exclude<MapState, "lost">;
+  /** How long ago its call was made, in ms. */
+  readonly ageMs: number;
+  /** Number of items, if it is known. */
+  readonly total?: number;
+  readonly done: number;
+  readonly failed: number;
+  /** Items that were enqueued and have no outcome. */
+  readonly running: number;
+  /** Items that came to their outcome, per second. */
+  readonly perS: number;
+  /** Items per job, in the mean. */
+  readonly perJob: number;
+  /** Items by run time: counts for the buckets of `RUN_TIME_BOUNDS_MS`, without the zeros at the end. */
+  readonly times: readonly number[];
+  /** Sum of their run times, in ms. */
+  readonly timesMs: number;
+  /** Failed items in each group of errors, by number of the group. */
+  readonly errors?: readonly number[];
+  /** Why it ended before its items did. */
+  readonly reason?: string;
+}
+
+/** A group of a map's errors: the same name, and messages that differ in numbers at most. */
+export interface ErrorGroup {
+  readonly name: string;
+  /** Of the first, cut at 500 characters. */
+  readonly message: string;
+  /** Of the first, cut at 4,000 characters, if it has one. */
+  readonly stack?: string;
+  /** Of the first 100 items. */
+  readonly indices: readonly number[];
+}
+
 /** Messages on the control channel (Redis pub/sub) of a queue. */
-export type ControlMessage =
+export type ControlMessage = (
   | { readonly t: "cancel"; readonly map: string }
   /** These shared values are gone: what machines keep of them is of no use any more. */
-  | { readonly t: "unshare"; readonly shares: readonly string[] };
+  | { readonly t: "unshare"; readonly shares: readonly string[] }
+  /** Somebody watches from now on: do not wait for the next heartbeat to tell what you run. Never signed: who watches needs no key. */
+  | { readonly t: "watch" }
+) & {
+  /** When the signature ends, in ms since the epoch. With `sig`. */
+  readonly expiresAt?: number;
+  readonly sig?: string;
+};
 
 // ── supervisor ⇄ child: one line per message `JSON header [TAB payload] LF`; to it on fd 3, from it on fd 6 ──────────────────────────────
 
@@ -177,6 +312,8 @@ export type ToChild =
       /** Offsets of items that are not to be run: they have their outcome. */
       readonly skip?: readonly number[];
       readonly shares?: JobData["shares"];
+      /** The job option `telemetry.metadata`, as BullMQ names it: the caller's trace, as JSON of what propagators write. */
+      readonly trace?: string;
     }
   /** A shared value, sent before the first run that uses it. Followed by its payload. */
   | { readonly t: "share"; readonly id: string }

@@ -8,7 +8,7 @@
 
 import type { Logger } from "pino";
 
-import type { Payload, TaskInfo } from "@poolmq/shared/internal";
+import type { ChildDetail, Payload, TaskInfo } from "@poolmq/shared/internal";
 
 import type { ChildExit } from "./child-process.ts";
 import type { TasksModuleError } from "@poolmq/shared";
@@ -104,6 +104,11 @@ export class Children {
       running += member.running;
     }
     return { waiting: this.#held.length + sent - running, running };
+  }
+
+  /** What each child runs and ran. */
+  get details(): ChildDetail[] {
+    return [...this.#members].flatMap((member) => member.detail ?? []);
   }
 
   /** Why the last child that did not become ready failed, while none is ready. */

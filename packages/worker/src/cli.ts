@@ -3,8 +3,14 @@
 
 import { Command } from "commander";
 
+import { dashboardCommand } from "./cli/dashboard-command.ts";
+import { aclCommand } from "./cli/acl-command.ts";
 import { healthcheckCommand } from "./cli/healthcheck-command.ts";
+import { errorsCommand } from "./cli/errors-command.ts";
+import { exitOfUsage } from "./cli/queue-command.ts";
 import { scaleSignalCommand } from "./cli/scale-signal-command.ts";
+import { mapsCommand, statusCommand, workersCommand } from "./cli/status-command.ts";
+import { topCommand } from "./cli/top-command.ts";
 import { workerCommand } from "./cli/worker-command.ts";
 import { VERSION } from "./version.ts";
 
@@ -25,10 +31,16 @@ const program = new Command("poolmq")
     `
 Examples:
   REDIS_URL=redis://127.0.0.1:6379 poolmq worker ./tasks.ts
+  poolmq status --queue thumbnails
   poolmq worker --help`,
   );
 program.addCommand(workerCommand().copyInheritedSettings(program));
+program.addCommand(dashboardCommand().copyInheritedSettings(program));
 program.addCommand(healthcheckCommand().copyInheritedSettings(program));
+program.addCommand(aclCommand().copyInheritedSettings(program));
+for (const command of [statusCommand(), topCommand(), mapsCommand(), workersCommand(), errorsCommand()]) {
+  program.addCommand(command.copyInheritedSettings(program).exitOverride(exitOfUsage));
+}
 program.addCommand(scaleSignalCommand().copyInheritedSettings(program));
 
 // Compose files pass on what is not there as empty variables.

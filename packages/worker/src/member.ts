@@ -11,14 +11,24 @@
 import type { Logger } from "pino";
 
 import { decodeThrown } from "@poolmq/shared/internal";
-import type { FromChild, FromGuard, ItemOutcome, Payload, TaskInfo, ToChild } from "@poolmq/shared/internal";
+import type {
+  ChildDetail,
+  FromChild,
+  FromGuard,
+  ItemOutcome,
+  Payload,
+  TaskInfo,
+  ToChild,
+} from "@poolmq/shared/internal";
 
 import { ChildProcess } from "./child-process.ts";
 import type { ChildExit } from "./child-process.ts";
 import { TasksModuleError } from "@poolmq/shared";
 import type { ContainerMemory } from "./container-memory.ts";
 import { placesFor } from "./pipe-depth.ts";
+import { residentBytes } from "./resident-bytes.ts";
 import type { StopReason, Ticket } from "./run.ts";
+import { SpanLog } from "./span-log.ts";
 import type { TaskOutput } from "./task-output.ts";
 
 export interface MemberOptions {
@@ -27,6 +37,7 @@ export interface MemberOptions {
   readonly concurrency: number;
   /** Largest result or error of an item, in bytes. */
   readonly maxOutcomeBytes: number;
+  readonly redactRemoteStacks: boolean;
   readonly env: Readonly<Record<string, string>>;
   /** How long a function that was told to stop may go on before its process is killed, in ms. */
   readonly killGraceMs: number;
@@ -79,6 +90,7 @@ export class Member {
   /** Ids of the shared values that it has. */
   readonly #shares = new Set<string>();
   readonly #startTimer: NodeJS.Timeout;
+  readonly #spans = new SpanLog();
   #state: "starting" | "ready" | "retiring" | "gone" = "starting";
   #nextId = 1;
   #items = 0;
@@ -145,6 +157,28 @@ export class Member {
     return [...this.#sent.values()].filter(({ ticket, revoked }) => ticket.running && !revoked).length;
   }
 
+  /** What it runs and ran, for who watches; `undefined` once it is gone. */
+  get detail(): ChildDetail | undefined {
+    if (this.#state === "gone") return undefined;
+    const rss = residentBytes(this.pid);
+    const shift = Date.now() - performance.now();
+    const runs = [...this.#sent.values()].flatMap(({ ticket, revoked }) => {
+      if (!ticket.running || revoked) return [];
+      const { fn: task, map, at, n, attempt } = ticket.run;
+      const offset = n === 1 ? undefined : ticket.current;
+      const sinceMs = Math.round(ticket.runningSince + shift);
+      return [{ task, map, at, n, ...(offset === undefined ? {} : { offset }), attempt, sinceMs }];
+    });
+    return {
+      pid: this.pid,
+      state: this.#state,
+      items: this.#items,
+      ...(rss === undefined ? {} : { rss }),
+      runs,
+      spans: this.#spans.recent(),
+    };
+  }
+
   get hasPlace(): boolean {
     if (this.#state !== "ready" || this.#freeSlots.length === 0) return false;
     const { maxTasksPerChild } = this.#options;
@@ -157,7 +191,7 @@ export class Member {
     if (slot === undefined) throw new Error("unreachable: a run was sent to a child without a place");
     const id = this.#nextId++;
     this.#sent.set(id, { ticket, slot, revoking: false, revoked: false });
-    const { args, careful, skip, shares, fn, map, at, n, attempt } = ticket.run;
+    const { args, careful, skip, shares, fn, map, at, n, attempt, trace } = ticket.run;
     for (const { id: shareId, payload } of shares) {
       if (this.#shares.has(shareId)) continue;
       this.#shares.add(shareId);
@@ -177,6 +211,7 @@ export class Member {
       ...(shares.length === 0
         ? {}
         : { shares: shares.map(({ position, id: shareId }) => [position, shareId] as const) }),
+      ...(trace === undefined ? {} : { trace }),
     };
     this.#child.send(message, args);
     this.#markRunning();
@@ -318,6 +353,7 @@ export class Member {
     this.#items += ticket.run.n;
     if (ticket.stopped === undefined) {
       this.#events.onMeasured(ms);
+      this.#spans.add(ticket.run, ms);
       ticket.settle({ kind: "done", text, retriable, ms, ...ticket.partly(this.pid) });
     } else {
       ticket.settleStopped(this.pid);
@@ -373,6 +409,7 @@ export class Member {
       if (place++ >= this.#options.concurrency) return;
       if (ticket.running) continue;
       ticket.running = true;
+      ticket.runningSince = performance.now();
       this.#startClock(id, ticket);
     }
   }

@@ -17,6 +17,8 @@ export interface Run {
   /** Offsets of items that are not to be run. */
   readonly skip: readonly number[];
   readonly shares: readonly SharedArgument[];
+  /** The caller's trace. */
+  readonly trace: string | undefined;
   /** Time limit of the function for each item, in ms, from its start. */
   readonly timeoutMs: number | undefined;
 }
@@ -70,6 +72,8 @@ export class Ticket {
   readonly outcomes: Map<number, ItemOutcome> = new Map();
   /** Whether its function is running, as far as we know. */
   running = false;
+  /** Since when, by the monotonic clock. */
+  runningSince = 0;
   /** The child said that it begins: it is to blame if the child dies. */
   begun = false;
   stopped: StopReason | undefined;

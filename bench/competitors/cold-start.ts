@@ -1,0 +1,23 @@
+/** Starts a pool with all that belongs to it, gets one result, and prints when it had what. */
+
+import type * as tasks from "../tasks.ts";
+
+const started = performance.now();
+const { Pool } = await import("@poolmq/producer");
+const imported = performance.now() - started;
+
+const began = Date.now();
+const newPool = performance.now();
+const since = (): number => performance.now() - newPool;
+const phases: Record<string, number> = {};
+const pool = new Pool<typeof tasks>({
+  tasks: new URL("../tasks.ts", import.meta.url),
+  processes: 2,
+});
+await pool.apply("increment", [1]);
+phases["first result"] = since();
+await pool.map("increment", [1, 2, 3]);
+phases["second call"] = since();
+console.log(JSON.stringify({ imported, began, phases }));
+pool.close();
+await pool.join();

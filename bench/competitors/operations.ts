@@ -1,0 +1,80 @@
+/**
+ * What the bench asks of a competitor. Each is a program of its own, so that none is measured with another's heap; it
+ * reads requests from stdin and answers on stdout, one line of JSON each, and times itself.
+ *
+ * A competitor answers what it can, and is asked for nothing else.
+ */
+
+/** What a competitor is started with: its only argument, as JSON. */
+export interface Setup {
+  /** `redis://127.0.0.1:port`. */
+  readonly redis: string;
+  /** Worker processes, or threads. */
+  readonly processes: number;
+  /** Items that one of them runs at a time, where they wait and do not compute. */
+  readonly concurrency: number;
+  /** The queue to use; one of its own without it. */
+  readonly queue?: string;
+}
+
+/** One number per item: these, or 0, 1, … up to `range`. */
+export type Arguments = { readonly range: number } | { readonly list: readonly number[] };
+
+export interface Operations {
+  /** The map of a task. `sum` is that of the results, so that the bench can tell whether they are right. */
+  map: {
+    readonly request: {
+      readonly task: "increment" | "spin" | "wait";
+      readonly args: Arguments;
+      /** `undefined`: the competitor's default. */
+      readonly chunksize?: number | "auto";
+    };
+    readonly reply: { readonly ms: number; readonly sum: number };
+  };
+  /** Calls of `increment`, one after the other. */
+  calls: {
+    readonly request: { readonly count: number };
+    /** How long each took. */
+    readonly reply: { readonly ms: readonly number[] };
+  };
+  /** A stream of `increment` over `0 … n - 1`, read slowly: after every `pauseEvery` results the reader waits a moment. */
+  slowStream: {
+    readonly request: { readonly n: number; readonly pauseEvery: number; readonly pauseMs: number };
+    /** The memory is this process's resident set, in bytes: before, and at its highest. */
+    readonly reply: {
+      readonly ms: number;
+      readonly sum: number;
+      readonly before: number;
+      readonly peak: number;
+    };
+  };
+  /** A map of buffers that are sent there and back. */
+  buffers: {
+    readonly request: { readonly count: number; readonly bytes: number };
+    readonly reply: { readonly ms: number };
+  };
+  /** A map of which every item uses one large buffer. */
+  shared: {
+    readonly request: { readonly count: number; readonly bytes: number };
+    readonly reply: { readonly ms: number };
+  };
+}
+
+export type OperationName = keyof Operations;
+
+/** The programs' side. */
+export type Handlers = {
+  readonly [Name in OperationName]?: (
+    request: Operations[Name]["request"],
+  ) => Promise<Operations[Name]["reply"]>;
+};
+
+export function argumentsOf(args: Arguments): number[] {
+  return "range" in args ? Array.from({ length: args.range }, (_, i) => i) : [...args.list];
+}
+
+export function sumOf(values: readonly number[]): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
+}

@@ -1,0 +1,29 @@
+/** The loop of a competitor's program: answers requests until stdin ends, then closes. */
+
+import { createInterface } from "node:readline";
+
+import type { Handlers, OperationName, Setup } from "./operations.ts";
+
+export function readSetup(): Setup {
+  return JSON.parse(process.argv[2] ?? "") as Setup;
+}
+
+export async function serve(handlers: Handlers, close: () => Promise<void>): Promise<void> {
+  answer({ ready: true });
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { operation, request } = JSON.parse(line) as { operation: OperationName; request: never };
+    const handler = handlers[operation];
+    if (handler === undefined) answer({ error: `no such operation: ${operation}` });
+    else {
+      // Garbage of the last one is not this one's. Needs --expose-gc.
+      globalThis.gc?.();
+      await handler(request).then(answer, (error: unknown) => answer({ error: String(error) }));
+    }
+  }
+  await close();
+  process.exit(0);
+}
+
+function answer(reply: object): void {
+  process.stdout.write(`${JSON.stringify(reply)}\n`);
+}

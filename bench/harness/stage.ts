@@ -1,0 +1,58 @@
+/** What a row is measured on: a Redis server of its own, and the competitors that it asks for. */
+
+import type { Setup } from "../competitors/operations.ts";
+import { Competitor, NotInstalledError } from "./competitor.ts";
+import type { ProgramName } from "./competitors.ts";
+import { RedisServer } from "./redis-server.ts";
+
+const PROCESSES = 2;
+
+type StartOptions = Partial<Setup>;
+
+export class Stage implements AsyncDisposable {
+  readonly redis: RedisServer;
+  readonly quick: boolean;
+  /** Why some did not take part. */
+  readonly skipped: string[] = [];
+  readonly #running = new Set<AsyncDisposable>();
+
+  private constructor(redis: RedisServer, quick: boolean) {
+    this.redis = redis;
+    this.quick = quick;
+  }
+
+  static async open({ quick }: { readonly quick: boolean }): Promise<Stage> {
+    return new Stage(await RedisServer.start(), quick);
+  }
+
+  /** One size for the whole run, a smaller one for a quick look. */
+  size(whole: number, quick: number): number {
+    return this.quick ? quick : whole;
+  }
+
+  /** Starts a competitor; gives `undefined` if it is not installed. */
+  async start(name: ProgramName, options: StartOptions = {}): Promise<Competitor | undefined> {
+    try {
+      const setup = { redis: this.redis.url, processes: PROCESSES, concurrency: 1, ...options };
+      const competitor = await Competitor.start(name, setup);
+      this.#running.add(competitor);
+      return competitor;
+    } catch (error) {
+      if (!(error instanceof NotInstalledError)) throw error;
+      this.skipped.push(error.message);
+      return undefined;
+    }
+  }
+
+  /** Starts one that needs nothing but what the bench itself needs. */
+  async need(name: ProgramName, options?: StartOptions): Promise<Competitor> {
+    const competitor = await this.start(name, options);
+    if (competitor === undefined) throw new Error(`unreachable: ${name} comes with the bench`);
+    return competitor;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#running].map((competitor) => competitor[Symbol.asyncDispose]()));
+    await this.redis[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,26 @@
+import type { Row } from "../harness/row.ts";
+import { trivialItems } from "./row-01-trivial-items.ts";
+import { millionItems } from "./row-02-million-items.ts";
+import { computingItems } from "./row-03-computing-items.ts";
+import { mixedItems } from "./row-04-mixed-items.ts";
+import { callLatency } from "./row-05-call-latency.ts";
+import { waitingItems } from "./row-06-waiting-items.ts";
+import { slowReader } from "./row-07-slow-reader.ts";
+import { costBySize } from "./row-08-cost-by-size.ts";
+import { largeBuffers } from "./row-09-large-buffers.ts";
+import { sharedValue } from "./row-10-shared-value.ts";
+import { coldStart } from "./row-11-cold-start.ts";
+
+export const ROWS: readonly Row[] = [
+  trivialItems,
+  millionItems,
+  computingItems,
+  mixedItems,
+  callLatency,
+  waitingItems,
+  slowReader,
+  costBySize,
+  largeBuffers,
+  sharedValue,
+  coldStart,
+];

@@ -1,0 +1,122 @@
+/** How far a map has come, and how fast it goes. */
+
+/** How far a map has come. */
+export interface MapProgress {
+  /** Number of items; `undefined` while nobody knows: the input has no length, and has not been read to its end. */
+  readonly total: number | undefined;
+  /** Items that have their outcome, failed ones included. */
+  readonly done: number;
+  /** Items that ended in an error. */
+  readonly failed: number;
+  /** Items that were handed to the workers' queue and have no outcome yet. */
+  readonly running: number;
+  /** Items that come to their outcome per second: of late while the map runs, on average once it has ended. */
+  readonly rate: number;
+  /** How long the rest will take at this rate, in ms; `undefined` while the total is not known, or nothing is done. */
+  readonly timeLeftMs: number | undefined;
+  /** The map has ended, with or without success: nothing changes any more. */
+  readonly ended: boolean;
+}
+
+/** Of a call that was refused: there is no map. */
+export const NO_PROGRESS: MapProgress = {
+  total: undefined,
+  done: 0,
+  failed: 0,
+  running: 0,
+  rate: 0,
+  timeLeftMs: undefined,
+  ended: true,
+};
+
+/** What counts for the rate: the last seconds, or as long as so many items take if that is longer. */
+const WINDOW_MS = 5_000;
+const WINDOW_ITEMS = 20;
+
+/** Outcomes come in bursts: those of one are counted together. */
+const BURST_MS = 50;
+
+/**
+ * Measures how fast a map goes: a mean over its past in which what is older weighs less, exponentially. The weights of
+ * the items and of the time fade alike, so that the first seconds give the mean of the first seconds.
+ */
+export class Pace {
+  readonly #now: () => number;
+  #beganAt: number | undefined;
+  #items = 0;
+  /** Faded items and ms up to `#foldedAt`, and the items since. */
+  #fadedItems = 0;
+  #fadedMs = 0;
+  #foldedAt = 0;
+  #since = 0;
+  /** Once it has ended. */
+  #meanRate: number | undefined;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** Work goes on its way from now on. */
+  begin(): void {
+    if (this.#beganAt !== undefined) return;
+    this.#beganAt = this.#foldedAt = this.#now();
+  }
+
+  /** So many items have come to their outcome. */
+  came(items: number): void {
+    this.begin();
+    this.#items += items;
+    this.#since += items;
+    const now = this.#now();
+    if (now - this.#foldedAt >= BURST_MS) this.#fold(now);
+  }
+
+  /** The map has ended. */
+  end(): void {
+    const ms = this.#beganAt === undefined ? 0 : this.#now() - this.#beganAt;
+    this.#meanRate ??= ms > 0 ? (this.#items / ms) * 1_000 : 0;
+  }
+
+  /** Items per second. */
+  get rate(): number {
+    if (this.#meanRate !== undefined) return this.#meanRate;
+    const now = this.#now();
+    // Nothing is known after a moment: what was measured then says more of the moment than of the map.
+    if (this.#beganAt === undefined || now - this.#beganAt < BURST_MS) return 0;
+    if (now - this.#foldedAt >= BURST_MS) this.#fold(now);
+    return this.#fadedMs === 0 ? 0 : (this.#fadedItems / this.#fadedMs) * 1_000;
+  }
+
+  #fold(now: number): void {
+    const ms = now - this.#foldedAt;
+    const age = now - (this.#beganAt ?? now);
+    const window = Math.max(WINDOW_MS, (age / Math.max(1, this.#items)) * WINDOW_ITEMS);
+    const kept = Math.exp(-ms / window);
+    // The items count as if they had come evenly over this time.
+    const mean = (window * (1 - kept)) / ms;
+    this.#fadedItems = this.#fadedItems * kept + this.#since * mean;
+    this.#fadedMs = this.#fadedMs * kept + ms * mean;
+    this.#since = 0;
+    this.#foldedAt = now;
+  }
+}
+
+/** Adds to the counts of a map what follows from its pace. */
+export function progressOf(
+  counts: Pick<MapProgress, "total" | "done" | "failed" | "running" | "ended">,
+  pace: Pace,
+): MapProgress {
+  const { rate } = pace;
+  return { ...counts, rate, timeLeftMs: timeLeft(counts, rate) };
+}
+
+function timeLeft(
+  { total, done, ended }: Pick<MapProgress, "total" | "done" | "ended">,
+  rate: number,
+): number | undefined {
+  if (ended) return 0;
+  if (total === undefined) return undefined;
+  const left = Math.max(0, total - done);
+  if (left === 0) return 0;
+  return rate > 0 ? (left / rate) * 1_000 : undefined;
+}

@@ -1,0 +1,214 @@
+/**
+ * Tells whoever watches the queue of this producer's maps: once a second, all of them in one script, and each once
+ * more when it ends. A map that ends within its first second is not told of, so that small ones cost nothing.
+ */
+
+import { hostname } from "node:os";
+
+import type { Cluster, Redis } from "ioredis";
+
+import { CancelledError } from "@poolmq/shared";
+import { MAP_TTL_MS, runScript, WIRE_VERSION } from "@poolmq/shared/internal";
+import type { MapReport, QueueKeys, Script } from "@poolmq/shared/internal";
+
+import { DURABLE_TTL_MS } from "./durable-map.ts";
+import { errorFacts } from "./error-facts.ts";
+import type { MapProgress } from "./map-progress.ts";
+import type { MapEnd } from "./map-run.ts";
+import type { MapTally } from "./map-tally.ts";
+
+/** A map that is reported. */
+export interface ReportedMap {
+  readonly id: string;
+  readonly task: string;
+  /** Name of the pool's method. */
+  readonly call: string;
+  readonly progress: MapProgress;
+  readonly tally: MapTally;
+}
+
+type State = MapReport["state"];
+
+interface Reported {
+  readonly map: ReportedMap;
+  readonly durable: boolean;
+  readonly openedAt: number;
+  told: boolean;
+  /** Number of items, when it was told last. */
+  total: number | undefined;
+}
+
+const FIRST_REPORT_MS = 1_000;
+
+/** A little less than the second that it should be, because timers are late and not early. */
+const REPORT_MS = 950;
+
+/** More than anyone looks at; the ones to be forgotten first go. */
+const MAX_MAPS = 500;
+
+/** KEYS: maps, map-info. ARGV: number of maps to keep, then (id, ttlMs, report) for each map. */
+const REPORT: Script = {
+  lua: `
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+for i = 2, #ARGV, 3 do
+  redis.call('ZADD', KEYS[1], now + ARGV[i + 1], ARGV[i])
+  redis.call('HSET', KEYS[2], ARGV[i], now .. ' ' .. ARGV[i + 2])
+end
+local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
+local excess = redis.call('ZCARD', KEYS[1]) - #gone - ARGV[1]
+if excess > 0 then gone = redis.call('ZRANGE', KEYS[1], 0, #gone + excess - 1) end
+for _, id in ipairs(gone) do
+  redis.call('ZREM', KEYS[1], id)
+  redis.call('HDEL', KEYS[2], id)
+end
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+redis.call('PEXPIREAT', KEYS[1], last[2])
+redis.call('PEXPIREAT', KEYS[2], last[2])
+return 1`,
+};
+
+export class MapReports {
+  readonly #redis: Redis | Cluster;
+  readonly #keys: QueueKeys;
+  readonly #maps = new Map<string, Reported>();
+  #reportedAt = -Infinity;
+  /** A report is under way: while Redis is away, they must not pile up. */
+  #busy = false;
+
+  constructor(redis: Redis | Cluster, keys: QueueKeys) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  add(map: ReportedMap, { durable }: { readonly durable: boolean }): void {
+    this.#maps.set(map.id, { map, durable, openedAt: performance.now(), told: false, total: undefined });
+  }
+
+  /** Says nothing more of a map. */
+  remove(mapId: string): void {
+    this.#maps.delete(mapId);
+  }
+
+  /** To be called now and then. */
+  tick(): void {
+    const now = performance.now();
+    if (this.#busy || now - this.#reportedAt < REPORT_MS) return;
+    const due = [...this.#maps.values()].filter(({ openedAt }) => now - openedAt >= FIRST_REPORT_MS);
+    if (due.length === 0) return;
+    this.#reportedAt = now;
+    this.#busy = true;
+    // Nothing depends on it, and the next one says the same again.
+    this.#tell(due.map((reported) => [reported, reportOf(reported, "running")] as const))
+      .catch(() => {})
+      .finally(() => (this.#busy = false));
+  }
+
+  /** A map has ended for good; `undefined` if nobody was told of it. */
+  ended(mapId: string, end: MapEnd): Promise<void> | undefined {
+    const reported = this.#maps.get(mapId);
+    this.#maps.delete(mapId);
+    if (reported?.told !== true) return undefined;
+    const { total: before } = reported;
+    const report = reportOf(reported, stateOf(end, reported.map.progress));
+    if (!("error" in end)) return this.#tell([[reported, report]]);
+    // Its input was closed, and counts as far as it was read.
+    const { total: _, ...rest } = report;
+    const total = before === undefined ? {} : { total: before };
+    return this.#tell([[reported, { ...rest, ...total, reason: reasonOf(end.error) }]]);
+  }
+
+  /** A map that another producer told of has ended here. */
+  async endedHere(mapId: string, end: MapEnd, { total, done, failed }: MapProgress): Promise<void> {
+    const info = await this.#redis.hget(this.#keys.mapInfo, mapId);
+    if (info === null) return;
+    const [toldAt, json] = [Number.parseInt(info), info.slice(info.indexOf(" ") + 1)];
+    const before = JSON.parse(json) as MapReport;
+    const ageMs = before.ageMs + Math.max(0, Date.now() - toldAt);
+    const state = stateOf(end, { failed });
+    const report: MapReport = { ...before, state, ageMs, total: total ?? done, done, failed, running: 0 };
+    await this.#write([[mapId, MAP_TTL_MS, report]]);
+  }
+
+  /** Removes what any producer told. */
+  async obliterate(): Promise<void> {
+    const ids = await this.#redis.zrange(this.#keys.maps, "0", "-1");
+    const errors = ids.map((id) => this.#keys.errors(id));
+    await this.#redis.unlink(this.#keys.maps, this.#keys.mapInfo, ...errors);
+  }
+
+  async #tell(reports: readonly (readonly [Reported, MapReport])[]): Promise<void> {
+    const errors = reports.map(([reported, report]) => this.#tellErrors(reported, keepMs(reported, report)));
+    const told = this.#write(
+      reports.map(([reported, report]) => [reported.map.id, keepMs(reported, report), report] as const),
+    );
+    await Promise.all([told, ...errors]);
+  }
+
+  async #write(
+    reports: readonly (readonly [mapId: string, ttlMs: number, report: MapReport])[],
+  ): Promise<void> {
+    const args = reports.flatMap(([mapId, ttlMs, report]) => [mapId, ttlMs, JSON.stringify(report)]);
+    await runScript(this.#redis, REPORT, [this.#keys.maps, this.#keys.mapInfo], [MAX_MAPS, ...args]);
+  }
+
+  async #tellErrors({ map }: Reported, ttlMs: number): Promise<void> {
+    const { tally } = map;
+    if (tally.errors.length === 0) return;
+    const key = this.#keys.errors(map.id);
+    const fields = tally.takeChanged().flatMap(([number, group]) => [String(number), JSON.stringify(group)]);
+    const pipeline = this.#redis.pipeline();
+    if (fields.length > 0) pipeline.hset(key, ...fields);
+    pipeline.pexpire(key, ttlMs);
+    await pipeline.exec();
+  }
+}
+
+function reportOf(reported: Reported, state: State): MapReport {
+  const { map, durable, openedAt } = reported;
+  const { task, call, progress, tally } = map;
+  const { total, done, failed, running, rate } = progress;
+  reported.told = true;
+  reported.total = total;
+  const { jobs, times, timesMs, errors } = tally;
+  return {
+    v: WIRE_VERSION,
+    task,
+    call,
+    ...(durable ? { durable } : {}),
+    host: hostname(),
+    pid: process.pid,
+    state,
+    ageMs: Math.round(performance.now() - openedAt),
+    ...(total === undefined ? {} : { total }),
+    done,
+    failed,
+    running,
+    perS: rounded(rate),
+    perJob: jobs === 0 ? 1 : rounded(done / jobs),
+    times,
+    timesMs: rounded(timesMs),
+    ...(errors.length === 0 ? {} : { errors }),
+  };
+}
+
+/** How long a report is kept if no other follows, in ms. */
+function keepMs({ durable }: Reported, { state }: MapReport): number {
+  return durable && state === "running" ? DURABLE_TTL_MS : MAP_TTL_MS;
+}
+
+function stateOf(end: MapEnd, { failed }: Pick<MapProgress, "failed">): State {
+  if ("error" in end) return end.error instanceof CancelledError ? "cancelled" : "failed";
+  return failed > 0 ? "failed" : "done";
+}
+
+/** That a map was cancelled says its state. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof CancelledError ? error.cause : error;
+  if (cause === undefined) return "no reason was given";
+  return typeof cause === "string" ? cause : errorFacts(cause).message;
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1_000) / 1_000;
+}

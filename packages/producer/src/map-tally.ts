@@ -1,0 +1,69 @@
+/** What is told of a map beside its counts: how long its items ran, and which errors they ended in. Bounded. */
+
+import { bucketOf } from "@poolmq/shared/internal";
+import type { ErrorGroup } from "@poolmq/shared/internal";
+
+import { errorFacts } from "./error-facts.ts";
+
+/** Errors whose messages differ too much to be grouped are counted only. */
+const MAX_GROUPS = 20;
+
+const MAX_INDICES = 100;
+
+interface Group {
+  readonly number: number;
+  readonly first: Omit<ErrorGroup, "indices">;
+  readonly indices: number[];
+  count: number;
+}
+
+export class MapTally {
+  /** Items by run time: see `bucketOf`. */
+  readonly times: number[] = [];
+  timesMs = 0;
+  /** Number of chunks. */
+  jobs = 0;
+  readonly #groups = new Map<string, Group>();
+  /** Groups of which there is something new to tell. */
+  readonly #changed = new Set<Group>();
+
+  /** A chunk of `n` items ran for `ms`. */
+  ran(n: number, ms: number): void {
+    const bucket = bucketOf(ms / n);
+    while (this.times.length <= bucket) this.times.push(0);
+    this.times[bucket] = (this.times[bucket] ?? 0) + n;
+    this.timesMs += ms;
+    this.jobs++;
+  }
+
+  failed(index: number, error: unknown): void {
+    const { name, message, stack } = errorFacts(error);
+    // Ids, amounts and times in a message do not make it another one.
+    const key = `${name}\n${message.replace(/\d+/g, "#")}`;
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      if (this.#groups.size >= MAX_GROUPS) return;
+      const first = { name, message, ...(stack === undefined ? {} : { stack: stack() }) };
+      group = { number: this.#groups.size, first, indices: [], count: 0 };
+      this.#groups.set(key, group);
+    }
+    group.count++;
+    if (group.indices.length >= MAX_INDICES) return;
+    group.indices.push(index);
+    this.#changed.add(group);
+  }
+
+  /** Number of items in each group of errors. */
+  get errors(): number[] {
+    return [...this.#groups.values()].map(({ count }) => count);
+  }
+
+  /** Gives what is new of the groups since the last call, by number. */
+  takeChanged(): (readonly [number: number, group: ErrorGroup])[] {
+    const changed = [...this.#changed].map(
+      ({ number, first, indices }) => [number, { ...first, indices: [...indices] }] as const,
+    );
+    this.#changed.clear();
+    return changed;
+  }
+}

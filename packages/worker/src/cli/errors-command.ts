@@ -1,0 +1,39 @@
+/** `poolmq errors`: what the items of a map failed of. */
+
+import type { Command } from "commander";
+
+import { EXIT, EXIT_CODES_HELP } from "./exit-code.ts";
+import { findMapId } from "./find-map.ts";
+import { complain, queueCommand, withQueue } from "./queue-command.ts";
+import type { QueueFlags } from "./queue-command.ts";
+import { errorsText } from "./view/errors-text.ts";
+
+export function errorsCommand(): Command {
+  return queueCommand("errors")
+    .summary("show what the items of a map failed of")
+    .description(
+      "Shows the errors of a map, those of the same class and message together (numbers in\n" +
+        "messages may differ): how many, of which items, and one stack. They are kept until\n" +
+        "ten minutes after the end of the map; at most 20 kinds, and 100 items of each.",
+    )
+    .argument("<map>", "id of the map, or how it begins: `poolmq maps` lists them")
+    .addHelpText("after", EXIT_CODES_HELP)
+    .action((map: string, flags: QueueFlags) => errors(map, flags));
+}
+
+async function errors(given: string, flags: QueueFlags): Promise<void> {
+  await withQueue(flags, async ({ watcher }) => {
+    const { maps } = await watcher.read();
+    const found = findMapId(
+      given,
+      maps.map(({ id }) => id),
+    );
+    const view = "id" in found ? await watcher.errors(found.id) : undefined;
+    if ("problem" in found || view === undefined) {
+      complain("problem" in found ? found.problem : `Map ${found.id} was just forgotten`);
+      return EXIT.notFound;
+    }
+    console.log(flags.json === true ? JSON.stringify(view, null, 2) : errorsText(view).join("\n"));
+    return EXIT.fine;
+  });
+}

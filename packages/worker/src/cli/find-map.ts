@@ -1,0 +1,24 @@
+import { nearest } from "@poolmq/shared/internal";
+
+/**
+ * Gives the id that is meant: itself, or the only one that begins like that.
+ *
+ * @param ids - those that there are
+ */
+export function findMapId(
+  given: string,
+  ids: readonly string[],
+): { readonly id: string } | { readonly problem: string } {
+  if (ids.includes(given)) return { id: given };
+  const begin = ids.filter((id) => id.startsWith(given));
+  const [only] = begin;
+  if (only !== undefined && begin.length === 1) return { id: only };
+  if (begin.length > 1) {
+    return {
+      problem: `More than one map begins with "${given}": ${begin.slice(0, 5).join(", ")}${begin.length > 5 ? ", …" : ""}`,
+    };
+  }
+  const near = nearest(given, ids);
+  const hint = near === undefined ? "`poolmq maps` lists those that there are" : `Did you mean "${near}"?`;
+  return { problem: `There is no map "${given}" on this queue. ${hint}` };
+}

@@ -1,0 +1,107 @@
+/** `poolmq top`: a queue, live. */
+
+import { Option } from "commander";
+import type { Command } from "commander";
+
+import type { QueueView } from "@poolmq/shared/internal";
+
+import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "./exit-code.ts";
+import { integer } from "./integer.ts";
+import { queueCommand, withQueue } from "./queue-command.ts";
+import type { QueueFlags, ReachedQueue } from "./queue-command.ts";
+import { clean } from "./view/format.ts";
+import { LiveScreen } from "./view/live-screen.ts";
+import { paint } from "./view/paint.ts";
+import { statusText } from "./view/status-text.ts";
+
+interface TopFlags extends QueueFlags {
+  readonly intervalMs: number;
+}
+
+/** Redis that does not answer for so long is told of. */
+const LATE_MS = 2_000;
+
+export function topCommand(): Command {
+  return queueCommand("top")
+    .summary("watch a queue live")
+    .description(
+      "Shows what `poolmq status` shows, again and again, until q or Ctrl-C. Where stdout\n" +
+        "is no terminal, it is printed each time; with --json, as one object per line.",
+    )
+    .addOption(
+      new Option("--interval-ms <ms>", "how often to look, at least 100").default(1_000).argParser(integer),
+    )
+    .addHelpText("after", EXIT_CODES_WITHOUT_MAP_HELP)
+    .action((flags: TopFlags) => top(flags));
+}
+
+async function top(flags: TopFlags): Promise<void> {
+  const intervalMs = Math.max(100, flags.intervalMs);
+  await withQueue(flags, async (queue) => {
+    if (flags.json === true) await print(queue, intervalMs, (view) => JSON.stringify(view));
+    else if (process.stdout.isTTY) await draw(queue, intervalMs);
+    else await print(queue, intervalMs, (view) => `${statusText(view, Infinity).join("\n")}\n`);
+    return EXIT.fine;
+  });
+}
+
+/** For files and pipes: until a signal ends it. */
+async function print(
+  { watcher }: ReachedQueue,
+  intervalMs: number,
+  text: (view: QueueView) => string,
+): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop.abort());
+  for (let view = await watcher.readOnce(); ; view = await watcher.read()) {
+    console.log(text(view));
+    if (await ended(stop.signal, intervalMs)) return;
+  }
+}
+
+async function draw({ watcher, address }: ReachedQueue, intervalMs: number): Promise<void> {
+  const screen = new LiveScreen();
+  let view: QueueView | undefined;
+  let askedAt = performance.now();
+  const show = (): void => {
+    const late = performance.now() - askedAt > LATE_MS;
+    const note = late
+      ? paint("red", `${clean(address)} does not answer, trying again`)
+      : paint("dim", "q quits");
+    screen.draw([...(view === undefined ? ["looking…"] : statusText(view, screen.width)), "", note]);
+  };
+  screen.onResize(show);
+  // Answers may not come: what is shown must say so.
+  const ticker = setInterval(show, intervalMs);
+  try {
+    show();
+    while (!screen.ended.aborted) {
+      askedAt = performance.now();
+      const reading = view === undefined ? watcher.readOnce() : watcher.read();
+      const read = await Promise.race([reading.catch(() => undefined), screen.closed]);
+      if (read !== undefined) {
+        view = read;
+        askedAt = performance.now();
+        show();
+      }
+      if (await ended(screen.ended, intervalMs)) return;
+    }
+  } finally {
+    clearInterval(ticker);
+    screen.close();
+  }
+}
+
+/** Waits; true if it is to end. */
+function ended(signal: AbortSignal, ms: number): Promise<boolean> {
+  if (signal.aborted) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve(signal.aborted);
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+  });
+}

@@ -1,0 +1,76 @@
+/** A terminal that is drawn over and over, and given back as it was, however the program ends. */
+
+const ENTER = "\u001B[?1049h\u001B[?25l";
+const LEAVE = "\u001B[?25h\u001B[?1049l";
+const HOME = "\u001B[H";
+const CLEAR_LINE = "\u001B[K";
+const CLEAR_BELOW = "\u001B[J";
+
+const CTRL_C = "\u0003";
+const CTRL_D = "\u0004";
+
+const DEFAULT_COLUMNS = 80;
+const DEFAULT_ROWS = 24;
+
+export class LiveScreen {
+  readonly #end = new AbortController();
+  readonly #restore = (): void => this.close();
+  readonly #onSignal = (): void => this.#end.abort();
+  readonly #closed = Promise.withResolvers<undefined>();
+  #open = true;
+
+  constructor() {
+    process.stdout.write(ENTER);
+    process.once("exit", this.#restore);
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, this.#onSignal);
+    this.#end.signal.addEventListener("abort", () => this.#closed.resolve(undefined));
+    if (process.stdin.isTTY) {
+      process.stdin.setRawMode(true);
+      process.stdin.setEncoding("utf8").on("data", this.#onKey);
+    }
+  }
+
+  get width(): number {
+    return process.stdout.columns || DEFAULT_COLUMNS;
+  }
+
+  /** Fires when the user wants to leave. */
+  get ended(): AbortSignal {
+    return this.#end.signal;
+  }
+
+  /** Resolves then. */
+  get closed(): Promise<undefined> {
+    return this.#closed.promise;
+  }
+
+  onResize(listener: () => void): void {
+    process.stdout.on("resize", listener);
+  }
+
+  /** Shows the lines; the last one also if there is no room for all of them. */
+  draw(lines: readonly string[]): void {
+    if (!this.#open) return;
+    const rows = process.stdout.rows || DEFAULT_ROWS;
+    const shown = lines.length <= rows ? lines : [...lines.slice(0, rows - 2), "…", ...lines.slice(-1)];
+    // In one write, so that it does not flicker.
+    process.stdout.write(HOME + shown.map((line) => `${line}${CLEAR_LINE}`).join("\n") + CLEAR_BELOW);
+  }
+
+  /** Gives the terminal back. May be called twice. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    process.off("exit", this.#restore);
+    if (process.stdin.isTTY) {
+      process.stdin.setRawMode(false);
+      process.stdin.off("data", this.#onKey).pause();
+    }
+    process.stdout.write(LEAVE);
+  }
+
+  readonly #onKey = (keys: string | Buffer): void => {
+    // In raw mode the terminal makes no signal of Ctrl-C.
+    if ([CTRL_C, CTRL_D, "q", "Q"].some((key) => String(keys).includes(key))) this.#end.abort();
+  };
+}

@@ -1,0 +1,49 @@
+/** A whole queue on one screen. */
+
+import type { QueueView } from "@poolmq/shared/internal";
+
+import { bytes, clean, count } from "./format.ts";
+import { machinesText } from "./machines-text.ts";
+import { mapsTable } from "./maps-table.ts";
+import { paint } from "./paint.ts";
+
+/** Those that ended are here to show how it went, not as a list. */
+const MAX_ENDED = 5;
+
+export function statusText(view: QueueView, width: number): string[] {
+  const { atMs, maps, machines } = view;
+  const running = maps.filter(({ state }) => state === "running");
+  const ended = maps.filter(({ state }) => state !== "running").slice(0, MAX_ENDED);
+  const processes = machines.reduce((sum, machine) => sum + machine.processes, 0);
+  const shown = [...running, ...ended];
+  return [
+    ...headLines(view),
+    "",
+    paint("bold", `${many(running.length, "map", "maps")} in flight`) +
+      (ended.length === 0 ? "" : paint("dim", `, ${ended.length} of those that ended`)),
+    ...(shown.length === 0 ? [] : mapsTable(shown, { atMs, width })),
+    "",
+    paint(
+      "bold",
+      `${many(machines.length, "machine", "machines")}, ${many(processes, "process", "processes")}`,
+    ),
+    ...machinesText(machines, { atMs, width }),
+  ];
+}
+
+function headLines({ queue, jobs, redis, atMs }: QueueView): string[] {
+  const { waiting, active, delayed } = jobs;
+  const memory =
+    redis.maxBytes === null
+      ? bytes(redis.usedBytes)
+      : `${bytes(redis.usedBytes)} of ${bytes(redis.maxBytes)}`;
+  const time = new Date(atMs).toISOString().slice(11, 19);
+  return [
+    `${paint("bold", clean(queue))}  ${paint("dim", `${redis.product} ${redis.version} · ${memory} · ${time} UTC`)}`,
+    `jobs: ${count(waiting)} waiting, ${count(active)} active, ${count(delayed)} delayed`,
+  ];
+}
+
+function many(n: number, one: string, more: string): string {
+  return `${n === 0 ? "no" : count(n)} ${n === 1 ? one : more}`;
+}
