@@ -241,7 +241,7 @@ function shortenCompleting(
     if (args[2] !== undefined) return completeOtherwise(...args);
     if (waiting.length === 0) setImmediate(flush);
     const settled = Promise.withResolvers<Completed>();
-    waiting.push({ args: args as Waiting["args"], settled });
+    waiting.push({ args, settled });
     return settled.promise;
   };
 }
