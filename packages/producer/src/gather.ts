@@ -10,6 +10,7 @@ import type { QueueOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
 import {
+  CancelledError,
   DecodeError,
   IncompleteMapError,
   PoolmqError,
@@ -461,6 +462,7 @@ export class Gather implements Transport {
     for (const entry of entries) {
       if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
       else if ("total" in entry) map.sealed(entry.total);
+      else if ("cancelled" in entry) map.fail(new CancelledError({ mapId: map.id, reason: entry.cancelled }));
       else if (!this.#takeOutcome(gathered, entry)) continue;
       heard = true;
     }

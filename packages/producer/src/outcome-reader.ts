@@ -24,7 +24,9 @@ export type Entry =
   | OutcomeEntry
   | { readonly progressOf: number; readonly value: unknown }
   /** The input of a durable map has ended: it has so many items. */
-  | { readonly total: number };
+  | { readonly total: number }
+  /** Somebody who watches the queue wants the map to end. */
+  | { readonly cancelled: string };
 
 /** One map whose stream is read. */
 export interface Reading {
@@ -191,6 +193,9 @@ function readEntry(
   if (isIndex(total)) {
     return seals.isTotal(mapId, Number(total), values.get("sig")) ? { total: Number(total) } : undefined;
   }
+  // Not sealed: whoever can write it could as well remove the map's keys.
+  const cancelled = values.get("cancel");
+  if (cancelled !== undefined) return { cancelled };
   if (v === undefined || !isIndex(p)) return undefined;
   const payload = seals.progress(mapId, Number(p), v);
   if (payload === undefined) return undefined;

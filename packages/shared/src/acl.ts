@@ -21,7 +21,7 @@ const PRODUCER =
 
 /** Taking jobs and finding stalled ones, publishing outcomes, hearing of what is cancelled. */
 const WORKER =
-  "bzpopmin getbit hdel hexists hincrby lindex ltrim rpop rpoplpush rpush sadd scard setbit smembers subscribe unsubscribe xtrim zcount zpopmin zremrangebyrank zremrangebyscore zrevrange zrevrangebyscore";
+  "bzpopmin getbit hdel hexists hincrby hstrlen lindex ltrim rpop rpoplpush rpush sadd scard setbit smembers subscribe unsubscribe xtrim zcount zpopmin zremrangebyrank zremrangebyscore zrevrange zrevrangebyscore";
 
 const COMMANDS: Readonly<Record<AclRole, readonly string[]>> = {
   producer: listed(CONNECTION, SHARED, PRODUCER),
