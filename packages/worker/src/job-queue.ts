@@ -67,12 +67,12 @@ export class JobQueue extends Worker<unknown, null> {
     const { mainLoopQueue } = this as unknown as { readonly mainLoopQueue?: MainLoopQueue | null };
     const places = this.concurrency - (mainLoopQueue?.numTotal() ?? this.concurrency);
     const lock = { token, durationMs: this.opts.lockDuration ?? 0, worker: name ?? "" };
-    const [first, ...others] =
-      places > 1 ? await fetchPlainJobs(this.#redis, this.backend, lock, places) : [];
+    const fetched = places > 1 ? await fetchPlainJobs(this.#redis, this.backend, lock, places) : [];
+    // Each begins here, so in their order.
+    const [first, ...others] = fetched.map((raw) => this.#take(raw, token));
     if (first === undefined) return await super.moveToActive(token, name);
-    for (const raw of others) mainLoopQueue?.add(this.#take(raw, token));
-    const job = await this.#take(first, token);
-    return job as Job<unknown, null>;
+    for (const job of others) mainLoopQueue?.add(job);
+    return (await first) as Job<unknown, null>;
   }
 
   /** `undefined` for one that can't be read: `error` tells of it. */
