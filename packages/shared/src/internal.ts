@@ -71,6 +71,8 @@ export type {
   KeptOutcome,
   MapReport,
   MapState,
+  LogBatch,
+  LogLine,
   OutcomeText,
   RanText,
   Payload,
