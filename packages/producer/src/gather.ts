@@ -9,6 +9,7 @@ import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
 import {
+  CancelledError,
   DecodeError,
   IncompleteMapError,
   PoolmqError,
@@ -460,6 +461,7 @@ export class Gather implements Transport {
       if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
       else if ("logOf" in entry) map.taskLog(entry.logOf, entry.batch);
       else if ("total" in entry) map.sealed(entry.total);
+      else if ("cancelled" in entry) map.fail(new CancelledError({ mapId: map.id, reason: entry.cancelled }));
       else if (!this.#takeOutcome(gathered, entry)) continue;
       heard = true;
     }

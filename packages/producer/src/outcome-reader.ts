@@ -26,7 +26,9 @@ export type Entry =
   /** What an item printed and logged: a `LogBatch` as JSON. */
   | { readonly logOf: number; readonly batch: string }
   /** The input of a durable map has ended: it has so many items. */
-  | { readonly total: number };
+  | { readonly total: number }
+  /** Somebody who watches the queue wants the map to end. */
+  | { readonly cancelled: string };
 
 /** One map whose stream is read. */
 export interface Reading {
@@ -198,6 +200,9 @@ function readEntry(
     const batch = seals.log(mapId, Number(l), v);
     return batch === undefined ? undefined : { logOf: Number(l), batch };
   }
+  // Not sealed: whoever can write it could as well remove the map's keys.
+  const cancelled = values.get("cancel");
+  if (cancelled !== undefined) return { cancelled };
   if (v === undefined || !isIndex(p)) return undefined;
   const payload = seals.progress(mapId, Number(p), v);
   if (payload === undefined) return undefined;
