@@ -3,20 +3,30 @@
  * one that is slowed down becomes what limits, as on a machine with more cores, and what holds then can be measured.
  */
 
-/** Short, so that nobody's time limit is in sight, and long enough for a timer to be exact. */
-const PERIOD_MS = 20;
+/** Short, so that nobody's time limit is in sight, and far longer than a timer is late. */
+const RUN_MS = 5;
 
 /** Begins at once; stop it before the process is to end. */
 export function slowDown(pid: number, share: number): Disposable {
-  let nextAt = performance.now();
-  let timer: NodeJS.Timeout;
-  const turn = (running: boolean): void => {
-    process.kill(pid, running ? "SIGCONT" : "SIGSTOP");
-    // From the last edge and not from now: a late timer makes the next one early.
-    nextAt += PERIOD_MS * (running ? share : 1 - share);
-    timer = setTimeout(turn, Math.max(0, nextAt - performance.now()), !running);
-  };
-  turn(true);
+  const startedAt = performance.now();
+  let ranMs = 0;
+  let resumedAt = startedAt;
+  let timer = setTimeout(pause, RUN_MS);
+
+  function pause(): void {
+    process.kill(pid, "SIGSTOP");
+    const now = performance.now();
+    ranMs += now - resumedAt;
+    // Until what it ran is its share again: a timer that was late is made up for.
+    timer = setTimeout(resume, ranMs / share - (now - startedAt));
+  }
+
+  function resume(): void {
+    process.kill(pid, "SIGCONT");
+    resumedAt = performance.now();
+    timer = setTimeout(pause, RUN_MS);
+  }
+
   return {
     [Symbol.dispose]() {
       clearTimeout(timer);
