@@ -21,7 +21,7 @@ export const manyProducers: Row = {
   id: 12,
   title: "many producers and worker machines, a job each",
   async measure(stage) {
-    const n = stage.size(16_000, 2_000);
+    const n = stage.size(12_000, 2_000);
     const rounds = stage.size(3, 1);
     const secondRedis = await stage.anotherRedis();
     const servers = [stage.redis, secondRedis];
@@ -42,7 +42,7 @@ export const manyProducers: Row = {
     for (const scale of stage.quick ? SCALE.slice(0, 2) : SCALE) {
       await lane.grow(scale);
       const who = `${scale.producers} producers, ${scale.machines} machines`;
-      add(await inTurns(rounds, [{ who, run: () => run(who, [lane], n) }]));
+      add(await inTurns(stage.size(2, 1), [{ who, run: () => run(who, [lane], n) }]));
     }
 
     const half = { producers: 4, machines: 2 };
@@ -71,7 +71,7 @@ export const manyProducers: Row = {
     {
       using _first = slowDown(pids[0] ?? 0, SLOW_SHARE);
       using _second = slowDown(pids[1] ?? 0, SLOW_SHARE);
-      add(await inSplits(slowed, n / 2));
+      add(await inSplits(slowed, n / 4));
     }
     const one = times.get(`one queue${slowed}`) ?? [];
     return {
