@@ -37,6 +37,7 @@ export interface MemberOptions {
   readonly concurrency: number;
   /** Largest result or error of an item, in bytes. */
   readonly maxOutcomeBytes: number;
+  readonly redactRemoteStacks: boolean;
   readonly env: Readonly<Record<string, string>>;
   /** How long a function that was told to stop may go on before its process is killed, in ms. */
   readonly killGraceMs: number;
@@ -190,7 +191,7 @@ export class Member {
     if (slot === undefined) throw new Error("unreachable: a run was sent to a child without a place");
     const id = this.#nextId++;
     this.#sent.set(id, { ticket, slot, revoking: false, revoked: false });
-    const { args, careful, skip, shares, fn, map, at, n, attempt } = ticket.run;
+    const { args, careful, skip, shares, fn, map, at, n, attempt, trace } = ticket.run;
     for (const { id: shareId, payload } of shares) {
       if (this.#shares.has(shareId)) continue;
       this.#shares.add(shareId);
@@ -210,6 +211,7 @@ export class Member {
       ...(shares.length === 0
         ? {}
         : { shares: shares.map(({ position, id: shareId }) => [position, shareId] as const) }),
+      ...(trace === undefined ? {} : { trace }),
     };
     this.#child.send(message, args);
     this.#markRunning();
