@@ -11,6 +11,7 @@ import { largeBuffers } from "./row-09-large-buffers.ts";
 import { sharedValue } from "./row-10-shared-value.ts";
 import { coldStart } from "./row-11-cold-start.ts";
 import { manyProducers } from "./row-12-many-producers.ts";
+import { watched } from "./row-13-watched.ts";
 
 export const ROWS: readonly Row[] = [
   trivialItems,
@@ -25,4 +26,5 @@ export const ROWS: readonly Row[] = [
   sharedValue,
   coldStart,
   manyProducers,
+  watched,
 ];
