@@ -212,6 +212,8 @@ interface RunDetail {
 
 /** Consecutive short runs of one map are one span. */
 export interface SpanDetail {
+  /** Number of the span among those of its process, from 0: it is told again, and may have grown. */
+  readonly no: number;
   readonly task: string;
   readonly map: string;
   readonly fromMs: number;
