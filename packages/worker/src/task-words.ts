@@ -39,7 +39,12 @@ export class TaskWords {
 
   /** @param line - a `LogLine` as JSON */
   log(mapId: string, index: number, by: Omit<LogBatch, "lines">, line: string): void {
-    const words = this.#wordsOf(mapId, index);
+    let words = this.#wordsOf(mapId, index);
+    if (words.by !== undefined && (words.by.pid !== by.pid || words.by.attempt !== by.attempt)) {
+      // Another attempt has begun already.
+      this.flush(mapId, index, 1);
+      words = this.#wordsOf(mapId, index);
+    }
     words.by = by;
     words.lines.push(line);
   }
@@ -58,7 +63,7 @@ export class TaskWords {
 
   #wordsOf(mapId: string, index: number): Words {
     let ofMap = this.#words.get(mapId);
-    if (ofMap === undefined) this.#words.set(mapId, (ofMap = new Map()));
+    if (ofMap === undefined) this.#words.set(mapId, (ofMap = new Map<number, Words>()));
     let words = ofMap.get(index);
     if (words === undefined) ofMap.set(index, (words = { mapId, index, lines: [] }));
     if (this.#timer === undefined) this.#timer = setTimeout(() => this.#sendAll(), INTERVAL_MS);
