@@ -56,7 +56,7 @@ test("every name that is taken gives keys of its own, which its pattern names an
 });
 
 describe("in a call", () => {
-  test.for([...HOSTILE.filter((name) => name.length <= 1_000)])("%j is no mapId", async (mapId) => {
+  test.for(HOSTILE)("%j is no mapId", async (mapId) => {
     const stage = new Stage(redis());
     const pool = stage.pool();
     expect(await rejection(pool.map("increment", [1], { mapId }))).toMatchObject({ code: "INVALID_OPTION" });
