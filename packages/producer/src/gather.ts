@@ -378,7 +378,8 @@ export class Gather implements Transport {
 
   #toJob({ map, mode }: Gathered, chunk: Chunk): Parameters<Queue["addBulk"]>[0][number] {
     const { at, n, args, shares } = chunk;
-    const { attempts, backoff, taskTimeoutMs, priority } = map.job;
+    const { attempts, backoff, taskTimeoutMs, priority, trace } = map.job;
+    const metadata = trace?.(at);
     const data: JobData = {
       v: WIRE_VERSION,
       map: map.id,
@@ -397,6 +398,7 @@ export class Gather implements Transport {
         ? {}
         : { backoff: { type: backoff.type, delay: backoff.delayMs, jitter: backoff.jitter ?? 0 } }),
       ...(priority === undefined ? {} : { priority }),
+      ...(metadata === undefined ? {} : { telemetry: { metadata } }),
     };
     return { name: map.task, data: this.#seals.job(map, chunk, data, opts), opts };
   }

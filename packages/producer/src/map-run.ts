@@ -97,6 +97,8 @@ export interface JobOptions {
   };
   readonly taskTimeoutMs?: number;
   readonly priority?: number;
+  /** What of the caller's trace the job whose first item is `at` carries. */
+  readonly trace?: (at: number) => string | undefined;
 }
 
 export interface MapRunOptions {

@@ -5,7 +5,7 @@
 
 import { BroadcastChannel, parentPort, threadId, workerData } from "node:worker_threads";
 
-import { decode, encode, encodeThrown } from "@poolmq/shared/task";
+import { decode, encode, encodeThrown, flushTelemetry } from "@poolmq/shared/task";
 import { infoOf, loadTaskModule, runChunk, taskLogger } from "@poolmq/worker/internal";
 import type { ItemWatcher, TaskContext, TaskModule } from "@poolmq/worker/internal";
 
@@ -59,11 +59,12 @@ async function load(): Promise<void> {
 export async function run(job: ThreadJob): Promise<ThreadAnswer | undefined> {
   if (job.t === "run") return await runJob(job);
   await module?.finalizer?.();
+  await flushTelemetry();
   return undefined;
 }
 
 async function runJob(job: RunJob): Promise<ThreadAnswer> {
-  const { id, at, n, attempt, args, skip } = job;
+  const { id, at, n, attempt, args, skip, trace } = job;
   const fn = module?.tasks.get(job.fn);
   if (fn === undefined) throw new Error("unreachable: only registered tasks are sent, to ready threads");
   const controller = new AbortController();
@@ -94,7 +95,7 @@ async function runJob(job: RunJob): Promise<ThreadAnswer> {
   const { signal } = controller;
   const shares = job.shares.map((share) => [share.position, valueOf(share)] as const);
   const ran = await runChunk(
-    { fn, task: job.fn, at, n, attempt, args, skip: new Set(skip), shares, worker, signal, context },
+    { fn, task: job.fn, at, n, attempt, args, skip: new Set(skip), shares, worker, signal, trace, context },
     job.careful ? watcher : undefined,
   );
   running.delete(id);

@@ -37,6 +37,8 @@ export type ThreadJob =
       /** Offsets of items that are not to be run. */
       readonly skip: readonly number[];
       readonly shares: readonly ThreadShare[];
+      /** The caller's trace. */
+      readonly trace: string | undefined;
     }
   /** Run the module's finalizer. */
   | { readonly t: "finalize" };

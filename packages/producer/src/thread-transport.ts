@@ -136,6 +136,7 @@ export class ThreadTransport implements Transport {
       careful: n > 1 && (timeoutMs !== undefined || suspect !== undefined || kept.length > 0),
       skip: kept.map(([offset]) => offset),
       shares,
+      trace: map.job.trace?.(at),
       timeoutMs,
     });
     if (!map.ended) this.#conclude(job, ran);

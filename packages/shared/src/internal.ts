@@ -24,6 +24,8 @@ export { isForeignKey } from "./foreign-key.ts";
 export { jobIdOf, queueKeys } from "./keys.ts";
 export type { QueueKeys } from "./keys.ts";
 export { nearest } from "./nearest.ts";
+export { openTelemetry } from "./open-telemetry.ts";
+export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./open-telemetry.ts";
 export { isPrivateQueueName, privateQueueName } from "./private-queue.ts";
 export { QueueWatcher } from "./queue-watcher.ts";
 export type {

@@ -212,6 +212,8 @@ interface RunDetail {
 
 /** Consecutive short runs of one map are one span. */
 export interface SpanDetail {
+  /** Number of the span among those of its process, from 0: it is told again, and may have grown. */
+  readonly no: number;
   readonly task: string;
   readonly map: string;
   readonly fromMs: number;
@@ -310,6 +312,8 @@ export type ToChild =
       /** Offsets of items that are not to be run: they have their outcome. */
       readonly skip?: readonly number[];
       readonly shares?: JobData["shares"];
+      /** The job option `telemetry.metadata`, as BullMQ names it: the caller's trace, as JSON of what propagators write. */
+      readonly trace?: string;
     }
   /** A shared value, sent before the first run that uses it. Followed by its payload. */
   | { readonly t: "share"; readonly id: string }

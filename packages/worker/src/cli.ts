@@ -3,6 +3,7 @@
 
 import { Command } from "commander";
 
+import { dashboardCommand } from "./cli/dashboard-command.ts";
 import { aclCommand } from "./cli/acl-command.ts";
 import { healthcheckCommand } from "./cli/healthcheck-command.ts";
 import { errorsCommand } from "./cli/errors-command.ts";
@@ -34,6 +35,7 @@ Examples:
   poolmq worker --help`,
   );
 program.addCommand(workerCommand().copyInheritedSettings(program));
+program.addCommand(dashboardCommand().copyInheritedSettings(program));
 program.addCommand(healthcheckCommand().copyInheritedSettings(program));
 program.addCommand(aclCommand().copyInheritedSettings(program));
 for (const command of [statusCommand(), topCommand(), mapsCommand(), workersCommand(), errorsCommand()]) {

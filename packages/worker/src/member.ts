@@ -191,7 +191,7 @@ export class Member {
     if (slot === undefined) throw new Error("unreachable: a run was sent to a child without a place");
     const id = this.#nextId++;
     this.#sent.set(id, { ticket, slot, revoking: false, revoked: false });
-    const { args, careful, skip, shares, fn, map, at, n, attempt } = ticket.run;
+    const { args, careful, skip, shares, fn, map, at, n, attempt, trace } = ticket.run;
     for (const { id: shareId, payload } of shares) {
       if (this.#shares.has(shareId)) continue;
       this.#shares.add(shareId);
@@ -211,6 +211,7 @@ export class Member {
       ...(shares.length === 0
         ? {}
         : { shares: shares.map(({ position, id: shareId }) => [position, shareId] as const) }),
+      ...(trace === undefined ? {} : { trace }),
     };
     this.#child.send(message, args);
     this.#markRunning();

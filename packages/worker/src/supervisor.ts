@@ -65,6 +65,7 @@ import { TaskProgress } from "./task-progress.ts";
 import { UnwantedMaps } from "./unwanted-maps.ts";
 import { verdictOn } from "./verdict.ts";
 import { ranBy } from "./ran-by.ts";
+import { traceOf } from "./trace-of.ts";
 import { VERSION } from "./version.ts";
 import type { ResolvedWorkerOptions } from "./worker-options.ts";
 
@@ -489,6 +490,7 @@ export class Supervisor {
       careful: data.n > 1 && (timeoutMs !== undefined || data.suspect !== undefined || kept.length > 0),
       skip: kept.map(([offset]) => offset),
       shares,
+      trace: traceOf(job),
       timeoutMs,
     });
     await this.#conclude(job, data, token, end, timeoutMs);

@@ -8,7 +8,7 @@
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 
-import { decode, encode, encodeThrown } from "@poolmq/shared/task";
+import { decode, encode, encodeThrown, flushTelemetry } from "@poolmq/shared/task";
 import type { FromChild, Payload, RemoteInfo, ToChild } from "@poolmq/shared/task";
 
 import type { ChildSettings } from "../child-settings.ts";
@@ -175,6 +175,7 @@ async function run(message: RunMessage, args: Payload, controller: AbortControll
       ...(settings.redactStacks ? { keepStack: (thrown, by) => logStack(thrown, by, mapId) } : {}),
       worker: workerId,
       signal: controller.signal,
+      trace: message.trace,
       context: (index) => context(id, { mapId, index, attempt }, controller.signal),
     },
     message.careful === true ? watcher(id) : undefined,
@@ -250,6 +251,7 @@ function watcher(id: number): ItemWatcher {
 async function finish(): Promise<void> {
   try {
     await module?.finalizer?.();
+    await flushTelemetry();
   } finally {
     out.flush();
     outcomes.end(() => process.exit(0));

@@ -4,6 +4,7 @@ import { decodeEach, DecodeError } from "@poolmq/shared/task";
 import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
 
 import type { TaskContext } from "../task-context.ts";
+import type { SpanFacts } from "./item-span.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";
 import type { KeepStack, OutcomeLimit } from "./outcome-writer.ts";
 import { runItem } from "./run-item.ts";
@@ -30,6 +31,8 @@ export interface ChunkRun {
   readonly keepStack?: KeepStack;
   /** Once it fires, no further item is started. */
   readonly signal: AbortSignal;
+  /** The caller's trace. */
+  readonly trace: string | undefined;
   context(index: number): TaskContext;
 }
 
@@ -43,6 +46,11 @@ export interface ItemWatcher {
 export interface ChunkRan {
   readonly text: OutcomeText;
   readonly retriable: number;
+}
+
+function spanOf(run: ChunkRun, offset: number): SpanFacts | undefined {
+  const { trace, task, at, worker } = run;
+  return trace === undefined ? undefined : { trace, task, at, worker, index: at + offset };
 }
 
 /** Runs the items that are not to be skipped. Never rejects. */
@@ -77,7 +85,7 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
     const args = tuples[offset] ?? [];
     for (const [position, value] of run.shares) args[position] = value;
     watcher?.started(offset);
-    const item = await runItem(run.fn, args, run.context(run.at + offset));
+    const item = await runItem(run.fn, args, run.context(run.at + offset), spanOf(run, offset));
     if (watcher === undefined) {
       ran.push(item);
     } else {
