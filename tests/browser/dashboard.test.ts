@@ -120,6 +120,30 @@ describe.skipIf(NO_BROWSER)("the page", () => {
     ).toBe(0);
   });
 
+  test("cancels a map, if it may", async () => {
+    const stage = new Watched(redis());
+    await stage.workers();
+    const at = { url: redis().url, queue: stage.queue };
+    const [writable, readOnly] = await Promise.all([startDashboard(at, ["--write"]), startDashboard(at)]);
+    const map = stage.client().map("step", stage.steps("end", "wait"));
+    const { page: reader } = await visit(readOnly);
+    await reader.getByRole("progressbar").waitFor();
+    expect(await reader.getByRole("button").count()).toBe(0);
+    const { page } = await visit(writable);
+    const button = page.getByRole("button", { name: `Cancel step ${map.id}` });
+    page.once("dialog", (dialog) => void dialog.dismiss());
+    await button.click();
+    page.once("dialog", (dialog) => void dialog.accept());
+    await button.click();
+    expect(await rejection(map)).toMatchObject({
+      code: "CANCELLED",
+      message: `Map ${map.id} was cancelled: from the dashboard`,
+    });
+    await says(page, "step is being cancelled");
+    await says(page, /^cancelled$/);
+    await button.waitFor({ state: "detached" });
+  });
+
   test("fits a phone, and is dark where that is wanted", async () => {
     const stage = new Watched(redis());
     await stage.workers(2);

@@ -3,8 +3,12 @@ import { request } from "node:http";
 import { describe, expect, test } from "vitest";
 
 import { startDashboard } from "../support/dashboard.ts";
+import { Program } from "../support/processes.ts";
 import { freePort, RedisServer, redisForFile } from "../support/redis-server.ts";
+import { rejection } from "../support/stage.ts";
 import { uniqueQueue } from "../support/unique.ts";
+import { until } from "../support/until.ts";
+import { Watched } from "../support/watched.ts";
 import { runPoolmq, startPoolmq } from "../support/worker-program.ts";
 
 const redis = redisForFile();
@@ -113,6 +117,10 @@ describe("without a token", () => {
         ["/jobs/api/queues/pause", { origin: "https://evil.example" }, "PUT"],
       ]),
     ).toEqual([403, 403, 403, 403, 403]);
+    // That map is not there, but whoever asks is.
+    expect(
+      await statuses(url, [from({ origin: url }), from({ "sec-fetch-site": "same-origin" }), from({})]),
+    ).toEqual([404, 404, 404]);
   });
 
   test("it is not served to others", async () => {
@@ -206,6 +214,33 @@ test("nothing can be changed, unless it was told to", async () => {
   };
   expect(await board(readOnly)).toMatchObject([{ readOnlyMode: true, allowRetries: false }]);
   expect(await board(writable)).toMatchObject([{ readOnlyMode: false }]);
+});
+
+test("a map whose producer is gone can be cancelled too", async () => {
+  const stage = new Watched(redis());
+  await using producer = Program.source(`
+    import { Pool } from "@poolmq/producer";
+    const pool = new Pool({ connection: ${JSON.stringify(redis().url)}, queue: ${JSON.stringify(stage.queue)} });
+    const items = ${JSON.stringify(stage.steps("end", "wait"))};
+    console.log("id", pool.map("step", items, { mapId: "kept" }).id);
+  `);
+  await producer.line(/^id kept$/m);
+  const [url] = await Promise.all([
+    startDashboard({ url: redis().url, queue: stage.queue }, ["--write"]),
+    stage.map("kept"),
+  ]);
+  producer.kill();
+  await producer.exited;
+  await stage.age("kept", 11_000);
+  await stage.workers();
+  expect(await stage.map("kept", ({ done }) => done === 1)).toMatchObject({ producer: { alive: false } });
+  const cancel = () => ask(url, "/cancel?map=kept", {}, { method: "POST" });
+  expect(await cancel()).toMatchObject({ status: 200 });
+  // Its running item is stopped, and nothing is left of it.
+  await until(async () => (await stage.watcher.read()).jobs.active === 0, { what: "the item to stop" });
+  expect((await stage.watcher.read()).maps).toEqual([]);
+  expect(await rejection(stage.client().attach("kept"))).toMatchObject({ code: "UNKNOWN_MAP" });
+  expect(await cancel()).toMatchObject({ status: 404 });
 });
 
 test("every answer tells the browser to run nothing but the page's own files", async () => {

@@ -9,6 +9,7 @@ import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
 import {
+  CancelledError,
   DecodeError,
   IncompleteMapError,
   PoolmqError,
@@ -59,6 +60,7 @@ export interface GatheredMap {
   chunks(indices: readonly number[]): Chunk[];
   take(at: number, text: OutcomeText, facts: RunFacts): void;
   taskProgress(index: number, value: unknown): void;
+  taskLog(index: number, batch: string): void;
   /** An attached map learns how many items there are. */
   sealed(total: number): void;
   fail(error: unknown): void;
@@ -390,6 +392,7 @@ export class Gather implements Transport {
       ...(mode === "plain" && this.#gathered.signer === undefined ? {} : { ttlMs: ttlOf(mode) }),
       ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
       ...(shares.length === 0 ? {} : { shares }),
+      ...(map.job.logs?.() === true ? { logs: true } : {}),
     };
     const opts = {
       jobId: jobIdOf(map.id, at),
@@ -456,7 +459,9 @@ export class Gather implements Transport {
     let heard = false;
     for (const entry of entries) {
       if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
+      else if ("logOf" in entry) map.taskLog(entry.logOf, entry.batch);
       else if ("total" in entry) map.sealed(entry.total);
+      else if ("cancelled" in entry) map.fail(new CancelledError({ mapId: map.id, reason: entry.cancelled }));
       else if (!this.#takeOutcome(gathered, entry)) continue;
       heard = true;
     }

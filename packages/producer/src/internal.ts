@@ -13,3 +13,4 @@ export { ReadCounts } from "./read-counts.ts";
 export { ClockShift } from "./clock-shift.ts";
 export { InsightLog } from "./insight-log.ts";
 export { Spread } from "./spread.ts";
+export { TaskLogs } from "./task-log.ts";

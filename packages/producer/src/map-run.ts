@@ -99,6 +99,8 @@ export interface JobOptions {
   readonly priority?: number;
   /** What of the caller's trace the job whose first item is `at` carries. */
   readonly trace?: (at: number) => string | undefined;
+  /** Whether a job brings what its items print and log. */
+  readonly logs?: () => boolean;
 }
 
 export interface MapRunOptions {
@@ -124,6 +126,8 @@ export interface MapRunOptions {
   /** Where the call was made; a remote error shows it after the worker's stack. */
   readonly callSite: CallSite;
   readonly onTaskProgress?: ((value: unknown, index: number) => void) | undefined;
+  /** Called with what an item printed and logged: a `LogBatch` as JSON. */
+  readonly onTaskLog?: ((index: number, batch: string) => void) | undefined;
 }
 
 /** So many jobs go to Redis in one pipeline: beyond this it saves little, and the event loop gets its turn. */
@@ -274,6 +278,11 @@ export class MapRun {
   /** Passes on what a running task said of its progress. */
   taskProgress(index: number, value: unknown): void {
     if (this.#state === "running") this.#options.onTaskProgress?.(value, index);
+  }
+
+  /** Passes on what an item printed and logged. */
+  taskLog(index: number, batch: string): void {
+    if (this.#state === "running") this.#options.onTaskLog?.(index, batch);
   }
 
   /** Nothing to learn: it counts its items itself. */

@@ -23,8 +23,12 @@ export interface OutcomeEntry extends RunFacts {
 export type Entry =
   | OutcomeEntry
   | { readonly progressOf: number; readonly value: unknown }
+  /** What an item printed and logged: a `LogBatch` as JSON. */
+  | { readonly logOf: number; readonly batch: string }
   /** The input of a durable map has ended: it has so many items. */
-  | { readonly total: number };
+  | { readonly total: number }
+  /** Somebody who watches the queue wants the map to end. */
+  | { readonly cancelled: string };
 
 /** One map whose stream is read. */
 export interface Reading {
@@ -191,6 +195,14 @@ function readEntry(
   if (isIndex(total)) {
     return seals.isTotal(mapId, Number(total), values.get("sig")) ? { total: Number(total) } : undefined;
   }
+  const l = values.get("l");
+  if (v !== undefined && isIndex(l)) {
+    const batch = seals.log(mapId, Number(l), v);
+    return batch === undefined ? undefined : { logOf: Number(l), batch };
+  }
+  // Not sealed: whoever can write it could as well remove the map's keys.
+  const cancelled = values.get("cancel");
+  if (cancelled !== undefined) return { cancelled };
   if (v === undefined || !isIndex(p)) return undefined;
   const payload = seals.progress(mapId, Number(p), v);
   if (payload === undefined) return undefined;

@@ -9,6 +9,7 @@ export {
   checkOptions,
   checkQueueName,
 } from "./check-options.ts";
+export { cancelMap } from "./cancel-map.ts";
 export { availableCores, Cgroup } from "./cgroup.ts";
 export { CancelReader, tellCancelled } from "./cancels.ts";
 export { checkServer } from "./check-server.ts";
@@ -71,6 +72,8 @@ export type {
   KeptOutcome,
   MapReport,
   MapState,
+  LogBatch,
+  LogLine,
   OutcomeText,
   RanText,
   Payload,

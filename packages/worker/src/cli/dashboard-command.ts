@@ -4,6 +4,7 @@ import { Command, Option } from "commander";
 
 import { InvalidOptionError } from "@poolmq/shared";
 import {
+  cancelMap,
   checkQueueName,
   checkServer,
   connect,
@@ -72,7 +73,7 @@ export function dashboardCommand(): Command {
         `what to log in with, at least ${MIN_TOKEN_LENGTH} characters; better given by its variable, since others on this machine see flags`,
       ).env("POOLMQ_DASHBOARD_TOKEN"),
     )
-    .addOption(new Option("--write", "let its pages of single jobs change them"))
+    .addOption(new Option("--write", "let the page cancel maps, and its pages of single jobs change them"))
     .addHelpText(
       "after",
       `
@@ -106,10 +107,15 @@ async function dashboard(flags: DashboardFlags): Promise<void> {
         host,
         port,
         access: new Access(token),
-        queues: queues.map(({ name }) => ({
-          name,
-          feed: new QueueFeed(new QueueWatcher(redis, { queue: name, prefix: DEFAULTS.prefix })),
-        })),
+        queues: queues.map(({ name, keys }) => {
+          const watcher = new QueueWatcher(redis, { queue: name, prefix: DEFAULTS.prefix });
+          const cancel = async (mapId: string): Promise<boolean> => {
+            const { maps } = await watcher.read();
+            const map = maps.find(({ id, endedAtMs }) => id === mapId && endedAtMs === null);
+            return map !== undefined && (await cancelMap(redis, keys, map, "from the dashboard"));
+          };
+          return { name, feed: new QueueFeed(watcher), ...(writable ? { cancel } : {}) };
+        }),
         files,
         jobPages,
       });
