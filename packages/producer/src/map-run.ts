@@ -134,6 +134,14 @@ export interface MapRunOptions {
 const MAX_BATCH_JOBS = 500;
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 
+/**
+ * While the chunk size is a guess, so many jobs go at once, and then none for so long, unless an outcome comes: a tiny
+ * function's first ones are back in a few ms, and thousands of jobs of one item are not worth that. A long function's
+ * are not waited for.
+ */
+const MAX_GUESSED_JOBS = 64;
+const GUESS_MS = 25;
+
 export class MapRun {
   readonly id: string;
   readonly call: string;
@@ -164,6 +172,8 @@ export class MapRun {
   /** The transport knows how many items there are. */
   #sealed = false;
   #room: PromiseWithResolvers<void> | undefined;
+  /** Somebody waits for an outcome. */
+  #outcome: PromiseWithResolvers<void> | undefined;
   readonly #pace = new Pace();
   readonly #log = new InsightLog();
 
@@ -244,6 +254,7 @@ export class MapRun {
         const chunks = await this.#readChunks();
         if (this.ended) return;
         if (chunks.length > 0) await transport.enqueue(this, chunks);
+        if (this.chunkSize?.isGuess === true) await this.#firstOutcome();
       }
       if (this.#input.end === "done" && !this.ended) await transport.seal(this, this.#next);
       this.#sealed = true;
@@ -264,6 +275,7 @@ export class MapRun {
     if (chunk === undefined || this.#state === "ended") return;
     this.#leave(chunk);
     this.chunkSize?.measured(chunk.n, ms);
+    this.#outcome?.resolve();
     this.#pace.came(chunk.n);
     const ageMs = chunk.sentAt === undefined ? undefined : performance.now() - chunk.sentAt;
     this.#log.came({ at, n: chunk.n, ms, ageMs, transitMs, by });
@@ -312,6 +324,15 @@ export class MapRun {
     return Math.max(1, Math.min(this.chunkSize?.next() ?? 1, Math.floor(items / 4)));
   }
 
+  /** Waits for an outcome, the end, or `GUESS_MS`, whichever comes first. */
+  async #firstOutcome(): Promise<void> {
+    this.#outcome = Promise.withResolvers();
+    const timer = setTimeout(this.#outcome.resolve, GUESS_MS);
+    await this.#outcome.promise;
+    clearTimeout(timer);
+    this.#outcome = undefined;
+  }
+
   #offerRoom(): void {
     if (this.#room !== undefined && this.#places() >= this.#worthReading()) this.#room.resolve();
   }
@@ -320,7 +341,8 @@ export class MapRun {
     const chunks: Chunk[] = [];
     const { window } = this.#options;
     let bytes = 0;
-    while (chunks.length < MAX_BATCH_JOBS && bytes < MAX_BATCH_BYTES) {
+    const most = this.chunkSize?.isGuess === true ? MAX_GUESSED_JOBS : MAX_BATCH_JOBS;
+    while (chunks.length < most && bytes < MAX_BATCH_BYTES) {
       if (this.#places() < this.#worthReading()) break;
       if (this.#underWay.size >= window.jobs) break;
       this.#isReading = true;
@@ -390,6 +412,7 @@ export class MapRun {
     this.#pace.end();
     this.#log.end();
     this.#room?.resolve();
+    this.#outcome?.resolve();
     this.#input.close();
     this.#transport?.drop(this, end);
     this.#underWay.clear();
