@@ -72,6 +72,8 @@ export type {
   KeptOutcome,
   MapReport,
   MapState,
+  LogBatch,
+  LogLine,
   OutcomeText,
   RanText,
   Payload,
