@@ -35,6 +35,8 @@ import type { Shared } from "./shared.ts";
 import { ResultStream, StreamBuffer } from "./result-stream.ts";
 import { Slots } from "./slots.ts";
 import type { ResolvedTelemetry } from "./telemetry-options.ts";
+import { TaskLogs, toLogger } from "./task-log.ts";
+import type { TaskLog } from "./task-log.ts";
 import { checkArity, exportedAs, taskName } from "./task-name.ts";
 import type { ArgumentOf, ArgumentsOf, Items, MapTaskRef, ResultOf, TaskRef } from "./task-types.ts";
 
@@ -468,12 +470,14 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
     const name = taskName(call, task, this.#module);
     const telemetry = MapTelemetry.begin({ id, call, task: name, queue: this.#queueName }, this.#telemetry);
     const told = telemetry?.watch(sink, () => run) ?? sink;
+    const logs = options.forwardLogs ? this.#taskLogs({ id, task: name }, options.onLog, report) : undefined;
     const ended: Sink = {
       succeeded: (index, value) => told.succeeded(index, value),
       failed: (index, error) => told.failed(index, error),
       ended: (end) => {
         signal?.removeEventListener("abort", onAbort);
         this.untrack(run);
+        logs?.end();
         told.ended(end);
       },
     };
@@ -497,7 +501,9 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
           ...(taskTimeoutMs === undefined ? {} : { taskTimeoutMs }),
           ...(priority === undefined ? {} : { priority }),
           ...(telemetry?.trace === undefined ? {} : { trace: telemetry.trace }),
+          ...(logs === undefined ? {} : { logs: () => logs.wanted }),
         },
+        onTaskLog: logs === undefined ? undefined : (index, batch) => logs.take(index, batch),
         keepsUntilRead,
         argumentLimit: this.#argumentLimit,
         wholeChunks: options.mapId !== undefined,
@@ -530,6 +536,26 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       cancel,
       handOn: () => run.handOn(),
     };
+  }
+
+  /** Where what the tasks say goes. @throws InvalidOptionError if nobody would learn of it */
+  #taskLogs(
+    map: { readonly id: string; readonly task: string },
+    onLog: ((log: TaskLog) => void) | undefined,
+    report: (name: string, error: unknown) => void,
+  ): TaskLogs {
+    if (onLog !== undefined) {
+      return new TaskLogs((log) =>
+        callSafely(
+          () => onLog(log),
+          (error) => report("onLog", error),
+        ),
+      );
+    }
+    if (this.#logger !== undefined) return new TaskLogs(toLogger(this.#logger, map.id, map.task));
+    throw new InvalidOptionError(
+      "Expected an `onLog` together with `forwardLogs`, or a pool with a `logger`: nobody would see the lines",
+    );
   }
 
   /** A function that was imported: so was its module, which knows the name of its export and the classes of its errors. */

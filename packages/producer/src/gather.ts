@@ -62,6 +62,7 @@ export interface GatheredMap {
   chunks(indices: readonly number[]): Chunk[];
   take(at: number, text: OutcomeText, facts: RunFacts): void;
   taskProgress(index: number, value: unknown): void;
+  taskLog(index: number, batch: string): void;
   /** An attached map learns how many items there are. */
   sealed(total: number): void;
   fail(error: unknown): void;
@@ -369,14 +370,14 @@ export class Gather implements Transport {
     clearInterval(this.#ticker);
     // Redis may be gone for good; then the keys' TTL takes them, and workers find the maps unwanted.
     await within(CLEAN_UP_TIMEOUT_MS, Promise.all(this.#dropping));
-    await within(CLEAN_UP_TIMEOUT_MS, this.#reader.close(disconnectBlocking));
-    await within(CLEAN_UP_TIMEOUT_MS, this.#queue.close());
+    const closed = Promise.all([this.#reader.close(disconnectBlocking), this.#queue.close()]);
+    await within(CLEAN_UP_TIMEOUT_MS, closed);
   }
 
   /** Removes everything that the queue keeps in Redis. Only for a queue that is this producer's own. */
   async obliterate(): Promise<void> {
-    await within(CLEAN_UP_TIMEOUT_MS, this.#queue.obliterate({ force: true }));
-    await within(CLEAN_UP_TIMEOUT_MS, this.#reports.obliterate());
+    const removed = this.#queue.obliterate({ force: true }).then(() => this.#reports.obliterate());
+    await within(CLEAN_UP_TIMEOUT_MS, removed);
     const { workers, workerInfo, workerDetail } = this.#keys;
     await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(workers, workerInfo, workerDetail));
   }
@@ -395,6 +396,7 @@ export class Gather implements Transport {
       ...(mode === "plain" && this.#gathered.signer === undefined ? {} : { ttlMs: ttlOf(mode) }),
       ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
       ...(shares.length === 0 ? {} : { shares }),
+      ...(map.job.logs?.() === true ? { logs: true } : {}),
     };
     const opts = {
       jobId: jobIdOf(map.id, at),
@@ -461,6 +463,7 @@ export class Gather implements Transport {
     let heard = false;
     for (const entry of entries) {
       if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
+      else if ("logOf" in entry) map.taskLog(entry.logOf, entry.batch);
       else if ("total" in entry) map.sealed(entry.total);
       else if ("cancelled" in entry) map.fail(new CancelledError({ mapId: map.id, reason: entry.cancelled }));
       else if (!this.#takeOutcome(gathered, entry)) continue;

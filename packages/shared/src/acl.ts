@@ -5,8 +5,8 @@
 
 import type { QueueKeys } from "./keys.ts";
 
-/** Who logs in. `both` is a pool with workers of its own. */
-export type AclRole = "producer" | "worker" | "both";
+/** Who logs in. `both` is a pool with workers of its own, `watcher` is `poolmq status`, its siblings and `scale-signal`. */
+export type AclRole = "producer" | "worker" | "both" | "watcher";
 
 /** Of every connection: its name, the server's version and eviction policy, the nodes of a Cluster. */
 const CONNECTION = "client|setname cluster|info cluster|slots info ping select";
@@ -23,10 +23,15 @@ const PRODUCER =
 const WORKER =
   "bzpopmin getbit hdel hexists hincrby hstrlen lindex ltrim rpop rpoplpush rpush sadd scard setbit smembers subscribe unsubscribe xtrim zcount zpopmin zremrangebyrank zremrangebyscore zrevrange zrevrangebyscore";
 
+/** Counting jobs, reading what machines and maps tell of themselves, and telling them that somebody watches. */
+const WATCHER =
+  "bitcount eval evalsha exists get hget hgetall lindex llen publish rpop set time zcard zcount zrange zrangebyscore";
+
 const COMMANDS: Readonly<Record<AclRole, readonly string[]>> = {
   producer: listed(CONNECTION, SHARED, PRODUCER),
   worker: listed(CONNECTION, SHARED, WORKER),
   both: listed(CONNECTION, SHARED, PRODUCER, WORKER),
+  watcher: listed(CONNECTION, WATCHER),
 };
 
 /**

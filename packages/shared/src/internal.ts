@@ -73,6 +73,8 @@ export type {
   KeptOutcome,
   MapReport,
   MapState,
+  LogBatch,
+  LogLine,
   OutcomeText,
   RanText,
   Payload,

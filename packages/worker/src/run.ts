@@ -19,6 +19,8 @@ export interface Run {
   readonly shares: readonly SharedArgument[];
   /** The caller's trace. */
   readonly trace: string | undefined;
+  /** What its items print and log is forwarded. */
+  readonly logs: boolean;
   /** Time limit of the function for each item, in ms, from its start. */
   readonly timeoutMs: number | undefined;
 }

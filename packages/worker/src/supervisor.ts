@@ -61,7 +61,7 @@ import { Seals } from "./seals.ts";
 import { SharedValues } from "./shared-values.ts";
 import { TaskOutput } from "./task-output.ts";
 import type { PrintTarget } from "./task-output.ts";
-import { TaskProgress } from "./task-progress.ts";
+import { TaskWords } from "./task-words.ts";
 import { UnwantedMaps } from "./unwanted-maps.ts";
 import { verdictOn } from "./verdict.ts";
 import { ranBy } from "./ran-by.ts";
@@ -114,7 +114,7 @@ export class Supervisor {
   #control: Redis | Cluster | undefined;
   #scripts: GatherScripts | undefined;
   #publisher: Publisher | undefined;
-  #progress: TaskProgress | undefined;
+  #words: TaskWords | undefined;
   #locks: Locks | undefined;
   #queue: JobQueue | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -160,7 +160,9 @@ export class Supervisor {
         maxMemoryPerChildMb: options.maxMemoryPerChildMb,
         output: new TaskOutput(tasks.logger ?? this.#log, tasks.prints),
         onChange: () => this.#onChange(),
-        onProgress: (...args) => this.#progress?.say(...args),
+        onProgress: (...args) => this.#words?.progress(...args),
+        onLog: ({ map, attempt }, index, pid, line) =>
+          this.#words?.log(map, index, { worker: this.id, pid, attempt }, line),
       },
       this.#log,
     );
@@ -297,7 +299,7 @@ export class Supervisor {
     const { lockDurationMs, stalledIntervalMs } = this.#options;
     const scripts = (this.#scripts = new GatherScripts(redis, this.#keys));
     this.#publisher = new Publisher(scripts, this.#log);
-    this.#progress = new TaskProgress(scripts, this.#seals);
+    this.#words = new TaskWords(scripts, this.#seals);
     this.#shared = new SharedValues(
       async (id) => this.#seals.share(id, await redis.get(this.#keys.share(id))),
       (id) => this.#children.unshare(id),
@@ -491,6 +493,8 @@ export class Supervisor {
       skip: kept.map(([offset]) => offset),
       shares,
       trace: traceOf(job),
+      // Who is not to see where a task failed is not to see what it says either.
+      logs: data.logs === true && !this.#options.redactRemoteStacks,
       timeoutMs,
     });
     await this.#conclude(job, data, token, end, timeoutMs);
@@ -595,6 +599,7 @@ export class Supervisor {
   }
 
   async #publish(job: QueuedJob, data: JobData, text: string, end?: RunEnd): Promise<void> {
+    this.#words?.flush(data.map, data.at, data.n);
     const ms = end?.kind === "done" ? end.ms : 0;
     const by = end !== undefined && "pid" in end ? ranBy(this.id, end, job, data) : undefined;
     const wanted = await this.#publisher?.publish(

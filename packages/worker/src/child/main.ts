@@ -17,6 +17,7 @@ import { besideThis, nodeFlags } from "../node-command.ts";
 import { placesFor } from "../pipe-depth.ts";
 import type { TaskContext } from "../task-context.ts";
 import { claim, makeClaims } from "./claims.ts";
+import { endItemLog, forwardItemLog } from "./item-log.ts";
 import { printAtOnce } from "./print-at-once.ts";
 import { runChunk } from "./run-chunk.ts";
 import type { ItemWatcher } from "./run-chunk.ts";
@@ -176,7 +177,8 @@ async function run(message: RunMessage, args: Payload, controller: AbortControll
       worker: workerId,
       signal: controller.signal,
       trace: message.trace,
-      context: (index) => context(id, { mapId, index, attempt }, controller.signal),
+      context: (index) => context(message, index, controller.signal),
+      onItemEnd: message.logs === true ? endItemLog : undefined,
     },
     message.careful === true ? watcher(id) : undefined,
   );
@@ -221,18 +223,27 @@ function notRegistered(): never {
 }
 
 function context(
-  id: number,
-  item: Pick<TaskContext, "mapId" | "index" | "attempt">,
+  { id, map: mapId, attempt, logs }: RunMessage,
+  index: number,
   signal: AbortSignal,
 ): TaskContext {
-  return {
+  const item = { mapId, index, attempt };
+  const made: TaskContext = {
     ...item,
     signal,
     get log() {
-      return taskLogger(item, { level: logLevel });
+      return taskLogger(item, { level: logLevel, forwards: logs === true });
     },
-    progress: (value) => send({ t: "progress", id, index: item.index }, encode(value, outcomeLimit)),
+    progress: (value) => send({ t: "progress", id, index }, encode(value, outcomeLimit)),
   };
+  if (logs === true) {
+    forwardItemLog(made, (line) => {
+      send({ t: "log", id, index }, JSON.stringify(line));
+      // It may be its last words.
+      out.flush();
+    });
+  }
+  return made;
 }
 
 function watcher(id: number): ItemWatcher {

@@ -34,6 +34,8 @@ export interface ChunkRun {
   /** The caller's trace. */
   readonly trace: string | undefined;
   context(index: number): TaskContext;
+  /** An item has ended. */
+  readonly onItemEnd?: ((context: TaskContext) => void) | undefined;
 }
 
 /** Is told of each item as it goes, where that is wanted. */
@@ -85,7 +87,9 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
     const args = tuples[offset] ?? [];
     for (const [position, value] of run.shares) args[position] = value;
     watcher?.started(offset);
-    const item = await runItem(run.fn, args, run.context(run.at + offset), spanOf(run, offset));
+    const context = run.context(run.at + offset);
+    const item = await runItem(run.fn, args, context, spanOf(run, offset));
+    run.onItemEnd?.(context);
     if (watcher === undefined) {
       ran.push(item);
     } else {

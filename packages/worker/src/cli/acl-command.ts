@@ -31,8 +31,8 @@ export function aclCommand(): Command {
     .addOption(
       new Option(
         "--role <role>",
-        "who logs in; both: a pool with workers of its own (default: a login each for producers and workers)",
-      ).choices(["producer", "worker", "both"]),
+        "who logs in; both: a pool with workers of its own; watcher: poolmq status and scale-signal (default: a login each for producers and workers)",
+      ).choices(["producer", "worker", "both", "watcher"]),
     )
     .addHelpText(
       "after",
