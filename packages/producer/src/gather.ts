@@ -1,6 +1,18 @@
 /**
  * The producer's end of the gather: enqueues chunks as BullMQ jobs and brings their outcomes to the maps. What
  * `gather-scripts.ts` promises, this makes true: every chunk under way gets its outcome.
+ *
+ * What Redis holds of a job, and what leads on from there whoever crashes in between:
+ *
+ *   under way    bit 0, a job       a worker publishes; a lost one's job stalls, and another runs it
+ *   decided      bit 1, an entry    read here, once; by the next producer of a durable map if this one has died
+ *   lost         bit 0, no job      Redis lost it: `#missing` finds it, and it is enqueued again
+ *   undelivered  bit 1, no entry    Redis lost the entry: `#missing` clears the bit, and it is enqueued again
+ *
+ * Invariants, which `tests/faults/gather-model.test.ts` checks in random orders of steps and crashes:
+ * 1. A producer tells of each item once, with a value that a run of this item gave.
+ * 2. As long as Redis loses nothing, that is the value that was published first, and there is one entry a job.
+ * 3. With a producer and a worker that live, every map comes to its end, whatever happened before.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -115,9 +127,21 @@ export class Gather implements Transport {
   readonly #ticker: NodeJS.Timeout;
   /** Clean-ups under way. */
   readonly #dropping = new Set<Promise<unknown>>();
+  readonly #firstPatienceMs: number;
   #closed = false;
 
-  constructor(commands: Redis | Cluster, blocking: Redis | Cluster, keys: QueueKeys, hooks: GatherHooks) {
+  /** @param patience - shorter in tests, so that what is lost is soon found */
+  constructor(
+    commands: Redis | Cluster,
+    blocking: Redis | Cluster,
+    keys: QueueKeys,
+    hooks: GatherHooks,
+    patience: { readonly firstMs: number; readonly tickMs: number } = {
+      firstMs: FIRST_PATIENCE_MS,
+      tickMs: TICK_MS,
+    },
+  ) {
+    this.#firstPatienceMs = patience.firstMs;
     this.#commands = commands;
     this.#keys = keys;
     this.#hooks = hooks;
@@ -134,7 +158,7 @@ export class Gather implements Transport {
       streams: { events: { maxLen: 0 } },
     });
     this.#queue.on("error", (error) => hooks.warn({ err: error }, "queue error"));
-    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#ticker = setInterval(() => this.#tick(), patience.tickMs);
     this.#ticker.unref();
   }
 
@@ -158,7 +182,7 @@ export class Gather implements Transport {
       total: undefined,
       cursor: "0-0",
       quietSince: now,
-      patienceMs: FIRST_PATIENCE_MS,
+      patienceMs: this.#firstPatienceMs,
       openedAt: now,
       opened: Promise.resolve(),
       untrimmed: 0,
@@ -419,7 +443,7 @@ export class Gather implements Transport {
   #take(gathered: Gathered, entries: readonly Entry[]): void {
     const { map, early } = gathered;
     gathered.quietSince = performance.now();
-    gathered.patienceMs = FIRST_PATIENCE_MS;
+    gathered.patienceMs = this.#firstPatienceMs;
     for (const entry of entries) {
       if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
       else if ("total" in entry) map.sealed(entry.total);

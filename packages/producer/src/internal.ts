@@ -12,3 +12,4 @@ export { ReadCounts } from "./read-counts.ts";
 export { ClockShift } from "./clock-shift.ts";
 export { InsightLog } from "./insight-log.ts";
 export { Spread } from "./spread.ts";
+export { Gather } from "./gather.ts";
