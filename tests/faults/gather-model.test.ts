@@ -390,7 +390,7 @@ test(
           world = undefined;
         }
       }),
-      { seed, numRuns: RUNS, endOnFailure: true, interruptAfterTimeLimit: 60_000 },
+      { seed, numRuns: RUNS, endOnFailure: true, interruptAfterTimeLimit: 75_000 },
     );
   },
 );

@@ -31,6 +31,9 @@ export interface ChildrenOptions extends MemberOptions {
 /** A child that dies before it answered anything is replaced after 100 ms, 200 ms, … up to this. */
 const MAX_RESTART_DELAY_MS = 5_000;
 
+/** After so many starts that ended by SIGKILL, it may be the module that brings them on: by the memory it takes, say. */
+const MAX_KILLED_STARTS = 3;
+
 /** Jobs worth this much time may be held here per child, which hides the round trip to Redis. */
 const HELD_MS = 20;
 const MAX_HELD = 64;
@@ -61,6 +64,8 @@ export class Children {
   #victim: Member | undefined;
   readonly #looker: NodeJS.Timeout;
   #failedStarts = 0;
+  /** Starts that SIGKILL has ended, since a child was last ready. */
+  #killedStarts = 0;
   #draining = false;
   #closing = false;
   /** Work went back to Redis because all children are busy with something long: nothing is fetched ahead for now. */
@@ -190,6 +195,7 @@ export class Children {
       {
         onReady: (_, tasks) => {
           this.#startFailure = undefined;
+          this.#killedStarts = 0;
           this.#tasks ??= tasks;
           this.#ready.resolve(this.#tasks);
           this.#options.onChange();
@@ -308,7 +314,7 @@ export class Children {
       this.losses[lossReason(member, exit)]++;
       this.#log.warn(facts, "child lost");
     }
-    if (!member.wasReady) {
+    if (!member.wasReady && !this.#wasKilledFromOutside(member, exit)) {
       this.#startFailure = member.startFailure(exit);
       if (this.#tasks === undefined) this.#ready.reject(this.#startFailure);
     }
@@ -321,6 +327,12 @@ export class Children {
     if (member.hasWorked || member.wasKilled || member.isRetired) this.#replaceRetired();
     else this.#respawnLater();
     this.#dispatch();
+  }
+
+  /** Somebody's SIGKILL says nothing of the module, unless it comes at every start. */
+  #wasKilledFromOutside(member: Member, { signal, outOfMemory }: ChildExit): boolean {
+    if (signal !== "SIGKILL" || outOfMemory || member.hasStartError) return false;
+    return ++this.#killedStarts < MAX_KILLED_STARTS;
   }
 
   #respawnLater(): void {
