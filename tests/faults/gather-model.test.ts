@@ -97,8 +97,9 @@ class World {
       connect(resolved, { role: "commands" }),
       connect(resolved, { role: "blocking" }),
     ]);
-    const hooks = { warn: () => {}, cleaning: () => {}, ownWorkers: false };
-    const gather = new Gather(commands, blocking, this.keys, hooks, { firstMs: 20, tickMs: 5 });
+    const hooks = { warn: () => {}, alarm: () => {}, cleaning: () => {}, ownWorkers: false };
+    const queue = { keys: this.keys, queue: "model", signer: undefined, signatureTtlMs: 60_000 };
+    const gather = new Gather(commands, blocking, queue, hooks, { firstMs: 20, tickMs: 5 });
     const told: Producer["told"] = [];
     const ended = Promise.withResolvers<void>();
     const run = new MapRun(

@@ -20,9 +20,17 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { DecodeError, IncompleteMapError, PoolmqError, UnknownMapError } from "@poolmq/shared";
+import {
+  CancelledError,
+  DecodeError,
+  IncompleteMapError,
+  PoolmqError,
+  SigningKeyError,
+  UnknownMapError,
+} from "@poolmq/shared";
 import {
   encodeThrown,
+  fittingMachines,
   GatherScripts,
   isForeignKey,
   jobIdOf,
@@ -31,7 +39,14 @@ import {
   WIRE_VERSION,
   within,
 } from "@poolmq/shared/internal";
-import type { ControlMessage, ItemOutcome, JobData, OutcomeText, QueueKeys } from "@poolmq/shared/internal";
+import type {
+  ControlMessage,
+  ItemOutcome,
+  JobData,
+  OutcomeText,
+  QueueKeys,
+  Signer,
+} from "@poolmq/shared/internal";
 
 import { DURABLE_TTL_MS, DurableMaps } from "./durable-map.ts";
 import type { Chunk, JobOptions, MapEnd, RunFacts, Transport } from "./map-run.ts";
@@ -40,7 +55,8 @@ import type { ReportedMap } from "./map-reports.ts";
 import type { MapProgress } from "./map-progress.ts";
 import { Meter } from "./meter.ts";
 import { OutcomeReader } from "./outcome-reader.ts";
-import type { Entry, Reading } from "./outcome-reader.ts";
+import type { Entry, OutcomeEntry, Reading } from "./outcome-reader.ts";
+import { Seals } from "./seals.ts";
 import { passes, refusalDelays, untilTaken } from "./until-taken.ts";
 
 /** A map whose outcomes are gathered: a `MapRun`, or one that another process began. */
@@ -56,6 +72,7 @@ export interface GatheredMap {
   chunks(indices: readonly number[]): Chunk[];
   take(at: number, text: OutcomeText, facts: RunFacts): void;
   taskProgress(index: number, value: unknown): void;
+  taskLog(index: number, batch: string): void;
   /** An attached map learns how many items there are. */
   sealed(total: number): void;
   fail(error: unknown): void;
@@ -85,12 +102,23 @@ interface Gathered extends Reading {
   /** Entries taken since the stream was last trimmed. */
   untrimmed: number;
   /** Outcomes that were in the stream before their chunks were enqueued: of an earlier producer of a durable map. */
-  early: Map<number, Entry & { at: number }> | undefined;
+  early: Map<number, OutcomeEntry> | undefined;
+}
+
+/** The queue that a gather works on. */
+export interface GatheredQueue {
+  readonly keys: QueueKeys;
+  /** Its name, for messages. */
+  readonly queue: string;
+  readonly signer: Signer | undefined;
+  readonly signatureTtlMs: number;
 }
 
 export interface GatherHooks {
   /** Something went wrong that passes, or that concerns no one map. */
   warn(facts: Readonly<Record<string, unknown>>, message: string): void;
+  /** Something that a person should look at. */
+  alarm(message: string): void;
   /** What is left of a map is being removed from Redis, which should be done before this process ends. */
   cleaning(done: Promise<unknown>): void;
   /** The workers end with this process: what they run is then removed by nobody else. */
@@ -118,6 +146,8 @@ export class Gather implements Transport {
   readonly durable: DurableMaps;
   readonly #commands: Redis | Cluster;
   readonly #keys: QueueKeys;
+  readonly #gathered: GatheredQueue;
+  readonly #seals: Seals;
   readonly #hooks: GatherHooks;
   readonly #queue: Queue;
   readonly #reader: OutcomeReader;
@@ -134,21 +164,24 @@ export class Gather implements Transport {
   constructor(
     commands: Redis | Cluster,
     blocking: Redis | Cluster,
-    keys: QueueKeys,
+    queue: GatheredQueue,
     hooks: GatherHooks,
     patience: { readonly firstMs: number; readonly tickMs: number } = {
       firstMs: FIRST_PATIENCE_MS,
       tickMs: TICK_MS,
     },
   ) {
+    const { keys } = queue;
     this.#firstPatienceMs = patience.firstMs;
     this.#commands = commands;
     this.#keys = keys;
+    this.#gathered = queue;
     this.#hooks = hooks;
+    this.#seals = new Seals({ ...queue, alarm: (message) => hooks.alarm(message) });
     this.scripts = new GatherScripts(commands, keys);
-    this.durable = new DurableMaps(commands, keys);
+    this.durable = new DurableMaps(commands, keys, this.#seals);
     this.#reports = new MapReports(commands, keys);
-    this.#reader = new OutcomeReader(commands, blocking, keys, (facts, message) =>
+    this.#reader = new OutcomeReader(commands, blocking, { keys, seals: this.#seals }, (facts, message) =>
       hooks.warn(facts, message),
     );
     this.#queue = new Queue(keys.bullName, {
@@ -254,7 +287,7 @@ export class Gather implements Transport {
     // Whoever takes the map up must learn of it too.
     const by = { task: map.task, index, attempt: 1, worker: "producer", pid: process.pid };
     const outcome: ItemOutcome = { s: "threw", thrown: encodeThrown(error), by };
-    const text = `!${JSON.stringify([outcome])}`;
+    const text = this.#seals.outcomeHere(map, index, `!${JSON.stringify([outcome])}`);
     const published = this.ask(map, () =>
       this.scripts.publish(map.id, [{ at: index, ms: 0, text }], DURABLE_TTL_MS),
     );
@@ -313,8 +346,9 @@ export class Gather implements Transport {
 
   /** Sends a value that many items use. */
   async share(shareId: string, payload: string): Promise<void> {
+    const sealed = this.#seals.share(shareId, payload);
     const set = (): Promise<unknown> =>
-      this.#commands.set(this.#keys.share(shareId), payload, "PX", DURABLE_TTL_MS);
+      this.#commands.set(this.#keys.share(shareId), sealed, "PX", DURABLE_TTL_MS);
     await untilTaken(set, {
       isWanted: () => !this.#closed,
       onRefused: (error) => this.#hooks.warn({ shareId, err: error }, "Redis refused, trying again"),
@@ -326,10 +360,7 @@ export class Gather implements Transport {
     if (shareIds.length === 0) return;
     // They have a TTL too, and machines forget those that nobody asks for.
     const unlinked = this.#commands.unlink(...shareIds.map((id) => this.#keys.share(id)));
-    const told = this.#commands.publish(
-      this.#keys.control,
-      JSON.stringify({ t: "unshare", shares: shareIds } satisfies ControlMessage),
-    );
+    const told = this.#tell({ t: "unshare", shares: shareIds });
     await within(CLEAN_UP_TIMEOUT_MS, Promise.all([unlinked, told]));
   }
 
@@ -354,56 +385,52 @@ export class Gather implements Transport {
     clearInterval(this.#ticker);
     // Redis may be gone for good; then the keys' TTL takes them, and workers find the maps unwanted.
     await within(CLEAN_UP_TIMEOUT_MS, Promise.all(this.#dropping));
-    await within(CLEAN_UP_TIMEOUT_MS, this.#reader.close(disconnectBlocking));
-    await within(CLEAN_UP_TIMEOUT_MS, this.#queue.close());
+    const closed = Promise.all([this.#reader.close(disconnectBlocking), this.#queue.close()]);
+    await within(CLEAN_UP_TIMEOUT_MS, closed);
   }
 
   /** Removes everything that the queue keeps in Redis. Only for a queue that is this producer's own. */
   async obliterate(): Promise<void> {
-    await within(CLEAN_UP_TIMEOUT_MS, this.#queue.obliterate({ force: true }));
-    await within(CLEAN_UP_TIMEOUT_MS, this.#reports.obliterate());
+    const removed = this.#queue.obliterate({ force: true }).then(() => this.#reports.obliterate());
+    await within(CLEAN_UP_TIMEOUT_MS, removed);
     const { workers, workerInfo, workerDetail } = this.#keys;
     await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(workers, workerInfo, workerDetail));
   }
 
   #toJob({ map, mode }: Gathered, chunk: Chunk): Parameters<Queue["addBulk"]>[0][number] {
     const { at, n, args, shares } = chunk;
-    const { attempts, backoff, taskTimeoutMs, priority } = map.job;
+    const { attempts, backoff, taskTimeoutMs, priority, trace } = map.job;
+    const metadata = trace?.(at);
     const data: JobData = {
       v: WIRE_VERSION,
       map: map.id,
       at,
       n,
       args,
-      ...(mode === "plain" ? {} : { ttlMs: DURABLE_TTL_MS }),
+      // Where a signature covers it, nobody may fill it in.
+      ...(mode === "plain" && this.#gathered.signer === undefined ? {} : { ttlMs: ttlOf(mode) }),
       ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
       ...(shares.length === 0 ? {} : { shares }),
+      ...(map.job.logs?.() === true ? { logs: true } : {}),
     };
-    return {
-      name: map.task,
-      data,
-      opts: {
-        jobId: jobIdOf(map.id, at),
-        ...(attempts === undefined ? {} : { attempts }),
-        ...(backoff === undefined
-          ? {}
-          : { backoff: { type: backoff.type, delay: backoff.delayMs, jitter: backoff.jitter ?? 0 } }),
-        ...(priority === undefined ? {} : { priority }),
-      },
+    const opts = {
+      jobId: jobIdOf(map.id, at),
+      ...(attempts === undefined ? {} : { attempts }),
+      ...(backoff === undefined
+        ? {}
+        : { backoff: { type: backoff.type, delay: backoff.delayMs, jitter: backoff.jitter ?? 0 } }),
+      ...(priority === undefined ? {} : { priority }),
+      ...(metadata === undefined ? {} : { telemetry: { metadata } }),
     };
+    return { name: map.task, data: this.#seals.job(map, chunk, data, opts), opts };
   }
 
-  #withoutEarly(
-    gathered: Gathered,
-    early: Map<number, Entry & { at: number }>,
-    chunks: readonly Chunk[],
-  ): Chunk[] {
+  #withoutEarly(gathered: Gathered, early: Map<number, OutcomeEntry>, chunks: readonly Chunk[]): Chunk[] {
     return chunks.filter(({ at }) => {
       const entry = early.get(at);
       if (entry === undefined) return true;
       early.delete(at);
-      this.#take(gathered, [entry]);
-      return false;
+      return !this.#takeOutcome(gathered, entry);
     });
   }
 
@@ -411,8 +438,14 @@ export class Gather implements Transport {
   async #cleanUp({ map, mode }: Gathered, underWay: readonly number[]): Promise<string[]> {
     await (mode === "plain" ? this.scripts.drop(map.id) : this.durable.drop(map.id));
     if (underWay.length === 0) return [];
-    await tellCancelled(this.#commands, this.#keys, map.id);
+    const message = this.#seals.control({ t: "cancel", map: map.id });
+    await tellCancelled(this.#commands, this.#keys, map.id, message);
     return await this.#remove(underWay.map((at) => jobIdOf(map.id, at)));
+  }
+
+  /** Tells all worker machines. */
+  async #tell(message: ControlMessage): Promise<void> {
+    await this.#commands.publish(this.#keys.control, JSON.stringify(this.#seals.control(message)));
   }
 
   /** Removes jobs; gives the ids of those that could not be. */
@@ -441,24 +474,49 @@ export class Gather implements Transport {
   }
 
   #take(gathered: Gathered, entries: readonly Entry[]): void {
-    const { map, early } = gathered;
-    gathered.quietSince = performance.now();
-    gathered.patienceMs = this.#firstPatienceMs;
+    const { map } = gathered;
+    let heard = false;
     for (const entry of entries) {
       if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
+      else if ("logOf" in entry) map.taskLog(entry.logOf, entry.batch);
       else if ("total" in entry) map.sealed(entry.total);
-      else if (early !== undefined && map.chunks([entry.at]).length === 0) early.set(entry.at, entry);
-      else {
-        const [chunk] = map.chunks([entry.at]);
-        if (chunk !== undefined) this.#meter.came(chunk, entry.ms);
-        map.take(entry.at, entry.text, entry);
-      }
+      else if ("cancelled" in entry) map.fail(new CancelledError({ mapId: map.id, reason: entry.cancelled }));
+      else if (!this.#takeOutcome(gathered, entry)) continue;
+      heard = true;
+    }
+    if (heard) {
+      // Not if all of it was made up: who writes that must not keep us from looking for what is missing.
+      gathered.quietSince = performance.now();
+      gathered.patienceMs = this.#firstPatienceMs;
     }
     gathered.untrimmed += entries.length;
     if (gathered.untrimmed < TRIM_EVERY || gathered.mode !== "plain" || map.ended) return;
     gathered.untrimmed = 0;
     // Keeps the last entry, which costs nothing and keeps the stream's place.
     this.#commands.xtrim(this.#keys.out(map.id), "MINID", gathered.cursor).catch(() => {});
+  }
+
+  /** False if it is not genuine. */
+  #takeOutcome(gathered: Gathered, entry: OutcomeEntry): boolean {
+    const { map, mode, early } = gathered;
+    const { at } = entry;
+    const [chunk] = map.chunks([at]);
+    // Its chunk is not under way any more: it would not be looked at.
+    if (chunk === undefined && early === undefined && mode !== "attached") return true;
+    let text: OutcomeText | undefined;
+    try {
+      text = this.#seals.open(map, at, entry.text, chunk);
+    } catch (error) {
+      map.fail(error);
+    }
+    if (text === undefined) return false;
+    if (chunk === undefined && early !== undefined) {
+      early.set(at, entry);
+      return true;
+    }
+    if (chunk !== undefined) this.#meter.came(chunk, entry.ms);
+    map.take(at, text, entry);
+    return true;
   }
 
   // ── looking after quiet maps ───────────────────────────────────────────────────────────────────────────────────
@@ -501,10 +559,18 @@ export class Gather implements Transport {
         { mapId: map.id, jobs: missing.length },
         "jobs vanished from Redis, enqueuing them again",
       );
+      // Machines drop what is not signed as they expect: if all do, that would go on for ever.
+      const { signer, queue } = this.#gathered;
+      fittingMachines(await this.scripts.liveWorkers(), signer, queue);
       await this.enqueue(map, missing);
     } catch (error) {
-      if (error instanceof UnknownMapError || error instanceof IncompleteMapError) map.fail(error);
-      else if (isForeignKey(error)) map.fail(foreign(map));
+      if (
+        error instanceof UnknownMapError ||
+        error instanceof IncompleteMapError ||
+        error instanceof SigningKeyError
+      ) {
+        map.fail(error);
+      } else if (isForeignKey(error)) map.fail(foreign(map));
       else this.#hooks.warn({ mapId: map.id, err: error }, "reconcile failed, trying again later");
     }
   }
@@ -558,6 +624,7 @@ const OUTLIVED: ReadonlySet<string> = new Set([
   "LOCAL_MACHINE",
   "MAP_ID_IN_USE",
   "REDIS_CONNECTION",
+  "SIGNING_KEY",
   "UNKNOWN_MAP",
 ]);
 
@@ -565,6 +632,10 @@ function outlives(end: MapEnd): boolean {
   if (!("error" in end)) return false;
   const { error } = end;
   return error instanceof PoolmqError && OUTLIVED.has(error.code);
+}
+
+function ttlOf(mode: MapMode): number {
+  return mode === "plain" ? MAP_TTL_MS : DURABLE_TTL_MS;
 }
 
 /** Whether stream id `a` comes after `b`; `""` comes before all. */

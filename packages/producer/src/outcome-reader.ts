@@ -11,13 +11,24 @@ import type { OutcomeText, QueueKeys } from "@poolmq/shared/internal";
 import { ReadCounts } from "./read-counts.ts";
 import { ClockShift } from "./clock-shift.ts";
 import type { RunFacts } from "./map-run.ts";
+import type { Seals } from "./seals.ts";
+
+/** What became of a chunk, not checked yet. */
+export interface OutcomeEntry extends RunFacts {
+  readonly at: number;
+  readonly text: OutcomeText;
+}
 
 /** One entry of a map's stream, read. */
 export type Entry =
-  | (RunFacts & { readonly at: number; readonly text: OutcomeText })
+  | OutcomeEntry
   | { readonly progressOf: number; readonly value: unknown }
+  /** What an item printed and logged: a `LogBatch` as JSON. */
+  | { readonly logOf: number; readonly batch: string }
   /** The input of a durable map has ended: it has so many items. */
-  | { readonly total: number };
+  | { readonly total: number }
+  /** Somebody who watches the queue wants the map to end. */
+  | { readonly cancelled: string };
 
 /** One map whose stream is read. */
 export interface Reading {
@@ -39,6 +50,7 @@ export class OutcomeReader {
   readonly #commands: Redis | Cluster;
   readonly #blocking: Redis | Cluster;
   readonly #keys: QueueKeys;
+  readonly #seals: Seals;
   readonly #warn: (facts: Readonly<Record<string, unknown>>, message: string) => void;
   readonly #readings = new Set<Reading>();
   readonly #wakeKey: string;
@@ -52,12 +64,13 @@ export class OutcomeReader {
   constructor(
     commands: Redis | Cluster,
     blocking: Redis | Cluster,
-    keys: QueueKeys,
+    { keys, seals }: { readonly keys: QueueKeys; readonly seals: Seals },
     warn: (facts: Readonly<Record<string, unknown>>, message: string) => void,
   ) {
     this.#commands = commands;
     this.#blocking = blocking;
     this.#keys = keys;
+    this.#seals = seals;
     this.#warn = warn;
     this.#wakeKey = keys.wake(randomBytes(9).toString("hex"));
   }
@@ -156,12 +169,19 @@ export class OutcomeReader {
     reading.cursor = raw.at(-1)?.[0] ?? reading.cursor;
     this.#counts.saw(raw.map(([, fields]) => fields.reduce((sum, field) => sum + field.length, 0)));
     const now = Date.now();
-    reading.onEntries(raw.flatMap(([id, fields]) => readEntry(fields, this.#shift.transitMs(id, now)) ?? []));
+    const read = ([id, fields]: RawEntry): Entry | undefined =>
+      readEntry(fields, this.#shift.transitMs(id, now), reading.mapId, this.#seals);
+    reading.onEntries(raw.flatMap((entry) => read(entry) ?? []));
   }
 }
 
 /** Entries of any other shape are not ours: anyone who can write to Redis can add to a stream. */
-function readEntry(fields: readonly string[], transitMs: number): Entry | undefined {
+function readEntry(
+  fields: readonly string[],
+  transitMs: number,
+  mapId: string,
+  seals: Seals,
+): Entry | undefined {
   const values = new Map<string, string>();
   for (let i = 0; i + 1 < fields.length; i += 2) values.set(fields[i] ?? "", fields[i + 1] ?? "");
   const [i, text, p, v] = ["i", "o", "p", "v"].map((name) => values.get(name));
@@ -172,10 +192,22 @@ function readEntry(fields: readonly string[], transitMs: number): Entry | undefi
     return { at: Number(i), ms, text, transitMs, by: space === -1 ? undefined : ran.slice(space + 1) };
   }
   const total = values.get("total");
-  if (isIndex(total)) return { total: Number(total) };
+  if (isIndex(total)) {
+    return seals.isTotal(mapId, Number(total), values.get("sig")) ? { total: Number(total) } : undefined;
+  }
+  const l = values.get("l");
+  if (v !== undefined && isIndex(l)) {
+    const batch = seals.log(mapId, Number(l), v);
+    return batch === undefined ? undefined : { logOf: Number(l), batch };
+  }
+  // Not sealed: whoever can write it could as well remove the map's keys.
+  const cancelled = values.get("cancel");
+  if (cancelled !== undefined) return { cancelled };
   if (v === undefined || !isIndex(p)) return undefined;
+  const payload = seals.progress(mapId, Number(p), v);
+  if (payload === undefined) return undefined;
   try {
-    return { progressOf: Number(p), value: decode(v) };
+    return { progressOf: Number(p), value: decode(payload) };
   } catch {
     return undefined;
   }

@@ -77,6 +77,8 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
       modulePath: resolved.modulePath,
       window: resolved.window,
       maxPayloadBytes: resolved.maxPayloadBytes,
+      telemetry: resolved.telemetry,
+      queue: resolved.queue,
     });
     this.#options = resolved;
     this.#backend = this.#start();
@@ -86,6 +88,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     const options = this.#options;
     const hooks = {
       warn: (facts: object, message: string) => options.logger?.warn(facts, message),
+      alarm: (message: string) => this.warn(message),
       cleaning: (done: Promise<unknown>) => void this.keepAliveWhile(done),
       ownWorkers: options.local !== undefined,
     };

@@ -65,7 +65,8 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
   async next(
     options: { readonly timeoutMs?: number | undefined } = {},
   ): Promise<IteratorResult<R, undefined>> {
-    const item = await this.#take(options.timeoutMs);
+    const { timeoutMs } = options;
+    const item = (timeoutMs === undefined ? this.#buffer.poll() : undefined) ?? (await this.#take(timeoutMs));
     if (item === undefined) return { done: true, value: undefined };
     if (item.ok) return { done: false, value: item.value };
     throw item.error;
@@ -172,6 +173,16 @@ export class StreamBuffer<R> implements Sink {
   ended(end: MapEnd): void {
     this.#end ??= end;
     this.#deliver();
+  }
+
+  /** The next item, if it is here and nobody waits for it: most reads of a slow reader need no waiter. */
+  poll(): Item<R> | undefined {
+    if (this.#waiters.length > 0) return undefined;
+    const item = this.#items.get(this.#next);
+    if (item === undefined) return undefined;
+    this.#items.delete(this.#next++);
+    this.onTaken();
+    return item;
   }
 
   take(waiter: Waiter<R>): void {

@@ -37,9 +37,17 @@ table.insert(found, 1, tostring(t[1] * 1000 + math.floor(t[2] / 1000)))
 return found`,
 };
 
-/** Tells the machines of a queue that nobody wants a map any more. */
-export async function tellCancelled(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<void> {
-  const message: ControlMessage = { t: "cancel", map: mapId };
+/**
+ * Tells the machines of a queue that nobody wants a map any more.
+ *
+ * @param message - says so, signed where that is needed
+ */
+export async function tellCancelled(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  mapId: string,
+  message: ControlMessage,
+): Promise<void> {
   const args = [mapId, KEEP_MS, keys.control, JSON.stringify(message)];
   await runScript(redis, CANCEL, [keys.cancelled], args);
 }

@@ -1,5 +1,7 @@
 /** For the sibling packages; promises nothing to anyone else. */
 
+export { aclRules } from "./acl.ts";
+export type { AclRole } from "./acl.ts";
 export {
   checkEnvironment,
   checkInteger,
@@ -7,6 +9,7 @@ export {
   checkOptions,
   checkQueueName,
 } from "./check-options.ts";
+export { cancelMap } from "./cancel-map.ts";
 export { availableCores, Cgroup } from "./cgroup.ts";
 export { CancelReader, tellCancelled } from "./cancels.ts";
 export { checkServer } from "./check-server.ts";
@@ -22,6 +25,8 @@ export { isForeignKey } from "./foreign-key.ts";
 export { jobIdOf, queueKeys } from "./keys.ts";
 export type { QueueKeys } from "./keys.ts";
 export { nearest } from "./nearest.ts";
+export { openTelemetry } from "./open-telemetry.ts";
+export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./open-telemetry.ts";
 export { isPrivateQueueName, privateQueueName } from "./private-queue.ts";
 export { QueueWatcher } from "./queue-watcher.ts";
 export type {
@@ -46,6 +51,10 @@ export { checkTaskDefaults, TASK_DEFAULTS } from "./task-defaults.ts";
 export type { CheckedTaskDefaults } from "./task-defaults.ts";
 export { attachRemote, decodeThrown, encodeThrown } from "./thrown.ts";
 export { RUNS_ON_VARIABLE } from "./runs-on.ts";
+export { fittingMachines, isFitting } from "./fitting-machines.ts";
+export { checkJob, contentOf, openOutcome, sealOutcome, signJob, signJobState } from "./signed-job.ts";
+export { readKeyLines, resolveSigningKeys, SEAL_MARK } from "./signing.ts";
+export type { Signer, SigningKeys } from "./signing.ts";
 export { short } from "./short.ts";
 export { REFUSED } from "./uncloneable.ts";
 export { unrefConnection } from "./unref-connection.ts";
@@ -63,6 +72,8 @@ export type {
   KeptOutcome,
   MapReport,
   MapState,
+  LogBatch,
+  LogLine,
   OutcomeText,
   RanText,
   Payload,

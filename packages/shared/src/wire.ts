@@ -6,6 +6,11 @@
  *
  * Golden files in `tests/contract` pin these shapes. A change that an older peer would misread raises
  * `WIRE_VERSION`; a peer that meets a version it does not know answers with a `WireVersionError`, never a guess.
+ *
+ * With a `signingKey`, everything that goes through Redis is signed: jobs (`sig`, `stateSig`), outcomes, progress, the
+ * total of a durable map, shared values, advertisements and control messages. What is signed with which facts, so that
+ * it fits nowhere else, is written in `signed-job.ts`; how, in `signing.ts`. A sealed text is `#`, the signature (43
+ * characters of base64url), the text.
  */
 
 /** Version of everything in this file. Sent with each job and each worker advertisement. */
@@ -33,12 +38,20 @@ export interface JobData {
   readonly timeoutMs?: number;
   /** How long the map's keys outlive its last sign of life, in ms. Absent: `MAP_TTL_MS`. */
   readonly ttlMs?: number;
+  /** What its items print and log is forwarded to the producer. */
+  readonly logs?: true;
   /** Arguments that every tuple of the chunk takes from a shared value: position in the tuple, id of the value. */
   readonly shares?: readonly (readonly [position: number, shareId: string])[];
   /** Written by supervisors: items that already have their outcome, when the chunk is run again for the others. */
   readonly kept?: readonly KeptOutcome[];
   /** Written by supervisors: who is under suspicion of taking processes down, and how often it did. */
   readonly suspect?: Suspect;
+  /** When the signature ends, in ms since the epoch. With `sig`. */
+  readonly expiresAt?: number;
+  /** Of a producer with a `signingKey`: signs all of the above but what supervisors write. */
+  readonly sig?: string;
+  /** Written by supervisors with a `signingKey`: signs `kept` and `suspect`. */
+  readonly stateSig?: string;
 }
 
 /** The outcome of the item at `offset` in its chunk. */
@@ -56,6 +69,8 @@ export interface Suspect {
  * - `"=" + Payload`: every item succeeded; the payload is the array of the results, in input order, each encoded apart
  *   from the others.
  * - `"!" + JSON`: an `ItemOutcome[]`, one per item, in input order.
+ *
+ * Signed: `"#"`, the digest of the job that it answers (43 characters), the signature (43 characters), then one of these.
  */
 export type OutcomeText = string;
 
@@ -66,6 +81,21 @@ export type OutcomeText = string;
  * by it.
  */
 export type RanText = string;
+
+/** What an item printed or logged, in order, as the value of a stream entry with its index as `l`. */
+export interface LogBatch {
+  /** The worker machine. */
+  readonly worker: string;
+  /** Process id of the child. */
+  readonly pid: number;
+  readonly attempt: number;
+  readonly lines: readonly LogLine[];
+}
+
+/** A line without its end; of `log`, a record as pino writes it; or how many lines more there were. */
+export type LogLine =
+  | readonly [from: "stdout" | "stderr" | "log", text: string]
+  | readonly ["dropped", number];
 
 /** What became of one item. */
 export type ItemOutcome =
@@ -129,6 +159,10 @@ export interface WorkerAdvertisement {
   /** Versions of the worker package and of Node. */
   readonly version: string;
   readonly node: string;
+  /** Names of the keys with which jobs must be signed; the first is what this machine signs with. Absent: it has none. */
+  readonly keys?: readonly string[];
+  /** With `keys`: signs all of the above. */
+  readonly sig?: string;
 }
 
 /** What a worker machine tells of a registered function. */
@@ -195,6 +229,8 @@ interface RunDetail {
 
 /** Consecutive short runs of one map are one span. */
 export interface SpanDetail {
+  /** Number of the span among those of its process, from 0: it is told again, and may have grown. */
+  readonly no: number;
   readonly task: string;
   readonly map: string;
   readonly fromMs: number;
@@ -257,12 +293,17 @@ export interface ErrorGroup {
 }
 
 /** Messages on the control channel (Redis pub/sub) of a queue. */
-export type ControlMessage =
+export type ControlMessage = (
   | { readonly t: "cancel"; readonly map: string }
   /** These shared values are gone: what machines keep of them is of no use any more. */
   | { readonly t: "unshare"; readonly shares: readonly string[] }
-  /** Somebody watches from now on: do not wait for the next heartbeat to tell what you run. */
-  | { readonly t: "watch" };
+  /** Somebody watches from now on: do not wait for the next heartbeat to tell what you run. Never signed: who watches needs no key. */
+  | { readonly t: "watch" }
+) & {
+  /** When the signature ends, in ms since the epoch. With `sig`. */
+  readonly expiresAt?: number;
+  readonly sig?: string;
+};
 
 // ── supervisor ⇄ child: one line per message `JSON header [TAB payload] LF`; to it on fd 3, from it on fd 6 ──────────────────────────────
 
@@ -288,6 +329,10 @@ export type ToChild =
       /** Offsets of items that are not to be run: they have their outcome. */
       readonly skip?: readonly number[];
       readonly shares?: JobData["shares"];
+      /** The job option `telemetry.metadata`, as BullMQ names it: the caller's trace, as JSON of what propagators write. */
+      readonly trace?: string;
+      /** Send what the items print and log. */
+      readonly logs?: true;
     }
   /** A shared value, sent before the first run that uses it. Followed by its payload. */
   | { readonly t: "share"; readonly id: string }
@@ -325,6 +370,8 @@ export type FromChild =
     }
   /** The run was taken back before it began. */
   | { readonly t: "skipped"; readonly id: number }
+  /** An item printed or logged. Followed by a `LogLine` as JSON. */
+  | { readonly t: "log"; readonly id: number; readonly index: number }
   /** A value that the task gave to `progress()`. Followed by its payload. */
   | { readonly t: "progress"; readonly id: number; readonly index: number };
 

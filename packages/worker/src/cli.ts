@@ -3,6 +3,8 @@
 
 import { Command } from "commander";
 
+import { dashboardCommand } from "./cli/dashboard-command.ts";
+import { aclCommand } from "./cli/acl-command.ts";
 import { healthcheckCommand } from "./cli/healthcheck-command.ts";
 import { errorsCommand } from "./cli/errors-command.ts";
 import { exitOfUsage } from "./cli/queue-command.ts";
@@ -33,7 +35,9 @@ Examples:
   poolmq worker --help`,
   );
 program.addCommand(workerCommand().copyInheritedSettings(program));
+program.addCommand(dashboardCommand().copyInheritedSettings(program));
 program.addCommand(healthcheckCommand().copyInheritedSettings(program));
+program.addCommand(aclCommand().copyInheritedSettings(program));
 for (const command of [statusCommand(), topCommand(), mapsCommand(), workersCommand(), errorsCommand()]) {
   program.addCommand(command.copyInheritedSettings(program).exitOverride(exitOfUsage));
 }

@@ -15,6 +15,7 @@
 
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+import { basename } from "node:path";
 
 import { DelayedError, WaitingError } from "bullmq";
 import type { Job } from "bullmq";
@@ -56,13 +57,15 @@ import type { MachineSnapshot, MachineState, WorkObserver } from "./machine-stat
 import { mendJobs } from "./mend-jobs.ts";
 import { Publisher } from "./publisher.ts";
 import type { RunEnd, SharedArgument } from "./run.ts";
+import { Seals } from "./seals.ts";
 import { SharedValues } from "./shared-values.ts";
 import { TaskOutput } from "./task-output.ts";
 import type { PrintTarget } from "./task-output.ts";
-import { TaskProgress } from "./task-progress.ts";
+import { TaskWords } from "./task-words.ts";
 import { UnwantedMaps } from "./unwanted-maps.ts";
 import { verdictOn } from "./verdict.ts";
 import { ranBy } from "./ran-by.ts";
+import { traceOf } from "./trace-of.ts";
 import { VERSION } from "./version.ts";
 import type { ResolvedWorkerOptions } from "./worker-options.ts";
 
@@ -103,6 +106,7 @@ export class Supervisor {
   readonly #options: ResolvedWorkerOptions;
   readonly #log: Logger;
   readonly #keys: QueueKeys;
+  readonly #seals: Seals;
   readonly #children: Children;
   readonly #closed = Promise.withResolvers<void>();
   #state: MachineState = "starting";
@@ -110,7 +114,7 @@ export class Supervisor {
   #control: Redis | Cluster | undefined;
   #scripts: GatherScripts | undefined;
   #publisher: Publisher | undefined;
-  #progress: TaskProgress | undefined;
+  #words: TaskWords | undefined;
   #locks: Locks | undefined;
   #queue: JobQueue | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -136,6 +140,7 @@ export class Supervisor {
     this.#options = options;
     this.#log = (options.logger ?? pino({ level: "silent" })).child({ worker: this.id });
     this.#keys = queueKeys(options.queue, options.prefix);
+    this.#seals = new Seals(options.signingKeys?.signer(this.#keys), this.#log);
     const memory = new ContainerMemory();
     const env = childEnvironment(this.id, options.env);
     this.#children = new Children(
@@ -145,6 +150,7 @@ export class Supervisor {
         processes: options.processes,
         concurrency: options.concurrency,
         maxOutcomeBytes: options.maxOutcomeBytes,
+        redactRemoteStacks: options.redactRemoteStacks,
         env,
         memory,
         heapFlags: memory.heapFlags(options.processes, env["NODE_OPTIONS"]),
@@ -154,7 +160,9 @@ export class Supervisor {
         maxMemoryPerChildMb: options.maxMemoryPerChildMb,
         output: new TaskOutput(tasks.logger ?? this.#log, tasks.prints),
         onChange: () => this.#onChange(),
-        onProgress: (...args) => this.#progress?.say(...args),
+        onProgress: (...args) => this.#words?.progress(...args),
+        onLog: ({ map, attempt }, index, pid, line) =>
+          this.#words?.log(map, index, { worker: this.id, pid, attempt }, line),
       },
       this.#log,
     );
@@ -291,9 +299,9 @@ export class Supervisor {
     const { lockDurationMs, stalledIntervalMs } = this.#options;
     const scripts = (this.#scripts = new GatherScripts(redis, this.#keys));
     this.#publisher = new Publisher(scripts, this.#log);
-    this.#progress = new TaskProgress(scripts);
+    this.#words = new TaskWords(scripts, this.#seals);
     this.#shared = new SharedValues(
-      (id) => redis.get(this.#keys.share(id)),
+      async (id) => this.#seals.share(id, await redis.get(this.#keys.share(id))),
       (id) => this.#children.unshare(id),
     );
     const queue = (this.#queue = new JobQueue(
@@ -351,21 +359,36 @@ export class Supervisor {
   }
 
   #onControl(text: string): void {
-    let message: { readonly t?: unknown; readonly map?: unknown; readonly shares?: unknown } | null;
+    let message: {
+      readonly t?: unknown;
+      readonly map?: unknown;
+      readonly shares?: unknown;
+      readonly expiresAt?: unknown;
+      readonly sig?: unknown;
+    } | null;
     try {
       message = JSON.parse(text) as typeof message;
     } catch {
       return; // not ours; anyone may publish
     }
-    if (message?.t === "cancel" && typeof message.map === "string") {
+    if (message === null || typeof message !== "object") return;
+    if (message.t === "watch") this.#onWatch();
+    // Whoever watches needs no key; what follows stops work.
+    else if (this.#seals.obeys(message)) this.#obey(message);
+  }
+
+  #onWatch(): void {
+    if (this.#watched || this.#state !== "running") return;
+    this.#watched = true;
+    void this.#beat();
+  }
+
+  #obey(message: { readonly t?: unknown; readonly map?: unknown; readonly shares?: unknown }): void {
+    if (message.t === "cancel" && typeof message.map === "string") {
       this.#cancel(message.map);
     }
-    if (message?.t === "unshare" && Array.isArray(message.shares)) {
+    if (message.t === "unshare" && Array.isArray(message.shares)) {
       for (const id of message.shares as readonly unknown[]) this.#shared?.forget(String(id));
-    }
-    if (message?.t === "watch" && !this.#watched && this.#state === "running") {
-      this.#watched = true;
-      void this.#beat();
     }
   }
 
@@ -414,9 +437,10 @@ export class Supervisor {
         ? {}
         : {
             unfit: {
-              module: failure.module,
+              module: this.#options.redactRemoteStacks ? basename(failure.module) : failure.module,
               phase: failure.phase,
-              reason: failure.reason,
+              // It is the loader's, and full of paths.
+              reason: this.#options.redactRemoteStacks ? "the reason is in its log" : failure.reason,
             },
           }),
       version: VERSION,
@@ -424,8 +448,8 @@ export class Supervisor {
     };
     try {
       const detail = this.#watched ? JSON.stringify(this.#detail()) : "";
-      this.#watched =
-        (await this.#scripts?.advertise(this.id, JSON.stringify(advertisement), detail)) ?? false;
+      const text = JSON.stringify(this.#seals.advertisement(advertisement));
+      this.#watched = (await this.#scripts?.advertise(this.id, text, detail)) ?? false;
     } catch (error) {
       this.#log.warn({ err: error }, "heartbeat failed");
     }
@@ -445,6 +469,7 @@ export class Supervisor {
     if (typeof data === "string") return await this.#rejectCorrupt(jobId, data);
     if (jobIdOf(data.map, data.at) !== jobId)
       return await this.#rejectCorrupt(jobId, `its data is that of ${jobIdOf(data.map, data.at)}`);
+    if (!this.#seals.admits(job)) return;
     this.#locks?.hold(jobId, token);
     if (await this.#isUnwanted(data.map)) return;
     const refusal = await this.#refuse(job, data, token);
@@ -467,6 +492,9 @@ export class Supervisor {
       careful: data.n > 1 && (timeoutMs !== undefined || data.suspect !== undefined || kept.length > 0),
       skip: kept.map(([offset]) => offset),
       shares,
+      trace: traceOf(job),
+      // Who is not to see where a task failed is not to see what it says either.
+      logs: data.logs === true && !this.#options.redactRemoteStacks,
       timeoutMs,
     });
     await this.#conclude(job, data, token, end, timeoutMs);
@@ -493,11 +521,11 @@ export class Supervisor {
       case "publish":
         return await this.#publish(job, data, verdict.text, end);
       case "retry":
-        if (verdict.data !== data) await job.updateData(verdict.data);
+        if (verdict.data !== data) await job.updateData(this.#seals.state(verdict.data));
         // The user's error stays out of it: BullMQ would obey some of them.
         throw new Error("an item failed and has attempts left");
       case "again":
-        if (verdict.data !== data) await job.updateData(verdict.data);
+        if (verdict.data !== data) await job.updateData(this.#seals.state(verdict.data));
         return await this.#handBack(job, token);
       case "drop":
         return;
@@ -554,7 +582,8 @@ export class Supervisor {
     }
     if (Object.hasOwn(this.#tasks, job.name)) return undefined;
     const machines = (await this.#scripts?.liveWorkers()) ?? [];
-    const known = new Set([this.#tasks, ...machines.map(({ tasks }) => tasks)].flatMap(Object.keys));
+    const believed = machines.filter((machine) => this.#seals.believes(machine));
+    const known = new Set([this.#tasks, ...believed.map(({ tasks }) => tasks)].flatMap(Object.keys));
     if (!known.has(job.name)) return { code: "TASK_NOT_REGISTERED", known: [...known].sort() };
     this.#locks?.release(job.id ?? "", token);
     await job.moveToDelayed(Date.now() + HAND_ON_DELAY_MS, token);
@@ -570,11 +599,12 @@ export class Supervisor {
   }
 
   async #publish(job: QueuedJob, data: JobData, text: string, end?: RunEnd): Promise<void> {
+    this.#words?.flush(data.map, data.at, data.n);
     const ms = end?.kind === "done" ? end.ms : 0;
     const by = end !== undefined && "pid" in end ? ranBy(this.id, end, job, data) : undefined;
     const wanted = await this.#publisher?.publish(
       data.map,
-      { at: data.at, ms, text, by },
+      { at: data.at, ms, text: this.#seals.outcome(job, data, text), by },
       data.ttlMs ?? MAP_TTL_MS,
     );
     if (wanted === false) this.#unwanted.add(data.map);
@@ -593,6 +623,8 @@ export class Supervisor {
   /** A job that can't be read: its id still says whose item it is. */
   async #rejectCorrupt(jobId: string, reason: string): Promise<void> {
     this.#log.error({ job: jobId, reason }, "corrupt job");
+    // Without a signature, it may be anybody's: the producer enqueues the real one again.
+    if (this.#seals.required) return;
     const [, map, index] = /^([\w-]+)-(\d+)$/.exec(jobId) ?? [];
     if (map === undefined || index === undefined) return;
     const at = Number(index);

@@ -8,8 +8,8 @@
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 
-import { decode, encode, encodeThrown } from "@poolmq/shared/task";
-import type { FromChild, Payload, ToChild } from "@poolmq/shared/task";
+import { decode, encode, encodeThrown, flushTelemetry } from "@poolmq/shared/task";
+import type { FromChild, Payload, RemoteInfo, ToChild } from "@poolmq/shared/task";
 
 import type { ChildSettings } from "../child-settings.ts";
 import { FrameWriter, readFrames } from "../frames.ts";
@@ -17,6 +17,7 @@ import { besideThis, nodeFlags } from "../node-command.ts";
 import { placesFor } from "../pipe-depth.ts";
 import type { TaskContext } from "../task-context.ts";
 import { claim, makeClaims } from "./claims.ts";
+import { endItemLog, forwardItemLog } from "./item-log.ts";
 import { printAtOnce } from "./print-at-once.ts";
 import { runChunk } from "./run-chunk.ts";
 import type { ItemWatcher } from "./run-chunk.ts";
@@ -81,6 +82,7 @@ async function load(): Promise<TaskModule | undefined> {
     return loaded;
   } catch (thrown) {
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    // The supervisor says it in its own log; what it tells others is its own to decide.
     send({ t: "unfit", phase, reason }, encodeThrown(thrown));
     out.flush();
     // The pipe drains before the process ends; the supervisor reads the reason first.
@@ -171,9 +173,12 @@ async function run(message: RunMessage, args: Payload, controller: AbortControll
       skip: new Set(message.skip),
       shares: values,
       outcomeLimit,
+      ...(settings.redactStacks ? { keepStack: (thrown, by) => logStack(thrown, by, mapId) } : {}),
       worker: workerId,
       signal: controller.signal,
-      context: (index) => context(id, { mapId, index, attempt }, controller.signal),
+      trace: message.trace,
+      context: (index) => context(message, index, controller.signal),
+      onItemEnd: message.logs === true ? endItemLog : undefined,
     },
     message.careful === true ? watcher(id) : undefined,
   );
@@ -200,6 +205,15 @@ function memory(): { readonly rss?: number } {
   return { rss: process.memoryUsage.rss() };
 }
 
+/** The caller does not get it, and somebody will look for it. */
+function logStack(err: unknown, { task, index, attempt }: RemoteInfo, mapId: string): void {
+  try {
+    taskLogger({ mapId, index, attempt }, { level: logLevel }).error({ task, err }, "task failed");
+  } catch {
+    // What was thrown can't be read.
+  }
+}
+
 function fail(error: unknown): never {
   throw error;
 }
@@ -209,18 +223,27 @@ function notRegistered(): never {
 }
 
 function context(
-  id: number,
-  item: Pick<TaskContext, "mapId" | "index" | "attempt">,
+  { id, map: mapId, attempt, logs }: RunMessage,
+  index: number,
   signal: AbortSignal,
 ): TaskContext {
-  return {
+  const item = { mapId, index, attempt };
+  const made: TaskContext = {
     ...item,
     signal,
     get log() {
-      return taskLogger(item, { level: logLevel });
+      return taskLogger(item, { level: logLevel, forwards: logs === true });
     },
-    progress: (value) => send({ t: "progress", id, index: item.index }, encode(value, outcomeLimit)),
+    progress: (value) => send({ t: "progress", id, index }, encode(value, outcomeLimit)),
   };
+  if (logs === true) {
+    forwardItemLog(made, (line) => {
+      send({ t: "log", id, index }, JSON.stringify(line));
+      // It may be its last words.
+      out.flush();
+    });
+  }
+  return made;
 }
 
 function watcher(id: number): ItemWatcher {
@@ -239,6 +262,7 @@ function watcher(id: number): ItemWatcher {
 async function finish(): Promise<void> {
   try {
     await module?.finalizer?.();
+    await flushTelemetry();
   } finally {
     out.flush();
     outcomes.end(() => process.exit(0));
