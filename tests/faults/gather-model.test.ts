@@ -109,7 +109,7 @@ class World {
         call: "map",
         input: inputOf(ITEMS),
         length: ITEMS,
-        chunkSize: { next: () => 1, measured: () => {}, why: () => "" },
+        chunkSize: { next: () => 1, measured: () => {}, why: () => "", isGuess: false },
         window: { jobs: Infinity, bytes: Infinity, items: Infinity },
         job: {},
         keepsUntilRead: false,
