@@ -8,7 +8,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { DecodeError, IncompleteMapError, PoolmqError, UnknownMapError } from "@poolmq/shared";
+import {
+  CancelledError,
+  DecodeError,
+  IncompleteMapError,
+  PoolmqError,
+  UnknownMapError,
+} from "@poolmq/shared";
 import {
   encodeThrown,
   GatherScripts,
@@ -67,7 +73,11 @@ interface Gathered extends Reading {
   /** How long to wait before the next reconcile, in ms. */
   patienceMs: number;
   openedAt: number;
+  /** When it was begun here, by the monotonic clock. */
+  readonly since: number;
   opened: Promise<unknown>;
+  /** Characters of the outcomes that were taken. */
+  length: number;
   /** Entries taken since the stream was last trimmed. */
   untrimmed: number;
   /** Outcomes that were in the stream before their chunks were enqueued: of an earlier producer of a durable map. */
@@ -164,7 +174,9 @@ export class Gather implements Transport {
       quietSince: now,
       patienceMs: FIRST_PATIENCE_MS,
       openedAt: now,
+      since: now,
       opened: Promise.resolve(),
+      length: 0,
       untrimmed: 0,
       early: undefined,
       onEntries: (entries) => this.#take(gathered, entries),
@@ -238,7 +250,7 @@ export class Gather implements Transport {
     const stays = gathered.mode === "durable" && outlives(end);
     if (!stays) this.#reportEnd(gathered, end);
     this.leave(map);
-    if (!stays) this.#forget(gathered);
+    if (!stays) this.#forget(gathered, end);
   }
 
   /** Reads no more of the map, which stays as it is. */
@@ -262,9 +274,9 @@ export class Gather implements Transport {
     void telling.finally(() => this.#dropping.delete(telling));
   }
 
-  #forget(gathered: Gathered): void {
+  #forget(gathered: Gathered, end: MapEnd): void {
     const { map } = gathered;
-    const dropping = this.#cleanUp(gathered, [...map.underWay]).catch((error: unknown): string[] => {
+    const dropping = this.#cleanUp(gathered, end, [...map.underWay]).catch((error: unknown): string[] => {
       // The keys' TTL takes them, and workers find the map unwanted.
       this.#hooks.warn({ mapId: map.id, err: error }, "map not cleaned up");
       return [];
@@ -323,8 +335,8 @@ export class Gather implements Transport {
   async obliterate(): Promise<void> {
     await within(CLEAN_UP_TIMEOUT_MS, this.#queue.obliterate({ force: true }));
     await within(CLEAN_UP_TIMEOUT_MS, this.#reports.obliterate());
-    const { workers, workerInfo, workerDetail } = this.#keys;
-    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(workers, workerInfo, workerDetail));
+    const { workers, workerInfo, workerDetail, kept } = this.#keys;
+    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(workers, workerInfo, workerDetail, kept));
   }
 
   #toJob({ map, mode }: Gathered, chunk: Chunk): Parameters<Queue["addBulk"]>[0][number] {
@@ -336,7 +348,7 @@ export class Gather implements Transport {
       at,
       n,
       args,
-      ...(mode === "plain" ? {} : { ttlMs: DURABLE_TTL_MS }),
+      ...(mode === "plain" ? {} : { ttlMs: DURABLE_TTL_MS, keepFailed: true }),
       ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
       ...(shares.length === 0 ? {} : { shares }),
     };
@@ -369,8 +381,15 @@ export class Gather implements Transport {
   }
 
   /** Gives the ids of the jobs that run: those are locked and stay, and their workers were told to stop them. */
-  async #cleanUp({ map, mode }: Gathered, underWay: readonly number[]): Promise<string[]> {
-    await (mode === "plain" ? this.scripts.drop(map.id) : this.durable.drop(map.id));
+  async #cleanUp(
+    { map, mode, length, since }: Gathered,
+    end: MapEnd,
+    underWay: readonly number[],
+  ): Promise<string[]> {
+    if (mode === "plain") await this.scripts.drop(map.id);
+    else if ("total" in end && map.progress.failed > 0)
+      await this.durable.keepOrDrop(map.id, length, performance.now() - since);
+    else await this.durable.drop(map.id);
     if (underWay.length === 0) return [];
     await this.#commands.publish(this.#keys.control, JSON.stringify({ t: "cancel", map: map.id }));
     return await this.#remove(underWay.map((at) => jobIdOf(map.id, at)));
@@ -406,8 +425,10 @@ export class Gather implements Transport {
     gathered.quietSince = performance.now();
     gathered.patienceMs = FIRST_PATIENCE_MS;
     for (const entry of entries) {
+      if ("text" in entry) gathered.length += entry.text.length;
       if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
       else if ("total" in entry) map.sealed(entry.total);
+      else if ("cancelled" in entry) map.fail(new CancelledError({ mapId: map.id, reason: entry.cancelled }));
       else if (early !== undefined && map.chunks([entry.at]).length === 0) early.set(entry.at, entry);
       else {
         const [chunk] = map.chunks([entry.at]);

@@ -13,7 +13,9 @@ export type Entry =
   | { readonly at: number; readonly ms: number; readonly text: OutcomeText }
   | { readonly progressOf: number; readonly value: unknown }
   /** The input of a durable map has ended: it has so many items. */
-  | { readonly total: number };
+  | { readonly total: number }
+  /** Somebody else ends the map, and says why. */
+  | { readonly cancelled: string };
 
 /** One map whose stream is read. */
 export interface Reading {
@@ -164,6 +166,8 @@ function readEntry(fields: readonly string[]): Entry | undefined {
   }
   const total = values.get("total");
   if (isIndex(total)) return { total: Number(total) };
+  const cancelled = values.get("cancel");
+  if (cancelled !== undefined) return { cancelled };
   if (v === undefined || !isIndex(p)) return undefined;
   try {
     return { progressOf: Number(p), value: decode(v) };

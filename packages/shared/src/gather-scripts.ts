@@ -24,7 +24,7 @@ import { jobIdOf } from "./keys.ts";
 import { runScript } from "./run-script.ts";
 import type { Script } from "./run-script.ts";
 import { readAdvertisement } from "./read-advertisement.ts";
-import type { OutcomeText, Payload, WorkerAdvertisement } from "./wire.ts";
+import type { FailedJob, OutcomeText, Payload, WorkerAdvertisement } from "./wire.ts";
 
 /**
  * ARGV: ttlMs, then (first index, run time in ms, outcome) for each job. Gives 0 if the map is not wanted.
@@ -39,6 +39,27 @@ if left == -2 then return 0 end
 for i = 2, #ARGV, 3 do
   if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
     redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ms', ARGV[i + 1], 'o', ARGV[i + 2])
+  end
+end
+if left < ARGV[1] / 2 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  redis.call('PEXPIRE', KEYS[2], ARGV[1])
+end
+return 1`,
+};
+
+/** The same for jobs that may be kept. ARGV: ttlMs, then (first index, run time in ms, outcome, job or "") for each job. */
+const PUBLISH_KEEPING: Script = {
+  lua: `
+local left = redis.call('PTTL', KEYS[1])
+if left == -2 then return 0 end
+for i = 2, #ARGV, 4 do
+  if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
+    local id = redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ms', ARGV[i + 1], 'o', ARGV[i + 2])
+    if ARGV[i + 3] ~= '' then
+      redis.call('HSET', KEYS[3], ARGV[i], id .. ' ' .. ARGV[i + 3])
+      redis.call('PEXPIRE', KEYS[3], ARGV[1])
+    end
   end
 end
 if left < ARGV[1] / 2 then
@@ -138,6 +159,8 @@ export interface Outcome {
   /** How long the job ran, in ms. */
   readonly ms: number;
   readonly text: OutcomeText;
+  /** The job, if it is to be kept because an item of it failed. */
+  readonly failed?: FailedJob;
 }
 
 /** What `reconcile` found. */
@@ -181,8 +204,17 @@ export class GatherScripts {
 
   /** Publishes outcomes, each at most once. False if nobody wants the map's outcomes. */
   async publish(mapId: string, outcomes: readonly Outcome[], ttlMs: number): Promise<boolean> {
-    const args = outcomes.flatMap(({ at, ms, text }) => [at, Math.round(ms * 1_000) / 1_000, text]);
-    return (await this.#run(PUBLISH, this.#mapKeys(mapId), [ttlMs, ...args])) === 1;
+    const keeping = outcomes.some(({ failed }) => failed !== undefined);
+    const args = outcomes.flatMap(({ at, ms, text, failed }) => {
+      const fields = [at, Math.round(ms * 1_000) / 1_000, text];
+      if (keeping) fields.push(failed === undefined ? "" : JSON.stringify(failed));
+      return fields;
+    });
+    const keys = this.#mapKeys(mapId);
+    const published = keeping
+      ? this.#run(PUBLISH_KEEPING, [...keys, this.#keys.failed(mapId)], [ttlMs, ...args])
+      : this.#run(PUBLISH, keys, [ttlMs, ...args]);
+    return (await published) === 1;
   }
 
   /** Passes on what a running task said of its progress. */

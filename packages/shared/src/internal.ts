@@ -20,6 +20,7 @@ export type { Outcome } from "./gather-scripts.ts";
 export { isForeignKey } from "./foreign-key.ts";
 export { jobIdOf, queueKeys } from "./keys.ts";
 export type { QueueKeys } from "./keys.ts";
+export { rewriteMapReport, writeMapReports } from "./map-reports.ts";
 export { nearest } from "./nearest.ts";
 export { QueueWatcher } from "./queue-watcher.ts";
 export type {
@@ -53,6 +54,7 @@ export type {
   ChildDetail,
   ControlMessage,
   ErrorGroup,
+  FailedJob,
   Failure,
   FromChild,
   FromGuard,

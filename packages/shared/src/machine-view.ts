@@ -50,7 +50,8 @@ function childView({ pid, state, items, rss, runs, spans }: ChildDetail, shiftMs
       attempt,
       sinceMs: sinceMs + shiftMs,
     })),
-    spans: spans.map(({ task, map, fromMs, toMs, items: ran }) => ({
+    spans: spans.map(({ no, task, map, fromMs, toMs, items: ran }) => ({
+      no,
       task,
       mapId: map,
       fromMs: fromMs + shiftMs,

@@ -143,6 +143,8 @@ export interface RunningView {
 
 /** What a process ran from when to when: one job, or several short ones of the same map. */
 export interface SpanView {
+  /** Its number among those of the process, from 0: what was seen before with this number has grown. */
+  readonly no: number;
   readonly task: string;
   readonly mapId: string;
   readonly fromMs: number;

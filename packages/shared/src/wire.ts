@@ -33,12 +33,27 @@ export interface JobData {
   readonly timeoutMs?: number;
   /** How long the map's keys outlive its last sign of life, in ms. Absent: `MAP_TTL_MS`. */
   readonly ttlMs?: number;
+  /** Keep the job beside its outcome if one of its items fails, so that they can be run again. */
+  readonly keepFailed?: true;
   /** Arguments that every tuple of the chunk takes from a shared value: position in the tuple, id of the value. */
   readonly shares?: readonly (readonly [position: number, shareId: string])[];
   /** Written by supervisors: items that already have their outcome, when the chunk is run again for the others. */
   readonly kept?: readonly KeptOutcome[];
   /** Written by supervisors: who is under suspicion of taking processes down, and how often it did. */
   readonly suspect?: Suspect;
+}
+
+/** A job of which an item failed, as it was before it ran. */
+export interface FailedJob {
+  /** Name of the task. */
+  readonly task: string;
+  readonly data: JobData;
+  /** What its producer said of it, in BullMQ's words. */
+  readonly opts: {
+    readonly attempts?: number;
+    readonly backoff?: { readonly type: string; readonly delay: number; readonly jitter?: number };
+    readonly priority?: number;
+  };
 }
 
 /** The outcome of the item at `offset` in its chunk. */
@@ -187,6 +202,8 @@ interface RunDetail {
 
 /** Consecutive short runs of one map are one span. */
 export interface SpanDetail {
+  /** Its number among those of the process, from 0. */
+  readonly no: number;
   readonly task: string;
   readonly map: string;
   readonly fromMs: number;

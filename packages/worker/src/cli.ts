@@ -4,6 +4,7 @@
 import { Command } from "commander";
 
 import { healthcheckCommand } from "./cli/healthcheck-command.ts";
+import { cancelCommand, retryCommand } from "./cli/control-commands.ts";
 import { errorsCommand } from "./cli/errors-command.ts";
 import { exitOfUsage } from "./cli/queue-command.ts";
 import { scaleSignalCommand } from "./cli/scale-signal-command.ts";
@@ -34,7 +35,15 @@ Examples:
   );
 program.addCommand(workerCommand().copyInheritedSettings(program));
 program.addCommand(healthcheckCommand().copyInheritedSettings(program));
-for (const command of [statusCommand(), topCommand(), mapsCommand(), workersCommand(), errorsCommand()]) {
+for (const command of [
+  statusCommand(),
+  topCommand(),
+  mapsCommand(),
+  workersCommand(),
+  errorsCommand(),
+  cancelCommand(),
+  retryCommand(),
+]) {
   program.addCommand(command.copyInheritedSettings(program).exitOverride(exitOfUsage));
 }
 program.addCommand(scaleSignalCommand().copyInheritedSettings(program));

@@ -22,6 +22,7 @@ type Span = { -readonly [K in keyof SpanDetail]: SpanDetail[K] };
 export class SpanLog {
   /** Oldest first. */
   readonly #spans: Span[] = [];
+  #next = 0;
 
   /** A job ended just now that ran for `ms`. */
   add(
@@ -42,7 +43,7 @@ export class SpanLog {
       last.items += n;
       return;
     }
-    this.#spans.push({ task, map, fromMs, toMs, items: n });
+    this.#spans.push({ no: this.#next++, task, map, fromMs, toMs, items: n });
     if (this.#spans.length > MAX_SPANS) this.#spans.shift();
   }
 

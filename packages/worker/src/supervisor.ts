@@ -34,9 +34,11 @@ import {
   within,
 } from "@poolmq/shared/internal";
 import type {
+  FailedJob,
   Failure,
   ItemOutcome,
   JobData,
+  OutcomeText,
   QueueKeys,
   RemoteInfo,
   TaskInfo,
@@ -50,6 +52,7 @@ import { TasksModuleError } from "@poolmq/shared";
 import { ContainerMemory } from "./container-memory.ts";
 import { JobQueue, readJobData } from "./job-queue.ts";
 import type { QueuedJob } from "./job-queue.ts";
+import { failedJob } from "./failed-job.ts";
 import { Locks } from "./locks.ts";
 import type { MachineSnapshot, MachineState, WorkObserver } from "./machine-status.ts";
 import { mendJobs } from "./mend-jobs.ts";
@@ -457,6 +460,7 @@ export class Supervisor {
     end: RunEnd,
     timeoutMs: number | undefined,
   ): Promise<void> {
+    const failed = data.keepFailed === true ? failedJob(job, data) : undefined;
     this.#applyDefinition(job);
     if (end.kind === "done") this.#observer?.ran(job, end.ms);
     const verdict = verdictOn(end, {
@@ -469,7 +473,7 @@ export class Supervisor {
     });
     switch (verdict.do) {
       case "publish":
-        return await this.#publish(job, data, verdict.text, end.kind === "done" ? end.ms : 0);
+        return await this.#publish(job, data, verdict.text, end.kind === "done" ? end.ms : 0, failed);
       case "retry":
         if (verdict.data !== data) await job.updateData(verdict.data);
         // The user's error stays out of it: BullMQ would obey some of them.
@@ -547,10 +551,17 @@ export class Supervisor {
     return false;
   }
 
-  async #publish(job: QueuedJob, data: JobData, text: string, ms: number): Promise<void> {
+  /** @param failed - the job as it was, to be kept if one of its items failed */
+  async #publish(
+    job: QueuedJob,
+    data: JobData,
+    text: OutcomeText,
+    ms: number,
+    failed: FailedJob | undefined,
+  ): Promise<void> {
     const wanted = await this.#publisher?.publish(
       data.map,
-      { at: data.at, ms, text },
+      { at: data.at, ms, text, ...(failed === undefined || text.startsWith("=") ? {} : { failed }) },
       data.ttlMs ?? MAP_TTL_MS,
     );
     if (wanted === false) this.#unwanted.add(data.map);
@@ -563,7 +574,8 @@ export class Supervisor {
     const outcomes = Array.from({ length: data.n }, (_, offset): ItemOutcome => {
       return kept.get(offset) ?? { s: "failed", failure, by: this.#info(job, data, offset, 0) };
     });
-    await this.#publish(job, data, `!${JSON.stringify(outcomes)}`, 0);
+    const failed = data.keepFailed === true ? failedJob(job, data) : undefined;
+    await this.#publish(job, data, `!${JSON.stringify(outcomes)}`, 0, failed);
   }
 
   /** A job that can't be read: its id still says whose item it is. */
