@@ -4,6 +4,7 @@ import type { Row } from "../harness/row.ts";
 
 const MIB = 1024 * 1024;
 const MOST_MIB = 64;
+const SLOWLY = { pauseEvery: 100, pauseMs: 1 };
 
 export const slowReader: Row = {
   id: 7,
@@ -11,8 +12,10 @@ export const slowReader: Row = {
   async measure(stage) {
     const n = stage.size(1_000_000, 50_000);
     const poolmq = await stage.need("poolmq");
-    await poolmq.map({ task: "increment", args: { range: 20_000 }, chunksize: "auto" });
-    const { ms, sum, before, peak } = await poolmq.ask("slowStream", { n, pauseEvery: 100, pauseMs: 1 });
+    const cold = await poolmq.ask("slowStream", { n: 1_000, ...SLOWLY });
+    // V8 lets its young generation grow to about a hundred megabytes before it reuses it, whatever runs.
+    await poolmq.ask("slowStream", { n: stage.size(400_000, 50_000), ...SLOWLY });
+    const { ms, sum, before, peak } = await poolmq.ask("slowStream", { n, ...SLOWLY });
     if (sum !== (n * (n + 1)) / 2) throw new Error(`results sum up to ${sum}, expected ${(n * (n + 1)) / 2}`);
     const redisPeak = await stage.redis.info("used_memory_peak");
     const target = { is: "≤", value: MOST_MIB } as const;
@@ -23,9 +26,13 @@ export const slowReader: Row = {
       ],
       series: [
         { who: poolmq.title, what: "throughput", unit: "items/s", values: [(n / ms) * 1000] },
-        { who: poolmq.title, what: "producer's memory before", unit: "MiB", values: [before / MIB] },
+        { who: poolmq.title, what: "producer's memory, fresh", unit: "MiB", values: [cold.before / MIB] },
+        { who: poolmq.title, what: "producer's memory, warm", unit: "MiB", values: [before / MIB] },
+        { who: poolmq.title, what: "producer's memory at its highest", unit: "MiB", values: [peak / MIB] },
       ],
-      notes: ["The reader waits for a millisecond after every 100 results."],
+      notes: [
+        "The reader waits for a millisecond after every 100 results. The memory is the resident set; warm means after a stream of 400,000, in which V8's young generation reaches its size.",
+      ],
     };
   },
 };

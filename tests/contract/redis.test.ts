@@ -18,7 +18,9 @@ function openedEntry(fields: readonly string[]): [string, unknown][] {
   return fields.flatMap((name, at): [string, unknown][] => {
     if (at % 2 === 1) return [];
     const value = fields[at + 1] ?? "";
-    return [[name, name === "o" ? opened(value) : name === "ms" ? `<${typeof value}>` : value]];
+    if (name === "o") return [[name, opened(value)]];
+    // The machine's id is masked by the caller.
+    return [[name, name === "ran" ? value.replace(/^[\d.]+/, "<ms>").replace(/ \d+/, " <pid>") : value]];
   });
 }
 

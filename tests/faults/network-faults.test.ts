@@ -12,8 +12,11 @@ import {
   SHORT_LOCKS,
   Watched,
 } from "../support/fault-stage.ts";
+import { isRunning } from "../support/processes.ts";
 import { redisForFile } from "../support/redis-server.ts";
+import { rejection } from "../support/stage.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
+import { until } from "../support/until.ts";
 
 const redis = redisForFile();
 
@@ -133,4 +136,27 @@ test("row 24: a half-open link is noticed, and made anew", { timeout: 60_000 }, 
   await expectWhole(map, doubled(2_000));
   figure(24, "complete after all links were half-open", (performance.now() - since) / 1_000, "s");
   figure(24, "items run again, of 2,000", log.reruns, "");
+});
+
+test("a machine that was cut off while a map was cancelled stops what it runs of it once it is back", async () => {
+  const proxy = await startProxy();
+  const stage = new FaultStage(redis());
+  const log = new RunLog();
+  await stage.machineProcess({ connection: proxy.url });
+  const pool = stage.pool<typeof tasks>();
+  const cancelled = pool.map("gated", log.items(1));
+  const [run] = await log.started(1);
+  proxy.refuse(true);
+  proxy.cut();
+  cancelled.cancel();
+  expect(await rejection(cancelled)).toMatchObject({ code: "CANCELLED" });
+  await until(async () => (await redis().admin.exists(stage.keys.done(cancelled.id))) === 0, {
+    what: "the cancel to reach Redis",
+  });
+  proxy.refuse(false);
+  // A function that does not heed its signal is killed.
+  await until(() => !isRunning(run?.pid ?? 0), { what: "the item to be stopped" });
+  const job = stage.keys.job(`${cancelled.id}-0`);
+  await until(async () => (await redis().admin.exists(job)) === 0, { what: "its job to be gone" });
+  expect(log.executions).toHaveLength(1);
 });

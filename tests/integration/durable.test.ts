@@ -158,7 +158,7 @@ describe("attach() while the first producer still runs", () => {
     gate.resolve();
     expect(await attached).toEqual(doubled(10));
     expect(await first).toEqual(doubled(10));
-    expect(attached.progress).toEqual({ total: 10, done: 10, failed: 0, running: 0 });
+    expect(attached.progress).toMatchObject({ total: 10, done: 10, failed: 0, running: 0 });
   });
 
   test("is refused in the pool that runs the map, which has its handle", async () => {

@@ -53,6 +53,12 @@ function start(
 
 const WHERE = ["embedded", "a server"] as const;
 
+/** What pools left on the server, beside what wakes a read and expires within seconds. */
+async function leftOnServer(): Promise<string[]> {
+  const keys = await redis().admin.keys("poolmq:*");
+  return keys.filter((key) => !key.includes(":wake:"));
+}
+
 describe.each(WHERE)("with Redis on %s, a forgotten pool", (where) => {
   test.for([
     ["nothing", ""],
@@ -98,6 +104,7 @@ describe.each(WHERE)("with Redis on %s, nothing is left of a pool whose process"
     await end(program);
     await within(5_000, "its end", program.exited);
     await traces.gone();
+    expect(await leftOnServer()).toEqual([]);
   });
 
   test("dies of a task's error", async () => {

@@ -1,8 +1,9 @@
 /** Maps that are ended, or run again, from outside. */
 
-import { MapControl } from "@poolmq/worker/internal";
+import { resolveSigningKeys } from "@poolmq/shared/internal";
+import { MapControl } from "@poolmq/worker/control";
 import { describe, expect, onTestFinished, test } from "vitest";
-
+import type * as tasks from "../fixtures/watched-tasks.ts";
 import { Program } from "../support/processes.ts";
 import { redisForFile } from "../support/redis-server.ts";
 import { rejection } from "../support/stage.ts";
@@ -41,13 +42,19 @@ class Controlled extends Watched {
     return id;
   }
 
+  /** Waits until a map is kept that was delivered with failures. */
+  async delivered(mapId: string): Promise<void> {
+    const meta = this.keys.meta(mapId);
+    await until(async () => (await redis().admin.hexists(meta, "delivered")) === 1, {
+      what: "the map to be kept",
+    });
+  }
+
   /** What of the map is left in Redis. */
   async left(mapId: string): Promise<string[]> {
     const keys = await redis().admin.keys(this.keys.pattern);
-    return keys
-      .filter((key) => key.includes(mapId))
-      .map((key) => key.slice(key.indexOf(mapId) + mapId.length + 1))
-      .sort();
+    const own = new RegExp(`:${mapId}[:-](\\w+)$`);
+    return keys.flatMap((key) => own.exec(key)?.[1] ?? []).sort();
   }
 }
 
@@ -110,6 +117,32 @@ describe("cancel", () => {
   });
 });
 
+describe("on a queue whose producers and workers have a signing key", () => {
+  const signingKey = "k".repeat(32);
+
+  test("a cancel needs the key, and a retry does not", async () => {
+    const stage = new Controlled();
+    await stage.machine({ module: Controlled.module, processes: 1, signingKey });
+    const pool = stage.pool<typeof tasks>({ signingKey });
+    const steps = stage.steps("end", "fail", "end", "fail", "end");
+    await rejection(pool.map("step", steps, { mapId: "m", chunksize: 3, attempts: 2, priority: 3 }));
+    await stage.delivered("m");
+    expect(await stage.control.retry("m")).toEqual({ items: 2 });
+    await expect.poll(async () => await redis().admin.hlen(stage.keys.failed("m"))).toBe(2);
+    const waiting = pool.map("step", stage.steps("wait"));
+    await expect.poll(async () => (await stage.watcher.read()).jobs.active).toBe(1);
+    expect(await stage.control.cancel(waiting.id, "no")).toBe("no key");
+    const signingKeys = resolveSigningKeys(signingKey);
+    const control = new MapControl(redis().admin, { queue: stage.queue, signingKeys });
+    expect(await control.cancel(waiting.id, "with the key")).toBe("by its producer");
+    await control.close();
+    expect(await rejection(waiting)).toMatchObject({ code: "CANCELLED", cause: "with the key" });
+    stage.marks.open();
+    expect(await stage.control.retry("m")).toEqual({ items: 2 });
+    expect(await pool.attach("m")).toEqual([0, 1, 2, 3, 4]);
+  });
+});
+
 describe("retry", () => {
   test("runs the failed items of a delivered map again, and attach() gets their new outcomes", async () => {
     const stage = new Controlled();
@@ -118,7 +151,7 @@ describe("retry", () => {
     const steps = stage.steps("end", "fail", "end", "fail");
     const error = await rejection(pool.map("step", steps, { mapId: "m", attempts: 2 }));
     expect(error).toMatchObject({ message: "row 1 is not there", remote: { attempt: 2 } });
-    await until(() => redis().admin.hexists(stage.keys.meta("m"), "delivered"), { what: "the map to be kept" });
+    await stage.delivered("m");
     // Nobody runs them before we have looked.
     await machine.close();
     stage.marks.open();
@@ -128,7 +161,8 @@ describe("retry", () => {
     expect((await stage.watcher.read()).jobs.waiting).toBe(2);
     await stage.workers();
     expect(await pool.attach("m")).toEqual([0, 1, 2, 3]);
-    await expect.poll(() => stage.left("m")).toEqual([]);
+    // Others who read it may go on for a moment.
+    await expect.poll(() => stage.left("m")).toEqual(["out"]);
   });
 
   test("of a chunk runs only those of its items that failed", async () => {
@@ -137,7 +171,7 @@ describe("retry", () => {
     const pool = stage.client();
     const steps = stage.steps("end", "fail", "end", "fail", "end");
     await rejection(pool.map("step", steps, { mapId: "m", chunksize: 3 }));
-    await until(() => redis().admin.hexists(stage.keys.meta("m"), "delivered"), { what: "the map to be kept" });
+    await stage.delivered("m");
     stage.marks.open();
     expect(await stage.control.retry("m")).toEqual({ items: 2 });
     expect(await pool.attach("m")).toEqual([0, 1, 2, 3, 4]);
@@ -149,8 +183,7 @@ describe("retry", () => {
     const pool = stage.client();
     await rejection(pool.map("step", stage.steps("fail", "end"), { mapId: "m" }));
     const failed = (): Promise<number> => redis().admin.exists(stage.keys.failed("m"));
-    await until(failed, { what: "the failure" });
-    await until(() => redis().admin.hexists(stage.keys.meta("m"), "delivered"), { what: "the map to be kept" });
+    await stage.delivered("m");
     expect(await stage.control.retry("m")).toEqual({ items: 1 });
     expect(await rejection(pool.attach("m"))).toMatchObject({ message: "row 0 is not there" });
     stage.marks.open();
@@ -163,7 +196,9 @@ describe("retry", () => {
     const stage = new Controlled();
     await stage.orphan("m", ["fail", "end", "fail"]);
     await stage.workers();
-    await until(async () => (await redis().admin.hlen(stage.keys.failed("m"))) === 2, { what: "its failures" });
+    await until(async () => (await redis().admin.hlen(stage.keys.failed("m"))) === 2, {
+      what: "its failures",
+    });
     stage.marks.open();
     expect(await stage.control.retry("m")).toEqual({ items: 2 });
     expect(await stage.client().attach("m")).toEqual([0, 1, 2]);
@@ -175,7 +210,9 @@ describe("retry", () => {
     const pool = stage.client();
     const running = pool.map("step", stage.steps("fail", "wait"), { mapId: "m" });
     const plain = pool.map("step", stage.steps("wait"));
-    await until(() => redis().admin.exists(stage.keys.failed("m")), { what: "the failure" });
+    await until(async () => (await redis().admin.exists(stage.keys.failed("m"))) === 1, {
+      what: "the failure",
+    });
     expect(await stage.control.retry("m")).toMatchObject({ problem: "running" });
     expect(await stage.control.retry(plain.id)).toEqual({ problem: "not durable" });
     expect(await stage.control.retry("nope")).toEqual({ problem: "not found" });
@@ -189,7 +226,7 @@ describe("retry", () => {
     const pool = stage.client();
     const call = (): PromiseLike<number[]> => pool.map("step", stage.steps("fail", "end"), { mapId: "m" });
     await rejection(call());
-    await until(() => redis().admin.hexists(stage.keys.meta("m"), "delivered"), { what: "the map to be kept" });
+    await stage.delivered("m");
     expect(await rejection(pool.attach("m"))).toMatchObject({ message: "row 0 is not there" });
     stage.marks.open();
     expect(await call()).toEqual([0, 1]);

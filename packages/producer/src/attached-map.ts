@@ -3,9 +3,11 @@
 import type { OutcomeText } from "@poolmq/shared/internal";
 
 import type { GatheredMap } from "./gather.ts";
+import { InsightLog } from "./insight-log.ts";
+import type { MapInsights } from "./map-insights.ts";
 import { Pace, progressOf } from "./map-progress.ts";
 import type { MapProgress } from "./map-progress.ts";
-import type { Chunk, JobOptions, MapEnd, Sink } from "./map-run.ts";
+import type { Chunk, JobOptions, MapEnd, RunFacts, Sink } from "./map-run.ts";
 import { readOutcomes } from "./read-outcomes.ts";
 import type { ReadContext } from "./read-outcomes.ts";
 
@@ -26,6 +28,7 @@ export class AttachedMap implements GatheredMap {
   #total: number | undefined;
   #ended = false;
   readonly #pace = new Pace();
+  readonly #log = new InsightLog();
 
   constructor(id: string, sink: Sink, context: ReadContext, onEnd: (how: AttachedEnd, end: MapEnd) => void) {
     this.id = id;
@@ -50,6 +53,10 @@ export class AttachedMap implements GatheredMap {
     return progressOf(counts, this.#pace);
   }
 
+  get insights(): MapInsights {
+    return this.#log.read(this.progress);
+  }
+
   /** Every gap in what is settled begins with the first item of a chunk. */
   get underWay(): number[] {
     const starts: number[] = [];
@@ -64,10 +71,11 @@ export class AttachedMap implements GatheredMap {
     return [];
   }
 
-  take(at: number, text: OutcomeText): void {
+  take(at: number, text: OutcomeText, { ms, transitMs, by }: RunFacts): void {
     if (this.#ended || this.#settled.has(at)) return;
     const outcomes = readOutcomes({ at, n: undefined }, text, this.#context);
     this.#pace.came(outcomes.length);
+    this.#log.came({ at, n: outcomes.length, ms, ageMs: undefined, transitMs, by });
     for (const [offset, settled] of outcomes.entries()) {
       this.#settled.add(at + offset);
       if (settled.ok) {
@@ -106,6 +114,7 @@ export class AttachedMap implements GatheredMap {
     if (this.#ended) return;
     this.#ended = true;
     this.#pace.end();
+    this.#log.end();
     this.#onEnd(how, end);
     this.#sink.ended(end);
   }

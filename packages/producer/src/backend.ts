@@ -3,7 +3,6 @@
  * is configured, an embedded one. It starts with the pool, and none of it keeps the process alive.
  */
 
-import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";
@@ -14,12 +13,14 @@ import {
   connect,
   destroyConnection,
   checkInteger,
+  fittingMachines,
+  privateQueueName,
   queueKeys,
   resolveConnection,
   RUNS_ON_VARIABLE,
   unrefConnection,
 } from "@poolmq/shared/internal";
-import type { ResolvedConnection, TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
+import type { ResolvedConnection, Signer, TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
 import type { LocalMachine } from "@poolmq/worker/internal";
 
 import { startEmbeddedRedis } from "./embedded-redis.ts";
@@ -56,6 +57,7 @@ export interface PoolStats {
 interface Parts {
   readonly gather: Gather;
   readonly queue: string;
+  readonly signer: Signer | undefined;
   readonly connections: readonly (Redis | Cluster)[];
   readonly embedded: EmbeddedRedis | undefined;
   readonly ownQueue: boolean;
@@ -106,7 +108,7 @@ export class Backend {
       if (resolved === undefined) throw new LocalMachineError("The embedded Redis has no address");
 
       const ownQueue = options.local !== undefined && options.queue === undefined;
-      const queue = options.queue ?? (ownQueue ? `local-${randomBytes(6).toString("hex")}` : "default");
+      const queue = options.queue ?? (ownQueue ? privateQueueName() : "default");
       const startMachine = machineStarter(options, resolved, queue);
       // Its processes take longer to start than anything else here.
       const machine = await startMachine?.();
@@ -128,11 +130,19 @@ export class Backend {
       await checkServer(commands, resolved.address);
       const blocking = await open("blocking");
 
-      const gather = new Gather(commands, blocking, queueKeys(queue, options.prefix), hooks);
+      const keys = queueKeys(queue, options.prefix);
+      const signer = options.signingKeys?.signer(keys);
+      const gather = new Gather(
+        commands,
+        blocking,
+        { keys, queue, signer, signatureTtlMs: options.signatureTtlMs },
+        hooks,
+      );
       undo.push(() => gather.close(() => destroyConnection(blocking)));
       const backend = new Backend({
         gather,
         queue,
+        signer,
         connections,
         embedded,
         ownQueue,
@@ -172,7 +182,7 @@ export class Backend {
   /**
    * Tasks that live workers have registered, by name; `undefined` if there is no live worker.
    *
-   * @throws WorkerStartError if there are only machines that can't serve
+   * @throws WorkerStartError if there are only machines that can't serve, SigningKeyError
    */
   async registeredTasks(): Promise<ReadonlyMap<string, TaskInfo> | undefined> {
     if (this.#machineTasks !== undefined) return new Map(Object.entries(this.#machineTasks));
@@ -201,8 +211,10 @@ export class Backend {
     return { ...counts, machines: machines.length, workers: this.#processes, ...this.gather.measured() };
   }
 
+  /** @throws SigningKeyError if there are only machines that we can't work with */
   async #machines(): Promise<WorkerAdvertisement[]> {
-    const machines = await this.gather.scripts.liveWorkers();
+    const live = await this.gather.scripts.liveWorkers();
+    const machines = fittingMachines(live, this.#parts.signer, this.queue);
     this.#processes = machines.reduce((sum, machine) => sum + machine.processes, 0);
     return machines;
   }
@@ -245,7 +257,7 @@ export class Backend {
 }
 
 function machineStarter(
-  { local, prefix, connectTimeoutMs }: ResolvedPoolOptions,
+  { local, prefix, connectTimeoutMs, signingKeys, ...given }: ResolvedPoolOptions,
   resolved: ResolvedConnection,
   queue: string,
 ): (() => Promise<LocalMachine>) | undefined {
@@ -256,7 +268,17 @@ function machineStarter(
     const target = resolved.target();
     const connection =
       target.kind === "cluster" ? { cluster: target.nodes, options: target.options } : target.options;
-    return startLocalMachine({ ...local, connection: sendable(connection), queue, prefix, connectTimeoutMs });
+    const machine = {
+      ...local,
+      connection: sendable(connection),
+      queue,
+      prefix,
+      connectTimeoutMs,
+      signingKey: signingKeys?.reveal(),
+    };
+    // An embedded Redis ends with this process, and takes all along.
+    const removesQueue = given.queue === undefined && given.connection !== undefined;
+    return startLocalMachine(machine, { removesQueue });
   };
 }
 

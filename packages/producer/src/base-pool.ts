@@ -24,6 +24,7 @@ import { fixedChunks } from "./chunk-size.ts";
 import type { ArgumentLimit } from "./encode-tuples.ts";
 import { checkedTuples, singles } from "./input.ts";
 import type { Input } from "./input.ts";
+import { noInsights } from "./insight-log.ts";
 import { NO_PROGRESS } from "./map-progress.ts";
 import { MapResult } from "./map-result.ts";
 import { MapRun } from "./map-run.ts";
@@ -423,6 +424,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       return {
         id: "none",
         progress: () => NO_PROGRESS,
+        insights: noInsights,
         cancel: () => {},
         handOn: () => {},
       };
@@ -506,7 +508,13 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       await this.run(run, { durable: options.mapId !== undefined, call, autoChunks: chunksize === "auto" });
     };
     start().catch((error: unknown) => run.fail(error));
-    return { id, progress: () => run.progress, cancel, handOn: () => run.handOn() };
+    return {
+      id,
+      progress: () => run.progress,
+      insights: () => run.insights,
+      cancel,
+      handOn: () => run.handOn(),
+    };
   }
 
   /** A function that was imported: so was its module, which knows the name of its export and the classes of its errors. */
@@ -556,6 +564,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
 interface Begun {
   readonly id: string;
   progress(): MapRun["progress"];
+  insights(): MapRun["insights"];
   cancel(reason?: unknown): void;
   handOn(): void;
 }

@@ -5,11 +5,13 @@ export interface ChunkSize {
   next(): number;
   /** Takes account of a job: it ran `items` items in `ms`. */
   measured(items: number, ms: number): void;
+  /** Says in words who chose the size, and from what. */
+  why(): string;
 }
 
 /** Always `n` items. */
 export function fixedChunks(n: number): ChunkSize {
-  return { next: () => n, measured: () => {} };
+  return { next: () => n, measured: () => {}, why: () => `a \`chunksize\` of ${n.toLocaleString("en")}` };
 }
 
 /**
@@ -31,6 +33,9 @@ const FIRST_CHUNKSIZE = 1;
  */
 export function autoChunks(remaining: () => number | undefined, workers: () => number): ChunkSize {
   let msPerItem: number | undefined;
+  /** What the largest chunk was limited by: towards the end of the input they all become small. */
+  let largest = FIRST_CHUNKSIZE;
+  let limitedBy: "time" | "share" = "time";
   return {
     next() {
       if (msPerItem === undefined) return FIRST_CHUNKSIZE;
@@ -38,13 +43,26 @@ export function autoChunks(remaining: () => number | undefined, workers: () => n
       const left = remaining();
       // Guided self-scheduling (Polychronopoulos and Kuck, 1987): the last chunks are small, so that nobody waits long.
       const byShare = left === undefined ? byTime : Math.ceil(left / (4 * Math.max(1, workers())));
-      return Math.max(1, Math.min(byTime, byShare, MAX_CHUNKSIZE));
+      const size = Math.max(1, Math.min(byTime, byShare, MAX_CHUNKSIZE));
+      if (size > largest) {
+        largest = size;
+        limitedBy = byShare < byTime ? "share" : "time";
+      }
+      return size;
     },
     measured(items, ms) {
       const now = ms / items;
       // Fast to shrink, slow to grow: a chunk too large holds up the end of the map, one too small costs little.
       const weight = msPerItem === undefined ? 1 : now > msPerItem ? 0.5 : 0.2;
       msPerItem = (msPerItem ?? 0) * (1 - weight) + now * weight;
+    },
+    why() {
+      if (msPerItem === undefined) return '`chunksize` "auto" had measured nothing yet';
+      const measured = `\`chunksize\` "auto" measured ${Number(msPerItem.toPrecision(2))} ms an item`;
+      if (largest === 1) return `${measured}, so that one is worth a job`;
+      return limitedBy === "share"
+        ? `${measured}, and left so many jobs that the workers (${workers()}) come to their end together`
+        : `${measured}, and a job is worth ${TARGET_MS} ms of work`;
     },
   };
 }

@@ -1,9 +1,9 @@
 /**
  * What a map with a `mapId` leaves in Redis beside its outcomes, so that another process can take it up.
  *
- * - `meta`, a hash. `task`; `total`, once the input was read to its end; `beat`, when its producer was last heard of;
- *   `shared`, once a second process reads its outcomes; `delivered`, once it was, if items failed; `retried`, when some
- *   of them were enqueued again.
+ * - `meta`, a hash. `task`; `total`, once the input was read to its end, and `sig`, its signature; `beat`, when its producer
+ *   was last heard of; `shared`, once a second process reads its outcomes; `delivered`, once it was, if items failed;
+ *   `retried`, when some of them were enqueued again.
  * - `args`, a string: what the call's arguments were, as digests, so that another call is not taken for the same one.
  * - `failed`, a hash: the jobs of which an item failed, so that they can be run again.
  *
@@ -19,6 +19,7 @@ import { IncompleteMapError, MapIdInUseError, UnknownMapError } from "@poolmq/sh
 import type { QueueKeys } from "@poolmq/shared/internal";
 
 import type { Chunk } from "./map-run.ts";
+import type { Seals } from "./seals.ts";
 
 /** How long a durable map waits for someone to fetch it, in ms. */
 export const DURABLE_TTL_MS: number = 24 * 60 * 60_000;
@@ -63,34 +64,40 @@ redis.call('PEXPIRE', KEYS[2], ARGV[1])
 if task and ARGV[4] == '1' then redis.call('HSET', KEYS[1], 'shared', 1) end
 return task and 1 or 0`;
 
-/** KEYS: meta, args, failed. ARGV: ttlMs, task, total or "". Says it all again: Redis may have lost it. */
+/** KEYS: meta, args, failed. ARGV: ttlMs, task, total or "", its signature or "". Says it all again: Redis may have lost it. */
 const BEAT = `
 local t = redis.call('TIME')
 redis.call('HSET', KEYS[1], 'task', ARGV[2], 'beat', t[1] * 1000 + math.floor(t[2] / 1000))
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'total', ARGV[3]) end
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'sig', ARGV[4]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[3], ARGV[1])
 return 1`;
 
-/** KEYS: meta, out. ARGV: ttlMs, total. Gives the total that stands. Who reads the outcomes learns of it there. */
+/** KEYS: meta, out. ARGV: ttlMs, total, its signature or "". Gives the total that stands. Who reads the outcomes learns of it there. */
 const SEAL = `
 local total = redis.call('HGET', KEYS[1], 'total')
 if total then return total end
 redis.call('HSET', KEYS[1], 'total', ARGV[2])
-redis.call('XADD', KEYS[2], '*', 'total', ARGV[2])
+if ARGV[3] == '' then
+  redis.call('XADD', KEYS[2], '*', 'total', ARGV[2])
+else
+  redis.call('HSET', KEYS[1], 'sig', ARGV[3])
+  redis.call('XADD', KEYS[2], '*', 'total', ARGV[2], 'sig', ARGV[3])
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return ARGV[2]`;
 
-/** KEYS: meta. Gives task, total ("" if not known) and for how many ms its producer has been silent. */
+/** KEYS: meta. Gives task, total ("" if not known), for how many ms its producer has been silent, the total's signature. */
 const FIND = `
 local task = redis.call('HGET', KEYS[1], 'task')
 if not task then return false end
 redis.call('HSET', KEYS[1], 'shared', 1)
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-return {task, redis.call('HGET', KEYS[1], 'total') or '', now - (redis.call('HGET', KEYS[1], 'beat') or 0)}`;
+return {task, redis.call('HGET', KEYS[1], 'total') or '', now - (redis.call('HGET', KEYS[1], 'beat') or 0), redis.call('HGET', KEYS[1], 'sig') or ''}`;
 
 /** KEYS: meta, args, done, out, failed, kept. ARGV: for how long other readers keep the outcomes, in ms; map id. */
 const DROP = `
@@ -133,10 +140,12 @@ export interface DurableMap {
 export class DurableMaps {
   readonly #redis: Redis | Cluster;
   readonly #keys: QueueKeys;
+  readonly #seals: Seals;
 
-  constructor(redis: Redis | Cluster, keys: QueueKeys) {
+  constructor(redis: Redis | Cluster, keys: QueueKeys, seals: Seals) {
     this.#redis = redis;
     this.#keys = keys;
+    this.#seals = seals;
   }
 
   /**
@@ -163,29 +172,33 @@ export class DurableMaps {
   /** The map's producer is alive. */
   async beat(mapId: string, task: string, total: number | undefined): Promise<void> {
     const keys = [this.#keys.meta(mapId), this.#keys.args(mapId), this.#keys.failed(mapId)];
-    await this.#redis.eval(BEAT, 3, ...keys, DURABLE_TTL_MS, task, total ?? "");
+    await this.#redis.eval(BEAT, 3, ...keys, DURABLE_TTL_MS, task, total ?? "", this.#signed(mapId, total));
   }
 
   /** The input was read to its end. @throws MapIdInUseError if an earlier call with this id had another length */
   async seal(mapId: string, total: number): Promise<void> {
     const keys = [this.#keys.meta(mapId), this.#keys.out(mapId)];
-    const theirs = Number(await this.#redis.eval(SEAL, 2, ...keys, DURABLE_TTL_MS, total));
+    const sig = this.#signed(mapId, total);
+    const theirs = Number(await this.#redis.eval(SEAL, 2, ...keys, DURABLE_TTL_MS, total, sig));
     if (theirs !== total) throw new MapIdInUseError({ mapId, difference: `${theirs} items` });
   }
 
   /**
    * Gives what is known of a map.
    *
-   * @throws UnknownMapError, IncompleteMapError if its producer died before it had read its input to the end
+   * @throws UnknownMapError; IncompleteMapError if its producer died before it had read its input to the end;
+   * SigningKeyError if its total is not signed with our key
    */
   async find(mapId: string): Promise<DurableMap> {
     const reply = await this.#redis.eval(FIND, 1, this.#keys.meta(mapId));
     if (reply === null) throw new UnknownMapError({ mapId });
-    const [task, total, silentMs] = reply as [string, string, number];
+    const [task, total, silentMs, sig] = reply as [string, string, number, string];
     if (total === "" && silentMs > PRODUCER_SILENCE_MS) {
       throw new IncompleteMapError({ mapId, reason: "its producer died before it had enqueued all items" });
     }
-    return { task, total: total === "" ? undefined : Number(total) };
+    if (total === "") return { task, total: undefined };
+    this.#seals.checkTotal(mapId, Number(total), sig);
+    return { task, total: Number(total) };
   }
 
   /** The map was delivered, or nobody wants it: forgets it. */
@@ -214,6 +227,10 @@ export class DurableMaps {
     const keys = this.#keys;
     const own = [keys.meta(mapId), keys.args(mapId), keys.done(mapId), keys.out(mapId), keys.failed(mapId)];
     return [...own, keys.kept];
+  }
+
+  #signed(mapId: string, total: number | undefined): string {
+    return total === undefined ? "" : this.#seals.total(mapId, total);
   }
 
   async #claim(

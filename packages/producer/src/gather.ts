@@ -13,27 +13,39 @@ import {
   DecodeError,
   IncompleteMapError,
   PoolmqError,
+  SigningKeyError,
   UnknownMapError,
 } from "@poolmq/shared";
 import {
   encodeThrown,
+  fittingMachines,
   GatherScripts,
   isForeignKey,
   jobIdOf,
   MAP_TTL_MS,
+  tellCancelled,
   WIRE_VERSION,
   within,
 } from "@poolmq/shared/internal";
-import type { ControlMessage, ItemOutcome, JobData, OutcomeText, QueueKeys } from "@poolmq/shared/internal";
+import type {
+  ControlMessage,
+  ItemOutcome,
+  JobData,
+  OutcomeText,
+  QueueKeys,
+  Signer,
+} from "@poolmq/shared/internal";
 
 import { DURABLE_TTL_MS, DurableMaps } from "./durable-map.ts";
+import type { Chunk, JobOptions, MapEnd, RunFacts, Transport } from "./map-run.ts";
 import { MapReports } from "./map-reports.ts";
 import type { ReportedMap } from "./map-reports.ts";
 import type { MapProgress } from "./map-progress.ts";
-import type { Chunk, JobOptions, MapEnd, Transport } from "./map-run.ts";
 import { Meter } from "./meter.ts";
 import { OutcomeReader } from "./outcome-reader.ts";
-import type { Entry, Reading } from "./outcome-reader.ts";
+import type { Entry, OutcomeEntry, Reading } from "./outcome-reader.ts";
+import { Seals } from "./seals.ts";
+import { passes, refusalDelays, untilTaken } from "./until-taken.ts";
 
 /** A map whose outcomes are gathered: a `MapRun`, or one that another process began. */
 export interface GatheredMap {
@@ -46,7 +58,7 @@ export interface GatheredMap {
   readonly underWay: readonly number[];
   /** The chunks among `indices` that are under way. */
   chunks(indices: readonly number[]): Chunk[];
-  take(at: number, text: OutcomeText, ms: number): void;
+  take(at: number, text: OutcomeText, facts: RunFacts): void;
   taskProgress(index: number, value: unknown): void;
   /** An attached map learns how many items there are. */
   sealed(total: number): void;
@@ -81,12 +93,23 @@ interface Gathered extends Reading {
   /** Entries taken since the stream was last trimmed. */
   untrimmed: number;
   /** Outcomes that were in the stream before their chunks were enqueued: of an earlier producer of a durable map. */
-  early: Map<number, Entry & { at: number }> | undefined;
+  early: Map<number, OutcomeEntry> | undefined;
+}
+
+/** The queue that a gather works on. */
+export interface GatheredQueue {
+  readonly keys: QueueKeys;
+  /** Its name, for messages. */
+  readonly queue: string;
+  readonly signer: Signer | undefined;
+  readonly signatureTtlMs: number;
 }
 
 export interface GatherHooks {
   /** Something went wrong that passes, or that concerns no one map. */
   warn(facts: Readonly<Record<string, unknown>>, message: string): void;
+  /** Something that a person should look at. */
+  alarm(message: string): void;
   /** What is left of a map is being removed from Redis, which should be done before this process ends. */
   cleaning(done: Promise<unknown>): void;
   /** The workers end with this process: what they run is then removed by nobody else. */
@@ -109,17 +132,13 @@ const CLEAN_UP_TIMEOUT_MS = 2_000;
 const REOPEN_MS = 60_000;
 const DURABLE_BEAT_MS = 3_000;
 
-/** These pass by themselves; anything else that Redis refuses stays refused. */
-const PASSING = /^(OOM|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|MISCONF|NOREPLICAS|UNBLOCKED)/;
-/** Of ioredis and Node. A pipeline that was cut off in the middle is "aborted": unlike single commands, it is not sent again. */
-const CONNECTION =
-  /^(Connection is closed|Command timed out|Command aborted due to connection close|Socket timeout|Stream isn't writeable)|ECONN|EPIPE|ENOENT|ETIMEDOUT/;
-
 export class Gather implements Transport {
   readonly scripts: GatherScripts;
   readonly durable: DurableMaps;
   readonly #commands: Redis | Cluster;
   readonly #keys: QueueKeys;
+  readonly #gathered: GatheredQueue;
+  readonly #seals: Seals;
   readonly #hooks: GatherHooks;
   readonly #queue: Queue;
   readonly #reader: OutcomeReader;
@@ -131,14 +150,22 @@ export class Gather implements Transport {
   readonly #dropping = new Set<Promise<unknown>>();
   #closed = false;
 
-  constructor(commands: Redis | Cluster, blocking: Redis | Cluster, keys: QueueKeys, hooks: GatherHooks) {
+  constructor(
+    commands: Redis | Cluster,
+    blocking: Redis | Cluster,
+    queue: GatheredQueue,
+    hooks: GatherHooks,
+  ) {
+    const { keys } = queue;
     this.#commands = commands;
     this.#keys = keys;
+    this.#gathered = queue;
     this.#hooks = hooks;
+    this.#seals = new Seals({ ...queue, alarm: (message) => hooks.alarm(message) });
     this.scripts = new GatherScripts(commands, keys);
-    this.durable = new DurableMaps(commands, keys);
+    this.durable = new DurableMaps(commands, keys, this.#seals);
     this.#reports = new MapReports(commands, keys);
-    this.#reader = new OutcomeReader(commands, blocking, keys, (facts, message) =>
+    this.#reader = new OutcomeReader(commands, blocking, { keys, seals: this.#seals }, (facts, message) =>
       hooks.warn(facts, message),
     );
     this.#queue = new Queue(keys.bullName, {
@@ -186,7 +213,7 @@ export class Gather implements Transport {
     if (report !== undefined) this.#reports.add(report, { durable: mode === "durable" });
     this.#reopen(gathered);
     if (mode === "durable") gathered.early = new Map();
-    if (mode !== "plain") await this.#reader.replay(gathered);
+    if (mode !== "plain") await this.ask(map, () => this.#reader.replay(gathered));
     // It may have ended meanwhile.
     if (this.#maps.get(map.id) === gathered) this.#reader.add(gathered);
   }
@@ -196,13 +223,16 @@ export class Gather implements Transport {
     if (gathered === undefined) return;
     let missing = chunks;
     if (gathered.mode === "durable") {
-      await this.durable.add(map.id, map.task, chunks);
+      await this.ask(map, () => this.durable.add(map.id, map.task, chunks));
       if (gathered.early !== undefined) missing = this.#withoutEarly(gathered, gathered.early, chunks);
       // What is under way already, or has an outcome that will be read in a moment, is not enqueued once more.
-      if (gathered.resumed && !map.ended) missing = await this.#missing(gathered, missing);
+      if (gathered.resumed && !map.ended) {
+        const candidates = missing;
+        missing = await this.ask(map, () => this.#missing(gathered, candidates));
+      }
     }
     let refused = false;
-    for (let delayMs = 20; missing.length > 0 && !map.ended; delayMs = Math.min(delayMs * 2, 1_000)) {
+    for (const delays = refusalDelays(); missing.length > 0 && !map.ended;) {
       try {
         // A bulk that failed may have added some of its jobs, and some of those may have run.
         if (refused) missing = await this.#missing(gathered, missing);
@@ -219,14 +249,22 @@ export class Gather implements Transport {
           "enqueuing refused, trying again",
         );
       }
-      await delay(delayMs);
+      await delays.next();
     }
+  }
+
+  /** Asks Redis something for a map, until it answers or the map has ended: what it refuses for now, it takes later. */
+  async ask<V>(map: Pick<GatheredMap, "id" | "ended">, question: () => Promise<V>): Promise<V> {
+    return await untilTaken(question, {
+      isWanted: () => !map.ended && !this.#closed,
+      onRefused: (error) => this.#hooks.warn({ mapId: map.id, err: error }, "Redis refused, trying again"),
+    });
   }
 
   async seal(map: GatheredMap, total: number): Promise<void> {
     const gathered = this.#maps.get(map.id);
     if (gathered?.mode !== "durable") return;
-    await this.durable.seal(map.id, total);
+    await this.ask(map, () => this.durable.seal(map.id, total));
     gathered.total = total;
   }
 
@@ -235,8 +273,11 @@ export class Gather implements Transport {
     // Whoever takes the map up must learn of it too.
     const by = { task: map.task, index, attempt: 1, worker: "producer", pid: process.pid };
     const outcome: ItemOutcome = { s: "threw", thrown: encodeThrown(error), by };
-    const text = `!${JSON.stringify([outcome])}`;
-    this.scripts.publish(map.id, [{ at: index, ms: 0, text }], DURABLE_TTL_MS).catch((err: unknown) => {
+    const text = this.#seals.outcomeHere(map, index, `!${JSON.stringify([outcome])}`);
+    const published = this.ask(map, () =>
+      this.scripts.publish(map.id, [{ at: index, ms: 0, text }], DURABLE_TTL_MS),
+    );
+    published.catch((err: unknown) => {
       this.#hooks.warn(
         { mapId: map.id, index, err },
         "outcome of an item that was not enqueued not published",
@@ -291,7 +332,13 @@ export class Gather implements Transport {
 
   /** Sends a value that many items use. */
   async share(shareId: string, payload: string): Promise<void> {
-    await this.#commands.set(this.#keys.share(shareId), payload, "PX", DURABLE_TTL_MS);
+    const sealed = this.#seals.share(shareId, payload);
+    const set = (): Promise<unknown> =>
+      this.#commands.set(this.#keys.share(shareId), sealed, "PX", DURABLE_TTL_MS);
+    await untilTaken(set, {
+      isWanted: () => !this.#closed,
+      onRefused: (error) => this.#hooks.warn({ shareId, err: error }, "Redis refused, trying again"),
+    });
   }
 
   /** Removes shared values. */
@@ -299,10 +346,7 @@ export class Gather implements Transport {
     if (shareIds.length === 0) return;
     // They have a TTL too, and machines forget those that nobody asks for.
     const unlinked = this.#commands.unlink(...shareIds.map((id) => this.#keys.share(id)));
-    const told = this.#commands.publish(
-      this.#keys.control,
-      JSON.stringify({ t: "unshare", shares: shareIds } satisfies ControlMessage),
-    );
+    const told = this.#tell({ t: "unshare", shares: shareIds });
     await within(CLEAN_UP_TIMEOUT_MS, Promise.all([unlinked, told]));
   }
 
@@ -348,35 +392,29 @@ export class Gather implements Transport {
       at,
       n,
       args,
-      ...(mode === "plain" ? {} : { ttlMs: DURABLE_TTL_MS, keepFailed: true }),
+      // Where a signature covers it, nobody may fill it in.
+      ...(mode === "plain" && this.#gathered.signer === undefined ? {} : { ttlMs: ttlOf(mode) }),
+      ...(mode === "plain" ? {} : { keepFailed: true }),
       ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
       ...(shares.length === 0 ? {} : { shares }),
     };
-    return {
-      name: map.task,
-      data,
-      opts: {
-        jobId: jobIdOf(map.id, at),
-        ...(attempts === undefined ? {} : { attempts }),
-        ...(backoff === undefined
-          ? {}
-          : { backoff: { type: backoff.type, delay: backoff.delayMs, jitter: backoff.jitter ?? 0 } }),
-        ...(priority === undefined ? {} : { priority }),
-      },
+    const opts = {
+      jobId: jobIdOf(map.id, at),
+      ...(attempts === undefined ? {} : { attempts }),
+      ...(backoff === undefined
+        ? {}
+        : { backoff: { type: backoff.type, delay: backoff.delayMs, jitter: backoff.jitter ?? 0 } }),
+      ...(priority === undefined ? {} : { priority }),
     };
+    return { name: map.task, data: this.#seals.job(map, chunk, data, opts), opts };
   }
 
-  #withoutEarly(
-    gathered: Gathered,
-    early: Map<number, Entry & { at: number }>,
-    chunks: readonly Chunk[],
-  ): Chunk[] {
+  #withoutEarly(gathered: Gathered, early: Map<number, OutcomeEntry>, chunks: readonly Chunk[]): Chunk[] {
     return chunks.filter(({ at }) => {
       const entry = early.get(at);
       if (entry === undefined) return true;
       early.delete(at);
-      this.#take(gathered, [entry]);
-      return false;
+      return !this.#takeOutcome(gathered, entry);
     });
   }
 
@@ -391,8 +429,14 @@ export class Gather implements Transport {
       await this.durable.keepOrDrop(map.id, length, performance.now() - since);
     else await this.durable.drop(map.id);
     if (underWay.length === 0) return [];
-    await this.#commands.publish(this.#keys.control, JSON.stringify({ t: "cancel", map: map.id }));
+    const message = this.#seals.control({ t: "cancel", map: map.id });
+    await tellCancelled(this.#commands, this.#keys, map.id, message);
     return await this.#remove(underWay.map((at) => jobIdOf(map.id, at)));
+  }
+
+  /** Tells all worker machines. */
+  async #tell(message: ControlMessage): Promise<void> {
+    await this.#commands.publish(this.#keys.control, JSON.stringify(this.#seals.control(message)));
   }
 
   /** Removes jobs; gives the ids of those that could not be. */
@@ -421,26 +465,49 @@ export class Gather implements Transport {
   }
 
   #take(gathered: Gathered, entries: readonly Entry[]): void {
-    const { map, early } = gathered;
-    gathered.quietSince = performance.now();
-    gathered.patienceMs = FIRST_PATIENCE_MS;
+    const { map } = gathered;
+    let heard = false;
     for (const entry of entries) {
       if ("text" in entry) gathered.length += entry.text.length;
       if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
       else if ("total" in entry) map.sealed(entry.total);
       else if ("cancelled" in entry) map.fail(new CancelledError({ mapId: map.id, reason: entry.cancelled }));
-      else if (early !== undefined && map.chunks([entry.at]).length === 0) early.set(entry.at, entry);
-      else {
-        const [chunk] = map.chunks([entry.at]);
-        if (chunk !== undefined) this.#meter.came(chunk, entry.ms);
-        map.take(entry.at, entry.text, entry.ms);
-      }
+      else if (!this.#takeOutcome(gathered, entry)) continue;
+      heard = true;
+    }
+    if (heard) {
+      // Not if all of it was made up: who writes that must not keep us from looking for what is missing.
+      gathered.quietSince = performance.now();
+      gathered.patienceMs = FIRST_PATIENCE_MS;
     }
     gathered.untrimmed += entries.length;
     if (gathered.untrimmed < TRIM_EVERY || gathered.mode !== "plain" || map.ended) return;
     gathered.untrimmed = 0;
     // Keeps the last entry, which costs nothing and keeps the stream's place.
     this.#commands.xtrim(this.#keys.out(map.id), "MINID", gathered.cursor).catch(() => {});
+  }
+
+  /** False if it is not genuine. */
+  #takeOutcome(gathered: Gathered, entry: OutcomeEntry): boolean {
+    const { map, mode, early } = gathered;
+    const { at } = entry;
+    const [chunk] = map.chunks([at]);
+    // Its chunk is not under way any more: it would not be looked at.
+    if (chunk === undefined && early === undefined && mode !== "attached") return true;
+    let text: OutcomeText | undefined;
+    try {
+      text = this.#seals.open(map, at, entry.text, chunk);
+    } catch (error) {
+      map.fail(error);
+    }
+    if (text === undefined) return false;
+    if (chunk === undefined && early !== undefined) {
+      early.set(at, entry);
+      return true;
+    }
+    if (chunk !== undefined) this.#meter.came(chunk, entry.ms);
+    map.take(at, text, entry);
+    return true;
   }
 
   // ── looking after quiet maps ───────────────────────────────────────────────────────────────────────────────────
@@ -483,10 +550,18 @@ export class Gather implements Transport {
         { mapId: map.id, jobs: missing.length },
         "jobs vanished from Redis, enqueuing them again",
       );
+      // Machines drop what is not signed as they expect: if all do, that would go on for ever.
+      const { signer, queue } = this.#gathered;
+      fittingMachines(await this.scripts.liveWorkers(), signer, queue);
       await this.enqueue(map, missing);
     } catch (error) {
-      if (error instanceof UnknownMapError || error instanceof IncompleteMapError) map.fail(error);
-      else if (isForeignKey(error)) map.fail(foreign(map));
+      if (
+        error instanceof UnknownMapError ||
+        error instanceof IncompleteMapError ||
+        error instanceof SigningKeyError
+      ) {
+        map.fail(error);
+      } else if (isForeignKey(error)) map.fail(foreign(map));
       else this.#hooks.warn({ mapId: map.id, err: error }, "reconcile failed, trying again later");
     }
   }
@@ -540,6 +615,7 @@ const OUTLIVED: ReadonlySet<string> = new Set([
   "LOCAL_MACHINE",
   "MAP_ID_IN_USE",
   "REDIS_CONNECTION",
+  "SIGNING_KEY",
   "UNKNOWN_MAP",
 ]);
 
@@ -547,6 +623,10 @@ function outlives(end: MapEnd): boolean {
   if (!("error" in end)) return false;
   const { error } = end;
   return error instanceof PoolmqError && OUTLIVED.has(error.code);
+}
+
+function ttlOf(mode: MapMode): number {
+  return mode === "plain" ? MAP_TTL_MS : DURABLE_TTL_MS;
 }
 
 /** Whether stream id `a` comes after `b`; `""` comes before all. */
@@ -561,9 +641,4 @@ function foreign({ id }: GatheredMap): DecodeError {
   return new DecodeError(
     `The outcomes of map "${id}" can't be read: something else has taken its keys in Redis`,
   );
-}
-
-function passes(error: unknown): boolean {
-  const message = error instanceof Error ? error.message : String(error);
-  return PASSING.test(message) || CONNECTION.test(message);
 }

@@ -3,6 +3,7 @@
 import { GetTimeoutError, InvalidOptionError, InvalidStateError } from "@poolmq/shared";
 import { short, within } from "@poolmq/shared/internal";
 
+import type { MapInsights } from "./map-insights.ts";
 import type { MapProgress } from "./map-progress.ts";
 
 /** How a handle reaches the map behind it. @internal */
@@ -10,6 +11,7 @@ export interface HandleSource<V, R> {
   readonly id: string;
   readonly value: Promise<V>;
   progress(): MapProgress;
+  insights(): MapInsights;
   cancel(reason?: unknown): void;
   settled(): Promise<PromiseSettledResult<R>[]>;
   iterate(): AsyncIterableIterator<R>;
@@ -43,6 +45,14 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
   /** Counts of the items so far. */
   get progress(): MapProgress {
     return this.#source.progress();
+  }
+
+  /**
+   * Says where the time went, so far or in all: how long items waited and ran, which were the slowest, what each process
+   * did. `String(…)` of it is a paragraph to read.
+   */
+  insights(): MapInsights {
+    return this.#source.insights();
   }
 
   /** As a promise's `then`: this is what makes `await` work. */

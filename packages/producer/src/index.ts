@@ -8,7 +8,9 @@ export type { CallDefaults, CallOptions } from "./call-options.ts";
 export { ApplyResult } from "./apply-result.ts";
 export type { Handle } from "./handle.ts";
 export { MapResult } from "./map-result.ts";
+export type { ChunkInsights, MapInsights, ProcessShare, SlowJob } from "./map-insights.ts";
 export type { MapProgress } from "./map-progress.ts";
+export type { TimeSpread } from "./spread.ts";
 export { ResultStream } from "./result-stream.ts";
 export { Shared } from "./shared.ts";
 export type {

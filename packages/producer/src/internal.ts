@@ -8,3 +8,7 @@ export { findRedisServer, installHint } from "./find-redis-server.ts";
 export { removeStaleFolders } from "./redis-folder.ts";
 export { Pace, progressOf } from "./map-progress.ts";
 export { MapRun } from "./map-run.ts";
+export { ReadCounts } from "./read-counts.ts";
+export { ClockShift } from "./clock-shift.ts";
+export { InsightLog } from "./insight-log.ts";
+export { Spread } from "./spread.ts";

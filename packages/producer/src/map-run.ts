@@ -18,6 +18,8 @@ import { encodeTuples } from "./encode-tuples.ts";
 import type { ArgumentLimit } from "./encode-tuples.ts";
 import type { TupleIterator } from "./input.ts";
 import { InputReader } from "./input-reader.ts";
+import { InsightLog } from "./insight-log.ts";
+import type { MapInsights } from "./map-insights.ts";
 import { Pace, progressOf } from "./map-progress.ts";
 import type { MapProgress } from "./map-progress.ts";
 import { MapTally } from "./map-tally.ts";
@@ -33,6 +35,18 @@ export interface Chunk {
   readonly args: Payload;
   /** Arguments of every tuple that are shared values: position in the tuple, id of the value. */
   readonly shares: readonly (readonly [position: number, shareId: string])[];
+  /** When it went on its way, by the monotonic clock. */
+  sentAt?: number;
+}
+
+/** What a transport knows of a run whose outcome it brings. */
+export interface RunFacts {
+  /** How long it ran, in ms. */
+  readonly ms: number;
+  /** How long its outcome was on its way, in ms, if that is known. */
+  readonly transitMs?: number | undefined;
+  /** Who ran it: the end of a `RanText` of the wire contract. */
+  readonly by?: string | undefined;
 }
 
 /** Moves chunks to the workers and outcomes back. */
@@ -145,6 +159,7 @@ export class MapRun {
   #sealed = false;
   #room: PromiseWithResolvers<void> | undefined;
   readonly #pace = new Pace();
+  readonly #log = new InsightLog();
 
   constructor(options: MapRunOptions, sink: Sink) {
     this.id = options.id;
@@ -177,6 +192,10 @@ export class MapRun {
     return progressOf(counts, this.#pace);
   }
 
+  get insights(): MapInsights {
+    return this.#log.read({ done: this.#settled, failed: this.#failures }, this.chunkSize);
+  }
+
   /** How many items have not been cut into chunks; `undefined` if nobody knows. */
   get remaining(): number | undefined {
     return this.#options.length === undefined ? undefined : this.#options.length - this.#next;
@@ -204,12 +223,13 @@ export class MapRun {
   async start(transport: Transport): Promise<void> {
     this.#transport = transport;
     this.#pace.begin();
+    this.#log.begin();
     try {
       for (const { index, error } of this.#unsaid) transport.settledHere(this, index, error);
       if (this.#peeked.length > 0) await transport.enqueue(this, this.#peeked);
       this.#peeked = [];
       while (this.#state === "running" && this.#input.end === undefined) {
-        if (this.#places() < 1) {
+        if (this.#places() < this.#worthReading()) {
           this.#room = Promise.withResolvers();
           await this.#room.promise;
           this.#room = undefined;
@@ -232,13 +252,15 @@ export class MapRun {
     this.#end({ error, items: Math.max(this.#next, this.#options.length ?? 0) });
   }
 
-  /** Takes the outcome of the chunk that starts at `at`, which ran for `ms`. A second outcome is not looked at. */
-  take(at: number, text: OutcomeText, ms: number): void {
+  /** Takes the outcome of the chunk that starts at `at`. A second outcome is not looked at. */
+  take(at: number, text: OutcomeText, { ms, transitMs, by }: RunFacts): void {
     const chunk = this.#underWay.get(at);
     if (chunk === undefined || this.#state === "ended") return;
     this.#leave(chunk);
     this.chunkSize?.measured(chunk.n, ms);
     this.#pace.came(chunk.n);
+    const ageMs = chunk.sentAt === undefined ? undefined : performance.now() - chunk.sentAt;
+    this.#log.came({ at, n: chunk.n, ms, ageMs, transitMs, by });
     this.tally.ran(chunk.n, ms);
     const { classes, callSite } = this.#options;
     for (const [offset, settled] of readOutcomes(chunk, text, { classes: classes(), callSite }).entries()) {
@@ -269,15 +291,26 @@ export class MapRun {
     return this.#underWay.size < jobs && this.#bytesUnderWay < bytes ? free : 0;
   }
 
+  /**
+   * How many places must be free before more input is read: those of a chunk, or a good part of the window. A slow
+   * reader frees one place at a time, and each would become a job of its own.
+   */
+  #worthReading(): number {
+    const { items } = this.#options.window;
+    if (items === Infinity) return 1;
+    return Math.max(1, Math.min(this.chunkSize?.next() ?? 1, Math.floor(items / 4)));
+  }
+
   #offerRoom(): void {
-    if (this.#places() >= 1) this.#room?.resolve();
+    if (this.#room !== undefined && this.#places() >= this.#worthReading()) this.#room.resolve();
   }
 
   async #readChunks(): Promise<Chunk[]> {
     const chunks: Chunk[] = [];
     const { window } = this.#options;
     let bytes = 0;
-    while (chunks.length < MAX_BATCH_JOBS && bytes < MAX_BATCH_BYTES && this.#places() >= 1) {
+    while (chunks.length < MAX_BATCH_JOBS && bytes < MAX_BATCH_BYTES) {
+      if (this.#places() < this.#worthReading()) break;
       if (this.#underWay.size >= window.jobs) break;
       this.#isReading = true;
       // Having chunks in hand, a slow input is not waited for.
@@ -344,6 +377,7 @@ export class MapRun {
     if (this.#state === "ended") return;
     this.#state = "ended";
     this.#pace.end();
+    this.#log.end();
     this.#room?.resolve();
     this.#input.close();
     this.#transport?.drop(this, end);

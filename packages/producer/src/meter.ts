@@ -6,7 +6,6 @@ import type { Chunk } from "./map-run.ts";
 const SLOTS = 10;
 
 export class Meter {
-  readonly #sentAt = new WeakMap<Chunk, number>();
   /** Items that ended in each of the last seconds, by second. */
   readonly #ended = new Map<number, number>();
   #items = 0;
@@ -16,7 +15,7 @@ export class Meter {
 
   /** A chunk goes on its way. */
   sent(chunk: Chunk): void {
-    this.#sentAt.set(chunk, performance.now());
+    chunk.sentAt = performance.now();
   }
 
   /** Its outcome came in; it ran for `ms`. */
@@ -27,10 +26,9 @@ export class Meter {
     this.#ended.set(second, (this.#ended.get(second) ?? 0) + chunk.n);
     this.#items += chunk.n;
     this.#runMs += ms;
-    const sentAt = this.#sentAt.get(chunk);
-    if (sentAt === undefined) return;
+    if (chunk.sentAt === undefined) return;
     this.#waited += 1;
-    this.#waitMs += Math.max(0, now - sentAt - ms);
+    this.#waitMs += Math.max(0, now - chunk.sentAt - ms);
   }
 
   read(): {

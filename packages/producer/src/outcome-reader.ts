@@ -8,9 +8,20 @@ import type { Cluster, Redis } from "ioredis";
 import { decode, isForeignKey } from "@poolmq/shared/internal";
 import type { OutcomeText, QueueKeys } from "@poolmq/shared/internal";
 
+import { ReadCounts } from "./read-counts.ts";
+import { ClockShift } from "./clock-shift.ts";
+import type { RunFacts } from "./map-run.ts";
+import type { Seals } from "./seals.ts";
+
+/** What became of a chunk, not checked yet. */
+export interface OutcomeEntry extends RunFacts {
+  readonly at: number;
+  readonly text: OutcomeText;
+}
+
 /** One entry of a map's stream, read. */
 export type Entry =
-  | { readonly at: number; readonly ms: number; readonly text: OutcomeText }
+  | OutcomeEntry
   | { readonly progressOf: number; readonly value: unknown }
   /** The input of a durable map has ended: it has so many items. */
   | { readonly total: number }
@@ -31,31 +42,33 @@ export interface Reading {
 /** How long one blocking read lasts, in ms. It is woken when there is a new map to read. */
 const BLOCK_MS = 5_000;
 
-/** Entries that are read at once. */
-const READ_COUNT = 500;
-
 type RawEntry = readonly [id: string, fields: string[]];
 
 export class OutcomeReader {
   readonly #commands: Redis | Cluster;
   readonly #blocking: Redis | Cluster;
   readonly #keys: QueueKeys;
+  readonly #seals: Seals;
   readonly #warn: (facts: Readonly<Record<string, unknown>>, message: string) => void;
   readonly #readings = new Set<Reading>();
   readonly #wakeKey: string;
+  readonly #shift = new ClockShift();
   #wakeCursor = "0-0";
+  /** How many entries to ask for, if there is one stream. */
+  readonly #counts = new ReadCounts();
   #loop: Promise<void> | undefined;
   #closed = false;
 
   constructor(
     commands: Redis | Cluster,
     blocking: Redis | Cluster,
-    keys: QueueKeys,
+    { keys, seals }: { readonly keys: QueueKeys; readonly seals: Seals },
     warn: (facts: Readonly<Record<string, unknown>>, message: string) => void,
   ) {
     this.#commands = commands;
     this.#blocking = blocking;
     this.#keys = keys;
+    this.#seals = seals;
     this.#warn = warn;
     this.#wakeKey = keys.wake(randomBytes(9).toString("hex"));
   }
@@ -78,7 +91,7 @@ export class OutcomeReader {
         `(${reading.cursor}`,
         "+",
         "COUNT",
-        READ_COUNT,
+        this.#counts.next(1),
       );
       if (entries.length === 0) return;
       this.#take(reading, entries);
@@ -136,7 +149,7 @@ export class OutcomeReader {
     const cursors = [this.#wakeCursor, ...readings.map(({ cursor }) => cursor)];
     const reply = await this.#blocking.xread(
       "COUNT",
-      READ_COUNT,
+      this.#counts.next(readings.length),
       "BLOCK",
       BLOCK_MS,
       "STREAMS",
@@ -152,25 +165,44 @@ export class OutcomeReader {
 
   #take(reading: Reading, raw: readonly RawEntry[]): void {
     reading.cursor = raw.at(-1)?.[0] ?? reading.cursor;
-    reading.onEntries(raw.flatMap(([, fields]) => readEntry(fields) ?? []));
+    this.#counts.saw(raw.map(([, fields]) => fields.reduce((sum, field) => sum + field.length, 0)));
+    const now = Date.now();
+    const read = ([id, fields]: RawEntry): Entry | undefined =>
+      readEntry(fields, this.#shift.transitMs(id, now), reading.mapId, this.#seals);
+    reading.onEntries(raw.flatMap((entry) => read(entry) ?? []));
   }
 }
 
 /** Entries of any other shape are not ours: anyone who can write to Redis can add to a stream. */
-function readEntry(fields: readonly string[]): Entry | undefined {
+function readEntry(
+  fields: readonly string[],
+  transitMs: number,
+  mapId: string,
+  seals: Seals,
+): Entry | undefined {
   const values = new Map<string, string>();
   for (let i = 0; i + 1 < fields.length; i += 2) values.set(fields[i] ?? "", fields[i + 1] ?? "");
   const [i, text, p, v] = ["i", "o", "p", "v"].map((name) => values.get(name));
   if (text !== undefined && isIndex(i)) {
-    return { at: Number(i), ms: Number(values.get("ms") ?? 0) || 0, text };
+    const ran = values.get("ran") ?? "";
+    const space = ran.indexOf(" ");
+    const ms = Number.parseFloat(ran) || 0;
+    return { at: Number(i), ms, text, transitMs, by: space === -1 ? undefined : ran.slice(space + 1) };
   }
   const total = values.get("total");
-  if (isIndex(total)) return { total: Number(total) };
-  const cancelled = values.get("cancel");
-  if (cancelled !== undefined) return { cancelled };
+  if (isIndex(total)) {
+    return seals.isTotal(mapId, Number(total), values.get("sig")) ? { total: Number(total) } : undefined;
+  }
+  const cancel = values.get("cancel");
+  if (cancel !== undefined) {
+    const cancelled = seals.cancel(mapId, cancel);
+    return cancelled === undefined ? undefined : { cancelled };
+  }
   if (v === undefined || !isIndex(p)) return undefined;
+  const payload = seals.progress(mapId, Number(p), v);
+  if (payload === undefined) return undefined;
   try {
-    return { progressOf: Number(p), value: decode(v) };
+    return { progressOf: Number(p), value: decode(payload) };
   } catch {
     return undefined;
   }

@@ -15,9 +15,10 @@ import {
   checkOptions,
   checkQueueName,
   resolveConnection,
+  resolveSigningKeys,
   short,
 } from "@poolmq/shared/internal";
-import type { ResolvedConnection } from "@poolmq/shared/internal";
+import type { ResolvedConnection, SigningKeys } from "@poolmq/shared/internal";
 
 import { CALL_DEFAULTS, checkCallDefaults } from "./call-options.ts";
 import type { CallDefaults, CheckedCallDefaults } from "./call-options.ts";
@@ -82,6 +83,17 @@ export interface PoolOptions<T> extends CallDefaults, LocalOptions {
   readonly maxShareBytes?: number | undefined;
   /** How long to try to reach Redis at the start, in ms. @defaultValue 10000 */
   readonly connectTimeoutMs?: number | undefined;
+  /**
+   * Signs what is sent to the workers with this secret of 32 bytes or more, and believes only what is signed with it: for
+   * a Redis that others can write to. The workers need the same one. A list to change it without a stop: the first
+   * signs, all are accepted. @defaultValue `POOLMQ_SIGNING_KEY` of the environment (one key a line), else none
+   */
+  readonly signingKey?: string | readonly string[] | undefined;
+  /**
+   * How long what is signed may be used, in ms, at least 1000: a job that waits longer is signed and sent again while
+   * its pool lives. Must be longer than clocks may differ. @defaultValue 604800000 (7 days)
+   */
+  readonly signatureTtlMs?: number | undefined;
   /** Where to log; warnings that matter go to `process.emitWarning` without one. @defaultValue none */
   readonly logger?: Logger | undefined;
 }
@@ -101,6 +113,8 @@ export interface ResolvedPoolOptions {
   readonly maxPayloadBytes: number;
   readonly maxShareBytes: number;
   readonly connectTimeoutMs: number;
+  readonly signingKeys: SigningKeys | undefined;
+  readonly signatureTtlMs: number;
   readonly logger: Logger | undefined;
   /** Undefined: no worker machine of the pool's own. */
   readonly local: (LocalOptions & { readonly module: string; readonly processes: number }) | undefined;
@@ -126,6 +140,8 @@ const POOL_OPTIONS: readonly (keyof PoolOptions<unknown>)[] = [
   "maxPayloadBytes",
   "maxShareBytes",
   "connectTimeoutMs",
+  "signingKey",
+  "signatureTtlMs",
   "logger",
   ...CALL_DEFAULTS,
   ...LOCAL_OPTIONS,
@@ -140,6 +156,8 @@ const DEFAULTS = {
   // Half of the longest string that Redis takes.
   maxShareBytes: 256 * 1024 * 1024,
   connectTimeoutMs: 10_000,
+  // Longer than jobs wait: one that expires is only sent again, behind the others.
+  signatureTtlMs: 7 * 24 * 60 * 60_000,
 } satisfies PoolOptions<unknown>;
 
 /**
@@ -168,6 +186,8 @@ export function resolvePoolOptions<T>(
     }),
     maxShareBytes: check.integer("maxShareBytes", DEFAULTS.maxShareBytes, { min: 1, max: 512 * 1024 * 1024 }),
     connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
+    signingKeys: resolveSigningKeys(options.signingKey, env),
+    signatureTtlMs: check.integer("signatureTtlMs", DEFAULTS.signatureTtlMs, { min: 1_000 }),
     logger: checkLogger("logger", options.logger),
     local: resolveLocal(options, tasks.modulePath, connection),
   };

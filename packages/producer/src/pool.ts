@@ -13,7 +13,7 @@
 
 import { randomBytes } from "node:crypto";
 
-import { NestedPoolError, PoolmqError, TaskNotRegisteredError } from "@poolmq/shared";
+import { NestedPoolError, PoolmqError, RedisConnectionError, TaskNotRegisteredError } from "@poolmq/shared";
 import { encode } from "@poolmq/shared/internal";
 import type { TaskInfo } from "@poolmq/shared/internal";
 
@@ -58,7 +58,8 @@ const LOCAL_CLOSE_TIMEOUT_MS = 5_000;
  */
 export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
   readonly #options: ResolvedPoolOptions;
-  readonly #backend: Promise<Backend>;
+  /** Absent while nothing is started: the last start found no Redis. */
+  #backend: Promise<Backend> | undefined;
   readonly #shareIds: string[] = [];
   /** Fires when nothing needs what is still starting. */
   readonly #unneeded = new AbortController();
@@ -78,13 +79,36 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
       maxPayloadBytes: resolved.maxPayloadBytes,
     });
     this.#options = resolved;
+    this.#backend = this.#start();
+  }
+
+  #start(): Promise<Backend> {
+    const options = this.#options;
     const hooks = {
-      warn: (facts: object, message: string) => resolved.logger?.warn(facts, message),
+      warn: (facts: object, message: string) => options.logger?.warn(facts, message),
+      alarm: (message: string) => this.warn(message),
       cleaning: (done: Promise<unknown>) => void this.keepAliveWhile(done),
-      ownWorkers: resolved.local !== undefined,
+      ownWorkers: options.local !== undefined,
     };
-    this.#backend = Backend.start(resolved, hooks, (error) => this.failAll(error), this.#unneeded.signal);
-    this.#backend.catch(() => {}); // each call tells it
+    const starting = Backend.start(options, hooks, (error) => this.failAll(error), this.#unneeded.signal);
+    starting.catch(() => {}); // each call tells it
+    return starting;
+  }
+
+  /** What the pool stands on. A start that found no Redis is told by the calls that waited for it; later ones try again. */
+  async #started(): Promise<Backend> {
+    if (this.#backend === undefined) {
+      this.#backend = this.#start();
+      // It was not there to be told.
+      this.onIdle(false);
+    }
+    const starting = this.#backend;
+    try {
+      return await starting;
+    } catch (error) {
+      if (this.#backend === starting && mayComeBack(error)) this.#backend = undefined;
+      throw error;
+    }
   }
 
   /**
@@ -121,9 +145,10 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     });
     const attach = async (): Promise<void> => {
       classes = await this.errorClasses();
-      const backend = await this.#backend;
-      if (await backend.isNested()) throw new NestedPoolError({ queue: backend.queue, call: "attach" });
-      const { total } = await backend.gather.durable.find(mapId);
+      const backend = await this.#started();
+      if (await backend.gather.ask(map, () => backend.isNested()))
+        throw new NestedPoolError({ queue: backend.queue, call: "attach" });
+      const { total } = await backend.gather.ask(map, () => backend.gather.durable.find(mapId));
       if (map.ended) return;
       ({ gather } = backend);
       await gather.open(map, "attached");
@@ -142,6 +167,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
       id: String(mapId),
       value: slots.results(),
       progress: () => map.progress,
+      insights: () => map.insights,
       cancel: (reason?: unknown) => map.cancel(this.cancelledError(mapId, reason)),
       settled: () => slots.settled(),
       iterate: () => slots.iterate(),
@@ -196,7 +222,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
 
   async #ask<V>(call: string, question: (backend: Backend) => Promise<V>): Promise<V> {
     try {
-      return await this.keepAliveWhile(this.#backend.then(question));
+      return await this.keepAliveWhile(this.#started().then(question));
     } catch (error) {
       // A pool that ended meanwhile has closed its connection under the question.
       this.checkOpen(call);
@@ -205,9 +231,9 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
   }
 
   protected override async run(run: MapRun, { call, durable, autoChunks: auto }: CallFacts): Promise<void> {
-    const backend = await this.#backend;
+    const backend = await this.#started();
     if (run.ended) return;
-    const tasks = await this.#check(backend, run, call);
+    const tasks = await backend.gather.ask(run, () => this.#check(backend, run, call));
     if (tasks === undefined) this.#lookForWorkers(backend, run, call);
     // A durable map must be cut the same way by whoever takes it up.
     const defined = durable ? 1 : (tasks?.get(run.task)?.chunksize ?? 1);
@@ -219,7 +245,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
   }
 
   protected override onIdle(idle: boolean): void {
-    this.#backend.then(
+    this.#backend?.then(
       (backend) => backend.keepAlive(!idle),
       () => {}, // nothing was started
     );
@@ -227,7 +253,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
 
   protected override async end(hurried: boolean): Promise<void> {
     this.#unneeded.abort();
-    const backend = await this.#backend.catch(() => undefined); // each call told why it did not start
+    const backend = await this.#backend?.catch(() => undefined); // each call told why it did not start
     await backend?.gather.unshare(this.#shareIds);
     await backend?.close(hurried ? 0 : LOCAL_CLOSE_TIMEOUT_MS);
   }
@@ -236,7 +262,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
   async #takeUp(run: MapRun, gather: Gather): Promise<void> {
     const chunks = await run.peek();
     if (run.ended) return;
-    const resumed = await gather.durable.claim(run.id, run.task, run.length, chunks);
+    const resumed = await gather.ask(run, () => gather.durable.claim(run.id, run.task, run.length, chunks));
     if (!run.ended) await gather.open(run, "durable", { resumed, report: run });
   }
 
@@ -289,4 +315,11 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
     }, LOOK_FOR_WORKERS_MS);
     timer.unref();
   }
+}
+
+/** Whether Redis may be there at the next call. */
+function mayComeBack(error: unknown): boolean {
+  return (
+    error instanceof RedisConnectionError && (error.reason === "unreachable" || error.reason === "not-ready")
+  );
 }

@@ -3,6 +3,7 @@
 import { GetTimeoutError } from "@poolmq/shared";
 
 import { checkTimeout } from "./handle.ts";
+import type { MapInsights } from "./map-insights.ts";
 import type { MapProgress } from "./map-progress.ts";
 import type { MapEnd, Sink } from "./map-run.ts";
 
@@ -10,6 +11,7 @@ import type { MapEnd, Sink } from "./map-run.ts";
 export interface StreamSource {
   readonly id: string;
   progress(): MapProgress;
+  insights(): MapInsights;
   cancel(reason?: unknown): void;
   /** The reader has taken an item. */
   handOn(): void;
@@ -50,6 +52,11 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
     return this.#source.progress();
   }
 
+  /** Says where the time went, so far or in all, as that of a `MapResult`. */
+  insights(): MapInsights {
+    return this.#source.insights();
+  }
+
   /**
    * Gives the next result.
    *
@@ -58,7 +65,8 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
   async next(
     options: { readonly timeoutMs?: number | undefined } = {},
   ): Promise<IteratorResult<R, undefined>> {
-    const item = await this.#take(options.timeoutMs);
+    const { timeoutMs } = options;
+    const item = (timeoutMs === undefined ? this.#buffer.poll() : undefined) ?? (await this.#take(timeoutMs));
     if (item === undefined) return { done: true, value: undefined };
     if (item.ok) return { done: false, value: item.value };
     throw item.error;
@@ -165,6 +173,16 @@ export class StreamBuffer<R> implements Sink {
   ended(end: MapEnd): void {
     this.#end ??= end;
     this.#deliver();
+  }
+
+  /** The next item, if it is here and nobody waits for it: most reads of a slow reader need no waiter. */
+  poll(): Item<R> | undefined {
+    if (this.#waiters.length > 0) return undefined;
+    const item = this.#items.get(this.#next);
+    if (item === undefined) return undefined;
+    this.#items.delete(this.#next++);
+    this.onTaken();
+    return item;
   }
 
   take(waiter: Waiter<R>): void {

@@ -9,6 +9,7 @@ import { decode, encode, encodeThrown } from "@poolmq/shared/task";
 import { infoOf, loadTaskModule, runChunk, taskLogger } from "@poolmq/worker/internal";
 import type { ItemWatcher, TaskContext, TaskModule } from "@poolmq/worker/internal";
 
+import { monotonicMs } from "./thread-messages.ts";
 import type { FromThread, ThreadAnswer, ThreadData, ThreadJob, ToThreads } from "./thread-messages.ts";
 
 type RunJob = Extract<ThreadJob, { t: "run" }>;
@@ -97,7 +98,7 @@ async function runJob(job: RunJob): Promise<ThreadAnswer> {
     job.careful ? watcher : undefined,
   );
   running.delete(id);
-  return { ...ran, ms: performance.now() - started, said };
+  return { ...ran, ms: performance.now() - started, endedAt: monotonicMs(), said };
 }
 
 /** Decoded once per thread. */

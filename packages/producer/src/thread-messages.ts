@@ -2,6 +2,12 @@
 
 import type { OutcomeText, Payload, TaskInfo } from "@poolmq/shared/task";
 
+/** The one clock that all threads of a process share, in ms. */
+export function monotonicMs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1_000 + nanoseconds / 1_000_000;
+}
+
 /** What a thread is told at its start. */
 export interface ThreadData {
   /** Path of the tasks module. */
@@ -49,6 +55,8 @@ export interface ThreadAnswer {
   readonly text: OutcomeText;
   readonly retriable: number;
   readonly ms: number;
+  /** When it ended, by `monotonicMs()`. */
+  readonly endedAt: number;
   /** How many messages it sent about the run: they come on another port, and may come later. */
   readonly said: number;
 }

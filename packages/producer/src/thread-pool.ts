@@ -20,6 +20,7 @@ import { BasePool } from "./base-pool.ts";
 import type { CallFacts } from "./base-pool.ts";
 import { autoChunks, fixedChunks } from "./chunk-size.ts";
 import { importWorkerPackage } from "./import-worker-package.ts";
+import { noInsights } from "./insight-log.ts";
 import { NO_PROGRESS } from "./map-progress.ts";
 import { MapResult } from "./map-result.ts";
 import type { MapRun } from "./map-run.ts";
@@ -93,6 +94,7 @@ export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {
       id: String(mapId),
       value: slots.results(),
       progress: () => NO_PROGRESS,
+      insights: noInsights,
       cancel: () => {},
       settled: () => slots.settled(),
       iterate: () => slots.iterate(),

@@ -10,13 +10,13 @@
 import { decode, WIRE_VERSION } from "@poolmq/shared/internal";
 import type { Backoff } from "@poolmq/shared";
 import type { JobData, RemoteInfo, TaskInfo } from "@poolmq/shared/internal";
-import type { RunEnd, verdictOn } from "@poolmq/worker/internal";
+import type { verdictOn } from "@poolmq/worker/internal";
 
 import { backoffDelayMs } from "./backoff-delay.ts";
-import type { Chunk, MapRun, Transport } from "./map-run.ts";
+import type { Chunk, MapRun, RunFacts, Transport } from "./map-run.ts";
 import { Meter } from "./meter.ts";
 import type { ThreadShare } from "./thread-messages.ts";
-import type { Threads } from "./threads.ts";
+import type { ThreadRan, Threads } from "./threads.ts";
 import { WaitingJobs } from "./waiting-jobs.ts";
 
 /** A chunk on its way. */
@@ -125,7 +125,7 @@ export class ThreadTransport implements Transport {
     const shares = this.#sharesOf(data);
     if (typeof shares === "string") return this.#giveUp(job, shares);
     const kept = data.kept ?? [];
-    const end = await this.#threads.run({
+    const ran = await this.#threads.run({
       fn: map.task,
       map: map.id,
       at,
@@ -138,11 +138,12 @@ export class ThreadTransport implements Transport {
       shares,
       timeoutMs,
     });
-    if (!map.ended) this.#conclude(job, end);
+    if (!map.ended) this.#conclude(job, ran);
   }
 
-  #conclude(job: ThreadJob, end: RunEnd): void {
+  #conclude(job: ThreadJob, ran: ThreadRan): void {
     const { map, chunk, data, attempt } = job;
+    const { end } = ran;
     const verdict = this.#options.verdictOn(end, {
       data,
       attempt,
@@ -155,7 +156,7 @@ export class ThreadTransport implements Transport {
       case "publish": {
         const ms = end.kind === "done" ? end.ms : 0;
         this.#meter.came(chunk, ms);
-        return map.take(data.at, verdict.text, ms);
+        return map.take(data.at, verdict.text, { ms, ...this.#factsOf(job, ran) });
       }
       case "retry":
         return this.#retryLater({ ...job, data: verdict.data, attempt: attempt + 1 }, attempt);
@@ -201,7 +202,13 @@ export class ThreadTransport implements Transport {
     const outcomes = Array.from({ length: data.n }, (_, offset) => {
       return { s: "failed", failure, by: this.#info(job, offset) };
     });
-    map.take(data.at, `!${JSON.stringify(outcomes)}`, 0);
+    map.take(data.at, `!${JSON.stringify(outcomes)}`, { ms: 0 });
+  }
+
+  #factsOf({ data, attempt }: ThreadJob, { end, thread, transitMs }: ThreadRan): Omit<RunFacts, "ms"> {
+    if (thread === undefined) return {};
+    const losses = (data.suspect?.losses ?? 0) + (end.kind === "lost" ? 1 : 0);
+    return { by: `${this.#options.worker} ${thread} ${attempt} ${losses}`, transitMs };
   }
 
   #info({ map, data, attempt }: ThreadJob, offset: number): RemoteInfo {

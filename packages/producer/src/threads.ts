@@ -21,6 +21,7 @@ import { startPiscina } from "./piscina.ts";
 import type { Piscina } from "./piscina.ts";
 import { Thread } from "./thread.ts";
 import type { FromThread, ThreadAnswer, ThreadData, ThreadJob, ToThreads } from "./thread-messages.ts";
+import { monotonicMs } from "./thread-messages.ts";
 import { ThreadRun } from "./thread-run.ts";
 import type { RunRequest } from "./thread-run.ts";
 
@@ -35,6 +36,15 @@ export interface ThreadsOptions {
   /** No thread can be started any more. */
   onDead(error: unknown): void;
   warn(message: string, error?: unknown): void;
+}
+
+/** What came of a job. */
+export interface ThreadRan {
+  readonly end: RunEnd;
+  /** Number of the thread that had it. */
+  readonly thread?: number;
+  /** How long its answer was on its way, in ms. */
+  readonly transitMs?: number;
 }
 
 /** Threads that die before they ran anything are replaced this often in a row. */
@@ -100,9 +110,9 @@ export class Threads {
   }
 
   /** Runs a job. Never rejects. */
-  async run(request: RunRequest): Promise<RunEnd> {
+  async run(request: RunRequest): Promise<ThreadRan> {
     const thread = this.#freest();
-    if (thread === undefined || this.#closing) return { kind: "unstarted" };
+    if (thread === undefined || this.#closing) return { end: { kind: "unstarted" } };
     const id = this.#nextRun++;
     const { timeoutMs, ...job } = request;
     // Where several runs share a thread, one may have to wait until another lets go of it.
@@ -120,12 +130,14 @@ export class Threads {
     this.#runs.set(id, run);
     thread.runs.add(run);
     try {
-      const answer = await this.#post(thread, { ...job, t: "run", id, announce }, killer.signal);
+      const message: ThreadJob = { ...job, t: "run", id, announce };
+      const answer = (await this.#post(thread, message, killer.signal)) as ThreadAnswer;
+      const transitMs = monotonicMs() - answer.endedAt;
       thread.answered();
       this.#failedStarts = 0;
-      return await run.answered(answer as ThreadAnswer);
+      return { end: await run.answered(answer), thread: thread.id, transitMs };
     } catch (error) {
-      return run.stoppedEnd ?? (await this.#onLoss(run, thread, error));
+      return { end: run.stoppedEnd ?? (await this.#onLoss(run, thread, error)), thread: thread.id };
     } finally {
       run.close();
       thread.runs.delete(run);

@@ -7,6 +7,8 @@ import { short } from "./short.ts";
 /** Reads the checked values of one options object. */
 export interface OptionCheck {
   integer(name: string, fallback: number, range: { min: number; max?: number }): number;
+  /** False if it is not given. */
+  boolean(name: string): boolean;
   /** The option is a function, if it is given. */
   function(name: string): void;
 }
@@ -31,6 +33,11 @@ export function checkOptions(options: object, what: string, known: readonly stri
   const values = options as Readonly<Record<string, unknown>>;
   return {
     integer: (name, fallback, range) => checkInteger(name, values[name] ?? fallback, range),
+    boolean: (name) => {
+      const value = values[name] ?? false;
+      if (typeof value === "boolean") return value;
+      throw new InvalidOptionError(`Expected \`${name}\` to be true or false, got ${short(value)}`);
+    },
     function: (name) => {
       if (values[name] === undefined || typeof values[name] === "function") return;
       throw new InvalidOptionError(`Expected \`${name}\` to be a function, got ${short(values[name])}`);

@@ -42,6 +42,9 @@ const ATTEMPT_TIMEOUT_MS = 5_000;
  */
 const SILENCE_MS = 15_000;
 
+/** Tries until the first connection stands: one whose link is dead from its start must not take all of the time. */
+const ATTEMPTS = 3;
+
 /** Notices a dead link that nothing is sent on: Node probes ten times, a second apart, after this. */
 const KEEP_ALIVE_MS = 5_000;
 
@@ -203,6 +206,7 @@ function untilReady(
 
     const settle = (failure?: ConnectionFailure, waitedMs?: number) => {
       clearTimeout(timer);
+      clearInterval(attempts);
       connection.off("ready", onReady);
       connection.off("error", onError);
       connection.off("node error", onError);
@@ -234,7 +238,15 @@ function untilReady(
     const onAbort = () => settle({ reason: "aborted", final: true, detail: "connecting was aborted" });
     const onTimeout = () => settle(failureAtTimeout(connection, last), waitMs);
 
+    /** It stands, and nothing is answered. */
+    const onSilence = () => {
+      if (connection.status !== "connect" || connection.isCluster) return;
+      last = NOT_READY;
+      (connection as Redis).disconnect(true);
+    };
+
     const timer = setTimeout(onTimeout, waitMs);
+    const attempts = setInterval(onSilence, Math.min(waitMs / ATTEMPTS, ATTEMPT_TIMEOUT_MS));
     connection.once("ready", onReady);
     connection.on("error", onError);
     connection.on("node error", onError);
@@ -244,13 +256,19 @@ function untilReady(
   });
 }
 
+const NOT_READY: ConnectionFailure = {
+  reason: "not-ready",
+  final: true,
+  detail: "it accepts connections, but does not become ready",
+};
+
 function failureAtTimeout(
   connection: Redis | Cluster,
   last: ConnectionFailure | undefined,
 ): ConnectionFailure {
   const { status } = connection;
   if (status === "connect" || status === "ready") {
-    return { reason: "not-ready", final: true, detail: "it accepts connections, but does not become ready" };
+    return NOT_READY;
   }
   const { stream } = connection as NodeInternals;
   if (status === "connecting" && stream?.connecting === false) {

@@ -380,6 +380,42 @@ export class SharedValueGoneError extends PoolmqError {
   }
 }
 
+/** Producer and workers do not have the same `signingKey`, or only one of them has one. */
+export class SigningKeyError extends PoolmqError {
+  readonly code = "SIGNING_KEY";
+
+  constructor(
+    facts:
+      | {
+          problem: "producer has none" | "workers have none" | "keys differ";
+          queue: string;
+          hosts: readonly string[];
+        }
+      | { problem: "map has none" | "map has another"; mapId: string },
+  ) {
+    super("mapId" in facts ? ofMap(facts) : ofMachines(facts));
+  }
+}
+
+function ofMap({ problem, mapId }: { problem: "map has none" | "map has another"; mapId: string }): string {
+  return problem === "map has another"
+    ? `Map "${mapId}" is signed, and not with a \`signingKey\` of this pool. Give the pool the key of the producer and the workers.`
+    : `Map "${mapId}" is not signed, and this pool, which has a \`signingKey\`, can't trust it. ` +
+        "Take it up with a pool that has none, or start it again under another `mapId`.";
+}
+
+function ofMachines(facts: { problem: string; queue: string; hosts: readonly string[] }): string {
+  const machines = `The worker machines of queue "${facts.queue}" (${facts.hosts.join(", ")})`;
+  switch (facts.problem) {
+    case "producer has none":
+      return `${machines} take signed jobs only, and this pool has no \`signingKey\`. Give it theirs, or set POOLMQ_SIGNING_KEY.`;
+    case "workers have none":
+      return `${machines} have no \`signingKey\`, and this pool has one, so that it can't trust their answers. Start them with the same key.`;
+    default:
+      return `${machines} do not take the \`signingKey\` of this pool, or sign with one that it does not have. Give both sides the same keys.`;
+  }
+}
+
 /** A task called a pool on the queue that it runs on itself: it would wait for a place that it holds. */
 export class NestedPoolError extends PoolmqError {
   readonly code = "NESTED_POOL";

@@ -24,10 +24,10 @@ import { jobIdOf } from "./keys.ts";
 import { runScript } from "./run-script.ts";
 import type { Script } from "./run-script.ts";
 import { readAdvertisement } from "./read-advertisement.ts";
-import type { FailedJob, OutcomeText, Payload, WorkerAdvertisement } from "./wire.ts";
+import type { FailedJob, OutcomeText, Payload, RanText, WorkerAdvertisement } from "./wire.ts";
 
 /**
- * ARGV: ttlMs, then (first index, run time in ms, outcome) for each job. Gives 0 if the map is not wanted.
+ * ARGV: ttlMs, then (first index, `RanText`, outcome) for each job. Gives 0 if the map is not wanted.
  *
  * The producer keeps the keys from expiring; only when half of their time is gone is it done here, for a map whose
  * producer has died.
@@ -38,7 +38,7 @@ local left = redis.call('PTTL', KEYS[1])
 if left == -2 then return 0 end
 for i = 2, #ARGV, 3 do
   if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
-    redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ms', ARGV[i + 1], 'o', ARGV[i + 2])
+    redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])
   end
 end
 if left < ARGV[1] / 2 then
@@ -48,14 +48,14 @@ end
 return 1`,
 };
 
-/** The same for jobs that may be kept. ARGV: ttlMs, then (first index, run time in ms, outcome, job or "") for each job. */
+/** The same for jobs that may be kept. ARGV: ttlMs, then (first index, `RanText`, outcome, job or "") for each job. */
 const PUBLISH_KEEPING: Script = {
   lua: `
 local left = redis.call('PTTL', KEYS[1])
 if left == -2 then return 0 end
 for i = 2, #ARGV, 4 do
   if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
-    local id = redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ms', ARGV[i + 1], 'o', ARGV[i + 2])
+    local id = redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])
     if ARGV[i + 3] ~= '' then
       redis.call('HSET', KEYS[3], ARGV[i], id .. ' ' .. ARGV[i + 3])
       redis.call('PEXPIRE', KEYS[3], ARGV[1])
@@ -159,6 +159,8 @@ export interface Outcome {
   /** How long the job ran, in ms. */
   readonly ms: number;
   readonly text: OutcomeText;
+  /** Who ran it: machine, process, and so on, as in a `RanText`. Absent: nobody did. */
+  readonly by?: string | undefined;
   /** The job, if it is to be kept because an item of it failed. */
   readonly failed?: FailedJob;
 }
@@ -205,8 +207,8 @@ export class GatherScripts {
   /** Publishes outcomes, each at most once. False if nobody wants the map's outcomes. */
   async publish(mapId: string, outcomes: readonly Outcome[], ttlMs: number): Promise<boolean> {
     const keeping = outcomes.some(({ failed }) => failed !== undefined);
-    const args = outcomes.flatMap(({ at, ms, text, failed }) => {
-      const fields = [at, Math.round(ms * 1_000) / 1_000, text];
+    const args = outcomes.flatMap(({ at, ms, text, by, failed }) => {
+      const fields = [at, ranText(ms, by), text];
       if (keeping) fields.push(failed === undefined ? "" : JSON.stringify(failed));
       return fields;
     });
@@ -301,4 +303,9 @@ export class GatherScripts {
   async #run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
     return await runScript(this.#redis, script, keys, args);
   }
+}
+
+function ranText(ms: number, by: string | undefined): RanText {
+  const rounded = String(Math.round(ms * 1_000) / 1_000);
+  return by === undefined ? rounded : `${rounded} ${by}`;
 }

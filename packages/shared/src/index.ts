@@ -21,6 +21,7 @@ export {
   RedisNotFoundError,
   SerializationError,
   SharedValueGoneError,
+  SigningKeyError,
   TaskNotRegisteredError,
   TasksModuleError,
   TaskTimeoutError,

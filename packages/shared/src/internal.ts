@@ -1,5 +1,7 @@
 /** For the sibling packages; promises nothing to anyone else. */
 
+export { aclRules } from "./acl.ts";
+export type { AclRole } from "./acl.ts";
 export {
   checkEnvironment,
   checkInteger,
@@ -8,6 +10,7 @@ export {
   checkQueueName,
 } from "./check-options.ts";
 export { availableCores, Cgroup } from "./cgroup.ts";
+export { CancelReader, tellCancelled } from "./cancels.ts";
 export { checkServer } from "./check-server.ts";
 export { decode, encode } from "./codec.ts";
 export { decodeEach, encodeEach } from "./each.ts";
@@ -20,8 +23,9 @@ export type { Outcome } from "./gather-scripts.ts";
 export { isForeignKey } from "./foreign-key.ts";
 export { jobIdOf, queueKeys } from "./keys.ts";
 export type { QueueKeys } from "./keys.ts";
-export { rewriteMapReport, writeMapReports } from "./map-reports.ts";
+export { readMapReport, rewriteMapReport, writeMapReports } from "./map-reports.ts";
 export { nearest } from "./nearest.ts";
+export { isPrivateQueueName, privateQueueName } from "./private-queue.ts";
 export { QueueWatcher } from "./queue-watcher.ts";
 export type {
   ChildView,
@@ -45,6 +49,10 @@ export { checkTaskDefaults, TASK_DEFAULTS } from "./task-defaults.ts";
 export type { CheckedTaskDefaults } from "./task-defaults.ts";
 export { attachRemote, decodeThrown, encodeThrown } from "./thrown.ts";
 export { RUNS_ON_VARIABLE } from "./runs-on.ts";
+export { fittingMachines, isFitting } from "./fitting-machines.ts";
+export { checkJob, contentOf, openOutcome, sealOutcome, signJob, signJobState } from "./signed-job.ts";
+export { readKeyLines, resolveSigningKeys, SEAL_MARK } from "./signing.ts";
+export type { Signer, SigningKeys } from "./signing.ts";
 export { short } from "./short.ts";
 export { REFUSED } from "./uncloneable.ts";
 export { unrefConnection } from "./unref-connection.ts";
@@ -64,6 +72,7 @@ export type {
   MapReport,
   MapState,
   OutcomeText,
+  RanText,
   Payload,
   RemoteInfo,
   SpanDetail,

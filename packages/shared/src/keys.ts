@@ -44,6 +44,8 @@ export interface QueueKeys {
   errors(mapId: string): string;
   /** Stream that wakes a producer's blocking read when it has a new map to read. */
   wake(producerId: string): string;
+  /** Sorted set: ids of the maps that were cancelled, by the Redis time of that, in ms. */
+  readonly cancelled: string;
   /** Pub/sub channel for control messages to the worker machines. */
   readonly control: string;
 }
@@ -71,6 +73,7 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
     mapInfo: `${base}:map-info`,
     errors: (mapId) => `${base}:map:${mapId}:errors`,
     wake: (producerId) => `${base}:wake:${producerId}`,
+    cancelled: `${base}:cancelled`,
     control: `${base}:control`,
   };
 }

@@ -28,8 +28,8 @@ for _, id in ipairs(gone) do
   redis.call('HDEL', KEYS[2], id)
 end
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
-redis.call('PEXPIREAT', KEYS[1], last[2])
-redis.call('PEXPIREAT', KEYS[2], last[2])
+redis.call('PEXPIRE', KEYS[1], last[2] - now)
+redis.call('PEXPIRE', KEYS[2], last[2] - now)
 return 1`,
 };
 

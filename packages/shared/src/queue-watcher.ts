@@ -108,7 +108,9 @@ export class QueueWatcher {
     if (report === undefined) return undefined;
     const groups = (report.errors ?? []).flatMap((count, number) => {
       const group = readGroup(texts[number]);
-      return group === undefined ? [] : [{ ...group, stack: group.stack ?? null, count }];
+      if (group === undefined) return [];
+      const indices = group.indices.toSorted((a, b) => a - b);
+      return [{ ...group, stack: group.stack ?? null, indices, count }];
     });
     const told = groups.reduce((sum, { count }) => sum + count, 0);
     return {

@@ -6,6 +6,11 @@
  *
  * Golden files in `tests/contract` pin these shapes. A change that an older peer would misread raises
  * `WIRE_VERSION`; a peer that meets a version it does not know answers with a `WireVersionError`, never a guess.
+ *
+ * With a `signingKey`, everything that goes through Redis is signed: jobs (`sig`, `stateSig`), outcomes, progress, the
+ * total of a durable map, shared values, advertisements and control messages. What is signed with which facts, so that
+ * it fits nowhere else, is written in `signed-job.ts`; how, in `signing.ts`. A sealed text is `#`, the signature (43
+ * characters of base64url), the text.
  */
 
 /** Version of everything in this file. Sent with each job and each worker advertisement. */
@@ -41,6 +46,12 @@ export interface JobData {
   readonly kept?: readonly KeptOutcome[];
   /** Written by supervisors: who is under suspicion of taking processes down, and how often it did. */
   readonly suspect?: Suspect;
+  /** When the signature ends, in ms since the epoch. With `sig`. */
+  readonly expiresAt?: number;
+  /** Of a producer with a `signingKey`: signs all of the above but what supervisors write. */
+  readonly sig?: string;
+  /** Written by supervisors with a `signingKey`: signs `kept` and `suspect`. */
+  readonly stateSig?: string;
 }
 
 /** A job of which an item failed, as it was before it ran. */
@@ -71,8 +82,18 @@ export interface Suspect {
  * - `"=" + Payload`: every item succeeded; the payload is the array of the results, in input order, each encoded apart
  *   from the others.
  * - `"!" + JSON`: an `ItemOutcome[]`, one per item, in input order.
+ *
+ * Signed: `"#"`, the digest of the job that it answers (43 characters), the signature (43 characters), then one of these.
  */
 export type OutcomeText = string;
+
+/**
+ * How a job ran, as a stream entry's `ran` field: for how long, in ms; then, if anybody ran it, the worker machine's id
+ * and the child's process id; then, if they are not 1 and 0, the attempt and the number of processes and machines that
+ * were lost with the job. A space between each two. It is for `chunksize: "auto"` and for people: nothing else is decided
+ * by it.
+ */
+export type RanText = string;
 
 /** What became of one item. */
 export type ItemOutcome =
@@ -136,6 +157,10 @@ export interface WorkerAdvertisement {
   /** Versions of the worker package and of Node. */
   readonly version: string;
   readonly node: string;
+  /** Names of the keys with which jobs must be signed; the first is what this machine signs with. Absent: it has none. */
+  readonly keys?: readonly string[];
+  /** With `keys`: signs all of the above. */
+  readonly sig?: string;
 }
 
 /** What a worker machine tells of a registered function. */
@@ -267,11 +292,18 @@ export interface ErrorGroup {
 
 /** Messages on the control channel (Redis pub/sub) of a queue. */
 export type ControlMessage =
-  | { readonly t: "cancel"; readonly map: string }
-  /** These shared values are gone: what machines keep of them is of no use any more. */
-  | { readonly t: "unshare"; readonly shares: readonly string[] }
-  /** Somebody watches from now on: do not wait for the next heartbeat to tell what you run. */
-  | { readonly t: "watch" };
+  /** `reason`: for its producer, to whom it goes as the entry `cancel` of the map's stream. */
+  (
+    | { readonly t: "cancel"; readonly map: string; readonly reason?: string }
+    /** These shared values are gone: what machines keep of them is of no use any more. */
+    | { readonly t: "unshare"; readonly shares: readonly string[] }
+    /** Somebody watches from now on: do not wait for the next heartbeat to tell what you run. Never signed: who watches needs no key. */
+    | { readonly t: "watch" }
+  ) & {
+    /** When the signature ends, in ms since the epoch. With `sig`. */
+    readonly expiresAt?: number;
+    readonly sig?: string;
+  };
 
 // ── supervisor ⇄ child: one line per message `JSON header [TAB payload] LF`; to it on fd 3, from it on fd 6 ──────────────────────────────
 

@@ -44,6 +44,7 @@ export class ChildProcess {
       workerId: string;
       concurrency: number;
       maxOutcomeBytes: number;
+      redactRemoteStacks: boolean;
       env: Readonly<Record<string, string>>;
       memory: ContainerMemory;
       heapFlags: readonly string[];
@@ -58,6 +59,7 @@ export class ChildProcess {
       workerId,
       concurrency,
       maxOutcomeBytes,
+      redactStacks: options.redactRemoteStacks,
       prints,
       logLevel: output.level,
     };

@@ -10,6 +10,8 @@ export interface ChildSettings {
   readonly concurrency: number;
   /** Largest result or error of an item, in bytes. */
   readonly maxOutcomeBytes: number;
+  /** Errors of tasks are sent without their stacks. */
+  readonly redactStacks: boolean;
   /** Where what tasks print goes. */
   readonly prints: PrintTarget;
   /** Below this level, records of tasks need not be written. */

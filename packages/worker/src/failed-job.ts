@@ -4,7 +4,7 @@ import type { QueuedJob } from "./job-queue.ts";
 
 /** A job as its producer made it. To be asked before the function's definition is applied to its options. */
 export function failedJob({ name: task, opts }: QueuedJob, data: JobData): FailedJob {
-  const { kept: _, suspect: __, ...given } = data;
+  const { kept: _kept, suspect: _suspect, stateSig: _stateSig, ...given } = data;
   const { attempts = 0, backoff, priority = 0 } = opts;
   return {
     task,

@@ -48,6 +48,9 @@ export class JobQueue extends Worker<unknown, null> {
     const job = await super.nextJobFromJobData(...args);
     // There is none if the queue is empty, whatever BullMQ's types say.
     if ((job as QueuedJob | undefined) !== undefined) {
+      // A job that stays when it is done would pass for one that is still to be run: ours say nothing of it.
+      delete job.opts.removeOnComplete;
+      delete job.opts.removeOnFail;
       const ended = this.#hooks.process(job, job.token ?? "");
       ended.catch(() => {}); // told when BullMQ comes to it
       begun.set(job, ended);

@@ -23,7 +23,12 @@ export type LocalMachineOptions = Omit<WorkerOptions, "module" | "logger" | "con
 
 /** Owner to machine. */
 export type ToMachine =
-  | { readonly t: "start"; readonly options: LocalMachineOptions }
+  | {
+      readonly t: "start";
+      readonly options: LocalMachineOptions;
+      /** The queue is the owner's alone: if the owner dies, what is left of it in Redis is removed. */
+      readonly removesQueue: boolean;
+    }
   | { readonly t: "close"; readonly timeoutMs: number };
 
 /** Machine to owner. */
@@ -51,7 +56,10 @@ export interface LocalMachine {
 }
 
 /** Starts a worker machine in a process of its own. */
-export function startLocalMachine(options: LocalMachineOptions): LocalMachine {
+export function startLocalMachine(
+  options: LocalMachineOptions,
+  { removesQueue }: Pick<Extract<ToMachine, { t: "start" }>, "removesQueue">,
+): LocalMachine {
   const main = fileURLToPath(besideThis(import.meta.url, "./local-main"));
   const child: ChildProcess = spawn(process.execPath, [...nodeFlags(), main], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
@@ -83,7 +91,7 @@ export function startLocalMachine(options: LocalMachineOptions): LocalMachine {
     exited.resolve({ exitCode, signal });
   });
   const send = (message: ToMachine): void => void child.send(message, () => {});
-  send({ t: "start", options });
+  send({ t: "start", options, removesQueue });
   const ref = (alive: boolean): void => {
     if (alive) {
       child.ref();

@@ -1,5 +1,6 @@
 /**
- * Ends a map, or runs its failed items again, from outside of its producer.
+ * Ends a map, or runs its failed items again, from outside of its producer. A door of its own, for the project's tools
+ * and tests: it needs BullMQ, which the other doors do without.
  *
  *   cancel:  out ◀── "cancel" ── here        its producer reads it, and ends the map as its own cancel() does
  *            if it does not:   keys of the map go, jobs are removed, machines are told to stop what runs
@@ -13,19 +14,30 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { jobIdOf, MAP_TTL_MS, queueKeys, rewriteMapReport, runScript } from "@poolmq/shared/internal";
+import {
+  GatherScripts,
+  jobIdOf,
+  MAP_TTL_MS,
+  queueKeys,
+  readMapReport,
+  rewriteMapReport,
+  runScript,
+  tellCancelled,
+} from "@poolmq/shared/internal";
 import type {
   ControlMessage,
   FailedJob,
-  ItemOutcome,
-  KeptOutcome,
-  OutcomeText,
   QueueKeys,
   Script,
+  Signer,
+  SigningKeys,
 } from "@poolmq/shared/internal";
 
-/** What became of a cancel: the map's producer ended it, or it was removed here, or there is none that could be ended. */
-export type Cancelled = "by its producer" | "removed" | "not found";
+/**
+ * What became of a cancel: the map's producer ended it; it was removed here, since it has no producer; there is none that
+ * could be ended; its producer lives, and did not answer; it is signed, and this is not.
+ */
+export type Cancelled = "by its producer" | "removed" | "not found" | "no answer" | "no key";
 
 /** What became of a retry. */
 export type Retried =
@@ -47,7 +59,10 @@ const RETRIED_TTL_MS = 24 * 60 * 60_000;
 /** Jobs that are read, or removed, at a time. */
 const BATCH = 500;
 
-/** KEYS: done, out. ARGV: reason. Gives 0 if the map is not open. */
+/** A cancel is obeyed for so long, if it is signed. */
+const SIGNATURE_TTL_MS = 10 * 60_000;
+
+/** KEYS: done, out. ARGV: message. Gives 0 if the map is not open. */
 const ASK: Script = {
   lua: `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -71,22 +86,19 @@ const REOPEN: Script = {
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 redis.call('HDEL', KEYS[1], 'delivered')
-redis.call('HSET', KEYS[1], 'retried', now)
+-- Nobody waits for it, however lately somebody did.
+redis.call('HSET', KEYS[1], 'retried', now, 'beat', 0)
 redis.call('ZREM', KEYS[2], ARGV[1])
 return now`,
 };
 
-/** KEYS: done, out, failed. ARGV: index, entry of `failed`. Gives the outcome that it takes away, or "". */
+/** KEYS: done, out, failed. ARGV: index, entry of `failed`. Takes the outcome away; gives 0 if the entry is not there. */
 const TAKE_BACK: Script = {
   lua: `
-if redis.call('HGET', KEYS[3], ARGV[1]) ~= ARGV[2] then return false end
-local id = string.match(ARGV[2], '^%S+')
-local entry = redis.call('XRANGE', KEYS[2], id, id)[1]
-redis.call('XDEL', KEYS[2], id)
+if redis.call('HGET', KEYS[3], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('XDEL', KEYS[2], string.match(ARGV[2], '^%S+'))
 redis.call('SETBIT', KEYS[1], ARGV[1], 0)
-if not entry then return '' end
-for i = 1, #entry[2], 2 do if entry[2][i] == 'o' then return entry[2][i + 1] end end
-return ''`,
+return 1`,
 };
 
 /** KEYS: failed. ARGV: index, entry. It may have failed again meanwhile. */
@@ -98,14 +110,24 @@ export class MapControl {
   readonly #redis: Redis | Cluster;
   readonly #keys: QueueKeys;
   readonly #queue: Queue;
+  readonly #signer: Signer | undefined;
 
-  /** The connection stays the caller's. */
+  /**
+   * The connection stays the caller's.
+   *
+   * @param options - `signingKeys`: where the queue's producers and workers have some
+   */
   constructor(
     redis: Redis | Cluster,
-    { queue, prefix }: { readonly queue: string; readonly prefix?: string | undefined },
+    options: {
+      readonly queue: string;
+      readonly prefix?: string | undefined;
+      readonly signingKeys?: SigningKeys | undefined;
+    },
   ) {
     this.#redis = redis;
-    this.#keys = queueKeys(queue, prefix);
+    this.#keys = queueKeys(options.queue, options.prefix);
+    this.#signer = options.signingKeys?.signer(this.#keys);
     // Looks and changes jobs, and leaves nothing of its own behind.
     this.#queue = new Queue(this.#keys.bullName, {
       connection: redis,
@@ -115,15 +137,27 @@ export class MapControl {
     this.#queue.on("error", () => {}); // the one who asks is told
   }
 
-  /** Ends a map: its producer's handle rejects with a `CancelledError`, what waits is removed, what runs is stopped. */
-  async cancel(mapId: string, reason: string): Promise<Cancelled> {
+  /**
+   * Ends a map: its producer's handle rejects with a `CancelledError`, what waits is removed, what runs is stopped.
+   *
+   * @param force - do not ask a producer that lives: it enqueues again what it misses, unless it has hung
+   */
+  async cancel(
+    mapId: string,
+    reason: string,
+    { force = false }: { readonly force?: boolean } = {},
+  ): Promise<Cancelled> {
     const [done, out] = [this.#keys.done(mapId), this.#keys.out(mapId)];
-    if ((await runScript(this.#redis, ASK, [done, out], [reason])) === 0) return "not found";
+    if ((await this.#redis.exists(done)) === 0) return "not found";
+    if (this.#signer === undefined && (await this.#isSigned())) return "no key";
+    const message = this.#signed({ t: "cancel", map: mapId, reason });
+    await runScript(this.#redis, ASK, [done, out], [JSON.stringify(message)]);
     const deadline = performance.now() + PRODUCER_TIMEOUT_MS;
     while (performance.now() < deadline) {
       if ((await this.#redis.exists(done)) === 0) return "by its producer";
       await delay(POLL_MS);
     }
+    if (!force && (await this.#isAttended(mapId))) return "no answer";
     await this.#remove(mapId);
     await rewriteMapReport(this.#redis, this.#keys, mapId, (before) => {
       return [MAP_TTL_MS, { ...before, state: "cancelled", running: 0, reason }];
@@ -167,6 +201,28 @@ export class MapControl {
     return { items };
   }
 
+  /** Whether the queue's machines take signed messages only. */
+  async #isSigned(): Promise<boolean> {
+    const machines = await new GatherScripts(this.#redis, this.#keys).liveWorkers();
+    return machines.some(({ keys }) => keys !== undefined);
+  }
+
+  #signed(message: ControlMessage): ControlMessage {
+    if (this.#signer === undefined) return message;
+    return this.#signer.signObject("control", { ...message, expiresAt: Date.now() + SIGNATURE_TTL_MS });
+  }
+
+  /** Whether the map's producer was heard of a moment ago. */
+  async #isAttended(mapId: string): Promise<boolean> {
+    const [text, [seconds]] = await Promise.all([
+      this.#redis.hget(this.#keys.mapInfo, mapId),
+      this.#redis.time(),
+    ]);
+    const told = text === null ? undefined : readMapReport(text);
+    if (told === undefined || told.report.state !== "running") return false;
+    return Number(seconds) * 1_000 - told.toldAtMs < PRODUCER_SILENCE_MS;
+  }
+
   /** Lets go of the connection. */
   async close(): Promise<void> {
     await this.#queue.close();
@@ -175,26 +231,19 @@ export class MapControl {
   async #enqueue(mapId: string, entries: readonly FailedEntry[]): Promise<number> {
     const failed = this.#keys.failed(mapId);
     const keys = [this.#keys.done(mapId), this.#keys.out(mapId), failed];
-    const outcomes = await Promise.all(
+    const taken = await Promise.all(
       entries.map(({ at, text }) => runScript(this.#redis, TAKE_BACK, keys, [at, text])),
     );
-    let items = 0;
-    const jobs = entries.flatMap(({ at, job: { task, data, opts } }, place) => {
-      const outcome = outcomes[place];
-      if (typeof outcome !== "string") return []; // somebody else retries it
-      const kept = succeeded(outcome);
-      items += data.n - kept.length;
-      return [
-        {
-          name: task,
-          data: kept.length === 0 ? data : { ...data, kept },
-          opts: { ...opts, jobId: jobIdOf(mapId, at) },
-        },
-      ];
-    });
+    // Of the others somebody else takes care.
+    const ours = entries.filter((_, place) => taken[place] === 1);
+    const jobs = ours.map(({ at, job: { task, data, opts } }) => ({
+      name: task,
+      data,
+      opts: { ...opts, jobId: jobIdOf(mapId, at) },
+    }));
     if (jobs.length > 0) await this.#queue.addBulk(jobs);
-    await Promise.all(entries.map(({ at, text }) => runScript(this.#redis, FORGET, [failed], [at, text])));
-    return items;
+    await Promise.all(ours.map(({ at, text }) => runScript(this.#redis, FORGET, [failed], [at, text])));
+    return ours.reduce((sum, { job: { data } }) => sum + data.n - (data.kept?.length ?? 0), 0);
   }
 
   /** Removes a map whose producer does not answer. */
@@ -204,8 +253,7 @@ export class MapControl {
     await this.#redis.zrem(keys.kept, mapId);
     // The stream stays for a while: it tells a producer that comes back why its map has ended.
     await this.#redis.pexpire(keys.out(mapId), MAP_TTL_MS);
-    const message: ControlMessage = { t: "cancel", map: mapId };
-    await this.#redis.publish(keys.control, JSON.stringify(message));
+    await tellCancelled(this.#redis, keys, mapId, this.#signed({ t: "cancel", map: mapId }));
     const ids = await this.#waiting(mapId);
     for (let start = 0; start < ids.length; start += BATCH) {
       // One that a worker has taken meanwhile is not removed: that worker drops it.
@@ -217,7 +265,12 @@ export class MapControl {
   async #waiting(mapId: string): Promise<string[]> {
     const found: string[] = [];
     for (let start = 0; ; start += PAGE) {
-      const ids = await this.#queue.getRanges(["wait", "prioritized", "delayed"], start, start + PAGE - 1);
+      const ids = await this.#queue.getRanges(
+        ["wait", "prioritized", "delayed"],
+        start,
+        start + PAGE - 1,
+        true,
+      );
       if (ids.length === 0) return [...new Set(found)];
       found.push(...ids.filter((id) => id.slice(0, id.lastIndexOf("-")) === mapId));
     }
@@ -248,11 +301,4 @@ function entriesBefore(ms: number, fields: readonly string[]): FailedEntry[] {
     if (Number.parseInt(text) >= ms) return [];
     return [{ at: Number(at), text, job: JSON.parse(text.slice(text.indexOf(" ") + 1)) as FailedJob }];
   });
-}
-
-/** Those items of a job that did not fail need not run again. */
-function succeeded(outcome: OutcomeText): KeptOutcome[] {
-  if (!outcome.startsWith("!")) return [];
-  const outcomes = JSON.parse(outcome.slice(1)) as ItemOutcome[];
-  return outcomes.flatMap((item, offset) => (item.s === "ok" ? [[offset, item] as const] : []));
 }

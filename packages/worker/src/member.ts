@@ -37,6 +37,7 @@ export interface MemberOptions {
   readonly concurrency: number;
   /** Largest result or error of an item, in bytes. */
   readonly maxOutcomeBytes: number;
+  readonly redactRemoteStacks: boolean;
   readonly env: Readonly<Record<string, string>>;
   /** How long a function that was told to stop may go on before its process is killed, in ms. */
   readonly killGraceMs: number;

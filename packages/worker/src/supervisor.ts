@@ -15,6 +15,7 @@
 
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+import { basename } from "node:path";
 
 import { DelayedError, WaitingError } from "bullmq";
 import type { Job } from "bullmq";
@@ -23,6 +24,7 @@ import { pino } from "pino";
 import type { Logger } from "pino";
 
 import {
+  CancelReader,
   checkServer,
   connect,
   destroyConnection,
@@ -58,11 +60,14 @@ import type { MachineSnapshot, MachineState, WorkObserver } from "./machine-stat
 import { mendJobs } from "./mend-jobs.ts";
 import { Publisher } from "./publisher.ts";
 import type { RunEnd, SharedArgument } from "./run.ts";
+import { Seals } from "./seals.ts";
 import { SharedValues } from "./shared-values.ts";
 import { TaskOutput } from "./task-output.ts";
 import type { PrintTarget } from "./task-output.ts";
 import { TaskProgress } from "./task-progress.ts";
+import { UnwantedMaps } from "./unwanted-maps.ts";
 import { verdictOn } from "./verdict.ts";
+import { ranBy } from "./ran-by.ts";
 import { VERSION } from "./version.ts";
 import type { ResolvedWorkerOptions } from "./worker-options.ts";
 
@@ -103,6 +108,7 @@ export class Supervisor {
   readonly #options: ResolvedWorkerOptions;
   readonly #log: Logger;
   readonly #keys: QueueKeys;
+  readonly #seals: Seals;
   readonly #children: Children;
   readonly #closed = Promise.withResolvers<void>();
   #state: MachineState = "starting";
@@ -117,7 +123,8 @@ export class Supervisor {
   #shared: SharedValues | undefined;
   #tasks: Readonly<Record<string, TaskInfo>> = {};
   /** Maps whose outcomes nobody wanted when we last looked. */
-  readonly #unwanted = new Set<string>();
+  readonly #unwanted = new UnwantedMaps();
+  #cancels: CancelReader | undefined;
   #observer: WorkObserver | undefined;
   #closing: Promise<void> | undefined;
   /** Somebody wants to see what runs here. */
@@ -135,6 +142,7 @@ export class Supervisor {
     this.#options = options;
     this.#log = (options.logger ?? pino({ level: "silent" })).child({ worker: this.id });
     this.#keys = queueKeys(options.queue, options.prefix);
+    this.#seals = new Seals(options.signingKeys?.signer(this.#keys), this.#log);
     const memory = new ContainerMemory();
     const env = childEnvironment(this.id, options.env);
     this.#children = new Children(
@@ -144,6 +152,7 @@ export class Supervisor {
         processes: options.processes,
         concurrency: options.concurrency,
         maxOutcomeBytes: options.maxOutcomeBytes,
+        redactRemoteStacks: options.redactRemoteStacks,
         env,
         memory,
         heapFlags: memory.heapFlags(options.processes, env["NODE_OPTIONS"]),
@@ -290,9 +299,9 @@ export class Supervisor {
     const { lockDurationMs, stalledIntervalMs } = this.#options;
     const scripts = (this.#scripts = new GatherScripts(redis, this.#keys));
     this.#publisher = new Publisher(scripts, this.#log);
-    this.#progress = new TaskProgress(scripts);
+    this.#progress = new TaskProgress(scripts, this.#seals);
     this.#shared = new SharedValues(
-      (id) => redis.get(this.#keys.share(id)),
+      async (id) => this.#seals.share(id, await redis.get(this.#keys.share(id))),
       (id) => this.#children.unshare(id),
     );
     const queue = (this.#queue = new JobQueue(
@@ -326,7 +335,12 @@ export class Supervisor {
     this.#locks = new Locks((...args) => queue.extendJobLocks(...args), lockDurationMs, this.#log);
     await this.#listen();
     await this.#beat();
-    this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS);
+    this.#cancels = new CancelReader(redis, this.#keys);
+    this.#heartbeat = setInterval(() => {
+      void this.#beat();
+      this.#catchUp().catch(() => {}); // the heartbeat tells of a Redis that refuses
+    }, HEARTBEAT_MS);
+    await this.#catchUp();
   }
 
   async #mend(redis: Redis | Cluster): Promise<void> {
@@ -345,22 +359,50 @@ export class Supervisor {
   }
 
   #onControl(text: string): void {
-    let message: { readonly t?: unknown; readonly map?: unknown; readonly shares?: unknown } | null;
+    let message: {
+      readonly t?: unknown;
+      readonly map?: unknown;
+      readonly shares?: unknown;
+      readonly expiresAt?: unknown;
+      readonly sig?: unknown;
+    } | null;
     try {
       message = JSON.parse(text) as typeof message;
     } catch {
       return; // not ours; anyone may publish
     }
-    if (message?.t === "cancel" && typeof message.map === "string") {
-      this.#unwanted.add(message.map);
-      this.#children.cancel(message.map);
+    if (message === null || typeof message !== "object") return;
+    if (message.t === "watch") this.#onWatch();
+    // Whoever watches needs no key; what follows stops work.
+    else if (this.#seals.obeys(message)) this.#obey(message);
+  }
+
+  #onWatch(): void {
+    if (this.#watched || this.#state !== "running") return;
+    this.#watched = true;
+    void this.#beat();
+  }
+
+  #obey(message: { readonly t?: unknown; readonly map?: unknown; readonly shares?: unknown }): void {
+    if (message.t === "cancel" && typeof message.map === "string") {
+      this.#cancel(message.map);
     }
-    if (message?.t === "unshare" && Array.isArray(message.shares)) {
+    if (message.t === "unshare" && Array.isArray(message.shares)) {
       for (const id of message.shares as readonly unknown[]) this.#shared?.forget(String(id));
     }
-    if (message?.t === "watch" && !this.#watched && this.#state === "running") {
-      this.#watched = true;
-      void this.#beat();
+  }
+
+  #cancel(mapId: string): void {
+    this.#unwanted.add(mapId);
+    this.#children.cancel(mapId);
+  }
+
+  /** Learns of the cancels that were told while this machine was cut off. */
+  async #catchUp(): Promise<void> {
+    for (const mapId of (await this.#cancels?.read()) ?? []) {
+      if (this.#unwanted.has(mapId)) continue;
+      // Somebody may have begun a map of the same id since.
+      if ((await this.#scripts?.wanted(mapId)) === false) this.#cancel(mapId);
     }
   }
 
@@ -395,9 +437,10 @@ export class Supervisor {
         ? {}
         : {
             unfit: {
-              module: failure.module,
+              module: this.#options.redactRemoteStacks ? basename(failure.module) : failure.module,
               phase: failure.phase,
-              reason: failure.reason,
+              // It is the loader's, and full of paths.
+              reason: this.#options.redactRemoteStacks ? "the reason is in its log" : failure.reason,
             },
           }),
       version: VERSION,
@@ -405,8 +448,8 @@ export class Supervisor {
     };
     try {
       const detail = this.#watched ? JSON.stringify(this.#detail()) : "";
-      this.#watched =
-        (await this.#scripts?.advertise(this.id, JSON.stringify(advertisement), detail)) ?? false;
+      const text = JSON.stringify(this.#seals.advertisement(advertisement));
+      this.#watched = (await this.#scripts?.advertise(this.id, text, detail)) ?? false;
     } catch (error) {
       this.#log.warn({ err: error }, "heartbeat failed");
     }
@@ -426,6 +469,7 @@ export class Supervisor {
     if (typeof data === "string") return await this.#rejectCorrupt(jobId, data);
     if (jobIdOf(data.map, data.at) !== jobId)
       return await this.#rejectCorrupt(jobId, `its data is that of ${jobIdOf(data.map, data.at)}`);
+    if (!this.#seals.admits(job)) return;
     this.#locks?.hold(jobId, token);
     if (await this.#isUnwanted(data.map)) return;
     const refusal = await this.#refuse(job, data, token);
@@ -473,13 +517,13 @@ export class Supervisor {
     });
     switch (verdict.do) {
       case "publish":
-        return await this.#publish(job, data, verdict.text, end.kind === "done" ? end.ms : 0, failed);
+        return await this.#publish(job, data, verdict.text, { end, failed });
       case "retry":
-        if (verdict.data !== data) await job.updateData(verdict.data);
+        if (verdict.data !== data) await job.updateData(this.#seals.state(verdict.data));
         // The user's error stays out of it: BullMQ would obey some of them.
         throw new Error("an item failed and has attempts left");
       case "again":
-        if (verdict.data !== data) await job.updateData(verdict.data);
+        if (verdict.data !== data) await job.updateData(this.#seals.state(verdict.data));
         return await this.#handBack(job, token);
       case "drop":
         return;
@@ -536,7 +580,8 @@ export class Supervisor {
     }
     if (Object.hasOwn(this.#tasks, job.name)) return undefined;
     const machines = (await this.#scripts?.liveWorkers()) ?? [];
-    const known = new Set([this.#tasks, ...machines.map(({ tasks }) => tasks)].flatMap(Object.keys));
+    const believed = machines.filter((machine) => this.#seals.believes(machine));
+    const known = new Set([this.#tasks, ...believed.map(({ tasks }) => tasks)].flatMap(Object.keys));
     if (!known.has(job.name)) return { code: "TASK_NOT_REGISTERED", known: [...known].sort() };
     this.#locks?.release(job.id ?? "", token);
     await job.moveToDelayed(Date.now() + HAND_ON_DELAY_MS, token);
@@ -551,21 +596,39 @@ export class Supervisor {
     return false;
   }
 
-  /** @param failed - the job as it was, to be kept if one of its items failed */
+  /**
+   * @param ran - `end`: of its run, if there was one; `failed`: the job as it was, to be kept if one of its items failed
+   */
   async #publish(
     job: QueuedJob,
     data: JobData,
     text: OutcomeText,
-    ms: number,
-    failed: FailedJob | undefined,
+    { end, failed }: { readonly end?: RunEnd; readonly failed?: FailedJob | undefined },
   ): Promise<void> {
+    const ms = end?.kind === "done" ? end.ms : 0;
+    const by = end !== undefined && "pid" in end ? ranBy(this.id, end, job, data) : undefined;
+    const kept = failed === undefined || text.startsWith("=") ? undefined : this.#keptFor(failed, text);
     const wanted = await this.#publisher?.publish(
       data.map,
-      { at: data.at, ms, text, ...(failed === undefined || text.startsWith("=") ? {} : { failed }) },
+      {
+        at: data.at,
+        ms,
+        text: this.#seals.outcome(job, data, text),
+        by,
+        ...(kept === undefined ? {} : { failed: kept }),
+      },
       data.ttlMs ?? MAP_TTL_MS,
     );
     if (wanted === false) this.#unwanted.add(data.map);
     else this.#observer?.published(job.name, data.n, text);
+  }
+
+  /** The job to be kept beside its outcome: those of its items that did not fail need not run again. */
+  #keptFor(failed: FailedJob, text: OutcomeText): FailedJob {
+    if (failed.data.n === 1) return failed;
+    const outcomes = JSON.parse(text.slice(1)) as ItemOutcome[];
+    const kept = outcomes.flatMap((item, offset) => (item.s === "ok" ? [[offset, item] as const] : []));
+    return kept.length === 0 ? failed : { ...failed, data: this.#seals.state({ ...failed.data, kept }) };
   }
 
   async #publishFailure(job: QueuedJob, data: JobData, failure: Failure): Promise<void> {
@@ -575,12 +638,14 @@ export class Supervisor {
       return kept.get(offset) ?? { s: "failed", failure, by: this.#info(job, data, offset, 0) };
     });
     const failed = data.keepFailed === true ? failedJob(job, data) : undefined;
-    await this.#publish(job, data, `!${JSON.stringify(outcomes)}`, 0, failed);
+    await this.#publish(job, data, `!${JSON.stringify(outcomes)}`, { failed });
   }
 
   /** A job that can't be read: its id still says whose item it is. */
   async #rejectCorrupt(jobId: string, reason: string): Promise<void> {
     this.#log.error({ job: jobId, reason }, "corrupt job");
+    // Without a signature, it may be anybody's: the producer enqueues the real one again.
+    if (this.#seals.required) return;
     const [, map, index] = /^([\w-]+)-(\d+)$/.exec(jobId) ?? [];
     if (map === undefined || index === undefined) return;
     const at = Number(index);

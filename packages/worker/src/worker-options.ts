@@ -14,8 +14,9 @@ import {
   checkOptions,
   checkQueueName,
   resolveConnection,
+  resolveSigningKeys,
 } from "@poolmq/shared/internal";
-import type { ResolvedConnection } from "@poolmq/shared/internal";
+import type { ResolvedConnection, SigningKeys } from "@poolmq/shared/internal";
 
 /** Options of a worker machine. */
 export interface WorkerOptions {
@@ -73,6 +74,17 @@ export interface WorkerOptions {
    */
   readonly healthHost?: string | undefined;
   /**
+   * Sends errors of tasks to their callers without stacks, and says of a module that does not load only that: callers
+   * then see no paths of this machine but those in messages. The stacks are in this machine's log. @defaultValue false
+   */
+  readonly redactRemoteStacks?: boolean | undefined;
+  /**
+   * Takes only jobs that were signed with this secret of 32 bytes or more, and signs what they come to: for a Redis that
+   * others can write to. The producers need the same one. A list to change it without a stop: the first signs, all are
+   * accepted. Tasks do not see it. @defaultValue `POOLMQ_SIGNING_KEY` of the environment (one key a line), else none
+   */
+  readonly signingKey?: string | readonly string[] | undefined;
+  /**
    * Where to log. What tasks print becomes lines of this log: `info` from stdout, `warn` from stderr.
    * @defaultValue no log; what tasks print goes where this process prints
    */
@@ -100,6 +112,8 @@ export interface ResolvedWorkerOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly healthPort: number | undefined;
   readonly healthHost: string;
+  readonly redactRemoteStacks: boolean;
+  readonly signingKeys: SigningKeys | undefined;
   readonly logger: Logger | undefined;
 }
 
@@ -164,6 +178,8 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     "env",
     "healthPort",
     "healthHost",
+    "redactRemoteStacks",
+    "signingKey",
     "logger",
   ]);
   return {
@@ -190,6 +206,8 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     healthPort:
       options.healthPort === undefined ? undefined : check.integer("healthPort", 0, { min: 0, max: 65_535 }),
     healthHost: checkHost(options.healthHost ?? DEFAULTS.healthHost),
+    redactRemoteStacks: check.boolean("redactRemoteStacks"),
+    signingKeys: resolveSigningKeys(options.signingKey),
     logger: checkLogger("logger", options.logger),
   };
 }

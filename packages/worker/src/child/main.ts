@@ -9,7 +9,7 @@ import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 
 import { decode, encode, encodeThrown } from "@poolmq/shared/task";
-import type { FromChild, Payload, ToChild } from "@poolmq/shared/task";
+import type { FromChild, Payload, RemoteInfo, ToChild } from "@poolmq/shared/task";
 
 import type { ChildSettings } from "../child-settings.ts";
 import { FrameWriter, readFrames } from "../frames.ts";
@@ -81,6 +81,7 @@ async function load(): Promise<TaskModule | undefined> {
     return loaded;
   } catch (thrown) {
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    // The supervisor says it in its own log; what it tells others is its own to decide.
     send({ t: "unfit", phase, reason }, encodeThrown(thrown));
     out.flush();
     // The pipe drains before the process ends; the supervisor reads the reason first.
@@ -171,6 +172,7 @@ async function run(message: RunMessage, args: Payload, controller: AbortControll
       skip: new Set(message.skip),
       shares: values,
       outcomeLimit,
+      ...(settings.redactStacks ? { keepStack: (thrown, by) => logStack(thrown, by, mapId) } : {}),
       worker: workerId,
       signal: controller.signal,
       context: (index) => context(id, { mapId, index, attempt }, controller.signal),
@@ -198,6 +200,15 @@ function memory(): { readonly rss?: number } {
   if (now - memoryLookedAt < MEMORY_INTERVAL_MS) return {};
   memoryLookedAt = now;
   return { rss: process.memoryUsage.rss() };
+}
+
+/** The caller does not get it, and somebody will look for it. */
+function logStack(err: unknown, { task, index, attempt }: RemoteInfo, mapId: string): void {
+  try {
+    taskLogger({ mapId, index, attempt }, { level: logLevel }).error({ task, err }, "task failed");
+  } catch {
+    // What was thrown can't be read.
+  }
 }
 
 function fail(error: unknown): never {

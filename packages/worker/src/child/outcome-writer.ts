@@ -12,6 +12,9 @@ export interface OutcomeLimit {
   readonly limit: string;
 }
 
+/** Takes what was thrown where its stack is not sent. Must not throw. */
+export type KeepStack = (thrown: unknown, by: RemoteInfo) => void;
+
 /**
  * The outcomes of a job go through pipe and Redis as one text. Beyond this, the other items of a chunk have no room in it:
  * well below what Redis and V8 take for one text.
@@ -21,10 +24,13 @@ const MAX_JOB_BYTES = 160 * 1024 * 1024;
 /** One for each run of a job. */
 export class OutcomeWriter {
   readonly #limit: OutcomeLimit | undefined;
+  readonly #keepStack: KeepStack | undefined;
   #written = 0;
 
-  constructor(limit: OutcomeLimit | undefined) {
+  /** @param keepStack - stacks are not sent: is given each thrown value, so that its stack is not lost */
+  constructor(limit: OutcomeLimit | undefined, keepStack: KeepStack | undefined) {
     this.#limit = limit;
+    this.#keepStack = keepStack;
   }
 
   /** Writes down what all items of a run came to. */
@@ -48,7 +54,9 @@ export class OutcomeWriter {
   /** Writes down what one item came to. */
   write(item: Ran, by: RemoteInfo): ItemOutcome {
     if (!item.ok) {
-      const thrown = encodeThrown(item.thrown, { trimStack: userFrames, ...this.#limit });
+      this.#keepStack?.(item.thrown, by);
+      const trimStack = this.#keepStack === undefined ? userFrames : noFrames;
+      const thrown = encodeThrown(item.thrown, { trimStack, ...this.#limit });
       this.#written += thrown.length;
       return item.retriable ? { s: "threw", thrown, by } : { s: "threw", thrown, by, final: true };
     }

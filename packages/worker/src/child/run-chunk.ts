@@ -5,7 +5,7 @@ import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
 
 import type { TaskContext } from "../task-context.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";
-import type { OutcomeLimit } from "./outcome-writer.ts";
+import type { KeepStack, OutcomeLimit } from "./outcome-writer.ts";
 import { runItem } from "./run-item.ts";
 import type { Ran } from "./run-item.ts";
 import type { TaskFunction } from "./task-module.ts";
@@ -26,6 +26,8 @@ export interface ChunkRun {
   readonly worker: string;
   /** None without one. */
   readonly outcomeLimit?: OutcomeLimit;
+  /** Errors are sent without their stacks, which this is given. */
+  readonly keepStack?: KeepStack;
   /** Once it fires, no further item is started. */
   readonly signal: AbortSignal;
   context(index: number): TaskContext;
@@ -55,7 +57,7 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
     worker: run.worker,
     pid: process.pid,
   });
-  const writer = new OutcomeWriter(run.outcomeLimit);
+  const writer = new OutcomeWriter(run.outcomeLimit, run.keepStack);
   let tuples: readonly unknown[][];
   try {
     tuples = decodeEach(run.args) as unknown[][];

@@ -5,19 +5,27 @@ import { hostname } from "node:os";
 import { Option } from "commander";
 import type { Command } from "commander";
 
+import { resolveSigningKeys } from "@poolmq/shared/internal";
+
 import { MapControl } from "../map-control.ts";
-import type { Retried } from "../map-control.ts";
+import type { Cancelled, Retried } from "../map-control.ts";
 import { EXIT, EXIT_CODES_HELP } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { findMapId } from "./find-map.ts";
 import { complain, queueCommand, withQueue } from "./queue-command.ts";
 import type { QueueFlags, ReachedQueue } from "./queue-command.ts";
+import { readSigningKeys } from "./read-signing-keys.ts";
 import { count, duration } from "./view/format.ts";
 
 const MAP_ARGUMENT = "id of the map, or how it begins: `poolmq maps` lists them";
 
-interface CancelFlags extends QueueFlags {
+interface ControlFlags extends QueueFlags {
+  readonly signingKeyFile?: string;
+}
+
+interface CancelFlags extends ControlFlags {
   readonly reason: string;
+  readonly force?: true;
 }
 
 export function cancelCommand(): Command {
@@ -34,6 +42,18 @@ export function cancelCommand(): Command {
         `by \`poolmq cancel\` on ${hostname()}`,
         "by `poolmq cancel` on this host",
       ),
+    )
+    .addOption(
+      new Option(
+        "--force",
+        "also if its producer lives and does not answer: it has hung, or is too busy to hear",
+      ),
+    )
+    .addOption(
+      new Option(
+        "--signing-key-file <path>",
+        "sign it, on a queue whose workers have a signing key (or POOLMQ_SIGNING_KEY: the key itself)",
+      ).env("POOLMQ_SIGNING_KEY_FILE"),
     )
     .addHelpText(
       "after",
@@ -57,6 +77,16 @@ ${EXIT_CODES_HELP} in flight`,
       }),
     );
 }
+
+const NOT_CANCELLED: Readonly<Record<Cancelled, string | undefined>> = {
+  "by its producer": undefined,
+  removed: undefined,
+  "not found": "is not in flight: it has ended, or never was",
+  "no answer":
+    "was not cancelled: its producer was heard of a moment ago, and does not answer. Try again, or with --force",
+  "no key":
+    "was not cancelled: this queue's workers have a signing key. Give it with --signing-key-file or POOLMQ_SIGNING_KEY",
+};
 
 export function retryCommand(): Command {
   return queueCommand("retry")
@@ -113,7 +143,7 @@ function refusal(id: string, result: Extract<Retried, { problem: string }>): Exi
 /** Finds the map that is meant. One that nobody told of may be there all the same. */
 async function withMap(
   given: string,
-  flags: QueueFlags,
+  flags: ControlFlags,
   action: (id: string, control: MapControl) => Promise<ExitCode>,
 ): Promise<void> {
   await withQueue(flags, async (queue) => {
@@ -122,7 +152,9 @@ async function withMap(
       complain(found.problem);
       return EXIT.notFound;
     }
-    const control = new MapControl(queue.redis, { queue: queue.name });
+    const { signingKeyFile: file } = flags;
+    const signingKeys = resolveSigningKeys(file === undefined ? undefined : readSigningKeys(file));
+    const control = new MapControl(queue.redis, { queue: queue.name, signingKeys });
     try {
       return await action(found.id, control);
     } finally {

@@ -3,10 +3,13 @@ import { InvalidOptionError } from "@poolmq/shared";
 /** What would lead a task to the queue that it came from. */
 const ADDRESSES = new Set(["REDIS_URL", "POOLMQ_REDIS_URL"]);
 
+/** With it, a task could make jobs and outcomes of its own. */
+const SIGNING_KEY = "POOLMQ_SIGNING_KEY";
+
 /**
  * Gives the variables that `--env` names.
  *
- * @throws InvalidOptionError if one is not set, or holds the address of Redis
+ * @throws InvalidOptionError if one is not set, holds the address of Redis, or the signing key
  */
 export function taskEnvironment(names: readonly string[], env: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(
@@ -15,6 +18,11 @@ export function taskEnvironment(names: readonly string[], env: NodeJS.ProcessEnv
         throw new InvalidOptionError(
           `--env ${name} would give tasks the address of the queue's Redis. ` +
             "If they need a Redis, name its address POOLMQ_TASK_REDIS_URL.",
+        );
+      }
+      if (name === SIGNING_KEY) {
+        throw new InvalidOptionError(
+          `--env ${name} would give tasks the key with which jobs are signed. If they sign things of their own, give them a key of their own.`,
         );
       }
       const value = env[name];

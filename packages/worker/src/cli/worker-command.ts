@@ -9,6 +9,7 @@ import { WatchedMachine } from "../watched-machine.ts";
 import { DEFAULTS, resolveWorkerOptions } from "../worker-options.ts";
 import type { WorkerOptions } from "../worker-options.ts";
 import { integer } from "./integer.ts";
+import { readSigningKeys } from "./read-signing-keys.ts";
 import { reportError } from "./report-error.ts";
 import { taskEnvironment } from "./task-environment.ts";
 
@@ -22,6 +23,8 @@ interface WorkerFlags {
   readonly redis?: string;
   readonly shutdownTimeoutMs: number;
   readonly env: readonly string[];
+  readonly signingKeyFile?: string;
+  readonly redactRemoteStacks?: true;
   readonly healthPort?: number;
   readonly healthHost: string;
   readonly logLevel: string;
@@ -109,6 +112,18 @@ export function workerCommand(): Command {
       )
         .default([] as string[], "none")
         .argParser((name: string, names: string[]) => [...names, name]),
+    )
+    .addOption(
+      new Option(
+        "--signing-key-file <path>",
+        "take only jobs signed with the key in this file, and sign their outcomes; one key a line, the first signs (or POOLMQ_SIGNING_KEY: the key itself)",
+      ).env("POOLMQ_SIGNING_KEY_FILE"),
+    )
+    .addOption(
+      new Option(
+        "--redact-remote-stacks",
+        "send errors of tasks to their callers without stacks, which are then in this worker's log",
+      ),
     )
     .addOption(
       new Option("--health-port <port>", "serve /livez, /readyz and /metrics here (default: not served)")
@@ -200,6 +215,8 @@ function workerOptions(module: string, flags: WorkerFlags, logger: Logger): Work
     shutdownTimeoutMs,
     healthPort,
     healthHost,
+    redactRemoteStacks: flags.redactRemoteStacks,
+    signingKey: flags.signingKeyFile === undefined ? undefined : readSigningKeys(flags.signingKeyFile),
     env: taskEnvironment(flags.env, process.env),
     logger,
   };

@@ -1,0 +1,29 @@
+/** The end of the channel that is in a process of the soak. It ends with the process that started it. */
+
+import { setImmediate as turn } from "node:timers/promises";
+
+import type { FromActor, ToActor } from "./messages.ts";
+
+export function say(message: FromActor): void {
+  process.send?.(message, undefined, undefined, () => {});
+}
+
+/** Answers for this process; calls back once it is told to stop. */
+export function listen(onStop: () => void): void {
+  process.on("disconnect", () => process.exit(1));
+  process.on("message", (message: ToActor) => {
+    if (message.t === "stop") onStop();
+    else void tellMemory();
+  });
+}
+
+/** What is left after a collection: else the figure says more of the collector than of us. */
+async function tellMemory(): Promise<void> {
+  // What the first one finalises, the second one frees.
+  for (let round = 0; round < 2; round++) {
+    globalThis.gc?.();
+    await turn();
+  }
+  const { rss, heapUsed, external } = process.memoryUsage();
+  say({ t: "memory", rss, heap: heapUsed + external });
+}

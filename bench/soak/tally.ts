@@ -1,0 +1,99 @@
+/** Compares what was told of a map's items with what should be. */
+
+import { resultOf } from "./tasks.ts";
+import type { Item } from "./tasks.ts";
+import { expectedOf } from "./workload.ts";
+
+/** What was wrong with a map, as numbers of items, and what was odd: to be explained by a fault, or wrong too. */
+export interface Verdict {
+  readonly lost: number;
+  readonly duplicated: number;
+  readonly wrong: number;
+  readonly outOfOrder: number;
+  /** Errors that no item of the map should end in. */
+  readonly odd: readonly { readonly index: number; readonly code: string; readonly message: string }[];
+  /** The first of what is wrong, in words. */
+  readonly first?: string;
+}
+
+export class Tally {
+  readonly #expected: readonly string[];
+  readonly #indices: ReadonlyMap<string, number>;
+  readonly #told: number[];
+  /** How often the call's own callbacks told of an item. */
+  readonly #calledBack: number[];
+  readonly #odd: Verdict["odd"][number][] = [];
+  #duplicated = 0;
+  #wrong = 0;
+  #outOfOrder = 0;
+  #first: string | undefined;
+
+  constructor(items: readonly Item[]) {
+    this.#expected = items.map((item) => expectedOf(item, resultOf(item)));
+    this.#indices = new Map(this.#expected.map((text, index) => [text, index]));
+    this.#told = Array.from(items, () => 0);
+    this.#calledBack = Array.from(items, () => 0);
+  }
+
+  succeeded(index: number, value: unknown): void {
+    this.#take(index, `=${String(value)}`);
+  }
+
+  failed(index: number, error: unknown): void {
+    this.#take(index, `!${codeOf(error)}`, error instanceof Error ? error.message.slice(0, 200) : "");
+  }
+
+  calledBack(index: number): void {
+    const times = (this.#calledBack[index] ?? 0) + 1;
+    this.#calledBack[index] = times;
+    if (times > 1) this.#note("duplicated", `callbacks told ${times} times of item ${index}`);
+  }
+
+  /** A result whose place in the input is not told, which only has to be one of the map's, once. */
+  somewhere(value: unknown): void {
+    const index = this.#indices.get(`=${String(value)}`);
+    if (index === undefined) this.#note("wrong", `=${String(value).slice(0, 80)} is no result of the map`);
+    else this.#take(index, `=${String(value)}`);
+  }
+
+  /** @param mayMiss - the map was cancelled: items without an outcome are not lost */
+  verdict(mayMiss = false): Verdict {
+    const lost = mayMiss ? 0 : this.#told.filter((times) => times === 0).length;
+    if (lost > 0) this.#first ??= `item ${this.#told.indexOf(0)} has no outcome`;
+    return {
+      lost,
+      duplicated: this.#duplicated,
+      wrong: this.#wrong,
+      outOfOrder: this.#outOfOrder,
+      odd: this.#odd,
+      ...(this.#first === undefined ? {} : { first: this.#first }),
+    };
+  }
+
+  #take(index: number, text: string, message = ""): void {
+    const expected = this.#expected[index];
+    const times = (this.#told[index] ?? 0) + 1;
+    this.#told[index] = times;
+    if (times > 1) this.#note("duplicated", `item ${index} was told ${times} times`);
+    else if (text !== expected) {
+      const what = `item ${index} gave ${text.slice(0, 80)}, expected ${String(expected).slice(0, 80)}`;
+      if (text.startsWith("!")) this.#odd.push({ index, code: text.slice(1), message });
+      else if (this.#indices.has(text)) this.#note("outOfOrder", what);
+      else this.#note("wrong", what);
+    }
+  }
+
+  #note(kind: "duplicated" | "wrong" | "outOfOrder", what: string): void {
+    if (kind === "duplicated") this.#duplicated++;
+    else if (kind === "wrong") this.#wrong++;
+    else this.#outOfOrder++;
+    this.#first ??= what;
+  }
+}
+
+/** The code of one of poolmq's errors, else the error's name. */
+export function codeOf(error: unknown): string {
+  const { code, name } = (error ?? {}) as { readonly code?: unknown; readonly name?: unknown };
+  if (typeof code === "string") return code;
+  return typeof name === "string" ? name : String(error);
+}

@@ -1,0 +1,52 @@
+/** The tasks of the soak. Each result names the map and the item that it is of, so that one in a wrong place is seen. */
+
+import { setTimeout as delay } from "node:timers/promises";
+
+import { taskContext } from "@poolmq/worker";
+
+export interface Item {
+  /** Of the map: no two have the same. */
+  readonly tag: string;
+  readonly x: number;
+  readonly ms: number;
+  readonly how: "waits" | "spins" | "throws" | "throws at first" | "never ends" | "is large";
+}
+
+/** What `run` gives for an item, if it gives anything. */
+export function resultOf({ tag, x, how }: Pick<Item, "tag" | "x" | "how">): string {
+  const text = `${tag}:${x * 2}`;
+  return how === "is large" ? text.padEnd(LARGE_CHARS, "#") : text;
+}
+
+const LARGE_CHARS = 60_000;
+
+export async function run(item: Item): Promise<string> {
+  const { x, ms, how } = item;
+  switch (how) {
+    case "waits":
+    case "is large":
+      if (ms > 0) await delay(ms);
+      break;
+    case "spins":
+      for (const end = performance.now() + ms; performance.now() < end;);
+      break;
+    case "throws":
+      throw new RangeError(`item ${x}`);
+    case "throws at first":
+      if (taskContext().attempt === 1) throw new RangeError(`item ${x}`);
+      break;
+    case "never ends":
+      // Without blocking the process: its neighbours there have clocks too.
+      await delay(1_000_000);
+      break;
+    default:
+      how satisfies never;
+  }
+  return resultOf(item);
+}
+
+/** The same, with an argument tuple. */
+export async function runPair(tag: string, x: number): Promise<string> {
+  await Promise.resolve();
+  return resultOf({ tag, x, how: "waits" });
+}

@@ -1,0 +1,57 @@
+/** `poolmq acl`: the Redis logins of a queue, one for its producers and one for its workers, allowed what they need. */
+
+import { Command, Option } from "commander";
+
+import { aclRules, checkQueueName, queueKeys } from "@poolmq/shared/internal";
+import type { AclRole } from "@poolmq/shared/internal";
+
+import { DEFAULTS } from "../worker-options.ts";
+import { reportError } from "./report-error.ts";
+
+interface AclFlags {
+  readonly queue: string;
+  readonly prefix: string;
+  readonly role?: AclRole;
+}
+
+/** What the person who runs it puts a password in place of. */
+const PASSWORD = ">CHANGE-ME";
+
+export function aclCommand(): Command {
+  return new Command("acl")
+    .summary("print the Redis logins that a queue needs")
+    .description(
+      "Prints ACL SETUSER lines for a Redis login that can do what producers or workers\n" +
+        "of one queue do, and nothing else. Put a password in place of CHANGE-ME, and run\n" +
+        "them as an administrator, or write them to the ACL file. Connects to nothing.",
+    )
+    .helpOption("-h, --help", "print this help")
+    .addOption(new Option("-q, --queue <name>", "queue").env("POOLMQ_QUEUE").default(DEFAULTS.queue))
+    .addOption(new Option("--prefix <name>", "first part of every key").default(DEFAULTS.prefix))
+    .addOption(
+      new Option(
+        "--role <role>",
+        "who logs in; both: a pool with workers of its own; operator: who runs poolmq status and its siblings (default: a login each for producers and workers)",
+      ).choices(["producer", "worker", "both", "operator"]),
+    )
+    .addHelpText(
+      "after",
+      `
+Example:
+  poolmq acl --queue thumbnails | sed "s/CHANGE-ME/$(openssl rand -hex 32)/" | redis-cli`,
+    )
+    .action(acl);
+}
+
+function acl({ queue, prefix, role }: AclFlags): void {
+  try {
+    const keys = queueKeys(checkQueueName("queue", queue), checkQueueName("prefix", prefix));
+    for (const each of role === undefined ? (["producer", "worker"] as const) : [role]) {
+      const [reset = "", ...rules] = aclRules(keys, each);
+      console.log(`ACL SETUSER ${queue}-${each} ${[reset, PASSWORD, ...rules].join(" ")}`);
+    }
+  } catch (error) {
+    reportError(error);
+    process.exitCode = 1;
+  }
+}
