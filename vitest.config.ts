@@ -14,6 +14,7 @@ const FOLDERS = [
   "behaviours",
   "integration",
   "faults",
+  "browser",
   "examples",
   "packaging",
   "containers",
@@ -24,6 +25,12 @@ const CONTAINER_TIMEOUT_MS = 180_000;
 /** Packing installs packages from the registry; the rest is bounded so that a hang is a failure and not a stuck run. */
 const PACKAGING_TIMEOUT_MS = 120_000;
 const TEST_TIMEOUT_MS = 30_000;
+
+/** What is looked for or made once a run: the image, the browser. */
+const SETUPS: Partial<Record<(typeof FOLDERS)[number], string[]>> = {
+  browser: ["tests/support/browser-run.ts"],
+  containers: ["tests/support/container-run.ts"],
+};
 
 function timeoutOf(folder: (typeof FOLDERS)[number]): number {
   if (folder === "containers") return CONTAINER_TIMEOUT_MS;
@@ -44,8 +51,7 @@ export default defineConfig({
       test: {
         name: folder,
         include: [`tests/${folder}/**/*.test.ts`],
-        // The image is built once a run.
-        globalSetup: folder === "containers" ? ["tests/support/container-run.ts"] : [],
+        globalSetup: SETUPS[folder] ?? [],
         environment: "node" as const,
         pool: "forks" as const,
         // For what Vitest leaves to Node's own loader; forked processes inherit it.

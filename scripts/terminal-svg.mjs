@@ -17,6 +17,9 @@ const FOREGROUND = "#d6deeb";
 /** By the last digit of the SGR code. */
 const COLOURS = ["#5c6773", "#ff6b68", "#8ccf7e", "#e5c76b", "#67b0e8", "#c47fd5", "#6cd0e0", FOREGROUND];
 
+/** Sets how characters look. A group, so that splitting keeps it. */
+const SGR = new RegExp(String.raw`(${String.fromCharCode(27)}\[[\d;]*m)`);
+
 const title = process.argv[2] ?? "";
 const lines = readFileSync(0, "utf8").replace(/\n+$/, "").split("\n").map(runsOf);
 const columns = Math.max(...lines.flatMap((runs) => runs.map(({ at, text }) => at + text.length)));
@@ -37,13 +40,25 @@ ${lines
 </svg>
 `);
 
-/** The runs of a line: text, its column, and its style. */
+/**
+ * @typedef {{ bold?: boolean, dim?: boolean, colour?: string | undefined }} Style
+ * @typedef {{ at: number, text: string, style: Style }} Run
+ */
+
+/**
+ * The runs of a line: text, its column, and its style.
+ *
+ * @param {string} line
+ * @returns {Run[]}
+ */
 function runsOf(line) {
+  /** @type {Run[]} */
   const runs = [];
   let at = 0;
+  /** @type {Style} */
   let style = {};
-  for (const part of line.split(/(\u001B\[[\d;]*m)/)) {
-    const codes = /^\u001B\[([\d;]*)m$/.exec(part)?.[1];
+  for (const part of line.split(SGR)) {
+    const codes = SGR.test(part) ? part.slice(2, -1) : undefined;
     if (codes === undefined) {
       if (part.trim() !== "") runs.push({ at, text: part, style });
       at += part.length;
@@ -54,6 +69,11 @@ function runsOf(line) {
   return runs;
 }
 
+/**
+ * @param {Style} style
+ * @param {number} code
+ * @returns {Style}
+ */
 function styled(style, code) {
   if (code === 0) return {};
   if (code === 1) return { ...style, bold: true };
@@ -65,6 +85,10 @@ function styled(style, code) {
   return style;
 }
 
+/**
+ * @param {Run} run
+ * @param {number} line
+ */
 function drawn({ at, text, style }, line) {
   const x = (MARGIN + at * COLUMN).toFixed(1);
   const y = (BAR + MARGIN + line * LINE).toFixed(1);
@@ -76,6 +100,7 @@ function drawn({ at, text, style }, line) {
   return `<text x="${x}" y="${y}" textLength="${(text.length * COLUMN).toFixed(1)}" ${look}>${escaped(text)}</text>`;
 }
 
+/** @param {string} text */
 function escaped(text) {
   return text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 }

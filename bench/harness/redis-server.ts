@@ -49,6 +49,10 @@ export class RedisServer implements AsyncDisposable {
     return Number(line?.[1]);
   }
 
+  async pid(): Promise<number> {
+    return await this.info("process_id");
+  }
+
   async version(): Promise<string> {
     return /^redis_version:(\S+)/m.exec(await this.commands.info("server"))?.[1] ?? "unknown";
   }

@@ -14,10 +14,12 @@ export class Stage implements AsyncDisposable {
   readonly quick: boolean;
   /** Why some did not take part. */
   readonly skipped: string[] = [];
+  readonly #servers: RedisServer[] = [];
   readonly #running = new Set<AsyncDisposable>();
 
   private constructor(redis: RedisServer, quick: boolean) {
     this.redis = redis;
+    this.#servers.push(redis);
     this.quick = quick;
   }
 
@@ -51,8 +53,15 @@ export class Stage implements AsyncDisposable {
     return competitor;
   }
 
+  /** One more Redis server, beside the row's own. */
+  async anotherRedis(): Promise<RedisServer> {
+    const server = await RedisServer.start();
+    this.#servers.push(server);
+    return server;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#running].map((competitor) => competitor[Symbol.asyncDispose]()));
-    await this.redis[Symbol.asyncDispose]();
+    await Promise.all(this.#servers.map((server) => server[Symbol.asyncDispose]()));
   }
 }

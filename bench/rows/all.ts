@@ -10,6 +10,8 @@ import { costBySize } from "./row-08-cost-by-size.ts";
 import { largeBuffers } from "./row-09-large-buffers.ts";
 import { sharedValue } from "./row-10-shared-value.ts";
 import { coldStart } from "./row-11-cold-start.ts";
+import { manyProducers } from "./row-12-many-producers.ts";
+import { watched } from "./row-13-watched.ts";
 
 export const ROWS: readonly Row[] = [
   trivialItems,
@@ -23,4 +25,6 @@ export const ROWS: readonly Row[] = [
   largeBuffers,
   sharedValue,
   coldStart,
+  manyProducers,
+  watched,
 ];

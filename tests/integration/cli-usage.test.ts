@@ -16,14 +16,14 @@ const MODULE = fileURLToPath(TASKS);
 
 const QUEUE_COMMANDS = ["status", "top", "maps", "workers", "errors", "cancel", "retry"];
 
-test.for([["--help"], ...["worker", "healthcheck", ...QUEUE_COMMANDS].map((command) => [command, "--help"])])(
-  "poolmq %j fits a terminal of 80 columns",
-  async (args) => {
-    const { code, output } = await runPoolmq(args);
-    expect(code).toBe(0);
-    expect(output.split("\n").filter((line) => line.length > 80)).toEqual([]);
-  },
-);
+test.for([
+  ["--help"],
+  ...["worker", "healthcheck", "dashboard", ...QUEUE_COMMANDS].map((command) => [command, "--help"]),
+])("poolmq %j fits a terminal of 80 columns", async (args) => {
+  const { code, output } = await runPoolmq(args);
+  expect(code).toBe(0);
+  expect(output.split("\n").filter((line) => line.length > 80)).toEqual([]);
+});
 
 test.for([
   [["--concurrency", "-1"], "Expected `concurrency` to be an integer from 1 to 10000, got -1"],

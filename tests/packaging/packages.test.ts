@@ -36,9 +36,11 @@ describe.each(PACKAGE_NAMES)("@poolmq/%s, packed", (name) => {
     expect(await files()).toEqual(expect.arrayContaining(["README.md", "LICENSE"]));
   });
 
-  test("ships sources, their builds and nothing else", async () => {
+  test("ships sources, their builds, the files of its page and nothing else", async () => {
     const shipped = await files();
-    const unexpected = shipped.filter((file) => !/^(src\/.+\.ts|dist\/.+\.(js|d\.ts)(\.map)?)$/.test(file));
+    const unexpected = shipped.filter(
+      (file) => !/^(src\/.+\.ts|dist\/.+\.(js|d\.ts)(\.map)?|page\/[\w-]+\.(js|css|html|svg))$/.test(file),
+    );
     expect(unexpected.sort()).toEqual(["LICENSE", "README.md", "package.json"]);
     expect(shipped.filter((file) => /\.test\.|(^|\/)tests?\//.test(file))).toEqual([]);
     const sourceOf = (file: string): string =>

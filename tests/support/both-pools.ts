@@ -1,5 +1,6 @@
 import { Pool, ThreadPool } from "@poolmq/producer";
 import type { CallDefaults } from "@poolmq/producer";
+import type { Logger } from "pino";
 import { afterAll, describe, onTestFinished } from "vitest";
 
 import type * as tasks from "../fixtures/behaviours.ts";
@@ -14,6 +15,7 @@ interface AnyPoolOptions extends CallDefaults {
   readonly concurrency?: number;
   readonly workerLossAttempts?: number;
   readonly tasks?: URL;
+  readonly logger?: Logger;
 }
 
 /** The pools of one kind. */

@@ -1,4 +1,5 @@
-import { MapRun } from "@poolmq/producer/internal";
+import { autoChunks, MapRun } from "@poolmq/producer/internal";
+import type { Chunk } from "@poolmq/producer/internal";
 import { expect, test } from "vitest";
 
 /** Resolves after so many turns of the microtask queue. */
@@ -32,7 +33,7 @@ test.for([0, 1, 2, 3, 4, 5, 6])(
         call: "map",
         input,
         length: undefined,
-        chunkSize: { next: () => 2, measured: () => {}, why: () => "" },
+        chunkSize: { next: () => 2, measured: () => {}, isGuess: false, why: () => "" },
         window: { jobs: 100, bytes: 1e6, items: 100 },
         job: {},
         keepsUntilRead: false,
@@ -75,7 +76,7 @@ test("a reader that takes one result at a time gets whole chunks all the same", 
       call: "imap",
       input: Array.from({ length: 200 }, (_, i) => [i]).values(),
       length: undefined,
-      chunkSize: { next: () => 10, measured: () => {}, why: () => "" },
+      chunkSize: { next: () => 10, measured: () => {}, isGuess: false, why: () => "" },
       window: { jobs: 100, bytes: 1e6, items },
       job: {},
       keepsUntilRead: true,
@@ -113,4 +114,66 @@ test("a reader that takes one result at a time gets whole chunks all the same", 
   expect(await ended.promise).toEqual({ total: 200 });
   await started;
   expect(new Set(sizes)).toEqual(new Set([10]));
+});
+
+/** Runs 2,000 items through a transport that answers as told. Gives the chunks of each call of `enqueue`. */
+function automatic(answer: (run: MapRun, chunks: readonly Chunk[], call: number) => void): {
+  readonly calls: (readonly Chunk[])[];
+  readonly ended: Promise<void>;
+} {
+  const calls: (readonly Chunk[])[] = [];
+  const total = 2_000;
+  const run: MapRun = new MapRun(
+    {
+      id: "m",
+      task: "t",
+      call: "map",
+      input: Array.from({ length: total }, (_, i) => [i]).values(),
+      length: total,
+      chunkSize: autoChunks(
+        () => run.remaining,
+        () => 2,
+      ),
+      window: { jobs: 5_000, bytes: 1e6, items: Infinity },
+      job: {},
+      keepsUntilRead: false,
+      wholeChunks: false,
+      argumentLimit: { maxBytes: 1e6, limit: "maxPayloadBytes" },
+      classes: () => undefined,
+      callSite: () => undefined,
+    },
+    { succeeded: () => {}, failed: () => {}, ended: () => {} },
+  );
+  const ended = run.start({
+    enqueue: async (_run, chunks) => {
+      calls.push(chunks);
+      answer(run, chunks, calls.length);
+    },
+    drop: () => {},
+    seal: async () => {},
+    settledHere: () => {},
+  });
+  return { calls, ended };
+}
+
+function takeAll(run: MapRun, chunks: readonly Chunk[]): void {
+  for (const { at, args } of chunks) run.take(at, `=${args}`, { ms: 0.01 });
+}
+
+test("an automatic chunk size lets few single items go before it has measured one", async () => {
+  const { calls, ended } = automatic((run, chunks) => void setImmediate(() => takeAll(run, chunks)));
+  await ended;
+  const singles = calls.flat().filter(({ n }) => n === 1);
+  expect(singles.length).toBeLessThanOrEqual(80);
+});
+
+test("an automatic chunk size does not wait for long functions", async () => {
+  const unanswered: (readonly Chunk[])[] = [];
+  const { calls, ended } = automatic((run, chunks, call) => {
+    unanswered.push(chunks);
+    if (call === 3) for (const earlier of unanswered) takeAll(run, earlier);
+    if (call > 3) setImmediate(() => takeAll(run, chunks));
+  });
+  await ended;
+  expect(calls.slice(0, 3).map((chunks) => chunks.length)).toEqual([64, 64, 64]);
 });

@@ -90,6 +90,8 @@ export class AttachedMap implements GatheredMap {
 
   taskProgress(): void {}
 
+  taskLog(): void {}
+
   sealed(total: number): void {
     this.#total = total;
     this.#endIfSettled();

@@ -27,12 +27,16 @@ import type { Input } from "./input.ts";
 import { noInsights } from "./insight-log.ts";
 import { NO_PROGRESS } from "./map-progress.ts";
 import { MapResult } from "./map-result.ts";
+import { MapTelemetry } from "./map-telemetry.ts";
 import { MapRun } from "./map-run.ts";
 import type { Sink } from "./map-run.ts";
 import type { CallSite, ErrorClass } from "./read-outcomes.ts";
 import type { Shared } from "./shared.ts";
 import { ResultStream, StreamBuffer } from "./result-stream.ts";
 import { Slots } from "./slots.ts";
+import type { ResolvedTelemetry } from "./telemetry-options.ts";
+import { TaskLogs, toLogger } from "./task-log.ts";
+import type { TaskLog } from "./task-log.ts";
 import { checkArity, exportedAs, taskName } from "./task-name.ts";
 import type { ArgumentOf, ArgumentsOf, Items, MapTaskRef, ResultOf, TaskRef } from "./task-types.ts";
 
@@ -78,6 +82,8 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
   readonly #logger: Logger | undefined;
   readonly #modulePath: string | undefined;
   readonly #windowJobs: number;
+  readonly #telemetry: ResolvedTelemetry | undefined;
+  readonly #queueName: string | undefined;
   readonly #argumentLimit: ArgumentLimit | undefined;
   #module: object | undefined;
   readonly #pending = new Set<Pending>();
@@ -100,6 +106,10 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       readonly window: number;
       /** What the arguments of a job may have at most, in bytes. */
       readonly maxPayloadBytes?: number;
+      /** What OpenTelemetry is told; nothing without it. */
+      readonly telemetry: ResolvedTelemetry | undefined;
+      /** The queue's name, if it was given. */
+      readonly queue?: string | undefined;
     },
   ) {
     this.#defaults = defaults;
@@ -107,6 +117,8 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
     this.#module = facts.module;
     this.#modulePath = facts.modulePath;
     this.#windowJobs = facts.window;
+    this.#telemetry = facts.telemetry;
+    this.#queueName = facts.queue;
     const { maxPayloadBytes: maxBytes } = facts;
     this.#argumentLimit = maxBytes === undefined ? undefined : { maxBytes, limit: "maxPayloadBytes" };
     this.#ended.promise.catch(() => {}); // join() tells it
@@ -455,20 +467,25 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
     const { onTaskProgress } = options;
     const cancel = (reason?: unknown): void => run.fail(this.cancelledError(id, reason));
     const onAbort = (): void => cancel(signal?.reason);
+    const name = taskName(call, task, this.#module);
+    const telemetry = MapTelemetry.begin({ id, call, task: name, queue: this.#queueName }, this.#telemetry);
+    const told = telemetry?.watch(sink, () => run) ?? sink;
+    const logs = options.forwardLogs ? this.#taskLogs({ id, task: name }, options.onLog, report) : undefined;
     const ended: Sink = {
-      succeeded: (index, value) => sink.succeeded(index, value),
-      failed: (index, error) => sink.failed(index, error),
+      succeeded: (index, value) => told.succeeded(index, value),
+      failed: (index, error) => told.failed(index, error),
       ended: (end) => {
         signal?.removeEventListener("abort", onAbort);
         this.untrack(run);
-        sink.ended(end);
+        logs?.end();
+        told.ended(end);
       },
     };
     const run: MapRun = new MapRun(
       {
         id,
         call,
-        task: taskName(call, task, this.#module),
+        task: name,
         input: facts.input.tuples,
         length: facts.input.length,
         chunkSize: typeof chunksize === "number" ? fixedChunks(chunksize) : undefined,
@@ -483,7 +500,10 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
           ...(backoff === undefined ? {} : { backoff }),
           ...(taskTimeoutMs === undefined ? {} : { taskTimeoutMs }),
           ...(priority === undefined ? {} : { priority }),
+          ...(telemetry?.trace === undefined ? {} : { trace: telemetry.trace }),
+          ...(logs === undefined ? {} : { logs: () => logs.wanted }),
         },
+        onTaskLog: logs === undefined ? undefined : (index, batch) => logs.take(index, batch),
         keepsUntilRead,
         argumentLimit: this.#argumentLimit,
         wholeChunks: options.mapId !== undefined,
@@ -502,6 +522,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
     );
     signal?.addEventListener("abort", onAbort, { once: true });
     this.track(run);
+    telemetry?.began(run);
     const start = async (): Promise<void> => {
       if (typeof task === "function") run.task = await this.#nameOf(task, run.task);
       classes = await this.errorClasses();
@@ -515,6 +536,26 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       cancel,
       handOn: () => run.handOn(),
     };
+  }
+
+  /** Where what the tasks say goes. @throws InvalidOptionError if nobody would learn of it */
+  #taskLogs(
+    map: { readonly id: string; readonly task: string },
+    onLog: ((log: TaskLog) => void) | undefined,
+    report: (name: string, error: unknown) => void,
+  ): TaskLogs {
+    if (onLog !== undefined) {
+      return new TaskLogs((log) =>
+        callSafely(
+          () => onLog(log),
+          (error) => report("onLog", error),
+        ),
+      );
+    }
+    if (this.#logger !== undefined) return new TaskLogs(toLogger(this.#logger, map.id, map.task));
+    throw new InvalidOptionError(
+      "Expected an `onLog` together with `forwardLogs`, or a pool with a `logger`: nobody would see the lines",
+    );
   }
 
   /** A function that was imported: so was its module, which knows the name of its export and the classes of its errors. */

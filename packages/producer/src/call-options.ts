@@ -6,6 +6,7 @@ import { checkInteger, checkOptions, checkTaskDefaults, short, TASK_DEFAULTS } f
 import type { CheckedTaskDefaults } from "@poolmq/shared/internal";
 
 import type { MapProgress } from "./map-progress.ts";
+import type { TaskLog } from "./task-log.ts";
 
 /** Options of a pool that are defaults for its calls. */
 export interface CallDefaults extends TaskDefaults {
@@ -38,6 +39,15 @@ export interface CallOptions<V = unknown> extends CallDefaults {
   readonly onProgress?: ((progress: MapProgress) => void) | undefined;
   /** Called with what a running task gives to `taskContext().progress()`. */
   readonly onTaskProgress?: ((value: unknown, index: number) => void) | undefined;
+  /**
+   * Brings what the items print (`console.log` and all) and log (`taskContext().log`) to this process: to `onLog`, or to
+   * the pool's `logger`. The first 100 lines (16 KiB) of an item and 10000 of a map; it is told how many more there were.
+   * It goes where it goes without this as well. Not from machines with `redactRemoteStacks`.
+   * @defaultValue true if there is an `onLog`
+   */
+  readonly forwardLogs?: boolean | undefined;
+  /** Called with each line that an item printed, and each record that it logged, before its outcome is told. */
+  readonly onLog?: ((log: TaskLog) => void) | undefined;
 }
 
 /** `CallDefaults`, checked: what is absent was not given, and is left to the function's definition. */
@@ -57,6 +67,8 @@ export interface ResolvedCallOptions<V> extends CheckedCallDefaults {
   readonly onError: CallOptions<V>["onError"];
   readonly onProgress: CallOptions<V>["onProgress"];
   readonly onTaskProgress: CallOptions<V>["onTaskProgress"];
+  readonly forwardLogs: boolean;
+  readonly onLog: CallOptions<V>["onLog"];
 }
 
 export const CALL_DEFAULTS: readonly (keyof CallDefaults)[] = [
@@ -71,9 +83,16 @@ const CALLBACKS = [
   "onError",
   "onProgress",
   "onTaskProgress",
+  "onLog",
 ] as const satisfies (keyof CallOptions)[];
 
-const CALL_OPTIONS: readonly (keyof CallOptions)[] = [...CALL_DEFAULTS, "signal", "mapId", ...CALLBACKS];
+const CALL_OPTIONS: readonly (keyof CallOptions)[] = [
+  ...CALL_DEFAULTS,
+  "signal",
+  "mapId",
+  "forwardLogs",
+  ...CALLBACKS,
+];
 
 const DEFAULTS = { failFast: false, buffersize: 1_000 } satisfies CallDefaults;
 
@@ -113,6 +132,8 @@ export function resolveCallOptions<V>(
     onError: options.onError,
     onProgress: options.onProgress,
     onTaskProgress: options.onTaskProgress,
+    forwardLogs: checkForwardLogs(options.forwardLogs) ?? options.onLog !== undefined,
+    onLog: options.onLog,
   };
   for (const name of CALLBACKS) check.function(name);
   if (resolved.mapId !== undefined && resolved.chunksize === "auto") {
@@ -129,6 +150,11 @@ export function checkMapId(mapId: unknown): string | undefined {
   throw new InvalidOptionError(
     `Expected \`mapId\` to be 1 to 100 letters, digits, "_" or "-", got ${short(mapId)}`,
   );
+}
+
+function checkForwardLogs(forwardLogs: unknown): boolean | undefined {
+  if (forwardLogs === undefined || typeof forwardLogs === "boolean") return forwardLogs;
+  throw new InvalidOptionError(`Expected \`forwardLogs\` to be true or false, got ${short(forwardLogs)}`);
 }
 
 function checkSignal(signal: unknown): AbortSignal | undefined {

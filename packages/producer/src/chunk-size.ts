@@ -5,13 +5,20 @@ export interface ChunkSize {
   next(): number;
   /** Takes account of a job: it ran `items` items in `ms`. */
   measured(items: number, ms: number): void;
+  /** Nothing was measured that it needs to know: what it says is a guess. */
+  readonly isGuess: boolean;
   /** Says in words who chose the size, and from what. */
   why(): string;
 }
 
 /** Always `n` items. */
 export function fixedChunks(n: number): ChunkSize {
-  return { next: () => n, measured: () => {}, why: () => `a \`chunksize\` of ${n.toLocaleString("en")}` };
+  return {
+    next: () => n,
+    measured: () => {},
+    isGuess: false,
+    why: () => `a \`chunksize\` of ${n.toLocaleString("en")}`,
+  };
 }
 
 /**
@@ -37,6 +44,9 @@ export function autoChunks(remaining: () => number | undefined, workers: () => n
   let largest = FIRST_CHUNKSIZE;
   let limitedBy: "time" | "share" = "time";
   return {
+    get isGuess() {
+      return msPerItem === undefined;
+    },
     next() {
       if (msPerItem === undefined) return FIRST_CHUNKSIZE;
       const byTime = Math.floor(TARGET_MS / Math.max(msPerItem, TARGET_MS / MAX_CHUNKSIZE));

@@ -60,6 +60,7 @@ export interface GatheredMap {
   chunks(indices: readonly number[]): Chunk[];
   take(at: number, text: OutcomeText, facts: RunFacts): void;
   taskProgress(index: number, value: unknown): void;
+  taskLog(index: number, batch: string): void;
   /** An attached map learns how many items there are. */
   sealed(total: number): void;
   fail(error: unknown): void;
@@ -385,7 +386,8 @@ export class Gather implements Transport {
 
   #toJob({ map, mode }: Gathered, chunk: Chunk): Parameters<Queue["addBulk"]>[0][number] {
     const { at, n, args, shares } = chunk;
-    const { attempts, backoff, taskTimeoutMs, priority } = map.job;
+    const { attempts, backoff, taskTimeoutMs, priority, trace } = map.job;
+    const metadata = trace?.(at);
     const data: JobData = {
       v: WIRE_VERSION,
       map: map.id,
@@ -397,6 +399,7 @@ export class Gather implements Transport {
       ...(mode === "plain" ? {} : { keepFailed: true }),
       ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
       ...(shares.length === 0 ? {} : { shares }),
+      ...(map.job.logs?.() === true ? { logs: true } : {}),
     };
     const opts = {
       jobId: jobIdOf(map.id, at),
@@ -405,6 +408,7 @@ export class Gather implements Transport {
         ? {}
         : { backoff: { type: backoff.type, delay: backoff.delayMs, jitter: backoff.jitter ?? 0 } }),
       ...(priority === undefined ? {} : { priority }),
+      ...(metadata === undefined ? {} : { telemetry: { metadata } }),
     };
     return { name: map.task, data: this.#seals.job(map, chunk, data, opts), opts };
   }
@@ -470,6 +474,7 @@ export class Gather implements Transport {
     for (const entry of entries) {
       if ("text" in entry) gathered.length += entry.text.length;
       if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
+      else if ("logOf" in entry) map.taskLog(entry.logOf, entry.batch);
       else if ("total" in entry) map.sealed(entry.total);
       else if ("cancelled" in entry) map.fail(new CancelledError({ mapId: map.id, reason: entry.cancelled }));
       else if (!this.#takeOutcome(gathered, entry)) continue;

@@ -10,6 +10,8 @@ export type { Handle } from "./handle.ts";
 export { MapResult } from "./map-result.ts";
 export type { ChunkInsights, MapInsights, ProcessShare, SlowJob } from "./map-insights.ts";
 export type { MapProgress } from "./map-progress.ts";
+export type { TaskLog } from "./task-log.ts";
+export type { TelemetryOptions } from "./telemetry-options.ts";
 export type { TimeSpread } from "./spread.ts";
 export { ResultStream } from "./result-stream.ts";
 export { Shared } from "./shared.ts";

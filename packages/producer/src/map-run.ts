@@ -97,6 +97,10 @@ export interface JobOptions {
   };
   readonly taskTimeoutMs?: number;
   readonly priority?: number;
+  /** What of the caller's trace the job whose first item is `at` carries. */
+  readonly trace?: (at: number) => string | undefined;
+  /** Whether a job brings what its items print and log. */
+  readonly logs?: () => boolean;
 }
 
 export interface MapRunOptions {
@@ -122,11 +126,21 @@ export interface MapRunOptions {
   /** Where the call was made; a remote error shows it after the worker's stack. */
   readonly callSite: CallSite;
   readonly onTaskProgress?: ((value: unknown, index: number) => void) | undefined;
+  /** Called with what an item printed and logged: a `LogBatch` as JSON. */
+  readonly onTaskLog?: ((index: number, batch: string) => void) | undefined;
 }
 
 /** So many jobs go to Redis in one pipeline: beyond this it saves little, and the event loop gets its turn. */
 const MAX_BATCH_JOBS = 500;
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+
+/**
+ * While the chunk size is a guess, so many jobs go at once, and then none for so long, unless an outcome comes: a tiny
+ * function's first ones are back in a few ms, and thousands of jobs of one item are not worth that. A long function's
+ * are not waited for.
+ */
+const MAX_GUESSED_JOBS = 64;
+const GUESS_MS = 25;
 
 export class MapRun {
   readonly id: string;
@@ -158,6 +172,8 @@ export class MapRun {
   /** The transport knows how many items there are. */
   #sealed = false;
   #room: PromiseWithResolvers<void> | undefined;
+  /** Somebody waits for an outcome. */
+  #outcome: PromiseWithResolvers<void> | undefined;
   readonly #pace = new Pace();
   readonly #log = new InsightLog();
 
@@ -238,6 +254,7 @@ export class MapRun {
         const chunks = await this.#readChunks();
         if (this.ended) return;
         if (chunks.length > 0) await transport.enqueue(this, chunks);
+        if (this.chunkSize?.isGuess === true) await this.#firstOutcome();
       }
       if (this.#input.end === "done" && !this.ended) await transport.seal(this, this.#next);
       this.#sealed = true;
@@ -258,6 +275,7 @@ export class MapRun {
     if (chunk === undefined || this.#state === "ended") return;
     this.#leave(chunk);
     this.chunkSize?.measured(chunk.n, ms);
+    this.#outcome?.resolve();
     this.#pace.came(chunk.n);
     const ageMs = chunk.sentAt === undefined ? undefined : performance.now() - chunk.sentAt;
     this.#log.came({ at, n: chunk.n, ms, ageMs, transitMs, by });
@@ -272,6 +290,11 @@ export class MapRun {
   /** Passes on what a running task said of its progress. */
   taskProgress(index: number, value: unknown): void {
     if (this.#state === "running") this.#options.onTaskProgress?.(value, index);
+  }
+
+  /** Passes on what an item printed and logged. */
+  taskLog(index: number, batch: string): void {
+    if (this.#state === "running") this.#options.onTaskLog?.(index, batch);
   }
 
   /** Nothing to learn: it counts its items itself. */
@@ -301,6 +324,15 @@ export class MapRun {
     return Math.max(1, Math.min(this.chunkSize?.next() ?? 1, Math.floor(items / 4)));
   }
 
+  /** Waits for an outcome, the end, or `GUESS_MS`, whichever comes first. */
+  async #firstOutcome(): Promise<void> {
+    this.#outcome = Promise.withResolvers();
+    const timer = setTimeout(this.#outcome.resolve, GUESS_MS);
+    await this.#outcome.promise;
+    clearTimeout(timer);
+    this.#outcome = undefined;
+  }
+
   #offerRoom(): void {
     if (this.#room !== undefined && this.#places() >= this.#worthReading()) this.#room.resolve();
   }
@@ -309,7 +341,8 @@ export class MapRun {
     const chunks: Chunk[] = [];
     const { window } = this.#options;
     let bytes = 0;
-    while (chunks.length < MAX_BATCH_JOBS && bytes < MAX_BATCH_BYTES) {
+    const most = this.chunkSize?.isGuess === true ? MAX_GUESSED_JOBS : MAX_BATCH_JOBS;
+    while (chunks.length < most && bytes < MAX_BATCH_BYTES) {
       if (this.#places() < this.#worthReading()) break;
       if (this.#underWay.size >= window.jobs) break;
       this.#isReading = true;
@@ -379,6 +412,7 @@ export class MapRun {
     this.#pace.end();
     this.#log.end();
     this.#room?.resolve();
+    this.#outcome?.resolve();
     this.#input.close();
     this.#transport?.drop(this, end);
     this.#underWay.clear();

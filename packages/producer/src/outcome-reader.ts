@@ -23,6 +23,8 @@ export interface OutcomeEntry extends RunFacts {
 export type Entry =
   | OutcomeEntry
   | { readonly progressOf: number; readonly value: unknown }
+  /** What an item printed and logged: a `LogBatch` as JSON. */
+  | { readonly logOf: number; readonly batch: string }
   /** The input of a durable map has ended: it has so many items. */
   | { readonly total: number }
   /** Somebody else ends the map, and says why. */
@@ -192,6 +194,11 @@ function readEntry(
   const total = values.get("total");
   if (isIndex(total)) {
     return seals.isTotal(mapId, Number(total), values.get("sig")) ? { total: Number(total) } : undefined;
+  }
+  const l = values.get("l");
+  if (v !== undefined && isIndex(l)) {
+    const batch = seals.log(mapId, Number(l), v);
+    return batch === undefined ? undefined : { logOf: Number(l), batch };
   }
   const cancel = values.get("cancel");
   if (cancel !== undefined) {

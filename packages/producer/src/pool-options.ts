@@ -22,6 +22,8 @@ import type { ResolvedConnection, SigningKeys } from "@poolmq/shared/internal";
 
 import { CALL_DEFAULTS, checkCallDefaults } from "./call-options.ts";
 import type { CallDefaults, CheckedCallDefaults } from "./call-options.ts";
+import { checkTelemetry } from "./telemetry-options.ts";
+import type { ResolvedTelemetry, TelemetryOptions } from "./telemetry-options.ts";
 
 /** Options of a worker machine of the pool's own, in local mode. */
 export interface LocalOptions {
@@ -84,6 +86,11 @@ export interface PoolOptions<T> extends CallDefaults, LocalOptions {
   /** How long to try to reach Redis at the start, in ms. @defaultValue 10000 */
   readonly connectTimeoutMs?: number | undefined;
   /**
+   * What OpenTelemetry is told, where this process has set it up: a span for each map, a span for each item, and metrics.
+   * `false` for nothing. @defaultValue true
+   */
+  readonly telemetry?: boolean | TelemetryOptions | undefined;
+  /**
    * Signs what is sent to the workers with this secret of 32 bytes or more, and believes only what is signed with it: for
    * a Redis that others can write to. The workers need the same one. A list to change it without a stop: the first
    * signs, all are accepted. @defaultValue `POOLMQ_SIGNING_KEY` of the environment (one key a line), else none
@@ -113,6 +120,7 @@ export interface ResolvedPoolOptions {
   readonly maxPayloadBytes: number;
   readonly maxShareBytes: number;
   readonly connectTimeoutMs: number;
+  readonly telemetry: ResolvedTelemetry | undefined;
   readonly signingKeys: SigningKeys | undefined;
   readonly signatureTtlMs: number;
   readonly logger: Logger | undefined;
@@ -140,6 +148,7 @@ const POOL_OPTIONS: readonly (keyof PoolOptions<unknown>)[] = [
   "maxPayloadBytes",
   "maxShareBytes",
   "connectTimeoutMs",
+  "telemetry",
   "signingKey",
   "signatureTtlMs",
   "logger",
@@ -186,6 +195,7 @@ export function resolvePoolOptions<T>(
     }),
     maxShareBytes: check.integer("maxShareBytes", DEFAULTS.maxShareBytes, { min: 1, max: 512 * 1024 * 1024 }),
     connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
+    telemetry: checkTelemetry(options.telemetry),
     signingKeys: resolveSigningKeys(options.signingKey, env),
     signatureTtlMs: check.integer("signatureTtlMs", DEFAULTS.signatureTtlMs, { min: 1_000 }),
     logger: checkLogger("logger", options.logger),

@@ -77,6 +77,8 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
       modulePath: resolved.modulePath,
       window: resolved.window,
       maxPayloadBytes: resolved.maxPayloadBytes,
+      telemetry: resolved.telemetry,
+      queue: resolved.queue,
     });
     this.#options = resolved;
     this.#backend = this.#start();

@@ -103,6 +103,11 @@ export class Seals {
     return typeof message.reason === "string" ? message.reason : "from outside";
   }
 
+  log(mapId: string, index: number, text: string): string | undefined {
+    if (this.#signer === undefined) return text;
+    return this.#signer.open("log", [mapId, index], text) ?? this.#refuse("log");
+  }
+
   /** The signature on a map's number of items; `""` without a key. */
   total(mapId: string, total: number): string {
     return this.#signer?.sign("total", [mapId, total]) ?? "";
@@ -135,7 +140,7 @@ export class Seals {
     return content;
   }
 
-  #refuse(what: "outcome" | "progress" | "total" | "cancel"): undefined {
+  #refuse(what: "outcome" | "progress" | "log" | "total" | "cancel"): undefined {
     if (this.#refusals++ % ALARM_EVERY === 0) {
       this.#alarm(
         `Something that is not signed with this pool's \`signingKey\` came as the ${what} of a map, and was ignored: ` +

@@ -5,8 +5,15 @@
 
 import { BroadcastChannel, parentPort, threadId, workerData } from "node:worker_threads";
 
-import { decode, encode, encodeThrown } from "@poolmq/shared/task";
-import { infoOf, loadTaskModule, runChunk, taskLogger } from "@poolmq/worker/internal";
+import { decode, encode, encodeThrown, flushTelemetry } from "@poolmq/shared/task";
+import {
+  endItemLog,
+  forwardItemLog,
+  infoOf,
+  loadTaskModule,
+  runChunk,
+  taskLogger,
+} from "@poolmq/worker/internal";
 import type { ItemWatcher, TaskContext, TaskModule } from "@poolmq/worker/internal";
 
 import { monotonicMs } from "./thread-messages.ts";
@@ -59,11 +66,12 @@ async function load(): Promise<void> {
 export async function run(job: ThreadJob): Promise<ThreadAnswer | undefined> {
   if (job.t === "run") return await runJob(job);
   await module?.finalizer?.();
+  await flushTelemetry();
   return undefined;
 }
 
 async function runJob(job: RunJob): Promise<ThreadAnswer> {
-  const { id, at, n, attempt, args, skip } = job;
+  const { id, at, n, attempt, args, skip, trace, logs } = job;
   const fn = module?.tasks.get(job.fn);
   if (fn === undefined) throw new Error("unreachable: only registered tasks are sent, to ready threads");
   const controller = new AbortController();
@@ -79,22 +87,38 @@ async function runJob(job: RunJob): Promise<ThreadAnswer> {
   };
   const context = (index: number): TaskContext => {
     const item = { mapId: job.map, index, attempt };
-    return {
+    const made: TaskContext = {
       ...item,
       signal: controller.signal,
       get log() {
         // Without a machine's log, they go where this process prints.
-        return taskLogger(item, { level: "info", fd: 1 });
+        return taskLogger(item, { level: "info", fd: 1, forwards: logs });
       },
       progress: (value) => say({ t: "progress", id, index, value: encode(value) }),
     };
+    if (logs) forwardItemLog(made, (line) => say({ t: "log", id, index, line }));
+    return made;
   };
   if (job.announce) say({ t: "start", id });
   const started = performance.now();
   const { signal } = controller;
   const shares = job.shares.map((share) => [share.position, valueOf(share)] as const);
   const ran = await runChunk(
-    { fn, task: job.fn, at, n, attempt, args, skip: new Set(skip), shares, worker, signal, context },
+    {
+      fn,
+      task: job.fn,
+      at,
+      n,
+      attempt,
+      args,
+      skip: new Set(skip),
+      shares,
+      worker,
+      signal,
+      trace,
+      context,
+      ...(logs ? { onItemEnd: endItemLog } : {}),
+    },
     job.careful ? watcher : undefined,
   );
   running.delete(id);

@@ -1,6 +1,6 @@
 /** What a `ThreadPool` and its threads tell each other. Both are of one build, so it needs no version. */
 
-import type { OutcomeText, Payload, TaskInfo } from "@poolmq/shared/task";
+import type { LogLine, OutcomeText, Payload, TaskInfo } from "@poolmq/shared/task";
 
 /** The one clock that all threads of a process share, in ms. */
 export function monotonicMs(): number {
@@ -37,6 +37,10 @@ export type ThreadJob =
       /** Offsets of items that are not to be run. */
       readonly skip: readonly number[];
       readonly shares: readonly ThreadShare[];
+      /** The caller's trace. */
+      readonly trace: string | undefined;
+      /** Send what the items print and log. */
+      readonly logs: boolean;
     }
   /** Run the module's finalizer. */
   | { readonly t: "finalize" };
@@ -76,5 +80,7 @@ export type FromThread = { readonly pool: string; readonly thread: number } & (
   | { readonly t: "start"; readonly id: number; readonly offset?: number }
   /** An item of a careful run has ended: its `ItemOutcome` as JSON. */
   | { readonly t: "item"; readonly id: number; readonly offset: number; readonly outcome: string }
+  /** An item printed or logged. */
+  | { readonly t: "log"; readonly id: number; readonly index: number; readonly line: LogLine }
   | { readonly t: "progress"; readonly id: number; readonly index: number; readonly value: Payload }
 );

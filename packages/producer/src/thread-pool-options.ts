@@ -7,6 +7,8 @@ import { availableCores, checkLogger, checkOptions } from "@poolmq/shared/intern
 
 import { CALL_DEFAULTS, checkCallDefaults } from "./call-options.ts";
 import type { CallDefaults, CheckedCallDefaults } from "./call-options.ts";
+import { checkTelemetry } from "./telemetry-options.ts";
+import type { ResolvedTelemetry, TelemetryOptions } from "./telemetry-options.ts";
 import { readTasks } from "./pool-options.ts";
 
 /** Options of a pool of threads. */
@@ -26,6 +28,11 @@ export interface ThreadPoolOptions extends CallDefaults {
    * JavaScript's heap, such as a `Buffer`, does not count. @defaultValue V8's own limit
    */
   readonly maxMemoryPerThreadMb?: number | undefined;
+  /**
+   * What OpenTelemetry is told, where this process has set it up: a span for each map, a span for each item, and metrics.
+   * `false` for nothing. @defaultValue true
+   */
+  readonly telemetry?: boolean | TelemetryOptions | undefined;
   /** Where to log; warnings that matter go to `process.emitWarning` without one. @defaultValue none */
   readonly logger?: Logger | undefined;
 }
@@ -39,6 +46,7 @@ export interface ResolvedThreadPoolOptions {
   readonly workerLossAttempts: number;
   readonly startTimeoutMs: number;
   readonly maxMemoryPerThreadMb: number | undefined;
+  readonly telemetry: ResolvedTelemetry | undefined;
   readonly logger: Logger | undefined;
 }
 
@@ -49,6 +57,7 @@ const THREAD_POOL_OPTIONS: readonly (keyof ThreadPoolOptions)[] = [
   "workerLossAttempts",
   "startTimeoutMs",
   "maxMemoryPerThreadMb",
+  "telemetry",
   "logger",
   ...CALL_DEFAULTS,
 ];
@@ -90,6 +99,7 @@ export function resolveThreadPoolOptions(options: ThreadPoolOptions): ResolvedTh
       options.maxMemoryPerThreadMb === undefined
         ? undefined
         : check.integer("maxMemoryPerThreadMb", 0, { min: 1, max: 2 ** 20 }),
+    telemetry: checkTelemetry(options.telemetry),
     logger: checkLogger("logger", options.logger),
   };
 }

@@ -69,6 +69,7 @@ export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {
       module: undefined,
       modulePath: resolved.modulePath,
       window: WINDOW_JOBS,
+      telemetry: resolved.telemetry,
     });
     this.#options = resolved;
     const workerPackage = importWorkerPackage("Threads need");

@@ -1,6 +1,6 @@
 /** One job on a thread: what is heard of it, its clock, and how it is stopped. */
 
-import type { ItemOutcome, Payload } from "@poolmq/shared/internal";
+import type { ItemOutcome, LogLine, Payload } from "@poolmq/shared/internal";
 import type { RunEnd } from "@poolmq/worker/internal";
 
 import type { FromThread, ThreadAnswer, ThreadJob } from "./thread-messages.ts";
@@ -16,6 +16,7 @@ export interface ThreadRunHooks {
   /** Ends the thread. */
   kill(): void;
   onProgress(mapId: string, index: number, value: Payload): void;
+  onLog(request: RunRequest, index: number, line: LogLine): void;
 }
 
 /** How long a function that was told to stop may go on before its thread is ended. */
@@ -73,6 +74,9 @@ export class ThreadRun {
         break;
       case "progress":
         this.#hooks.onProgress(this.request.map, message.index, message.value);
+        break;
+      case "log":
+        this.#hooks.onLog(this.request, message.index, message.line);
         break;
       default:
         message satisfies never;

@@ -9,13 +9,14 @@
 
 import { decode, WIRE_VERSION } from "@poolmq/shared/internal";
 import type { Backoff } from "@poolmq/shared";
-import type { JobData, RemoteInfo, TaskInfo } from "@poolmq/shared/internal";
+import type { JobData, LogBatch, LogLine, RemoteInfo, TaskInfo } from "@poolmq/shared/internal";
 import type { verdictOn } from "@poolmq/worker/internal";
 
 import { backoffDelayMs } from "./backoff-delay.ts";
 import type { Chunk, MapRun, RunFacts, Transport } from "./map-run.ts";
 import { Meter } from "./meter.ts";
 import type { ThreadShare } from "./thread-messages.ts";
+import type { RunRequest } from "./thread-run.ts";
 import type { ThreadRan, Threads } from "./threads.ts";
 import { WaitingJobs } from "./waiting-jobs.ts";
 
@@ -58,7 +59,13 @@ export class ThreadTransport implements Transport {
     this.#shares = shares;
     this.#options = options;
     threads.onRoom = () => this.#dispatch();
+    threads.onLog = (...args) => this.#passLog(...args);
     threads.onProgress = (mapId, index, value) => this.#maps.get(mapId)?.taskProgress(index, decode(value));
+  }
+
+  #passLog({ map, attempt }: RunRequest, index: number, pid: number, line: LogLine): void {
+    const batch: LogBatch = { worker: this.#options.worker, pid, attempt, lines: [line] };
+    this.#maps.get(map)?.taskLog(index, JSON.stringify(batch));
   }
 
   /** Chunks that wait for a thread or for another attempt. */
@@ -136,6 +143,8 @@ export class ThreadTransport implements Transport {
       careful: n > 1 && (timeoutMs !== undefined || suspect !== undefined || kept.length > 0),
       skip: kept.map(([offset]) => offset),
       shares,
+      trace: map.job.trace?.(at),
+      logs: map.job.logs?.() ?? false,
       timeoutMs,
     });
     if (!map.ended) this.#conclude(job, ran);

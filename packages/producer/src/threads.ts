@@ -11,7 +11,7 @@ import { randomBytes } from "node:crypto";
 import { BroadcastChannel } from "node:worker_threads";
 
 import { TasksModuleError } from "@poolmq/shared";
-import type { Payload, TaskInfo } from "@poolmq/shared/internal";
+import type { LogLine, Payload, TaskInfo } from "@poolmq/shared/internal";
 import { decodeThrown, within } from "@poolmq/shared/internal";
 import type { RunEnd } from "@poolmq/worker/internal";
 import type * as WorkerPackage from "@poolmq/worker/internal";
@@ -59,6 +59,8 @@ export class Threads {
   readonly ready: Promise<Readonly<Record<string, TaskInfo>>>;
   /** A running task said something of its progress. */
   onProgress: (mapId: string, index: number, value: Payload) => void = () => {};
+  /** An item printed or logged. */
+  onLog: (request: RunRequest, index: number, pid: number, line: LogLine) => void = () => {};
   /** There may be room for a run. */
   onRoom: () => void = () => {};
   readonly #ready = Promise.withResolvers<Readonly<Record<string, TaskInfo>>>();
@@ -126,6 +128,7 @@ export class Threads {
         this.#look();
       },
       onProgress: (...args) => this.onProgress(...args),
+      onLog: (said, index, line) => this.onLog(said, index, thread.id, line),
     });
     this.#runs.set(id, run);
     thread.runs.add(run);

@@ -89,11 +89,11 @@ redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return new and 1 or 0`,
 };
 
-/** ARGV: item index, payload. Gives 0 if the map is not wanted. */
-const PROGRESS: Script = {
+/** ARGV: name of the field that holds the item's index, that index, payload. Gives 0 if the map is not wanted. */
+const SAY: Script = {
   lua: `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('XADD', KEYS[2], '*', 'p', ARGV[1], 'v', ARGV[2])
+redis.call('XADD', KEYS[2], '*', ARGV[1], ARGV[2], 'v', ARGV[3])
 redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1]))
 return 1`,
 };
@@ -221,7 +221,12 @@ export class GatherScripts {
 
   /** Passes on what a running task said of its progress. */
   async progress(mapId: string, index: number, payload: Payload): Promise<void> {
-    await this.#run(PROGRESS, this.#mapKeys(mapId), [index, payload]);
+    await this.#run(SAY, this.#mapKeys(mapId), ["p", index, payload]);
+  }
+
+  /** Passes on what an item printed and logged: a `LogBatch` as JSON. */
+  async log(mapId: string, index: number, batch: string): Promise<void> {
+    await this.#run(SAY, this.#mapKeys(mapId), ["l", index, batch]);
   }
 
   /** Finds out which of these jobs (by first index) are lost. */

@@ -25,6 +25,8 @@ export { jobIdOf, queueKeys } from "./keys.ts";
 export type { QueueKeys } from "./keys.ts";
 export { readMapReport, rewriteMapReport, writeMapReports } from "./map-reports.ts";
 export { nearest } from "./nearest.ts";
+export { openTelemetry } from "./open-telemetry.ts";
+export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./open-telemetry.ts";
 export { isPrivateQueueName, privateQueueName } from "./private-queue.ts";
 export { QueueWatcher } from "./queue-watcher.ts";
 export type {
@@ -71,6 +73,8 @@ export type {
   KeptOutcome,
   MapReport,
   MapState,
+  LogBatch,
+  LogLine,
   OutcomeText,
   RanText,
   Payload,

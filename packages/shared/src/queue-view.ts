@@ -143,7 +143,7 @@ export interface RunningView {
 
 /** What a process ran from when to when: one job, or several short ones of the same map. */
 export interface SpanView {
-  /** Its number among those of the process, from 0: what was seen before with this number has grown. */
+  /** Number of the span among those of its process, from 0: later looks show it again, and it may have grown. */
   readonly no: number;
   readonly task: string;
   readonly mapId: string;

@@ -21,6 +21,7 @@ export type SigningPurpose =
   | "job-state"
   | "outcome"
   | "progress"
+  | "log"
   | "total"
   | "share"
   | "control"

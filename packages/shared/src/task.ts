@@ -7,5 +7,15 @@ export { decodeEach, encodeEach } from "./each.ts";
 export { DecodeError, LimitError } from "./errors.ts";
 export { checkTaskDefaults, TASK_DEFAULTS } from "./task-defaults.ts";
 export type { CheckedTaskDefaults, TaskDefaults } from "./task-defaults.ts";
+export { flushTelemetry, openTelemetry } from "./open-telemetry.ts";
 export { decodeThrown, encodeThrown } from "./thrown.ts";
-export type { FromChild, ItemOutcome, OutcomeText, Payload, RemoteInfo, TaskInfo, ToChild } from "./wire.ts";
+export type {
+  FromChild,
+  ItemOutcome,
+  LogLine,
+  OutcomeText,
+  Payload,
+  RemoteInfo,
+  TaskInfo,
+  ToChild,
+} from "./wire.ts";

@@ -40,6 +40,8 @@ export interface JobData {
   readonly ttlMs?: number;
   /** Keep the job beside its outcome if one of its items fails, so that they can be run again. */
   readonly keepFailed?: true;
+  /** What its items print and log is forwarded to the producer. */
+  readonly logs?: true;
   /** Arguments that every tuple of the chunk takes from a shared value: position in the tuple, id of the value. */
   readonly shares?: readonly (readonly [position: number, shareId: string])[];
   /** Written by supervisors: items that already have their outcome, when the chunk is run again for the others. */
@@ -94,6 +96,21 @@ export type OutcomeText = string;
  * by it.
  */
 export type RanText = string;
+
+/** What an item printed or logged, in order, as the value of a stream entry with its index as `l`. */
+export interface LogBatch {
+  /** The worker machine. */
+  readonly worker: string;
+  /** Process id of the child. */
+  readonly pid: number;
+  readonly attempt: number;
+  readonly lines: readonly LogLine[];
+}
+
+/** A line without its end; of `log`, a record as pino writes it; or how many lines more there were. */
+export type LogLine =
+  | readonly [from: "stdout" | "stderr" | "log", text: string]
+  | readonly ["dropped", number];
 
 /** What became of one item. */
 export type ItemOutcome =
@@ -227,7 +244,7 @@ interface RunDetail {
 
 /** Consecutive short runs of one map are one span. */
 export interface SpanDetail {
-  /** Its number among those of the process, from 0. */
+  /** Number of the span among those of its process, from 0: it is told again, and may have grown. */
   readonly no: number;
   readonly task: string;
   readonly map: string;
@@ -329,6 +346,10 @@ export type ToChild =
       /** Offsets of items that are not to be run: they have their outcome. */
       readonly skip?: readonly number[];
       readonly shares?: JobData["shares"];
+      /** The job option `telemetry.metadata`, as BullMQ names it: the caller's trace, as JSON of what propagators write. */
+      readonly trace?: string;
+      /** Send what the items print and log. */
+      readonly logs?: true;
     }
   /** A shared value, sent before the first run that uses it. Followed by its payload. */
   | { readonly t: "share"; readonly id: string }
@@ -366,6 +387,8 @@ export type FromChild =
     }
   /** The run was taken back before it began. */
   | { readonly t: "skipped"; readonly id: number }
+  /** An item printed or logged. Followed by a `LogLine` as JSON. */
+  | { readonly t: "log"; readonly id: number; readonly index: number }
   /** A value that the task gave to `progress()`. Followed by its payload. */
   | { readonly t: "progress"; readonly id: number; readonly index: number };
 

@@ -24,6 +24,8 @@ export interface ChildrenOptions extends MemberOptions {
   readonly processes: number;
   /** A running task said something of its progress. */
   readonly onProgress: (mapId: string, index: number, payload: Payload) => void;
+  /** A running task printed or logged a line: a `LogLine` as JSON. */
+  readonly onLog: (run: Run, index: number, pid: number, line: string) => void;
   /** `capacity` or `ready` may have changed. */
   readonly onChange: () => void;
 }
@@ -199,6 +201,7 @@ export class Children {
         onMeasured: (ms) => this.#measure(ms),
         onGivenBack: (ticket) => this.#takeBack(ticket),
         onProgress: (...args) => this.#options.onProgress(...args),
+        onLog: (...args) => this.#options.onLog(...args),
         onGone: (gone, exit) => this.#onGone(gone, exit),
         isFirstStart: () => this.#tasks === undefined,
       },

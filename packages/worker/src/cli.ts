@@ -3,6 +3,7 @@
 
 import { Command } from "commander";
 
+import { dashboardCommand } from "./cli/dashboard-command.ts";
 import { aclCommand } from "./cli/acl-command.ts";
 import { healthcheckCommand } from "./cli/healthcheck-command.ts";
 import { cancelCommand, retryCommand } from "./cli/control-commands.ts";
@@ -35,6 +36,7 @@ Examples:
   poolmq worker --help`,
   );
 program.addCommand(workerCommand().copyInheritedSettings(program));
+program.addCommand(dashboardCommand().copyInheritedSettings(program));
 program.addCommand(healthcheckCommand().copyInheritedSettings(program));
 program.addCommand(aclCommand().copyInheritedSettings(program));
 for (const command of [

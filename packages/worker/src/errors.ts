@@ -9,19 +9,42 @@ export class HealthPortError extends PoolmqError {
   readonly port: number;
 
   constructor(facts: { host: string; port: number; cause: unknown }) {
-    const { code, message } = facts.cause as NodeJS.ErrnoException;
-    const reason =
-      code === "EADDRINUSE"
-        ? "the port is in use. Give another `healthPort` (--health-port), or end what listens there"
-        : code === "EACCES"
-          ? "this user may not listen there. Give a `healthPort` (--health-port) above 1023"
-          : code === "EADDRNOTAVAIL" || code === "ENOTFOUND"
-            ? "this machine has no such address. Give another `healthHost` (--health-host)"
-            : message;
+    const reason = whyNotListening(facts.cause, {
+      port: "`healthPort` (--health-port)",
+      host: "`healthHost` (--health-host)",
+    });
     super(`Health checks can't be served on ${facts.host}, port ${facts.port}: ${reason}`, {
       cause: facts.cause,
     });
     this.host = facts.host;
     this.port = facts.port;
+  }
+}
+
+/** The dashboard can't be served where it was asked for. */
+export class DashboardPortError extends PoolmqError {
+  readonly code = "DASHBOARD_PORT";
+
+  constructor(facts: { host: string; port: number; cause: unknown }) {
+    const reason = whyNotListening(facts.cause, { port: "port (--port)", host: "address (--host)" });
+    super(`The dashboard can't be served on ${facts.host}, port ${facts.port}: ${reason}`, {
+      cause: facts.cause,
+    });
+  }
+}
+
+/** @param options - what the user gave the address by */
+function whyNotListening(cause: unknown, options: { readonly port: string; readonly host: string }): string {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  switch (code) {
+    case "EADDRINUSE":
+      return `the port is in use. Give another ${options.port}, or end what listens there`;
+    case "EACCES":
+      return `this user may not listen there. Give a ${options.port} above 1023`;
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return `this machine has no such address. Give another ${options.host}`;
+    default:
+      return message;
   }
 }

@@ -3,6 +3,7 @@
 export { infoOf } from "./child/task-info.ts";
 export { runChunk } from "./child/run-chunk.ts";
 export type { ItemWatcher } from "./child/run-chunk.ts";
+export { endItemLog, forwardItemLog } from "./child/item-log.ts";
 export { taskLogger } from "./child/task-logger.ts";
 export { loadTaskModule } from "./child/task-module.ts";
 export type { TaskModule } from "./child/task-module.ts";

@@ -27,7 +27,7 @@ import { TasksModuleError } from "@poolmq/shared";
 import type { ContainerMemory } from "./container-memory.ts";
 import { placesFor } from "./pipe-depth.ts";
 import { residentBytes } from "./resident-bytes.ts";
-import type { StopReason, Ticket } from "./run.ts";
+import type { Run, StopReason, Ticket } from "./run.ts";
 import { SpanLog } from "./span-log.ts";
 import type { TaskOutput } from "./task-output.ts";
 
@@ -63,6 +63,8 @@ export interface MemberEvents {
   /** A run that it had not begun is to run elsewhere. */
   onGivenBack(ticket: Ticket): void;
   onProgress(mapId: string, index: number, payload: Payload): void;
+  /** @param line - a `LogLine` as JSON */
+  onLog(run: Run, index: number, pid: number, line: string): void;
   onGone(member: Member, exit: ChildExit): void;
   /** No child of the machine has become ready yet. */
   isFirstStart(): boolean;
@@ -191,7 +193,7 @@ export class Member {
     if (slot === undefined) throw new Error("unreachable: a run was sent to a child without a place");
     const id = this.#nextId++;
     this.#sent.set(id, { ticket, slot, revoking: false, revoked: false });
-    const { args, careful, skip, shares, fn, map, at, n, attempt } = ticket.run;
+    const { args, careful, skip, shares, fn, map, at, n, attempt, trace, logs } = ticket.run;
     for (const { id: shareId, payload } of shares) {
       if (this.#shares.has(shareId)) continue;
       this.#shares.add(shareId);
@@ -211,6 +213,8 @@ export class Member {
       ...(shares.length === 0
         ? {}
         : { shares: shares.map(({ position, id: shareId }) => [position, shareId] as const) }),
+      ...(trace === undefined ? {} : { trace }),
+      ...(logs ? { logs } : {}),
     };
     this.#child.send(message, args);
     this.#markRunning();
@@ -332,6 +336,11 @@ export class Member {
       case "progress": {
         const ticket = this.#sent.get(message.id)?.ticket;
         if (ticket !== undefined) this.#events.onProgress(ticket.run.map, message.index, text);
+        return;
+      }
+      case "log": {
+        const ticket = this.#sent.get(message.id)?.ticket;
+        if (ticket !== undefined) this.#events.onLog(ticket.run, message.index, this.pid, text);
         return;
       }
       default:

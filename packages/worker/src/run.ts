@@ -17,6 +17,10 @@ export interface Run {
   /** Offsets of items that are not to be run. */
   readonly skip: readonly number[];
   readonly shares: readonly SharedArgument[];
+  /** The caller's trace. */
+  readonly trace: string | undefined;
+  /** What its items print and log is forwarded. */
+  readonly logs: boolean;
   /** Time limit of the function for each item, in ms, from its start. */
   readonly timeoutMs: number | undefined;
 }

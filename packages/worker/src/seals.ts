@@ -64,6 +64,10 @@ export class Seals {
     return this.#signer?.seal("progress", [mapId, index], payload) ?? payload;
   }
 
+  log(mapId: string, index: number, batch: string): string {
+    return this.#signer?.seal("log", [mapId, index], batch) ?? batch;
+  }
+
   /** The payload of a shared value; `null` if it is not there, or is not what its producer sent. */
   share(id: string, stored: string | null): Payload | null {
     if (this.#signer === undefined || stored === null) return stored;

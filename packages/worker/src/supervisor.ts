@@ -64,10 +64,11 @@ import { Seals } from "./seals.ts";
 import { SharedValues } from "./shared-values.ts";
 import { TaskOutput } from "./task-output.ts";
 import type { PrintTarget } from "./task-output.ts";
-import { TaskProgress } from "./task-progress.ts";
+import { TaskWords } from "./task-words.ts";
 import { UnwantedMaps } from "./unwanted-maps.ts";
 import { verdictOn } from "./verdict.ts";
 import { ranBy } from "./ran-by.ts";
+import { traceOf } from "./trace-of.ts";
 import { VERSION } from "./version.ts";
 import type { ResolvedWorkerOptions } from "./worker-options.ts";
 
@@ -116,7 +117,7 @@ export class Supervisor {
   #control: Redis | Cluster | undefined;
   #scripts: GatherScripts | undefined;
   #publisher: Publisher | undefined;
-  #progress: TaskProgress | undefined;
+  #words: TaskWords | undefined;
   #locks: Locks | undefined;
   #queue: JobQueue | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -162,7 +163,9 @@ export class Supervisor {
         maxMemoryPerChildMb: options.maxMemoryPerChildMb,
         output: new TaskOutput(tasks.logger ?? this.#log, tasks.prints),
         onChange: () => this.#onChange(),
-        onProgress: (...args) => this.#progress?.say(...args),
+        onProgress: (...args) => this.#words?.progress(...args),
+        onLog: ({ map, attempt }, index, pid, line) =>
+          this.#words?.log(map, index, { worker: this.id, pid, attempt }, line),
       },
       this.#log,
     );
@@ -299,7 +302,7 @@ export class Supervisor {
     const { lockDurationMs, stalledIntervalMs } = this.#options;
     const scripts = (this.#scripts = new GatherScripts(redis, this.#keys));
     this.#publisher = new Publisher(scripts, this.#log);
-    this.#progress = new TaskProgress(scripts, this.#seals);
+    this.#words = new TaskWords(scripts, this.#seals);
     this.#shared = new SharedValues(
       async (id) => this.#seals.share(id, await redis.get(this.#keys.share(id))),
       (id) => this.#children.unshare(id),
@@ -492,6 +495,9 @@ export class Supervisor {
       careful: data.n > 1 && (timeoutMs !== undefined || data.suspect !== undefined || kept.length > 0),
       skip: kept.map(([offset]) => offset),
       shares,
+      trace: traceOf(job),
+      // Who is not to see where a task failed is not to see what it says either.
+      logs: data.logs === true && !this.#options.redactRemoteStacks,
       timeoutMs,
     });
     await this.#conclude(job, data, token, end, timeoutMs);
@@ -605,6 +611,7 @@ export class Supervisor {
     text: OutcomeText,
     { end, failed }: { readonly end?: RunEnd; readonly failed?: FailedJob | undefined },
   ): Promise<void> {
+    this.#words?.flush(data.map, data.at, data.n);
     const ms = end?.kind === "done" ? end.ms : 0;
     const by = end !== undefined && "pid" in end ? ranBy(this.id, end, job, data) : undefined;
     const kept = failed === undefined || text.startsWith("=") ? undefined : this.#keptFor(failed, text);

@@ -8,7 +8,7 @@
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 
-import { decode, encode, encodeThrown } from "@poolmq/shared/task";
+import { decode, encode, encodeThrown, flushTelemetry } from "@poolmq/shared/task";
 import type { FromChild, Payload, RemoteInfo, ToChild } from "@poolmq/shared/task";
 
 import type { ChildSettings } from "../child-settings.ts";
@@ -17,6 +17,7 @@ import { besideThis, nodeFlags } from "../node-command.ts";
 import { placesFor } from "../pipe-depth.ts";
 import type { TaskContext } from "../task-context.ts";
 import { claim, makeClaims } from "./claims.ts";
+import { endItemLog, forwardItemLog } from "./item-log.ts";
 import { printAtOnce } from "./print-at-once.ts";
 import { runChunk } from "./run-chunk.ts";
 import type { ItemWatcher } from "./run-chunk.ts";
@@ -175,7 +176,9 @@ async function run(message: RunMessage, args: Payload, controller: AbortControll
       ...(settings.redactStacks ? { keepStack: (thrown, by) => logStack(thrown, by, mapId) } : {}),
       worker: workerId,
       signal: controller.signal,
-      context: (index) => context(id, { mapId, index, attempt }, controller.signal),
+      trace: message.trace,
+      context: (index) => context(message, index, controller.signal),
+      onItemEnd: message.logs === true ? endItemLog : undefined,
     },
     message.careful === true ? watcher(id) : undefined,
   );
@@ -220,18 +223,27 @@ function notRegistered(): never {
 }
 
 function context(
-  id: number,
-  item: Pick<TaskContext, "mapId" | "index" | "attempt">,
+  { id, map: mapId, attempt, logs }: RunMessage,
+  index: number,
   signal: AbortSignal,
 ): TaskContext {
-  return {
+  const item = { mapId, index, attempt };
+  const made: TaskContext = {
     ...item,
     signal,
     get log() {
-      return taskLogger(item, { level: logLevel });
+      return taskLogger(item, { level: logLevel, forwards: logs === true });
     },
-    progress: (value) => send({ t: "progress", id, index: item.index }, encode(value, outcomeLimit)),
+    progress: (value) => send({ t: "progress", id, index }, encode(value, outcomeLimit)),
   };
+  if (logs === true) {
+    forwardItemLog(made, (line) => {
+      send({ t: "log", id, index }, JSON.stringify(line));
+      // It may be its last words.
+      out.flush();
+    });
+  }
+  return made;
 }
 
 function watcher(id: number): ItemWatcher {
@@ -250,6 +262,7 @@ function watcher(id: number): ItemWatcher {
 async function finish(): Promise<void> {
   try {
     await module?.finalizer?.();
+    await flushTelemetry();
   } finally {
     out.flush();
     outcomes.end(() => process.exit(0));

@@ -4,6 +4,7 @@ import { decodeEach, DecodeError } from "@poolmq/shared/task";
 import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
 
 import type { TaskContext } from "../task-context.ts";
+import type { SpanFacts } from "./item-span.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";
 import type { KeepStack, OutcomeLimit } from "./outcome-writer.ts";
 import { runItem } from "./run-item.ts";
@@ -30,7 +31,11 @@ export interface ChunkRun {
   readonly keepStack?: KeepStack;
   /** Once it fires, no further item is started. */
   readonly signal: AbortSignal;
+  /** The caller's trace. */
+  readonly trace: string | undefined;
   context(index: number): TaskContext;
+  /** An item has ended. */
+  readonly onItemEnd?: ((context: TaskContext) => void) | undefined;
 }
 
 /** Is told of each item as it goes, where that is wanted. */
@@ -43,6 +48,11 @@ export interface ItemWatcher {
 export interface ChunkRan {
   readonly text: OutcomeText;
   readonly retriable: number;
+}
+
+function spanOf(run: ChunkRun, offset: number): SpanFacts | undefined {
+  const { trace, task, at, worker } = run;
+  return trace === undefined ? undefined : { trace, task, at, worker, index: at + offset };
 }
 
 /** Runs the items that are not to be skipped. Never rejects. */
@@ -77,7 +87,9 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
     const args = tuples[offset] ?? [];
     for (const [position, value] of run.shares) args[position] = value;
     watcher?.started(offset);
-    const item = await runItem(run.fn, args, run.context(run.at + offset));
+    const context = run.context(run.at + offset);
+    const item = await runItem(run.fn, args, context, spanOf(run, offset));
+    run.onItemEnd?.(context);
     if (watcher === undefined) {
       ran.push(item);
     } else {

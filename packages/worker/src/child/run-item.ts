@@ -3,6 +3,8 @@
 import { taskOptionsOf } from "../define-task.ts";
 import { runInContext } from "../task-context.ts";
 import type { TaskContext } from "../task-context.ts";
+import { inItemSpan } from "./item-span.ts";
+import type { SpanFacts } from "./item-span.ts";
 import type { TaskFunction } from "./task-module.ts";
 
 /** What one call came to. */
@@ -15,14 +17,16 @@ export type Ran =
       readonly retriable: boolean;
     };
 
-/** Calls the function with one argument tuple and waits for its result. */
+/** Calls the function with one argument tuple and waits for its result; in a span of its own, if it is given one. */
 export async function runItem(
   fn: TaskFunction,
   args: readonly unknown[],
   context: TaskContext,
+  span: SpanFacts | undefined,
 ): Promise<Ran> {
   try {
-    return { ok: true, value: await runInContext(context, () => fn(...args)) };
+    const call = (): unknown => runInContext(context, () => fn(...args));
+    return { ok: true, value: await (span === undefined ? call() : inItemSpan(span, context, call)) };
   } catch (thrown) {
     return { ok: false, thrown, retriable: isRetriable(fn, thrown) };
   }

@@ -2,6 +2,8 @@ import { createRequire } from "node:module";
 
 import type { Logger, pino as Pino } from "pino";
 
+import { currentItemLog } from "./item-log.ts";
+
 /** Records go to the supervisor on a pipe of their own: tasks may print what they like. */
 const RECORDS_FD = 5;
 
@@ -10,19 +12,48 @@ export interface RecordTarget {
   readonly level: string;
   /** @defaultValue the pipe to the supervisor */
   readonly fd?: number;
+  /** The records of the running item go to its producer as well, from `info` on. @defaultValue false */
+  readonly forwards?: boolean;
 }
 
 let root: Logger | undefined;
+/** Its records go to the producers as well. */
+let forwardingRoot: Logger | undefined;
 
 /** Gives a logger that names map, item and attempt. Loaded at its first use: most tasks log nothing. */
 export function taskLogger(
   item: { readonly mapId: string; readonly index: number; readonly attempt: number },
-  { level, fd = RECORDS_FD }: RecordTarget,
+  { level, fd = RECORDS_FD, forwards = false }: RecordTarget,
 ): Logger {
-  if (root === undefined) {
-    const { pino } = createRequire(import.meta.url)("pino") as { pino: typeof Pino };
-    // Synchronously: what was logged before a crash is there.
-    root = pino({ level, base: null }, pino.destination({ dest: fd, sync: true }));
-  }
-  return root.child({ mapId: item.mapId, index: item.index, attempt: item.attempt });
+  const logger = forwards
+    ? (forwardingRoot ??= makeForwardingRoot(level, fd))
+    : (root ??= makeRoot(level, fd));
+  return logger.child({ mapId: item.mapId, index: item.index, attempt: item.attempt });
+}
+
+function loadPino(): typeof Pino {
+  return (createRequire(import.meta.url)("pino") as { pino: typeof Pino }).pino;
+}
+
+function makeRoot(level: string, fd: number): Logger {
+  const pino = loadPino();
+  // Synchronously: what was logged before a crash is there.
+  return pino({ level, base: null }, pino.destination({ dest: fd, sync: true }));
+}
+
+function makeForwardingRoot(level: string, fd: number): Logger {
+  const pino = loadPino();
+  const destination = pino.destination({ dest: fd, sync: true });
+  const { values } = pino.levels;
+  const isQuieter = (values[level] ?? Infinity) > (values["info"] ?? 0);
+  return pino(
+    { level: isQuieter ? "info" : level, base: null },
+    {
+      write(record) {
+        // Whoever reads them there leaves out those below its own level.
+        destination.write(record);
+        currentItemLog()?.record(record);
+      },
+    },
+  );
 }

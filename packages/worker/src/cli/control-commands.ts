@@ -65,14 +65,15 @@ ${EXIT_CODES_HELP} in flight`,
     )
     .action((map: string, flags: CancelFlags) =>
       withMap(map, flags, async (id, control) => {
-        const result = await control.cancel(id, flags.reason);
-        if (result === "not found") return notFound(id, "is not in flight: it has ended, or never was");
-        const how = result === "removed" ? "its producer did not answer" : "by its producer";
-        say(
-          flags,
-          { mapId: id, cancelled: true, byProducer: result !== "removed" },
-          `${id} was cancelled, ${how}`,
-        );
+        const result = await control.cancel(id, flags.reason, { force: flags.force === true });
+        const problem = NOT_CANCELLED[result];
+        if (problem !== undefined) {
+          complain(`${id} ${problem}`);
+          return result === "not found" ? EXIT.notFound : EXIT.error;
+        }
+        const byProducer = result === "by its producer";
+        const how = byProducer ? "by its producer" : "and removed: no producer answered";
+        say(flags, { mapId: id, cancelled: true, byProducer }, `${id} was cancelled ${how}`);
         return EXIT.fine;
       }),
     );

@@ -1,6 +1,6 @@
 import { PoolmqError } from "@poolmq/shared";
 
-import { HealthPortError } from "../errors.ts";
+import { DashboardPortError, HealthPortError } from "../errors.ts";
 
 /** Tells the user. Our own errors are sentences; the user's own come with their stack; any other is a bug of ours. */
 export function reportError(error: unknown): void {
@@ -10,7 +10,9 @@ export function reportError(error: unknown): void {
     return;
   }
   process.stderr.write(`poolmq: ${error.message}\n`);
-  if (error instanceof HealthPortError || !(error.cause instanceof Error)) return;
+  // Our sentence says all that is in the cause.
+  if (error instanceof HealthPortError || error instanceof DashboardPortError) return;
+  if (!(error.cause instanceof Error)) return;
   // The user's own frames, and the position above them if it is a syntax error; not those of Node's loader.
   const lines = (error.cause.stack ?? "")
     .split("\n")

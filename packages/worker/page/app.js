@@ -1,0 +1,177 @@
+/**
+ * The dashboard's page. One way: an event of the server changes the model, and the page is drawn from the model.
+ * What users' code made (names, messages, stacks) gets into the page as text only: everything is drawn by `h`, and the
+ * server's policy forbids the browser to make markup of text.
+ */
+
+import { h, render } from "./preact.js";
+import { MapPage } from "./map-page.js";
+import { Model } from "./model.js";
+import { Overview } from "./overview.js";
+
+/**
+ * @typedef {import("./model.js").Actions} Actions
+ * @typedef {import("../src/dashboard/messages.ts").StartMessage} StartMessage
+ * @typedef {import("../src/dashboard/messages.ts").TickMessage} TickMessage
+ * @typedef {import("../src/dashboard/messages.ts").TroubleMessage} TroubleMessage
+ */
+
+const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+const wanted = new URLSearchParams(location.search).get("queue");
+const ofQueue = wanted === null ? "" : `?queue=${encodeURIComponent(wanted)}`;
+
+/** @type {Model | undefined} */
+let model;
+/** Why what is shown is not how it is now. @type {string | undefined} */
+let trouble;
+/** What came of the last action. @type {string | undefined} */
+let notice;
+
+const events = new EventSource(`/events${ofQueue}`);
+events.addEventListener("start", (event) => {
+  const before = model;
+  model = new Model(/** @type {StartMessage} */ (messageOf(event)));
+  // A connection that was made anew changes nothing of what somebody has opened.
+  if (before !== undefined) {
+    model.toggled = before.toggled;
+    model.allMaps = before.allMaps;
+  }
+  trouble = undefined;
+  draw();
+});
+events.addEventListener("tick", (event) => {
+  model?.add(/** @type {TickMessage} */ (messageOf(event)));
+  trouble = undefined;
+  draw();
+});
+events.addEventListener("trouble", (event) => {
+  trouble = /** @type {TroubleMessage} */ (messageOf(event)).reason;
+  draw();
+});
+events.addEventListener("error", () => {
+  const gone = events.readyState === EventSource.CLOSED;
+  trouble = gone
+    ? "Not logged in any more, or no such queue. Load the page again."
+    : "The dashboard does not answer";
+  draw();
+});
+window.addEventListener("hashchange", () => {
+  window.scrollTo(0, 0);
+  draw();
+});
+
+/** @type {Actions} */
+const actions = {
+  showAllMaps() {
+    if (model !== undefined) model.allMaps = true;
+    draw();
+  },
+  toggle(id, other) {
+    if (other) model?.toggled.add(id);
+    else model?.toggled.delete(id);
+    draw();
+  },
+  cancel(map) {
+    if (
+      !confirm(
+        `Cancel ${map.task} (${map.id})? What runs of it is stopped, and its caller gets a CancelledError.`,
+      )
+    )
+      return;
+    const query = new URLSearchParams({ queue: model?.view.queue ?? "", map: map.id });
+    fetch(`/cancel?${query}`, { method: "POST" })
+      .then(async (response) => {
+        notice = response.ok
+          ? `${map.task} is being cancelled`
+          : `Not cancelled: ${(await response.text()).trim()}`;
+      })
+      .catch((/** @type {Error} */ error) => {
+        notice = `Not cancelled: ${error.message}`;
+      })
+      .finally(draw);
+  },
+};
+
+/** @param {Event} event @returns {unknown} */
+function messageOf(event) {
+  return JSON.parse(String(/** @type {MessageEvent<unknown>} */ (event).data));
+}
+
+function draw() {
+  document.title = `${model === undefined ? "" : `${model.view.queue} · `}poolmq`;
+  render(h(App, {}), root);
+}
+
+function App() {
+  const mapId = /^#\/maps\/(.+)$/.exec(location.hash)?.[1];
+  return h(
+    "div",
+    { class: trouble === undefined ? "" : "stale" },
+    h(Header, {}),
+    h(
+      "div",
+      { role: "status" },
+      trouble === undefined
+        ? null
+        : h("p", { class: "trouble" }, trouble, model === undefined ? "" : ". Shown is how it was before."),
+      notice === undefined ? null : h("p", { class: "notice" }, notice),
+    ),
+    model === undefined
+      ? h("p", { class: "quiet" }, "Looking at the queue …")
+      : mapId === undefined
+        ? h(Overview, { model, actions })
+        : h(MapPage, { model, actions, mapId: decodeURIComponent(mapId) }),
+    model === undefined ? null : h(Footer, { model }),
+  );
+}
+
+function Header() {
+  const queue = model?.view.queue ?? wanted ?? "";
+  const queues = model?.queues ?? [];
+  return h(
+    "header",
+    {},
+    h(
+      "h1",
+      {},
+      h("a", { href: "#/" }, h("img", { src: "/page/icon.svg", alt: "", width: 24, height: 24 }), "poolmq"),
+    ),
+    queues.length > 1
+      ? h(
+          "label",
+          {},
+          h("span", { class: "hidden" }, "Queue"),
+          h(
+            "select",
+            {
+              value: queue,
+              onChange: (/** @type {Event} */ event) => {
+                const name = /** @type {HTMLSelectElement} */ (event.currentTarget).value;
+                location.href = `/?queue=${encodeURIComponent(name)}`;
+              },
+            },
+            queues.map((name) => h("option", { key: name, value: name }, name)),
+          ),
+        )
+      : h("span", { class: "queue" }, queue),
+    h(
+      "span",
+      { class: `live${trouble === undefined && model !== undefined ? "" : " off"}` },
+      trouble === undefined ? "live" : "not live",
+    ),
+  );
+}
+
+/** @param {{ model: Model }} props */
+function Footer({ model: { jobPages, writable } }) {
+  return h(
+    "footer",
+    { class: "quiet" },
+    "path" in jobPages
+      ? h("a", { href: `${jobPages.path}/` }, "Pages of single jobs")
+      : h("span", {}, "Pages of single jobs: ", h("code", {}, jobPages.missing)),
+    h("span", {}, writable ? "Maps can be cancelled from here" : "Read-only; --write lets it cancel maps"),
+  );
+}
+
+draw();

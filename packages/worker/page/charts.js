@@ -1,0 +1,198 @@
+/**
+ * Small charts. Shapes are SVG that stretches with the page; text is HTML beside it, which does not. Each can be read
+ * without seeing it: by its label, and point by point with the arrow keys.
+ */
+
+import { Component, h } from "./preact.js";
+import { count, duration } from "./format.js";
+
+/**
+ * @typedef {object} Series
+ * @property {string} name
+ * @property {string} color a class of the style sheet: `c0` to `c7`
+ * @property {readonly number[]} values one for each moment
+ *
+ * @typedef {object} LineChartProps
+ * @property {string} title
+ * @property {readonly number[]} times ms, ascending
+ * @property {readonly Series[]} series
+ * @property {(value: number) => string} format
+ * @property {boolean} [binary] numbers that are round in powers of 1024, as bytes are
+ * @property {boolean} [small] without axes and legend: for a tile
+ */
+
+const WIDTH = 1_000;
+const HEIGHT = 100;
+
+/** Lines over time, filled to the bottom, and what they are at one moment. @extends {Component<LineChartProps, { at: number | undefined }>} */
+export class LineChart extends Component {
+  /** @override */
+  state = { at: /** @type {number | undefined} */ (undefined) };
+
+  /** @override */
+  render() {
+    const { title, times, series, format, binary = false, small = false } = this.props;
+    const [first = 0, last = 0] = [times[0], times.at(-1)];
+    const top = niceTop(Math.max(0, ...series.flatMap(({ values }) => values)), binary ? 1_024 : 10);
+    /** @param {number} ms */
+    const x = (ms) => (last === first ? WIDTH : ((ms - first) / (last - first)) * WIDTH);
+    /** @param {number} value */
+    const y = (value) => HEIGHT - (value / top) * HEIGHT;
+    const at = this.state.at === undefined ? undefined : Math.min(this.state.at, times.length - 1);
+    const shown = at ?? times.length - 1;
+    const shapes = series.flatMap(({ color, values }) => {
+      const line = values.map((value, index) => `${round(x(times[index] ?? last))},${round(y(value))}`);
+      if (line.length === 1) line.unshift(`0,${round(y(values[0] ?? 0))}`);
+      return [
+        h("polygon", { class: `area ${color}`, points: `0,${HEIGHT} ${line.join(" ")} ${WIDTH},${HEIGHT}` }),
+        h("polyline", { class: `line ${color}`, points: line.join(" ") }),
+      ];
+    });
+    const cursor =
+      at === undefined
+        ? []
+        : [
+            h("line", {
+              class: "cursor",
+              x1: x(times[at] ?? last),
+              x2: x(times[at] ?? last),
+              y1: 0,
+              y2: HEIGHT,
+            }),
+          ];
+    const said = series.map(({ name, values }) => `${name} ${format(values[shown] ?? 0)}`).join(", ");
+    const plot = h(
+      "svg",
+      {
+        class: "plot",
+        viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+        preserveAspectRatio: "none",
+        role: "img",
+        "aria-label": `${title}: ${said}`,
+        ...(small ? {} : { tabIndex: 0, onKeyDown: this.onKey, onBlur: this.onLeave }),
+        onPointerMove: this.onPointer,
+        onPointerLeave: this.onLeave,
+      },
+      small ? [] : [h("line", { class: "grid", x1: 0, x2: WIDTH, y1: HEIGHT / 2, y2: HEIGHT / 2 })],
+      shapes,
+      cursor,
+    );
+    if (small) return h("div", { class: "chart small" }, plot);
+    return h(
+      "figure",
+      { class: "chart" },
+      h(
+        "figcaption",
+        {},
+        h("span", { class: "title" }, title),
+        h(
+          "span",
+          { class: "legend" },
+          series.map(({ name, color, values }) =>
+            h(
+              "span",
+              {},
+              h("i", { class: `swatch ${color}` }),
+              series.length > 1 ? `${name} ` : "",
+              h("b", {}, format(values[shown] ?? 0)),
+            ),
+          ),
+          at === undefined
+            ? null
+            : h("span", { class: "quiet" }, `${duration(last - (times[at] ?? last))} ago`),
+        ),
+      ),
+      h(
+        "div",
+        { class: "with-axis" },
+        h(
+          "div",
+          { class: "axis", "aria-hidden": true },
+          h("span", {}, format(top)),
+          h("span", {}, format(top / 2)),
+          h("span", {}, "0"),
+        ),
+        plot,
+      ),
+      h(
+        "div",
+        { class: "time-axis", "aria-hidden": true },
+        h("span", {}, last === first ? "" : `${duration(last - first)} ago`),
+        h("span", {}, "now"),
+      ),
+    );
+  }
+
+  /** @param {PointerEvent} event */
+  onPointer = (event) => {
+    const box = /** @type {SVGElement} */ (event.currentTarget).getBoundingClientRect();
+    const { times } = this.props;
+    const [first = 0, last = 0] = [times[0], times.at(-1)];
+    const ms = first + ((event.clientX - box.left) / box.width) * (last - first);
+    const after = times.findIndex((time) => time >= ms);
+    this.setState({ at: after === -1 ? times.length - 1 : after });
+  };
+
+  /** @param {KeyboardEvent} event */
+  onKey = (event) => {
+    const step = event.key === "ArrowLeft" ? -1 : event.key === "ArrowRight" ? 1 : 0;
+    if (step === 0) return;
+    event.preventDefault();
+    const end = this.props.times.length - 1;
+    this.setState(({ at = end }) => ({ at: Math.max(0, Math.min(end, at + step)) }));
+  };
+
+  onLeave = () => this.setState({ at: undefined });
+}
+
+/**
+ * How many items took how long. The buckets are 1, 2, 5 times a power of ten: of one height each, whatever its width.
+ *
+ * @param {{ runTimes: import("@poolmq/shared/internal").RunTimes }} props
+ */
+export function Histogram({ runTimes: { histogram, medianMs, p95Ms } }) {
+  const first = histogram.findIndex(({ items }) => items > 0);
+  if (first === -1) return h("p", { class: "quiet" }, "No item has ended yet.");
+  const shown = histogram.slice(Math.max(0, first - 1));
+  const most = Math.max(...shown.map(({ items }) => items));
+  const bars = shown.map(({ upToMs, items }, index) => {
+    const from = shown[index - 1]?.upToMs ?? histogram[first - 2]?.upToMs ?? 0;
+    const name = upToMs === null ? `over ${duration(from ?? 0)}` : `up to ${duration(upToMs)}`;
+    return h(
+      "li",
+      { key: upToMs ?? "more", title: `${name}: ${count(items)}` },
+      h(
+        "span",
+        { class: "bar-box" },
+        h("span", { class: "bar", style: { height: `${(items / most) * 100}%` } }),
+      ),
+      h("span", { class: "bar-label" }, upToMs === null ? "more" : duration(upToMs)),
+      h("span", { class: "hidden" }, `: ${count(items)} items`),
+    );
+  });
+  return h(
+    "div",
+    { class: "histogram" },
+    h("ol", { class: "bars", "aria-label": "Items by run time" }, bars),
+    medianMs === null || p95Ms === null
+      ? null
+      : h(
+          "p",
+          { class: "quiet" },
+          `Half of them took at most ${duration(medianMs)}, 95% at most ${duration(p95Ms)}.`,
+        ),
+  );
+}
+
+/** A round number at or above the highest value. @param {number} highest @param {number} base */
+function niceTop(highest, base) {
+  if (highest === 0) return 1;
+  const power = base ** Math.floor(Math.log(highest) / Math.log(base));
+  const steps = base === 10 ? [1, 2, 4, 5, 10] : [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
+  return (steps.find((step) => step * power >= highest) ?? base) * power;
+}
+
+/** @param {number} value */
+function round(value) {
+  return Math.round(value * 10) / 10;
+}

@@ -1,0 +1,193 @@
+/** The worker machines, and what each of their processes ran and runs: one lane each, time from left to right. */
+
+import { h } from "./preact.js";
+import { bytes, count, duration, plural } from "./format.js";
+
+/**
+ * @typedef {import("@poolmq/shared/internal").MapView} MapView
+ * @typedef {import("@poolmq/shared/internal").RunningView} RunningView
+ * @typedef {import("@poolmq/shared/internal").SpanView} SpanView
+ * @typedef {import("../src/dashboard/messages.ts").PageMachine} PageMachine
+ * @typedef {NonNullable<PageMachine["children"]>[number]} PageChild
+ *
+ * @typedef {object} Lanes
+ * @property {number} nowMs
+ * @property {(machine: string, pid: number) => readonly SpanView[]} spansOf
+ * @property {(mapId: string) => string} colorOf
+ * @property {(mapId: string) => MapView | undefined} mapOf
+ */
+
+/** Time that a lane shows, in ms. */
+const WINDOW_MS = 60_000;
+
+/** Lanes that are open unasked. */
+const OPEN_LANES = 24;
+
+/** A run is a straggler once it takes so many times as long as nearly all do, and can be noticed at all. */
+const STRAGGLER_TIMES = 3;
+const STRAGGLER_MS = 2_000;
+
+/** SVG's numbers are too short for the time of day in ms. */
+const HOUR_MS = 3_600_000;
+
+/**
+ * @param {Lanes & {
+ *   machines: readonly PageMachine[], toggled: ReadonlySet<string>, onToggle: (id: string, open: boolean) => void,
+ * }} props
+ */
+export function Machines({ machines, toggled, onToggle, ...lanes }) {
+  if (machines.length === 0) {
+    return h(
+      "p",
+      { class: "bad" },
+      "No worker machine is alive: nothing runs until one is started (poolmq worker).",
+    );
+  }
+  const few = machines.reduce((sum, { processes }) => sum + processes, 0) <= OPEN_LANES;
+  return h(
+    "div",
+    { class: "machines" },
+    machines.map((machine) =>
+      h(Machine, {
+        key: machine.id,
+        machine,
+        // Which ones somebody has opened or closed; the others are as their number allows.
+        open: few !== toggled.has(machine.id),
+        onToggle: (/** @type {boolean} */ open) => onToggle(machine.id, open !== few),
+        ...lanes,
+      }),
+    ),
+  );
+}
+
+/** @param {Lanes & { machine: PageMachine, open: boolean, onToggle: (open: boolean) => void }} props */
+function Machine({ machine, open, onToggle, ...lanes }) {
+  const { id, host, pid, processes, concurrency, silentMs, unfit, children, waiting, version, node } =
+    machine;
+  const running = (children ?? []).reduce((sum, child) => sum + child.running.length, 0);
+  const late = (children ?? []).flatMap((child) => child.running.filter((run) => isStraggler(run, lanes)));
+  return h(
+    "details",
+    {
+      class: "machine",
+      open,
+      onToggle: (/** @type {Event} */ event) => {
+        const now = /** @type {HTMLDetailsElement} */ (event.currentTarget).open;
+        if (now !== open) onToggle(now);
+      },
+    },
+    h(
+      "summary",
+      { title: `${id} · poolmq ${version} · Node ${node}` },
+      h("b", {}, host),
+      h("span", { class: "quiet" }, `pid ${pid}`),
+      h("span", { class: "load" }, `${count(running)} of ${count(processes * concurrency)} busy`),
+      waiting ? h("span", { class: "quiet" }, `${plural(waiting, "job")} ahead`) : null,
+      late.length === 0 ? null : h("span", { class: "badge warn" }, plural(late.length, "straggler")),
+      silentMs > 2_500 ? h("span", { class: "badge warn" }, `silent for ${duration(silentMs)}`) : null,
+      unfit === null ? null : h("span", { class: "badge failed" }, "can't run anything"),
+    ),
+    unfit === null ? null : h("p", { class: "bad" }, `${unfit.phase} of ${unfit.module}: ${unfit.reason}`),
+    !open || children === null
+      ? null
+      : h(
+          "ol",
+          { class: "lanes", "aria-label": `Processes of ${host}` },
+          children.map((child) => h(ProcessLane, { key: child.pid, machine: id, child, ...lanes })),
+        ),
+    open && children === null && unfit === null
+      ? h("p", { class: "quiet" }, "It has not told yet what its processes run.")
+      : null,
+  );
+}
+
+/** @param {Lanes & { machine: string, child: PageChild }} props */
+function ProcessLane({ machine, child, nowMs, spansOf, colorOf, mapOf }) {
+  const { pid, state, running, items, memoryBytes } = child;
+  const lanes = { nowMs, spansOf, colorOf, mapOf };
+  const oldest = running[0];
+  return h(
+    "li",
+    { class: "lane" },
+    h(
+      "span",
+      {
+        class: "pid",
+        title: `${plural(items, "item")} so far${memoryBytes === null ? "" : `, ${bytes(memoryBytes)}`}`,
+      },
+      String(pid),
+    ),
+    h(Lane, { spans: spansOf(machine, pid), running, lanes }),
+    h(
+      "span",
+      { class: `now${oldest !== undefined && isStraggler(oldest, lanes) ? " bad" : ""}` },
+      oldest === undefined
+        ? h("span", { class: "quiet" }, state === "ready" ? "idle" : state)
+        : runText(oldest, nowMs),
+      running.length > 1 ? ` and ${running.length - 1} more` : "",
+    ),
+    h("span", { class: "memory quiet" }, memoryBytes === null ? "" : bytes(memoryBytes)),
+  );
+}
+
+/** @param {{ spans: readonly SpanView[], running: readonly RunningView[], lanes: Lanes }} props */
+function Lane({ spans, running, lanes }) {
+  const { nowMs, colorOf } = lanes;
+  const zero = Math.floor(nowMs / HOUR_MS) * HOUR_MS - HOUR_MS;
+  const fromMs = nowMs - WINDOW_MS;
+  const busy = spans.filter(({ toMs }) => toMs > fromMs);
+  return h(
+    "svg",
+    {
+      class: "lane-plot",
+      // It moves and the spans stay, so that little is drawn anew.
+      viewBox: `${fromMs - zero} 0 ${WINDOW_MS} 10`,
+      preserveAspectRatio: "none",
+      role: "img",
+      "aria-label": `${plural(busy.length, "span")} of work in the last minute, ${running.length} running`,
+    },
+    busy.map((span) =>
+      h(
+        "rect",
+        {
+          key: span.no,
+          class: colorOf(span.mapId),
+          x: span.fromMs - zero,
+          // Thinner ones would not show.
+          width: Math.max(span.toMs - span.fromMs, WINDOW_MS / 1_000),
+          y: 1,
+          height: 8,
+        },
+        h("title", {}, `${span.task}: ${plural(span.items, "item")}, ${duration(span.toMs - span.fromMs)}`),
+      ),
+    ),
+    running.map((run) =>
+      h(
+        "rect",
+        {
+          key: `runs ${run.mapId} ${run.index}`,
+          class: `${colorOf(run.mapId)} running${isStraggler(run, lanes) ? " straggler" : ""}`,
+          x: Math.max(run.sinceMs, fromMs) - zero,
+          width: Math.max(nowMs - Math.max(run.sinceMs, fromMs), WINDOW_MS / 1_000),
+          y: 1,
+          height: 8,
+        },
+        h("title", {}, runText(run, nowMs)),
+      ),
+    ),
+  );
+}
+
+/** @param {RunningView} run @param {number} nowMs */
+export function runText({ task, index, items, attempt, sinceMs }, nowMs) {
+  const what = items === 1 ? `${task} #${index}` : `${task} #${index} of ${plural(items, "item")}`;
+  const again = attempt > 1 ? `, attempt ${attempt}` : "";
+  return `${what}${again}, ${duration(Math.max(0, nowMs - sinceMs))}`;
+}
+
+/** @param {RunningView} run @param {Pick<Lanes, "nowMs" | "mapOf">} lanes */
+export function isStraggler({ mapId, items, sinceMs }, { nowMs, mapOf }) {
+  const p95Ms = mapOf(mapId)?.runTimes.p95Ms;
+  const ms = nowMs - sinceMs;
+  return p95Ms != null && ms > STRAGGLER_MS && ms > STRAGGLER_TIMES * p95Ms * items;
+}

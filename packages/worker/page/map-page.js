@@ -1,0 +1,142 @@
+/** The page of one map. */
+
+import { h } from "./preact.js";
+import { Histogram, LineChart } from "./charts.js";
+import { ErrorGroups } from "./error-groups.js";
+import { count, duration, plural, short } from "./format.js";
+import { isStraggler, runText } from "./machines.js";
+import { progressText, ProgressBar, StateBadge, timeText } from "./progress.js";
+
+/**
+ * @typedef {import("./model.js").Model} Model
+ * @typedef {import("./model.js").Actions} Actions
+ * @typedef {import("@poolmq/shared/internal").MapView} MapView
+ */
+
+/** Of what runs now, those that have run longest. */
+const RUNS = 10;
+
+/** @param {{ model: Model, actions: Actions, mapId: string }} props */
+export function MapPage({ model, actions, mapId }) {
+  const map = model.mapOf(mapId);
+  const back = h("p", {}, h("a", { href: "#/" }, "← All maps"));
+  if (map === undefined) {
+    return h(
+      "main",
+      {},
+      back,
+      h("h2", {}, "Map ", mapId),
+      h(
+        "p",
+        { class: "quiet" },
+        "It is not there any more, or not told of yet: a map shows after its first second.",
+      ),
+    );
+  }
+  const { id, task, call, state, durable, producer, runTimes, reason } = map;
+  const points = model.pointsOf(id);
+  const errors = model.errors.filter((of) => of.mapId === id);
+  return h(
+    "main",
+    { class: "map-page" },
+    back,
+    h(
+      "div",
+      { class: "headline" },
+      h("h2", {}, task, " ", h(StateBadge, { state })),
+      model.writable && state === "running"
+        ? h("button", { type: "button", onClick: () => actions.cancel(map) }, "Cancel this map")
+        : null,
+    ),
+    h("p", { class: "quiet id" }, `${call} ${id}`),
+    reason === null ? null : h("p", { class: "bad" }, reason),
+    h(ProgressBar, { map }),
+    h("p", { class: "figures" }, progressText(map)),
+    h(
+      "dl",
+      { class: "facts" },
+      h(Fact, { name: state === "running" ? "Time left" : "Time" }, timeText(map, model.nowMs)),
+      h(Fact, { name: "Items per second" }, short(map.itemsPerS)),
+      h(Fact, { name: "Under way" }, plural(map.running, "item")),
+      h(Fact, { name: "Mean run time" }, runTimes.meanMs === null ? "–" : duration(runTimes.meanMs)),
+      h(
+        Fact,
+        { name: "Producer" },
+        `${producer.host}, pid ${producer.pid}`,
+        producer.alive || state !== "running"
+          ? ""
+          : ` · silent for ${duration(producer.silentMs)}${durable ? ", goes on without it" : ""}`,
+      ),
+    ),
+    h(
+      "div",
+      { class: "charts" },
+      h(LineChart, {
+        title: "Items per second",
+        times: points.map(({ atMs }) => atMs),
+        format: short,
+        series: [{ name: "items/s", color: "c0", values: points.map(({ itemsPerS }) => itemsPerS) }],
+      }),
+      h(
+        "figure",
+        { class: "chart" },
+        h("figcaption", {}, h("span", { class: "title" }, "Run time of items")),
+        h(Histogram, { runTimes }),
+      ),
+    ),
+    h(
+      "section",
+      { "aria-labelledby": "errors" },
+      h(
+        "h3",
+        { id: "errors" },
+        "Errors ",
+        map.failed === 0 ? "" : h("span", { class: "quiet" }, count(map.failed)),
+      ),
+      h(ErrorGroups, { errors, ofOneMap: true }),
+    ),
+    h(
+      "section",
+      { "aria-labelledby": "running" },
+      h("h3", { id: "running" }, "Running longest"),
+      h(Running, { model, map }),
+    ),
+  );
+}
+
+/** @param {{ name: string, children?: import("./preact.js").ComponentChildren }} props */
+function Fact({ name, children }) {
+  return h("div", {}, h("dt", {}, name), h("dd", {}, children));
+}
+
+/** Who keeps a map from its end. @param {{ model: Model, map: MapView }} props */
+function Running({ model, map }) {
+  const runs = model.view.machines
+    .flatMap(({ host, children }) =>
+      (children ?? []).flatMap(({ pid, running }) =>
+        running.filter(({ mapId }) => mapId === map.id).map((run) => ({ host, pid, run })),
+      ),
+    )
+    .toSorted((a, b) => a.run.sinceMs - b.run.sinceMs);
+  if (runs.length === 0) return h("p", { class: "quiet" }, "Nothing of it runs now.");
+  return h(
+    "div",
+    {},
+    h(
+      "ul",
+      { class: "runs" },
+      runs
+        .slice(0, RUNS)
+        .map(({ host, pid, run }) =>
+          h(
+            "li",
+            { key: `${host} ${pid} ${run.index}` },
+            h("span", {}, runText(run, model.nowMs)),
+            isStraggler(run, model) ? h("span", { class: "badge warn" }, "straggler") : null,
+            h("span", { class: "quiet" }, `on ${host}, pid ${pid}`),
+          ),
+        ),
+    ),
+    runs.length > RUNS ? h("p", { class: "quiet" }, `and ${count(runs.length - RUNS)} more`) : null,
+  );
+}

@@ -1,0 +1,115 @@
+/** The maps of a queue, one a row; on a narrow page, one a card. */
+
+import { h } from "./preact.js";
+import { count, duration } from "./format.js";
+import { percent, ProgressBar, rateText, StateBadge, timeText } from "./progress.js";
+
+/** @typedef {import("@poolmq/shared/internal").MapView} MapView */
+
+/** More than fit any screen; the rest is a click away. */
+const SHOWN = 50;
+
+/**
+ * @param {{
+ *   maps: readonly MapView[], nowMs: number, colorOf: (mapId: string) => string,
+ *   all: boolean, onAll: () => void, onCancel: ((map: MapView) => void) | undefined,
+ * }} props
+ */
+export function MapsTable({ maps, nowMs, colorOf, all, onAll, onCancel }) {
+  if (maps.length === 0) {
+    return h("p", { class: "quiet" }, "No maps. Those that run for more than a second show here.");
+  }
+  const shown = all ? maps : maps.slice(0, SHOWN);
+  return h(
+    "div",
+    {},
+    h(
+      "table",
+      { class: "maps" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          ["Task", "State", "Progress", "Items/s", "Time", "Run time"].map((name) =>
+            h("th", { scope: "col" }, name),
+          ),
+          onCancel === undefined
+            ? null
+            : h("th", { scope: "col" }, h("span", { class: "hidden" }, "Actions")),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        shown.map((map) => h(MapRow, { key: map.id, map, nowMs, colorOf, onCancel })),
+      ),
+    ),
+    shown.length === maps.length
+      ? null
+      : h(
+          "button",
+          { type: "button", class: "plain", onClick: onAll },
+          `Show all ${count(maps.length)} maps`,
+        ),
+  );
+}
+
+/**
+ * @param {{
+ *   map: MapView, nowMs: number, colorOf: (mapId: string) => string,
+ *   onCancel: ((map: MapView) => void) | undefined,
+ * }} props
+ */
+function MapRow({ map, nowMs, colorOf, onCancel }) {
+  const { id, task, call, state, total, done, failed, runTimes } = map;
+  return h(
+    "tr",
+    { class: state },
+    h(
+      "th",
+      { scope: "row", class: "task" },
+      h("a", { href: `#/maps/${encodeURIComponent(id)}` }, h("i", { class: `swatch ${colorOf(id)}` }), task),
+      h("span", { class: "quiet id", title: id }, `${call} ${id.length > 14 ? `${id.slice(0, 13)}…` : id}`),
+    ),
+    h("td", { class: "state" }, h(StateBadge, { state })),
+    h(
+      "td",
+      { class: "how-far" },
+      h(ProgressBar, { map }),
+      h(
+        "span",
+        { class: "figures" },
+        h("b", {}, total === null ? "" : percent(done, total)),
+        ` ${count(done)}${total === null ? "" : ` of ${count(total)}`}`,
+        failed === 0 ? null : h("span", { class: "bad" }, ` · ${count(failed)} failed`),
+      ),
+    ),
+    h("td", { class: "number", "data-name": "rate" }, rateText(map)),
+    h("td", { class: "number", "data-name": "time" }, timeText(map, nowMs)),
+    h(
+      "td",
+      { class: "number", "data-name": "run time" },
+      runTimes.medianMs === null
+        ? "–"
+        : [
+            h("span", {}, duration(runTimes.medianMs)),
+            h("span", { class: "quiet" }, ` p95 ${duration(runTimes.p95Ms ?? 0)}`),
+          ],
+    ),
+    onCancel === undefined
+      ? null
+      : h(
+          "td",
+          { class: "actions" },
+          state === "running"
+            ? h(
+                "button",
+                { type: "button", "aria-label": `Cancel ${task} ${id}`, onClick: () => onCancel(map) },
+                "Cancel",
+              )
+            : null,
+        ),
+  );
+}

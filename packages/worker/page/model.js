@@ -1,0 +1,142 @@
+/** What the page knows: the first message of the server, and all that came after it. */
+
+/**
+ * @typedef {import("../src/dashboard/messages.ts").StartMessage} StartMessage
+ * @typedef {import("../src/dashboard/messages.ts").TickMessage} TickMessage
+ * @typedef {import("../src/dashboard/messages.ts").MapPoint} MapPoint
+ * @typedef {import("../src/dashboard/messages.ts").QueuePoint} QueuePoint
+ * @typedef {import("@poolmq/shared/internal").ErrorsView} ErrorsView
+ * @typedef {import("@poolmq/shared/internal").MapView} MapView
+ * @typedef {import("@poolmq/shared/internal").SpanView} SpanView
+ *
+ * @typedef {object} Actions
+ * @property {() => void} showAllMaps
+ * @property {(id: string, other: boolean) => void} toggle a machine's lanes are (not) as they are unasked
+ * @property {(map: MapView) => void} cancel
+ */
+
+/** As many as the server remembers. */
+const MAX_POINTS = 600;
+
+/** A little more than a lane shows. */
+const KEEP_SPANS_MS = 70_000;
+
+const COLORS = 8;
+
+export class Model {
+  /** @type {StartMessage} */
+  #start;
+  /** @type {QueuePoint[]} */
+  #history;
+  /** @type {Map<string, MapPoint[]>} */
+  #points;
+  /** By machine and process; then by number. @type {Map<string, Map<number, SpanView>>} */
+  #spans = new Map();
+  /** @type {Map<string, ErrorsView>} */
+  #errors = new Map();
+  /** @type {Map<string, MapView>} */
+  #maps = new Map();
+  /** In the order in which maps were first seen. @type {Map<string, string>} */
+  #colors = new Map();
+  /** Machines whose lanes are not as they are unasked. @type {Set<string>} */
+  toggled = new Set();
+  allMaps = false;
+
+  /** @param {StartMessage} start */
+  constructor(start) {
+    this.#start = start;
+    this.#history = [...start.history];
+    this.#points = new Map(start.mapHistory.map(({ mapId, points }) => [mapId, [...points]]));
+    this.view = start.view;
+    this.#takeIn(start);
+  }
+
+  /** @param {TickMessage} tick */
+  add(tick) {
+    this.view = tick.view;
+    this.#takeIn(tick);
+    const { atMs, jobs, redis, maps } = tick.view;
+    const itemsPerS = maps.reduce((sum, map) => (map.state === "running" ? sum + map.itemsPerS : sum), 0);
+    push(this.#history, { atMs, ...jobs, usedBytes: redis.usedBytes, itemsPerS });
+    for (const { id, state, done, itemsPerS: perS } of maps) {
+      const points = this.#points.get(id) ?? [];
+      this.#points.set(id, points);
+      if (state === "running" || points.at(-1)?.done !== done) push(points, { atMs, done, itemsPerS: perS });
+    }
+    forgetOthers(this.#points, this.#maps);
+  }
+
+  get queues() {
+    return this.#start.queues;
+  }
+
+  get writable() {
+    return this.#start.writable;
+  }
+
+  get jobPages() {
+    return this.#start.jobPages;
+  }
+
+  get nowMs() {
+    return this.view.atMs;
+  }
+
+  /** @returns {readonly QueuePoint[]} */
+  get history() {
+    return this.#history;
+  }
+
+  /** @returns {readonly ErrorsView[]} */
+  get errors() {
+    return [...this.#errors.values()];
+  }
+
+  /** @type {(mapId: string) => MapView | undefined} */
+  mapOf = (mapId) => this.#maps.get(mapId);
+
+  /** @type {(mapId: string) => readonly MapPoint[]} */
+  pointsOf = (mapId) => this.#points.get(mapId) ?? [];
+
+  /** @type {(machine: string, pid: number) => readonly SpanView[]} */
+  spansOf = (machine, pid) => [...(this.#spans.get(`${machine} ${pid}`)?.values() ?? [])];
+
+  /** @type {(mapId: string) => string} */
+  colorOf = (mapId) => {
+    const color = this.#colors.get(mapId) ?? `c${this.#colors.size % COLORS}`;
+    this.#colors.set(mapId, color);
+    return color;
+  };
+
+  /** @param {TickMessage} message */
+  #takeIn({ view, spans, errors }) {
+    this.#maps = new Map(view.maps.map((map) => [map.id, map]));
+    for (const map of view.maps) this.colorOf(map.id);
+    for (const of of errors) this.#errors.set(of.mapId, of);
+    forgetOthers(this.#errors, this.#maps);
+    for (const { machine, pid, spans: news } of spans) {
+      const key = `${machine} ${pid}`;
+      const known = this.#spans.get(key) ?? /** @type {Map<number, SpanView>} */ (new Map());
+      this.#spans.set(key, known);
+      for (const span of news) known.set(span.no, span);
+    }
+    for (const [key, known] of this.#spans) {
+      for (const [no, { toMs }] of known) {
+        if (toMs >= view.atMs - KEEP_SPANS_MS) break;
+        known.delete(no);
+      }
+      if (known.size === 0) this.#spans.delete(key);
+    }
+  }
+}
+
+/** @template T @param {T[]} points @param {T} point */
+function push(points, point) {
+  points.push(point);
+  if (points.length > MAX_POINTS) points.shift();
+}
+
+/** @param {Map<string, unknown>} known @param {ReadonlyMap<string, unknown>} there */
+function forgetOthers(known, there) {
+  for (const id of known.keys()) if (!there.has(id)) known.delete(id);
+}

@@ -1,0 +1,173 @@
+/** The page of a queue. */
+
+import { h } from "./preact.js";
+import { LineChart } from "./charts.js";
+import { ErrorGroups } from "./error-groups.js";
+import { bytes, count, plural, short } from "./format.js";
+import { Machines } from "./machines.js";
+import { MapsTable } from "./maps-table.js";
+
+/**
+ * @typedef {import("./model.js").Model} Model
+ * @typedef {import("./model.js").Actions} Actions
+ */
+
+/** @param {{ model: Model, actions: Actions }} props */
+export function Overview({ model, actions }) {
+  const { view, nowMs } = model;
+  const { maps, machines } = view;
+  const failed = model.errors.reduce((sum, errors) => sum + errors.failed, 0);
+  return h(
+    "main",
+    {},
+    h(Tiles, { model }),
+    h(
+      "section",
+      { "aria-labelledby": "maps" },
+      h("h2", { id: "maps" }, "Maps"),
+      h(MapsTable, {
+        maps,
+        nowMs,
+        colorOf: model.colorOf,
+        all: model.allMaps,
+        onAll: actions.showAllMaps,
+        onCancel: model.writable ? actions.cancel : undefined,
+      }),
+    ),
+    failed === 0
+      ? null
+      : h(
+          "section",
+          { "aria-labelledby": "errors" },
+          h("h2", { id: "errors" }, "Errors ", h("span", { class: "quiet" }, count(failed))),
+          h(ErrorGroups, { errors: model.errors }),
+        ),
+    h(
+      "section",
+      { "aria-labelledby": "machines" },
+      h(
+        "h2",
+        { id: "machines" },
+        "Machines ",
+        h("span", { class: "quiet" }, `${plural(machines.length, "machine")}, the last minute`),
+      ),
+      h(Machines, {
+        machines,
+        nowMs,
+        spansOf: model.spansOf,
+        colorOf: model.colorOf,
+        mapOf: model.mapOf,
+        toggled: model.toggled,
+        onToggle: actions.toggle,
+      }),
+    ),
+    h(
+      "section",
+      { "aria-labelledby": "queue" },
+      h("h2", { id: "queue" }, "Queue and Redis"),
+      h(QueueCharts, { model }),
+    ),
+  );
+}
+
+/** What is asked first: how fast, how much is left, who works on it. @param {{ model: Model }} props */
+function Tiles({ model: { view, history } }) {
+  const { jobs, machines, redis } = view;
+  const times = history.map(({ atMs }) => atMs);
+  const latest = history.at(-1);
+  const slots = machines.reduce((sum, { processes, concurrency }) => sum + processes * concurrency, 0);
+  const busy = machines.reduce((sum, { children }) => {
+    return sum + (children ?? []).reduce((runs, { running }) => runs + running.length, 0);
+  }, 0);
+  return h(
+    "div",
+    { class: "tiles" },
+    h(Tile, {
+      name: "Items per second",
+      value: short(latest?.itemsPerS ?? 0),
+      chart: { times, color: "c0", values: history.map(({ itemsPerS }) => itemsPerS) },
+    }),
+    h(Tile, {
+      name: "Jobs waiting",
+      value: short(jobs.waiting + jobs.delayed),
+      note: jobs.delayed === 0 ? "" : `${short(jobs.delayed)} for another attempt`,
+      chart: { times, color: "c1", values: history.map(({ waiting, delayed }) => waiting + delayed) },
+    }),
+    h(Tile, {
+      name: "Processes busy",
+      value: `${short(busy)} of ${short(slots)}`,
+      note: plural(machines.length, "machine"),
+      share: slots === 0 ? 0 : busy / slots,
+    }),
+    h(Tile, {
+      name: "Redis memory",
+      value: bytes(redis.usedBytes),
+      note: redis.maxBytes === null ? "no limit" : `of ${bytes(redis.maxBytes)}`,
+      chart: { times, color: "c2", values: history.map(({ usedBytes }) => usedBytes) },
+    }),
+  );
+}
+
+/**
+ * @param {{
+ *   name: string, value: string, note?: string, share?: number,
+ *   chart?: { times: readonly number[], color: string, values: readonly number[] },
+ * }} props
+ */
+function Tile({ name, value, note = "", share, chart }) {
+  return h(
+    "div",
+    { class: "tile" },
+    h("span", { class: "name" }, name),
+    h("span", { class: "value" }, value),
+    h("span", { class: "note quiet" }, note),
+    chart === undefined
+      ? null
+      : h(LineChart, {
+          title: name,
+          times: chart.times,
+          series: [{ name, color: chart.color, values: chart.values }],
+          format: short,
+          small: true,
+        }),
+    share === undefined
+      ? null
+      : h("div", { class: "meter" }, h("span", { style: { width: `${share * 100}%` } })),
+  );
+}
+
+/** @param {{ model: Model }} props */
+function QueueCharts({ model: { history, view } }) {
+  const times = history.map(({ atMs }) => atMs);
+  const { redis } = view;
+  return h(
+    "div",
+    {},
+    h(
+      "div",
+      { class: "charts" },
+      h(LineChart, {
+        title: "Jobs",
+        times,
+        format: short,
+        series: [
+          { name: "waiting", color: "c1", values: history.map(({ waiting }) => waiting) },
+          { name: "active", color: "c0", values: history.map(({ active }) => active) },
+          { name: "delayed", color: "c3", values: history.map(({ delayed }) => delayed) },
+        ],
+      }),
+      h(LineChart, {
+        title: "Redis memory",
+        times,
+        format: bytes,
+        binary: true,
+        series: [{ name: "used", color: "c2", values: history.map(({ usedBytes }) => usedBytes) }],
+      }),
+    ),
+    h(
+      "p",
+      { class: "quiet" },
+      `${redis.product === "valkey" ? "Valkey" : "Redis"} ${redis.version}, ${plural(redis.clients, "connection")}`,
+    ),
+  );
+}

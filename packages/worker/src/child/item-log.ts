@@ -1,0 +1,98 @@
+/**
+ * What an item prints and logs, on its way to its producer, beside where it goes anyway. Bounded: a task that prints in a
+ * loop sends what it said first, and how many lines more there were.
+ */
+
+import type { LogLine } from "@poolmq/shared/task";
+
+import { currentTaskContext } from "../task-context.ts";
+import type { TaskContext } from "../task-context.ts";
+
+const MAX_LINES = 100;
+/** Of some thousand items whose outcomes wait in Redis, all of this fits it too. */
+const MAX_CHARS = 16 * 1024;
+
+/** A longer line is cut. */
+const MAX_LINE_CHARS = 8 * 1024;
+
+type Printed = "stdout" | "stderr";
+type Write = typeof process.stdout.write;
+
+export class ItemLog {
+  readonly #send: (line: LogLine) => void;
+  /** What was printed since the last end of a line. */
+  readonly #open: Record<Printed, string> = { stdout: "", stderr: "" };
+  #lines = 0;
+  #chars = 0;
+  #dropped = 0;
+  #ended = false;
+
+  constructor(send: (line: LogLine) => void) {
+    this.#send = send;
+  }
+
+  print(from: Printed, text: string): void {
+    const lines = `${this.#open[from]}${text}`.split("\n");
+    const open = lines.pop() ?? "";
+    // Of a line without end, only what would be shown is kept.
+    this.#open[from] = open.slice(0, MAX_LINE_CHARS + 1);
+    for (const line of lines) if (line !== "") this.#add([from, line]);
+  }
+
+  /** @param record - a line of JSON, as pino writes it */
+  record(record: string): void {
+    this.#add(["log", record.trimEnd()]);
+  }
+
+  /** The item has ended: what it prints from now on is nobody's. */
+  end(): void {
+    for (const from of ["stdout", "stderr"] as const) {
+      if (this.#open[from] !== "") this.#add([from, this.#open[from]]);
+    }
+    if (this.#dropped > 0) this.#send(["dropped", this.#dropped]);
+    this.#ended = true;
+  }
+
+  #add([from, text]: readonly [Printed | "log", string]): void {
+    if (this.#ended) return;
+    const cut = text.length > MAX_LINE_CHARS ? `${text.slice(0, MAX_LINE_CHARS)}…` : text;
+    if (this.#lines >= MAX_LINES || this.#chars + cut.length > MAX_CHARS) {
+      this.#dropped++;
+      return;
+    }
+    this.#lines++;
+    this.#chars += cut.length;
+    this.#send([from, cut]);
+  }
+}
+
+const logs = new WeakMap<TaskContext, ItemLog>();
+let captures = false;
+
+/** Forwards what the item prints and logs from now on. */
+export function forwardItemLog(context: TaskContext, send: (line: LogLine) => void): void {
+  if (!captures) for (const from of ["stdout", "stderr"] as const) capture(from);
+  captures = true;
+  logs.set(context, new ItemLog(send));
+}
+
+/** Gives the log of the running item, if it is forwarded. */
+export function currentItemLog(): ItemLog | undefined {
+  const context = currentTaskContext();
+  return context === undefined ? undefined : logs.get(context);
+}
+
+/** The item has ended. */
+export function endItemLog(context: TaskContext): void {
+  logs.get(context)?.end();
+}
+
+function capture(from: Printed): void {
+  const stream = process[from];
+  const write: Write = stream.write.bind(stream);
+  stream.write = ((...args: Parameters<Write>) => {
+    const [chunk] = args;
+    currentItemLog()?.print(from, typeof chunk === "string" ? chunk : Buffer.from(chunk).toString("utf8"));
+    return write(...args);
+  }) as Write;
+}

@@ -1,0 +1,67 @@
+/** An item's span, under that of its map, where both processes have set up OpenTelemetry. */
+
+import { openTelemetry } from "@poolmq/shared/task";
+
+import type { TaskContext } from "../task-context.ts";
+
+/** What a span tells of its item. */
+export interface SpanFacts {
+  /** What the job carries of the caller's trace: JSON of what the propagators wrote, as BullMQ's own telemetry has it. */
+  readonly trace: string;
+  readonly task: string;
+  /** Index of the job's first item. */
+  readonly at: number;
+  readonly index: number;
+  readonly worker: string;
+}
+
+/** Calls the function in a span, and in its context: what the function starts itself hangs under it. */
+export async function inItemSpan<V>(
+  facts: SpanFacts,
+  { mapId, attempt }: Pick<TaskContext, "mapId" | "attempt">,
+  fn: () => V,
+): Promise<Awaited<V>> {
+  const api = openTelemetry("trace");
+  const carrier = api === undefined ? undefined : readCarrier(facts.trace);
+  if (api === undefined || carrier === undefined) return await fn();
+  const { trace, context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode } = api;
+  const parent = propagation.extract(ROOT_CONTEXT, carrier);
+  const { task, at, index, worker } = facts;
+  const options = {
+    kind: SpanKind.CONSUMER,
+    attributes: {
+      "bullmq.queue.operation": "process",
+      "bullmq.job.name": task,
+      "bullmq.job.id": `${mapId}-${at}`,
+      "bullmq.job.attempts.made": attempt - 1,
+      "bullmq.worker.id": worker,
+      "poolmq.map.id": mapId,
+      "poolmq.item.index": index,
+    },
+  };
+  const span = trace.getTracer("@poolmq/worker").startSpan(`process ${task}`, options, parent);
+  try {
+    return await context.with(trace.setSpan(parent, span), fn);
+  } catch (thrown) {
+    const error = thrown instanceof Error ? thrown : String(thrown);
+    span.recordException(error);
+    span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : error });
+    throw thrown;
+  } finally {
+    span.end();
+  }
+}
+
+/** Anyone who can write to Redis can write there. */
+function readCarrier(trace: string): Record<string, string> | undefined {
+  try {
+    const carrier: unknown = JSON.parse(trace);
+    if (typeof carrier !== "object" || carrier === null) return undefined;
+    const entries = Object.entries(carrier).filter(
+      (entry): entry is [string, string] => typeof entry[1] === "string",
+    );
+    return Object.fromEntries(entries);
+  } catch {
+    return undefined;
+  }
+}

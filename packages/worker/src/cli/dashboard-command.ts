@@ -1,0 +1,168 @@
+/** `poolmq dashboard`: a web page that shows what a queue and its fleet are doing. */
+
+import { Command, Option } from "commander";
+
+import { InvalidOptionError } from "@poolmq/shared";
+import {
+  checkQueueName,
+  checkServer,
+  connect,
+  destroyConnection,
+  queueKeys,
+  QueueWatcher,
+  resolveSigningKeys,
+} from "@poolmq/shared/internal";
+
+import { Access, isLoopback } from "../dashboard/access.ts";
+import { DashboardServer } from "../dashboard/dashboard-server.ts";
+import { loadJobPages } from "../dashboard/job-pages.ts";
+import { readPageFiles } from "../dashboard/page-files.ts";
+import { QueueFeed } from "../dashboard/queue-feed.ts";
+import { MapControl } from "../map-control.ts";
+import { connectionOf, DEFAULTS } from "../worker-options.ts";
+import { integer } from "./integer.ts";
+import { reportError } from "./report-error.ts";
+
+interface DashboardFlags {
+  readonly queue: readonly string[];
+  readonly redis?: string;
+  readonly host: string;
+  readonly port: number;
+  readonly token?: string;
+  readonly write?: true;
+}
+
+const PORT = 4040;
+
+/** Guessing at a thousand a second, half of the tokens of so many random letters take longer than anybody lives. */
+const MIN_TOKEN_LENGTH = 16;
+
+export function dashboardCommand(): Command {
+  return new Command("dashboard")
+    .summary("serve a web page that shows what a queue and its fleet are doing")
+    .description(
+      "Serves a web page: the maps that run, with their progress, run times and errors; the\n" +
+        "machines, with what each of their processes runs; the queue, and Redis's memory.\n" +
+        "It only shows, and only to this machine, unless told otherwise.",
+    )
+    .helpOption("-h, --help", "print this help")
+    .addOption(
+      new Option("-q, --queue <name>", "queue to show (repeatable)")
+        .default([], `POOLMQ_QUEUE, else "${DEFAULTS.queue}"`)
+        .argParser((name: string, names: string[]) => [...names, name]),
+    )
+    .addOption(
+      new Option(
+        "-r, --redis <url>",
+        "redis://, rediss:// or unix:// URL (default: POOLMQ_REDIS_URL, else REDIS_URL, else redis://127.0.0.1:6379)",
+      ),
+    )
+    .addOption(
+      new Option("--port <port>", "port to serve it on; 0: a free one")
+        .env("POOLMQ_DASHBOARD_PORT")
+        .default(PORT)
+        .argParser(integer),
+    )
+    .addOption(
+      new Option("--host <host>", "address to serve it on; others reach it on 0.0.0.0, and need a token")
+        .env("POOLMQ_DASHBOARD_HOST")
+        .default("127.0.0.1"),
+    )
+    .addOption(
+      new Option(
+        "--token <token>",
+        `what to log in with, at least ${MIN_TOKEN_LENGTH} characters; better given by its variable, since others on this machine see flags`,
+      ).env("POOLMQ_DASHBOARD_TOKEN"),
+    )
+    .addOption(new Option("--write", "let the page cancel maps, and its pages of single jobs change them"))
+    .addHelpText(
+      "after",
+      `
+Pages of single jobs come from bull-board, if it is installed:
+  npm install @bull-board/api @bull-board/express
+
+Examples:
+  $ poolmq dashboard
+  $ export POOLMQ_DASHBOARD_TOKEN=$(openssl rand -hex 16)
+  $ poolmq dashboard --host 0.0.0.0`,
+    )
+    .action(dashboard);
+}
+
+async function dashboard(flags: DashboardFlags): Promise<void> {
+  try {
+    const { host, port, token } = checked(flags);
+    const resolved = connectionOf(flags.redis);
+    const names = flags.queue.length > 0 ? flags.queue : [process.env["POOLMQ_QUEUE"] ?? DEFAULTS.queue];
+    for (const name of names) checkQueueName("queue", name);
+    const redis = await connect(resolved, { role: "commands", name: "dashboard" });
+    try {
+      await checkServer(redis, resolved.address);
+      const queues = [...new Set(names)].map((name) => ({ name, keys: queueKeys(name, DEFAULTS.prefix) }));
+      const writable = flags.write === true;
+      const [files, jobPages] = await Promise.all([
+        readPageFiles(),
+        loadJobPages(redis, { queues, writable }),
+      ]);
+      const server = await DashboardServer.listen({
+        host,
+        port,
+        access: new Access(token),
+        queues: queues.map(({ name }) => {
+          const watcher = new QueueWatcher(redis, { queue: name, prefix: DEFAULTS.prefix });
+          const cancel = async (mapId: string): Promise<boolean> => {
+            const control = new MapControl(redis, {
+              queue: name,
+              signingKeys: resolveSigningKeys(undefined),
+            });
+            try {
+              const result = await control.cancel(mapId, "from the dashboard");
+              return result === "by its producer" || result === "removed";
+            } finally {
+              await control.close();
+            }
+          };
+          return { name, feed: new QueueFeed(watcher), ...(writable ? { cancel } : {}) };
+        }),
+        files,
+        jobPages,
+      });
+      console.log(`dashboard at ${server.url}`);
+      await toldToStop();
+      await server.close();
+    } finally {
+      destroyConnection(redis);
+    }
+  } catch (error) {
+    reportError(error);
+    process.exit(1);
+  }
+  process.exit(0);
+}
+
+function checked({ host, port, token }: DashboardFlags): Pick<DashboardFlags, "host" | "port"> & {
+  readonly token: string | undefined;
+} {
+  if (port < 0 || port > 65_535) {
+    throw new InvalidOptionError(
+      `Expected --port (or POOLMQ_DASHBOARD_PORT) to be from 0 to 65535, got ${port}`,
+    );
+  }
+  if (token !== undefined && token.length < MIN_TOKEN_LENGTH) {
+    throw new InvalidOptionError(
+      `Expected the token (POOLMQ_DASHBOARD_TOKEN) to have at least ${MIN_TOKEN_LENGTH} characters, got ${token.length}. One that nobody guesses: openssl rand -hex 16`,
+    );
+  }
+  if (token === undefined && !isLoopback(host)) {
+    throw new InvalidOptionError(
+      `On ${host}, others can reach the dashboard, so it needs a token to log in with: set POOLMQ_DASHBOARD_TOKEN to, say, what \`openssl rand -hex 16\` prints. Without one, it is served on 127.0.0.1`,
+    );
+  }
+  return { host, port, token };
+}
+
+async function toldToStop(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+  });
+}

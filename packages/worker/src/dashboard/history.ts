@@ -1,0 +1,38 @@
+/** How a queue and its maps were at the last looks, for charts. */
+
+import type { QueueView } from "@poolmq/shared/internal";
+
+import type { MapPoint, QueuePoint, StartMessage } from "./messages.ts";
+
+/** Points of a line: at a look a second, ten minutes. */
+const MAX_POINTS = 600;
+
+export class History {
+  readonly #queue: QueuePoint[] = [];
+  readonly #maps = new Map<string, MapPoint[]>();
+
+  add({ atMs, jobs, redis, maps }: QueueView): void {
+    const itemsPerS = maps.reduce((sum, map) => (map.state === "running" ? sum + map.itemsPerS : sum), 0);
+    push(this.#queue, { atMs, ...jobs, usedBytes: redis.usedBytes, itemsPerS });
+    const ids = new Set(maps.map(({ id }) => id));
+    for (const id of this.#maps.keys()) if (!ids.has(id)) this.#maps.delete(id);
+    for (const { id, done, state, itemsPerS: perS } of maps) {
+      const points = this.#maps.get(id) ?? [];
+      this.#maps.set(id, points);
+      // Once it has ended, its last point is its last.
+      if (state === "running" || points.at(-1)?.done !== done) push(points, { atMs, done, itemsPerS: perS });
+    }
+  }
+
+  get all(): Pick<StartMessage, "history" | "mapHistory"> {
+    return {
+      history: this.#queue,
+      mapHistory: [...this.#maps].map(([mapId, points]) => ({ mapId, points })),
+    };
+  }
+}
+
+function push<T>(points: T[], point: T): void {
+  points.push(point);
+  if (points.length > MAX_POINTS) points.shift();
+}

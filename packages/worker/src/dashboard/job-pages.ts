@@ -1,0 +1,73 @@
+/**
+ * Pages of single jobs, by bull-board: what waits, runs and is delayed, with its data. An optional peer dependency, so
+ * that a worker's install stays light.
+ */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+import { Queue } from "bullmq";
+import type { Cluster, Redis } from "ioredis";
+
+import type { QueueKeys } from "@poolmq/shared/internal";
+
+/** Where the pages are. */
+export const JOB_PAGES_PATH = "/jobs";
+
+export type JobPages = (request: IncomingMessage, response: ServerResponse) => void;
+
+export interface JobPagesOptions {
+  readonly queues: readonly { readonly name: string; readonly keys: QueueKeys }[];
+  /** Whether jobs can be retried, promoted and removed from the pages. */
+  readonly writable: boolean;
+}
+
+/** What is used of bull-board. Its own types want those of Express. */
+interface BullBoard {
+  readonly createBullBoard: (options: object) => unknown;
+}
+interface BullMQAdapters {
+  readonly BullMQAdapter: new (queue: Queue, options: object) => object;
+}
+interface ExpressAdapters {
+  readonly ExpressAdapter: new () => { setBasePath(path: string): unknown; getRouter(): JobPages };
+}
+
+/** Imported by names that are variables, because a user need not have them. */
+const MODULES = ["@bull-board/api", "@bull-board/api/bullMQAdapter", "@bull-board/express"] as const;
+
+/** Gives the pages, or why there are none. */
+export async function loadJobPages(
+  redis: Redis | Cluster,
+  { queues, writable }: JobPagesOptions,
+): Promise<JobPages | { readonly missing: string }> {
+  let modules: [BullBoard, BullMQAdapters, ExpressAdapters];
+  try {
+    modules = (await Promise.all(MODULES.map((name) => import(name)))) as typeof modules;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
+    return { missing: "npm install @bull-board/api @bull-board/express" };
+  }
+  const [{ createBullBoard }, { BullMQAdapter }, { ExpressAdapter }] = modules;
+  const serverAdapter = new ExpressAdapter();
+  serverAdapter.setBasePath(JOB_PAGES_PATH);
+  createBullBoard({
+    queues: queues.map(({ name, keys }) => {
+      // Looks, and leaves nothing behind.
+      const queue = new Queue(keys.bullName, {
+        connection: redis,
+        prefix: keys.bullPrefix,
+        skipMetasUpdate: true,
+      });
+      queue.on("error", () => {}); // the one who asks is told
+      return new BullMQAdapter(queue, { readOnlyMode: !writable, displayName: name });
+    }),
+    serverAdapter,
+    options: { uiConfig: { boardTitle: "poolmq jobs", miscLinks: [{ text: "Dashboard", url: "/" }] } },
+  });
+  const router = serverAdapter.getRouter();
+  return (request, response) => {
+    // The router knows nothing of where it is mounted.
+    request.url = (request.url ?? "").slice(JOB_PAGES_PATH.length) || "/";
+    router(request, response);
+  };
+}

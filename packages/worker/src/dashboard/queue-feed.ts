@@ -1,0 +1,114 @@
+/**
+ * Looks at a queue while somebody looks at its page, once for all of them:
+ *
+ *   QueueWatcher ──QueueView, once a second──▶ QueueFeed ──tick──▶ each page
+ *                                        History, RecentSpans ──start──▶ a page that comes
+ */
+
+import { setTimeout as delay } from "node:timers/promises";
+
+import type { ErrorsView, QueueView, QueueWatcher } from "@poolmq/shared/internal";
+
+import { History } from "./history.ts";
+import type { PageView, StartMessage, TickMessage, TroubleMessage } from "./messages.ts";
+import { RecentSpans } from "./recent-spans.ts";
+
+/** As often as machines and producers tell of themselves. */
+const EVERY_MS = 1_000;
+
+/** Redis answers within milliseconds; one that has not by then is gone, or overloaded, and the page says so. */
+const PATIENCE_MS = 3_000;
+
+/** What a feed tells a page. */
+export interface FeedReader {
+  onStart(message: Omit<StartMessage, "queues" | "writable" | "jobPages">): void;
+  onTick(message: TickMessage): void;
+  onTrouble(message: TroubleMessage): void;
+}
+
+export class QueueFeed {
+  readonly #watcher: Pick<QueueWatcher, "read" | "errors">;
+  readonly #history = new History();
+  readonly #spans = new RecentSpans();
+  /** By map: its errors, as they were when so many items had failed. */
+  readonly #errors = new Map<string, ErrorsView>();
+  /** Those that have had their start, and those that have not. */
+  readonly #readers = new Map<FeedReader, "new" | "started">();
+  #isLooking = false;
+  /** Why the last look gave nothing. */
+  #reason: string | undefined;
+
+  constructor(watcher: Pick<QueueWatcher, "read" | "errors">) {
+    this.#watcher = watcher;
+  }
+
+  /** Begins to tell a page. Gives what ends it. */
+  subscribe(reader: FeedReader): () => void {
+    this.#readers.set(reader, "new");
+    if (this.#reason !== undefined) reader.onTrouble({ reason: this.#reason });
+    if (!this.#isLooking) void this.#look();
+    return () => void this.#readers.delete(reader);
+  }
+
+  /** Looks as long as there are readers. */
+  async #look(): Promise<void> {
+    this.#isLooking = true;
+    while (this.#readers.size > 0) {
+      const next = delay(EVERY_MS);
+      const impatience = setTimeout(() => this.#trouble("Redis does not answer"), PATIENCE_MS);
+      try {
+        const view = await this.#watcher.read();
+        this.#tell(view, await this.#newErrors(view));
+      } catch (error) {
+        this.#trouble(error instanceof Error ? error.message : String(error));
+      } finally {
+        clearTimeout(impatience);
+      }
+      await next;
+    }
+    this.#isLooking = false;
+  }
+
+  async #newErrors({ maps }: QueueView): Promise<ErrorsView[]> {
+    const ids = new Set(maps.map(({ id }) => id));
+    for (const id of this.#errors.keys()) if (!ids.has(id)) this.#errors.delete(id);
+    const changed = maps.filter(({ id, failed }) => failed !== (this.#errors.get(id)?.failed ?? 0));
+    const read = await Promise.all(changed.map(({ id }) => this.#watcher.errors(id)));
+    const known = read.filter((errors) => errors !== undefined);
+    for (const errors of known) this.#errors.set(errors.mapId, errors);
+    return known;
+  }
+
+  #tell(whole: QueueView, errors: ErrorsView[]): void {
+    this.#reason = undefined;
+    this.#history.add(whole);
+    const tick: TickMessage = { view: pageView(whole), spans: this.#spans.add(whole), errors };
+    const start = (): Parameters<FeedReader["onStart"]>[0] => ({
+      ...this.#history.all,
+      view: tick.view,
+      spans: this.#spans.all,
+      errors: [...this.#errors.values()],
+    });
+    for (const [reader, state] of this.#readers) {
+      this.#readers.set(reader, "started");
+      if (state === "new") reader.onStart(start());
+      else reader.onTick(tick);
+    }
+  }
+
+  #trouble(reason: string): void {
+    this.#reason = reason;
+    for (const reader of this.#readers.keys()) reader.onTrouble({ reason });
+  }
+}
+
+function pageView(view: QueueView): PageView {
+  return {
+    ...view,
+    machines: view.machines.map(({ tasks, children, ...machine }) => ({
+      ...machine,
+      tasks: Object.keys(tasks),
+      children: children?.map(({ spans: _, ...child }) => child) ?? null,
+    })),
+  };
+}

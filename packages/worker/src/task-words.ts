@@ -1,0 +1,80 @@
+/**
+ * What running tasks say of their progress, and what they print and log, on its way to the producers. It goes to Redis in
+ * batches, and what an item said goes there before its outcome: commands of one connection keep their order.
+ */
+
+import type { GatherScripts, LogBatch, LogLine, Payload } from "@poolmq/shared/internal";
+
+import type { Seals } from "./seals.ts";
+
+/** Often enough for a person to watch; a task that reports in a loop must not flood Redis. */
+const INTERVAL_MS = 100;
+
+/** What one item has said. */
+interface Words {
+  readonly mapId: string;
+  readonly index: number;
+  /** The latest word of its progress counts. */
+  progress?: Payload;
+  /** Lines, as JSON. */
+  lines: string[];
+  by?: Omit<LogBatch, "lines">;
+}
+
+export class TaskWords {
+  readonly #scripts: GatherScripts;
+  readonly #seals: Seals;
+  readonly #words = new Map<string, Words>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(scripts: GatherScripts, seals: Seals) {
+    this.#scripts = scripts;
+    this.#seals = seals;
+  }
+
+  progress(mapId: string, index: number, payload: Payload): void {
+    this.#wordsOf(mapId, index).progress = payload;
+  }
+
+  /** @param line - a `LogLine` as JSON */
+  log(mapId: string, index: number, by: Omit<LogBatch, "lines">, line: string): void {
+    const words = this.#wordsOf(mapId, index);
+    words.by = by;
+    words.lines.push(line);
+  }
+
+  /** Sends on what these items have said: their outcome comes next. */
+  flush(mapId: string, at: number, n: number): void {
+    if (this.#words.size === 0) return;
+    for (const [key, words] of this.#words) {
+      if (words.mapId !== mapId || words.index < at || words.index >= at + n) continue;
+      this.#words.delete(key);
+      this.#send(words);
+    }
+  }
+
+  #wordsOf(mapId: string, index: number): Words {
+    const key = `${mapId}-${index}`;
+    let words = this.#words.get(key);
+    if (words === undefined) this.#words.set(key, (words = { mapId, index, lines: [] }));
+    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#sendAll(), INTERVAL_MS);
+    return words;
+  }
+
+  #sendAll(): void {
+    this.#timer = undefined;
+    for (const words of this.#words.values()) this.#send(words);
+    this.#words.clear();
+  }
+
+  /** What is refused is lost: it is no result. */
+  #send({ mapId, index, progress, lines, by }: Words): void {
+    if (progress !== undefined) {
+      const payload = this.#seals.progress(mapId, index, progress);
+      this.#scripts.progress(mapId, index, payload).catch(() => {});
+    }
+    if (by === undefined) return;
+    const batch: LogBatch = { ...by, lines: lines.map((line) => JSON.parse(line) as LogLine) };
+    this.#scripts.log(mapId, index, this.#seals.log(mapId, index, JSON.stringify(batch))).catch(() => {});
+  }
+}
