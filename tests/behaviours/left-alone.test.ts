@@ -23,7 +23,7 @@ describe("an endless input, read 1,000 deep and left, in a pool that nobody clos
     const left = await redis().admin.keys(keys.pattern);
     // What BullMQ keeps of a queue for good (the stream is of its events, a short one), and the list of machines.
     const ofQueue = ["meta", "id", "events", "stalled-check"].map((name) => keys.job(name));
-    const expected = new Set([...ofQueue, keys.workers, keys.workerInfo]);
+    const expected = new Set([...ofQueue, keys.workers, keys.cancelled, keys.workerInfo]);
     expect(left.filter((key) => !expected.has(key))).toEqual([]);
   });
 

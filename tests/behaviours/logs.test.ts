@@ -43,15 +43,15 @@ onBothPools(({ shared, own, kind }) => {
 
     test("gets the first lines of an item, and how many more there were", async () => {
       const logs: TaskLog[] = [];
-      await shared().map("chats", [130, 1], { onLog: (log) => logs.push(log) });
+      await shared().map("chats", [103, 1], { onLog: (log) => logs.push(log) });
       const said = logs.filter(({ index }) => index === 0).map(({ message }) => message);
       expect(said).toHaveLength(101);
       expect(said[99]).toBe("line 99");
-      expect(said[100]).toBe("30 more lines of this item are not shown");
+      expect(said[100]).toBe("3 more lines of this item are not shown");
       expect(logs.filter(({ index }) => index === 1)).toHaveLength(1);
       expect(logs.find(({ from }) => from === "poolmq")).toMatchObject({
         level: 40,
-        fields: { dropped: 30 },
+        fields: { dropped: 3 },
       });
     });
 

@@ -1,4 +1,5 @@
 import type { TaskLog } from "@poolmq/producer";
+import { pino } from "pino";
 import { expect, test } from "vitest";
 
 import type * as tasks from "../fixtures/behaviours.ts";
@@ -7,11 +8,13 @@ import { redisForFile } from "../support/redis-server.ts";
 import { Stage } from "../support/stage.ts";
 
 const redis = redisForFile();
+/** What tasks print goes to the machine's log, and what is below its level nowhere. */
+const SILENT = pino({ level: "silent" });
 const KEY = "0123456789abcdef0123456789abcdef";
 
-test("a fleet's machine forwards them too, without a log of its own, and signed if it signs", async () => {
+test("a fleet's machine forwards them too, also if its own log is silent, and signed if it signs", async () => {
   const stage = new Stage(redis());
-  const machine = await stage.machine({ module: BEHAVIOURS, signingKey: KEY });
+  const machine = await stage.machine({ module: BEHAVIOURS, logger: SILENT, signingKey: KEY });
   const logs: TaskLog[] = [];
   const pool = stage.pool<typeof tasks>({ signingKey: KEY });
   const told: unknown[] = [];
@@ -29,7 +32,7 @@ test("a fleet's machine forwards them too, without a log of its own, and signed 
 
 test("a machine that keeps stacks to itself keeps what tasks say to itself", async () => {
   const stage = new Stage(redis());
-  await stage.machine({ module: BEHAVIOURS, redactRemoteStacks: true });
+  await stage.machine({ module: BEHAVIOURS, logger: SILENT, redactRemoteStacks: true });
   const logs: TaskLog[] = [];
   await stage.pool<typeof tasks>().map("speaks", [1], { onLog: (log) => logs.push(log) });
   expect(logs).toEqual([]);
@@ -37,7 +40,7 @@ test("a machine that keeps stacks to itself keeps what tasks say to itself", asy
 
 test("tasks that print in a loop fill neither Redis nor the producer", async () => {
   const stage = new Stage(redis());
-  await stage.machine({ module: BEHAVIOURS });
+  await stage.machine({ module: BEHAVIOURS, logger: SILENT });
   const logs: TaskLog[] = [];
   const lines = Array.from({ length: 150 }, () => 300);
   await stage.pool<typeof tasks>().map("chats", lines, { onLog: (log) => logs.push(log) });

@@ -24,13 +24,6 @@ export const SHORT_LOCKS = { lockDurationMs: 500, stalledIntervalMs: 100 } as co
 
 /** A queue, and worker machines on it that are processes of their own. */
 export class FaultStage extends Stage {
-  readonly #url: string;
-
-  constructor(redis: { readonly url: string }) {
-    super(redis);
-    this.#url = redis.url;
-  }
-
   /** Starts a worker machine; resolves once it is ready. */
   async machineProcess(
     options: Partial<WorkerOptions> = {},
@@ -40,7 +33,7 @@ export class FaultStage extends Stage {
       args: [
         JSON.stringify({
           module: FAULT_TASKS.href,
-          connection: this.#url,
+          connection: this.urlFor("worker"),
           queue: this.queue,
           processes: 1,
           killGraceMs: 100,

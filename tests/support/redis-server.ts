@@ -1,10 +1,11 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 
+import { aclRules, queueKeys, type AclRole } from "@poolmq/shared/internal";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll } from "vitest";
 
@@ -29,6 +30,9 @@ kill -9 $redis
 wait $redis
 [ "$last" = keep ] || rm -rf -- "$folder"
 `;
+
+/** Of the logins with the rights of a producer and of a worker. */
+const LOGIN_PASSWORD = "of-the-tests";
 
 type Guard = ChildProcessByStdio<Writable, Readable, null>;
 
@@ -70,7 +74,15 @@ export class RedisServer implements AsyncDisposable {
   /** Its address, with the password if it has one. */
   get url(): string {
     const password = this.#options.settings?.["requirepass"];
-    const login = password === undefined ? "" : `:${encodeURIComponent(password)}@`;
+    return this.#urlOf(password === undefined ? "" : `:${encodeURIComponent(password)}@`);
+  }
+
+  /** Its address, with a login that may do on any queue what this role may do on its own, and nothing else. */
+  urlFor(role: AclRole): string {
+    return this.#urlOf(`${role}:${LOGIN_PASSWORD}@`);
+  }
+
+  #urlOf(login: string): string {
     return this.port === 0 ? `unix://${login}${this.socket}` : `redis://${login}127.0.0.1:${this.port}`;
   }
 
@@ -117,7 +129,9 @@ export class RedisServer implements AsyncDisposable {
       appendonly: "no",
       "maxmemory-policy": "noeviction",
       "enable-debug-command": "yes",
+      aclfile: join(this.folder, "users.acl"),
     };
+    if (!sentinelFile) this.#writeLogins();
     const lines = { ...listen, dir: this.folder, ...(sentinelFile ? {} : quiet), ...own, ...settings };
     const args = Object.entries(lines).flatMap(([name, value]) => [`--${name}`, String(value)]);
     const server = process.env["POOLMQ_REDIS_SERVER"] ?? "redis-server";
@@ -141,6 +155,17 @@ export class RedisServer implements AsyncDisposable {
     void this.#closed.then(() => reject(new Error(`redis-server did not start:\n${this.#output}`)));
     await ready;
     this.#pid = Number(/^guard: (\d+)$/m.exec(this.#output)?.[1]);
+  }
+
+  /** Redis takes no `requirepass` beside such a file. */
+  #writeLogins(): void {
+    const password = this.#options.settings?.["requirepass"];
+    const logins = (["producer", "worker", "both", "watcher"] as const).map((role) => {
+      const [, ...rules] = aclRules(queueKeys("*"), role);
+      return `user ${role} >${LOGIN_PASSWORD} ${rules.join(" ")}`;
+    });
+    const admin = `user default on ${password === undefined ? "nopass" : `>${password}`} ~* &* +@all`;
+    writeFileSync(join(this.folder, "users.acl"), [admin, ...logins, ""].join("\n"));
   }
 
   /** Ends it with SIGKILL; resolves when it is gone. Its folder stays. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Pool, type PoolOptions } from "@poolmq/producer";
-import { queueKeys, type QueueKeys } from "@poolmq/shared/internal";
+import { queueKeys, type AclRole, type QueueKeys } from "@poolmq/shared/internal";
 import { runWorker, type WorkerMachine, type WorkerOptions } from "@poolmq/worker";
 import { onTestFinished } from "vitest";
 
@@ -15,19 +15,28 @@ import { until } from "./until.ts";
 /** The tasks module of the tests. */
 export const TASKS: URL = new URL("../fixtures/tasks.ts", import.meta.url);
 
+/** A Redis, and if it has them, its logins with the rights of each role. */
+export type Reachable = Pick<RedisServer, "url"> & Partial<Pick<RedisServer, "urlFor">>;
+
 /** A queue of its own for one test, with pools and worker machines on it that end with the test. */
 export class Stage {
   readonly queue: string = uniqueQueue();
   readonly keys: QueueKeys = queueKeys(this.queue);
-  readonly #url: string;
+  readonly #redis: Reachable;
 
-  constructor(redis: Pick<RedisServer, "url">) {
-    this.#url = redis.url;
+  constructor(redis: Reachable) {
+    this.#redis = redis;
+  }
+
+  /** The address of Redis, with no more rights than poolmq says that this role needs. */
+  urlFor(role: AclRole): string {
+    return this.#redis.urlFor?.(role) ?? this.#redis.url;
   }
 
   /** A pool without workers of its own. */
   pool<T extends object = typeof tasks>(options: PoolOptions<NoInfer<T>> = {}): Pool<T> {
-    const pool = new Pool<T>({ connection: this.#url, queue: this.queue, ...options });
+    const role = options.processes === undefined ? "producer" : "both";
+    const pool = new Pool<T>({ connection: this.urlFor(role), queue: this.queue, ...options });
     onTestFinished(() => pool.terminate());
     return pool;
   }
@@ -41,7 +50,7 @@ export class Stage {
   async machine(options: Partial<WorkerOptions> = {}): Promise<WorkerMachine> {
     const machine = await runWorker({
       module: TASKS,
-      connection: this.#url,
+      connection: this.urlFor("worker"),
       queue: this.queue,
       processes: 1,
       ...options,

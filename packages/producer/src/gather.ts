@@ -372,14 +372,14 @@ export class Gather implements Transport {
     clearInterval(this.#ticker);
     // Redis may be gone for good; then the keys' TTL takes them, and workers find the maps unwanted.
     await within(CLEAN_UP_TIMEOUT_MS, Promise.all(this.#dropping));
-    await within(CLEAN_UP_TIMEOUT_MS, this.#reader.close(disconnectBlocking));
-    await within(CLEAN_UP_TIMEOUT_MS, this.#queue.close());
+    const closed = Promise.all([this.#reader.close(disconnectBlocking), this.#queue.close()]);
+    await within(CLEAN_UP_TIMEOUT_MS, closed);
   }
 
   /** Removes everything that the queue keeps in Redis. Only for a queue that is this producer's own. */
   async obliterate(): Promise<void> {
-    await within(CLEAN_UP_TIMEOUT_MS, this.#queue.obliterate({ force: true }));
-    await within(CLEAN_UP_TIMEOUT_MS, this.#reports.obliterate());
+    const removed = this.#queue.obliterate({ force: true }).then(() => this.#reports.obliterate());
+    await within(CLEAN_UP_TIMEOUT_MS, removed);
     const { workers, workerInfo, workerDetail, kept } = this.#keys;
     await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(workers, workerInfo, workerDetail, kept));
   }

@@ -9,6 +9,7 @@ export { removeStaleFolders } from "./redis-folder.ts";
 export { Pace, progressOf } from "./map-progress.ts";
 export { autoChunks } from "./chunk-size.ts";
 export { MapRun } from "./map-run.ts";
+export { readOutcomes } from "./read-outcomes.ts";
 export type { Chunk } from "./map-run.ts";
 export { ReadCounts } from "./read-counts.ts";
 export { ClockShift } from "./clock-shift.ts";

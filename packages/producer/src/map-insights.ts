@@ -133,7 +133,8 @@ function count(n: number, one: string, many = `${one}s`): string {
 
 /** Two digits say enough. */
 function time(ms: number): string {
-  if (ms < 0.01) return "no time";
+  if (ms < 0.001) return "no time";
+  if (ms < 1) return `${Number((ms * 1_000).toPrecision(2))} µs`;
   if (ms >= 100_000) return `${(ms / 60_000).toFixed(1)} min`;
   if (ms >= 1_000) return `${(ms / 1_000).toFixed(1)} s`;
   return `${ms >= 10 ? ms.toFixed(0) : ms.toPrecision(2)} ms`;

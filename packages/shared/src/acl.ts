@@ -5,8 +5,11 @@
 
 import type { QueueKeys } from "./keys.ts";
 
-/** Who logs in. `both` is a pool with workers of its own; `operator` looks at the queue, and ends or retries its maps. */
-export type AclRole = "producer" | "worker" | "both" | "operator";
+/**
+ * Who logs in. `both` is a pool with workers of its own, `watcher` is `poolmq status`, its siblings and `scale-signal`;
+ * `operator` is `poolmq cancel` and `retry` too.
+ */
+export type AclRole = "producer" | "worker" | "both" | "watcher" | "operator";
 
 /** Of every connection: its name, the server's version and eviction policy, the nodes of a Cluster. */
 const CONNECTION = "client|setname cluster|info cluster|slots info ping select";
@@ -23,14 +26,19 @@ const PRODUCER =
 const WORKER =
   "bzpopmin getbit hdel hexists hincrby lindex ltrim rpop rpoplpush rpush sadd scard setbit smembers subscribe unsubscribe xtrim zcount zpopmin zremrangebyrank zremrangebyscore zrevrange zrevrangebyscore";
 
-/** What `poolmq status` and its siblings do beside what producers do. */
-const OPERATOR = "bitcount hscan xdel";
+/** Counting jobs, reading what machines and maps tell of themselves, and telling them that somebody watches. */
+const WATCHER =
+  "bitcount eval evalsha exists get hget hgetall lindex llen publish rpop set time zcard zcount zrange zrangebyscore";
+
+/** Ending maps, and running their failed items again, as well. */
+const OPERATOR = "hscan xdel";
 
 const COMMANDS: Readonly<Record<AclRole, readonly string[]>> = {
   producer: listed(CONNECTION, SHARED, PRODUCER),
   worker: listed(CONNECTION, SHARED, WORKER),
   both: listed(CONNECTION, SHARED, PRODUCER, WORKER),
-  operator: listed(CONNECTION, SHARED, PRODUCER, OPERATOR),
+  watcher: listed(CONNECTION, WATCHER),
+  operator: listed(CONNECTION, SHARED, PRODUCER, WATCHER, OPERATOR),
 };
 
 /**
