@@ -3,7 +3,7 @@
  *
  *   tmux capture-pane -t top -e -p | node scripts/terminal-svg.mjs "poolmq top" > docs/poolmq-top.svg
  *
- * Each run of characters of one style has its place of its own, so that the columns stand whatever font there is.
+ * Each run of characters of one style, and each column, has a place of its own: they stand whatever font there is.
  */
 
 import { readFileSync } from "node:fs";
@@ -31,7 +31,7 @@ process.stdout
 <rect width="${width}" height="${height}" rx="10" fill="#151b23"/>
 ${["#ff5f56", "#ffbd2e", "#27c93f"].map((fill, i) => `<circle cx="${20 + i * 20}" cy="${BAR / 2 + 2}" r="6" fill="${fill}"/>`).join("")}
 <text x="${width / 2}" y="${BAR / 2 + 7}" fill="#8b96a5" text-anchor="middle" font-family="system-ui, sans-serif" font-size="13">${escaped(title)}</text>
-<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14" xml:space="preserve">
+<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14">
 ${lines
   .map((runs, line) => runs.map((run) => drawn(run, line)).join(""))
   .filter((text) => text !== "")
@@ -60,7 +60,9 @@ function runsOf(line) {
   for (const part of line.split(SGR)) {
     const codes = SGR.test(part) ? part.slice(2, -1) : undefined;
     if (codes === undefined) {
-      if (part.trim() !== "") runs.push({ at, text: part, style });
+      // Viewers make one space of several.
+      for (const { 0: text, index } of part.matchAll(/\S+(?: \S+)*/g))
+        runs.push({ at: at + index, text, style });
       at += part.length;
     } else {
       for (const code of codes.split(";").map(Number)) style = styled(style, code);
