@@ -29,10 +29,10 @@ export function chart(results: readonly RowResult[]): string {
   );
   const options = {
     document,
-    width: 1000,
+    width: 1100,
     height: 70 + 22 * points.length,
-    marginLeft: 330,
-    marginRight: 130,
+    marginLeft: 480,
+    marginRight: 150,
     style: { fontFamily: "system-ui, sans-serif", fontSize: "12px", background: "white" },
     x: { type: "log", label: "times better than the target →", grid: true, tickFormat: "~r" },
     y: { label: null, domain: points.map(({ label }) => label) },
@@ -51,7 +51,8 @@ export function chart(results: readonly RowResult[]): string {
         r: 5,
         fill: (point: { met: boolean }) => (point.met ? MET : UNMET),
       }),
-      Plot.text(points, { x: "x", y: "label", text: "text", dx: 10, textAnchor: "start" }),
+      // Beside the frame, where no line crosses it.
+      Plot.text(points, { y: "label", text: "text", frameAnchor: "right", dx: 15, textAnchor: "start" }),
     ],
   } satisfies Plot.PlotOptions;
   const svg = (Plot.plot as (options: Plot.PlotOptions) => unknown)(options) as Svg;

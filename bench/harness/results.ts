@@ -1,5 +1,6 @@
 /** Keeps what was measured: each run in the cache, and published ones in the repository. */
 
+import { spawnSync } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
@@ -42,6 +43,9 @@ export async function publish(results: readonly RowResult[]): Promise<void> {
   await writeFile(`${DOCS}/performance.svg`, chart(all));
   const page = `${DOCS}/performance.md`;
   await writeFile(page, withResults(await readFile(page, "utf8"), all));
+  // As everything else here: `npm test` checks it. `npm run bench` has the project's tools on PATH.
+  const { error } = spawnSync("oxfmt", [page, PUBLISHED]);
+  if (error !== undefined) console.error(`not formatted, run oxfmt: ${error.message}`);
 }
 
 function toJson(results: readonly RowResult[]): string {
