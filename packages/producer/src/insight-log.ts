@@ -28,6 +28,7 @@ const SLOWEST = 10;
 const MAX_PROCESSES = 1_000;
 
 interface Seen {
+  readonly by: string;
   readonly process: { -readonly [K in keyof ProcessShare]: ProcessShare[K] };
   readonly retries: number;
   readonly losses: number;
@@ -44,6 +45,9 @@ export class InsightLog {
   readonly #processes = new Map<string, Seen["process"]>();
   /** By the very text: the same few come again and again. */
   readonly #seen = new Map<string, Seen>();
+  /** The two that came last: to compare texts takes less than to look one up. */
+  #latest: Seen | undefined;
+  #before: Seen | undefined;
   #retries = 0;
   #losses = 0;
   #jobs = 0;
@@ -71,7 +75,8 @@ export class InsightLog {
     if (ageMs !== undefined) this.#waiting.add(Math.max(0, ageMs - ms - (transitMs ?? 0)), n);
     if (msPerItem > this.#slowEnough) this.#keepSlow({ index: at, items: n, ms });
     if (by === undefined || by === "") return;
-    const seen = this.#seen.get(by) ?? this.#read(by);
+    const seen =
+      this.#latest?.by === by ? this.#latest : this.#before?.by === by ? this.#before : this.#find(by);
     if (seen === undefined) return;
     seen.process.items += n;
     seen.process.ms += ms;
@@ -111,6 +116,14 @@ export class InsightLog {
     if (last !== undefined) this.#slowEnough = slowness(last);
   }
 
+  #find(by: string): Seen | undefined {
+    const seen = this.#seen.get(by) ?? this.#read(by);
+    if (seen === undefined) return undefined;
+    this.#before = this.#latest;
+    this.#latest = seen;
+    return seen;
+  }
+
   /** Anything can be written there by whoever can write to Redis: what is no such text is not counted. */
   #read(by: string): Seen | undefined {
     const [, worker, pid, attempt = "1", losses = "0"] =
@@ -122,7 +135,7 @@ export class InsightLog {
       process = { worker, pid: Number(pid), items: 0, ms: 0 };
       if (this.#processes.size < MAX_PROCESSES) this.#processes.set(key, process);
     }
-    const seen = { process, retries: Math.max(0, Number(attempt) - 1), losses: Number(losses) };
+    const seen = { by, process, retries: Math.max(0, Number(attempt) - 1), losses: Number(losses) };
     if (this.#seen.size < MAX_PROCESSES) this.#seen.set(by, seen);
     return seen;
   }

@@ -31,7 +31,8 @@ export class Spread {
 
   /** Counts `n` items that took `ms` each. */
   add(ms: number, n: number): void {
-    const bucket = Math.ceil(Math.log(Math.max(ms, MIN_MS)) / LOG_GROWTH);
+    // As a small integer, which a map finds sooner.
+    const bucket = Math.ceil(Math.log(ms > MIN_MS ? ms : MIN_MS) / LOG_GROWTH) | 0;
     this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? 0) + n);
     this.#count += n;
     this.#sumMs += ms * n;

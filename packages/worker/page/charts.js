@@ -164,7 +164,10 @@ export function Histogram({ runTimes: { histogram, medianMs, p95Ms } }) {
       h(
         "span",
         { class: "bar-box" },
-        h("span", { class: "bar", style: { height: `${(items / most) * 100}%` } }),
+        h("span", {
+          class: "bar",
+          style: { height: items === 0 ? "0" : `max(2px, ${(items / most) * 100}%)` },
+        }),
       ),
       h("span", { class: "bar-label" }, upToMs === null ? "more" : duration(upToMs)),
       h("span", { class: "hidden" }, `: ${count(items)} items`),

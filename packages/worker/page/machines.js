@@ -65,7 +65,10 @@ function Machine({ machine, open, onToggle, ...lanes }) {
   const { id, host, pid, processes, concurrency, silentMs, unfit, children, waiting, version, node } =
     machine;
   const running = (children ?? []).reduce((sum, child) => sum + child.running.length, 0);
-  const late = (children ?? []).flatMap((child) => child.running.filter((run) => isStraggler(run, lanes)));
+  const toldMs = lanes.nowMs - silentMs;
+  const late = (children ?? []).flatMap((child) =>
+    child.running.filter((run) => isStraggler(run, { nowMs: toldMs, mapOf: lanes.mapOf })),
+  );
   return h(
     "details",
     {
@@ -93,7 +96,7 @@ function Machine({ machine, open, onToggle, ...lanes }) {
       : h(
           "ol",
           { class: "lanes", "aria-label": `Processes of ${host}` },
-          children.map((child) => h(ProcessLane, { key: child.pid, machine: id, child, ...lanes })),
+          children.map((child) => h(ProcessLane, { key: child.pid, machine: id, child, toldMs, ...lanes })),
         ),
     open && children === null && unfit === null
       ? h("p", { class: "quiet" }, "It has not told yet what its processes run.")
@@ -101,10 +104,14 @@ function Machine({ machine, open, onToggle, ...lanes }) {
   );
 }
 
-/** @param {Lanes & { machine: string, child: PageChild }} props */
-function ProcessLane({ machine, child, nowMs, spansOf, colorOf, mapOf }) {
+/**
+ * `toldMs` is when the machine told of it: what ran then has run until then, and may have ended since.
+ *
+ * @param {Lanes & { machine: string, child: PageChild, toldMs: number }} props
+ */
+function ProcessLane({ machine, child, toldMs, ...lanes }) {
   const { pid, state, running, items, memoryBytes } = child;
-  const lanes = { nowMs, spansOf, colorOf, mapOf };
+  const told = { nowMs: toldMs, mapOf: lanes.mapOf };
   const oldest = running[0];
   return h(
     "li",
@@ -117,22 +124,22 @@ function ProcessLane({ machine, child, nowMs, spansOf, colorOf, mapOf }) {
       },
       String(pid),
     ),
-    h(Lane, { spans: spansOf(machine, pid), running, lanes }),
+    h(Lane, { spans: lanes.spansOf(machine, pid), running, toldMs, lanes }),
     h(
       "span",
-      { class: `now${oldest !== undefined && isStraggler(oldest, lanes) ? " bad" : ""}` },
+      { class: `now${oldest === undefined ? " idle" : isStraggler(oldest, told) ? " bad" : ""}` },
       oldest === undefined
         ? h("span", { class: "quiet" }, state === "ready" ? "idle" : state)
-        : runText(oldest, nowMs),
+        : runText(oldest, toldMs),
       running.length > 1 ? ` and ${running.length - 1} more` : "",
     ),
     h("span", { class: "memory quiet" }, memoryBytes === null ? "" : bytes(memoryBytes)),
   );
 }
 
-/** @param {{ spans: readonly SpanView[], running: readonly RunningView[], lanes: Lanes }} props */
-function Lane({ spans, running, lanes }) {
-  const { nowMs, colorOf } = lanes;
+/** @param {{ spans: readonly SpanView[], running: readonly RunningView[], toldMs: number, lanes: Lanes }} props */
+function Lane({ spans, running, toldMs, lanes: { nowMs, colorOf, mapOf } }) {
+  const told = { nowMs: toldMs, mapOf };
   const zero = Math.floor(nowMs / HOUR_MS) * HOUR_MS - HOUR_MS;
   const fromMs = nowMs - WINDOW_MS;
   const busy = spans.filter(({ toMs }) => toMs > fromMs);
@@ -166,13 +173,13 @@ function Lane({ spans, running, lanes }) {
         "rect",
         {
           key: `runs ${run.mapId} ${run.index}`,
-          class: `${colorOf(run.mapId)} running${isStraggler(run, lanes) ? " straggler" : ""}`,
+          class: `${colorOf(run.mapId)} running${isStraggler(run, told) ? " straggler" : ""}`,
           x: Math.max(run.sinceMs, fromMs) - zero,
-          width: Math.max(nowMs - Math.max(run.sinceMs, fromMs), WINDOW_MS / 1_000),
+          width: Math.max(toldMs - Math.max(run.sinceMs, fromMs), WINDOW_MS / 1_000),
           y: 1,
           height: 8,
         },
-        h("title", {}, runText(run, nowMs)),
+        h("title", {}, runText(run, toldMs)),
       ),
     ),
   );

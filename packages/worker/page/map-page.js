@@ -71,12 +71,19 @@ export function MapPage({ model, actions, mapId }) {
     h(
       "div",
       { class: "charts" },
-      h(LineChart, {
-        title: "Items per second",
-        times: points.map(({ atMs }) => atMs),
-        format: short,
-        series: [{ name: "items/s", color: "c0", values: points.map(({ itemsPerS }) => itemsPerS) }],
-      }),
+      points.length === 0
+        ? h(
+            "figure",
+            { class: "chart" },
+            h("figcaption", {}, h("span", { class: "title" }, "Items per second")),
+            h("p", { class: "quiet" }, "Nobody looked while it ran."),
+          )
+        : h(LineChart, {
+            title: "Items per second",
+            times: points.map(({ atMs }) => atMs),
+            format: short,
+            series: [{ name: "items/s", color: "c0", values: points.map(({ itemsPerS }) => itemsPerS) }],
+          }),
       h(
         "figure",
         { class: "chart" },
@@ -112,9 +119,11 @@ function Fact({ name, children }) {
 /** Who keeps a map from its end. @param {{ model: Model, map: MapView }} props */
 function Running({ model, map }) {
   const runs = model.view.machines
-    .flatMap(({ host, children }) =>
+    .flatMap(({ host, silentMs, children }) =>
       (children ?? []).flatMap(({ pid, running }) =>
-        running.filter(({ mapId }) => mapId === map.id).map((run) => ({ host, pid, run })),
+        running
+          .filter(({ mapId }) => mapId === map.id)
+          .map((run) => ({ host, pid, run, nowMs: model.nowMs - silentMs })),
       ),
     )
     .toSorted((a, b) => a.run.sinceMs - b.run.sinceMs);
@@ -127,12 +136,14 @@ function Running({ model, map }) {
       { class: "runs" },
       runs
         .slice(0, RUNS)
-        .map(({ host, pid, run }) =>
+        .map(({ host, pid, run, nowMs }) =>
           h(
             "li",
             { key: `${host} ${pid} ${run.index}` },
-            h("span", {}, runText(run, model.nowMs)),
-            isStraggler(run, model) ? h("span", { class: "badge warn" }, "straggler") : null,
+            h("span", {}, runText(run, nowMs)),
+            isStraggler(run, { nowMs, mapOf: model.mapOf })
+              ? h("span", { class: "badge warn" }, "straggler")
+              : null,
             h("span", { class: "quiet" }, `on ${host}, pid ${pid}`),
           ),
         ),

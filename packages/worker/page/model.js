@@ -59,9 +59,11 @@ export class Model {
     const itemsPerS = maps.reduce((sum, map) => (map.state === "running" ? sum + map.itemsPerS : sum), 0);
     push(this.#history, { atMs, ...jobs, usedBytes: redis.usedBytes, itemsPerS });
     for (const { id, state, done, itemsPerS: perS } of maps) {
+      // The rate of one that has ended is that of the whole of it.
+      if (state !== "running") continue;
       const points = this.#points.get(id) ?? [];
       this.#points.set(id, points);
-      if (state === "running" || points.at(-1)?.done !== done) push(points, { atMs, done, itemsPerS: perS });
+      push(points, { atMs, done, itemsPerS: perS });
     }
     forgetOthers(this.#points, this.#maps);
   }

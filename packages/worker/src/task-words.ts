@@ -24,7 +24,8 @@ interface Words {
 export class TaskWords {
   readonly #scripts: GatherScripts;
   readonly #seals: Seals;
-  readonly #words = new Map<string, Words>();
+  /** By map and index. */
+  readonly #words = new Map<string, Map<number, Words>>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(scripts: GatherScripts, seals: Seals) {
@@ -38,32 +39,40 @@ export class TaskWords {
 
   /** @param line - a `LogLine` as JSON */
   log(mapId: string, index: number, by: Omit<LogBatch, "lines">, line: string): void {
-    const words = this.#wordsOf(mapId, index);
+    let words = this.#wordsOf(mapId, index);
+    if (words.by !== undefined && (words.by.pid !== by.pid || words.by.attempt !== by.attempt)) {
+      // Another attempt has begun already.
+      this.flush(mapId, index, 1);
+      words = this.#wordsOf(mapId, index);
+    }
     words.by = by;
     words.lines.push(line);
   }
 
   /** Sends on what these items have said: their outcome comes next. */
   flush(mapId: string, at: number, n: number): void {
-    if (this.#words.size === 0) return;
-    for (const [key, words] of this.#words) {
-      if (words.mapId !== mapId || words.index < at || words.index >= at + n) continue;
-      this.#words.delete(key);
+    const ofMap = this.#words.get(mapId);
+    if (ofMap === undefined) return;
+    for (const index of n < ofMap.size ? Array.from({ length: n }, (_, i) => at + i) : [...ofMap.keys()]) {
+      const words = index < at || index >= at + n ? undefined : ofMap.get(index);
+      if (words === undefined) continue;
+      ofMap.delete(index);
       this.#send(words);
     }
   }
 
   #wordsOf(mapId: string, index: number): Words {
-    const key = `${mapId}-${index}`;
-    let words = this.#words.get(key);
-    if (words === undefined) this.#words.set(key, (words = { mapId, index, lines: [] }));
+    let ofMap = this.#words.get(mapId);
+    if (ofMap === undefined) this.#words.set(mapId, (ofMap = new Map<number, Words>()));
+    let words = ofMap.get(index);
+    if (words === undefined) ofMap.set(index, (words = { mapId, index, lines: [] }));
     if (this.#timer === undefined) this.#timer = setTimeout(() => this.#sendAll(), INTERVAL_MS);
     return words;
   }
 
   #sendAll(): void {
     this.#timer = undefined;
-    for (const words of this.#words.values()) this.#send(words);
+    for (const ofMap of this.#words.values()) for (const words of ofMap.values()) this.#send(words);
     this.#words.clear();
   }
 

@@ -17,10 +17,11 @@ export class History {
     const ids = new Set(maps.map(({ id }) => id));
     for (const id of this.#maps.keys()) if (!ids.has(id)) this.#maps.delete(id);
     for (const { id, done, state, itemsPerS: perS } of maps) {
+      // The rate of one that has ended is that of the whole of it.
+      if (state !== "running") continue;
       const points = this.#maps.get(id) ?? [];
       this.#maps.set(id, points);
-      // Once it has ended, its last point is its last.
-      if (state === "running" || points.at(-1)?.done !== done) push(points, { atMs, done, itemsPerS: perS });
+      push(points, { atMs, done, itemsPerS: perS });
     }
   }
 
