@@ -86,7 +86,11 @@ interface Gathered extends Reading {
   /** How long to wait before the next reconcile, in ms. */
   patienceMs: number;
   openedAt: number;
+  /** When it was begun here, by the monotonic clock. */
+  readonly since: number;
   opened: Promise<unknown>;
+  /** Characters of the outcomes that were taken. */
+  length: number;
   /** Entries taken since the stream was last trimmed. */
   untrimmed: number;
   /** Outcomes that were in the stream before their chunks were enqueued: of an earlier producer of a durable map. */
@@ -198,7 +202,9 @@ export class Gather implements Transport {
       quietSince: now,
       patienceMs: FIRST_PATIENCE_MS,
       openedAt: now,
+      since: now,
       opened: Promise.resolve(),
+      length: 0,
       untrimmed: 0,
       early: undefined,
       onEntries: (entries) => this.#take(gathered, entries),
@@ -286,7 +292,7 @@ export class Gather implements Transport {
     const stays = gathered.mode === "durable" && outlives(end);
     if (!stays) this.#reportEnd(gathered, end);
     this.leave(map);
-    if (!stays) this.#forget(gathered);
+    if (!stays) this.#forget(gathered, end);
   }
 
   /** Reads no more of the map, which stays as it is. */
@@ -310,9 +316,9 @@ export class Gather implements Transport {
     void telling.finally(() => this.#dropping.delete(telling));
   }
 
-  #forget(gathered: Gathered): void {
+  #forget(gathered: Gathered, end: MapEnd): void {
     const { map } = gathered;
-    const dropping = this.#cleanUp(gathered, [...map.underWay]).catch((error: unknown): string[] => {
+    const dropping = this.#cleanUp(gathered, end, [...map.underWay]).catch((error: unknown): string[] => {
       // The keys' TTL takes them, and workers find the map unwanted.
       this.#hooks.warn({ mapId: map.id, err: error }, "map not cleaned up");
       return [];
@@ -374,8 +380,8 @@ export class Gather implements Transport {
   async obliterate(): Promise<void> {
     const removed = this.#queue.obliterate({ force: true }).then(() => this.#reports.obliterate());
     await within(CLEAN_UP_TIMEOUT_MS, removed);
-    const { workers, workerInfo, workerDetail } = this.#keys;
-    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(workers, workerInfo, workerDetail));
+    const { workers, workerInfo, workerDetail, kept } = this.#keys;
+    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(workers, workerInfo, workerDetail, kept));
   }
 
   #toJob({ map, mode }: Gathered, chunk: Chunk): Parameters<Queue["addBulk"]>[0][number] {
@@ -390,6 +396,7 @@ export class Gather implements Transport {
       args,
       // Where a signature covers it, nobody may fill it in.
       ...(mode === "plain" && this.#gathered.signer === undefined ? {} : { ttlMs: ttlOf(mode) }),
+      ...(mode === "plain" ? {} : { keepFailed: true }),
       ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
       ...(shares.length === 0 ? {} : { shares }),
       ...(map.job.logs?.() === true ? { logs: true } : {}),
@@ -416,8 +423,15 @@ export class Gather implements Transport {
   }
 
   /** Gives the ids of the jobs that run: those are locked and stay, and their workers were told to stop them. */
-  async #cleanUp({ map, mode }: Gathered, underWay: readonly number[]): Promise<string[]> {
-    await (mode === "plain" ? this.scripts.drop(map.id) : this.durable.drop(map.id));
+  async #cleanUp(
+    { map, mode, length, since }: Gathered,
+    end: MapEnd,
+    underWay: readonly number[],
+  ): Promise<string[]> {
+    if (mode === "plain") await this.scripts.drop(map.id);
+    else if ("total" in end && map.progress.failed > 0)
+      await this.durable.keepOrDrop(map.id, length, performance.now() - since);
+    else await this.durable.drop(map.id);
     if (underWay.length === 0) return [];
     const message = this.#seals.control({ t: "cancel", map: map.id });
     await tellCancelled(this.#commands, this.#keys, map.id, message);
@@ -458,6 +472,7 @@ export class Gather implements Transport {
     const { map } = gathered;
     let heard = false;
     for (const entry of entries) {
+      if ("text" in entry) gathered.length += entry.text.length;
       if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
       else if ("logOf" in entry) map.taskLog(entry.logOf, entry.batch);
       else if ("total" in entry) map.sealed(entry.total);

@@ -9,7 +9,6 @@ export {
   checkOptions,
   checkQueueName,
 } from "./check-options.ts";
-export { cancelMap } from "./cancel-map.ts";
 export { availableCores, Cgroup } from "./cgroup.ts";
 export { CancelReader, tellCancelled } from "./cancels.ts";
 export { checkServer } from "./check-server.ts";
@@ -24,6 +23,7 @@ export type { Outcome } from "./gather-scripts.ts";
 export { isForeignKey } from "./foreign-key.ts";
 export { jobIdOf, queueKeys } from "./keys.ts";
 export type { QueueKeys } from "./keys.ts";
+export { readMapReport, rewriteMapReport, writeMapReports } from "./map-reports.ts";
 export { nearest } from "./nearest.ts";
 export { openTelemetry } from "./open-telemetry.ts";
 export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./open-telemetry.ts";
@@ -64,6 +64,7 @@ export type {
   ChildDetail,
   ControlMessage,
   ErrorGroup,
+  FailedJob,
   Failure,
   FromChild,
   FromGuard,
