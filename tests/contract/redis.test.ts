@@ -249,7 +249,7 @@ test("keys", async () => {
   const inUse = await Promise.all(
     keys.map(async (key) => `${masked(key, masks)} ${await redis().admin.type(key)}`),
   );
-  const { job, done, out, meta, args, errors, share, wake: wakeKey, ...fixed } = queueKeys("<queue>");
+  const { job, done, out, meta, args, errors, failed, share, wake: wakeKey, ...fixed } = queueKeys("<queue>");
   await expectGolden("keys", {
     named: {
       job: job("<job>"),
@@ -258,6 +258,7 @@ test("keys", async () => {
       meta: meta("<map>"),
       args: args("<map>"),
       errors: errors("<map>"),
+      failed: failed("<map>"),
       share: share("<share>"),
       wake: wakeKey("<producer>"),
       ...fixed,

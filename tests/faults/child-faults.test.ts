@@ -1,5 +1,8 @@
 /** What a worker process may do to itself, or have done to it. Rows 1, 2, 5, 7, 8 and 9. */
 
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
 import { expect, test } from "vitest";
 
 import type { Pool } from "@poolmq/producer";
@@ -18,7 +21,7 @@ import {
   Watched,
 } from "../support/fault-stage.ts";
 import { redisForFile } from "../support/redis-server.ts";
-import { rejection } from "../support/stage.ts";
+import { rejection, temporaryFolder } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 
 const redis = redisForFile();
@@ -78,6 +81,30 @@ test("row 2: a child that dies before it has read its next item costs that item 
   process.kill(child, "SIGKILL");
   await expectWhole(map, doubled(1));
   expect(log.executions).toHaveLength(1);
+});
+
+test("row 2: a child that is killed while it starts is started again, and its machine is not given up", async () => {
+  const stage = new FaultStage(redis());
+  const log = join(temporaryFolder(), "starts");
+  writeFileSync(log, "");
+  const pids = (): number[] => readFileSync(log, "utf8").split("\n").slice(0, -1).map(Number);
+  const module = new URL("../fixtures/slow-start.ts", import.meta.url).href;
+  const starting = stage.machineProcess({ module, env: { START_LOG: log } });
+  const [first = 0] = await until(() => (pids().length > 0 ? pids() : undefined), { what: "a child" });
+  process.kill(first, "SIGKILL");
+  await until(() => pids().length > 1, { what: "another child" });
+  writeFileSync(`${log}.gate`, "");
+  const machine = await starting;
+  const pool = stage.pool<typeof tasks>();
+  expect(await pool.map("work", new RunLog().items(3))).toEqual(doubled(3));
+  // Nor is it when it has become ready before.
+  rmSync(`${log}.gate`);
+  process.kill(machine.children[0] ?? 0, "SIGKILL");
+  process.kill(await until(() => pids()[2], { what: "a third child" }), "SIGKILL");
+  await until(() => pids()[3], { what: "a fourth child" });
+  const waiting = pool.map("work", new RunLog().items(3));
+  writeFileSync(`${log}.gate`, "");
+  expect(await waiting).toEqual(doubled(3));
 });
 
 test("row 5: a heap that is exhausted ends in an error that says so", async () => {

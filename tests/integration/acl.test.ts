@@ -1,18 +1,20 @@
 /** Logins that are allowed what `poolmq acl` says, and nothing else. The rest of the suite runs under them too. */
 
 import { Pool } from "@poolmq/producer";
-import { aclRules, queueKeys } from "@poolmq/shared/internal";
+import { aclRules, QueueWatcher, queueKeys } from "@poolmq/shared/internal";
 import { runWorker } from "@poolmq/worker";
+import { MapControl } from "@poolmq/worker/control";
 import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 
 import { redisForFile } from "../support/redis-server.ts";
 import { rejection, Stage, TASKS } from "../support/stage.ts";
+import { until } from "../support/until.ts";
 import { runPoolmq } from "../support/worker-program.ts";
 
 const redis = redisForFile({ listen: "tcp" });
 
-const ROLES = ["producer", "worker", "both"] as const;
+const ROLES = ["producer", "worker", "both", "operator"] as const;
 
 /** Makes a login of this role for the queue; gives its address. */
 async function login(queue: string, role: (typeof ROLES)[number]): Promise<string> {
@@ -71,6 +73,27 @@ test("producers, workers and pools with workers of their own do all that they do
   await using own = new Pool({ connection: local, queue: `${queue}-local`, tasks: TASKS, processes: 1 });
   expect(await own.map("increment", [1])).toEqual([2]);
   expect(machine.pids).toHaveLength(1);
+  expect(await denied()).toEqual([]);
+});
+
+test("an operator looks at a queue, retries its maps and ends them with this login", async () => {
+  const stage = new Stage(redis());
+  const { queue } = stage;
+  await stage.machine();
+  const pool = stage.pool({ connection: await login(queue, "producer") });
+  await rejection(pool.map("fail", [1, 2], { mapId: "m" }));
+  await until(async () => (await redis().admin.hexists(stage.keys.meta("m"), "delivered")) === 1, {
+    what: "the map to be kept",
+  });
+  await redis().admin.call("ACL", "LOG", "RESET");
+  const connection = await connected(await login(queue, "operator"));
+  const watcher = new QueueWatcher(connection, { queue });
+  expect((await watcher.readOnce()).machines).toHaveLength(1);
+  expect(await watcher.errors("m")).toBeUndefined();
+  const control = new MapControl(connection, { queue });
+  expect(await control.retry("m")).toEqual({ items: 1 });
+  expect(await control.cancel("m", "enough")).toBe("removed");
+  await control.close();
   expect(await denied()).toEqual([]);
 });
 

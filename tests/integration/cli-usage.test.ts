@@ -14,7 +14,7 @@ import { runPoolmq, startWorker, workerArgs } from "../support/worker-program.ts
 const redis = redisForFile();
 const MODULE = fileURLToPath(TASKS);
 
-const QUEUE_COMMANDS = ["status", "top", "maps", "workers", "errors"];
+const QUEUE_COMMANDS = ["status", "top", "maps", "workers", "errors", "cancel", "retry"];
 
 test.for([
   ["--help"],

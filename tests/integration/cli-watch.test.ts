@@ -73,7 +73,7 @@ describe("errors", () => {
     expect(code).toBe(0);
     expect(output).toMatch(
       new RegExp(
-        `^step of ${map.id}: 2 failed\n\n2 × RangeError: row 1 is not there\n  items 1, 2\n +at step .*watched-tasks`,
+        `^step of ${map.id}: 2 failed\n\n2 × RangeError: row [12] is not there\n  items 1, 2\n +at step .*watched-tasks`,
       ),
     );
     const { output: json } = await run("errors", map.id, "--json");
@@ -81,7 +81,7 @@ describe("errors", () => {
       mapId: map.id,
       failed: 2,
       others: 0,
-      groups: [{ name: "RangeError", message: "row 1 is not there", count: 2, indices: [1, 2] }],
+      groups: [{ name: "RangeError", count: 2, indices: [1, 2] }],
     });
     await finish();
   });
@@ -97,6 +97,37 @@ describe("errors", () => {
       output: expect.stringContaining("`poolmq maps` lists") as string,
     });
     await finish();
+  });
+});
+
+describe("cancel and retry", () => {
+  test("end a map, and run its failed items again", async () => {
+    const { stage, map, run } = await halfway();
+    const refused = await run("retry", map.id);
+    expect(refused).toMatchObject({ code: 1, output: expect.stringContaining("still runs") as string });
+    stage.marks.open();
+    await rejection(map);
+    await stage.map(map.id, ({ state }) => state === "failed");
+    expect(await run("retry", map.id)).toEqual({
+      code: 0,
+      output: `2 items of ${map.id} run again: attach("${map.id}") gets them\n`,
+    });
+    expect(await stage.client().attach(map.id)).toEqual([0, 1, 2, 3, 4]);
+    await stage.map(map.id, ({ state }) => state === "done");
+    expect(await run("cancel", map.id)).toMatchObject({
+      code: 3,
+      output: expect.stringContaining("is not in flight") as string,
+    });
+  });
+
+  test("cancel tells the producer why", async () => {
+    const { map, run } = await halfway();
+    const cancelled = run("cancel", map.id, "--reason", "wrong input", "--json");
+    expect(await rejection(map)).toMatchObject({ code: "CANCELLED", cause: "wrong input" });
+    const { code, output } = await cancelled;
+    expect(code).toBe(0);
+    expect(JSON.parse(output)).toEqual({ mapId: map.id, cancelled: true, byProducer: true });
+    expect((await run("maps")).output).toMatch(/ cancelled /);
   });
 });
 

@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import type { ConnectionOption } from "@poolmq/shared";
 import { checkServer, connect, destroyConnection, resolveConnection } from "@poolmq/shared/internal";
@@ -11,7 +12,10 @@ import { describe, expect, onTestFinished, test } from "vitest";
 
 import { Program } from "../support/processes.ts";
 import { RedisServer, type RedisServerOptions } from "../support/redis-server.ts";
+import { TASKS, temporaryFolder } from "../support/stage.ts";
+import { uniqueQueue } from "../support/unique.ts";
 import { until } from "../support/until.ts";
+import { startPoolmq } from "../support/worker-program.ts";
 
 type ConnectOptions = Partial<Parameters<typeof connect>[1]>;
 
@@ -144,7 +148,9 @@ describe("Sentinel", () => {
 const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
 
 describe.skipIf(!hasOpenssl)("TLS", () => {
-  async function startTls(): Promise<{ server: RedisServer; port: number; ca: Buffer }> {
+  async function startTls(
+    settings: Record<string, string> = {},
+  ): Promise<{ server: RedisServer; port: number; ca: Buffer; cert: string }> {
     const server = await startServer({ listen: "tcp" });
     const cert = join(server.folder, "cert.pem");
     const key = join(server.folder, "key.pem");
@@ -171,8 +177,8 @@ describe.skipIf(!hasOpenssl)("TLS", () => {
       "tls-ca-cert-file": cert,
       "tls-auth-clients": "no",
     };
-    await server.restart({ port: 0, "tls-port": server.port, ...tls });
-    return { server, port: server.port, ca: readFileSync(cert) };
+    await server.restart({ port: 0, "tls-port": server.port, ...tls, ...settings });
+    return { server, port: server.port, ca: readFileSync(cert), cert };
   }
 
   test("connects if the certificate is accepted, refuses it at once if not", async () => {
@@ -182,6 +188,30 @@ describe.skipIf(!hasOpenssl)("TLS", () => {
       reason: "tls",
       message: expect.stringMatching(/self-signed certificate.*tls: \{ ca \}/s),
     });
+  });
+
+  test("a managed Redis is one URL: TLS, a user and a password, for producers, fleets and local workers", async () => {
+    const folder = temporaryFolder();
+    const aclfile = join(folder, "users.acl");
+    const password = "p@ss/w:rd";
+    writeFileSync(aclfile, `user default off\nuser app on >${password} ~* &* +@all\n`);
+    const { port, cert } = await startTls({ aclfile });
+    const url = `rediss://app:${encodeURIComponent(password)}@localhost:${port}`;
+    const queue = uniqueQueue();
+    // The authority of the certificate, where the system does not know it: Node's own setting.
+    const env = { NODE_EXTRA_CA_CERTS: cert, REDIS_URL: url };
+    const worker = startPoolmq(["worker", fileURLToPath(TASKS), "-q", queue, "-p", "1"], env);
+    await worker.line(/worker machine ready/);
+    for (const options of [{ queue }, { tasks: fileURLToPath(TASKS), processes: 1 }]) {
+      await using program = Program.source(
+        `import { Pool } from "@poolmq/producer";
+         await using pool = new Pool(JSON.parse(process.argv[1]));
+         console.log(await pool.map("increment", [1, 2, 3]));`,
+        { args: [JSON.stringify(options)], env },
+      );
+      await program.line(/\[ 2, 3, 4 \]/);
+      expect(await program.exited).toEqual({ code: 0, signal: null });
+    }
   });
 
   test("tells that a server wants TLS", async () => {

@@ -126,6 +126,14 @@ test("with `itemSpans: 0`, neither items nor what their tasks do leave spans", a
   expect(spans.map(({ name }) => name).sort()).toEqual(["caller", "map traced"]);
 });
 
+test("with a signing key, the trace that a job carries is signed, and the job passes, again and again", async () => {
+  const call = `pool.map("traced", [1, -2, 3], { attempts: 2, chunksize: 3 })`;
+  const options = `signingKey: "of the tests, and of nobody else at all"`;
+  const { spans } = await traced(IN_A_CALLERS_SPAN(call), { options });
+  expect(spans.filter(({ name }) => name === "map traced")).toHaveLength(1);
+  expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(1);
+});
+
 test("with `telemetry: false` the tasks' own spans are traces of their own", async () => {
   const { spans } = await traced(IN_A_CALLERS_SPAN(`pool.map("traced", [1])`), {
     options: "telemetry: false",

@@ -33,9 +33,7 @@ test("a map that runs tells how far it is, and what its items failed of", async 
   expect(seen.runTimes.histogram.reduce((sum, { items }) => sum + items, 0)).toBe(4);
   const errors = await stage.watcher.errors(map.id);
   expect(errors).toMatchObject({ task: "step", failed: 2, others: 0 });
-  expect(errors?.groups).toMatchObject([
-    { name: "RangeError", message: "row 1 is not there", count: 2, indices: [1, 3] },
-  ]);
+  expect(errors?.groups).toMatchObject([{ name: "RangeError", count: 2, indices: [1, 3] }]);
   expect(errors?.groups[0]?.stack).toMatch(/watched-tasks\.ts.*called by the producer: map\(\)/s);
   stage.marks.open();
   await rejection(map);

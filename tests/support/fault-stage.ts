@@ -223,6 +223,9 @@ export function doubled(count: number): number[] {
   return Array.from({ length: count }, (_, x) => x * 2);
 }
 
+/** `POOLMQ_FAULT_LONG=1` runs the long forms of rows 14 and 17 too: a block of 30 s, outages of 20 and 60 s. */
+export const RUNS_LONG: boolean = process.env["POOLMQ_FAULT_LONG"] === "1";
+
 /** Where the figures of all runs are collected, one JSON object a line: `scripts/fault-table.mjs` reads them. */
 const FIGURES = new URL("../../.cache/faults.jsonl", import.meta.url);
 

@@ -13,6 +13,7 @@ const MODULE = new URL("../fixtures/watched-tasks.ts", import.meta.url);
 
 /** A queue that is watched, with tasks that end, fail or wait as they are told. */
 export class Watched extends Stage {
+  static readonly module: URL = MODULE;
   readonly marks = new Marks();
   readonly watcher: QueueWatcher;
   readonly redis: RedisServer["admin"];

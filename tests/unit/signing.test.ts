@@ -77,6 +77,7 @@ describe("a job", () => {
   test.for<[string, string, object]>([
     ["function", "other", OPTIONS],
     ["attempts", "task", { ...OPTIONS, attempts: 4 }],
+    ["trace", "task", { ...OPTIONS, telemetry: { metadata: "{}" } }],
     ["priority", "task", { ...OPTIONS, priority: 1 }],
     ["back-off", "task", { ...OPTIONS, backoff: { ...OPTIONS.backoff, delay: 6 } }],
     ["no back-off", "task", { ...OPTIONS, backoff: undefined }],

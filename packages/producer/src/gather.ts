@@ -1,6 +1,18 @@
 /**
  * The producer's end of the gather: enqueues chunks as BullMQ jobs and brings their outcomes to the maps. What
  * `gather-scripts.ts` promises, this makes true: every chunk under way gets its outcome.
+ *
+ * What Redis holds of a job, and what leads on from there whoever crashes in between:
+ *
+ *   under way    bit 0, a job       a worker publishes; a lost one's job stalls, and another runs it
+ *   decided      bit 1, an entry    read here, once; by the next producer of a durable map if this one has died
+ *   lost         bit 0, no job      Redis lost it: `#missing` finds it, and it is enqueued again
+ *   undelivered  bit 1, no entry    Redis lost the entry: `#missing` clears the bit, and it is enqueued again
+ *
+ * Invariants, which `tests/faults/gather-model.test.ts` checks in random orders of steps and crashes:
+ * 1. A producer tells of each item once, with a value that a run of this item gave.
+ * 2. As long as Redis loses nothing, that is the value that was published first, and there is one entry a job.
+ * 3. With a producer and a worker that live, every map comes to its end, whatever happened before.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -88,7 +100,11 @@ interface Gathered extends Reading {
   /** How long to wait before the next reconcile, in ms. */
   patienceMs: number;
   openedAt: number;
+  /** When it was begun here, by the monotonic clock. */
+  readonly since: number;
   opened: Promise<unknown>;
+  /** Characters of the outcomes that were taken. */
+  length: number;
   /** Entries taken since the stream was last trimmed. */
   untrimmed: number;
   /** Outcomes that were in the stream before their chunks were enqueued: of an earlier producer of a durable map. */
@@ -147,15 +163,22 @@ export class Gather implements Transport {
   readonly #ticker: NodeJS.Timeout;
   /** Clean-ups under way. */
   readonly #dropping = new Set<Promise<unknown>>();
+  readonly #firstPatienceMs: number;
   #closed = false;
 
+  /** @param patience - shorter in tests, so that what is lost is soon found */
   constructor(
     commands: Redis | Cluster,
     blocking: Redis | Cluster,
     queue: GatheredQueue,
     hooks: GatherHooks,
+    patience: { readonly firstMs: number; readonly tickMs: number } = {
+      firstMs: FIRST_PATIENCE_MS,
+      tickMs: TICK_MS,
+    },
   ) {
     const { keys } = queue;
+    this.#firstPatienceMs = patience.firstMs;
     this.#commands = commands;
     this.#keys = keys;
     this.#gathered = queue;
@@ -175,7 +198,7 @@ export class Gather implements Transport {
     };
     this.#queue = new Queue(keys.bullName, options, plainJobs(commands));
     this.#queue.on("error", (error) => hooks.warn({ err: error }, "queue error"));
-    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#ticker = setInterval(() => this.#tick(), patience.tickMs);
     this.#ticker.unref();
   }
 
@@ -199,9 +222,11 @@ export class Gather implements Transport {
       total: undefined,
       cursor: "0-0",
       quietSince: now,
-      patienceMs: FIRST_PATIENCE_MS,
+      patienceMs: this.#firstPatienceMs,
       openedAt: now,
+      since: now,
       opened: Promise.resolve(),
+      length: 0,
       untrimmed: 0,
       early: undefined,
       onEntries: (entries) => this.#take(gathered, entries),
@@ -290,7 +315,7 @@ export class Gather implements Transport {
     const stays = gathered.mode === "durable" && outlives(end);
     if (!stays) this.#reportEnd(gathered, end);
     this.leave(map);
-    if (!stays) this.#forget(gathered);
+    if (!stays) this.#forget(gathered, end);
   }
 
   /** Reads no more of the map, which stays as it is. */
@@ -314,9 +339,9 @@ export class Gather implements Transport {
     void telling.finally(() => this.#dropping.delete(telling));
   }
 
-  #forget(gathered: Gathered): void {
+  #forget(gathered: Gathered, end: MapEnd): void {
     const { map } = gathered;
-    const dropping = this.#cleanUp(gathered, [...map.underWay]).catch((error: unknown): string[] => {
+    const dropping = this.#cleanUp(gathered, end, [...map.underWay]).catch((error: unknown): string[] => {
       // The keys' TTL takes them, and workers find the map unwanted.
       this.#hooks.warn({ mapId: map.id, err: error }, "map not cleaned up");
       return [];
@@ -378,8 +403,8 @@ export class Gather implements Transport {
   async obliterate(): Promise<void> {
     const removed = this.#queue.obliterate({ force: true }).then(() => this.#reports.obliterate());
     await within(CLEAN_UP_TIMEOUT_MS, removed);
-    const { workers, workerInfo, workerDetail } = this.#keys;
-    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(workers, workerInfo, workerDetail));
+    const { workers, workerInfo, workerDetail, kept } = this.#keys;
+    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(workers, workerInfo, workerDetail, kept));
   }
 
   #toJob({ map, mode }: Gathered, chunk: Chunk): Parameters<Queue["addBulk"]>[0][number] {
@@ -394,6 +419,7 @@ export class Gather implements Transport {
       args,
       // Where a signature covers it, nobody may fill it in.
       ...(mode === "plain" && this.#gathered.signer === undefined ? {} : { ttlMs: ttlOf(mode) }),
+      ...(mode === "plain" ? {} : { keepFailed: true }),
       ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
       ...(shares.length === 0 ? {} : { shares }),
       ...(map.job.logs?.() === true ? { logs: true } : {}),
@@ -420,8 +446,15 @@ export class Gather implements Transport {
   }
 
   /** Gives the ids of the jobs that run: those are locked and stay, and their workers were told to stop them. */
-  async #cleanUp({ map, mode }: Gathered, underWay: readonly number[]): Promise<string[]> {
-    await (mode === "plain" ? this.scripts.drop(map.id) : this.durable.drop(map.id));
+  async #cleanUp(
+    { map, mode, length, since }: Gathered,
+    end: MapEnd,
+    underWay: readonly number[],
+  ): Promise<string[]> {
+    if (mode === "plain") await this.scripts.drop(map.id);
+    else if ("total" in end && map.progress.failed > 0)
+      await this.durable.keepOrDrop(map.id, length, performance.now() - since);
+    else await this.durable.drop(map.id);
     if (underWay.length === 0) return [];
     const message = this.#seals.control({ t: "cancel", map: map.id });
     await tellCancelled(this.#commands, this.#keys, map.id, message);
@@ -462,6 +495,7 @@ export class Gather implements Transport {
     const { map } = gathered;
     let heard = false;
     for (const entry of entries) {
+      if ("text" in entry) gathered.length += entry.text.length;
       if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
       else if ("logOf" in entry) map.taskLog(entry.logOf, entry.batch);
       else if ("total" in entry) map.sealed(entry.total);
@@ -472,7 +506,7 @@ export class Gather implements Transport {
     if (heard) {
       // Not if all of it was made up: who writes that must not keep us from looking for what is missing.
       gathered.quietSince = performance.now();
-      gathered.patienceMs = FIRST_PATIENCE_MS;
+      gathered.patienceMs = this.#firstPatienceMs;
     }
     gathered.untrimmed += entries.length;
     if (gathered.untrimmed < TRIM_EVERY || gathered.mode !== "plain" || map.ended) return;

@@ -15,4 +15,5 @@ export { ReadCounts } from "./read-counts.ts";
 export { ClockShift } from "./clock-shift.ts";
 export { InsightLog } from "./insight-log.ts";
 export { Spread } from "./spread.ts";
+export { Gather } from "./gather.ts";
 export { TaskLogs } from "./task-log.ts";

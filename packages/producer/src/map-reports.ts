@@ -8,8 +8,8 @@ import { hostname } from "node:os";
 import type { Cluster, Redis } from "ioredis";
 
 import { CancelledError } from "@poolmq/shared";
-import { MAP_TTL_MS, runScript, WIRE_VERSION } from "@poolmq/shared/internal";
-import type { MapReport, QueueKeys, Script } from "@poolmq/shared/internal";
+import { MAP_TTL_MS, rewriteMapReport, WIRE_VERSION, writeMapReports } from "@poolmq/shared/internal";
+import type { MapReport, QueueKeys } from "@poolmq/shared/internal";
 
 import { DURABLE_TTL_MS } from "./durable-map.ts";
 import { errorFacts } from "./error-facts.ts";
@@ -42,31 +42,6 @@ const FIRST_REPORT_MS = 1_000;
 
 /** A little less than the second that it should be, because timers are late and not early. */
 const REPORT_MS = 950;
-
-/** More than anyone looks at; the ones to be forgotten first go. */
-const MAX_MAPS = 500;
-
-/** KEYS: maps, map-info. ARGV: number of maps to keep, then (id, ttlMs, report) for each map. */
-const REPORT: Script = {
-  lua: `
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-for i = 2, #ARGV, 3 do
-  redis.call('ZADD', KEYS[1], now + ARGV[i + 1], ARGV[i])
-  redis.call('HSET', KEYS[2], ARGV[i], now .. ' ' .. ARGV[i + 2])
-end
-local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
-local excess = redis.call('ZCARD', KEYS[1]) - #gone - ARGV[1]
-if excess > 0 then gone = redis.call('ZRANGE', KEYS[1], 0, #gone + excess - 1) end
-for _, id in ipairs(gone) do
-  redis.call('ZREM', KEYS[1], id)
-  redis.call('HDEL', KEYS[2], id)
-end
-local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
-redis.call('PEXPIREAT', KEYS[1], last[2])
-redis.call('PEXPIREAT', KEYS[2], last[2])
-return 1`,
-};
 
 export class MapReports {
   readonly #redis: Redis | Cluster;
@@ -120,14 +95,11 @@ export class MapReports {
 
   /** A map that another producer told of has ended here. */
   async endedHere(mapId: string, end: MapEnd, { total, done, failed }: MapProgress): Promise<void> {
-    const info = await this.#redis.hget(this.#keys.mapInfo, mapId);
-    if (info === null) return;
-    const [toldAt, json] = [Number.parseInt(info), info.slice(info.indexOf(" ") + 1)];
-    const before = JSON.parse(json) as MapReport;
-    const ageMs = before.ageMs + Math.max(0, Date.now() - toldAt);
-    const state = stateOf(end, { failed });
-    const report: MapReport = { ...before, state, ageMs, total: total ?? done, done, failed, running: 0 };
-    await this.#write([[mapId, MAP_TTL_MS, report]]);
+    await rewriteMapReport(this.#redis, this.#keys, mapId, (before) => {
+      const state = stateOf(end, { failed });
+      const ttlMs = state === "failed" ? DURABLE_TTL_MS : MAP_TTL_MS;
+      return [ttlMs, { ...before, state, total: total ?? done, done, failed, running: 0 }];
+    });
   }
 
   /** Removes what any producer told. */
@@ -139,17 +111,12 @@ export class MapReports {
 
   async #tell(reports: readonly (readonly [Reported, MapReport])[]): Promise<void> {
     const errors = reports.map(([reported, report]) => this.#tellErrors(reported, keepMs(reported, report)));
-    const told = this.#write(
+    const told = writeMapReports(
+      this.#redis,
+      this.#keys,
       reports.map(([reported, report]) => [reported.map.id, keepMs(reported, report), report] as const),
     );
     await Promise.all([told, ...errors]);
-  }
-
-  async #write(
-    reports: readonly (readonly [mapId: string, ttlMs: number, report: MapReport])[],
-  ): Promise<void> {
-    const args = reports.flatMap(([mapId, ttlMs, report]) => [mapId, ttlMs, JSON.stringify(report)]);
-    await runScript(this.#redis, REPORT, [this.#keys.maps, this.#keys.mapInfo], [MAX_MAPS, ...args]);
   }
 
   async #tellErrors({ map }: Reported, ttlMs: number): Promise<void> {
@@ -192,9 +159,9 @@ function reportOf(reported: Reported, state: State): MapReport {
   };
 }
 
-/** How long a report is kept if no other follows, in ms. */
+/** How long a report is kept if no other follows, in ms: as long as its map can be taken up, or retried. */
 function keepMs({ durable }: Reported, { state }: MapReport): number {
-  return durable && state === "running" ? DURABLE_TTL_MS : MAP_TTL_MS;
+  return durable && (state === "running" || state === "failed") ? DURABLE_TTL_MS : MAP_TTL_MS;
 }
 
 function stateOf(end: MapEnd, { failed }: Pick<MapProgress, "failed">): State {

@@ -27,7 +27,7 @@ export type Entry =
   | { readonly logOf: number; readonly batch: string }
   /** The input of a durable map has ended: it has so many items. */
   | { readonly total: number }
-  /** Somebody who watches the queue wants the map to end. */
+  /** Somebody else ends the map, and says why. */
   | { readonly cancelled: string };
 
 /** One map whose stream is read. */
@@ -200,9 +200,11 @@ function readEntry(
     const batch = seals.log(mapId, Number(l), v);
     return batch === undefined ? undefined : { logOf: Number(l), batch };
   }
-  // Not sealed: whoever can write it could as well remove the map's keys.
-  const cancelled = values.get("cancel");
-  if (cancelled !== undefined) return { cancelled };
+  const cancel = values.get("cancel");
+  if (cancel !== undefined) {
+    const cancelled = seals.cancel(mapId, cancel);
+    return cancelled === undefined ? undefined : { cancelled };
+  }
   if (v === undefined || !isIndex(p)) return undefined;
   const payload = seals.progress(mapId, Number(p), v);
   if (payload === undefined) return undefined;

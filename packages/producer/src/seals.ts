@@ -87,6 +87,22 @@ export class Seals {
     return this.#signer.open("progress", [mapId, index], text) ?? this.#refuse("progress");
   }
 
+  /** Why somebody else ends a map, if it is genuine: a control message, as JSON. */
+  cancel(mapId: string, json: string): string | undefined {
+    let message: Partial<Record<"t" | "map" | "reason" | "expiresAt" | "sig", unknown>>;
+    try {
+      message = Object(JSON.parse(json)) as typeof message;
+    } catch {
+      return undefined;
+    }
+    if (message.t !== "cancel" || message.map !== mapId) return undefined;
+    if (this.#signer !== undefined) {
+      const isGenuine = this.#signer.isGenuineObject("control", message);
+      if (!isGenuine || !(Number(message.expiresAt) >= Date.now())) return this.#refuse("cancel");
+    }
+    return typeof message.reason === "string" ? message.reason : "from outside";
+  }
+
   log(mapId: string, index: number, text: string): string | undefined {
     if (this.#signer === undefined) return text;
     return this.#signer.open("log", [mapId, index], text) ?? this.#refuse("log");
@@ -124,7 +140,7 @@ export class Seals {
     return content;
   }
 
-  #refuse(what: "outcome" | "progress" | "log" | "total"): undefined {
+  #refuse(what: "outcome" | "progress" | "log" | "total" | "cancel"): undefined {
     if (this.#refusals++ % ALARM_EVERY === 0) {
       this.#alarm(
         `Something that is not signed with this pool's \`signingKey\` came as the ${what} of a map, and was ignored: ` +

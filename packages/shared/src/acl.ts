@@ -5,8 +5,11 @@
 
 import type { QueueKeys } from "./keys.ts";
 
-/** Who logs in. `both` is a pool with workers of its own, `watcher` is `poolmq status`, its siblings and `scale-signal`. */
-export type AclRole = "producer" | "worker" | "both" | "watcher";
+/**
+ * Who logs in. `both` is a pool with workers of its own, `watcher` is `poolmq status`, its siblings and `scale-signal`;
+ * `operator` is `poolmq cancel` and `retry` too.
+ */
+export type AclRole = "producer" | "worker" | "both" | "watcher" | "operator";
 
 /** Of every connection: its name, the server's version and eviction policy, the nodes of a Cluster. */
 const CONNECTION = "client|setname cluster|info cluster|slots info ping select";
@@ -27,11 +30,15 @@ const WORKER =
 const WATCHER =
   "bitcount eval evalsha exists get hget hgetall lindex llen publish rpop set time zcard zcount zrange zrangebyscore";
 
+/** Ending maps, and running their failed items again, as well. */
+const OPERATOR = "hscan xdel";
+
 const COMMANDS: Readonly<Record<AclRole, readonly string[]>> = {
   producer: listed(CONNECTION, SHARED, PRODUCER),
   worker: listed(CONNECTION, SHARED, WORKER),
   both: listed(CONNECTION, SHARED, PRODUCER, WORKER),
   watcher: listed(CONNECTION, WATCHER),
+  operator: listed(CONNECTION, SHARED, PRODUCER, WATCHER, OPERATOR),
 };
 
 /**

@@ -24,7 +24,7 @@ import { jobIdOf } from "./keys.ts";
 import { runScript } from "./run-script.ts";
 import type { Script } from "./run-script.ts";
 import { readAdvertisement } from "./read-advertisement.ts";
-import type { OutcomeText, Payload, RanText, WorkerAdvertisement } from "./wire.ts";
+import type { FailedJob, OutcomeText, Payload, RanText, WorkerAdvertisement } from "./wire.ts";
 
 /**
  * ARGV: ttlMs, then (first index, `RanText`, outcome) for each job. Gives 0 if the map is not wanted.
@@ -39,6 +39,27 @@ if left == -2 then return 0 end
 for i = 2, #ARGV, 3 do
   if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
     redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])
+  end
+end
+if left < ARGV[1] / 2 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  redis.call('PEXPIRE', KEYS[2], ARGV[1])
+end
+return 1`,
+};
+
+/** The same for jobs that may be kept. ARGV: ttlMs, then (first index, `RanText`, outcome, job or "") for each job. */
+const PUBLISH_KEEPING: Script = {
+  lua: `
+local left = redis.call('PTTL', KEYS[1])
+if left == -2 then return 0 end
+for i = 2, #ARGV, 4 do
+  if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
+    local id = redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])
+    if ARGV[i + 3] ~= '' then
+      redis.call('HSET', KEYS[3], ARGV[i], id .. ' ' .. ARGV[i + 3])
+      redis.call('PEXPIRE', KEYS[3], ARGV[1])
+    end
   end
 end
 if left < ARGV[1] / 2 then
@@ -140,6 +161,8 @@ export interface Outcome {
   readonly text: OutcomeText;
   /** Who ran it: machine, process, and so on, as in a `RanText`. Absent: nobody did. */
   readonly by?: string | undefined;
+  /** The job, if it is to be kept because an item of it failed. */
+  readonly failed?: FailedJob;
 }
 
 /** What `reconcile` found. */
@@ -183,8 +206,17 @@ export class GatherScripts {
 
   /** Publishes outcomes, each at most once. False if nobody wants the map's outcomes. */
   async publish(mapId: string, outcomes: readonly Outcome[], ttlMs: number): Promise<boolean> {
-    const args = outcomes.flatMap(({ at, ms, text, by }) => [at, ranText(ms, by), text]);
-    return (await this.#run(PUBLISH, this.#mapKeys(mapId), [ttlMs, ...args])) === 1;
+    const keeping = outcomes.some(({ failed }) => failed !== undefined);
+    const args = outcomes.flatMap(({ at, ms, text, by, failed }) => {
+      const fields = [at, ranText(ms, by), text];
+      if (keeping) fields.push(failed === undefined ? "" : JSON.stringify(failed));
+      return fields;
+    });
+    const keys = this.#mapKeys(mapId);
+    const published = keeping
+      ? this.#run(PUBLISH_KEEPING, [...keys, this.#keys.failed(mapId)], [ttlMs, ...args])
+      : this.#run(PUBLISH, keys, [ttlMs, ...args]);
+    return (await published) === 1;
   }
 
   /** Passes on what a running task said of its progress. */

@@ -25,6 +25,7 @@ export type { Outcome } from "./gather-scripts.ts";
 export { isForeignKey } from "./foreign-key.ts";
 export { jobIdOf, queueKeys } from "./keys.ts";
 export type { QueueKeys } from "./keys.ts";
+export { readMapReport, rewriteMapReport, writeMapReports } from "./map-reports.ts";
 export { nearest } from "./nearest.ts";
 export { openTelemetry } from "./open-telemetry.ts";
 export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./open-telemetry.ts";
@@ -65,6 +66,7 @@ export type {
   ChildDetail,
   ControlMessage,
   ErrorGroup,
+  FailedJob,
   Failure,
   FromChild,
   FromGuard,

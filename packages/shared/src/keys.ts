@@ -19,6 +19,13 @@ export interface QueueKeys {
   meta(mapId: string): string;
   /** String: four bytes of a digest for the first item of each chunk of a durable map, at four times its index. */
   args(mapId: string): string;
+  /**
+   * Hash: first index of a job of a durable map of which an item failed → id of its outcome in the stream, a space, and
+   * the job, as a `FailedJob`.
+   */
+  failed(mapId: string): string;
+  /** Sorted set: ids of durable maps that were delivered with failures and are kept for a retry, by when. */
+  readonly kept: string;
   /** String: the payload of a shared value. */
   share(shareId: string): string;
   /** Sorted set: ids of the live worker machines by the Redis time of their last heartbeat, in ms. */
@@ -55,6 +62,8 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
     out: (mapId) => `${base}:map:${mapId}:out`,
     meta: (mapId) => `${base}:map:${mapId}:meta`,
     args: (mapId) => `${base}:map:${mapId}:args`,
+    failed: (mapId) => `${base}:map:${mapId}:failed`,
+    kept: `${base}:kept`,
     share: (shareId) => `${base}:share:${shareId}`,
     workers: `${base}:workers`,
     workerInfo: `${base}:worker-info`,

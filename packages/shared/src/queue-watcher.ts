@@ -17,11 +17,13 @@ import { WORKER_TTL_MS } from "./gather-scripts.ts";
 import { queueKeys } from "./keys.ts";
 import type { QueueKeys } from "./keys.ts";
 import { machineView } from "./machine-view.ts";
+import { readMapReport } from "./map-reports.ts";
 import { mapView, unattendedMapView } from "./map-view.ts";
+import { parseObject } from "./parse-object.ts";
 import type { ErrorsView, MapView, QueueView, RedisView } from "./queue-view.ts";
 import { runScript } from "./run-script.ts";
 import type { Script } from "./run-script.ts";
-import type { ControlMessage, ErrorGroup, MapReport } from "./wire.ts";
+import type { ControlMessage, ErrorGroup } from "./wire.ts";
 
 /** How long machines go on telling after the last look, in ms. */
 const WATCH_TTL_MS = 5_000;
@@ -102,11 +104,13 @@ export class QueueWatcher {
       this.#redis.hget(this.#keys.mapInfo, mapId),
       this.#redis.hgetall(this.#keys.errors(mapId)),
     ]);
-    const report = info === null ? undefined : readReport(info)?.report;
+    const report = info === null ? undefined : readMapReport(info)?.report;
     if (report === undefined) return undefined;
     const groups = (report.errors ?? []).flatMap((count, number) => {
       const group = readGroup(texts[number]);
-      return group === undefined ? [] : [{ ...group, stack: group.stack ?? null, count }];
+      if (group === undefined) return [];
+      const indices = group.indices.toSorted((a, b) => a - b);
+      return [{ ...group, stack: group.stack ?? null, indices, count }];
     });
     const told = groups.reduce((sum, { count }) => sum + count, 0);
     return {
@@ -133,7 +137,7 @@ export class QueueWatcher {
     const reply = (await runScript(this.#redis, VIEW, keys, [WORKER_TTL_MS])) as ViewReply;
     const [atMs, [waiting, prioritized, active, delayed], info, machines, reports] = reply;
     const views = reports.flatMap(([id, text]) => {
-      const read = readReport(text);
+      const read = readMapReport(text);
       if (read === undefined) return [];
       return [this.#unattended(mapView(id, read.report, read.toldAtMs, atMs), read.report.perJob, atMs)];
     });
@@ -173,31 +177,10 @@ function byLife(a: MapView, b: MapView): number {
   return b.endedAtMs - a.endedAtMs || (a.id < b.id ? -1 : 1);
 }
 
-function readReport(text: string): { readonly toldAtMs: number; readonly report: MapReport } | undefined {
-  const space = text.indexOf(" ");
-  const report = parsed<MapReport>(text.slice(space + 1));
-  const { task, host, state, ageMs, done, failed, running, times } = report ?? {};
-  const isWhole =
-    [task, host, state].every((field) => typeof field === "string") &&
-    [ageMs, done, failed, running].every(Number.isFinite) &&
-    Array.isArray(times);
-  return isWhole && report !== undefined ? { toldAtMs: Number(text.slice(0, space)), report } : undefined;
-}
-
 function readGroup(text: string | undefined): ErrorGroup | undefined {
-  const group = text === undefined ? undefined : parsed<ErrorGroup>(text);
+  const group = text === undefined ? undefined : parseObject<ErrorGroup>(text);
   const isWhole = typeof group?.name === "string" && typeof group.message === "string";
   return isWhole && Array.isArray(group.indices) ? group : undefined;
-}
-
-/** What can't be understood does not stop the rest from being seen. */
-function parsed<T>(text: string): (Partial<T> & T) | undefined {
-  try {
-    const value = JSON.parse(text) as T | null;
-    return typeof value === "object" && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function redisView(info: string): RedisView {

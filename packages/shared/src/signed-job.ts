@@ -3,8 +3,8 @@
  *
  * - `content`: a digest of what is asked: task, map, place, arguments. An outcome is signed together with the content
  *   that it answers, so it can't be given to another item, nor to another call that took the same `mapId`.
- * - `sig`: over the content, every other field of the data, the options that say how often the job is tried, and
- *   `expiresAt`. A field that is added to the data later is signed without a change here.
+ * - `sig`: over the content, every other field of the data, the options that say how often the job is tried and
+ *   which trace it belongs to, and `expiresAt`. A field that is added to the data later is signed without a change here.
  * - `stateSig`: over what supervisors add between two runs, tied to the job's own `sig`.
  */
 
@@ -17,6 +17,7 @@ export interface SignedJobOptions {
   readonly attempts?: number | undefined;
   readonly priority?: number | undefined;
   readonly backoff?: unknown;
+  readonly telemetry?: { readonly metadata?: string | undefined } | undefined;
 }
 
 /** Which call an outcome answers. */
@@ -102,9 +103,16 @@ function jobFacts(content: string, data: JobData, options: SignedJobOptions): un
   const fields = Object.entries(rest)
     .filter(([, value]) => value !== undefined)
     .sort(([a], [b]) => (a < b ? -1 : 1));
-  const { attempts = 0, priority = 0, backoff } = options;
+  const { attempts = 0, priority = 0, backoff, telemetry } = options;
   const { type, delay, jitter } = Object(backoff) as Readonly<Record<string, unknown>>;
-  return [content, fields, attempts, priority, backoff === undefined ? null : [type, delay, jitter]];
+  return [
+    content,
+    fields,
+    attempts,
+    priority,
+    backoff === undefined ? null : [type, delay, jitter],
+    telemetry?.metadata ?? null,
+  ];
 }
 
 function stateFacts({ sig, kept, suspect }: JobData): unknown[] {

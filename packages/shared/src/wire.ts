@@ -38,6 +38,8 @@ export interface JobData {
   readonly timeoutMs?: number;
   /** How long the map's keys outlive its last sign of life, in ms. Absent: `MAP_TTL_MS`. */
   readonly ttlMs?: number;
+  /** Keep the job beside its outcome if one of its items fails, so that they can be run again. */
+  readonly keepFailed?: true;
   /** What its items print and log is forwarded to the producer. */
   readonly logs?: true;
   /** Arguments that every tuple of the chunk takes from a shared value: position in the tuple, id of the value. */
@@ -52,6 +54,19 @@ export interface JobData {
   readonly sig?: string;
   /** Written by supervisors with a `signingKey`: signs `kept` and `suspect`. */
   readonly stateSig?: string;
+}
+
+/** A job of which an item failed, as it was before it ran. */
+export interface FailedJob {
+  /** Name of the task. */
+  readonly task: string;
+  readonly data: JobData;
+  /** What its producer said of it, in BullMQ's words. */
+  readonly opts: {
+    readonly attempts?: number;
+    readonly backoff?: { readonly type: string; readonly delay: number; readonly jitter?: number };
+    readonly priority?: number;
+  };
 }
 
 /** The outcome of the item at `offset` in its chunk. */
@@ -293,17 +308,19 @@ export interface ErrorGroup {
 }
 
 /** Messages on the control channel (Redis pub/sub) of a queue. */
-export type ControlMessage = (
-  | { readonly t: "cancel"; readonly map: string }
-  /** These shared values are gone: what machines keep of them is of no use any more. */
-  | { readonly t: "unshare"; readonly shares: readonly string[] }
-  /** Somebody watches from now on: do not wait for the next heartbeat to tell what you run. Never signed: who watches needs no key. */
-  | { readonly t: "watch" }
-) & {
-  /** When the signature ends, in ms since the epoch. With `sig`. */
-  readonly expiresAt?: number;
-  readonly sig?: string;
-};
+export type ControlMessage =
+  /** `reason`: for its producer, to whom it goes as the entry `cancel` of the map's stream. */
+  (
+    | { readonly t: "cancel"; readonly map: string; readonly reason?: string }
+    /** These shared values are gone: what machines keep of them is of no use any more. */
+    | { readonly t: "unshare"; readonly shares: readonly string[] }
+    /** Somebody watches from now on: do not wait for the next heartbeat to tell what you run. Never signed: who watches needs no key. */
+    | { readonly t: "watch" }
+  ) & {
+    /** When the signature ends, in ms since the epoch. With `sig`. */
+    readonly expiresAt?: number;
+    readonly sig?: string;
+  };
 
 // ── supervisor ⇄ child: one line per message `JSON header [TAB payload] LF`; to it on fd 3, from it on fd 6 ──────────────────────────────
 

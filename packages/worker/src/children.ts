@@ -33,6 +33,9 @@ export interface ChildrenOptions extends MemberOptions {
 /** A child that dies before it answered anything is replaced after 100 ms, 200 ms, … up to this. */
 const MAX_RESTART_DELAY_MS = 5_000;
 
+/** After so many starts that ended by SIGKILL, it may be the module that brings them on: by the memory it takes, say. */
+const MAX_KILLED_STARTS = 3;
+
 /** Jobs worth this much time may be held here per child, which hides the round trip to Redis. */
 const HELD_MS = 20;
 const MAX_HELD = 256;
@@ -63,12 +66,16 @@ export class Children {
   #victim: Member | undefined;
   readonly #looker: NodeJS.Timeout;
   #failedStarts = 0;
+  /** Starts that SIGKILL has ended, since a child was last ready. */
+  #killedStarts = 0;
   #draining = false;
   #closing = false;
   /** Work went back to Redis because all children are busy with something long: nothing is fetched ahead for now. */
   #congested = false;
   /** Moving mean of the run time of a job, in ms; `undefined` before the first. */
   #meanMs: number | undefined;
+  /** When a run ended last. */
+  #endedAt = 0;
   #tasks: Readonly<Record<string, TaskInfo>> | undefined;
   #startFailure: TasksModuleError | undefined;
   readonly #ready = Promise.withResolvers<Readonly<Record<string, TaskInfo>>>();
@@ -192,6 +199,7 @@ export class Children {
       {
         onReady: (_, tasks) => {
           this.#startFailure = undefined;
+          this.#killedStarts = 0;
           this.#tasks ??= tasks;
           this.#ready.resolve(this.#tasks);
           this.#options.onChange();
@@ -228,6 +236,7 @@ export class Children {
   }
 
   #measure(ms: number): void {
+    this.#endedAt = performance.now();
     const before = this.capacity;
     this.#meanMs = this.#meanMs === undefined ? ms : this.#meanMs * 0.9 + ms * 0.1;
     if (this.capacity !== before) this.#options.onChange();
@@ -266,7 +275,11 @@ export class Children {
     this.#killTooLarge();
     this.#killLargestIfShort();
     const [oldest] = this.#held;
-    if (oldest === undefined || performance.now() - oldest.heldSince < MAX_WAIT_MS) return;
+    const now = performance.now();
+    if (oldest === undefined || now - oldest.heldSince < MAX_WAIT_MS) return;
+    // Tiny runs that the children are getting through take longer to give back than to do.
+    const leftMs = (this.#held.length * (this.#meanMs ?? Infinity)) / Math.max(1, this.ready);
+    if (now - this.#endedAt < LOOK_MS && leftMs < MAX_WAIT_MS) return;
     this.#congested = true;
     this.#options.onChange();
     this.#releaseHeld();
@@ -311,7 +324,7 @@ export class Children {
       this.losses[lossReason(member, exit)]++;
       this.#log.warn(facts, "child lost");
     }
-    if (!member.wasReady) {
+    if (!member.wasReady && !this.#wasKilledFromOutside(member, exit)) {
       this.#startFailure = member.startFailure(exit);
       if (this.#tasks === undefined) this.#ready.reject(this.#startFailure);
     }
@@ -324,6 +337,12 @@ export class Children {
     if (member.hasWorked || member.wasKilled || member.isRetired) this.#replaceRetired();
     else this.#respawnLater();
     this.#dispatch();
+  }
+
+  /** Somebody's SIGKILL says nothing of the module, unless it comes at every start. */
+  #wasKilledFromOutside(member: Member, { signal, outOfMemory }: ChildExit): boolean {
+    if (signal !== "SIGKILL" || outOfMemory || member.hasStartError) return false;
+    return ++this.#killedStarts < MAX_KILLED_STARTS;
   }
 
   #respawnLater(): void {

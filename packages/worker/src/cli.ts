@@ -6,6 +6,7 @@ import { Command } from "commander";
 import { dashboardCommand } from "./cli/dashboard-command.ts";
 import { aclCommand } from "./cli/acl-command.ts";
 import { healthcheckCommand } from "./cli/healthcheck-command.ts";
+import { cancelCommand, retryCommand } from "./cli/control-commands.ts";
 import { errorsCommand } from "./cli/errors-command.ts";
 import { exitOfUsage } from "./cli/queue-command.ts";
 import { scaleSignalCommand } from "./cli/scale-signal-command.ts";
@@ -38,7 +39,15 @@ program.addCommand(workerCommand().copyInheritedSettings(program));
 program.addCommand(dashboardCommand().copyInheritedSettings(program));
 program.addCommand(healthcheckCommand().copyInheritedSettings(program));
 program.addCommand(aclCommand().copyInheritedSettings(program));
-for (const command of [statusCommand(), topCommand(), mapsCommand(), workersCommand(), errorsCommand()]) {
+for (const command of [
+  statusCommand(),
+  topCommand(),
+  mapsCommand(),
+  workersCommand(),
+  errorsCommand(),
+  cancelCommand(),
+  retryCommand(),
+]) {
   program.addCommand(command.copyInheritedSettings(program).exitOverride(exitOfUsage));
 }
 program.addCommand(scaleSignalCommand().copyInheritedSettings(program));

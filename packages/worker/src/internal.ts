@@ -14,3 +14,4 @@ export type { LocalMachine, LocalMachineOptions } from "./local-machine.ts";
 export { besideThis, nodeFlags } from "./node-command.ts";
 export type { TaskContext } from "./task-context.ts";
 export { verdictOn } from "./verdict.ts";
+export { Publisher } from "./publisher.ts";

@@ -10,10 +10,12 @@ import type { JobData } from "@poolmq/shared/internal";
 /** What a job holds: our data, or whatever else somebody wrote there. */
 export type QueuedJob = Job<unknown, null>;
 
-/** What BullMQ's loop has in hand: jobs that are being fetched, wait, or run. */
-interface MainLoopQueue {
-  numTotal(): number;
-  add(job: Promise<QueuedJob | undefined>): void;
+/** What BullMQ 6.7 has no public name for. */
+interface MainLoop {
+  /** What its loop has in hand: jobs that are being fetched, wait, or run. */
+  readonly mainLoopQueue?: { numTotal(): number; add(job: Promise<QueuedJob | undefined>): void } | null;
+  /** When the next delayed job is due; 0 if there is none. */
+  readonly blockUntil?: number;
 }
 
 /** What BullMQ makes a job of: its data, its id, the token of its lock. */
@@ -64,8 +66,10 @@ export class JobQueue extends Worker<unknown, null> {
   }
 
   protected override async moveToActive(token: string, name?: string): Promise<Job<unknown, null>> {
-    const { mainLoopQueue } = this as unknown as { readonly mainLoopQueue?: MainLoopQueue | null };
-    const places = this.concurrency - (mainLoopQueue?.numTotal() ?? this.concurrency);
+    const { mainLoopQueue, blockUntil } = this as unknown as MainLoop;
+    // While there are delayed jobs BullMQ's way is the shorter one, as it has to look after those.
+    const inHand = (blockUntil ?? 0) > 0 ? undefined : mainLoopQueue?.numTotal();
+    const places = this.concurrency - (inHand ?? this.concurrency);
     const lock = { token, durationMs: this.opts.lockDuration ?? 0, worker: name ?? "" };
     const fetched = places > 1 ? await fetchPlainJobs(this.#redis, this.backend, lock, places) : [];
     // Each begins here, so in their order.

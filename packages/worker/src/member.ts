@@ -268,6 +268,11 @@ export class Member {
     this.#child.kill("SIGKILL", { outOfMemory: true });
   }
 
+  /** It has said, or we know, why it does not become ready. */
+  get hasStartError(): boolean {
+    return this.#startError !== undefined;
+  }
+
   /** What its start failed of, if it never became ready. */
   startFailure({ exitCode, signal }: ChildExit): TasksModuleError {
     if (this.#startError instanceof TasksModuleError) return this.#startError;

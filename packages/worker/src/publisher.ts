@@ -16,14 +16,14 @@ const MAX_RETRY_DELAY_MS = 1_000;
 
 export class Publisher {
   readonly #scripts: GatherScripts;
-  readonly #log: Logger;
+  readonly #log: Pick<Logger, "warn">;
   #pending = new Map<string, Pending>();
   readonly #retries = new Set<() => void>();
   /** How often Redis refused outcomes, which were then tried again. */
   retries = 0;
   #closed = false;
 
-  constructor(scripts: GatherScripts, log: Logger) {
+  constructor(scripts: GatherScripts, log: Pick<Logger, "warn">) {
     this.#scripts = scripts;
     this.#log = log;
   }

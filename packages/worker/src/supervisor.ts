@@ -36,9 +36,11 @@ import {
   within,
 } from "@poolmq/shared/internal";
 import type {
+  FailedJob,
   Failure,
   ItemOutcome,
   JobData,
+  OutcomeText,
   QueueKeys,
   RemoteInfo,
   TaskInfo,
@@ -52,6 +54,7 @@ import { TasksModuleError } from "@poolmq/shared";
 import { ContainerMemory } from "./container-memory.ts";
 import { JobQueue, readJobData } from "./job-queue.ts";
 import type { QueuedJob } from "./job-queue.ts";
+import { failedJob } from "./failed-job.ts";
 import { Locks } from "./locks.ts";
 import type { MachineSnapshot, MachineState, WorkObserver } from "./machine-status.ts";
 import { mendJobs } from "./mend-jobs.ts";
@@ -131,6 +134,8 @@ export class Supervisor {
   #advertised = 0;
   /** Resolves once Redis was reached and checked. */
   readonly #reached = Promise.withResolvers<void>();
+  /** Resolves once the machine takes nothing new. */
+  readonly #draining = Promise.withResolvers<void>();
 
   /** @param tasks - where what tasks print goes, and what they log, if not to the machine's own log */
   constructor(
@@ -507,6 +512,7 @@ export class Supervisor {
     end: RunEnd,
     timeoutMs: number | undefined,
   ): Promise<void> {
+    const failed = data.keepFailed === true ? failedJob(job, data) : undefined;
     this.#applyDefinition(job);
     if (end.kind === "done") this.#observer?.ran(job, end.ms);
     const verdict = verdictOn(end, {
@@ -519,7 +525,7 @@ export class Supervisor {
     });
     switch (verdict.do) {
       case "publish":
-        return await this.#publish(job, data, verdict.text, end);
+        return await this.#publish(job, data, verdict.text, { end, failed });
       case "retry":
         if (verdict.data !== data) await job.updateData(this.#seals.state(verdict.data));
         // The user's error stays out of it: BullMQ would obey some of them.
@@ -587,6 +593,8 @@ export class Supervisor {
     if (!known.has(job.name)) return { code: "TASK_NOT_REGISTERED", known: [...known].sort() };
     this.#locks?.release(job.id ?? "", token);
     await job.moveToDelayed(Date.now() + HAND_ON_DELAY_MS, token);
+    // Its place here stays taken until another machine has had its chance: the first to look would always be this one.
+    await within(HAND_ON_DELAY_MS * (1 + Math.random()), this.#draining.promise);
     throw new DelayedError();
   }
 
@@ -598,17 +606,40 @@ export class Supervisor {
     return false;
   }
 
-  async #publish(job: QueuedJob, data: JobData, text: string, end?: RunEnd): Promise<void> {
+  /**
+   * @param ran - `end`: of its run, if there was one; `failed`: the job as it was, to be kept if one of its items failed
+   */
+  async #publish(
+    job: QueuedJob,
+    data: JobData,
+    text: OutcomeText,
+    { end, failed }: { readonly end?: RunEnd; readonly failed?: FailedJob | undefined },
+  ): Promise<void> {
     this.#words?.flush(data.map, data.at, data.n);
     const ms = end?.kind === "done" ? end.ms : 0;
     const by = end !== undefined && "pid" in end ? ranBy(this.id, end, job, data) : undefined;
+    const kept = failed === undefined || text.startsWith("=") ? undefined : this.#keptFor(failed, text);
     const wanted = await this.#publisher?.publish(
       data.map,
-      { at: data.at, ms, text: this.#seals.outcome(job, data, text), by },
+      {
+        at: data.at,
+        ms,
+        text: this.#seals.outcome(job, data, text),
+        by,
+        ...(kept === undefined ? {} : { failed: kept }),
+      },
       data.ttlMs ?? MAP_TTL_MS,
     );
     if (wanted === false) this.#unwanted.add(data.map);
     else this.#observer?.published(job.name, data.n, text);
+  }
+
+  /** The job to be kept beside its outcome: those of its items that did not fail need not run again. */
+  #keptFor(failed: FailedJob, text: OutcomeText): FailedJob {
+    if (failed.data.n === 1) return failed;
+    const outcomes = JSON.parse(text.slice(1)) as ItemOutcome[];
+    const kept = outcomes.flatMap((item, offset) => (item.s === "ok" ? [[offset, item] as const] : []));
+    return kept.length === 0 ? failed : { ...failed, data: this.#seals.state({ ...failed.data, kept }) };
   }
 
   async #publishFailure(job: QueuedJob, data: JobData, failure: Failure): Promise<void> {
@@ -617,7 +648,8 @@ export class Supervisor {
     const outcomes = Array.from({ length: data.n }, (_, offset): ItemOutcome => {
       return kept.get(offset) ?? { s: "failed", failure, by: this.#info(job, data, offset, 0) };
     });
-    await this.#publish(job, data, `!${JSON.stringify(outcomes)}`);
+    const failed = data.keepFailed === true ? failedJob(job, data) : undefined;
+    await this.#publish(job, data, `!${JSON.stringify(outcomes)}`, { failed });
   }
 
   /** A job that can't be read: its id still says whose item it is. */
@@ -641,6 +673,7 @@ export class Supervisor {
   /** One deadline for all: stop taking, let run, abort, kill. */
   async #drain(timeoutMs: number): Promise<void> {
     this.#setState("draining");
+    this.#draining.resolve();
     const deadline = performance.now() + timeoutMs;
     const left = (): number => Math.max(0, deadline - performance.now());
     clearInterval(this.#heartbeat);

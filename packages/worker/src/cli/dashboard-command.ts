@@ -4,13 +4,13 @@ import { Command, Option } from "commander";
 
 import { InvalidOptionError } from "@poolmq/shared";
 import {
-  cancelMap,
   checkQueueName,
   checkServer,
   connect,
   destroyConnection,
   queueKeys,
   QueueWatcher,
+  resolveSigningKeys,
 } from "@poolmq/shared/internal";
 
 import { Access, isLoopback } from "../dashboard/access.ts";
@@ -18,6 +18,7 @@ import { DashboardServer } from "../dashboard/dashboard-server.ts";
 import { loadJobPages } from "../dashboard/job-pages.ts";
 import { readPageFiles } from "../dashboard/page-files.ts";
 import { QueueFeed } from "../dashboard/queue-feed.ts";
+import { MapControl } from "../map-control.ts";
 import { connectionOf, DEFAULTS } from "../worker-options.ts";
 import { integer } from "./integer.ts";
 import { reportError } from "./report-error.ts";
@@ -107,12 +108,19 @@ async function dashboard(flags: DashboardFlags): Promise<void> {
         host,
         port,
         access: new Access(token),
-        queues: queues.map(({ name, keys }) => {
+        queues: queues.map(({ name }) => {
           const watcher = new QueueWatcher(redis, { queue: name, prefix: DEFAULTS.prefix });
           const cancel = async (mapId: string): Promise<boolean> => {
-            const { maps } = await watcher.read();
-            const map = maps.find(({ id, endedAtMs }) => id === mapId && endedAtMs === null);
-            return map !== undefined && (await cancelMap(redis, keys, map, "from the dashboard"));
+            const control = new MapControl(redis, {
+              queue: name,
+              signingKeys: resolveSigningKeys(undefined),
+            });
+            try {
+              const result = await control.cancel(mapId, "from the dashboard");
+              return result === "by its producer" || result === "removed";
+            } finally {
+              await control.close();
+            }
           };
           return { name, feed: new QueueFeed(watcher), ...(writable ? { cancel } : {}) };
         }),

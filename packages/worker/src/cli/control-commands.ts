@@ -1,0 +1,190 @@
+/** `poolmq cancel` and `poolmq retry`: what can be done to a map from outside. */
+
+import { hostname } from "node:os";
+
+import { Option } from "commander";
+import type { Command } from "commander";
+
+import { resolveSigningKeys } from "@poolmq/shared/internal";
+
+import { MapControl } from "../map-control.ts";
+import type { Cancelled, Retried } from "../map-control.ts";
+import { EXIT, EXIT_CODES_HELP } from "./exit-code.ts";
+import type { ExitCode } from "./exit-code.ts";
+import { findMapId } from "./find-map.ts";
+import { complain, queueCommand, withQueue } from "./queue-command.ts";
+import type { QueueFlags, ReachedQueue } from "./queue-command.ts";
+import { readSigningKeys } from "./read-signing-keys.ts";
+import { count, duration } from "./view/format.ts";
+
+const MAP_ARGUMENT = "id of the map, or how it begins: `poolmq maps` lists them";
+
+interface ControlFlags extends QueueFlags {
+  readonly signingKeyFile?: string;
+}
+
+interface CancelFlags extends ControlFlags {
+  readonly reason: string;
+  readonly force?: true;
+}
+
+export function cancelCommand(): Command {
+  return queueCommand("cancel")
+    .summary("end a map that is in flight")
+    .description(
+      "Ends a map as its own cancel() does: its handle rejects with a CancelledError, what\n" +
+        "waits is removed, what runs is stopped, on whichever machine. Also if its producer\n" +
+        "is gone. A map that was kept for a retry is forgotten.",
+    )
+    .argument("<map>", MAP_ARGUMENT)
+    .addOption(
+      new Option("--reason <text>", "what the CancelledError says").default(
+        `by \`poolmq cancel\` on ${hostname()}`,
+        "by `poolmq cancel` on this host",
+      ),
+    )
+    .addOption(
+      new Option(
+        "--force",
+        "also if its producer lives and does not answer: it has hung, or is too busy to hear",
+      ),
+    )
+    .addOption(
+      new Option(
+        "--signing-key-file <path>",
+        "sign it, on a queue whose workers have a signing key (or POOLMQ_SIGNING_KEY: the key itself)",
+      ).env("POOLMQ_SIGNING_KEY_FILE"),
+    )
+    .addHelpText(
+      "after",
+      `
+Example:
+  $ poolmq cancel nightly-2026-11-23 --reason "wrong input"
+  nightly-2026-11-23 was cancelled by its producer
+${EXIT_CODES_HELP} in flight`,
+    )
+    .action((map: string, flags: CancelFlags) =>
+      withMap(map, flags, async (id, control) => {
+        const result = await control.cancel(id, flags.reason, { force: flags.force === true });
+        const problem = NOT_CANCELLED[result];
+        if (problem !== undefined) {
+          complain(`${id} ${problem}`);
+          return result === "not found" ? EXIT.notFound : EXIT.error;
+        }
+        const byProducer = result === "by its producer";
+        const how = byProducer ? "by its producer" : "and removed: no producer answered";
+        say(flags, { mapId: id, cancelled: true, byProducer }, `${id} was cancelled ${how}`);
+        return EXIT.fine;
+      }),
+    );
+}
+
+const NOT_CANCELLED: Readonly<Record<Cancelled, string | undefined>> = {
+  "by its producer": undefined,
+  removed: undefined,
+  "not found": "is not in flight: it has ended, or never was",
+  "no answer":
+    "was not cancelled: its producer was heard of a moment ago, and does not answer. Try again, or with --force",
+  "no key":
+    "was not cancelled: this queue's workers have a signing key. Give it with --signing-key-file or POOLMQ_SIGNING_KEY",
+};
+
+export function retryCommand(): Command {
+  return queueCommand("retry")
+    .summary("run the failed items of a durable map again")
+    .description(
+      "Runs those items of a map again that failed, and only those. It needs a `mapId`, which\n" +
+        "keeps a map with failures for 24 hours after it was delivered. attach(mapId) then\n" +
+        "gives the new outcomes among the others, in order. While the producer of the map\n" +
+        "still waits for other items, it is refused.",
+    )
+    .argument("<map>", MAP_ARGUMENT)
+    .addHelpText(
+      "after",
+      `
+Example:
+  $ poolmq errors nightly-2026-11-23      # what is wrong? mend it, and then
+  $ poolmq retry nightly-2026-11-23
+  12 items of nightly-2026-11-23 run again: attach("nightly-2026-11-23") gets them
+${EXIT_CODES_HELP}`,
+    )
+    .action((map: string, flags: QueueFlags) =>
+      withMap(map, flags, async (id, control) => {
+        const result = await control.retry(id);
+        if ("problem" in result) return refusal(id, result);
+        const { items } = result;
+        const text =
+          items === 0
+            ? `${id} has no failed items that could run again`
+            : `${count(items)} ${items === 1 ? "item" : "items"} of ${id} run again: attach("${id}") gets them`;
+        say(flags, { mapId: id, items }, text);
+        return EXIT.fine;
+      }),
+    );
+}
+
+function refusal(id: string, result: Extract<Retried, { problem: string }>): ExitCode {
+  switch (result.problem) {
+    case "not found":
+      return notFound(id, "is not there: it was delivered without failures, or has expired");
+    case "not durable":
+      complain(`${id} has no \`mapId\`: what it was given went with its producer`);
+      return EXIT.error;
+    case "running":
+      complain(
+        `${id} still runs: its producer was heard of ${duration(result.silentMs)} ago. ` +
+          "Its failed items can be retried once it has ended",
+      );
+      return EXIT.error;
+    default:
+      return result satisfies never;
+  }
+}
+
+/** Finds the map that is meant. One that nobody told of may be there all the same. */
+async function withMap(
+  given: string,
+  flags: ControlFlags,
+  action: (id: string, control: MapControl) => Promise<ExitCode>,
+): Promise<void> {
+  await withQueue(flags, async (queue) => {
+    const found = await find(given, queue);
+    if ("problem" in found) {
+      complain(found.problem);
+      return EXIT.notFound;
+    }
+    const { signingKeyFile: file } = flags;
+    const signingKeys = resolveSigningKeys(file === undefined ? undefined : readSigningKeys(file));
+    const control = new MapControl(queue.redis, { queue: queue.name, signingKeys });
+    try {
+      return await action(found.id, control);
+    } finally {
+      await control.close();
+    }
+  });
+}
+
+async function find(given: string, { redis, keys, watcher }: ReachedQueue): ReturnType<typeof findAny> {
+  if (/^[\w-]{1,100}$/.test(given) && (await redis.exists(keys.done(given))) === 1) return { id: given };
+  return await findAny(given, watcher);
+}
+
+async function findAny(
+  given: string,
+  watcher: ReachedQueue["watcher"],
+): Promise<ReturnType<typeof findMapId>> {
+  const { maps } = await watcher.read();
+  return findMapId(
+    given,
+    maps.map(({ id }) => id),
+  );
+}
+
+function say({ json }: QueueFlags, facts: object, text: string): void {
+  console.log(json === true ? JSON.stringify(facts, null, 2) : text);
+}
+
+function notFound(id: string, why: string): ExitCode {
+  complain(`${id} ${why}`);
+  return EXIT.notFound;
+}
