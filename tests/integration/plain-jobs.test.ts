@@ -4,15 +4,11 @@ import { describe, expect, test } from "vitest";
 
 import { plainJobs } from "@poolmq/shared/internal";
 
-import type * as tasks from "../fixtures/machine-tasks.ts";
 import { redisForFile } from "../support/redis-server.ts";
-import { Marks, Stage } from "../support/stage.ts";
 import { uniqueQueue } from "../support/unique.ts";
 import { until } from "../support/until.ts";
 
 const redis = redisForFile();
-
-const MODULE = new URL("../fixtures/machine-tasks.ts", import.meta.url);
 
 /** A queue with workers of both ways: BullMQ's own, and ours. */
 class Both implements AsyncDisposable {
@@ -188,20 +184,5 @@ describe("plain jobs", () => {
       await redis().admin.config("SET", "maxmemory", "0");
     }
     expect(await queue.getJobCounts("wait")).toEqual({ wait: 0 });
-  });
-
-  test("that a machine fetches at once begin in their order", async () => {
-    const stage = new Stage(redis());
-    const marks = new Marks();
-    const lines = Array.from({ length: 200 }, (_, i) => String(i));
-    const pool = stage.pool<typeof tasks>();
-    const map = pool.starmap(
-      "spinAndLog",
-      lines.map((line) => [marks.log, line, 0] as const),
-    );
-    await until(async () => (await pool.stats()).waiting === 200, { what: "all to be enqueued" });
-    await stage.machine({ module: MODULE, processes: 1 });
-    await map;
-    expect(marks.lines).toEqual(lines);
   });
 });

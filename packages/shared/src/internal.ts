@@ -10,7 +10,6 @@ export {
   checkQueueName,
 } from "./check-options.ts";
 export { fetchPlainJobs, plainJobs } from "./plain-jobs.ts";
-export { cancelMap } from "./cancel-map.ts";
 export { availableCores, Cgroup } from "./cgroup.ts";
 export { CancelReader, tellCancelled } from "./cancels.ts";
 export { checkServer } from "./check-server.ts";
