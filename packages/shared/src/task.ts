@@ -5,6 +5,7 @@ export { checkOptions } from "./check-options.ts";
 export { decode, encode } from "./codec.ts";
 export { decodeEach, encodeEach } from "./each.ts";
 export { DecodeError, LimitError } from "./errors.ts";
+export { isForeignKey } from "./foreign-key.ts";
 export { checkTaskDefaults, TASK_DEFAULTS } from "./task-defaults.ts";
 export type { CheckedTaskDefaults, TaskDefaults } from "./task-defaults.ts";
 export { flushTelemetry, openTelemetry } from "./open-telemetry.ts";

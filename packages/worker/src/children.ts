@@ -341,7 +341,7 @@ export class Children {
 
   /** Somebody's SIGKILL says nothing of the module, unless it comes at every start. */
   #wasKilledFromOutside(member: Member, { signal, outOfMemory }: ChildExit): boolean {
-    if (signal !== "SIGKILL" || outOfMemory || member.hasStartError) return false;
+    if (this.#closing || signal !== "SIGKILL" || outOfMemory || member.hasStartError) return false;
     return ++this.#killedStarts < MAX_KILLED_STARTS;
   }
 

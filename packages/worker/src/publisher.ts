@@ -2,7 +2,7 @@
 
 import type { Logger } from "pino";
 
-import { isForeignKey } from "@poolmq/shared/internal";
+import { isForeignKey } from "@poolmq/shared/task";
 import type { GatherScripts, Outcome } from "@poolmq/shared/internal";
 
 interface Pending {
