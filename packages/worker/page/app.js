@@ -81,12 +81,12 @@ const actions = {
     )
       return;
     act("cancel", map, {
-      done: () => `${map.task} is being cancelled`,
-      notDone: (why) => `Not cancelled: ${why}`,
+      success: () => `${map.task} is being cancelled`,
+      failure: (why) => `Not cancelled: ${why}`,
     });
   },
   retry(map) {
-    act("retry", map, { done: (what) => what, notDone: (why) => `Not retried: ${why}` });
+    act("retry", map, { success: (what) => what, failure: (why) => `Not retried: ${why}` });
   },
 };
 
@@ -95,19 +95,19 @@ const actions = {
  *
  * @param {"cancel" | "retry"} action
  * @param {import("@poolmq/shared/internal").MapView} map
- * @param {{ done: (text: string) => string, notDone: (why: string) => string }} said
+ * @param {{ success: (text: string) => string, failure: (why: string) => string }} said
  */
-function act(action, map, { done, notDone }) {
+function act(action, map, { success, failure }) {
   if (acting) return;
   acting = true;
   const query = new URLSearchParams({ queue: model?.view.queue ?? "", map: map.id });
   fetch(`/${action}?${query}`, { method: "POST" })
     .then(async (response) => {
       const text = (await response.text()).trim();
-      notice = response.ok ? done(text) : notDone(text);
+      notice = response.ok ? success(text) : failure(text);
     })
     .catch((/** @type {Error} */ error) => {
-      notice = notDone(error.message);
+      notice = failure(error.message);
     })
     .finally(() => {
       acting = false;
@@ -193,7 +193,13 @@ function Footer({ model: { jobPages, writable } }) {
     "path" in jobPages
       ? h("a", { href: `${jobPages.path}/` }, "Pages of single jobs")
       : h("span", {}, "Pages of single jobs: ", h("code", {}, jobPages.missing)),
-    h("span", {}, writable ? "Maps can be cancelled and retried from here" : "Read-only; --write lets it cancel and retry maps"),
+    h(
+      "span",
+      {},
+      writable
+        ? "Maps can be cancelled and retried from here"
+        : "Read-only; --write lets it cancel and retry maps",
+    ),
   );
 }
 

@@ -103,9 +103,9 @@ export function retryCommand(): Command {
       "after",
       `
 Example:
-  $ poolmq errors nightly-2026-11-23      # what is wrong? mend it, and then
-  $ poolmq retry nightly-2026-11-23
-  12 items of nightly-2026-11-23 run again: attach("nightly-2026-11-23") gets them
+  $ poolmq errors nightly-11-23      # what is wrong? mend it, and then
+  $ poolmq retry nightly-11-23
+  12 items of nightly-11-23 run again: attach("nightly-11-23") gets them
 ${EXIT_CODES_HELP}`,
     )
     .action((map: string, flags: QueueFlags) =>

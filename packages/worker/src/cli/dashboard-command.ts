@@ -73,7 +73,9 @@ export function dashboardCommand(): Command {
         `what to log in with, at least ${MIN_TOKEN_LENGTH} characters; better given by its variable, since others on this machine see flags`,
       ).env("POOLMQ_DASHBOARD_TOKEN"),
     )
-    .addOption(new Option("--write", "let the page cancel and retry maps, and its pages of single jobs change them"))
+    .addOption(
+      new Option("--write", "let the page cancel and retry maps, and its pages of single jobs change them"),
+    )
     .addHelpText(
       "after",
       `
