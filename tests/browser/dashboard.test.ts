@@ -144,6 +144,56 @@ describe.skipIf(NO_BROWSER)("the page", () => {
     await button.waitFor({ state: "detached" });
   });
 
+  test("runs the failed items of a kept map again, if it may", async () => {
+    const stage = new Watched(redis());
+    await stage.workers(2);
+    const at = { url: redis().url, queue: stage.queue };
+    const [writable, readOnly] = await Promise.all([startDashboard(at, ["--write"]), startDashboard(at)]);
+    const pool = stage.client();
+    const map = pool.map("step", stage.steps("fail", "end", "fail", "wait"), { mapId: "kept" });
+    const [{ page }, { page: reader }] = await Promise.all([
+      visit(`${writable}/#/maps/kept`),
+      visit(`${readOnly}/#/maps/kept`),
+    ]);
+    const button = page.getByRole("button", { name: "Retry failed items" });
+    await says(page, "3 of 4 (75%), 2 failed");
+    // Its producer still waits for another item.
+    expect(await button.count()).toBe(0);
+    stage.marks.open();
+    await rejection(map);
+    await button.waitFor();
+    await says(reader, "4 of 4 (100%), 2 failed");
+    expect(await reader.getByRole("button").count()).toBe(0);
+    await button.click();
+    await says(page, '2 items of kept run again: attach("kept") gets them');
+    await says(page, "2 of 4 (50%)");
+    await button.waitFor({ state: "detached" });
+    expect(await pool.attach("kept")).toEqual([0, 1, 2, 3]);
+    await says(page, /^done$/);
+    await says(page, "4 of 4 (100%)");
+  });
+
+  test("says why failed items are not run again", async () => {
+    const stage = new Watched(redis());
+    await stage.workers(2);
+    const url = await startDashboard({ url: redis().url, queue: stage.queue }, ["--write"]);
+    const map = stage.client().map("step", stage.steps("fail", "wait"), { mapId: "kept" });
+    const { page, complaints } = await visit(`${url}/#/maps/kept`);
+    await says(page, "1 of 2 (50%), 1 failed");
+    stage.marks.open();
+    await rejection(map);
+    const button = page.getByRole("button", { name: "Retry failed items" });
+    await button.waitFor();
+    // As when somebody else has been quicker by a moment.
+    await page.route("**/retry?*", async (route) => {
+      await redis().admin.unlink(stage.keys.failed("kept"));
+      await route.continue();
+    });
+    await button.click();
+    await says(page, "Not retried: kept has no failed items that could run again");
+    expect(complaints.splice(0)).toEqual([expect.stringContaining("409")]);
+  });
+
   test("fits a phone, and is dark where that is wanted", async () => {
     const stage = new Watched(redis());
     await stage.workers(2);

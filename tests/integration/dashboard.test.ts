@@ -76,6 +76,7 @@ const GUARDED = [
   ["/jobs/"],
   ["/jobs/api/queues"],
   ["/cancel?map=x", {}, "POST"],
+  ["/retry?map=x", {}, "POST"],
 ] as const;
 
 describe("without a token", () => {
@@ -105,9 +106,9 @@ describe("without a token", () => {
     ).toEqual([403, 403, 403, 403, 403]);
   });
 
-  test("another site's page changes nothing", async () => {
+  test.for(["/cancel?map=x", "/retry?map=x"])("another site's page changes nothing (%s)", async (path) => {
     const url = await dashboard(["--write"]);
-    const from = (headers: Readonly<Record<string, string>>) => ["/cancel?map=x", headers, "POST"] as const;
+    const from = (headers: Readonly<Record<string, string>>) => [path, headers, "POST"] as const;
     expect(
       await statuses(url, [
         from({ origin: "https://evil.example" }),
@@ -189,7 +190,8 @@ describe("with a token", () => {
       ]),
     ).toEqual([200, 200]);
     // A browser's request without a word of where it comes from.
-    expect(await statuses(url, [["/cancel?map=x", { cookie }, "POST"]])).toEqual([403]);
+    const changes = ["/cancel?map=x", "/retry?map=x"].map((path) => [path, { cookie }, "POST"] as const);
+    expect(await statuses(url, changes)).toEqual([403, 403]);
   });
 
   test("one that can be guessed is refused", async () => {
@@ -204,10 +206,13 @@ describe("with a token", () => {
 
 test("nothing can be changed, unless it was told to", async () => {
   const [readOnly, writable] = await Promise.all([dashboard(), dashboard(["--write"])]);
-  expect(await ask(readOnly, "/cancel?map=x", {}, { method: "POST" })).toMatchObject({
-    status: 403,
-    text: expect.stringContaining("--write"),
-  });
+  for (const action of ["cancel", "retry"]) {
+    expect(await ask(readOnly, `/${action}?map=x`, {}, { method: "POST" })).toMatchObject({
+      status: 403,
+      text: expect.stringContaining(`--write to ${action} maps`),
+    });
+    expect(await ask(writable, `/${action}?map=x`)).toMatchObject({ status: 404, text: "not found\n" });
+  }
   const board = async (url: string): Promise<unknown> => {
     const { queues } = JSON.parse((await ask(url, "/jobs/api/queues")).text) as { queues: object[] };
     return queues;
@@ -241,6 +246,39 @@ test("a map whose producer is gone can be cancelled too", async () => {
   expect((await stage.watcher.read()).maps).toMatchObject([{ id: "kept", state: "cancelled" }]);
   expect(await rejection(stage.client().attach("kept"))).toMatchObject({ code: "UNKNOWN_MAP" });
   expect(await cancel()).toMatchObject({ status: 404 });
+});
+
+test("failed items of a map that is kept are run again, unless the dashboard only shows", async () => {
+  const stage = new Watched(redis());
+  await stage.workers(2);
+  const at = { url: redis().url, queue: stage.queue };
+  const [writable, readOnly] = await Promise.all([startDashboard(at, ["--write"]), startDashboard(at)]);
+  const retry = (url: string, id = "kept") => ask(url, `/retry?map=${id}`, {}, { method: "POST" });
+  const pool = stage.client();
+  const steps = stage.steps("fail", "end", "fail", "wait");
+  const [map, plain] = [pool.map("step", steps, { mapId: "kept" }), pool.map("step", stage.steps("wait"))];
+  expect(await stage.map("kept", ({ failed }) => failed === 2)).toMatchObject({ retriable: false });
+  expect(await retry(writable)).toMatchObject({
+    status: 409,
+    text: expect.stringMatching(/^kept still runs: its producer was heard of \S+ ago\. /),
+  });
+  expect(await retry(writable, plain.id)).toMatchObject({
+    status: 409,
+    text: expect.stringContaining("`mapId`"),
+  });
+  expect(await retry(writable, "nope")).toMatchObject({ status: 404 });
+  stage.marks.open();
+  await Promise.all([rejection(map), plain]);
+  await stage.map("kept", ({ retriable }) => retriable);
+  expect(await retry(readOnly)).toMatchObject({ status: 403 });
+  expect(await stage.map("kept")).toMatchObject({ state: "failed", retriable: true });
+  expect(await retry(writable)).toMatchObject({
+    status: 200,
+    text: '2 items of kept run again: attach("kept") gets them\n',
+  });
+  expect(await pool.attach("kept")).toEqual([0, 1, 2, 3]);
+  expect(await stage.map("kept", ({ state }) => state === "done")).toMatchObject({ retriable: false });
+  expect(await retry(writable)).toMatchObject({ status: 404 });
 });
 
 test("every answer tells the browser to run nothing but the page's own files", async () => {

@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import type * as tasks from "../fixtures/watched-tasks.ts";
 import { Program } from "../support/processes.ts";
 import { redisForFile } from "../support/redis-server.ts";
-import { rejection } from "../support/stage.ts";
+import { Marks, rejection } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 import { Watched } from "../support/watched.ts";
 
@@ -190,6 +190,32 @@ describe("retry", () => {
     await until(async () => (await failed()) === 1, { what: "the second failure" });
     expect(await stage.control.retry("m")).toEqual({ items: 1 });
     expect(await pool.attach("m")).toEqual([0, 1]);
+  });
+
+  test("is said to be possible, also where items have failed again and nobody has fetched them", async () => {
+    const stage = new Controlled();
+    await stage.workers(2);
+    const [fails, waits] = [new Marks(), new Marks()];
+    const map = stage.client().map(
+      "step",
+      [
+        { does: "fail", x: 0, gate: fails.gate },
+        { does: "wait", x: 1, gate: waits.gate },
+      ],
+      { mapId: "m" },
+    );
+    expect(await stage.map("m", ({ failed }) => failed === 1)).toMatchObject({ retriable: false });
+    waits.open();
+    await rejection(map);
+    expect(await stage.map("m", ({ retriable }) => retriable)).toMatchObject({ state: "failed" });
+    expect(await stage.control.retry("m")).toEqual({ items: 1 });
+    expect(await stage.map("m")).toMatchObject({ state: "running", retriable: false });
+    await stage.age("m", 11_000);
+    expect(await stage.map("m", ({ retriable }) => retriable)).toMatchObject({ state: "running" });
+    fails.open();
+    expect(await stage.control.retry("m")).toEqual({ items: 1 });
+    expect(await stage.client().attach("m")).toEqual([0, 1]);
+    expect(await stage.map("m", ({ state }) => state === "done")).toMatchObject({ retriable: false });
   });
 
   test("of a map whose producer died: what it had not lived to see is retried too", async () => {

@@ -34,6 +34,7 @@ export function mapView(id: string, report: MapReport, toldAtMs: number, atMs: n
     itemsPerS: alive ? perS : 0,
     leftMs: ended || !alive ? null : leftMs(total, done, perS),
     runTimes: runTimesOf(report.times, report.timesMs),
+    retriable: false,
     reason: report.reason ?? (isLost ? "its producer is gone" : null),
   };
 }
@@ -44,10 +45,17 @@ export interface FoundMap {
   /** Number of jobs that have their outcome. */
   readonly jobs: number;
   readonly total: number | undefined;
+  /** There are jobs of which an item failed. */
+  readonly hasFailed: boolean;
 }
 
-/** A durable map whose producer is gone, from what Redis has of it. */
-export function unattendedMapView(map: MapView, found: FoundMap, perJob: number, atMs: number): MapView {
+/** A durable map whose producer is gone or has delivered it, from what Redis has of it. */
+export function durableMapView(map: MapView, found: FoundMap, perJob: number, atMs: number): MapView {
+  const view = map.state === "running" ? unattendedMapView(map, found, perJob, atMs) : map;
+  return { ...view, retriable: found.exists && found.hasFailed };
+}
+
+function unattendedMapView(map: MapView, found: FoundMap, perJob: number, atMs: number): MapView {
   if (!found.exists)
     return { ...map, state: "lost", endedAtMs: atMs, reason: "it was fetched meanwhile, or has expired" };
   const total = found.total ?? map.total;

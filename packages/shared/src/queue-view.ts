@@ -63,6 +63,8 @@ export interface MapView {
   /** How long the rest takes at this rate; `null` if that can't be told. */
   readonly leftMs: number | null;
   readonly runTimes: RunTimes;
+  /** Items of it failed, and can be run again: it is durable, has been delivered or has no producer, and is kept. */
+  readonly retriable: boolean;
   /** Why it ended before all its items did; `null` if it did not. */
   readonly reason: string | null;
 }

@@ -18,7 +18,7 @@ import { queueKeys } from "./keys.ts";
 import type { QueueKeys } from "./keys.ts";
 import { machineView } from "./machine-view.ts";
 import { readMapReport } from "./map-reports.ts";
-import { mapView, unattendedMapView } from "./map-view.ts";
+import { durableMapView, mapView } from "./map-view.ts";
 import { parseObject } from "./parse-object.ts";
 import type { ErrorsView, MapView, QueueView, RedisView } from "./queue-view.ts";
 import { runScript } from "./run-script.ts";
@@ -139,7 +139,7 @@ export class QueueWatcher {
     const views = reports.flatMap(([id, text]) => {
       const read = readMapReport(text);
       if (read === undefined) return [];
-      return [this.#unattended(mapView(id, read.report, read.toldAtMs, atMs), read.report.perJob, atMs)];
+      return [this.#withFound(mapView(id, read.report, read.toldAtMs, atMs), read.report.perJob, atMs)];
     });
     return {
       queue: this.#queue,
@@ -155,16 +155,23 @@ export class QueueWatcher {
     };
   }
 
-  /** A durable map goes on without its producer: what is there of it tells how far it is. */
-  async #unattended(map: MapView, perJob: number, atMs: number): Promise<MapView> {
-    if (map.state !== "running" || !map.durable || map.producer.alive) return map;
-    const [exists, total, jobs] = await Promise.all([
+  /** A durable map goes on without its producer, and stays if items failed: what is there of it tells how it is. */
+  async #withFound(map: MapView, perJob: number, atMs: number): Promise<MapView> {
+    const mayBeThere = map.state === "failed" || (map.state === "running" && !map.producer.alive);
+    if (!map.durable || !mayBeThere) return map;
+    const [exists, hasFailed, total, jobs] = await Promise.all([
       this.#redis.exists(this.#keys.meta(map.id)),
+      this.#redis.exists(this.#keys.failed(map.id)),
       this.#redis.hget(this.#keys.meta(map.id), "total"),
       this.#redis.bitcount(this.#keys.done(map.id)),
     ]);
-    const found = { exists: exists === 1, jobs, total: total === null ? undefined : Number(total) };
-    return unattendedMapView(map, found, perJob, atMs);
+    const found = {
+      exists: exists === 1,
+      hasFailed: hasFailed === 1,
+      jobs,
+      total: total === null ? undefined : Number(total),
+    };
+    return durableMapView(map, found, perJob, atMs);
   }
 }
 

@@ -26,6 +26,8 @@ let model;
 let trouble;
 /** What came of the last action. @type {string | undefined} */
 let notice;
+/** The server was asked for something, and has not answered. */
+let acting = false;
 
 const events = new EventSource(`/events${ofQueue}`);
 events.addEventListener("start", (event) => {
@@ -78,19 +80,40 @@ const actions = {
       )
     )
       return;
-    const query = new URLSearchParams({ queue: model?.view.queue ?? "", map: map.id });
-    fetch(`/cancel?${query}`, { method: "POST" })
-      .then(async (response) => {
-        notice = response.ok
-          ? `${map.task} is being cancelled`
-          : `Not cancelled: ${(await response.text()).trim()}`;
-      })
-      .catch((/** @type {Error} */ error) => {
-        notice = `Not cancelled: ${error.message}`;
-      })
-      .finally(draw);
+    act("cancel", map, {
+      success: () => `${map.task} is being cancelled`,
+      failure: (why) => `Not cancelled: ${why}`,
+    });
+  },
+  retry(map) {
+    act("retry", map, { success: (what) => what, failure: (why) => `Not retried: ${why}` });
   },
 };
+
+/**
+ * Asks the server to do something to a map, and says what came of it. Clicks that follow before that do nothing.
+ *
+ * @param {"cancel" | "retry"} action
+ * @param {import("@poolmq/shared/internal").MapView} map
+ * @param {{ success: (text: string) => string, failure: (why: string) => string }} said
+ */
+function act(action, map, { success, failure }) {
+  if (acting) return;
+  acting = true;
+  const query = new URLSearchParams({ queue: model?.view.queue ?? "", map: map.id });
+  fetch(`/${action}?${query}`, { method: "POST" })
+    .then(async (response) => {
+      const text = (await response.text()).trim();
+      notice = response.ok ? success(text) : failure(text);
+    })
+    .catch((/** @type {Error} */ error) => {
+      notice = failure(error.message);
+    })
+    .finally(() => {
+      acting = false;
+      draw();
+    });
+}
 
 /** @param {Event} event @returns {unknown} */
 function messageOf(event) {
@@ -170,7 +193,13 @@ function Footer({ model: { jobPages, writable } }) {
     "path" in jobPages
       ? h("a", { href: `${jobPages.path}/` }, "Pages of single jobs")
       : h("span", {}, "Pages of single jobs: ", h("code", {}, jobPages.missing)),
-    h("span", {}, writable ? "Maps can be cancelled from here" : "Read-only; --write lets it cancel maps"),
+    h(
+      "span",
+      {},
+      writable
+        ? "Maps can be cancelled and retried from here"
+        : "Read-only; --write lets it cancel and retry maps",
+    ),
   );
 }
 

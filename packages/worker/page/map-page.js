@@ -33,7 +33,7 @@ export function MapPage({ model, actions, mapId }) {
       ),
     );
   }
-  const { id, task, call, state, durable, producer, runTimes, reason } = map;
+  const { id, task, call, state, durable, producer, runTimes, reason, retriable } = map;
   const points = model.pointsOf(id);
   const errors = model.errors.filter((of) => of.mapId === id);
   return h(
@@ -44,6 +44,9 @@ export function MapPage({ model, actions, mapId }) {
       "div",
       { class: "headline" },
       h("h2", {}, task, " ", h(StateBadge, { state })),
+      model.writable && retriable
+        ? h("button", { type: "button", onClick: () => actions.retry(map) }, "Retry failed items")
+        : null,
       model.writable && state === "running"
         ? h("button", { type: "button", onClick: () => actions.cancel(map) }, "Cancel this map")
         : null,

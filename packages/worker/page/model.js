@@ -13,6 +13,7 @@
  * @property {() => void} showAllMaps
  * @property {(id: string, other: boolean) => void} toggle a machine's lanes are (not) as they are unasked
  * @property {(map: MapView) => void} cancel
+ * @property {(map: MapView) => void} retry runs its failed items again
  */
 
 /** As many as the server remembers. */

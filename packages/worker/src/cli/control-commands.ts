@@ -8,14 +8,14 @@ import type { Command } from "commander";
 import { resolveSigningKeys } from "@poolmq/shared/internal";
 
 import { MapControl } from "../map-control.ts";
-import type { Cancelled, Retried } from "../map-control.ts";
+import type { Cancelled } from "../map-control.ts";
 import { EXIT, EXIT_CODES_HELP } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { findMapId } from "./find-map.ts";
 import { complain, queueCommand, withQueue } from "./queue-command.ts";
 import type { QueueFlags, ReachedQueue } from "./queue-command.ts";
 import { readSigningKeys } from "./read-signing-keys.ts";
-import { count, duration } from "./view/format.ts";
+import { retriedText } from "./retried-text.ts";
 
 const MAP_ARGUMENT = "id of the map, or how it begins: `poolmq maps` lists them";
 
@@ -111,34 +111,15 @@ ${EXIT_CODES_HELP}`,
     .action((map: string, flags: QueueFlags) =>
       withMap(map, flags, async (id, control) => {
         const result = await control.retry(id);
-        if ("problem" in result) return refusal(id, result);
-        const { items } = result;
-        const text =
-          items === 0
-            ? `${id} has no failed items that could run again`
-            : `${count(items)} ${items === 1 ? "item" : "items"} of ${id} run again: attach("${id}") gets them`;
-        say(flags, { mapId: id, items }, text);
+        const text = retriedText(id, result);
+        if ("problem" in result) {
+          complain(text);
+          return result.problem === "not found" ? EXIT.notFound : EXIT.error;
+        }
+        say(flags, { mapId: id, items: result.items }, text);
         return EXIT.fine;
       }),
     );
-}
-
-function refusal(id: string, result: Extract<Retried, { problem: string }>): ExitCode {
-  switch (result.problem) {
-    case "not found":
-      return notFound(id, "is not there: it was delivered without failures, or has expired");
-    case "not durable":
-      complain(`${id} has no \`mapId\`: what it was given went with its producer`);
-      return EXIT.error;
-    case "running":
-      complain(
-        `${id} still runs: its producer was heard of ${duration(result.silentMs)} ago. ` +
-          "Its failed items can be retried once it has ended",
-      );
-      return EXIT.error;
-    default:
-      return result satisfies never;
-  }
 }
 
 /** Finds the map that is meant. One that nobody told of may be there all the same. */
@@ -182,9 +163,4 @@ async function findAny(
 
 function say({ json }: QueueFlags, facts: object, text: string): void {
   console.log(json === true ? JSON.stringify(facts, null, 2) : text);
-}
-
-function notFound(id: string, why: string): ExitCode {
-  complain(`${id} ${why}`);
-  return EXIT.notFound;
 }

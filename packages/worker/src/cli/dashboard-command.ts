@@ -10,7 +10,6 @@ import {
   destroyConnection,
   queueKeys,
   QueueWatcher,
-  resolveSigningKeys,
 } from "@poolmq/shared/internal";
 
 import { Access, isLoopback } from "../dashboard/access.ts";
@@ -18,9 +17,9 @@ import { DashboardServer } from "../dashboard/dashboard-server.ts";
 import { loadJobPages } from "../dashboard/job-pages.ts";
 import { readPageFiles } from "../dashboard/page-files.ts";
 import { QueueFeed } from "../dashboard/queue-feed.ts";
-import { MapControl } from "../map-control.ts";
 import { connectionOf, DEFAULTS } from "../worker-options.ts";
 import { integer } from "./integer.ts";
+import { mapActions } from "./map-actions.ts";
 import { reportError } from "./report-error.ts";
 
 interface DashboardFlags {
@@ -74,7 +73,9 @@ export function dashboardCommand(): Command {
         `what to log in with, at least ${MIN_TOKEN_LENGTH} characters; better given by its variable, since others on this machine see flags`,
       ).env("POOLMQ_DASHBOARD_TOKEN"),
     )
-    .addOption(new Option("--write", "let the page cancel maps, and its pages of single jobs change them"))
+    .addOption(
+      new Option("--write", "let the page cancel and retry maps, and its pages of single jobs change them"),
+    )
     .addHelpText(
       "after",
       `
@@ -110,19 +111,8 @@ async function dashboard(flags: DashboardFlags): Promise<void> {
         access: new Access(token),
         queues: queues.map(({ name }) => {
           const watcher = new QueueWatcher(redis, { queue: name, prefix: DEFAULTS.prefix });
-          const cancel = async (mapId: string): Promise<boolean> => {
-            const control = new MapControl(redis, {
-              queue: name,
-              signingKeys: resolveSigningKeys(undefined),
-            });
-            try {
-              const result = await control.cancel(mapId, "from the dashboard");
-              return result === "by its producer" || result === "removed";
-            } finally {
-              await control.close();
-            }
-          };
-          return { name, feed: new QueueFeed(watcher), ...(writable ? { cancel } : {}) };
+          const actions = writable ? { actions: mapActions(redis, name) } : {};
+          return { name, feed: new QueueFeed(watcher), ...actions };
         }),
         files,
         jobPages,

@@ -8,6 +8,7 @@
  * | `/`                | who is logged in   | the page                                          |
  * | `/events?queue=`   | who is logged in   | server-sent events: how the queue is, every second |
  * | `/cancel?queue=&map=` | the same (POST), with `--write` | cancels a map                     |
+ * | `/retry?queue=&map=` | the same (POST), with `--write` | runs a map's failed items again    |
  * | `/jobs/…`          | who is logged in   | bull-board, if it is installed                    |
  */
 
@@ -30,8 +31,21 @@ import type { QueueFeed } from "./queue-feed.ts";
 export interface DashboardQueue {
   readonly name: string;
   readonly feed: QueueFeed;
-  /** Cancels a map. False if there is none of this id. Absent where nothing may be changed. */
-  readonly cancel?: (mapId: string) => Promise<boolean>;
+  /** Absent where nothing may be changed. */
+  readonly actions?: MapActions;
+}
+
+/** What can be done to a map. */
+export interface MapActions {
+  cancel(mapId: string): Promise<ActionResult>;
+  retry(mapId: string): Promise<ActionResult>;
+}
+
+/** What came of it. Anything but 200: nothing was done. */
+export interface ActionResult {
+  readonly code: 200 | 404 | 409;
+  /** What was done, or why not. */
+  readonly text: string;
 }
 
 export interface DashboardOptions {
@@ -151,7 +165,10 @@ export class DashboardServer {
     const isRead = request.method === "GET" || request.method === "HEAD";
     if (pathname === "/" && isRead) return sendFile(response, files.get("index.html"));
     if (pathname === "/events" && isRead) return this.#events(url, response);
-    if (pathname === "/cancel" && request.method === "POST") return this.#cancel(url, response);
+    if (request.method === "POST") {
+      if (pathname === "/cancel") return this.#act("cancel", url, response);
+      if (pathname === "/retry") return this.#act("retry", url, response);
+    }
     send(response, 404, "text/plain", "not found\n");
   }
 
@@ -173,21 +190,20 @@ export class DashboardServer {
     if (queue === undefined) return send(response, 404, "text/plain", "no such queue\n");
     streamEvents(response, queue.feed, {
       queues: queues.map(({ name }) => name),
-      writable: queue.cancel !== undefined,
+      writable: queue.actions !== undefined,
       jobPages: typeof jobPages === "function" ? { path: JOB_PAGES_PATH } : jobPages,
     });
   }
 
-  async #cancel(url: URL, response: ServerResponse): Promise<void> {
+  async #act(action: keyof MapActions, url: URL, response: ServerResponse): Promise<void> {
     const queue = this.#queue(url);
     if (queue === undefined) return send(response, 404, "text/plain", "no such queue\n");
-    if (queue.cancel === undefined) {
-      const reason = "this dashboard only shows. Start it with --write to cancel maps from it";
+    if (queue.actions === undefined) {
+      const reason = `this dashboard only shows. Start it with --write to ${action} maps from it`;
       return refuse(response, { code: 403, reason });
     }
-    const found = await queue.cancel(url.searchParams.get("map") ?? "");
-    if (found) send(response, 200, "text/plain", "cancelled\n");
-    else send(response, 404, "text/plain", "no such map, or it has ended\n");
+    const { code, text: came } = await queue.actions[action](url.searchParams.get("map") ?? "");
+    send(response, code, "text/plain", `${came}\n`);
   }
 
   /** The one that is asked for, or the only one. */

@@ -6,7 +6,7 @@ import type { ChildView, ErrorsView, MachineView, QueueView, SpanView } from "@p
 export interface StartMessage extends TickMessage {
   /** Queues that this dashboard shows; the page offers the others. */
   readonly queues: readonly string[];
-  /** Whether maps can be cancelled from the page. */
+  /** Whether maps can be cancelled and retried from the page. */
   readonly writable: boolean;
   /** Whether there are pages of single jobs, and if not, why. */
   readonly jobPages: { readonly path: string } | { readonly missing: string };
