@@ -20,7 +20,9 @@ function openedEntry(fields: readonly string[]): [string, unknown][] {
     const value = fields[at + 1] ?? "";
     if (name === "o") return [[name, opened(value)]];
     // The machine's id is masked by the caller.
-    return [[name, name === "ran" ? value.replace(/^[\d.]+/, "<ms>").replace(/ \d+(?= |$)/, " <pid>") : value]];
+    return [
+      [name, name === "ran" ? value.replace(/^[\d.]+/, "<ms>").replace(/ \d+(?= |$)/, " <pid>") : value],
+    ];
   });
 }
 
