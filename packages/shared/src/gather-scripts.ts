@@ -32,34 +32,30 @@ import type { FailedJob, OutcomeText, Payload, RanText, WorkerAdvertisement } fr
  * The producer keeps the keys from expiring; only when half of their time is gone is it done here, for a map whose
  * producer has died.
  */
-const PUBLISH: Script = {
-  lua: `
-local left = redis.call('PTTL', KEYS[1])
-if left == -2 then return 0 end
-for i = 2, #ARGV, 3 do
-  if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
-    redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])
-  end
-end
-if left < ARGV[1] / 2 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[1])
-  redis.call('PEXPIRE', KEYS[2], ARGV[1])
-end
-return 1`,
-};
+const PUBLISH: Script = publishScript(3, "");
 
 /** The same for jobs that may be kept. ARGV: ttlMs, then (first index, `RanText`, outcome, job or "") for each job. */
-const PUBLISH_KEEPING: Script = {
-  lua: `
-local left = redis.call('PTTL', KEYS[1])
-if left == -2 then return 0 end
-for i = 2, #ARGV, 4 do
-  if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
-    local id = redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])
+const PUBLISH_KEEPING: Script = publishScript(
+  4,
+  `
     if ARGV[i + 3] ~= '' then
       redis.call('HSET', KEYS[3], ARGV[i], id .. ' ' .. ARGV[i + 3])
       redis.call('PEXPIRE', KEYS[3], ARGV[1])
-    end
+    end`,
+);
+
+/**
+ * @param width - arguments for each job
+ * @param andThen - what is done beside the entry, whose id is `id`
+ */
+function publishScript(width: number, andThen: string): Script {
+  return {
+    lua: `
+local left = redis.call('PTTL', KEYS[1])
+if left == -2 then return 0 end
+for i = 2, #ARGV, ${width} do
+  if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
+    local id = redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])${andThen}
   end
 end
 if left < ARGV[1] / 2 then
@@ -67,7 +63,8 @@ if left < ARGV[1] / 2 then
   redis.call('PEXPIRE', KEYS[2], ARGV[1])
 end
 return 1`,
-};
+  };
+}
 
 /**
  * ARGV: ttlMs. Gives 1 if the map was new: what an earlier map of this id left for late readers goes. Makes both keys,

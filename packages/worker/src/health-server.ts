@@ -8,10 +8,9 @@
 
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { isIPv6 } from "node:net";
-import type { AddressInfo } from "node:net";
 
 import { HealthPortError } from "./errors.ts";
+import { closeServer, listen, urlOf } from "./http-listener.ts";
 
 export interface HealthPages {
   readiness(): Promise<{ readonly status: "ready" | "not ready" }>;
@@ -39,15 +38,11 @@ export class HealthServer {
     pages: HealthPages,
   ): Promise<HealthServer> {
     const health = new HealthServer(pages);
-    const server = health.#server;
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause) => reject(new HealthPortError({ ...address, cause })));
-      server.listen(address.port, address.host, resolve);
+    await listen(health.#server, address).catch((cause: unknown) => {
+      throw new HealthPortError({ ...address, cause });
     });
-    // Later ones are about single connections.
-    server.on("error", () => {});
     // How long the machine lives is not for those who ask about it to say.
-    server.unref();
+    health.#server.unref();
     return health;
   }
 
@@ -63,14 +58,11 @@ export class HealthServer {
 
   /** Where it listens: `http://127.0.0.1:9090`. */
   get url(): string {
-    const { address, port } = this.#server.address() as AddressInfo;
-    return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
+    return urlOf(this.#server);
   }
 
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
-    await closed;
+    await closeServer(this.#server);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

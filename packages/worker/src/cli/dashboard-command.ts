@@ -20,6 +20,7 @@ import { QueueFeed } from "../dashboard/queue-feed.ts";
 import { connectionOf, DEFAULTS } from "../worker-options.ts";
 import { integer } from "./integer.ts";
 import { mapActions } from "./map-actions.ts";
+import { redisOption } from "./queue-options.ts";
 import { reportError } from "./report-error.ts";
 
 interface DashboardFlags {
@@ -50,12 +51,7 @@ export function dashboardCommand(): Command {
         .default([], `POOLMQ_QUEUE, else "${DEFAULTS.queue}"`)
         .argParser((name: string, names: string[]) => [...names, name]),
     )
-    .addOption(
-      new Option(
-        "-r, --redis <url>",
-        "redis://, rediss:// or unix:// URL (default: POOLMQ_REDIS_URL, else REDIS_URL, else redis://127.0.0.1:6379)",
-      ),
-    )
+    .addOption(redisOption())
     .addOption(
       new Option("--port <port>", "port to serve it on; 0: a free one")
         .env("POOLMQ_DASHBOARD_PORT")

@@ -17,6 +17,7 @@ import type { QueueKeys } from "@poolmq/shared/internal";
 import { connectionOf, DEFAULTS } from "../worker-options.ts";
 import { EXIT } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
+import { queueOption, redisOption } from "./queue-options.ts";
 import { reportError } from "./report-error.ts";
 
 /** Somebody sits before it and waits. */
@@ -41,15 +42,8 @@ export interface ReachedQueue {
 export function queueCommand(name: string): Command {
   return new Command(name)
     .helpOption("-h, --help", "print this help")
-    .addOption(
-      new Option("-q, --queue <name>", "queue to look at").env("POOLMQ_QUEUE").default(DEFAULTS.queue),
-    )
-    .addOption(
-      new Option(
-        "-r, --redis <url>",
-        "redis://, rediss:// or unix:// URL (default: POOLMQ_REDIS_URL, else REDIS_URL, else redis://127.0.0.1:6379)",
-      ),
-    )
+    .addOption(queueOption())
+    .addOption(redisOption())
     .addOption(new Option("--json", "print JSON"));
 }
 

@@ -9,6 +9,7 @@ import { ScaleSignals } from "../scale-signal.ts";
 import type { ScaleSignal } from "../scale-signal.ts";
 import { connectionOf, DEFAULTS } from "../worker-options.ts";
 import { integer } from "./integer.ts";
+import { queueOption, redisOption } from "./queue-options.ts";
 import { reportError } from "./report-error.ts";
 
 interface ScaleSignalFlags {
@@ -30,15 +31,8 @@ export function scaleSignalCommand(): Command {
         "alone, a busy fleet would be scaled to zero. Needs no worker.",
     )
     .helpOption("-h, --help", "print this help")
-    .addOption(
-      new Option("-q, --queue <name>", "queue to look at").env("POOLMQ_QUEUE").default(DEFAULTS.queue),
-    )
-    .addOption(
-      new Option(
-        "-r, --redis <url>",
-        "redis://, rediss:// or unix:// URL (default: POOLMQ_REDIS_URL, else REDIS_URL, else redis://127.0.0.1:6379)",
-      ),
-    )
+    .addOption(queueOption())
+    .addOption(redisOption())
     .addOption(new Option("--json", "print one JSON object"))
     .addOption(
       new Option(

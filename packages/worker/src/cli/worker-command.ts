@@ -10,6 +10,7 @@ import { DEFAULTS, resolveWorkerOptions } from "../worker-options.ts";
 import type { WorkerOptions } from "../worker-options.ts";
 import { integer } from "./integer.ts";
 import { readSigningKeys } from "./read-signing-keys.ts";
+import { redisOption } from "./queue-options.ts";
 import { reportError } from "./report-error.ts";
 import { taskEnvironment } from "./task-environment.ts";
 
@@ -52,12 +53,7 @@ export function workerCommand(): Command {
     .helpOption("-h, --help", "print this help")
     .optionsGroup("What it serves:")
     .addOption(new Option("-q, --queue <name>", "queue to serve").env("POOLMQ_QUEUE").default(DEFAULTS.queue))
-    .addOption(
-      new Option(
-        "-r, --redis <url>",
-        "redis://, rediss:// or unix:// URL (default: POOLMQ_REDIS_URL, else REDIS_URL, else redis://127.0.0.1:6379)",
-      ),
-    )
+    .addOption(redisOption())
     .optionsGroup("How much at a time:")
     .addOption(
       new Option(

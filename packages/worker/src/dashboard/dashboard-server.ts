@@ -14,11 +14,10 @@
 
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { isIPv6 } from "node:net";
-import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 
 import { DashboardPortError } from "../errors.ts";
+import { closeServer, listen, urlOf } from "../http-listener.ts";
 import type { Access, Refusal } from "./access.ts";
 import { streamEvents } from "./event-stream.ts";
 import { JOB_PAGES_PATH } from "./job-pages.ts";
@@ -96,14 +95,10 @@ export class DashboardServer {
   /** @throws DashboardPortError */
   static async listen(options: DashboardOptions): Promise<DashboardServer> {
     const dashboard = new DashboardServer(options);
-    const server = dashboard.#server;
     const { host, port } = options;
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause) => reject(new DashboardPortError({ host, port, cause })));
-      server.listen(port, host, resolve);
+    await listen(dashboard.#server, options).catch((cause: unknown) => {
+      throw new DashboardPortError({ host, port, cause });
     });
-    // Later ones are about single connections.
-    server.on("error", () => {});
     return dashboard;
   }
 
@@ -120,14 +115,11 @@ export class DashboardServer {
 
   /** Where it listens: `http://127.0.0.1:4040`. */
   get url(): string {
-    const { address, port } = this.#server.address() as AddressInfo;
-    return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
+    return urlOf(this.#server);
   }
 
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
-    await closed;
+    await closeServer(this.#server);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
