@@ -27,7 +27,9 @@ const INPUTS: Readonly<Record<string, () => Iterable<unknown>>> = {
   "an array with an iterator of its own": () =>
     Object.assign([1, 2, 3], { [Symbol.iterator]: () => ["other"].values() }),
   "a proxy of an array": () =>
-    new Proxy([1, 2, 3, 4], { get: (array, key) => (key === "1" ? "seen" : Reflect.get(array, key)) }),
+    new Proxy([1, 2, 3, 4], {
+      get: (array, key): unknown => (key === "1" ? "seen" : Reflect.get(array, key)),
+    }),
   "a typed array": () => new Uint8Array([1, 2, 3, 4]),
   "a set": () => new Set([1, 2, 3, 4]),
   "a string": () => "héllo",

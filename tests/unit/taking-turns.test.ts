@@ -65,8 +65,8 @@ const LEAVING: Readonly<Record<string, (then: () => void) => unknown>> = {
     }, 1);
   },
   "an immediate": (then) => void setImmediate(then),
-  "a tick": (then) => void process.nextTick(then),
-  "a microtask": (then) => void queueMicrotask(then),
+  "a tick": (then) => process.nextTick(then),
+  "a microtask": (then) => queueMicrotask(then),
   "a reaction to an older promise": (then) => void old.then(then),
   "an async function": (then) =>
     void (async () => {
@@ -78,10 +78,10 @@ const LEAVING: Readonly<Record<string, (then: () => void) => unknown>> = {
       await old;
       yield then();
     })().next(),
-  "a read of a file": (then) => void readFile(import.meta.filename, then),
+  "a read of a file": (then) => readFile(import.meta.filename, then),
   "an imported module": (then) => void import("node:os").then(then),
   "a thenable that a new promise takes up": (then) =>
-    void Promise.withResolvers<unknown>().resolve({ then: () => then() }),
+    Promise.withResolvers<unknown>().resolve({ then: () => then() }),
   "a bound function": (then) => void later.push(AsyncResource.bind(then)),
   "a snapshot": (then) => {
     const inContext = AsyncLocalStorage.snapshot();

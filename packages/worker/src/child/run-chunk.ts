@@ -35,7 +35,7 @@ export interface ChunkRun {
   readonly signal: AbortSignal;
   /** The caller's trace. */
   readonly trace: string | undefined;
-  context(index: number): TaskContext;
+  readonly context: (index: number) => TaskContext;
   /** An item has ended. */
   readonly onItemEnd?: ((context: TaskContext) => void) | undefined;
 }
