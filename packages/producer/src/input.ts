@@ -8,7 +8,7 @@ import type { ArgumentForm } from "@poolmq/shared/internal";
 export type ItemSource = SyncSource | AsyncSource;
 
 /** Has its items at hand. */
-export interface SyncSource {
+interface SyncSource {
   readonly kind: "sync";
   readonly form: ArgumentForm;
   /** Adds items until there are `most`. True at the end. Throws what the input throws: those before it are added. */
