@@ -13,9 +13,23 @@ class Failed {
   }
 }
 
+/**
+ * Fewer results than this that came together are put into their slots one by one. More are joined with others when
+ * somebody asks: one by one takes four times as long, most of it to let the slots grow.
+ */
+const MANY = 64;
+
+/** So many groups of results are joined at once. */
+const MAX_GROUPS = 10_000;
+
 export class Slots<R> implements Sink {
-  // Filled from the front, never sparse: an array with holes is slow and large.
-  readonly #slots: (R | Failed | typeof EMPTY)[] = [];
+  /** Filled from the front, without gaps: an array with holes is slow and large. */
+  #slots: (R | Failed | typeof EMPTY)[] = [];
+  /** Results that follow those in the slots, in their order. */
+  #next: (readonly (R | Failed)[])[] = [];
+  #nextLength = 0;
+  /** What came before its turn, by the index of the first. */
+  readonly #early = new Map<number, readonly (R | Failed)[]>();
   readonly #ended = Promise.withResolvers<MapEnd>();
   #end: MapEnd | undefined;
   #failedAt = Infinity;
@@ -27,26 +41,26 @@ export class Slots<R> implements Sink {
   }
 
   succeeded(index: number, value: unknown): void {
-    this.#fill(index, value as R);
+    this.#fill(index, [value as R]);
   }
 
   succeededAll(at: number, values: readonly unknown[]): void {
-    const slots = this.#slots;
-    while (slots.length < at) slots.push(EMPTY);
-    for (let offset = 0; offset < values.length; offset++) {
-      if (at + offset === slots.length) slots.push(values[offset] as R);
-      else slots[at + offset] = values[offset] as R;
-    }
-    this.#tell();
+    this.#fill(at, values as readonly R[]);
   }
 
   failed(index: number, error: unknown): void {
     this.#failedAt = Math.min(this.#failedAt, index);
-    this.#fill(index, new Failed(error));
+    this.#fill(index, [new Failed(error)]);
   }
 
   ended(end: MapEnd): void {
     this.#end = end;
+    this.#join();
+    for (const [at, values] of [...this.#early].toSorted(([a], [b]) => a - b)) {
+      while (this.#slots.length < at) this.#slots.push(EMPTY);
+      for (const value of values) this.#slots.push(value);
+    }
+    this.#early.clear();
     this.#ended.resolve(end);
     this.#changed?.resolve();
   }
@@ -86,6 +100,7 @@ export class Slots<R> implements Sink {
     const next = async (): Promise<IteratorResult<R, undefined>> => {
       const mine = index++;
       for (;;) {
+        if (mine >= this.#slots.length) this.#join();
         const slot = this.#slots[mine];
         if (slot instanceof Failed) throw slot.error;
         if (slot !== EMPTY && mine < this.#slots.length) return { done: false, value: slot as R };
@@ -106,15 +121,46 @@ export class Slots<R> implements Sink {
     };
   }
 
-  #fill(index: number, slot: R | Failed): void {
-    while (this.#slots.length < index) this.#slots.push(EMPTY);
-    if (index === this.#slots.length) this.#slots.push(slot);
-    else this.#slots[index] = slot;
-    this.#tell();
-  }
-
-  #tell(): void {
+  #fill(at: number, values: readonly (R | Failed)[]): void {
+    if (at === this.#slots.length + this.#nextLength) {
+      for (let next: typeof values | undefined = values; next !== undefined; next = this.#takeEarly()) {
+        this.#append(next);
+      }
+    } else {
+      this.#early.set(at, values);
+    }
     this.#changed?.resolve();
     this.#changed = undefined;
+  }
+
+  #takeEarly(): readonly (R | Failed)[] | undefined {
+    if (this.#early.size === 0) return undefined;
+    const at = this.#slots.length + this.#nextLength;
+    const values = this.#early.get(at);
+    this.#early.delete(at);
+    return values;
+  }
+
+  #append(values: readonly (R | Failed)[]): void {
+    if (values.length < MANY) {
+      this.#join();
+      for (const value of values) this.#slots.push(value);
+      return;
+    }
+    this.#next.push(values);
+    this.#nextLength += values.length;
+    if (this.#next.length >= MAX_GROUPS) this.#join();
+  }
+
+  /** Puts into the slots what follows those that are filled. */
+  #join(): void {
+    if (this.#nextLength === 0) return;
+    if (this.#nextLength > this.#slots.length) {
+      this.#slots = this.#slots.concat(...this.#next);
+    } else {
+      for (const values of this.#next) for (const value of values) this.#slots.push(value);
+    }
+    this.#next = [];
+    this.#nextLength = 0;
   }
 }
