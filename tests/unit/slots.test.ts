@@ -45,8 +45,9 @@ function placed(list: readonly Group[]): { group: Group; at: number }[] {
 
 test("results are in input order, in whichever order and company they came, and whoever looks meanwhile", async () => {
   await fc.assert(
-    fc.asyncProperty(groups, fc.boolean(), async (list, looks) => {
+    fc.asyncProperty(groups, fc.boolean(), fc.integer({ min: -1, max: 2_400 }), async (list, looks, room) => {
       const slots = new Slots<number>();
+      if (room >= 0) slots.expect(room);
       const all: PromiseSettledResult<number>[] = [];
       const seen: unknown[] = [];
       const look = async (): Promise<void> => {
@@ -83,6 +84,7 @@ test("items that never ended are told so, wherever they lie between the others",
       const slots = new Slots<number>();
       const expected: PromiseSettledResult<number>[] = [];
       const reason = new Error("cancelled");
+      slots.expect(3_000);
       for (const { group, at } of placed(list).toSorted((a, b) => a.group.rank - b.group.rank)) {
         for (let index = at; index < at + group.size; index++)
           expected[index] = { status: "rejected", reason };

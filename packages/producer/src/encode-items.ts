@@ -31,7 +31,7 @@ export function encodeItems(
   limit: ArgumentLimit | undefined,
 ): Encoded[] {
   const encoded: Encoded[] = [];
-  if (form === "one" && !values.some(isShared)) {
+  if (form === "one" && !hasShared(values)) {
     encodeGroup({ form, values }, at, NO_SHARES, limit, encoded);
     return encoded;
   }
@@ -88,8 +88,13 @@ function isShared(value: unknown): value is Shared<unknown> {
   return typeof value === "object" && value instanceof Shared;
 }
 
+function hasShared(values: readonly unknown[]): boolean {
+  for (const value of values) if (isShared(value)) return true;
+  return false;
+}
+
 function sharesOf(tuple: readonly unknown[]): Shares {
-  if (!tuple.some(isShared)) return NO_SHARES;
+  if (!hasShared(tuple)) return NO_SHARES;
   return tuple.flatMap((value, position) => (isShared(value) ? [[position, value.id] as const] : []));
 }
 

@@ -13,21 +13,13 @@ class Failed {
   }
 }
 
-/**
- * Fewer results than this that came together are put into their slots one by one. More are joined with others when
- * somebody asks: one by one takes four times as long, most of it to let the slots grow.
- */
-const MANY = 64;
-
-/** So many groups of results are joined at once. */
-const MAX_GROUPS = 10_000;
+/** V8 keeps an array that is made longer than this, or not much longer, as a table. */
+const MAX_ROOM = 2 ** 25;
 
 export class Slots<R> implements Sink {
-  /** Filled from the front, without gaps: an array with holes is slow and large. */
-  #slots: (R | Failed | typeof EMPTY)[] = [];
-  /** Results that follow those in the slots, in their order. */
-  #next: (readonly (R | Failed)[])[] = [];
-  #nextLength = 0;
+  /** Filled from the front. There may be room behind what is filled: to let it grow takes longer than to fill it. */
+  readonly #slots: (R | Failed | typeof EMPTY)[] = [];
+  #filled = 0;
   /** What came before its turn, by the index of the first. */
   readonly #early = new Map<number, readonly (R | Failed)[]>();
   readonly #ended = Promise.withResolvers<MapEnd>();
@@ -38,6 +30,10 @@ export class Slots<R> implements Sink {
   /** How the map ended, once it has. */
   get end(): MapEnd | undefined {
     return this.#end;
+  }
+
+  expect(items: number): void {
+    if (items <= MAX_ROOM) this.#slots.length = items;
   }
 
   succeeded(index: number, value: unknown): void {
@@ -55,12 +51,12 @@ export class Slots<R> implements Sink {
 
   ended(end: MapEnd): void {
     this.#end = end;
-    this.#join();
     for (const [at, values] of [...this.#early].toSorted(([a], [b]) => a - b)) {
-      while (this.#slots.length < at) this.#slots.push(EMPTY);
-      for (const value of values) this.#slots.push(value);
+      while (this.#filled < at) this.#slots[this.#filled++] = EMPTY;
+      this.#append(values);
     }
     this.#early.clear();
+    this.#slots.length = this.#filled;
     this.#ended.resolve(end);
     this.#changed?.resolve();
   }
@@ -100,10 +96,9 @@ export class Slots<R> implements Sink {
     const next = async (): Promise<IteratorResult<R, undefined>> => {
       const mine = index++;
       for (;;) {
-        if (mine >= this.#slots.length) this.#join();
-        const slot = this.#slots[mine];
+        const slot = mine < this.#filled ? this.#slots[mine] : EMPTY;
         if (slot instanceof Failed) throw slot.error;
-        if (slot !== EMPTY && mine < this.#slots.length) return { done: false, value: slot as R };
+        if (slot !== EMPTY) return { done: false, value: slot as R };
         if (this.#end !== undefined) {
           index = Infinity;
           if ("error" in this.#end && mine !== Infinity) throw this.#end.error;
@@ -122,7 +117,7 @@ export class Slots<R> implements Sink {
   }
 
   #fill(at: number, values: readonly (R | Failed)[]): void {
-    if (at === this.#slots.length + this.#nextLength) {
+    if (at === this.#filled) {
       for (let next: typeof values | undefined = values; next !== undefined; next = this.#takeEarly()) {
         this.#append(next);
       }
@@ -135,32 +130,15 @@ export class Slots<R> implements Sink {
 
   #takeEarly(): readonly (R | Failed)[] | undefined {
     if (this.#early.size === 0) return undefined;
-    const at = this.#slots.length + this.#nextLength;
-    const values = this.#early.get(at);
-    this.#early.delete(at);
+    const values = this.#early.get(this.#filled);
+    this.#early.delete(this.#filled);
     return values;
   }
 
   #append(values: readonly (R | Failed)[]): void {
-    if (values.length < MANY) {
-      this.#join();
-      for (const value of values) this.#slots.push(value);
-      return;
-    }
-    this.#next.push(values);
-    this.#nextLength += values.length;
-    if (this.#next.length >= MAX_GROUPS) this.#join();
-  }
-
-  /** Puts into the slots what follows those that are filled. */
-  #join(): void {
-    if (this.#nextLength === 0) return;
-    if (this.#nextLength > this.#slots.length) {
-      this.#slots = this.#slots.concat(...this.#next);
-    } else {
-      for (const values of this.#next) for (const value of values) this.#slots.push(value);
-    }
-    this.#next = [];
-    this.#nextLength = 0;
+    const slots = this.#slots;
+    const at = this.#filled;
+    for (let offset = 0; offset < values.length; offset++) slots[at + offset] = values[offset] as R | Failed;
+    this.#filled += values.length;
   }
 }
