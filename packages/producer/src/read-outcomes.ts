@@ -20,6 +20,17 @@ export interface ReadContext {
 /** Gives where a call was made, as frames of a stack. */
 export type CallSite = () => string | undefined;
 
+/** Gives the results of the chunk's items, in order, if all of them succeeded, and can be read. */
+export function readResults(chunk: { readonly n: number }, text: OutcomeText): unknown[] | undefined {
+  if (!text.startsWith("=")) return undefined;
+  try {
+    const results = decodeEach(text.slice(1));
+    return fits(results, chunk.n) ? results : undefined;
+  } catch {
+    return undefined; // `readOutcomes` meets it again and reports it
+  }
+}
+
 /**
  * Gives one entry for each of the chunk's items, in order.
  *

@@ -2,18 +2,23 @@
  * Several values in one payload, each as if it had been sent alone: what two of them share is not one object on arrival,
  * so that nothing depends on which values happened to travel together.
  *
- *   payload of an array   of one value, or where JSON carries all of them (it knows no identity)
+ *   payload of an array   of one value, of primitives, or where JSON carries all of them (it knows no identity)
+ *   `%` packed numbers    of many numbers
  *   `^` JSON string[]     else: a payload for each
  */
 
 import { decode, encode } from "./codec.ts";
 import type { EncodeOptions } from "./codec.ts";
 import { DecodeError, LimitError } from "./errors.ts";
+import { packNumbers, unpackNumbers } from "./packed-numbers.ts";
 import { toPlainJson } from "./plain-json.ts";
 import type { Payload } from "./wire.ts";
 
 /** Marks a list of payloads. No JSON text and no other payload starts with it. */
 const LIST_MARK = "^";
+
+/** Marks packed numbers. Nothing else starts with it either. */
+const NUMBERS_MARK = "%";
 
 /**
  * Encodes an array of values.
@@ -22,7 +27,7 @@ const LIST_MARK = "^";
  * together have more than `maxBytes`
  */
 export function encodeEach(values: readonly unknown[], options: EncodeOptions = {}): Payload {
-  const payload = plainPayload(values) ?? listPayload(values, options);
+  const payload = numbersPayload(values) ?? plainPayload(values) ?? listPayload(values, options);
   const { maxBytes, limit = "maxBytes", role = "value" } = options;
   // Three bytes is the most that a UTF-16 unit takes, so that short payloads need no count.
   if (maxBytes !== undefined && payload.length * 3 > maxBytes) {
@@ -44,7 +49,13 @@ export function decodeEach(payload: Payload): unknown[] {
   if (payload.startsWith(LIST_MARK)) {
     return listOf(parse(payload.slice(LIST_MARK.length))).map((part) => decode(part as Payload));
   }
+  if (payload.startsWith(NUMBERS_MARK)) return unpackNumbers(payload.slice(NUMBERS_MARK.length));
   return listOf(decode(payload));
+}
+
+function numbersPayload(values: readonly unknown[]): Payload | undefined {
+  const packed = packNumbers(values);
+  return packed === undefined ? undefined : NUMBERS_MARK + packed;
 }
 
 function plainPayload(values: readonly unknown[]): Payload | undefined {
@@ -59,11 +70,18 @@ function plainPayload(values: readonly unknown[]): Payload | undefined {
 const MAX_LEVELS = 1_000;
 
 function listPayload(values: readonly unknown[], options: EncodeOptions): Payload {
-  if (values.length === 1) return encode(values, options);
+  // What has no identity needs no payload of its own.
+  if (values.length === 1 || values.every(isPrimitive)) return encode(values, options);
   const parts = values.map((value) => encode(value, options));
   // Plain after all: it was only that they share something.
   const arePlain = parts.every((part) => !part.startsWith("~"));
   return arePlain ? `[${parts.join(",")}]` : LIST_MARK + JSON.stringify(parts);
+}
+
+function isPrimitive(value: unknown): boolean {
+  return (
+    value === null || (typeof value !== "object" && typeof value !== "function" && typeof value !== "symbol")
+  );
 }
 
 function parse(text: string): unknown {

@@ -3,7 +3,8 @@
 export { availableCores, Cgroup } from "./cgroup.ts";
 export { checkOptions } from "./check-options.ts";
 export { decode, encode } from "./codec.ts";
-export { decodeEach, encodeEach } from "./each.ts";
+export { decodeArguments } from "./arguments.ts";
+export { encodeEach } from "./each.ts";
 export { DecodeError, LimitError } from "./errors.ts";
 export { isForeignKey } from "./foreign-key.ts";
 export { checkTaskDefaults, TASK_DEFAULTS } from "./task-defaults.ts";

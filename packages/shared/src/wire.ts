@@ -32,7 +32,10 @@ export interface JobData {
   readonly at: number;
   /** Number of items in the chunk, at least 1. */
   readonly n: number;
-  /** An array of `n` argument tuples, each encoded apart from the others. */
+  /**
+   * An array of `n` argument tuples, each encoded apart from the others; or `*` and an array of `n` values, each the one
+   * argument of its item.
+   */
   readonly args: Payload;
   /** Time limit of each item's function, in ms. Absent: what the function's definition says, or no limit. */
   readonly timeoutMs?: number;
@@ -326,7 +329,7 @@ export type ControlMessage =
 
 /** Supervisor to child. */
 export type ToChild =
-  /** Followed by the payload of the argument tuples. */
+  /** Followed by the arguments, as in `JobData`. */
   | {
       readonly t: "run";
       /** Number of this run on this child; the answer names it. */

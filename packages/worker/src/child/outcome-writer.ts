@@ -3,6 +3,7 @@
 import { encode, encodeEach, encodeThrown, LimitError } from "@poolmq/shared/task";
 import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
 
+import type { RanItems } from "./ran-items.ts";
 import type { Ran } from "./run-item.ts";
 import { noFrames, userFrames } from "./user-frames.ts";
 
@@ -35,18 +36,17 @@ export class OutcomeWriter {
 
   /** Writes down what all items of a run came to. */
   writeAll(
-    ran: readonly Ran[],
+    ran: RanItems,
     info: (offset: number) => RemoteInfo,
   ): { readonly text: OutcomeText; readonly retriable: number } {
-    if (ran.every((item) => item.ok)) {
+    if (ran.failures.size === 0) {
       try {
-        const values = ran.map((item) => item.value);
-        return { text: `=${encodeEach(values, { role: "result", ...this.#limit })}`, retriable: 0 };
+        return { text: `=${encodeEach(ran.values, { role: "result", ...this.#limit })}`, retriable: 0 };
       } catch {
         // At least one result can't be sent, or all of them are much. Encoding them one by one finds out.
       }
     }
-    const outcomes = ran.map((item, offset) => this.write(item, info(offset)));
+    const outcomes = ran.each().map(([offset, item]) => this.write(item, info(offset)));
     const retriable = outcomes.filter((outcome) => outcome.s === "threw" && outcome.final !== true).length;
     return { text: `!${JSON.stringify(outcomes)}`, retriable };
   }

@@ -1,0 +1,107 @@
+/** Turns the items of an input into chunks. An item that can't be sent is an error of its own, and not of its neighbours. */
+
+import { encode, encodeArguments } from "@poolmq/shared/internal";
+import type { ArgumentForm } from "@poolmq/shared/internal";
+
+import type { Chunk } from "./map-run.ts";
+import { Shared } from "./shared.ts";
+
+type Encoded = Chunk | { readonly at: number; readonly n: 1; readonly error: unknown };
+
+type Shares = Chunk["shares"];
+
+const NO_SHARES: Shares = [];
+
+/** The limit of a job's arguments, and the name that users know it by. */
+export interface ArgumentLimit {
+  readonly maxBytes: number;
+  readonly limit: string;
+}
+
+/** Consecutive items of an input. */
+export interface Items {
+  readonly form: ArgumentForm;
+  readonly values: readonly unknown[];
+}
+
+/** Encodes items, the first of which has index `at`: as one chunk, if nothing stands against it. */
+export function encodeItems(
+  { form, values }: Items,
+  at: number,
+  limit: ArgumentLimit | undefined,
+): Encoded[] {
+  const encoded: Encoded[] = [];
+  if (form === "one" && !hasShared(values)) {
+    encodeGroup({ form, values }, at, NO_SHARES, limit, encoded);
+    return encoded;
+  }
+  const tuples =
+    form === "one" ? values.map((value) => [value]) : (values as readonly (readonly unknown[])[]);
+  const layouts = tuples.map(sharesOf);
+  for (let start = 0; start < tuples.length;) {
+    // All tuples of a chunk take the same shared values in the same places.
+    let end = start + 1;
+    while (end < tuples.length && sameShares(layouts[start], layouts[end])) end++;
+    const shares = layouts[start] ?? NO_SHARES;
+    const group = tuples.slice(start, end);
+    const sent = shares.length === 0 ? group : group.map(withoutShares);
+    encodeGroup({ form: "tuple", values: sent }, at + start, shares, limit, encoded);
+    start = end;
+  }
+  return encoded;
+}
+
+/** What can't go as one goes in halves, down to the item that is to blame. */
+function encodeGroup(
+  { form, values }: Items,
+  at: number,
+  shares: Shares,
+  limit: ArgumentLimit | undefined,
+  into: Encoded[],
+): void {
+  try {
+    const args = encodeArguments(form, values, { role: "argument", ...limit });
+    into.push({ at, n: values.length, args, shares });
+  } catch (error) {
+    if (values.length === 1) {
+      const tuple = form === "one" ? values : (values[0] as readonly unknown[]);
+      into.push({ at, n: 1, error: errorOf(tuple, limit) ?? error });
+      return;
+    }
+    const middle = values.length >> 1;
+    encodeGroup({ form, values: values.slice(0, middle) }, at, shares, limit, into);
+    encodeGroup({ form, values: values.slice(middle) }, at + middle, shares, limit, into);
+  }
+}
+
+/** The error with the path as the caller sees it: from the item, not from the tuple that holds it. */
+function errorOf(tuple: readonly unknown[], limit: ArgumentLimit | undefined): unknown {
+  try {
+    encode(tuple.length === 1 ? tuple[0] : tuple, { role: "argument", ...limit });
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+function isShared(value: unknown): value is Shared<unknown> {
+  return typeof value === "object" && value instanceof Shared;
+}
+
+function hasShared(values: readonly unknown[]): boolean {
+  for (const value of values) if (isShared(value)) return true;
+  return false;
+}
+
+function sharesOf(tuple: readonly unknown[]): Shares {
+  if (!hasShared(tuple)) return NO_SHARES;
+  return tuple.flatMap((value, position) => (isShared(value) ? [[position, value.id] as const] : []));
+}
+
+function sameShares(a: Shares = NO_SHARES, b: Shares = NO_SHARES): boolean {
+  return a.length === b.length && a.every(([position, id], i) => position === b[i]?.[0] && id === b[i][1]);
+}
+
+function withoutShares(tuple: readonly unknown[]): readonly unknown[] {
+  return tuple.map((value) => (isShared(value) ? null : value));
+}
