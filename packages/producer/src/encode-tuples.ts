@@ -1,6 +1,6 @@
 /** Turns argument tuples into chunks. An item that can't be sent is an error of its own, and not of its neighbours. */
 
-import { encode, encodeEach } from "@poolmq/shared/internal";
+import { Attachments, encode, encodeEach } from "@poolmq/shared/internal";
 
 import type { Chunk } from "./map-run.ts";
 import { Shared } from "./shared.ts";
@@ -46,7 +46,9 @@ function encodeGroup(
   into: Encoded[],
 ): void {
   try {
-    into.push({ at, n: tuples.length, args: encodeEach(tuples, { role: "argument", ...limit }), shares });
+    const attachments = new Attachments();
+    const args = encodeEach(tuples, { role: "argument", ...limit, attachments });
+    into.push({ at, n: tuples.length, args, bytes: attachments.bytes, shares });
   } catch (error) {
     const [only] = tuples;
     if (tuples.length === 1 && only !== undefined) {
@@ -62,7 +64,8 @@ function encodeGroup(
 /** The error with the path as the caller sees it: from the item, not from the tuple that holds it. */
 function errorOf(tuple: readonly unknown[], limit: ArgumentLimit | undefined): unknown {
   try {
-    encode(tuple.length === 1 ? tuple[0] : tuple, { role: "argument", ...limit });
+    const attachments = new Attachments();
+    encode(tuple.length === 1 ? tuple[0] : tuple, { role: "argument", ...limit, attachments });
     return undefined;
   } catch (error) {
     return error;

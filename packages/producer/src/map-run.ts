@@ -33,6 +33,8 @@ export interface Chunk {
   readonly n: number;
   /** The argument tuples, encoded. */
   readonly args: Payload;
+  /** The bytes that they name. */
+  readonly bytes?: Buffer | undefined;
   /** Arguments of every tuple that are shared values: position in the tuple, id of the value. */
   readonly shares: readonly (readonly [position: number, shareId: string])[];
   /** When it went on its way, by the monotonic clock. */
@@ -270,7 +272,7 @@ export class MapRun {
   }
 
   /** Takes the outcome of the chunk that starts at `at`. A second outcome is not looked at. */
-  take(at: number, text: OutcomeText, { ms, transitMs, by }: RunFacts): void {
+  take(at: number, text: OutcomeText, { ms, transitMs, by }: RunFacts, bytes?: Buffer): void {
     const chunk = this.#underWay.get(at);
     if (chunk === undefined || this.#state === "ended") return;
     this.#leave(chunk);
@@ -281,7 +283,8 @@ export class MapRun {
     this.#log.came({ at, n: chunk.n, ms, ageMs, transitMs, by });
     this.tally.ran(chunk.n, ms);
     const { classes, callSite } = this.#options;
-    for (const [offset, settled] of readOutcomes(chunk, text, { classes: classes(), callSite }).entries()) {
+    const context = { classes: classes(), callSite, bytes };
+    for (const [offset, settled] of readOutcomes(chunk, text, context).entries()) {
       this.#settle(at + offset, settled);
     }
     this.#afterSettling();
@@ -366,8 +369,8 @@ export class MapRun {
         }
         this.#underWay.set(encoded.at, encoded);
         this.#itemsUnderWay += encoded.n;
-        this.#bytesUnderWay += encoded.args.length;
-        bytes += encoded.args.length;
+        this.#bytesUnderWay += sizeOf(encoded);
+        bytes += sizeOf(encoded);
         chunks.push(encoded);
       }
       if (this.#input.end !== undefined || this.#input.isSlow) break;
@@ -378,7 +381,7 @@ export class MapRun {
   #leave(chunk: Chunk): void {
     this.#underWay.delete(chunk.at);
     this.#itemsUnderWay -= chunk.n;
-    this.#bytesUnderWay -= chunk.args.length;
+    this.#bytesUnderWay -= sizeOf(chunk);
   }
 
   #settle(index: number, settled: Settled): void {
@@ -418,4 +421,8 @@ export class MapRun {
     this.#underWay.clear();
     this.#sink.ended(end);
   }
+}
+
+function sizeOf({ args, bytes }: Chunk): number {
+  return args.length + (bytes?.length ?? 0);
 }

@@ -15,6 +15,8 @@ export type ErrorClass = abstract new (...args: never[]) => Error;
 export interface ReadContext {
   readonly classes: ReadonlyMap<string, ErrorClass> | undefined;
   readonly callSite: CallSite;
+  /** What came beside the text. */
+  readonly bytes?: Buffer | undefined;
 }
 
 /** Gives where a call was made, as frames of a stack. */
@@ -32,7 +34,7 @@ export function readOutcomes(
 ): Settled[] {
   try {
     if (text.startsWith("=")) {
-      const values = decodeEach(text.slice(1));
+      const values = decodeEach(text.slice(1), context.bytes);
       if (fits(values, chunk.n)) return values.map((value) => ({ ok: true, value }));
     } else if (text.startsWith("!")) {
       const outcomes = JSON.parse(text.slice(1)) as ItemOutcome[];
@@ -69,10 +71,10 @@ function fits(items: readonly unknown[], n: number | undefined): boolean {
   return n === undefined ? items.length > 0 : items.length === n;
 }
 
-function readOutcome(outcome: ItemOutcome, { classes, callSite }: ReadContext): Settled {
+function readOutcome(outcome: ItemOutcome, { classes, callSite, bytes }: ReadContext): Settled {
   switch (outcome.s) {
     case "ok":
-      return { ok: true, value: decode(outcome.value) };
+      return { ok: true, value: decode(outcome.value, { bytes }) };
     case "threw": {
       const error = decodeThrown(outcome.thrown, classes === undefined ? {} : { classes });
       attachRemote(error, outcome.by);

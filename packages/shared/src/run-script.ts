@@ -13,7 +13,7 @@ export async function runScript(
   redis: Redis | Cluster,
   script: Script,
   keys: readonly string[],
-  args: readonly (string | number)[],
+  args: readonly (string | number | Buffer)[],
 ): Promise<unknown> {
   if (script.sha !== undefined) {
     try {

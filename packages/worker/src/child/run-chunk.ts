@@ -20,6 +20,8 @@ export interface ChunkRun {
   readonly attempt: number;
   /** The argument tuples, encoded. */
   readonly args: string;
+  /** That the arguments name. */
+  readonly bytes?: Buffer | undefined;
   /** Offsets of items that are not to be run. */
   readonly skip: ReadonlySet<number>;
   /** Shared values by their position in every tuple. */
@@ -47,6 +49,8 @@ export interface ItemWatcher {
 /** What the items came to; of a watched run, nothing that the watcher was not told. */
 export interface ChunkRan {
   readonly text: OutcomeText;
+  /** That the text names. */
+  readonly bytes?: Buffer | undefined;
   readonly retriable: number;
 }
 
@@ -70,7 +74,7 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
   const writer = new OutcomeWriter(run.outcomeLimit, run.keepStack);
   let tuples: readonly unknown[][];
   try {
-    tuples = decodeEach(run.args) as unknown[][];
+    tuples = decodeEach(run.args, run.bytes) as unknown[][];
     if (tuples.length !== run.n || !tuples.every(Array.isArray)) {
       throw new DecodeError(`Expected the arguments of ${run.n} items, got something else`);
     }
