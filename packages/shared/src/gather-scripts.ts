@@ -25,6 +25,7 @@ import type { Cluster, Redis } from "ioredis";
 import type { QueueKeys } from "./keys.ts";
 import { jobIdOf } from "./keys.ts";
 import { runScript } from "./run-script.ts";
+import { sendBytes } from "./send-bytes.ts";
 import type { Script } from "./run-script.ts";
 import { readAdvertisement } from "./read-advertisement.ts";
 import type { FailedJob, OutcomeText, Payload, RanText, WorkerAdvertisement } from "./wire.ts";
@@ -253,7 +254,7 @@ export class GatherScripts {
     await Promise.all([
       this.#run(KEEP_BYTES, this.#mapKeys(mapId), [ttlMs]),
       // Not in the script, which would copy them twice more.
-      ...jobs.map(({ at, bytes }) => this.#redis.hset(key, String(at), bytes)),
+      ...jobs.map(({ at, bytes }) => sendBytes(this.#redis, "hset", [key, at, bytes])),
     ]);
   }
 
