@@ -56,5 +56,8 @@ export function attachmentOf(name: Payload, bytes: Buffer | undefined): Buffer {
     throw new DecodeError(`A payload has ${bytes?.length ?? 0} bytes beside it, and needs ${end}`);
   }
   const isAlone = start === 0 && end === bytes.length && bytes.buffer.byteLength === end;
-  return isAlone ? bytes : Buffer.from(bytes.subarray(start, end));
+  if (isAlone) return bytes;
+  const own = Buffer.allocUnsafeSlow(end - start);
+  bytes.copy(own, 0, start, end);
+  return own;
 }

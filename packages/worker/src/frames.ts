@@ -68,7 +68,8 @@ export function readFrames<Header>(socket: Socket, onFrame: OnFrame<Header>): vo
  * the time, for memory outside of the heap that it counts as much as its own.
  */
 function release(data: Buffer): void {
-  (data.buffer as ArrayBuffer).transfer(0);
+  const { buffer } = data as Buffer<ArrayBuffer>;
+  if (buffer.byteLength === data.length) buffer.transfer(0);
 }
 
 /** Makes the line of one message. */
