@@ -6,7 +6,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 
-import { Gather, MapRun } from "@poolmq/producer/internal";
+import { Gather, MapRun, singles } from "@poolmq/producer/internal";
 import {
   connect,
   destroyConnection,
@@ -107,9 +107,9 @@ class World {
         id: MAP,
         task: "t",
         call: "map",
-        input: inputOf(ITEMS),
+        input: singles("map", Array(ITEMS).keys()).source,
         length: ITEMS,
-        chunkSize: { next: () => 1, measured: () => {}, why: () => "", isGuess: false },
+        chunkSize: { next: () => 1, measured: () => {}, why: () => "", ahead: Infinity },
         window: { jobs: Infinity, bytes: Infinity, items: Infinity },
         job: {},
         keepsUntilRead: false,
@@ -198,13 +198,6 @@ class World {
     this.#publisher.close();
     await this.#worker.close(true);
   }
-}
-
-function inputOf(count: number): { next(): IteratorResult<readonly unknown[]> } {
-  let index = 0;
-  return {
-    next: () => (index < count ? { done: false, value: [index++] } : { done: true, value: undefined }),
-  };
 }
 
 const VANISH = `

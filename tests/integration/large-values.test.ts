@@ -2,7 +2,8 @@
 
 import { randomBytes } from "node:crypto";
 
-import type { Pool } from "@poolmq/producer";
+import type { Pool, PoolOptions } from "@poolmq/producer";
+import type { WorkerOptions } from "@poolmq/worker";
 import { MapControl } from "@poolmq/worker/control";
 import { describe, expect, onTestFinished, test } from "vitest";
 
@@ -30,12 +31,12 @@ class LargeStage extends Stage {
     super(redis());
   }
 
-  large(options: Parameters<Stage["pool"]>[0] = {}): Pool<Tasks> {
-    return this.pool<Tasks>(options as object);
+  client(options: PoolOptions<Tasks> = {}): Pool<Tasks> {
+    return this.pool<Tasks>(options);
   }
 
-  async workers(options: Parameters<Stage["machine"]>[0] = {}) {
-    return await this.machine({ module: MODULE, ...options });
+  async workers(options: Partial<WorkerOptions> = {}): Promise<void> {
+    await this.machine({ module: MODULE, ...options });
   }
 
   /** Items of `gated`. */
@@ -112,7 +113,7 @@ describe("in Redis", () => {
   test("bytes are there from before their job until its outcome, and nothing of them stays", async () => {
     const stage = new LargeStage();
     const [buffer, small] = [randomBytes(MIB), randomBytes(10)];
-    const result = stage.large().starmap("gated", stage.items(buffer, small, buffer));
+    const result = stage.client().starmap("gated", stage.items(buffer, small, buffer));
     await stage.waiting(3);
     const stored = await redis().admin.hgetallBuffer(stage.keys.in(result.id));
     expect(Object.keys(stored).sort()).toEqual(["", "0", "2"]);
@@ -131,7 +132,7 @@ describe("in Redis", () => {
   test("a map that is cancelled leaves nothing", async () => {
     const stage = new LargeStage();
     await stage.workers();
-    const result = stage.large().starmap("gated", stage.items(...Array(20).fill(randomBytes(100_000))));
+    const result = stage.client().starmap("gated", stage.items(...Array(20).fill(randomBytes(100_000))));
     await stage.marks.started(1);
     result.cancel("enough");
     expect(await rejection(result)).toMatchObject({ code: "CANCELLED" });
@@ -162,7 +163,7 @@ describe("limits", () => {
   test("count the bytes as they are, and an item that crosses one has its own error", async () => {
     const stage = new LargeStage();
     await stage.workers({ maxOutcomeBytes: MIB });
-    const pool = stage.large({ maxPayloadBytes: MIB });
+    const pool = stage.client({ maxPayloadBytes: MIB });
     const fits = randomBytes(MIB - 100);
     const [echoed, large, small] = await pool
       .map("echo", [fits, randomBytes(MIB), randomBytes(20_000)], { chunksize: 3 })
@@ -193,16 +194,16 @@ describe("a run that fails", () => {
     const stage = new LargeStage();
     await stage.workers();
     const body = randomBytes(MIB);
-    expect(await rejection(stage.large().map("failWith", [body]))).toMatchObject({ message: "no", body });
+    expect(await rejection(stage.client().map("failWith", [body]))).toMatchObject({ message: "no", body });
   });
 
   test("is repeated for the items that failed, and keeps the large results of the others", async () => {
     const stage = new LargeStage();
     await stage.workers();
     const items = [randomBytes(MIB), 1, randomBytes(20_000), 2, 0];
-    expect(await stage.large().map("echoOrFail", items, { chunksize: 5, attempts: 3 })).toEqual(items);
+    expect(await stage.client().map("echoOrFail", items, { chunksize: 5, attempts: 3 })).toEqual(items);
     const [large, failed] = await stage
-      .large()
+      .client()
       .map("echoOrFail", [randomBytes(MIB), 9], { chunksize: 2, attempts: 2 })
       .settled();
     expect(large?.status).toBe("fulfilled");
@@ -214,7 +215,7 @@ describe("a run that fails", () => {
     const stage = new LargeStage();
     await stage.workers();
     const buffers = [randomBytes(MIB), randomBytes(MIB)];
-    const result = stage.large().starmap("gated", stage.items(...buffers), { chunksize: 2 });
+    const result = stage.client().starmap("gated", stage.items(...buffers), { chunksize: 2 });
     const [pid] = await stage.marks.started(1);
     process.kill(Number(pid), "SIGKILL");
     await stage.marks.started(2);
@@ -226,7 +227,7 @@ describe("a run that fails", () => {
   test("because its machine is gone has its arguments again", async () => {
     const stage = new LargeStage();
     const buffers = [randomBytes(MIB), randomBytes(MIB)];
-    const result = stage.large().starmap("gated", stage.items(...buffers));
+    const result = stage.client().starmap("gated", stage.items(...buffers));
     const machine = startWorker(MODULE.pathname, { url: redis().url, queue: stage.queue });
     await stage.marks.started(1);
     machine.kill("SIGKILL");
@@ -243,7 +244,7 @@ describe("bytes that Redis has lost", () => {
   test("are sent again, and the map is completed", async () => {
     const stage = new LargeStage();
     const buffers = [randomBytes(MIB), randomBytes(MIB)];
-    const result = stage.large().map("echo", buffers);
+    const result = stage.client().map("echo", buffers);
     await stage.waiting(2);
     await redis().admin.del(stage.keys.in(result.id));
     await stage.workers();
@@ -254,7 +255,7 @@ describe("bytes that Redis has lost", () => {
   test("of an outcome too", async () => {
     const stage = new LargeStage();
     await stage.workers();
-    const pool = stage.large();
+    const pool = stage.client();
     const buffers = [randomBytes(MIB), randomBytes(MIB)];
     const result = pool.starmap("gated", stage.items(...buffers));
     await stage.marks.started(1);
@@ -276,7 +277,7 @@ describe("bytes that Redis has lost", () => {
     await producer.exited;
     await redis().admin.del(stage.keys.in("m"));
     await stage.workers();
-    expect(await rejection(stage.large().attach("m"))).toMatchObject({ code: "INCOMPLETE_MAP" });
+    expect(await rejection(stage.client().attach("m"))).toMatchObject({ code: "INCOMPLETE_MAP" });
   });
 });
 
@@ -284,14 +285,14 @@ describe("a durable map", () => {
   test("is taken up by another producer, which is told if its bytes are others", async () => {
     const stage = new LargeStage();
     const buffers = [randomBytes(MIB), randomBytes(MIB), randomBytes(MIB)];
-    const first = stage.large().starmap("gated", stage.items(...buffers), { mapId: "m" });
+    const first = stage.client().starmap("gated", stage.items(...buffers), { mapId: "m" });
     await stage.sealed();
     const others = [...buffers.slice(0, 2), randomBytes(MIB)];
     expect(
-      await rejection(stage.large().starmap("gated", stage.items(...others), { mapId: "m" })),
+      await rejection(stage.client().starmap("gated", stage.items(...others), { mapId: "m" })),
     ).toMatchObject({ code: "MAP_ID_IN_USE" });
-    const again = stage.large().starmap("gated", stage.items(...buffers), { mapId: "m" });
-    const attached = stage.large().attach("m");
+    const again = stage.client().starmap("gated", stage.items(...buffers), { mapId: "m" });
+    const attached = stage.client().attach("m");
     stage.marks.open();
     await stage.workers();
     expect(await Promise.all([first, again, attached])).toEqual([buffers, buffers, buffers]);
@@ -303,7 +304,7 @@ describe("a durable map", () => {
     await stage.workers();
     const buffers = [randomBytes(MIB), randomBytes(MIB)];
     const items = buffers.map((buffer) => [stage.marks.gate, buffer] as const);
-    const failed = stage.large().starmap("gateMustBeOpen", items, { mapId: "m" });
+    const failed = stage.client().starmap("gateMustBeOpen", items, { mapId: "m" });
     expect(await rejection(failed)).toMatchObject({ message: "closed" });
     const meta = stage.keys.meta("m");
     await until(async () => (await redis().admin.hexists(meta, "delivered")) === 1, {
@@ -314,7 +315,7 @@ describe("a durable map", () => {
     const control = new MapControl(redis().admin, stage);
     onTestFinished(() => control.close());
     expect(await control.retry("m")).toEqual({ items: 2 });
-    expect(await stage.large().attach("m")).toEqual(buffers);
+    expect(await stage.client().attach("m")).toEqual(buffers);
     await expect.poll(() => redis().admin.exists(stage.keys.in("m"))).toBe(0);
   });
 });
@@ -324,7 +325,7 @@ describe("a shared value", () => {
     const stage = new LargeStage();
     const signed = signingKey === undefined ? {} : { signingKey };
     await stage.workers(signed);
-    const pool = stage.large(signed);
+    const pool = stage.client(signed);
     const buffer = randomBytes(MIB);
     const shared = await pool.share(buffer);
     const stored = await redis().admin.getBuffer(stage.keys.share(shared.id));
@@ -340,7 +341,7 @@ describe("with a `signingKey`", () => {
     const stage = new LargeStage();
     const log = new LogRecords();
     const buffers = [randomBytes(MIB), randomBytes(MIB)];
-    const result = stage.large({ signingKey: KEY }).map("echo", buffers, { mapId: "m" });
+    const result = stage.client({ signingKey: KEY }).map("echo", buffers, { mapId: "m" });
     await stage.sealed();
     const bytes = await redis().admin.hgetBuffer(stage.keys.in("m"), "1");
     if (bytes === null) throw new Error("no bytes");

@@ -1,4 +1,4 @@
-import { autoChunks, MapRun } from "@poolmq/producer/internal";
+import { autoChunks, checkedTuples, MapRun } from "@poolmq/producer/internal";
 import type { Chunk } from "@poolmq/producer/internal";
 import { expect, test } from "vitest";
 
@@ -14,7 +14,7 @@ test.for([0, 1, 2, 3, 4, 5, 6])(
     const results: unknown[] = [];
     const ended = Promise.withResolvers<unknown>();
     const cut = Promise.withResolvers<void>();
-    const input = {
+    const iterator = {
       next: (): Promise<IteratorResult<readonly unknown[]>> => {
         const value = tuples.shift();
         if (value !== undefined) return Promise.resolve({ done: false, value });
@@ -31,9 +31,9 @@ test.for([0, 1, 2, 3, 4, 5, 6])(
         id: "m",
         task: "t",
         call: "map",
-        input,
+        input: checkedTuples("map", { [Symbol.asyncIterator]: () => iterator }).source,
         length: undefined,
-        chunkSize: { next: () => 2, measured: () => {}, isGuess: false, why: () => "" },
+        chunkSize: { next: () => 2, measured: () => {}, ahead: Infinity, why: () => "" },
         window: { jobs: 100, bytes: 1e6, items: 100 },
         job: {},
         keepsUntilRead: false,
@@ -74,9 +74,12 @@ test("a reader that takes one result at a time gets whole chunks all the same", 
       id: "m",
       task: "t",
       call: "imap",
-      input: Array.from({ length: 200 }, (_, i) => [i]).values(),
+      input: checkedTuples(
+        "imap",
+        Array.from({ length: 200 }, (_, i) => [i]),
+      ).source,
       length: undefined,
-      chunkSize: { next: () => 10, measured: () => {}, isGuess: false, why: () => "" },
+      chunkSize: { next: () => 10, measured: () => {}, ahead: Infinity, why: () => "" },
       window: { jobs: 100, bytes: 1e6, items },
       job: {},
       keepsUntilRead: true,
@@ -128,7 +131,10 @@ function automatic(answer: (run: MapRun, chunks: readonly Chunk[], call: number)
       id: "m",
       task: "t",
       call: "map",
-      input: Array.from({ length: total }, (_, i) => [i]).values(),
+      input: checkedTuples(
+        "map",
+        Array.from({ length: total }, (_, i) => [i]),
+      ).source,
       length: total,
       chunkSize: autoChunks(
         () => run.remaining,

@@ -21,7 +21,7 @@ import { resolveCallOptions } from "./call-options.ts";
 import type { CallOptions, CheckedCallDefaults, ResolvedCallOptions } from "./call-options.ts";
 import { callSafely, withHooks } from "./call-sink.ts";
 import { fixedChunks } from "./chunk-size.ts";
-import type { ArgumentLimit } from "./encode-tuples.ts";
+import type { ArgumentLimit } from "./encode-items.ts";
 import { checkedTuples, singles } from "./input.ts";
 import type { Input } from "./input.ts";
 import { noInsights } from "./insight-log.ts";
@@ -473,6 +473,9 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
     const logs = options.forwardLogs ? this.#taskLogs({ id, task: name }, options.onLog, report) : undefined;
     const ended: Sink = {
       succeeded: (index, value) => told.succeeded(index, value),
+      ...(told.succeededAll === undefined
+        ? {}
+        : { succeededAll: (at, values) => told.succeededAll?.(at, values) }),
       failed: (index, error) => told.failed(index, error),
       ended: (end) => {
         signal?.removeEventListener("abort", onAbort);
@@ -486,7 +489,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
         id,
         call,
         task: name,
-        input: facts.input.tuples,
+        input: facts.input.source,
         length: facts.input.length,
         chunkSize: typeof chunksize === "number" ? fixedChunks(chunksize) : undefined,
         window: {

@@ -5,8 +5,11 @@ export interface ChunkSize {
   next(): number;
   /** Takes account of a job: it ran `items` items in `ms`. */
   measured(items: number, ms: number): void;
-  /** Nothing was measured that it needs to know: what it says is a guess. */
-  readonly isGuess: boolean;
+  /**
+   * How many jobs may go at once while its size is a guess, until a job of that size was measured; `Infinity` when it is
+   * none.
+   */
+  readonly ahead: number;
   /** Says in words who chose the size, and from what. */
   why(): string;
 }
@@ -16,7 +19,7 @@ export function fixedChunks(n: number): ChunkSize {
   return {
     next: () => n,
     measured: () => {},
-    isGuess: false,
+    ahead: Infinity,
     why: () => `a \`chunksize\` of ${n.toLocaleString("en")}`,
   };
 }
@@ -32,6 +35,22 @@ const MAX_CHUNKSIZE = 20_000;
 /** Before anything was measured: a chunk of a long function must not be large, and of a tiny one will soon be. */
 const FIRST_CHUNKSIZE = 1;
 
+/** So many of those go at once: enough for many workers, if the function is a long one after all. */
+const FIRST_JOBS = 64;
+
+/**
+ * A size of more than so many times the largest that was measured is a guess too: most of what a short job takes is not
+ * the function. Then so many jobs for each worker go at once, which keeps it busy meanwhile.
+ */
+const GROWTH = 4;
+const GUESSED_JOBS_PER_WORKER = 4;
+
+/** What was measured counts by its number of items: what is known is worth so many jobs of the largest size. */
+const KNOWN_JOBS = 4;
+
+/** A job of this many ms that is slower than what was known counts for half at least. What is shorter does no harm. */
+const LONG_MS = TARGET_MS / 10;
+
 /**
  * Follows the measured run time per item, and leaves the rest of a known input divisible among the workers.
  *
@@ -40,31 +59,40 @@ const FIRST_CHUNKSIZE = 1;
  */
 export function autoChunks(remaining: () => number | undefined, workers: () => number): ChunkSize {
   let msPerItem: number | undefined;
+  /** How many items what is known is worth. */
+  let known = 0;
+  let largestMeasured = 0;
   /** What the largest chunk was limited by: towards the end of the input they all become small. */
   let largest = FIRST_CHUNKSIZE;
   let limitedBy: "time" | "share" = "time";
+  const next = (): number => {
+    if (msPerItem === undefined) return FIRST_CHUNKSIZE;
+    const byTime = Math.floor(TARGET_MS / Math.max(msPerItem, TARGET_MS / MAX_CHUNKSIZE));
+    const left = remaining();
+    // Guided self-scheduling (Polychronopoulos and Kuck, 1987): the last chunks are small, so that nobody waits long.
+    const byShare = left === undefined ? byTime : Math.ceil(left / (4 * Math.max(1, workers())));
+    const size = Math.max(1, Math.min(byTime, byShare, MAX_CHUNKSIZE));
+    if (size > largest) {
+      largest = size;
+      limitedBy = byShare < byTime ? "share" : "time";
+    }
+    return size;
+  };
   return {
-    get isGuess() {
-      return msPerItem === undefined;
-    },
-    next() {
-      if (msPerItem === undefined) return FIRST_CHUNKSIZE;
-      const byTime = Math.floor(TARGET_MS / Math.max(msPerItem, TARGET_MS / MAX_CHUNKSIZE));
-      const left = remaining();
-      // Guided self-scheduling (Polychronopoulos and Kuck, 1987): the last chunks are small, so that nobody waits long.
-      const byShare = left === undefined ? byTime : Math.ceil(left / (4 * Math.max(1, workers())));
-      const size = Math.max(1, Math.min(byTime, byShare, MAX_CHUNKSIZE));
-      if (size > largest) {
-        largest = size;
-        limitedBy = byShare < byTime ? "share" : "time";
-      }
-      return size;
+    next,
+    get ahead() {
+      if (msPerItem === undefined) return FIRST_JOBS;
+      return next() > GROWTH * largestMeasured ? GUESSED_JOBS_PER_WORKER * Math.max(1, workers()) : Infinity;
     },
     measured(items, ms) {
       const now = ms / items;
-      // Fast to shrink, slow to grow: a chunk too large holds up the end of the map, one too small costs little.
-      const weight = msPerItem === undefined ? 1 : now > msPerItem ? 0.5 : 0.2;
+      const isSurprise = msPerItem !== undefined && now > msPerItem && ms >= LONG_MS;
+      // Fast to shrink: a chunk too large holds up the end of the map, one too small costs little.
+      if (isSurprise) known = Math.min(known, items);
+      const weight = items / (items + known);
       msPerItem = (msPerItem ?? 0) * (1 - weight) + now * weight;
+      largestMeasured = Math.max(largestMeasured, items);
+      known = Math.min(known + items, KNOWN_JOBS * largestMeasured);
     },
     why() {
       if (msPerItem === undefined) return '`chunksize` "auto" had measured nothing yet';

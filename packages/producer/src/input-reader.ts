@@ -1,19 +1,23 @@
 /** Reads an input without getting ahead of what is asked for. */
 
-import type { TupleIterator } from "./input.ts";
+import type { ArgumentForm } from "@poolmq/shared/internal";
+
+import type { AsyncSource, ItemSource } from "./input.ts";
 
 const LATER = Symbol("later");
 
 export class InputReader {
-  readonly #input: TupleIterator;
+  readonly form: ArgumentForm;
+  readonly #source: ItemSource;
   /** A read that an async input has not answered yet. */
-  #pending: Promise<IteratorResult<readonly unknown[]>> | undefined;
-  /** Tuples that wait for the rest of their chunk. */
-  #held: (readonly unknown[])[] = [];
+  #pending: Promise<IteratorResult<unknown>> | undefined;
+  /** Items that wait for the rest of their chunk. */
+  #held: unknown[] = [];
   #end: "done" | { readonly error: unknown } | undefined;
 
-  constructor(input: TupleIterator) {
-    this.#input = input;
+  constructor(source: ItemSource) {
+    this.form = source.form;
+    this.#source = source;
   }
 
   /** Set once the input has ended, or has thrown. */
@@ -27,7 +31,7 @@ export class InputReader {
   }
 
   /**
-   * Gives the next tuples, at most `most`: fewer at the end, or if the input makes us wait with some in hand.
+   * Gives the next items, at most `most`: fewer at the end, or if the input makes us wait with some in hand.
    *
    * @param wait - whether to wait for the first one
    * @param whole - whether to give all or none of them, except at the end
@@ -35,35 +39,39 @@ export class InputReader {
   async read(
     most: number,
     { wait, whole }: { readonly wait: boolean; readonly whole: boolean },
-  ): Promise<(readonly unknown[])[]> {
-    const tuples = this.#held;
+  ): Promise<unknown[]> {
+    const items = this.#held;
     this.#held = [];
     try {
-      while (tuples.length < most && this.#end === undefined) {
-        const next = this.#pending ?? this.#input.next();
-        let result: IteratorResult<readonly unknown[]> | typeof LATER;
-        if (next instanceof Promise) {
-          this.#pending = next;
-          const patient = wait && (whole || tuples.length === 0);
-          result = await (patient ? next : Promise.race([next, nextTurn()]));
-          if (result === LATER) break;
-          this.#pending = undefined;
-        } else {
-          result = next;
-        }
-        if (result.done === true) this.#end = "done";
-        else tuples.push(result.value);
-      }
+      if (this.#end !== undefined || items.length >= most) return items;
+      if (this.#source.kind === "async") await this.#readSlowly(this.#source, items, { most, wait, whole });
+      else if (this.#source.fill(items, most)) this.#end = "done";
     } catch (error) {
       // The items before it are still run; then the map fails with this very error.
       this.#pending = undefined;
       this.#end = { error };
     }
-    if (whole && tuples.length < most && this.#end === undefined) {
-      this.#held = tuples;
+    if (whole && items.length < most && this.#end === undefined) {
+      this.#held = items;
       return [];
     }
-    return tuples;
+    return items;
+  }
+
+  async #readSlowly(
+    source: AsyncSource,
+    items: unknown[],
+    { most, wait, whole }: { readonly most: number; readonly wait: boolean; readonly whole: boolean },
+  ): Promise<void> {
+    while (items.length < most && this.#end === undefined) {
+      const next = (this.#pending ??= source.next());
+      const patient = wait && (whole || items.length === 0);
+      const result = await (patient ? next : Promise.race([next, nextTurn()]));
+      if (result === LATER) return;
+      this.#pending = undefined;
+      if (result.done === true) this.#end = "done";
+      else items.push(result.value);
+    }
   }
 
   /** Tells an input that was not read to its end so, as `for … of` does. */
@@ -72,8 +80,8 @@ export class InputReader {
     this.#end = "done";
     this.#pending?.catch(() => {}); // nobody asks for it any more
     try {
-      const returned: unknown = this.#input.return?.();
-      if (returned instanceof Promise) returned.catch(() => {});
+      const closed = this.#source.close();
+      if (closed !== undefined) closed.catch(() => {});
     } catch {
       // The map has ended for a reason of its own; that one is told.
     }

@@ -1,26 +1,48 @@
-/** Inputs of the calls, as iterators of argument tuples. What is no iterable, or no tuple, is refused. */
+/** Inputs of the calls, read as they are asked for. What is no iterable, or no tuple, is refused. */
 
 import { InvalidOptionError } from "@poolmq/shared";
 import { short } from "@poolmq/shared/internal";
+import type { ArgumentForm } from "@poolmq/shared/internal";
 
-/** Gives argument tuples, one for each item. */
-export type TupleIterator = Iterator<readonly unknown[]> | AsyncIterator<readonly unknown[]>;
+/** Where the items of a call come from. */
+export type ItemSource = SyncSource | AsyncSource;
+
+/** Has its items at hand. */
+interface SyncSource {
+  readonly kind: "sync";
+  readonly form: ArgumentForm;
+  /** Adds items until there are `most`. True at the end. Throws what the input throws: those before it are added. */
+  fill(items: unknown[], most: number): boolean;
+  /** It is not read to its end. */
+  close(): void;
+}
+
+/** Makes us wait for each item. */
+export interface AsyncSource {
+  readonly kind: "async";
+  readonly form: ArgumentForm;
+  next(): Promise<IteratorResult<unknown>>;
+  close(): Promise<void>;
+}
 
 /** The input of a call. */
 export interface Input {
-  readonly tuples: TupleIterator;
+  readonly source: ItemSource;
   /** Number of items, if it is known beforehand. */
   readonly length: number | undefined;
 }
 
-/** The tuples of `map`: each item is the one argument. @throws InvalidOptionError */
+/** Checks an item, of the input's form. */
+type Check = (item: unknown) => void;
+
+/** The input of `map`: each item is the one argument. @throws InvalidOptionError */
 export function singles(call: string, items: unknown): Input {
-  return { tuples: mapped(iteratorOf(call, items), (item) => [item]), length: lengthOf(items) };
+  return { source: sourceOf(call, items, "one", undefined), length: lengthOf(items) };
 }
 
 /**
- * The tuples of `starmap`. An item that is no array is refused at once if the input is an array; else the iterator
- * throws when it gets there.
+ * The input of `starmap`. An item that is no array is refused at once if the input is an array; else the source throws
+ * when it gets there.
  *
  * @throws InvalidOptionError
  */
@@ -35,12 +57,11 @@ export function checkedTuples(call: string, items: unknown): Input {
     if (wrong !== -1) refuse(items[wrong], wrong);
   }
   let index = 0;
-  const tuples = mapped(iteratorOf(call, items), (item) => {
-    if (!Array.isArray(item)) return refuse(item, index);
+  const check: Check = (item) => {
+    if (!Array.isArray(item)) refuse(item, index);
     index++;
-    return item as readonly unknown[];
-  });
-  return { tuples, length: lengthOf(items) };
+  };
+  return { source: sourceOf(call, items, "tuple", check), length: lengthOf(items) };
 }
 
 function lengthOf(items: unknown): number | undefined {
@@ -48,64 +69,102 @@ function lengthOf(items: unknown): number | undefined {
   return items instanceof Set || items instanceof Map ? items.size : undefined;
 }
 
-/** An input's iterator, and which kind it is: only an async one's `next()` is waited for. */
-type Source =
-  | { readonly kind: "sync"; readonly iterator: Iterator<unknown> }
-  | { readonly kind: "async"; readonly iterator: AsyncIterator<unknown> };
-
-function iteratorOf(call: string, items: unknown): Source {
+/** Only what an async input gives is waited for. */
+function sourceOf(call: string, items: unknown, form: ArgumentForm, check: Check | undefined): ItemSource {
   const { [Symbol.asyncIterator]: async, [Symbol.iterator]: sync } = Object(items) as Partial<
     AsyncIterable<unknown> & Iterable<unknown>
   >;
-  if (typeof async === "function") return { kind: "async", iterator: async.call(items) };
-  if (typeof sync === "function") return { kind: "sync", iterator: sync.call(items) };
+  if (typeof async === "function") return ofAsyncIterator(async.call(items), form, check);
+  if (typeof sync === "function") {
+    return isArrayWalk(items, sync) && check === undefined
+      ? ofArray(items, form)
+      : ofIterator(sync.call(items), form, check);
+  }
   throw new InvalidOptionError(
     `Expected the items of ${call}() to be iterable (an array, a generator, an async generator), got ${short(items)}`,
   );
 }
 
-function mapped(input: Source, toTuple: (item: unknown) => readonly unknown[]): TupleIterator {
-  const convert = (result: IteratorResult<unknown>): IteratorResult<readonly unknown[]> => {
-    // As the language does it. Without this, an iterator of anything else would never end.
-    if (typeof result !== "object" || result === null)
-      throw new TypeError(`Iterator result ${short(result)} is not an object`);
-    return result.done === true
-      ? { done: true, value: undefined }
-      : { done: false, value: toTuple(result.value) };
+const walkArray: unknown = Array.prototype[Symbol.iterator];
+const arrayIterator = Object.getPrototypeOf([].values()) as { next: unknown };
+const { next: nextOfArray } = arrayIterator;
+
+/** Whether an iterator of it would be the language's own, which asks for the length and for one index after the other. */
+function isArrayWalk(items: unknown, iterator: unknown): items is readonly unknown[] {
+  return Array.isArray(items) && iterator === walkArray && arrayIterator.next === nextOfArray;
+}
+
+/** Reads an array as its iterator does, without one. */
+function ofArray(array: readonly unknown[], form: ArgumentForm): SyncSource {
+  let at = 0;
+  return {
+    kind: "sync",
+    form,
+    fill(items, most) {
+      while (items.length < most) {
+        if (at >= array.length) return true;
+        items.push(array[at++]);
+      }
+      return false;
+    },
+    close: () => {},
   };
-  if (input.kind === "sync") {
-    const { iterator } = input;
-    return {
-      next: () => {
-        const result = iterator.next();
+}
+
+function ofIterator(iterator: Iterator<unknown>, form: ArgumentForm, check: Check | undefined): SyncSource {
+  return {
+    kind: "sync",
+    form,
+    fill(items, most) {
+      while (items.length < most) {
+        const result: unknown = iterator.next();
         try {
-          return convert(result);
+          const step = checkResult(result);
+          if (step.done === true) return true;
+          const { value } = step;
+          check?.(value);
+          items.push(value);
         } catch (error) {
           // An input whose item is refused is told that it is not read on.
           iterator.return?.();
           throw error;
         }
-      },
-      return: () => {
-        iterator.return?.();
-        return { done: true, value: undefined };
-      },
-    };
-  }
-  const { iterator } = input;
+      }
+      return false;
+    },
+    close: () => void iterator.return?.(),
+  };
+}
+
+function ofAsyncIterator(
+  iterator: AsyncIterator<unknown>,
+  form: ArgumentForm,
+  check: Check | undefined,
+): AsyncSource {
   return {
-    next: async () => {
-      const result = await iterator.next();
+    kind: "async",
+    form,
+    async next() {
+      const result: unknown = await iterator.next();
       try {
-        return convert(result);
+        const step = checkResult(result);
+        if (step.done === true) return { done: true, value: undefined };
+        const { value } = step;
+        check?.(value);
+        return { done: false, value };
       } catch (error) {
         await iterator.return?.();
         throw error;
       }
     },
-    return: async () => {
+    async close() {
       await iterator.return?.();
-      return { done: true, value: undefined };
     },
   };
+}
+
+/** As the language does it. Without this, an iterator of anything else would never end. */
+function checkResult(result: unknown): IteratorResult<unknown> {
+  if (typeof result === "object" && result !== null) return result as IteratorResult<unknown>;
+  throw new TypeError(`Iterator result ${short(result)} is not an object`);
 }

@@ -14,16 +14,16 @@
 import type { OutcomeText, Payload } from "@poolmq/shared/internal";
 
 import type { ChunkSize } from "./chunk-size.ts";
-import { encodeTuples } from "./encode-tuples.ts";
-import type { ArgumentLimit } from "./encode-tuples.ts";
-import type { TupleIterator } from "./input.ts";
+import { encodeItems } from "./encode-items.ts";
+import type { ArgumentLimit } from "./encode-items.ts";
+import type { ItemSource } from "./input.ts";
 import { InputReader } from "./input-reader.ts";
 import { InsightLog } from "./insight-log.ts";
 import type { MapInsights } from "./map-insights.ts";
 import { Pace, progressOf } from "./map-progress.ts";
 import type { MapProgress } from "./map-progress.ts";
 import { MapTally } from "./map-tally.ts";
-import { atCallSite, readOutcomes } from "./read-outcomes.ts";
+import { atCallSite, readOutcomes, readResults } from "./read-outcomes.ts";
 import type { CallSite, ErrorClass, Settled } from "./read-outcomes.ts";
 
 /** Consecutive items that travel as one job. */
@@ -31,7 +31,7 @@ export interface Chunk {
   /** Index of the first item. */
   readonly at: number;
   readonly n: number;
-  /** The argument tuples, encoded. */
+  /** The arguments of its items, encoded. */
   readonly args: Payload;
   /** The bytes that they name. */
   readonly bytes?: Buffer | undefined;
@@ -75,6 +75,8 @@ export type MapEnd =
 /** Is told what becomes of the items, each exactly once, in the order in which they finish. */
 export interface Sink {
   succeeded(index: number, value: unknown): void;
+  /** The same of consecutive items, the first of which has index `at`. Absent: it is to be told of each. */
+  succeededAll?(at: number, values: readonly unknown[]): void;
   failed(index: number, error: unknown): void;
   /** The last call. */
   ended(end: MapEnd): void;
@@ -110,7 +112,7 @@ export interface MapRunOptions {
   readonly task: string;
   /** Name of the pool's method. */
   readonly call: string;
-  readonly input: TupleIterator;
+  readonly input: ItemSource;
   /** Number of items, if it is known beforehand. */
   readonly length: number | undefined;
   /** `undefined` is left to the function's definition: whoever knows it sets `run.chunkSize` before `start()`. */
@@ -134,14 +136,14 @@ export interface MapRunOptions {
 
 /** So many jobs go to Redis in one pipeline: beyond this it saves little, and the event loop gets its turn. */
 const MAX_BATCH_JOBS = 500;
-const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+/** And so many bytes: what is encoded before any of it is sent keeps the workers waiting. */
+const MAX_BATCH_BYTES = 1024 * 1024;
 
 /**
- * While the chunk size is a guess, so many jobs go at once, and then none for so long, unless an outcome comes: a tiny
- * function's first ones are back in a few ms, and thousands of jobs of one item are not worth that. A long function's
- * are not waited for.
+ * While the chunk size is a guess, a few jobs go at once, and then none for so long, unless one of them comes back: a
+ * tiny function's first ones are back in a few ms, and thousands of jobs of one item are not worth that. A long
+ * function's are not waited for.
  */
-const MAX_GUESSED_JOBS = 64;
 const GUESS_MS = 25;
 
 export class MapRun {
@@ -174,8 +176,8 @@ export class MapRun {
   /** The transport knows how many items there are. */
   #sealed = false;
   #room: PromiseWithResolvers<void> | undefined;
-  /** Somebody waits for an outcome. */
-  #outcome: PromiseWithResolvers<void> | undefined;
+  /** Somebody waits for the outcome of a chunk of at least so many items. */
+  #outcome: { readonly items: number; readonly came: () => void } | undefined;
   readonly #pace = new Pace();
   readonly #log = new InsightLog();
 
@@ -256,7 +258,8 @@ export class MapRun {
         const chunks = await this.#readChunks();
         if (this.ended) return;
         if (chunks.length > 0) await transport.enqueue(this, chunks);
-        if (this.chunkSize?.isGuess === true) await this.#firstOutcome();
+        const last = chunks.at(-1);
+        if (last !== undefined && this.#isGuess) await this.#outcomeOf(last.n);
       }
       if (this.#input.end === "done" && !this.ended) await transport.seal(this, this.#next);
       this.#sealed = true;
@@ -277,16 +280,14 @@ export class MapRun {
     if (chunk === undefined || this.#state === "ended") return;
     this.#leave(chunk);
     this.chunkSize?.measured(chunk.n, ms);
-    this.#outcome?.resolve();
+    if (this.#outcome !== undefined && chunk.n >= this.#outcome.items) this.#outcome.came();
     this.#pace.came(chunk.n);
     const ageMs = chunk.sentAt === undefined ? undefined : performance.now() - chunk.sentAt;
     this.#log.came({ at, n: chunk.n, ms, ageMs, transitMs, by });
     this.tally.ran(chunk.n, ms);
-    const { classes, callSite } = this.#options;
-    const context = { classes: classes(), callSite, bytes };
-    for (const [offset, settled] of readOutcomes(chunk, text, context).entries()) {
-      this.#settle(at + offset, settled);
-    }
+    const results = readResults(chunk, text, bytes);
+    if (results === undefined) this.#settleEach(chunk, text, bytes);
+    else this.#settleAll(at, results);
     this.#afterSettling();
   }
 
@@ -327,11 +328,16 @@ export class MapRun {
     return Math.max(1, Math.min(this.chunkSize?.next() ?? 1, Math.floor(items / 4)));
   }
 
-  /** Waits for an outcome, the end, or `GUESS_MS`, whichever comes first. */
-  async #firstOutcome(): Promise<void> {
-    this.#outcome = Promise.withResolvers();
-    const timer = setTimeout(this.#outcome.resolve, GUESS_MS);
-    await this.#outcome.promise;
+  get #isGuess(): boolean {
+    return (this.chunkSize?.ahead ?? Infinity) < Infinity;
+  }
+
+  /** Waits for the outcome of a chunk of so many items, the end, or `GUESS_MS`, whichever comes first. */
+  async #outcomeOf(items: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#outcome = { items, came: resolve };
+    const timer = setTimeout(resolve, GUESS_MS);
+    await promise;
     clearTimeout(timer);
     this.#outcome = undefined;
   }
@@ -344,7 +350,7 @@ export class MapRun {
     const chunks: Chunk[] = [];
     const { window } = this.#options;
     let bytes = 0;
-    const most = this.chunkSize?.isGuess === true ? MAX_GUESSED_JOBS : MAX_BATCH_JOBS;
+    const most = Math.min(this.chunkSize?.ahead ?? Infinity, MAX_BATCH_JOBS);
     while (chunks.length < most && bytes < MAX_BATCH_BYTES) {
       if (this.#places() < this.#worthReading()) break;
       if (this.#underWay.size >= window.jobs) break;
@@ -352,13 +358,14 @@ export class MapRun {
       // Having chunks in hand, a slow input is not waited for.
       const size = this.chunkSize?.next() ?? 1;
       const { wholeChunks: whole } = this.#options;
-      const tuples = await this.#input.read(whole ? size : Math.min(size, this.#places()), {
+      const values = await this.#input.read(whole ? size : Math.min(size, this.#places()), {
         wait: chunks.length === 0,
         whole,
       });
       this.#isReading = false;
-      if (this.#state === "ended" || tuples.length === 0) break;
-      for (const encoded of encodeTuples(tuples, this.#next, this.#options.argumentLimit)) {
+      if (this.#state === "ended" || values.length === 0) break;
+      const { form } = this.#input;
+      for (const encoded of encodeItems({ form, values }, this.#next, this.#options.argumentLimit)) {
         this.#next = encoded.at + encoded.n;
         if ("error" in encoded) {
           const error = atCallSite(encoded.error, this.#options.callSite);
@@ -382,6 +389,24 @@ export class MapRun {
     this.#underWay.delete(chunk.at);
     this.#itemsUnderWay -= chunk.n;
     this.#bytesUnderWay -= sizeOf(chunk);
+  }
+
+  #settleAll(at: number, results: readonly unknown[]): void {
+    if (this.#sink.succeededAll === undefined) {
+      for (const [offset, value] of results.entries()) this.#settle(at + offset, { ok: true, value });
+      return;
+    }
+    this.#settled += results.length;
+    if (this.#options.keepsUntilRead) this.#kept += results.length;
+    this.#sink.succeededAll(at, results);
+  }
+
+  #settleEach(chunk: Chunk, text: OutcomeText, bytes: Buffer | undefined): void {
+    const { classes, callSite } = this.#options;
+    const context = { classes: classes(), callSite, bytes };
+    for (const [offset, settled] of readOutcomes(chunk, text, context).entries()) {
+      this.#settle(chunk.at + offset, settled);
+    }
   }
 
   #settle(index: number, settled: Settled): void {
@@ -415,7 +440,7 @@ export class MapRun {
     this.#pace.end();
     this.#log.end();
     this.#room?.resolve();
-    this.#outcome?.resolve();
+    this.#outcome?.came();
     this.#input.close();
     this.#transport?.drop(this, end);
     this.#underWay.clear();

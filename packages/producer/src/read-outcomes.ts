@@ -23,6 +23,25 @@ export interface ReadContext {
 export type CallSite = () => string | undefined;
 
 /**
+ * Gives the results of the chunk's items, in order, if all of them succeeded, and can be read.
+ *
+ * @param bytes - what came beside the text
+ */
+export function readResults(
+  chunk: { readonly n: number },
+  text: OutcomeText,
+  bytes?: Buffer,
+): unknown[] | undefined {
+  if (!text.startsWith("=")) return undefined;
+  try {
+    const results = decodeEach(text.slice(1), bytes);
+    return fits(results, chunk.n) ? results : undefined;
+  } catch {
+    return undefined; // `readOutcomes` meets it again and reports it
+  }
+}
+
+/**
  * Gives one entry for each of the chunk's items, in order.
  *
  * @param chunk - `n` is `undefined` where only the outcome itself can say how many items there are

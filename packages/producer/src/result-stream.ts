@@ -166,6 +166,15 @@ export class StreamBuffer<R> implements Sink {
     this.#add(index, { ok: true, value: value as R });
   }
 
+  succeededAll(at: number, values: readonly unknown[]): void {
+    if (this.#end !== undefined) return;
+    const first = this.#ordered ? at : this.#next + this.#items.size;
+    for (let offset = 0; offset < values.length; offset++) {
+      this.#items.set(first + offset, { ok: true, value: values[offset] as R });
+    }
+    this.#deliver();
+  }
+
   failed(index: number, error: unknown): void {
     this.#add(index, { ok: false, error });
   }

@@ -156,7 +156,10 @@ export class Seals {
     if (!fits) throw new SigningKeyError({ problem, mapId });
   }
 
-  #digestsOf(map: Named, chunk: Chunk): { readonly content: string; readonly bytesDigest: string | undefined } {
+  #digestsOf(
+    map: Named,
+    chunk: Chunk,
+  ): { readonly content: string; readonly bytesDigest: string | undefined } {
     let digests = this.#digests.get(chunk);
     if (digests === undefined) {
       const bytesDigest = chunk.bytes === undefined ? undefined : digestOfBytes(chunk.bytes);

@@ -30,6 +30,16 @@ export class Slots<R> implements Sink {
     this.#fill(index, value as R);
   }
 
+  succeededAll(at: number, values: readonly unknown[]): void {
+    const slots = this.#slots;
+    while (slots.length < at) slots.push(EMPTY);
+    for (let offset = 0; offset < values.length; offset++) {
+      if (at + offset === slots.length) slots.push(values[offset] as R);
+      else slots[at + offset] = values[offset] as R;
+    }
+    this.#tell();
+  }
+
   failed(index: number, error: unknown): void {
     this.#failedAt = Math.min(this.#failedAt, index);
     this.#fill(index, new Failed(error));
@@ -100,6 +110,10 @@ export class Slots<R> implements Sink {
     while (this.#slots.length < index) this.#slots.push(EMPTY);
     if (index === this.#slots.length) this.#slots.push(slot);
     else this.#slots[index] = slot;
+    this.#tell();
+  }
+
+  #tell(): void {
     this.#changed?.resolve();
     this.#changed = undefined;
   }

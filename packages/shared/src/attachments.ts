@@ -49,7 +49,8 @@ export class Attachments {
  */
 export function attachmentOf(name: Payload, bytes: Buffer | undefined): Buffer {
   const [, offset, length] = /^@(\d{1,15})\+(\d{1,15})$/.exec(name) ?? [];
-  if (offset === undefined || length === undefined) throw new DecodeError("A payload names no part of its bytes");
+  if (offset === undefined || length === undefined)
+    throw new DecodeError("A payload names no part of its bytes");
   const start = Number(offset);
   const end = start + Number(length);
   if (bytes === undefined || end > bytes.length) {

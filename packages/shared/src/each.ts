@@ -2,7 +2,7 @@
  * Several values in one payload, each as if it had been sent alone: what two of them share is not one object on arrival,
  * so that nothing depends on which values happened to travel together.
  *
- *   payload of an array   of one value, or where JSON carries all of them (it knows no identity)
+ *   payload of an array   of one value, of primitives, or where JSON carries all of them (it knows no identity)
  *   `^` JSON string[]     else: a payload for each
  */
 
@@ -62,11 +62,18 @@ function plainPayload(values: readonly unknown[]): Payload | undefined {
 const MAX_LEVELS = 1_000;
 
 function listPayload(values: readonly unknown[], options: EncodeOptions): Payload {
-  if (values.length === 1) return encode(values, options);
+  // What has no identity needs no payload of its own.
+  if (values.length === 1 || values.every(isPrimitive)) return encode(values, options);
   const parts = values.map((value) => encode(value, options));
   // Plain after all: it was only that they share something.
   const arePlain = parts.every((part) => !/^[~@]/.test(part));
   return arePlain ? `[${parts.join(",")}]` : LIST_MARK + JSON.stringify(parts);
+}
+
+function isPrimitive(value: unknown): boolean {
+  return (
+    value === null || (typeof value !== "object" && typeof value !== "function" && typeof value !== "symbol")
+  );
 }
 
 function parse(text: string): unknown {

@@ -13,6 +13,8 @@ export { fetchPlainJobs, plainJobs } from "./plain-jobs.ts";
 export { availableCores, Cgroup } from "./cgroup.ts";
 export { CancelReader, tellCancelled } from "./cancels.ts";
 export { checkServer } from "./check-server.ts";
+export { decodeArguments, encodeArguments } from "./arguments.ts";
+export type { ArgumentForm } from "./arguments.ts";
 export { Attachments } from "./attachments.ts";
 export { decode, encode, inText } from "./codec.ts";
 export { decodeEach, encodeEach } from "./each.ts";

@@ -27,10 +27,7 @@ type Question = Pick<JobData, "map" | "at" | "n" | "args"> & {
 };
 
 /** A digest of what a job asks for. Which values its shared arguments have is left out: each producer sends its own. */
-export function contentOf(
-  task: string,
-  { map, at, n, shares = [], args, bytesDigest }: Question,
-): string {
+export function contentOf(task: string, { map, at, n, shares = [], args, bytesDigest }: Question): string {
   const positions = shares.map(([position]) => position);
   return digestOf([task, map, at, n, positions, ...(bytesDigest === undefined ? [] : [bytesDigest])], args);
 }

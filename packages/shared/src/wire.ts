@@ -35,7 +35,10 @@ export interface JobData {
   readonly at: number;
   /** Number of items in the chunk, at least 1. */
   readonly n: number;
-  /** An array of `n` argument tuples, each encoded apart from the others. May name parts of the bytes. */
+  /**
+   * An array of `n` argument tuples, each encoded apart from the others; or `*` and an array of `n` values, each the one
+   * argument of its item. May name parts of the bytes.
+   */
   readonly args: Payload;
   /** Number of bytes that belong to `args`, which are the field `at` of the map's `in`. Absent: none. */
   readonly bytes?: number;
@@ -336,7 +339,7 @@ export type ControlMessage =
 
 /** Supervisor to child. */
 export type ToChild =
-  /** Followed by the payload of the argument tuples, and by its bytes. */
+  /** Followed by the arguments, as in `JobData`, and by their bytes. */
   | {
       readonly t: "run";
       /** Number of this run on this child; the answer names it. */

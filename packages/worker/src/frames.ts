@@ -16,7 +16,9 @@ export function readFrames<Header>(socket: Socket, onFrame: OnFrame<Header>): vo
   // Pieces of a line that is still arriving; joined once, so that a line of many megabytes costs no quadratic copying.
   let pieces: Buffer[] = [];
   /** The message whose bytes are arriving. */
-  let head: { readonly header: Header; readonly text: string; readonly bytes: Buffer; filled: number } | undefined;
+  let head:
+    | { readonly header: Header; readonly text: string; readonly bytes: Buffer; filled: number }
+    | undefined;
 
   /** Gives where the rest of the data starts. */
   function takeBytes(message: NonNullable<typeof head>, data: Buffer, start: number): number {

@@ -131,7 +131,8 @@ export function readJobData(data: unknown): JobData | string {
   // Each tuple takes two characters at least; a forged count would exhaust the memory.
   if (!isInteger(n, 1, args.length)) return "it has no item count";
   if (v === WIRE_VERSION) {
-    if (bytes !== undefined && !isInteger(bytes, 1, Number.MAX_SAFE_INTEGER)) return "its bytes are no number";
+    if (bytes !== undefined && !isInteger(bytes, 1, Number.MAX_SAFE_INTEGER))
+      return "its bytes are no number";
     if (timeoutMs !== undefined && !isInteger(timeoutMs, 1, MAX_TIMEOUT_MS)) return "its time limit is none";
     if (shares !== undefined && !isListOfPairs(shares)) return "its shared values are not a list";
     if (kept !== undefined && !isListOfPairs(kept)) return "its outcomes are not a list";

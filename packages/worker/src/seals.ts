@@ -8,7 +8,15 @@
 
 import type { Logger } from "pino";
 
-import { areSignedBytes, checkJob, contentOf, isFitting, sealOutcome, shareFacts, signJobState } from "@poolmq/shared/internal";
+import {
+  areSignedBytes,
+  checkJob,
+  contentOf,
+  isFitting,
+  sealOutcome,
+  shareFacts,
+  signJobState,
+} from "@poolmq/shared/internal";
 import type { JobData, OutcomeText, Payload, Signer, WorkerAdvertisement } from "@poolmq/shared/internal";
 
 import type { QueuedJob } from "./job-queue.ts";

@@ -563,7 +563,10 @@ export class Supervisor {
   async #argumentBytes(job: QueuedJob, data: JobData): Promise<Buffer | "gone"> {
     const bytes = await this.#scripts?.bytes(data.map, data.at);
     if (bytes === undefined || bytes === null || bytes.length !== data.bytes) {
-      this.#log.info({ mapId: data.map, index: data.at }, "item not run: the bytes of its arguments are gone");
+      this.#log.info(
+        { mapId: data.map, index: data.at },
+        "item not run: the bytes of its arguments are gone",
+      );
       return "gone";
     }
     if (!this.#seals.admitsBytes(job, data, bytes)) return "gone";
@@ -651,7 +654,8 @@ export class Supervisor {
     this.#words?.flush(data.map, data.at, data.n);
     const ms = end?.kind === "done" ? end.ms : 0;
     const by = end !== undefined && "pid" in end ? ranBy(this.id, end, job, data) : undefined;
-    const kept = failed === undefined || text.startsWith("=") ? undefined : this.#keptFor(failed, text, bytes);
+    const kept =
+      failed === undefined || text.startsWith("=") ? undefined : this.#keptFor(failed, text, bytes);
     const wanted = await this.#publisher?.publish(
       data.map,
       {

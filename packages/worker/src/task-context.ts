@@ -22,10 +22,37 @@ export interface TaskContext {
   progress(value: unknown): void;
 }
 
+/**
+ * Whose turn it is in an async context: entering one costs more than a tiny task, so items that leave nothing behind
+ * take turns in one. The context is made when it is asked for, which most tasks never do.
+ */
+export class Turn {
+  readonly #contextOf: (index: number) => TaskContext;
+  #index: number | undefined;
+  #context: TaskContext | undefined;
+
+  /** @param index - of the item whose turn it is; nobody's without it */
+  constructor(contextOf: (index: number) => TaskContext, index?: number) {
+    this.#contextOf = contextOf;
+    this.#index = index;
+  }
+
+  /** It is this item's turn from now on; nobody's without one. */
+  pass(index: number | undefined): void {
+    this.#index = index;
+    this.#context = undefined;
+  }
+
+  get context(): TaskContext | undefined {
+    if (this.#index === undefined) return undefined;
+    return (this.#context ??= this.#contextOf(this.#index));
+  }
+}
+
 // Of the process, not of this copy of the package: a tasks module may bring its own copy.
 const KEY: unique symbol = Symbol.for("poolmq.task.context") as never;
-const holder = globalThis as { [KEY]?: AsyncLocalStorage<TaskContext> };
-const storage: AsyncLocalStorage<TaskContext> = (holder[KEY] ??= new AsyncLocalStorage());
+const holder = globalThis as { [KEY]?: AsyncLocalStorage<Pick<Turn, "context">> };
+const storage: AsyncLocalStorage<Pick<Turn, "context">> = (holder[KEY] ??= new AsyncLocalStorage());
 
 /**
  * Gives the context of the task that calls it, also from functions that it called or awaits.
@@ -53,10 +80,10 @@ export function taskContext(): TaskContext {
 
 /** Gives the context of the task that calls it; `undefined` outside of a task. */
 export function currentTaskContext(): TaskContext | undefined {
-  return storage.getStore();
+  return storage.getStore()?.context;
 }
 
-/** Calls the function with a context. */
-export function runInContext<V>(context: TaskContext, fn: () => V): V {
-  return storage.run(context, fn);
+/** Calls the function in an async context of its own: what it calls and leaves behind belongs to whose turn it is. */
+export function runInContext<V>(turn: Turn, fn: () => V): V {
+  return storage.run(turn, fn);
 }

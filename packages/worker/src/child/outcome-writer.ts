@@ -3,6 +3,7 @@
 import { Attachments, encode, encodeEach, encodeThrown, LimitError } from "@poolmq/shared/task";
 import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
 
+import type { RanItems } from "./ran-items.ts";
 import type { ChunkRan } from "./run-chunk.ts";
 import type { Ran } from "./run-item.ts";
 import { noFrames, userFrames } from "./user-frames.ts";
@@ -36,19 +37,18 @@ export class OutcomeWriter {
   }
 
   /** Writes down what all items of a run came to. */
-  writeAll(ran: readonly Ran[], info: (offset: number) => RemoteInfo): ChunkRan {
+  writeAll(ran: RanItems, info: (offset: number) => RemoteInfo): ChunkRan {
     const attachments = this.#attachments;
-    if (ran.every((item) => item.ok)) {
+    if (ran.failures.size === 0) {
       try {
-        const values = ran.map((item) => item.value);
-        const payload = encodeEach(values, { role: "result", ...this.#limit, attachments });
+        const payload = encodeEach(ran.values, { role: "result", ...this.#limit, attachments });
         return { text: `=${payload}`, bytes: attachments.bytes, retriable: 0 };
       } catch {
         // At least one result can't be sent, or all of them are much. Encoding them one by one finds out.
         attachments.cut(0);
       }
     }
-    const outcomes = ran.map((item, offset) => this.write(item, info(offset), attachments));
+    const outcomes = ran.each().map(([offset, item]) => this.write(item, info(offset), attachments));
     const retriable = outcomes.filter((outcome) => outcome.s === "threw" && outcome.final !== true).length;
     return { text: `!${JSON.stringify(outcomes)}`, bytes: attachments.bytes, retriable };
   }

@@ -1,13 +1,15 @@
 /** Runs the items of one job, one after the other. */
 
-import { decodeEach, DecodeError } from "@poolmq/shared/task";
 import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
 
+import { Turn } from "../task-context.ts";
 import type { TaskContext } from "../task-context.ts";
+import { ItemArguments } from "./item-arguments.ts";
 import type { SpanFacts } from "./item-span.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";
 import type { KeepStack, OutcomeLimit } from "./outcome-writer.ts";
-import { runItem } from "./run-item.ts";
+import { RanItems } from "./ran-items.ts";
+import { mayTakeTurns, runItem, runRow, settle } from "./run-item.ts";
 import type { Ran } from "./run-item.ts";
 import type { TaskFunction } from "./task-module.ts";
 
@@ -18,7 +20,7 @@ export interface ChunkRun {
   readonly at: number;
   readonly n: number;
   readonly attempt: number;
-  /** The argument tuples, encoded. */
+  /** The items' arguments, encoded. */
   readonly args: string;
   /** That the arguments name. */
   readonly bytes?: Buffer | undefined;
@@ -35,7 +37,7 @@ export interface ChunkRun {
   readonly signal: AbortSignal;
   /** The caller's trace. */
   readonly trace: string | undefined;
-  context(index: number): TaskContext;
+  readonly context: (index: number) => TaskContext;
   /** An item has ended. */
   readonly onItemEnd?: ((context: TaskContext) => void) | undefined;
 }
@@ -54,54 +56,74 @@ export interface ChunkRan {
   readonly retriable: number;
 }
 
-function spanOf(run: ChunkRun, offset: number): SpanFacts | undefined {
-  const { trace, task, at, worker } = run;
-  return trace === undefined ? undefined : { trace, task, at, worker, index: at + offset };
-}
+/**
+ * A chunk of fewer items is not worth to watch for what they leave behind: to begin and to end that costs as much as an
+ * async context for each of them.
+ */
+const SHORT_ROW = 16;
 
 /** Runs the items that are not to be skipped. Never rejects. */
 export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined): Promise<ChunkRan> {
-  const offsets = Array.from({ length: run.n }, (_, offset) => offset).filter(
-    (offset) => !run.skip.has(offset),
-  );
+  const { fn, at, n, skip } = run;
   const info = (offset: number): RemoteInfo => ({
     task: run.task,
-    index: run.at + offset,
+    index: at + offset,
     attempt: run.attempt,
     worker: run.worker,
     pid: process.pid,
   });
   const writer = new OutcomeWriter(run.outcomeLimit, run.keepStack);
-  let tuples: readonly unknown[][];
+  const ran = new RanItems();
+  let items: ItemArguments;
   try {
-    tuples = decodeEach(run.args, run.bytes) as unknown[][];
-    if (tuples.length !== run.n || !tuples.every(Array.isArray)) {
-      throw new DecodeError(`Expected the arguments of ${run.n} items, got something else`);
-    }
+    items = new ItemArguments(run, n, run.shares);
   } catch (thrown) {
     // Damaged, or of a newer Node: trying again would read the same bytes.
-    const failed = offsets.map((): Ran => ({ ok: false, thrown, retriable: false }));
-    offsets.forEach((offset, i) => watcher?.ended(offset, writer.write(failed[i] as Ran, info(offset))));
-    return writer.writeAll(failed, (i) => info(offsets[i] ?? 0));
-  }
-  const ran: Ran[] = [];
-  let retriable = 0;
-  for (const offset of offsets) {
-    if (run.signal.aborted) break;
-    const args = tuples[offset] ?? [];
-    for (const [position, value] of run.shares) args[position] = value;
-    watcher?.started(offset);
-    const context = run.context(run.at + offset);
-    const item = await runItem(run.fn, args, context, spanOf(run, offset));
-    run.onItemEnd?.(context);
-    if (watcher === undefined) {
-      ran.push(item);
-    } else {
-      const outcome = writer.write(item, info(offset));
-      if (outcome.s === "threw" && outcome.final !== true) retriable++;
-      watcher.ended(offset, outcome);
+    const failed: Ran = { ok: false, thrown, retriable: false };
+    for (let offset = 0; offset < n; offset++) {
+      if (skip.has(offset)) continue;
+      ran.add(offset, failed);
+      watcher?.ended(offset, writer.write(failed, info(offset)));
     }
+    return writer.writeAll(ran, info);
   }
-  if (watcher !== undefined) return { text: "", retriable };
-  return writer.writeAll(ran, (i) => info(offsets[i] ?? 0));
+  // What is told of each item, and what needs an async context of its own, is run one by one.
+  let mayRow =
+    watcher === undefined && skip.size === 0 && run.trace === undefined && run.onItemEnd === undefined;
+  let retriable = 0;
+  for (let offset = 0; offset < n && !run.signal.aborted;) {
+    if (mayRow && n - offset >= SHORT_ROW && mayTakeTurns(fn)) {
+      const { next, pending } = runRow(fn, { items, from: offset, at }, new Turn(run.context), ran);
+      if (pending !== undefined) ran.add(next - 1, await settle(fn, pending));
+      // It may leave something behind again and again: then turns are no gain.
+      mayRow = false;
+      offset = next;
+      continue;
+    }
+    if (!skip.has(offset)) {
+      watcher?.started(offset);
+      const item = await runOne(run, items, offset);
+      if (watcher === undefined) {
+        ran.add(offset, item);
+      } else {
+        const outcome = writer.write(item, info(offset));
+        if (outcome.s === "threw" && outcome.final !== true) retriable++;
+        watcher.ended(offset, outcome);
+      }
+    }
+    offset++;
+  }
+  return watcher === undefined ? writer.writeAll(ran, info) : { text: "", retriable };
+}
+
+async function runOne(run: ChunkRun, items: ItemArguments, offset: number): Promise<Ran> {
+  const context = run.context(run.at + offset);
+  const ran = await runItem(run.fn, items.of(offset), context, spanOf(run, offset));
+  run.onItemEnd?.(context);
+  return ran;
+}
+
+function spanOf(run: ChunkRun, offset: number): SpanFacts | undefined {
+  const { trace, task, at, worker } = run;
+  return trace === undefined ? undefined : { trace, task, at, worker, index: at + offset };
 }

@@ -1,10 +1,19 @@
-/** The one place where user code is called. What it did comes back as data; nothing is ever thrown from here. */
+/**
+ * The one place where user code is called. What it did comes back as data; nothing is ever thrown from here.
+ *
+ * Each item is called in an async context of its own, so that all that it starts knows whose it is. Entering one takes
+ * several times as long as a tiny function. So the items of a chunk take turns in one as long as they are over when they
+ * return: each must have left nothing behind, no promise and no timer, before the next one has its turn.
+ */
 
 import { taskOptionsOf } from "../define-task.ts";
-import { runInContext } from "../task-context.ts";
+import { runInContext, Turn } from "../task-context.ts";
 import type { TaskContext } from "../task-context.ts";
+import type { ItemArguments } from "./item-arguments.ts";
 import { inItemSpan } from "./item-span.ts";
 import type { SpanFacts } from "./item-span.ts";
+import { watchingLeftovers } from "./leftovers.ts";
+import type { RanItems } from "./ran-items.ts";
 import type { TaskFunction } from "./task-module.ts";
 
 /** What one call came to. */
@@ -17,6 +26,9 @@ export type Ran =
       readonly retriable: boolean;
     };
 
+/** Functions whose last call returned no promise. */
+const synchronous = new WeakSet<TaskFunction>();
+
 /** Calls the function with one argument tuple and waits for its result; in a span of its own, if it is given one. */
 export async function runItem(
   fn: TaskFunction,
@@ -25,11 +37,88 @@ export async function runItem(
   span: SpanFacts | undefined,
 ): Promise<Ran> {
   try {
-    const call = (): unknown => runInContext(context, () => fn(...args));
+    const turn = new Turn(() => context, context.index);
+    const call = (): unknown =>
+      runInContext(turn, () => {
+        const value = fn(...args);
+        if (value instanceof Promise) synchronous.delete(fn);
+        else synchronous.add(fn);
+        return value;
+      });
     return { ok: true, value: await (span === undefined ? call() : inItemSpan(span, context, call)) };
   } catch (thrown) {
     return { ok: false, thrown, retriable: isRetriable(fn, thrown) };
   }
+}
+
+/** Where a row of calls has ended. */
+export interface RowEnd {
+  /** Offset of the item after the last one that was called. */
+  readonly next: number;
+  /** What the last one returned is to be waited for: it has not ended. */
+  readonly pending?: PromiseLike<unknown>;
+}
+
+/** Whether it is worth to let the function's items take turns: it seems to have ended when it returns. */
+export function mayTakeTurns(fn: TaskFunction): boolean {
+  return synchronous.has(fn);
+}
+
+/**
+ * Calls the function with the items from offset `from` on, one after the other, at once: up to the end, or to the first
+ * one that leaves something behind or returns a promise. Their contexts are those that `turn` passes through.
+ *
+ * @param at - index of the item at offset 0
+ */
+export function runRow(
+  fn: TaskFunction,
+  { items, from, at }: { readonly items: ItemArguments; readonly from: number; readonly at: number },
+  turn: Turn,
+  ran: RanItems,
+): RowEnd {
+  const { singles, count } = items;
+  return watchingLeftovers((leftovers) =>
+    runInContext(turn, () => {
+      const before = leftovers();
+      for (let offset = from; offset < count; offset++) {
+        turn.pass(at + offset);
+        let pending: PromiseLike<unknown> | undefined;
+        try {
+          const value = singles === undefined ? fn(...items.of(offset)) : fn(singles[offset]);
+          pending = pendingOf(value);
+          if (pending === undefined) ran.returned(value);
+        } catch (thrown) {
+          ran.add(offset, { ok: false, thrown, retriable: isRetriable(fn, thrown) });
+        }
+        if (pending !== undefined) {
+          synchronous.delete(fn);
+          return { next: offset + 1, pending };
+        }
+        // It keeps its turn, for what it has left behind.
+        if (leftovers() !== before) return { next: offset + 1 };
+      }
+      turn.pass(undefined);
+      return { next: count };
+    }),
+  );
+}
+
+/** Waits for what a function returned. */
+export async function settle(fn: TaskFunction, pending: PromiseLike<unknown>): Promise<Ran> {
+  try {
+    return { ok: true, value: await pending };
+  } catch (thrown) {
+    return { ok: false, thrown, retriable: isRetriable(fn, thrown) };
+  }
+}
+
+/** What `await` would wait for. Reads `then` once, as `await` does, and gives it to be called when that would call it. */
+function pendingOf(value: unknown): PromiseLike<unknown> | undefined {
+  if (value === null || (typeof value !== "object" && typeof value !== "function")) return undefined;
+  if (value instanceof Promise) return value;
+  const { then } = value as { readonly then?: unknown };
+  if (typeof then !== "function") return undefined;
+  return { then: (...settlers: unknown[]) => Reflect.apply(then, value, settlers) as never };
 }
 
 /** The definition's own word on whether to try again. A predicate that throws is no reason not to. */

@@ -1,6 +1,7 @@
-/** Turns argument tuples into chunks. An item that can't be sent is an error of its own, and not of its neighbours. */
+/** Turns the items of an input into chunks. An item that can't be sent is an error of its own, and not of its neighbours. */
 
-import { Attachments, encode, encodeEach } from "@poolmq/shared/internal";
+import { Attachments, encode, encodeArguments } from "@poolmq/shared/internal";
+import type { ArgumentForm } from "@poolmq/shared/internal";
 
 import type { Chunk } from "./map-run.ts";
 import { Shared } from "./shared.ts";
@@ -17,21 +18,34 @@ export interface ArgumentLimit {
   readonly limit: string;
 }
 
-/** Encodes consecutive tuples, the first of which has index `at`: as one chunk, if nothing stands against it. */
-export function encodeTuples(
-  tuples: readonly (readonly unknown[])[],
+/** Consecutive items of an input. */
+export interface Items {
+  readonly form: ArgumentForm;
+  readonly values: readonly unknown[];
+}
+
+/** Encodes items, the first of which has index `at`: as one chunk, if nothing stands against it. */
+export function encodeItems(
+  { form, values }: Items,
   at: number,
   limit: ArgumentLimit | undefined,
 ): Encoded[] {
-  const layouts = tuples.map(sharesOf);
   const encoded: Encoded[] = [];
+  if (form === "one" && !values.some((value) => value instanceof Shared)) {
+    encodeGroup({ form, values }, at, NO_SHARES, limit, encoded);
+    return encoded;
+  }
+  const tuples =
+    form === "one" ? values.map((value) => [value]) : (values as readonly (readonly unknown[])[]);
+  const layouts = tuples.map(sharesOf);
   for (let start = 0; start < tuples.length;) {
     // All tuples of a chunk take the same shared values in the same places.
     let end = start + 1;
     while (end < tuples.length && sameShares(layouts[start], layouts[end])) end++;
     const shares = layouts[start] ?? NO_SHARES;
     const group = tuples.slice(start, end);
-    encodeGroup(shares.length === 0 ? group : group.map(withoutShares), at + start, shares, limit, encoded);
+    const sent = shares.length === 0 ? group : group.map(withoutShares);
+    encodeGroup({ form: "tuple", values: sent }, at + start, shares, limit, encoded);
     start = end;
   }
   return encoded;
@@ -39,7 +53,7 @@ export function encodeTuples(
 
 /** What can't go as one goes in halves, down to the item that is to blame. */
 function encodeGroup(
-  tuples: readonly (readonly unknown[])[],
+  { form, values }: Items,
   at: number,
   shares: Shares,
   limit: ArgumentLimit | undefined,
@@ -47,17 +61,17 @@ function encodeGroup(
 ): void {
   try {
     const attachments = new Attachments();
-    const args = encodeEach(tuples, { role: "argument", ...limit, attachments });
-    into.push({ at, n: tuples.length, args, bytes: attachments.bytes, shares });
+    const args = encodeArguments(form, values, { role: "argument", ...limit, attachments });
+    into.push({ at, n: values.length, args, bytes: attachments.bytes, shares });
   } catch (error) {
-    const [only] = tuples;
-    if (tuples.length === 1 && only !== undefined) {
-      into.push({ at, n: 1, error: errorOf(only, limit) ?? error });
+    if (values.length === 1) {
+      const tuple = form === "one" ? values : (values[0] as readonly unknown[]);
+      into.push({ at, n: 1, error: errorOf(tuple, limit) ?? error });
       return;
     }
-    const middle = tuples.length >> 1;
-    encodeGroup(tuples.slice(0, middle), at, shares, limit, into);
-    encodeGroup(tuples.slice(middle), at + middle, shares, limit, into);
+    const middle = values.length >> 1;
+    encodeGroup({ form, values: values.slice(0, middle) }, at, shares, limit, into);
+    encodeGroup({ form, values: values.slice(middle) }, at + middle, shares, limit, into);
   }
 }
 

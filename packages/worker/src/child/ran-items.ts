@@ -1,0 +1,32 @@
+import type { Ran } from "./run-item.ts";
+
+/** What the items of a run came to, in their order. */
+export class RanItems {
+  /** What each returned; `undefined` of one that failed. */
+  readonly values: unknown[] = [];
+  /** Those that failed, by their place in the order. */
+  readonly failures: Map<number, Extract<Ran, { ok: false }>> = new Map();
+  /** Offsets of the items, if they are not those from 0 on. */
+  #offsets: number[] | undefined;
+
+  /** Adds an item that ended in its turn and did not fail. */
+  returned(value: unknown): void {
+    this.values.push(value);
+  }
+
+  add(offset: number, ran: Ran): void {
+    const place = this.values.length;
+    if (offset !== place) this.#offsets ??= Array.from({ length: place }, (_, before) => before);
+    this.#offsets?.push(offset);
+    if (!ran.ok) this.failures.set(place, ran);
+    this.values.push(ran.ok ? ran.value : undefined);
+  }
+
+  /** Gives what became of each item, with its offset. */
+  each(): (readonly [offset: number, ran: Ran])[] {
+    return this.values.map((value, place) => [
+      this.#offsets?.[place] ?? place,
+      this.failures.get(place) ?? { ok: true, value },
+    ]);
+  }
+}
