@@ -6,7 +6,7 @@ const two = (): number => 2;
 
 test("before anything was measured, a few jobs of one item go at once", () => {
   const size = autoChunks(endless, two);
-  expect([size.next(), size.ahead]).toEqual([1, 64]);
+  expect([size.next(), size.ahead]).toEqual([1, 16]);
 });
 
 test("a size far above what was measured is a guess, and few jobs of it go at once", () => {
@@ -30,7 +30,7 @@ test("what a larger job shows outweighs what small ones have shown, whichever co
 test("a function that gets long is cut small at once", () => {
   const size = autoChunks(endless, two);
   for (let i = 0; i < 10; i++) size.measured(10_000, 1);
-  expect(size.next()).toBe(20_000);
+  expect(size.next()).toBe(10_000);
   size.measured(2, 40);
   size.measured(2, 40);
   expect(size.next()).toBeLessThanOrEqual(2);
@@ -47,8 +47,13 @@ test("a long function is never given more than one item", () => {
 test("the last items are spread over all workers", () => {
   let left = 8_000;
   const size = autoChunks(() => left, two);
-  size.measured(1_000, 0.1);
+  size.measured(1_000, 1);
   expect(size.next()).toBe(1_000);
+  left = 800;
+  // Half a millisecond of work is not cut smaller.
+  expect(size.next()).toBe(500);
+  size.measured(1_000, 1_000);
+  expect(size.next()).toBeLessThanOrEqual(40);
   left = 5;
   expect(size.next()).toBe(1);
 });

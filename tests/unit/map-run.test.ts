@@ -170,7 +170,7 @@ test("an automatic chunk size lets few single items go before it has measured on
   const { calls, ended } = automatic((run, chunks) => void setImmediate(() => takeAll(run, chunks)));
   await ended;
   const singles = calls.flat().filter(({ n }) => n === 1);
-  expect(singles.length).toBeLessThanOrEqual(80);
+  expect(singles.length).toBeLessThanOrEqual(32);
 });
 
 test("an automatic chunk size does not wait for long functions", async () => {
@@ -181,5 +181,5 @@ test("an automatic chunk size does not wait for long functions", async () => {
     if (call > 3) setImmediate(() => takeAll(run, chunks));
   });
   await ended;
-  expect(calls.slice(0, 3).map((chunks) => chunks.length)).toEqual([64, 64, 64]);
+  expect(calls.slice(0, 3).map((chunks) => chunks.length)).toEqual([16, 16, 16]);
 });

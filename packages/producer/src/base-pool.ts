@@ -464,6 +464,7 @@ export abstract class BasePool<T extends object> implements AsyncDisposable {
       progress: () => run.progress,
       report,
     });
+    if (facts.input.length !== undefined) facts.sink.expect?.(facts.input.length);
     const { onTaskProgress } = options;
     const cancel = (reason?: unknown): void => run.fail(this.cancelledError(id, reason));
     const onAbort = (): void => cancel(signal?.reason);

@@ -30,13 +30,17 @@ export function fixedChunks(n: number): ChunkSize {
  */
 const TARGET_MS = 20;
 
-const MAX_CHUNKSIZE = 20_000;
+/** Larger chunks save nothing more: they are gone through one after the other by everybody on their way. */
+const MAX_CHUNKSIZE = 10_000;
+
+/** Work of less time than this is not cut smaller to be spread: nobody waits for it as long as for another job. */
+const NOT_SPREAD_MS = 0.5;
 
 /** Before anything was measured: a chunk of a long function must not be large, and of a tiny one will soon be. */
 const FIRST_CHUNKSIZE = 1;
 
-/** So many of those go at once: enough for many workers, if the function is a long one after all. */
-const FIRST_JOBS = 64;
+/** So many of those for each worker go at once: enough to keep it busy, if the function is a long one after all. */
+const FIRST_JOBS_PER_WORKER = 8;
 
 /**
  * A size of more than so many times the largest that was measured is a guess too: most of what a short job takes is not
@@ -65,12 +69,14 @@ export function autoChunks(remaining: () => number | undefined, workers: () => n
   /** What the largest chunk was limited by: towards the end of the input they all become small. */
   let largest = FIRST_CHUNKSIZE;
   let limitedBy: "time" | "share" = "time";
+  const processes = (): number => Math.max(1, workers());
   const next = (): number => {
     if (msPerItem === undefined) return FIRST_CHUNKSIZE;
     const byTime = Math.floor(TARGET_MS / Math.max(msPerItem, TARGET_MS / MAX_CHUNKSIZE));
     const left = remaining();
     // Guided self-scheduling (Polychronopoulos and Kuck, 1987): the last chunks are small, so that nobody waits long.
-    const byShare = left === undefined ? byTime : Math.ceil(left / (4 * Math.max(1, workers())));
+    const share = left === undefined ? Infinity : Math.ceil(left / (4 * processes()));
+    const byShare = Math.max(share, Math.floor(NOT_SPREAD_MS / msPerItem));
     const size = Math.max(1, Math.min(byTime, byShare, MAX_CHUNKSIZE));
     if (size > largest) {
       largest = size;
@@ -81,8 +87,8 @@ export function autoChunks(remaining: () => number | undefined, workers: () => n
   return {
     next,
     get ahead() {
-      if (msPerItem === undefined) return FIRST_JOBS;
-      return next() > GROWTH * largestMeasured ? GUESSED_JOBS_PER_WORKER * Math.max(1, workers()) : Infinity;
+      if (msPerItem === undefined) return FIRST_JOBS_PER_WORKER * processes();
+      return next() > GROWTH * largestMeasured ? GUESSED_JOBS_PER_WORKER * processes() : Infinity;
     },
     measured(items, ms) {
       const now = ms / items;

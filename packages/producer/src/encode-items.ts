@@ -31,7 +31,7 @@ export function encodeItems(
   limit: ArgumentLimit | undefined,
 ): Encoded[] {
   const encoded: Encoded[] = [];
-  if (form === "one" && !values.some((value) => value instanceof Shared)) {
+  if (form === "one" && !hasShared(values)) {
     encodeGroup({ form, values }, at, NO_SHARES, limit, encoded);
     return encoded;
   }
@@ -86,9 +86,18 @@ function errorOf(tuple: readonly unknown[], limit: ArgumentLimit | undefined): u
   }
 }
 
+function isShared(value: unknown): value is Shared<unknown> {
+  return typeof value === "object" && value instanceof Shared;
+}
+
+function hasShared(values: readonly unknown[]): boolean {
+  for (const value of values) if (isShared(value)) return true;
+  return false;
+}
+
 function sharesOf(tuple: readonly unknown[]): Shares {
-  if (!tuple.some((value) => value instanceof Shared)) return NO_SHARES;
-  return tuple.flatMap((value, position) => (value instanceof Shared ? [[position, value.id] as const] : []));
+  if (!hasShared(tuple)) return NO_SHARES;
+  return tuple.flatMap((value, position) => (isShared(value) ? [[position, value.id] as const] : []));
 }
 
 function sameShares(a: Shares = NO_SHARES, b: Shares = NO_SHARES): boolean {
@@ -96,5 +105,5 @@ function sameShares(a: Shares = NO_SHARES, b: Shares = NO_SHARES): boolean {
 }
 
 function withoutShares(tuple: readonly unknown[]): readonly unknown[] {
-  return tuple.map((value) => (value instanceof Shared ? null : value));
+  return tuple.map((value) => (isShared(value) ? null : value));
 }

@@ -101,11 +101,18 @@ function ofArray(array: readonly unknown[], form: ArgumentForm): SyncSource {
     kind: "sync",
     form,
     fill(items, most) {
-      while (items.length < most) {
-        if (at >= array.length) return true;
-        items.push(array[at++]);
+      let filled = items.length;
+      // Room for all of them: to let it grow takes longer than to fill it.
+      items.length = Math.max(filled, Math.min(most, filled + array.length - at));
+      try {
+        for (; filled < most; filled++) {
+          if (at >= array.length) return true;
+          items[filled] = array[at++];
+        }
+        return false;
+      } finally {
+        items.length = filled;
       }
-      return false;
     },
     close: () => {},
   };

@@ -17,6 +17,7 @@ export type { Chunk } from "./map-run.ts";
 export { ReadCounts } from "./read-counts.ts";
 export { ClockShift } from "./clock-shift.ts";
 export { InsightLog } from "./insight-log.ts";
+export { Slots } from "./slots.ts";
 export { Spread } from "./spread.ts";
 export { Gather } from "./gather.ts";
 export { TaskLogs } from "./task-log.ts";

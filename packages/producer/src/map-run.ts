@@ -74,6 +74,8 @@ export type MapEnd =
 
 /** Is told what becomes of the items, each exactly once, in the order in which they finish. */
 export interface Sink {
+  /** There will be so many items, or fewer. The first call, if that is known. */
+  expect?(items: number): void;
   succeeded(index: number, value: unknown): void;
   /** The same of consecutive items, the first of which has index `at`. Absent: it is to be told of each. */
   succeededAll?(at: number, values: readonly unknown[]): void;

@@ -13,9 +13,15 @@ class Failed {
   }
 }
 
+/** V8 keeps an array that is made longer than this, or not much longer, as a table. */
+const MAX_ROOM = 2 ** 25;
+
 export class Slots<R> implements Sink {
-  // Filled from the front, never sparse: an array with holes is slow and large.
+  /** Filled from the front. There may be room behind what is filled: to let it grow takes longer than to fill it. */
   readonly #slots: (R | Failed | typeof EMPTY)[] = [];
+  #filled = 0;
+  /** What came before its turn, by the index of the first. */
+  readonly #early = new Map<number, readonly (R | Failed)[]>();
   readonly #ended = Promise.withResolvers<MapEnd>();
   #end: MapEnd | undefined;
   #failedAt = Infinity;
@@ -26,27 +32,31 @@ export class Slots<R> implements Sink {
     return this.#end;
   }
 
+  expect(items: number): void {
+    if (items <= MAX_ROOM) this.#slots.length = items;
+  }
+
   succeeded(index: number, value: unknown): void {
-    this.#fill(index, value as R);
+    this.#fill(index, [value as R]);
   }
 
   succeededAll(at: number, values: readonly unknown[]): void {
-    const slots = this.#slots;
-    while (slots.length < at) slots.push(EMPTY);
-    for (let offset = 0; offset < values.length; offset++) {
-      if (at + offset === slots.length) slots.push(values[offset] as R);
-      else slots[at + offset] = values[offset] as R;
-    }
-    this.#tell();
+    this.#fill(at, values as readonly R[]);
   }
 
   failed(index: number, error: unknown): void {
     this.#failedAt = Math.min(this.#failedAt, index);
-    this.#fill(index, new Failed(error));
+    this.#fill(index, [new Failed(error)]);
   }
 
   ended(end: MapEnd): void {
     this.#end = end;
+    for (const [at, values] of [...this.#early].toSorted(([a], [b]) => a - b)) {
+      while (this.#filled < at) this.#slots[this.#filled++] = EMPTY;
+      this.#append(values);
+    }
+    this.#early.clear();
+    this.#slots.length = this.#filled;
     this.#ended.resolve(end);
     this.#changed?.resolve();
   }
@@ -86,9 +96,9 @@ export class Slots<R> implements Sink {
     const next = async (): Promise<IteratorResult<R, undefined>> => {
       const mine = index++;
       for (;;) {
-        const slot = this.#slots[mine];
+        const slot = mine < this.#filled ? this.#slots[mine] : EMPTY;
         if (slot instanceof Failed) throw slot.error;
-        if (slot !== EMPTY && mine < this.#slots.length) return { done: false, value: slot as R };
+        if (slot !== EMPTY) return { done: false, value: slot as R };
         if (this.#end !== undefined) {
           index = Infinity;
           if ("error" in this.#end && mine !== Infinity) throw this.#end.error;
@@ -106,15 +116,29 @@ export class Slots<R> implements Sink {
     };
   }
 
-  #fill(index: number, slot: R | Failed): void {
-    while (this.#slots.length < index) this.#slots.push(EMPTY);
-    if (index === this.#slots.length) this.#slots.push(slot);
-    else this.#slots[index] = slot;
-    this.#tell();
-  }
-
-  #tell(): void {
+  #fill(at: number, values: readonly (R | Failed)[]): void {
+    if (at === this.#filled) {
+      for (let next: typeof values | undefined = values; next !== undefined; next = this.#takeEarly()) {
+        this.#append(next);
+      }
+    } else {
+      this.#early.set(at, values);
+    }
     this.#changed?.resolve();
     this.#changed = undefined;
+  }
+
+  #takeEarly(): readonly (R | Failed)[] | undefined {
+    if (this.#early.size === 0) return undefined;
+    const values = this.#early.get(this.#filled);
+    this.#early.delete(this.#filled);
+    return values;
+  }
+
+  #append(values: readonly (R | Failed)[]): void {
+    const slots = this.#slots;
+    const at = this.#filled;
+    for (let offset = 0; offset < values.length; offset++) slots[at + offset] = values[offset] as R | Failed;
+    this.#filled += values.length;
   }
 }

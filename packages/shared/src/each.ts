@@ -3,17 +3,22 @@
  * so that nothing depends on which values happened to travel together.
  *
  *   payload of an array   of one value, of primitives, or where JSON carries all of them (it knows no identity)
+ *   `%` packed numbers    of many numbers
  *   `^` JSON string[]     else: a payload for each
  */
 
 import { decode, encode } from "./codec.ts";
 import type { EncodeOptions } from "./codec.ts";
 import { DecodeError, LimitError } from "./errors.ts";
+import { packNumbers, unpackNumbers } from "./packed-numbers.ts";
 import { toPlainJson } from "./plain-json.ts";
 import type { Payload } from "./wire.ts";
 
 /** Marks a list of payloads. No JSON text and no other payload starts with it. */
 const LIST_MARK = "^";
+
+/** Marks packed numbers. Nothing else starts with it either. */
+const NUMBERS_MARK = "%";
 
 /**
  * Encodes an array of values.
@@ -24,7 +29,7 @@ const LIST_MARK = "^";
 export function encodeEach(values: readonly unknown[], options: EncodeOptions = {}): Payload {
   const { maxBytes, limit = "maxBytes", role = "value", attachments } = options;
   const before = attachments?.length ?? 0;
-  const payload = plainPayload(values) ?? listPayload(values, options);
+  const payload = numbersPayload(values) ?? plainPayload(values) ?? listPayload(values, options);
   const attached = (attachments?.length ?? 0) - before;
   // Three bytes is the most that a UTF-16 unit takes, so that short payloads need no count.
   if (maxBytes !== undefined && payload.length * 3 + attached > maxBytes) {
@@ -47,7 +52,13 @@ export function decodeEach(payload: Payload, bytes?: Buffer): unknown[] {
   if (payload.startsWith(LIST_MARK)) {
     return listOf(parse(payload.slice(LIST_MARK.length))).map((part) => decode(part as Payload, { bytes }));
   }
+  if (payload.startsWith(NUMBERS_MARK)) return unpackNumbers(payload.slice(NUMBERS_MARK.length));
   return listOf(decode(payload, { bytes }));
+}
+
+function numbersPayload(values: readonly unknown[]): Payload | undefined {
+  const packed = packNumbers(values);
+  return packed === undefined ? undefined : NUMBERS_MARK + packed;
 }
 
 function plainPayload(values: readonly unknown[]): Payload | undefined {
