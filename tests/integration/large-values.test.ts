@@ -132,7 +132,9 @@ describe("in Redis", () => {
   test("a map that is cancelled leaves nothing", async () => {
     const stage = new LargeStage();
     await stage.workers();
-    const result = stage.client().starmap("gated", stage.items(...Array(20).fill(randomBytes(100_000))));
+    const result = stage
+      .client()
+      .starmap("gated", stage.items(...Array<Buffer>(20).fill(randomBytes(100_000))));
     await stage.marks.started(1);
     result.cancel("enough");
     expect(await rejection(result)).toMatchObject({ code: "CANCELLED" });

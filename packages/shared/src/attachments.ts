@@ -14,7 +14,7 @@ export const ATTACHMENT_MARK = "@";
 
 /** The parts that belong to one text, while it is written. */
 export class Attachments {
-  #parts: Buffer[] = [];
+  readonly #parts: Buffer[] = [];
   #length = 0;
 
   /** Number of bytes. */

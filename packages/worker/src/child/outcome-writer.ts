@@ -1,7 +1,7 @@
 /** Writes down what became of a job's items. Nothing here throws: a result that can't be sent is that item's error. */
 
 import { Attachments, encode, encodeEach, encodeThrown, LimitError } from "@poolmq/shared/task";
-import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
+import type { ItemOutcome, RemoteInfo } from "@poolmq/shared/task";
 
 import type { RanItems } from "./ran-items.ts";
 import type { ChunkRan } from "./run-chunk.ts";
