@@ -50,6 +50,41 @@ test("job", async () => {
   await expectGolden("job", { WIRE_VERSION, jobs: shown }, [[result.id, "<map>"]]);
 });
 
+/** Bytes in V8's format: how many, and the first of them. */
+function begin(bytes: Buffer | undefined): unknown {
+  return { length: bytes?.length, begin: bytes?.subarray(0, 24).toString("hex") };
+}
+
+test("job and outcome with bytes", async () => {
+  const stage = new Stage(redis());
+  const result = stage.pool().map("echo", [Buffer.alloc(20_000, 1), 2, undefined, Buffer.alloc(20_001, 3)], {
+    chunksize: 4,
+    mapId: "m",
+  });
+  await until(() => redis().admin.hget(stage.keys.meta("m"), "total"), { what: "the end of its input" });
+  const { data = "" } = await redis().admin.hgetall(stage.keys.job("m-0"));
+  const stored = await redis().admin.hgetallBuffer(stage.keys.in("m"));
+  const out = stage.keys.out("m");
+  const blocking = redis().admin.duplicate();
+  // Before the producer has read it, and removes it.
+  const reading = blocking.xreadBuffer("BLOCK", 10_000, "STREAMS", out, "$") as Promise<
+    [key: Buffer, entries: [id: Buffer, fields: Buffer[]][]][] | null
+  >;
+  await stage.machine({ module: MODULE });
+  const [, fields = []] = (await reading)?.[0]?.[1][0] ?? [];
+  await result;
+  blocking.disconnect();
+  await expectGolden("bytes", {
+    job: JSON.parse(data) as object,
+    in: Object.entries(stored).map(([field, bytes]) => [field, begin(bytes)]),
+    outcome: fields.flatMap((name, at) => {
+      if (at % 2 === 1) return [];
+      if (String(name) === "ran") return [["ran", "<ran>"]];
+      return [[String(name), String(name) === "b" ? begin(fields[at + 1]) : String(fields[at + 1])]];
+    }),
+  });
+});
+
 test("outcome", async () => {
   const stage = new Stage(redis());
   // A producer that is gone before the workers start: nobody takes the outcomes out of the streams.
@@ -251,12 +286,25 @@ test("keys", async () => {
   const inUse = await Promise.all(
     keys.map(async (key) => `${masked(key, masks)} ${await redis().admin.type(key)}`),
   );
-  const { job, done, out, meta, args, errors, failed, share, wake: wakeKey, ...fixed } = queueKeys("<queue>");
+  const {
+    job,
+    done,
+    out,
+    in: bytes,
+    meta,
+    args,
+    errors,
+    failed,
+    share,
+    wake: wakeKey,
+    ...fixed
+  } = queueKeys("<queue>");
   await expectGolden("keys", {
     named: {
       job: job("<job>"),
       done: done("<map>"),
       out: out("<map>"),
+      in: bytes("<map>"),
       meta: meta("<map>"),
       args: args("<map>"),
       errors: errors("<map>"),

@@ -16,6 +16,9 @@ async function stageOn<S extends Stage>(make: () => S, cluster: RedisCluster, pl
   }
 }
 
+/** Travels beside the text. */
+const LARGE = Buffer.alloc(200_000, 7);
+
 test("queues on different primaries are served side by side, with all that a pool can do", async () => {
   const cluster = await RedisCluster.start();
   const { connection } = cluster;
@@ -26,6 +29,7 @@ test("queues on different primaries are served side by side, with all that a poo
     await pool.ready(1);
     expect(await pool.stats()).toMatchObject({ machines: 1, workers: 1 });
     expect(await pool.map("increment", [1, 2, 3])).toEqual([2, 3, 4]);
+    expect(await pool.map("echo", [LARGE, 1])).toEqual([LARGE, 1]);
     expect(
       await pool.starmap(
         "add",
@@ -92,6 +96,7 @@ test("a queue whose slot moves to another primary between two maps is followed t
   const [from, to] = cluster.primaries;
   if (from === undefined || to === undefined) throw new Error("The Cluster has no primaries");
   await cluster.moveSlotOf(stage.keys.workers, from, to);
+  expect(await pool.map("echo", [LARGE, 1])).toEqual([LARGE, 1]);
   expect(await pool.map("increment", [1, 2, 3])).toEqual([2, 3, 4]);
   expect(await to.admin.exists(stage.keys.workers)).toBe(1);
 });

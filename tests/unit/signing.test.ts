@@ -163,12 +163,23 @@ describe("an outcome", () => {
     }
   });
 
+  test("opens with its own bytes only", () => {
+    const withBytes = sealOutcome(signer, DATA, content, "=@0+3", Buffer.from("abc"));
+    expect(openOutcome(signer, DATA, withBytes, Buffer.from("abc"))).toEqual({ content, text: "=@0+3" });
+    expect(openOutcome(signer, DATA, withBytes, Buffer.from("abd"))).toBeUndefined();
+    expect(openOutcome(signer, DATA, withBytes, Buffer.alloc(0))).toBeUndefined();
+    expect(openOutcome(signer, DATA, withBytes)).toBeUndefined();
+    expect(openOutcome(signer, DATA, sealed, Buffer.from("abc"))).toBeUndefined();
+  });
+
   test("tells what was asked: other arguments, or another function, are another content", () => {
     const contents = [
       content,
       contentOf("task2", DATA),
       contentOf("task", { ...DATA, args: "[]" }),
       contentOf("task", { ...DATA, n: 1 }),
+      contentOf("task", { ...DATA, bytesDigest: "x" }),
+      contentOf("task", { ...DATA, bytesDigest: "y" }),
     ];
     expect(new Set(contents).size).toBe(contents.length);
   });

@@ -71,9 +71,9 @@ export class AttachedMap implements GatheredMap {
     return [];
   }
 
-  take(at: number, text: OutcomeText, { ms, transitMs, by }: RunFacts): void {
+  take(at: number, text: OutcomeText, { ms, transitMs, by }: RunFacts, bytes?: Buffer): void {
     if (this.#ended || this.#settled.has(at)) return;
-    const outcomes = readOutcomes({ at, n: undefined }, text, this.#context);
+    const outcomes = readOutcomes({ at, n: undefined }, text, { ...this.#context, bytes });
     this.#pace.came(outcomes.length);
     this.#log.came({ at, n: outcomes.length, ms, ageMs: undefined, transitMs, by });
     for (const [offset, settled] of outcomes.entries()) {

@@ -5,6 +5,7 @@
  *   was last heard of; `shared`, once a second process reads its outcomes; `delivered`, once it was, if items failed;
  *   `retried`, when some of them were enqueued again.
  * - `args`, a string: what the call's arguments were, as digests, so that another call is not taken for the same one.
+ * - `in`, a hash: bytes of arguments, as of any map, until their job has its outcome; of a job in `failed`, as long as that.
  * - `failed`, a hash: the jobs of which an item failed, so that they can be run again.
  *
  * A map of which items failed is kept when it was delivered, for `poolmq retry` and `attach()`. The same call again
@@ -35,14 +36,14 @@ const MAX_KEPT_MAPS = 20;
 const MAX_KEPT_LENGTH = 32 * 1024 * 1024;
 
 /**
- * KEYS: meta, args, done, out, failed, kept. ARGV: ttlMs, task, number of items or "", 1 if this begins a call, map id,
+ * KEYS: meta, args, done, out, failed, in, kept. ARGV: ttlMs, task, number of items or "", 1 if this begins a call, map id,
  * then (first index, digest) for each chunk. Changes nothing if something differs from what is there, and says what;
  * else gives 1 if the map was there already. One that was delivered is not.
  */
 const CLAIM = `
 if ARGV[4] == '1' and redis.call('HEXISTS', KEYS[1], 'delivered') == 1 then
-  redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
-  redis.call('ZREM', KEYS[6], ARGV[5])
+  redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6])
+  redis.call('ZREM', KEYS[7], ARGV[5])
 end
 local task = redis.call('HGET', KEYS[1], 'task')
 if task and task ~= ARGV[2] then return 'task "' .. task .. '"' end
@@ -99,11 +100,11 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 return {task, redis.call('HGET', KEYS[1], 'total') or '', now - (redis.call('HGET', KEYS[1], 'beat') or 0), redis.call('HGET', KEYS[1], 'sig') or ''}`;
 
-/** KEYS: meta, args, done, out, failed, kept. ARGV: for how long other readers keep the outcomes, in ms; map id. */
+/** KEYS: meta, args, done, out, failed, in, kept. ARGV: for how long other readers keep the outcomes, in ms; map id. */
 const DROP = `
 local shared = redis.call('HGET', KEYS[1], 'shared')
-redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[5])
-redis.call('ZREM', KEYS[6], ARGV[2])
+redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[5], KEYS[6])
+redis.call('ZREM', KEYS[7], ARGV[2])
 if shared then redis.call('PEXPIRE', KEYS[4], ARGV[1]) else redis.call('UNLINK', KEYS[4]) end
 return 1`;
 
@@ -118,16 +119,16 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 if (tonumber(redis.call('HGET', KEYS[1], 'retried')) or 0) >= now - ARGV[5] then return 1 end
 if redis.call('EXISTS', KEYS[5]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], 'delivered', 1)
-for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
-redis.call('ZADD', KEYS[6], now, ARGV[2])
-redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', now - ARGV[1])
-for _, id in ipairs(redis.call('ZRANGE', KEYS[6], 0, -ARGV[3] - 1)) do
-  redis.call('ZREM', KEYS[6], id)
-  for _, part in ipairs({'meta', 'args', 'done', 'out', 'failed'}) do
+for i = 1, 6 do redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
+redis.call('ZADD', KEYS[7], now, ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', now - ARGV[1])
+for _, id in ipairs(redis.call('ZRANGE', KEYS[7], 0, -ARGV[3] - 1)) do
+  redis.call('ZREM', KEYS[7], id)
+  for _, part in ipairs({'meta', 'args', 'done', 'out', 'failed', 'in'}) do
     redis.call('UNLINK', ARGV[4] .. id .. ':' .. part)
   end
 end
-redis.call('PEXPIRE', KEYS[6], ARGV[1])
+redis.call('PEXPIRE', KEYS[7], ARGV[1])
 return 1`;
 
 /** What a durable map is, as far as it is known. */
@@ -203,7 +204,7 @@ export class DurableMaps {
 
   /** The map was delivered, or nobody wants it: forgets it. */
   async drop(mapId: string): Promise<void> {
-    await this.#redis.eval(DROP, 6, ...this.#allKeys(mapId), LATE_READERS_MS, mapId);
+    await this.#redis.eval(DROP, 7, ...this.#allKeys(mapId), LATE_READERS_MS, mapId);
   }
 
   /**
@@ -218,7 +219,7 @@ export class DurableMaps {
       const meta = this.#keys.meta(mapId);
       const base = meta.slice(0, meta.lastIndexOf(mapId));
       const args = [DURABLE_TTL_MS, mapId, MAX_KEPT_MAPS, base, Math.ceil(readForMs)];
-      if ((await this.#redis.eval(KEEP, 6, ...this.#allKeys(mapId), ...args)) === 1) return;
+      if ((await this.#redis.eval(KEEP, 7, ...this.#allKeys(mapId), ...args)) === 1) return;
     }
     await this.drop(mapId);
   }
@@ -226,7 +227,7 @@ export class DurableMaps {
   #allKeys(mapId: string): string[] {
     const keys = this.#keys;
     const own = [keys.meta(mapId), keys.args(mapId), keys.done(mapId), keys.out(mapId), keys.failed(mapId)];
-    return [...own, keys.kept];
+    return [...own, keys.in(mapId), keys.kept];
   }
 
   #signed(mapId: string, total: number | undefined): string {
@@ -240,15 +241,17 @@ export class DurableMaps {
   ): Promise<boolean> {
     const digests = chunks.flatMap((chunk) => [chunk.at, digestOf(chunk)]);
     const args = [DURABLE_TTL_MS, ...facts, mapId, ...digests];
-    const reply = await this.#redis.eval(CLAIM, 6, ...this.#allKeys(mapId), ...args);
+    const reply = await this.#redis.eval(CLAIM, 7, ...this.#allKeys(mapId), ...args);
     if (typeof reply === "string") throw new MapIdInUseError({ mapId, difference: reply });
     return reply === 1;
   }
 }
 
 /** Four bytes that tell chunks apart; never four zeros, which stand for a chunk that is not known. */
-function digestOf({ n, args }: Chunk): Buffer {
-  const digest = createHash("sha256").update(`${n}:`).update(args).digest().subarray(0, 4);
+function digestOf({ n, args, bytes }: Chunk): Buffer {
+  const hash = createHash("sha256").update(`${n}:`).update(args);
+  if (bytes !== undefined) hash.update(bytes);
+  const digest = hash.digest().subarray(0, 4);
   digest[0] = (digest[0] ?? 0) | 1;
   return digest;
 }

@@ -1,6 +1,6 @@
 /** Turns the items of an input into chunks. An item that can't be sent is an error of its own, and not of its neighbours. */
 
-import { encode, encodeArguments } from "@poolmq/shared/internal";
+import { Attachments, encode, encodeArguments } from "@poolmq/shared/internal";
 import type { ArgumentForm } from "@poolmq/shared/internal";
 
 import type { Chunk } from "./map-run.ts";
@@ -60,8 +60,9 @@ function encodeGroup(
   into: Encoded[],
 ): void {
   try {
-    const args = encodeArguments(form, values, { role: "argument", ...limit });
-    into.push({ at, n: values.length, args, shares });
+    const attachments = new Attachments();
+    const args = encodeArguments(form, values, { role: "argument", ...limit, attachments });
+    into.push({ at, n: values.length, args, bytes: attachments.bytes, shares });
   } catch (error) {
     if (values.length === 1) {
       const tuple = form === "one" ? values : (values[0] as readonly unknown[]);
@@ -77,7 +78,8 @@ function encodeGroup(
 /** The error with the path as the caller sees it: from the item, not from the tuple that holds it. */
 function errorOf(tuple: readonly unknown[], limit: ArgumentLimit | undefined): unknown {
   try {
-    encode(tuple.length === 1 ? tuple[0] : tuple, { role: "argument", ...limit });
+    const attachments = new Attachments();
+    encode(tuple.length === 1 ? tuple[0] : tuple, { role: "argument", ...limit, attachments });
     return undefined;
   } catch (error) {
     return error;

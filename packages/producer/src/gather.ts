@@ -46,6 +46,7 @@ import type {
   ItemOutcome,
   JobData,
   OutcomeText,
+  Payload,
   QueueKeys,
   Signer,
 } from "@poolmq/shared/internal";
@@ -72,7 +73,8 @@ export interface GatheredMap {
   readonly underWay: readonly number[];
   /** The chunks among `indices` that are under way. */
   chunks(indices: readonly number[]): Chunk[];
-  take(at: number, text: OutcomeText, facts: RunFacts): void;
+  /** @param bytes - that the text names */
+  take(at: number, text: OutcomeText, facts: RunFacts, bytes?: Buffer): void;
   taskProgress(index: number, value: unknown): void;
   taskLog(index: number, batch: string): void;
   /** An attached map learns how many items there are. */
@@ -103,10 +105,12 @@ interface Gathered extends Reading {
   /** When it was begun here, by the monotonic clock. */
   readonly since: number;
   opened: Promise<unknown>;
-  /** Characters of the outcomes that were taken. */
+  /** Length of the outcomes that were taken, bytes included. */
   length: number;
   /** Entries taken since the stream was last trimmed. */
   untrimmed: number;
+  /** `length` when the stream was last trimmed. */
+  trimmedAt: number;
   /** Outcomes that were in the stream before their chunks were enqueued: of an earlier producer of a durable map. */
   early: Map<number, OutcomeEntry> | undefined;
 }
@@ -135,8 +139,9 @@ export interface GatherHooks {
 const FIRST_PATIENCE_MS = 2_000;
 const MAX_PATIENCE_MS = 15_000;
 
-/** Streams are trimmed after this many entries were taken from them: often enough to bound Redis, not a cost. */
+/** Streams are trimmed after this many entries, or bytes, were taken from them: often enough to bound Redis, not a cost. */
 const TRIM_EVERY = 250;
+const TRIM_BYTES = 4 * 1024 * 1024;
 
 const TICK_MS = 500;
 
@@ -228,6 +233,7 @@ export class Gather implements Transport {
       opened: Promise.resolve(),
       length: 0,
       untrimmed: 0,
+      trimmedAt: 0,
       early: undefined,
       onEntries: (entries) => this.#take(gathered, entries),
       onForeign: () => map.fail(foreign(map)),
@@ -260,6 +266,11 @@ export class Gather implements Transport {
         // A bulk that failed may have added some of its jobs, and some of those may have run.
         if (refused) missing = await this.#missing(gathered, missing);
         for (const chunk of missing) this.#meter.sent(chunk);
+        if (missing.some(({ bytes }) => bytes !== undefined)) {
+          // Before there are jobs of which nothing could be run.
+          await this.#putBytes(gathered, missing);
+          if (map.ended) return;
+        }
         const added = this.#queue.addBulk(missing.map((chunk) => this.#toJob(gathered, chunk)));
         // Sent before it on the same connection, so it comes first; what became of it is seen to below all the same.
         await Promise.all([gathered.opened, added]);
@@ -275,6 +286,11 @@ export class Gather implements Transport {
       }
       await delays.next();
     }
+  }
+
+  async #putBytes({ map, mode }: Gathered, chunks: readonly Chunk[]): Promise<void> {
+    const jobs = chunks.flatMap(({ at, bytes }) => (bytes === undefined ? [] : [{ at, bytes }]));
+    await this.scripts.putBytes(map.id, jobs, ttlOf(mode));
   }
 
   /** Asks Redis something for a map, until it answers or the map has ended: what it refuses for now, it takes later. */
@@ -355,8 +371,8 @@ export class Gather implements Transport {
   }
 
   /** Sends a value that many items use. */
-  async share(shareId: string, payload: string): Promise<void> {
-    const sealed = this.#seals.share(shareId, payload);
+  async share(shareId: string, payload: Payload, bytes: Buffer | undefined): Promise<void> {
+    const sealed = this.#seals.share(shareId, payload, bytes);
     const set = (): Promise<unknown> =>
       this.#commands.set(this.#keys.share(shareId), sealed, "PX", DURABLE_TTL_MS);
     await untilTaken(set, {
@@ -408,7 +424,7 @@ export class Gather implements Transport {
   }
 
   #toJob({ map, mode }: Gathered, chunk: Chunk): Parameters<Queue["addBulk"]>[0][number] {
-    const { at, n, args, shares } = chunk;
+    const { at, n, args, bytes, shares } = chunk;
     const { attempts, backoff, taskTimeoutMs, priority, trace } = map.job;
     const metadata = trace?.(at);
     const data: JobData = {
@@ -417,6 +433,7 @@ export class Gather implements Transport {
       at,
       n,
       args,
+      ...(bytes === undefined ? {} : { bytes: bytes.length }),
       // Where a signature covers it, nobody may fill it in.
       ...(mode === "plain" && this.#gathered.signer === undefined ? {} : { ttlMs: ttlOf(mode) }),
       ...(mode === "plain" ? {} : { keepFailed: true }),
@@ -495,7 +512,7 @@ export class Gather implements Transport {
     const { map } = gathered;
     let heard = false;
     for (const entry of entries) {
-      if ("text" in entry) gathered.length += entry.text.length;
+      if ("text" in entry) gathered.length += entry.text.length + (entry.bytes?.length ?? 0);
       if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
       else if ("logOf" in entry) map.taskLog(entry.logOf, entry.batch);
       else if ("total" in entry) map.sealed(entry.total);
@@ -509,8 +526,10 @@ export class Gather implements Transport {
       gathered.patienceMs = this.#firstPatienceMs;
     }
     gathered.untrimmed += entries.length;
-    if (gathered.untrimmed < TRIM_EVERY || gathered.mode !== "plain" || map.ended) return;
+    const isMuch = gathered.untrimmed >= TRIM_EVERY || gathered.length - gathered.trimmedAt >= TRIM_BYTES;
+    if (!isMuch || gathered.mode !== "plain" || map.ended) return;
     gathered.untrimmed = 0;
+    gathered.trimmedAt = gathered.length;
     // Keeps the last entry, which costs nothing and keeps the stream's place.
     this.#commands.xtrim(this.#keys.out(map.id), "MINID", gathered.cursor).catch(() => {});
   }
@@ -524,7 +543,7 @@ export class Gather implements Transport {
     if (chunk === undefined && early === undefined && mode !== "attached") return true;
     let text: OutcomeText | undefined;
     try {
-      text = this.#seals.open(map, at, entry.text, chunk);
+      text = this.#seals.open(map, at, entry, chunk);
     } catch (error) {
       map.fail(error);
     }
@@ -534,7 +553,7 @@ export class Gather implements Transport {
       return true;
     }
     if (chunk !== undefined) this.#meter.came(chunk, entry.ms);
-    map.take(at, text, entry);
+    map.take(at, text, entry, entry.bytes);
     return true;
   }
 

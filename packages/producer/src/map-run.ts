@@ -33,6 +33,8 @@ export interface Chunk {
   readonly n: number;
   /** The arguments of its items, encoded. */
   readonly args: Payload;
+  /** The bytes that they name. */
+  readonly bytes?: Buffer | undefined;
   /** Arguments of every tuple that are shared values: position in the tuple, id of the value. */
   readonly shares: readonly (readonly [position: number, shareId: string])[];
   /** When it went on its way, by the monotonic clock. */
@@ -275,7 +277,7 @@ export class MapRun {
   }
 
   /** Takes the outcome of the chunk that starts at `at`. A second outcome is not looked at. */
-  take(at: number, text: OutcomeText, { ms, transitMs, by }: RunFacts): void {
+  take(at: number, text: OutcomeText, { ms, transitMs, by }: RunFacts, bytes?: Buffer): void {
     const chunk = this.#underWay.get(at);
     if (chunk === undefined || this.#state === "ended") return;
     this.#leave(chunk);
@@ -285,8 +287,8 @@ export class MapRun {
     const ageMs = chunk.sentAt === undefined ? undefined : performance.now() - chunk.sentAt;
     this.#log.came({ at, n: chunk.n, ms, ageMs, transitMs, by });
     this.tally.ran(chunk.n, ms);
-    const results = readResults(chunk, text);
-    if (results === undefined) this.#settleEach(chunk, text);
+    const results = readResults(chunk, text, bytes);
+    if (results === undefined) this.#settleEach(chunk, text, bytes);
     else this.#settleAll(at, results);
     this.#afterSettling();
   }
@@ -376,8 +378,8 @@ export class MapRun {
         }
         this.#underWay.set(encoded.at, encoded);
         this.#itemsUnderWay += encoded.n;
-        this.#bytesUnderWay += encoded.args.length;
-        bytes += encoded.args.length;
+        this.#bytesUnderWay += sizeOf(encoded);
+        bytes += sizeOf(encoded);
         chunks.push(encoded);
       }
       if (this.#input.end !== undefined || this.#input.isSlow) break;
@@ -388,7 +390,7 @@ export class MapRun {
   #leave(chunk: Chunk): void {
     this.#underWay.delete(chunk.at);
     this.#itemsUnderWay -= chunk.n;
-    this.#bytesUnderWay -= chunk.args.length;
+    this.#bytesUnderWay -= sizeOf(chunk);
   }
 
   #settleAll(at: number, results: readonly unknown[]): void {
@@ -401,9 +403,10 @@ export class MapRun {
     this.#sink.succeededAll(at, results);
   }
 
-  #settleEach(chunk: Chunk, text: OutcomeText): void {
+  #settleEach(chunk: Chunk, text: OutcomeText, bytes: Buffer | undefined): void {
     const { classes, callSite } = this.#options;
-    for (const [offset, settled] of readOutcomes(chunk, text, { classes: classes(), callSite }).entries()) {
+    const context = { classes: classes(), callSite, bytes };
+    for (const [offset, settled] of readOutcomes(chunk, text, context).entries()) {
       this.#settle(chunk.at + offset, settled);
     }
   }
@@ -445,4 +448,8 @@ export class MapRun {
     this.#underWay.clear();
     this.#sink.ended(end);
   }
+}
+
+function sizeOf({ args, bytes }: Chunk): number {
+  return args.length + (bytes?.length ?? 0);
 }

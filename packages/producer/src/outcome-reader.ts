@@ -17,6 +17,8 @@ import type { Seals } from "./seals.ts";
 export interface OutcomeEntry extends RunFacts {
   readonly at: number;
   readonly text: OutcomeText;
+  /** That the text names. */
+  readonly bytes: Buffer | undefined;
 }
 
 /** One entry of a map's stream, read. */
@@ -44,7 +46,8 @@ export interface Reading {
 /** How long one blocking read lasts, in ms. It is woken when there is a new map to read. */
 const BLOCK_MS = 5_000;
 
-type RawEntry = readonly [id: string, fields: string[]];
+/** Not as text: some of it is none. */
+type RawEntry = readonly [id: Buffer, fields: Buffer[]];
 
 export class OutcomeReader {
   readonly #commands: Redis | Cluster;
@@ -88,7 +91,7 @@ export class OutcomeReader {
   /** Reads all that a stream holds now, from the reading's cursor on. */
   async replay(reading: Reading): Promise<void> {
     for (;;) {
-      const entries = await this.#commands.xrange(
+      const entries = await this.#commands.xrangeBuffer(
         this.#keys.out(reading.mapId),
         `(${reading.cursor}`,
         "+",
@@ -149,7 +152,7 @@ export class OutcomeReader {
     const keys = [this.#wakeKey, ...readings.map(({ mapId }) => this.#keys.out(mapId))];
     // A cursor for the wake stream too: a wake that comes between two reads ends the next one at once.
     const cursors = [this.#wakeCursor, ...readings.map(({ cursor }) => cursor)];
-    const reply = await this.#blocking.xread(
+    const reply = (await this.#blocking.xreadBuffer(
       "COUNT",
       this.#counts.next(readings.length),
       "BLOCK",
@@ -157,39 +160,45 @@ export class OutcomeReader {
       "STREAMS",
       ...keys,
       ...cursors,
-    );
+    )) as [key: Buffer, entries: RawEntry[]][] | null;
     for (const [key, entries] of reply ?? []) {
-      const reading = readings[keys.indexOf(key) - 1];
-      if (reading === undefined) this.#wakeCursor = entries.at(-1)?.[0] ?? this.#wakeCursor;
+      const reading = readings[keys.indexOf(String(key)) - 1];
+      if (reading === undefined) this.#wakeCursor = String(entries.at(-1)?.[0] ?? this.#wakeCursor);
       else if (this.#readings.has(reading)) this.#take(reading, entries);
     }
   }
 
   #take(reading: Reading, raw: readonly RawEntry[]): void {
-    reading.cursor = raw.at(-1)?.[0] ?? reading.cursor;
+    reading.cursor = String(raw.at(-1)?.[0] ?? reading.cursor);
     this.#counts.saw(raw.map(([, fields]) => fields.reduce((sum, field) => sum + field.length, 0)));
     const now = Date.now();
     const read = ([id, fields]: RawEntry): Entry | undefined =>
-      readEntry(fields, this.#shift.transitMs(id, now), reading.mapId, this.#seals);
+      readEntry(fields, this.#shift.transitMs(String(id), now), reading.mapId, this.#seals);
     reading.onEntries(raw.flatMap((entry) => read(entry) ?? []));
   }
 }
 
 /** Entries of any other shape are not ours: anyone who can write to Redis can add to a stream. */
 function readEntry(
-  fields: readonly string[],
+  fields: readonly Buffer[],
   transitMs: number,
   mapId: string,
   seals: Seals,
 ): Entry | undefined {
   const values = new Map<string, string>();
-  for (let i = 0; i + 1 < fields.length; i += 2) values.set(fields[i] ?? "", fields[i + 1] ?? "");
+  let bytes: Buffer | undefined;
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const [name, value] = [String(fields[i]), fields[i + 1]];
+    if (name === "b") bytes = value;
+    else values.set(name, String(value));
+  }
   const [i, text, p, v] = ["i", "o", "p", "v"].map((name) => values.get(name));
   if (text !== undefined && isIndex(i)) {
     const ran = values.get("ran") ?? "";
     const space = ran.indexOf(" ");
     const ms = Number.parseFloat(ran) || 0;
-    return { at: Number(i), ms, text, transitMs, by: space === -1 ? undefined : ran.slice(space + 1) };
+    const by = space === -1 ? undefined : ran.slice(space + 1);
+    return { at: Number(i), ms, text, bytes, transitMs, by };
   }
   const total = values.get("total");
   if (isIndex(total)) {

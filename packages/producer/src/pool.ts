@@ -14,7 +14,7 @@
 import { randomBytes } from "node:crypto";
 
 import { NestedPoolError, PoolmqError, RedisConnectionError, TaskNotRegisteredError } from "@poolmq/shared";
-import { encode } from "@poolmq/shared/internal";
+import { Attachments, encode } from "@poolmq/shared/internal";
 import type { TaskInfo } from "@poolmq/shared/internal";
 
 import { AttachedMap } from "./attached-map.ts";
@@ -192,10 +192,12 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    */
   override async share<V>(value: V): Promise<Shared<V>> {
     this.checkOpen("share");
-    const payload = encode(value, { maxBytes: this.#options.maxShareBytes, limit: "maxShareBytes" });
+    const attachments = new Attachments();
+    const limit = { maxBytes: this.#options.maxShareBytes, limit: "maxShareBytes" };
+    const payload = encode(value, { ...limit, attachments });
     const id = randomBytes(9).toString("hex");
     this.#shareIds.push(id);
-    await this.#ask("share", (backend) => backend.gather.share(id, payload));
+    await this.#ask("share", (backend) => backend.gather.share(id, payload, attachments.bytes));
     return new Shared<V>(id);
   }
 

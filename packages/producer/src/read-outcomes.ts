@@ -15,16 +15,26 @@ export type ErrorClass = abstract new (...args: never[]) => Error;
 export interface ReadContext {
   readonly classes: ReadonlyMap<string, ErrorClass> | undefined;
   readonly callSite: CallSite;
+  /** What came beside the text. */
+  readonly bytes?: Buffer | undefined;
 }
 
 /** Gives where a call was made, as frames of a stack. */
 export type CallSite = () => string | undefined;
 
-/** Gives the results of the chunk's items, in order, if all of them succeeded, and can be read. */
-export function readResults(chunk: { readonly n: number }, text: OutcomeText): unknown[] | undefined {
+/**
+ * Gives the results of the chunk's items, in order, if all of them succeeded, and can be read.
+ *
+ * @param bytes - what came beside the text
+ */
+export function readResults(
+  chunk: { readonly n: number },
+  text: OutcomeText,
+  bytes?: Buffer,
+): unknown[] | undefined {
   if (!text.startsWith("=")) return undefined;
   try {
-    const results = decodeEach(text.slice(1));
+    const results = decodeEach(text.slice(1), bytes);
     return fits(results, chunk.n) ? results : undefined;
   } catch {
     return undefined; // `readOutcomes` meets it again and reports it
@@ -43,7 +53,7 @@ export function readOutcomes(
 ): Settled[] {
   try {
     if (text.startsWith("=")) {
-      const values = decodeEach(text.slice(1));
+      const values = decodeEach(text.slice(1), context.bytes);
       if (fits(values, chunk.n)) return values.map((value) => ({ ok: true, value }));
     } else if (text.startsWith("!")) {
       const outcomes = JSON.parse(text.slice(1)) as ItemOutcome[];
@@ -80,10 +90,10 @@ function fits(items: readonly unknown[], n: number | undefined): boolean {
   return n === undefined ? items.length > 0 : items.length === n;
 }
 
-function readOutcome(outcome: ItemOutcome, { classes, callSite }: ReadContext): Settled {
+function readOutcome(outcome: ItemOutcome, { classes, callSite, bytes }: ReadContext): Settled {
   switch (outcome.s) {
     case "ok":
-      return { ok: true, value: decode(outcome.value) };
+      return { ok: true, value: decode(outcome.value, { bytes }) };
     case "threw": {
       const error = decodeThrown(outcome.thrown, classes === undefined ? {} : { classes });
       attachRemote(error, outcome.by);

@@ -7,7 +7,15 @@
  */
 
 import { SigningKeyError } from "@poolmq/shared";
-import { contentOf, openOutcome, SEAL_MARK, sealOutcome, signJob } from "@poolmq/shared/internal";
+import {
+  contentOf,
+  digestOfBytes,
+  openOutcome,
+  SEAL_MARK,
+  sealOutcome,
+  shareFacts,
+  signJob,
+} from "@poolmq/shared/internal";
 import type { ControlMessage, JobData, OutcomeText, Payload, Signer } from "@poolmq/shared/internal";
 
 import type { Chunk } from "./map-run.ts";
@@ -32,8 +40,11 @@ export class Seals {
   readonly #signer: Signer | undefined;
   readonly #ttlMs: number;
   readonly #alarm: (message: string) => void;
-  /** Digests of what was asked, of chunks under way. */
-  readonly #contents = new WeakMap<Chunk, string>();
+  /** Digests of what was asked, and of its bytes, of chunks under way. */
+  readonly #digests = new WeakMap<
+    Chunk,
+    { readonly content: string; readonly bytesDigest: string | undefined }
+  >();
   #refusals = 0;
 
   constructor({ signer, signatureTtlMs, alarm }: SealOptions) {
@@ -44,8 +55,13 @@ export class Seals {
 
   job(map: Named, chunk: Chunk, data: JobData, options: Parameters<typeof signJob>[3]): JobData {
     if (this.#signer === undefined) return data;
-    const expiring = { ...data, expiresAt: Date.now() + this.#ttlMs };
-    return signJob(this.#signer, map.task, expiring, options, this.#contentOf(map, chunk));
+    const { content, bytesDigest } = this.#digestsOf(map, chunk);
+    const expiring = {
+      ...data,
+      ...(bytesDigest === undefined ? {} : { bytesDigest }),
+      expiresAt: Date.now() + this.#ttlMs,
+    };
+    return signJob(this.#signer, map.task, expiring, options, content);
   }
 
   control(message: ControlMessage): ControlMessage {
@@ -53,8 +69,10 @@ export class Seals {
     return this.#signer.signObject("control", { ...message, expiresAt: Date.now() + this.#ttlMs });
   }
 
-  share(id: string, payload: Payload): string {
-    return this.#signer?.seal("share", [id], payload) ?? payload;
+  /** A shared value as it is stored. */
+  share(id: string, payload: Payload, bytes: Buffer | undefined): string | Buffer {
+    const sealed = this.#signer?.seal("share", shareFacts(id, bytes), payload) ?? payload;
+    return bytes === undefined ? sealed : Buffer.concat([Buffer.from(`${sealed}\n`), bytes]);
   }
 
   /** An outcome of an item that was not enqueued. */
@@ -70,15 +88,22 @@ export class Seals {
    * @param chunk - what was asked, if that is known here
    * @throws SigningKeyError if it is signed, and this producer has no key
    */
-  open(map: Named, at: number, text: OutcomeText, chunk: Chunk | undefined): OutcomeText | undefined {
+  open(
+    map: Named,
+    at: number,
+    { text, bytes }: { readonly text: OutcomeText; readonly bytes?: Buffer | undefined },
+    chunk: Chunk | undefined,
+  ): OutcomeText | undefined {
     if (this.#signer === undefined) {
       if (!text.startsWith(SEAL_MARK)) return text;
       throw new SigningKeyError({ problem: "map has another", mapId: map.id });
     }
-    const opened = openOutcome(this.#signer, { map: map.id, at }, text);
+    const opened = openOutcome(this.#signer, { map: map.id, at }, text, bytes);
     if (opened === undefined) return this.#refuse("outcome");
     // It may be one of an earlier map of the same id.
-    if (chunk !== undefined && opened.content !== this.#contentOf(map, chunk)) return this.#refuse("outcome");
+    if (chunk !== undefined && opened.content !== this.#digestsOf(map, chunk).content) {
+      return this.#refuse("outcome");
+    }
     return opened.text;
   }
 
@@ -131,13 +156,17 @@ export class Seals {
     if (!fits) throw new SigningKeyError({ problem, mapId });
   }
 
-  #contentOf(map: Named, chunk: Chunk): string {
-    let content = this.#contents.get(chunk);
-    if (content === undefined) {
-      content = contentOf(map.task, { map: map.id, ...chunk });
-      this.#contents.set(chunk, content);
+  #digestsOf(
+    map: Named,
+    chunk: Chunk,
+  ): { readonly content: string; readonly bytesDigest: string | undefined } {
+    let digests = this.#digests.get(chunk);
+    if (digests === undefined) {
+      const bytesDigest = chunk.bytes === undefined ? undefined : digestOfBytes(chunk.bytes);
+      digests = { content: contentOf(map.task, { map: map.id, ...chunk, bytesDigest }), bytesDigest };
+      this.#digests.set(chunk, digests);
     }
-    return content;
+    return digests;
   }
 
   #refuse(what: "outcome" | "progress" | "log" | "total" | "cancel"): undefined {

@@ -71,7 +71,7 @@ export async function run(job: ThreadJob): Promise<ThreadAnswer | undefined> {
 }
 
 async function runJob(job: RunJob): Promise<ThreadAnswer> {
-  const { id, at, n, attempt, args, skip, trace, logs } = job;
+  const { id, at, n, attempt, args, bytes, skip, trace, logs } = job;
   const fn = module?.tasks.get(job.fn);
   if (fn === undefined) throw new Error("unreachable: only registered tasks are sent, to ready threads");
   const controller = new AbortController();
@@ -111,6 +111,7 @@ async function runJob(job: RunJob): Promise<ThreadAnswer> {
       n,
       attempt,
       args,
+      bytes: bytes === undefined ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
       skip: new Set(skip),
       shares,
       worker,

@@ -30,6 +30,8 @@ export type ThreadJob =
       readonly n: number;
       readonly attempt: number;
       readonly args: Payload;
+      /** That the arguments name. */
+      readonly bytes: Uint8Array | undefined;
       /** Report each item's start and outcome. */
       readonly careful: boolean;
       /** Report the start of the run. */
@@ -57,6 +59,8 @@ export interface ThreadShare {
 export interface ThreadAnswer {
   /** Empty after a careful run. */
   readonly text: OutcomeText;
+  /** That the text names. */
+  readonly bytes?: Uint8Array | undefined;
   readonly retriable: number;
   readonly ms: number;
   /** When it ended, by `monotonicMs()`. */

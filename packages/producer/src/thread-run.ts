@@ -85,13 +85,14 @@ export class ThreadRun {
   }
 
   /** Waits until everything that the thread said is here; gives what came of the run. */
-  async answered({ text, retriable, ms, said }: ThreadAnswer): Promise<RunEnd> {
+  async answered({ text, bytes: raw, retriable, ms, said }: ThreadAnswer): Promise<RunEnd> {
     while (this.#heard < said) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#onHeard = resolve;
       await promise;
     }
-    return this.stoppedEnd ?? { kind: "done", text, retriable, ms, ...this.#partly() };
+    const bytes = raw === undefined ? undefined : Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
+    return this.stoppedEnd ?? { kind: "done", text, bytes, retriable, ms, ...this.#partly() };
   }
 
   /** What came of it when its thread has died. */

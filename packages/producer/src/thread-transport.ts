@@ -139,6 +139,7 @@ export class ThreadTransport implements Transport {
       n,
       attempt,
       args,
+      bytes: job.chunk.bytes,
       // Where each item needs a clock, or a culprit is looked for, or only some are run.
       careful: n > 1 && (timeoutMs !== undefined || suspect !== undefined || kept.length > 0),
       skip: kept.map(([offset]) => offset),
@@ -165,7 +166,7 @@ export class ThreadTransport implements Transport {
       case "publish": {
         const ms = end.kind === "done" ? end.ms : 0;
         this.#meter.came(chunk, ms);
-        return map.take(data.at, verdict.text, { ms, ...this.#factsOf(job, ran) });
+        return map.take(data.at, verdict.text, { ms, ...this.#factsOf(job, ran) }, verdict.bytes);
       }
       case "retry":
         return this.#retryLater({ ...job, data: verdict.data, attempt: attempt + 1 }, attempt);

@@ -25,12 +25,20 @@ export function encodeArguments(
   return form === "one" ? ONE_MARK + payload : payload;
 }
 
-/** Gives what {@link encodeArguments} was given. @throws DecodeError, LimitError */
-export function decodeArguments(payload: Payload): {
+/**
+ * Gives what {@link encodeArguments} was given.
+ *
+ * @param bytes - what came beside the text
+ * @throws DecodeError, LimitError
+ */
+export function decodeArguments(
+  payload: Payload,
+  bytes?: Buffer,
+): {
   readonly form: ArgumentForm;
   readonly values: unknown[];
 } {
   return payload.startsWith(ONE_MARK)
-    ? { form: "one", values: decodeEach(payload.slice(ONE_MARK.length)) }
-    : { form: "tuple", values: decodeEach(payload) };
+    ? { form: "one", values: decodeEach(payload.slice(ONE_MARK.length), bytes) }
+    : { form: "tuple", values: decodeEach(payload, bytes) };
 }

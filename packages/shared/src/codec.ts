@@ -1,14 +1,17 @@
 /**
- * Values as text, and back. Two forms, told apart by the first character:
+ * Values as text, and back. Three forms, told apart by the first character:
  *
  *   JSON text   for what JSON carries without loss, which most arguments and results are: 20 times faster for `[1]`
  *   `~` base64  of V8's structured clone format, for everything else that structured clone carries
+ *   `@` place   of such bytes beside the text, where they may travel so and are many (`attachments.ts`)
  *
- * Neither holds a raw tab or newline, and nothing in a payload is ever run: a decoded value is data.
+ * None holds a raw tab or newline, and nothing in a payload is ever run: a decoded value is data.
  */
 
 import { constants } from "node:buffer";
 
+import { ATTACHMENT_MARK, attachmentOf } from "./attachments.ts";
+import type { Attachments } from "./attachments.ts";
 import { fromCloneBytes, isTooSparse, toCloneBytes } from "./clone.ts";
 import { DecodeError, LimitError, SerializationError } from "./errors.ts";
 import { isDeeper } from "./json-depth.ts";
@@ -20,6 +23,12 @@ import type { Payload } from "./wire.ts";
 const CLONE_MARK = "~";
 
 /**
+ * From so many bytes on, the general form is attached. Below, base64 is cheaper than a field in Redis and a block on the
+ * pipe.
+ */
+const ATTACHED_BYTES = 16 * 1024;
+
+/**
  * Levels of nesting that a value may have. V8's serializer recurses on the native stack, which ends near 1,500 levels
  * of plain objects on Node 22, and the caller has used some of it.
  */
@@ -29,10 +38,12 @@ const DEFAULT_MAX_DEPTH = 1_000;
 export interface EncodeOptions {
   /** What the value is, for the message of an error. @defaultValue `"value"` */
   readonly role?: "argument" | "result" | "value";
-  /** Largest payload, in bytes of UTF-8. @defaultValue no limit */
+  /** Largest payload, in bytes of UTF-8 and of what is attached. @defaultValue no limit */
   readonly maxBytes?: number;
   /** The name that users know `maxBytes` by, for the message of the error. @defaultValue `"maxBytes"` */
   readonly limit?: string;
+  /** Takes what is large in the general form. @defaultValue it is put into the text */
+  readonly attachments?: Attachments | undefined;
   /**
    * Deepest nesting: `[[1]]` has two levels. Above the default, what needs the general form may still end at V8's own
    * limit, near 1,500. @defaultValue 1,000
@@ -48,6 +59,8 @@ export interface DecodeOptions {
   readonly limit?: string;
   /** Deepest nesting. @defaultValue 1,000 */
   readonly maxDepth?: number;
+  /** What came beside the text. */
+  readonly bytes?: Buffer | undefined;
 }
 
 /**
@@ -87,19 +100,27 @@ export function decode(payload: Payload, options: DecodeOptions = {}): unknown {
     const bytes = Buffer.byteLength(payload);
     if (bytes > maxBytes) throw tooLarge("The payload", bytes, options);
   }
-  const isClone = payload.startsWith(CLONE_MARK);
+  const isAttached = payload.startsWith(ATTACHMENT_MARK);
+  const isClone = isAttached || payload.startsWith(CLONE_MARK);
   // Text is measured before it is parsed; the general form has no brackets to count, and V8 guards its own stack.
   if (!isClone && isDeeper(payload, maxDepth)) throw tooDeep("The payload", maxDepth);
   let value: unknown;
   try {
-    value = isClone
-      ? fromCloneBytes(Buffer.from(payload.slice(CLONE_MARK.length), "base64"))
-      : (JSON.parse(payload) as unknown);
+    if (isAttached) value = fromCloneBytes(attachmentOf(payload, options.bytes));
+    else if (isClone) value = fromCloneBytes(Buffer.from(payload.slice(CLONE_MARK.length), "base64"));
+    else value = JSON.parse(payload);
   } catch (error) {
+    if (error instanceof DecodeError) throw error;
     throw new DecodeError(`A payload can't be decoded: ${reasonOf(error)}`, { cause: error });
   }
   if (isClone && findUncloneable(value, maxDepth)?.kind === "depth") throw tooDeep("The payload", maxDepth);
   return value;
+}
+
+/** The payload with everything in its text, for where there is no place beside it. */
+export function inText(payload: Payload, bytes: Buffer | undefined): Payload {
+  if (!payload.startsWith(ATTACHMENT_MARK)) return payload;
+  return CLONE_MARK + attachmentOf(payload, bytes).toString("base64");
 }
 
 function plainPayload(value: unknown, { maxDepth = DEFAULT_MAX_DEPTH }: EncodeOptions): Payload | undefined {
@@ -112,7 +133,7 @@ function plainPayload(value: unknown, { maxDepth = DEFAULT_MAX_DEPTH }: EncodeOp
 }
 
 function clonePayload(value: unknown, options: EncodeOptions): Payload {
-  const { maxDepth = DEFAULT_MAX_DEPTH, maxBytes } = options;
+  const { maxDepth = DEFAULT_MAX_DEPTH, maxBytes, attachments } = options;
   const role = roleOf(options);
   const fault = findUncloneable(value, maxDepth);
   if (fault?.kind === "depth") throw tooDeep(`The ${role}`, maxDepth);
@@ -133,12 +154,13 @@ function clonePayload(value: unknown, options: EncodeOptions): Payload {
   if (isTooSparse(bytes)) {
     throw new SerializationError({ what: "or holds an array with millions of holes", path: "", role });
   }
+  const isAttached = attachments !== undefined && bytes.length >= ATTACHED_BYTES;
   // Before the text is made: it takes a third more memory than the bytes.
-  const size = CLONE_MARK.length + Math.ceil(bytes.length / 3) * 4;
+  const size = isAttached ? bytes.length : CLONE_MARK.length + Math.ceil(bytes.length / 3) * 4;
   if (size > Math.min(maxBytes ?? Number.POSITIVE_INFINITY, constants.MAX_STRING_LENGTH)) {
     throw tooLarge(`The encoded ${role}`, size, options);
   }
-  return CLONE_MARK + bytes.toString("base64");
+  return isAttached ? attachments.add(bytes) : CLONE_MARK + bytes.toString("base64");
 }
 
 function roleOf({ role = "value" }: EncodeOptions): "argument" | "result" | "value" {

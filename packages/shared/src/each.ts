@@ -27,11 +27,13 @@ const NUMBERS_MARK = "%";
  * together have more than `maxBytes`
  */
 export function encodeEach(values: readonly unknown[], options: EncodeOptions = {}): Payload {
+  const { maxBytes, limit = "maxBytes", role = "value", attachments } = options;
+  const before = attachments?.length ?? 0;
   const payload = numbersPayload(values) ?? plainPayload(values) ?? listPayload(values, options);
-  const { maxBytes, limit = "maxBytes", role = "value" } = options;
+  const attached = (attachments?.length ?? 0) - before;
   // Three bytes is the most that a UTF-16 unit takes, so that short payloads need no count.
-  if (maxBytes !== undefined && payload.length * 3 > maxBytes) {
-    const got = Buffer.byteLength(payload);
+  if (maxBytes !== undefined && payload.length * 3 + attached > maxBytes) {
+    const got = Buffer.byteLength(payload) + attached;
     if (got > maxBytes) {
       const what = values.length === 1 ? `The encoded ${role}` : `${values.length} encoded ${role}s`;
       throw new LimitError({ what, limit, max: maxBytes, got, unit: "bytes" });
@@ -43,14 +45,15 @@ export function encodeEach(values: readonly unknown[], options: EncodeOptions = 
 /**
  * The values that {@link encodeEach} was given.
  *
+ * @param bytes - what came beside the text
  * @throws DecodeError, LimitError
  */
-export function decodeEach(payload: Payload): unknown[] {
+export function decodeEach(payload: Payload, bytes?: Buffer): unknown[] {
   if (payload.startsWith(LIST_MARK)) {
-    return listOf(parse(payload.slice(LIST_MARK.length))).map((part) => decode(part as Payload));
+    return listOf(parse(payload.slice(LIST_MARK.length))).map((part) => decode(part as Payload, { bytes }));
   }
   if (payload.startsWith(NUMBERS_MARK)) return unpackNumbers(payload.slice(NUMBERS_MARK.length));
-  return listOf(decode(payload));
+  return listOf(decode(payload, { bytes }));
 }
 
 function numbersPayload(values: readonly unknown[]): Payload | undefined {
@@ -74,7 +77,7 @@ function listPayload(values: readonly unknown[], options: EncodeOptions): Payloa
   if (values.length === 1 || values.every(isPrimitive)) return encode(values, options);
   const parts = values.map((value) => encode(value, options));
   // Plain after all: it was only that they share something.
-  const arePlain = parts.every((part) => !part.startsWith("~"));
+  const arePlain = parts.every((part) => !/^[~@]/.test(part));
   return arePlain ? `[${parts.join(",")}]` : LIST_MARK + JSON.stringify(parts);
 }
 

@@ -5,16 +5,19 @@
  *   (absent) ────▶ wanted, bit 0 ───────▶ wanted, bit 1 ◀──────────────▶ enqueued again
  *                        └──────── drop ────────┴────▶ (absent: nobody wants outcomes any more)
  *
- * Two keys a map, both in the queue's hash slot:
+ * Three keys a map, all in the queue's hash slot:
  * - `done`, a bitmap. It exists from `open` to `drop`. Bit `i` is set once the job whose first item is `i` has its
  *   outcome in the stream.
  * - `out`, a stream of outcomes.
+ * - `in`, a hash: the bytes that the arguments of jobs name, where they do. They are there before their job is, and go
+ *   with its outcome.
  *
  * Invariants:
  * 1. An outcome enters the stream only in the step that sets its bit: one entry a job, however often the job ran.
  * 2. A job is acknowledged to BullMQ only after its outcome is in the stream ("publish, then acknowledge"): a crash
  *    between the two runs the job again and its second outcome is dropped.
- * 3. A wanted job has a bit, or a BullMQ job, or is enqueued again by the next reconcile.
+ * 3. A wanted job has a bit, or a BullMQ job, or is enqueued again by the next reconcile. A job without its bytes is none:
+ *    who finds one lets it go.
  */
 
 import type { Cluster, Redis } from "ioredis";
@@ -22,6 +25,7 @@ import type { Cluster, Redis } from "ioredis";
 import type { QueueKeys } from "./keys.ts";
 import { jobIdOf } from "./keys.ts";
 import { runScript } from "./run-script.ts";
+import { sendBytes } from "./send-bytes.ts";
 import type { Script } from "./run-script.ts";
 import { readAdvertisement } from "./read-advertisement.ts";
 import type { FailedJob, OutcomeText, Payload, RanText, WorkerAdvertisement } from "./wire.ts";
@@ -32,43 +36,55 @@ import type { FailedJob, OutcomeText, Payload, RanText, WorkerAdvertisement } fr
  * The producer keeps the keys from expiring; only when half of their time is gone is it done here, for a map whose
  * producer has died.
  */
-const PUBLISH: Script = publishScript(3, "");
+const PUBLISH: Script = publishScript(
+  3,
+  `redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])`,
+);
 
-/** The same for jobs that may be kept. ARGV: ttlMs, then (first index, `RanText`, outcome, job or "") for each job. */
-const PUBLISH_KEEPING: Script = publishScript(
-  4,
-  `
-    if ARGV[i + 3] ~= '' then
-      redis.call('HSET', KEYS[3], ARGV[i], id .. ' ' .. ARGV[i + 3])
-      redis.call('PEXPIRE', KEYS[3], ARGV[1])
+/**
+ * The same for jobs that have bytes or may be kept. ARGV: ttlMs, then (first index, `RanText`, outcome, its bytes or "",
+ * job or "") for each job. What is kept keeps its arguments' bytes.
+ */
+const PUBLISH_WHOLE: Script = publishScript(
+  5,
+  `local id
+    if ARGV[i + 3] == '' then
+      id = redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])
+    else
+      id = redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2], 'b', ARGV[i + 3])
+    end
+    if ARGV[i + 4] == '' then
+      redis.call('HDEL', KEYS[3], ARGV[i])
+    else
+      redis.call('HSET', KEYS[4], ARGV[i], id .. ' ' .. ARGV[i + 4])
+      redis.call('PEXPIRE', KEYS[4], ARGV[1])
     end`,
 );
 
 /**
  * @param width - arguments for each job
- * @param andThen - what is done beside the entry, whose id is `id`
+ * @param decide - what the first outcome of a job leads to
  */
-function publishScript(width: number, andThen: string): Script {
+function publishScript(width: number, decide: string): Script {
   return {
     lua: `
 local left = redis.call('PTTL', KEYS[1])
 if left == -2 then return 0 end
 for i = 2, #ARGV, ${width} do
   if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
-    local id = redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])${andThen}
+    ${decide}
   end
 end
 if left < ARGV[1] / 2 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[1])
-  redis.call('PEXPIRE', KEYS[2], ARGV[1])
+  for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
 end
 return 1`,
   };
 }
 
 /**
- * ARGV: ttlMs. Gives 1 if the map was new: what an earlier map of this id left for late readers goes. Makes both keys,
- * so that neither is ever without a TTL.
+ * ARGV: ttlMs. Gives 1 if the map was new: what an earlier map of this id left for late readers goes. Makes the first two
+ * keys, so that neither is ever without a TTL.
  */
 const OPEN: Script = {
   lua: `
@@ -81,9 +97,15 @@ if redis.call('EXISTS', KEYS[2]) == 0 then
   redis.call('XGROUP', 'CREATE', KEYS[2], 'none', '0', 'MKSTREAM')
   redis.call('XGROUP', 'DESTROY', KEYS[2], 'none')
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[1])
+for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
 return new and 1 or 0`,
+};
+
+/** ARGV: ttlMs. Makes the map's place for bytes, or keeps it: the field without a name keeps it from being empty. */
+const KEEP_BYTES: Script = {
+  lua: `
+redis.call('HSET', KEYS[3], '', '')
+return redis.call('PEXPIRE', KEYS[3], ARGV[1])`,
 };
 
 /** ARGV: name of the field that holds the item's index, that index, payload. Gives 0 if the map is not wanted. */
@@ -156,6 +178,10 @@ export interface Outcome {
   /** How long the job ran, in ms. */
   readonly ms: number;
   readonly text: OutcomeText;
+  /** The bytes that the text names. */
+  readonly bytes?: Buffer | undefined;
+  /** The job's arguments had bytes, which are of no use any more. */
+  readonly hadBytes?: boolean;
   /** Who ran it: machine, process, and so on, as in a `RanText`. Absent: nobody did. */
   readonly by?: string | undefined;
   /** The job, if it is to be kept because an item of it failed. */
@@ -203,17 +229,43 @@ export class GatherScripts {
 
   /** Publishes outcomes, each at most once. False if nobody wants the map's outcomes. */
   async publish(mapId: string, outcomes: readonly Outcome[], ttlMs: number): Promise<boolean> {
-    const keeping = outcomes.some(({ failed }) => failed !== undefined);
-    const args = outcomes.flatMap(({ at, ms, text, by, failed }) => {
-      const fields = [at, ranText(ms, by), text];
-      if (keeping) fields.push(failed === undefined ? "" : JSON.stringify(failed));
+    const whole = outcomes.some(
+      ({ bytes, hadBytes, failed }) => bytes !== undefined || hadBytes === true || failed !== undefined,
+    );
+    const args = outcomes.flatMap(({ at, ms, text, bytes = "", by, failed }) => {
+      const fields: (number | string | Buffer)[] = [at, ranText(ms, by), text];
+      if (whole) fields.push(bytes, failed === undefined ? "" : JSON.stringify(failed));
       return fields;
     });
     const keys = this.#mapKeys(mapId);
-    const published = keeping
-      ? this.#run(PUBLISH_KEEPING, [...keys, this.#keys.failed(mapId)], [ttlMs, ...args])
+    const published = whole
+      ? this.#run(PUBLISH_WHOLE, [...keys, this.#keys.failed(mapId)], [ttlMs, ...args])
       : this.#run(PUBLISH, keys, [ttlMs, ...args]);
     return (await published) === 1;
+  }
+
+  /** Stores the bytes of jobs' arguments. Must be done before the jobs are there. */
+  async putBytes(
+    mapId: string,
+    jobs: readonly { readonly at: number; readonly bytes: Buffer }[],
+    ttlMs: number,
+  ): Promise<void> {
+    const key = this.#keys.in(mapId);
+    await Promise.all([
+      this.#run(KEEP_BYTES, this.#mapKeys(mapId), [ttlMs]),
+      // Not in the script, which would copy them twice more.
+      ...jobs.map(({ at, bytes }) => sendBytes(this.#redis, "hset", [key, at, bytes])),
+    ]);
+  }
+
+  /** Gives the bytes of a job's arguments; `null` if they are not there. */
+  async bytes(mapId: string, at: number): Promise<Buffer | null> {
+    return await this.#redis.hgetBuffer(this.#keys.in(mapId), String(at));
+  }
+
+  /** Removes the bytes of the arguments of a job that is not run. */
+  async dropBytes(mapId: string, at: number): Promise<void> {
+    await this.#redis.hdel(this.#keys.in(mapId), String(at));
   }
 
   /** Passes on what a running task said of its progress. */
@@ -298,11 +350,15 @@ export class GatherScripts {
     return texts.flatMap((text) => readAdvertisement(text) ?? []);
   }
 
-  #mapKeys(mapId: string): [string, string] {
-    return [this.#keys.done(mapId), this.#keys.out(mapId)];
+  #mapKeys(mapId: string): [string, string, string] {
+    return [this.#keys.done(mapId), this.#keys.out(mapId), this.#keys.in(mapId)];
   }
 
-  async #run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+  async #run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+  ): Promise<unknown> {
     return await runScript(this.#redis, script, keys, args);
   }
 }

@@ -15,7 +15,8 @@ export { CancelReader, tellCancelled } from "./cancels.ts";
 export { checkServer } from "./check-server.ts";
 export { decodeArguments, encodeArguments } from "./arguments.ts";
 export type { ArgumentForm } from "./arguments.ts";
-export { decode, encode } from "./codec.ts";
+export { Attachments } from "./attachments.ts";
+export { decode, encode, inText } from "./codec.ts";
 export { decodeEach, encodeEach } from "./each.ts";
 export { resolveConnection } from "./connection-options.ts";
 export type { ResolvedConnection } from "./connection-options.ts";
@@ -55,8 +56,17 @@ export type { CheckedTaskDefaults } from "./task-defaults.ts";
 export { attachRemote, decodeThrown, encodeThrown } from "./thrown.ts";
 export { RUNS_ON_VARIABLE } from "./runs-on.ts";
 export { fittingMachines, isFitting } from "./fitting-machines.ts";
-export { checkJob, contentOf, openOutcome, sealOutcome, signJob, signJobState } from "./signed-job.ts";
-export { readKeyLines, resolveSigningKeys, SEAL_MARK } from "./signing.ts";
+export {
+  areSignedBytes,
+  checkJob,
+  contentOf,
+  openOutcome,
+  sealOutcome,
+  shareFacts,
+  signJob,
+  signJobState,
+} from "./signed-job.ts";
+export { digestOfBytes, readKeyLines, resolveSigningKeys, SEAL_MARK } from "./signing.ts";
 export type { Signer, SigningKeys } from "./signing.ts";
 export { short } from "./short.ts";
 export { REFUSED } from "./uncloneable.ts";

@@ -15,6 +15,8 @@ export interface QueueKeys {
   done(mapId: string): string;
   /** Stream of the map's outcomes. */
   out(mapId: string): string;
+  /** Hash: first index of a job → the bytes that its arguments name. Field `""` holds nothing, and keeps the key. */
+  in(mapId: string): string;
   /** Hash: what a durable map is, for whoever takes it up. */
   meta(mapId: string): string;
   /** String: four bytes of a digest for the first item of each chunk of a durable map, at four times its index. */
@@ -26,7 +28,7 @@ export interface QueueKeys {
   failed(mapId: string): string;
   /** Sorted set: ids of durable maps that were delivered with failures and are kept for a retry, by when. */
   readonly kept: string;
-  /** String: the payload of a shared value. */
+  /** String: the payload of a shared value; if it names bytes, a newline and these behind it. */
   share(shareId: string): string;
   /** Sorted set: ids of the live worker machines by the Redis time of their last heartbeat, in ms. */
   readonly workers: string;
@@ -60,6 +62,7 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
     job: (jobId) => `${base}:${jobId}`,
     done: (mapId) => `${base}:map:${mapId}:done`,
     out: (mapId) => `${base}:map:${mapId}:out`,
+    in: (mapId) => `${base}:map:${mapId}:in`,
     meta: (mapId) => `${base}:map:${mapId}:meta`,
     args: (mapId) => `${base}:map:${mapId}:args`,
     failed: (mapId) => `${base}:map:${mapId}:failed`,

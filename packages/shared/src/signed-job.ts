@@ -1,14 +1,14 @@
 /**
  * What of a job is signed, and how the outcome of a job is tied to it.
  *
- * - `content`: a digest of what is asked: task, map, place, arguments. An outcome is signed together with the content
+ * - `content`: a digest of what is asked: task, map, place, arguments and the digest of their bytes. An outcome is signed together with the content
  *   that it answers, so it can't be given to another item, nor to another call that took the same `mapId`.
  * - `sig`: over the content, every other field of the data, the options that say how often the job is tried and
  *   which trace it belongs to, and `expiresAt`. A field that is added to the data later is signed without a change here.
  * - `stateSig`: over what supervisors add between two runs, tied to the job's own `sig`.
  */
 
-import { digestOf, SEAL_MARK, SIGNATURE_LENGTH } from "./signing.ts";
+import { digestOf, digestOfBytes, SEAL_MARK, SIGNATURE_LENGTH } from "./signing.ts";
 import type { Signer } from "./signing.ts";
 import type { JobData, OutcomeText } from "./wire.ts";
 
@@ -21,11 +21,15 @@ export interface SignedJobOptions {
 }
 
 /** Which call an outcome answers. */
-type Question = Pick<JobData, "map" | "at" | "n" | "args"> & { readonly shares?: JobData["shares"] };
+type Question = Pick<JobData, "map" | "at" | "n" | "args"> & {
+  readonly shares?: JobData["shares"];
+  readonly bytesDigest?: string | undefined;
+};
 
 /** A digest of what a job asks for. Which values its shared arguments have is left out: each producer sends its own. */
-export function contentOf(task: string, { map, at, n, shares = [], args }: Question): string {
-  return digestOf([task, map, at, n, shares.map(([position]) => position)], args);
+export function contentOf(task: string, { map, at, n, shares = [], args, bytesDigest }: Question): string {
+  const positions = shares.map(([position]) => position);
+  return digestOf([task, map, at, n, positions, ...(bytesDigest === undefined ? [] : [bytesDigest])], args);
 }
 
 /** Gives the job's data, signed. */
@@ -72,28 +76,49 @@ export function signJobState(signer: Signer, data: JobData): JobData {
   return { ...rest, stateSig: signer.sign("job-state", stateFacts(rest)) };
 }
 
-/** An outcome, tied to the place and the content that it answers. */
+/** Whether the bytes of a job's arguments are those that it was signed with. */
+export function areSignedBytes({ bytesDigest }: JobData, bytes: Buffer): boolean {
+  return bytesDigest === digestOfBytes(bytes);
+}
+
+/** With what a shared value is signed beside its payload. */
+export function shareFacts(shareId: string, bytes: Buffer | undefined): unknown[] {
+  return [shareId, ...(bytes === undefined ? [] : [digestOfBytes(bytes)])];
+}
+
+/** An outcome, tied to the place and the content that it answers, and to its bytes. */
 export function sealOutcome(
   signer: Signer,
-  { map, at }: Pick<JobData, "map" | "at">,
+  place: Pick<JobData, "map" | "at">,
   content: string,
   text: OutcomeText,
+  bytes?: Buffer,
 ): OutcomeText {
-  return SEAL_MARK + content + signer.sign("outcome", [map, at, content], text) + text;
+  return SEAL_MARK + content + signer.sign("outcome", outcomeFacts(place, content, bytes), text) + text;
 }
 
 /** The outcome, and the content that it answers; `undefined` if it was not sealed for this place with one of the keys. */
 export function openOutcome(
   signer: Signer,
-  { map, at }: Pick<JobData, "map" | "at">,
+  place: Pick<JobData, "map" | "at">,
   sealed: OutcomeText,
+  bytes?: Buffer,
 ): { readonly content: string; readonly text: OutcomeText } | undefined {
   if (!sealed.startsWith(SEAL_MARK)) return undefined;
   const [contentEnd, end] = [1 + SIGNATURE_LENGTH, 1 + 2 * SIGNATURE_LENGTH];
   const content = sealed.slice(1, contentEnd);
   const text = sealed.slice(end);
-  const isGenuine = signer.isGenuine("outcome", sealed.slice(contentEnd, end), [map, at, content], text);
+  const facts = outcomeFacts(place, content, bytes);
+  const isGenuine = signer.isGenuine("outcome", sealed.slice(contentEnd, end), facts, text);
   return isGenuine ? { content, text } : undefined;
+}
+
+function outcomeFacts(
+  { map, at }: Pick<JobData, "map" | "at">,
+  content: string,
+  bytes: Buffer | undefined,
+): unknown[] {
+  return [map, at, content, ...(bytes === undefined ? [] : [digestOfBytes(bytes)])];
 }
 
 function jobFacts(content: string, data: JobData, options: SignedJobOptions): unknown[] {

@@ -171,6 +171,11 @@ export function digestOf(facts: readonly unknown[], text: string): string {
   return hash("sha256", `${JSON.stringify(facts)}\n${text}`, "base64url");
 }
 
+/** The digest of bytes that belong to something signed. */
+export function digestOfBytes(bytes: Buffer): string {
+  return hash("sha256", bytes, "base64url");
+}
+
 function derive(secret: string, salt: string, purpose: SigningPurpose | "id"): Buffer {
   return Buffer.from(hkdfSync("sha256", secret, salt, `poolmq 1 ${purpose}`, 32));
 }

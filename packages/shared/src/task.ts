@@ -1,5 +1,6 @@
 /** For code that runs in children and threads: light, without Redis. Promises nothing to anyone but the siblings. */
 
+export { Attachments } from "./attachments.ts";
 export { availableCores, Cgroup } from "./cgroup.ts";
 export { checkOptions } from "./check-options.ts";
 export { decode, encode } from "./codec.ts";

@@ -8,17 +8,20 @@
  * `WIRE_VERSION`; a peer that meets a version it does not know answers with a `WireVersionError`, never a guess.
  *
  * With a `signingKey`, everything that goes through Redis is signed: jobs (`sig`, `stateSig`), outcomes, progress, the
- * total of a durable map, shared values, advertisements and control messages. What is signed with which facts, so that
+ * total of a durable map, shared values, advertisements and control messages, with the bytes that belong to them. What is signed with which facts, so that
  * it fits nowhere else, is written in `signed-job.ts`; how, in `signing.ts`. A sealed text is `#`, the signature (43
  * characters of base64url), the text.
  */
 
 /** Version of everything in this file. Sent with each job and each worker advertisement. */
-export const WIRE_VERSION = 1;
+export const WIRE_VERSION = 2;
 
 /**
  * A value as text, made by the codec. Supervisors pass it on without opening it. The text never holds a raw tab or
  * newline, so it can end a line of the pipe.
+ *
+ * Where it says so, a payload may name parts of a block of bytes that travels beside its text: `@<offset>+<length>`. They
+ * are in V8's structured clone format, as is what follows `~` in base64.
  */
 export type Payload = string;
 
@@ -34,9 +37,13 @@ export interface JobData {
   readonly n: number;
   /**
    * An array of `n` argument tuples, each encoded apart from the others; or `*` and an array of `n` values, each the one
-   * argument of its item.
+   * argument of its item. May name parts of the bytes.
    */
   readonly args: Payload;
+  /** Number of bytes that belong to `args`, which are the field `at` of the map's `in`. Absent: none. */
+  readonly bytes?: number;
+  /** Of a producer with a `signingKey`: SHA-256 of these bytes, in base64url. */
+  readonly bytesDigest?: string;
   /** Time limit of each item's function, in ms. Absent: what the function's definition says, or no limit. */
   readonly timeoutMs?: number;
   /** How long the map's keys outlive its last sign of life, in ms. Absent: `MAP_TTL_MS`. */
@@ -82,13 +89,15 @@ export interface Suspect {
 }
 
 /**
- * What became of the items of one job, as a stream entry's `o` field:
+ * What became of the items of one job, as a stream entry's `o` field. Values may name parts of the bytes in its field `b`;
+ * those that are kept in a job may not.
  *
  * - `"=" + Payload`: every item succeeded; the payload is the array of the results, in input order, each encoded apart
  *   from the others.
  * - `"!" + JSON`: an `ItemOutcome[]`, one per item, in input order.
  *
- * Signed: `"#"`, the digest of the job that it answers (43 characters), the signature (43 characters), then one of these.
+ * Signed: `"#"`, the digest of the job that it answers (43 characters), the signature (43 characters; over the bytes too),
+ * then one of these.
  */
 export type OutcomeText = string;
 
@@ -326,10 +335,11 @@ export type ControlMessage =
   };
 
 // ── supervisor ⇄ child: one line per message `JSON header [TAB payload] LF`; to it on fd 3, from it on fd 6 ──────────────────────────────
+// Where a payload has bytes beside it, the header says how many (`bytes`), and they follow the line.
 
 /** Supervisor to child. */
 export type ToChild =
-  /** Followed by the arguments, as in `JobData`. */
+  /** Followed by the arguments, as in `JobData`, and by their bytes. */
   | {
       readonly t: "run";
       /** Number of this run on this child; the answer names it. */
@@ -354,7 +364,7 @@ export type ToChild =
       /** Send what the items print and log. */
       readonly logs?: true;
     }
-  /** A shared value, sent before the first run that uses it. Followed by its payload. */
+  /** A shared value, sent before the first run that uses it. Followed by its payload, and by its bytes. */
   | { readonly t: "share"; readonly id: string }
   /** A shared value that is no longer kept. */
   | { readonly t: "unshare"; readonly id: string }
@@ -375,7 +385,7 @@ export type FromChild =
   | { readonly t: "start"; readonly id: number; readonly offset: number }
   /** The item at `offset` has ended (careful runs only). Followed by its `ItemOutcome` as JSON. */
   | { readonly t: "item"; readonly id: number; readonly offset: number }
-  /** Followed by the `OutcomeText` of the items that were run; by nothing after a careful run. */
+  /** Followed by the `OutcomeText` of the items that were run, and by its bytes; by nothing after a careful run. */
   | {
       readonly t: "done";
       readonly id: number;

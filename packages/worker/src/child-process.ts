@@ -22,7 +22,7 @@ export interface ChildExit {
 }
 
 export interface ChildEvents {
-  onMessage(message: FromChild, text: Payload): void;
+  onMessage(message: FromChild, text: Payload, bytes: Buffer | undefined): void;
   onGuard(message: FromGuard): void;
   /** Called once, after the last message. */
   onExit(exit: ChildExit): void;
@@ -80,7 +80,7 @@ export class ChildProcess {
     this.#out = new FrameWriter(work);
     this.#guard = new FrameWriter(line);
     readFrames<FromGuard>(line, (message) => events.onGuard(message));
-    readFrames<FromChild>(outcomes, (message, text) => events.onMessage(message, text));
+    readFrames<FromChild>(outcomes, (...frame) => events.onMessage(...frame));
     this.#process.stderr?.on("data", (data: Buffer | string) => {
       if (data.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
     });
@@ -106,8 +106,8 @@ export class ChildProcess {
     return this.#process.pid ?? 0;
   }
 
-  send(message: ToChild, text?: Payload): void {
-    this.#out.write(message, text);
+  send(message: ToChild, text?: Payload, bytes?: Buffer): void {
+    this.#out.write(message, text, bytes);
   }
 
   sendToGuard(message: ToGuard): void {

@@ -7,6 +7,7 @@ export { endItemLog, forwardItemLog } from "./child/item-log.ts";
 export { taskLogger } from "./child/task-logger.ts";
 export { loadTaskModule } from "./child/task-module.ts";
 export type { TaskModule } from "./child/task-module.ts";
+export { FrameWriter, readFrames } from "./frames.ts";
 export type { RunEnd } from "./run.ts";
 export { ContainerMemory } from "./container-memory.ts";
 export { startLocalMachine } from "./local-machine.ts";

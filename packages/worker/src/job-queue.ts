@@ -121,7 +121,7 @@ export class JobQueue extends Worker<unknown, null> {
 export function readJobData(data: unknown): JobData | string {
   if (typeof data !== "object" || data === null) return "its data is not a JSON object";
   const fields = data as Partial<Record<keyof JobData, unknown>>;
-  const { v, map, at, n, args, timeoutMs, shares, kept, suspect } = fields;
+  const { v, map, at, n, args, bytes, timeoutMs, shares, kept, suspect } = fields;
   // What Redis would refuse would be published again and again.
   const ttlMs = isInteger(fields.ttlMs, 1, MAX_TTL_MS) ? fields.ttlMs : MAP_TTL_MS;
   if (!Number.isInteger(v)) return "it has no wire version";
@@ -131,6 +131,8 @@ export function readJobData(data: unknown): JobData | string {
   // Each tuple takes two characters at least; a forged count would exhaust the memory.
   if (!isInteger(n, 1, args.length)) return "it has no item count";
   if (v === WIRE_VERSION) {
+    if (bytes !== undefined && !isInteger(bytes, 1, Number.MAX_SAFE_INTEGER))
+      return "its bytes are no number";
     if (timeoutMs !== undefined && !isInteger(timeoutMs, 1, MAX_TIMEOUT_MS)) return "its time limit is none";
     if (shares !== undefined && !isListOfPairs(shares)) return "its shared values are not a list";
     if (kept !== undefined && !isListOfPairs(kept)) return "its outcomes are not a list";

@@ -249,7 +249,8 @@ export class MapControl {
   /** Removes a map whose producer does not answer. */
   async #remove(mapId: string): Promise<void> {
     const keys = this.#keys;
-    await this.#redis.unlink(keys.done(mapId), keys.meta(mapId), keys.args(mapId), keys.failed(mapId));
+    const [done, bytes, meta] = [keys.done(mapId), keys.in(mapId), keys.meta(mapId)];
+    await this.#redis.unlink(done, bytes, meta, keys.args(mapId), keys.failed(mapId));
     await this.#redis.zrem(keys.kept, mapId);
     // The stream stays for a while: it tells a producer that comes back why its map has ended.
     await this.#redis.pexpire(keys.out(mapId), MAP_TTL_MS);

@@ -111,7 +111,7 @@ export class Member {
     this.#log = log;
     this.#freeSlots = Array.from({ length: placesFor(options.concurrency) }, (_, slot) => slot);
     this.#child = new ChildProcess(options, {
-      onMessage: (message, text) => this.#onMessage(message, text),
+      onMessage: (...frame) => this.#onMessage(...frame),
       onGuard: (message) => this.#onGuard(message),
       onExit: (exit) => this.#onExit(exit),
     });
@@ -193,11 +193,11 @@ export class Member {
     if (slot === undefined) throw new Error("unreachable: a run was sent to a child without a place");
     const id = this.#nextId++;
     this.#sent.set(id, { ticket, slot, revoking: false, revoked: false });
-    const { args, careful, skip, shares, fn, map, at, n, attempt, trace, logs } = ticket.run;
-    for (const { id: shareId, payload } of shares) {
+    const { args, bytes, careful, skip, shares, fn, map, at, n, attempt, trace, logs } = ticket.run;
+    for (const { id: shareId, payload, bytes: shareBytes } of shares) {
       if (this.#shares.has(shareId)) continue;
       this.#shares.add(shareId);
-      this.#child.send({ t: "share", id: shareId }, payload);
+      this.#child.send({ t: "share", id: shareId }, payload, shareBytes);
     }
     const message: ToChild = {
       t: "run",
@@ -216,7 +216,7 @@ export class Member {
       ...(trace === undefined ? {} : { trace }),
       ...(logs ? { logs } : {}),
     };
-    this.#child.send(message, args);
+    this.#child.send(message, args, bytes);
     this.#markRunning();
   }
 
@@ -290,7 +290,7 @@ export class Member {
     this.#child.kill();
   }
 
-  #onMessage(message: FromChild, text: Payload): void {
+  #onMessage(message: FromChild, text: Payload, bytes: Buffer | undefined): void {
     switch (message.t) {
       case "ready":
         clearTimeout(this.#startTimer);
@@ -329,7 +329,7 @@ export class Member {
         return;
       }
       case "done":
-        this.#onDone(message, text);
+        this.#onDone(message, text, bytes);
         return;
       case "skipped": {
         const sent = this.#forget(message.id);
@@ -358,7 +358,11 @@ export class Member {
     if (ticket !== undefined) ticket.begun = true;
   }
 
-  #onDone({ id, ms, retriable, next, rss }: Extract<FromChild, { t: "done" }>, text: Payload): void {
+  #onDone(
+    { id, ms, retriable, next, rss }: Extract<FromChild, { t: "done" }>,
+    text: Payload,
+    bytes: Buffer | undefined,
+  ): void {
     const ticket = this.#forget(id)?.ticket;
     if (next !== undefined) this.#markBegun(next);
     if (ticket === undefined) return;
@@ -367,7 +371,7 @@ export class Member {
     if (ticket.stopped === undefined) {
       this.#events.onMeasured(ms);
       this.#spans.add(ticket.run, ms);
-      ticket.settle({ kind: "done", text, retriable, ms, ...ticket.partly(this.pid) });
+      ticket.settle({ kind: "done", text, bytes, retriable, ms, ...ticket.partly(this.pid) });
     } else {
       ticket.settleStopped(this.pid);
     }

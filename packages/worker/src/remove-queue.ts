@@ -29,7 +29,13 @@ export async function removePrivateQueue({
     const bull = new Queue(keys.bullName, { connection: redis, prefix: keys.bullPrefix });
     await bull.obliterate({ force: true });
     await bull.close();
-    const ofMaps = [...maps].flatMap((id) => [keys.done(id), keys.out(id), keys.meta(id), keys.args(id)]);
+    const ofMaps = [...maps].flatMap((id) => [
+      keys.done(id),
+      keys.out(id),
+      keys.in(id),
+      keys.meta(id),
+      keys.args(id),
+    ]);
     const { workers, workerInfo, workerDetail, cancelled } = keys;
     await redis.unlink(workers, workerInfo, workerDetail, cancelled, ...ofMaps);
   } finally {

@@ -3,6 +3,7 @@
 import type { ItemOutcome, OutcomeText, Payload } from "@poolmq/shared/internal";
 
 import type { ChildExit } from "./child-process.ts";
+import type { SharedValue } from "./shared-values.ts";
 
 /** What a child is asked to run: one job. */
 export interface Run {
@@ -12,6 +13,8 @@ export interface Run {
   readonly n: number;
   readonly attempt: number;
   readonly args: Payload;
+  /** That the arguments name. */
+  readonly bytes: Buffer | undefined;
   /** Report each item's start and outcome. */
   readonly careful: boolean;
   /** Offsets of items that are not to be run. */
@@ -26,10 +29,9 @@ export interface Run {
 }
 
 /** An argument of every tuple of a job that is a shared value. */
-export interface SharedArgument {
+export interface SharedArgument extends SharedValue {
   readonly position: number;
   readonly id: string;
-  readonly payload: Payload;
 }
 
 /** What came of it. */
@@ -38,6 +40,8 @@ export type RunEnd =
       readonly kind: "done";
       /** Empty after a careful run: `outcomes` has it all. */
       readonly text: OutcomeText;
+      /** That the text names. */
+      readonly bytes?: Buffer | undefined;
       /** How many items failed in a way that another attempt may mend. */
       readonly retriable: number;
       readonly ms: number;

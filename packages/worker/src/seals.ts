@@ -8,10 +8,19 @@
 
 import type { Logger } from "pino";
 
-import { checkJob, contentOf, isFitting, sealOutcome, signJobState } from "@poolmq/shared/internal";
+import {
+  areSignedBytes,
+  checkJob,
+  contentOf,
+  isFitting,
+  sealOutcome,
+  shareFacts,
+  signJobState,
+} from "@poolmq/shared/internal";
 import type { JobData, OutcomeText, Payload, Signer, WorkerAdvertisement } from "@poolmq/shared/internal";
 
 import type { QueuedJob } from "./job-queue.ts";
+import type { SharedValue } from "./shared-values.ts";
 
 export class Seals {
   readonly #signer: Signer | undefined;
@@ -44,15 +53,22 @@ export class Seals {
     return true;
   }
 
+  /** Whether the bytes of its arguments are those that its producer sent. */
+  admitsBytes(job: QueuedJob, data: JobData, bytes: Buffer): boolean {
+    if (this.#signer === undefined || areSignedBytes(data, bytes)) return true;
+    return this.#refuse(job, "the bytes of its arguments are not those that were signed");
+  }
+
   /** Says in the log that a job is dropped. */
   #refuse(job: QueuedJob, reason: string): false {
     this.#log.warn({ job: job.id, reason }, "job refused: not run, and not answered");
     return false;
   }
 
-  outcome(job: QueuedJob, data: JobData, text: OutcomeText): OutcomeText {
+  outcome(job: QueuedJob, data: JobData, text: OutcomeText, bytes: Buffer | undefined): OutcomeText {
     if (this.#signer === undefined) return text;
-    return sealOutcome(this.#signer, data, this.#contents.get(job) ?? contentOf(job.name, data), text);
+    const content = this.#contents.get(job) ?? contentOf(job.name, data);
+    return sealOutcome(this.#signer, data, content, text, bytes);
   }
 
   /** The data of a job that runs again. */
@@ -68,12 +84,16 @@ export class Seals {
     return this.#signer?.seal("log", [mapId, index], batch) ?? batch;
   }
 
-  /** The payload of a shared value; `null` if it is not there, or is not what its producer sent. */
-  share(id: string, stored: string | null): Payload | null {
-    if (this.#signer === undefined || stored === null) return stored;
-    const payload = this.#signer.open("share", [id], stored);
-    if (payload === undefined) this.#log.error({ share: id }, "shared value refused: it is not signed");
-    return payload ?? null;
+  /** A shared value as it is in Redis; `undefined` if it is not there, or is not what its producer sent. */
+  share(id: string, stored: Buffer | null): SharedValue | undefined {
+    if (stored === null) return undefined;
+    const end = stored.indexOf("\n");
+    const bytes = end === -1 ? undefined : stored.subarray(end + 1);
+    const payload = stored.toString("utf8", 0, end === -1 ? stored.length : end);
+    if (this.#signer === undefined) return { payload, bytes };
+    const opened = this.#signer.open("share", shareFacts(id, bytes), payload);
+    if (opened === undefined) this.#log.error({ share: id }, "shared value refused: it is not signed");
+    return opened === undefined ? undefined : { payload: opened, bytes };
   }
 
   /** Whether a control message is to be obeyed. */

@@ -5,21 +5,27 @@ import type { Payload } from "@poolmq/shared/internal";
 /** Kept encoded, beside what each child makes of it. */
 const MAX_KEPT_BYTES = 512 * 1024 * 1024;
 
+export interface SharedValue {
+  readonly payload: Payload;
+  /** That the payload names. */
+  readonly bytes: Buffer | undefined;
+}
+
 export class SharedValues {
-  readonly #fetch: (id: string) => Promise<Payload | null>;
+  readonly #fetch: (id: string) => Promise<SharedValue | undefined>;
   readonly #onForgotten: (id: string) => void;
   /** In the order of their last use. */
-  readonly #kept = new Map<string, Payload>();
-  readonly #fetching = new Map<string, Promise<Payload | undefined>>();
+  readonly #kept = new Map<string, SharedValue>();
+  readonly #fetching = new Map<string, Promise<SharedValue | undefined>>();
   #bytes = 0;
 
-  constructor(fetch: (id: string) => Promise<Payload | null>, onForgotten: (id: string) => void) {
+  constructor(fetch: (id: string) => Promise<SharedValue | undefined>, onForgotten: (id: string) => void) {
     this.#fetch = fetch;
     this.#onForgotten = onForgotten;
   }
 
-  /** Gives the payload; `undefined` if Redis does not have it. */
-  async get(id: string): Promise<Payload | undefined> {
+  /** Gives the value; `undefined` if Redis does not have it. */
+  async get(id: string): Promise<SharedValue | undefined> {
     const kept = this.#kept.get(id);
     if (kept !== undefined) {
       this.#kept.delete(id);
@@ -40,19 +46,23 @@ export class SharedValues {
     const kept = this.#kept.get(id);
     if (kept === undefined) return;
     this.#kept.delete(id);
-    this.#bytes -= kept.length;
+    this.#bytes -= sizeOf(kept);
     this.#onForgotten(id);
   }
 
-  async #load(id: string): Promise<Payload | undefined> {
-    const payload = await this.#fetch(id);
-    if (payload === null) return undefined;
-    this.#kept.set(id, payload);
-    this.#bytes += payload.length;
+  async #load(id: string): Promise<SharedValue | undefined> {
+    const value = await this.#fetch(id);
+    if (value === undefined) return undefined;
+    this.#kept.set(id, value);
+    this.#bytes += sizeOf(value);
     for (const oldest of this.#kept.keys()) {
       if (this.#bytes <= MAX_KEPT_BYTES || oldest === id) break;
       this.forget(oldest);
     }
-    return payload;
+    return value;
   }
+}
+
+function sizeOf({ payload, bytes }: SharedValue): number {
+  return payload.length + (bytes?.length ?? 0);
 }

@@ -66,7 +66,7 @@ import { TaskOutput } from "./task-output.ts";
 import type { PrintTarget } from "./task-output.ts";
 import { TaskWords } from "./task-words.ts";
 import { UnwantedMaps } from "./unwanted-maps.ts";
-import { verdictOn } from "./verdict.ts";
+import { outcomesOf, verdictOn } from "./verdict.ts";
 import { ranBy } from "./ran-by.ts";
 import { traceOf } from "./trace-of.ts";
 import { VERSION } from "./version.ts";
@@ -306,7 +306,7 @@ export class Supervisor {
     this.#publisher = new Publisher(scripts, this.#log);
     this.#words = new TaskWords(scripts, this.#seals);
     this.#shared = new SharedValues(
-      async (id) => this.#seals.share(id, await redis.get(this.#keys.share(id))),
+      async (id) => this.#seals.share(id, await redis.getBuffer(this.#keys.share(id))),
       (id) => this.#children.unshare(id),
     );
     const queue = (this.#queue = new JobQueue(
@@ -476,13 +476,15 @@ export class Supervisor {
       return await this.#rejectCorrupt(jobId, `its data is that of ${jobIdOf(data.map, data.at)}`);
     if (!this.#seals.admits(job)) return;
     this.#locks?.hold(jobId, token);
-    if (await this.#isUnwanted(data.map)) return;
+    if (await this.#isUnwanted(data.map)) return await this.#dropBytes(data);
     const refusal = await this.#refuse(job, data, token);
     if (refusal !== undefined) return await this.#publishFailure(job, data, refusal);
     const shares = await this.#sharedArguments(data);
     if (typeof shares === "string") {
       return await this.#publishFailure(job, data, { code: "SHARED_VALUE_GONE", shareId: shares });
     }
+    const bytes = data.bytes === undefined ? undefined : await this.#argumentBytes(job, data);
+    if (bytes === "gone") return;
     const info = this.#tasks[job.name];
     const timeoutMs = data.timeoutMs ?? info?.timeoutMs;
     const kept = data.kept ?? [];
@@ -493,6 +495,7 @@ export class Supervisor {
       n: data.n,
       attempt: job.attemptsMade + 1,
       args: data.args,
+      bytes,
       // Where each item needs a clock, or a culprit is looked for, or only some are run.
       careful: data.n > 1 && (timeoutMs !== undefined || data.suspect !== undefined || kept.length > 0),
       skip: kept.map(([offset]) => offset),
@@ -525,7 +528,7 @@ export class Supervisor {
     });
     switch (verdict.do) {
       case "publish":
-        return await this.#publish(job, data, verdict.text, { end, failed });
+        return await this.#publish(job, data, verdict.text, { bytes: verdict.bytes, end, failed });
       case "retry":
         if (verdict.data !== data) await job.updateData(this.#seals.state(verdict.data));
         // The user's error stays out of it: BullMQ would obey some of them.
@@ -534,7 +537,7 @@ export class Supervisor {
         if (verdict.data !== data) await job.updateData(this.#seals.state(verdict.data));
         return await this.#handBack(job, token);
       case "drop":
-        return;
+        return await this.#dropBytes(data);
       default:
         verdict satisfies never;
     }
@@ -553,13 +556,37 @@ export class Supervisor {
     }
   }
 
+  /**
+   * The bytes that the job's arguments name. They are gone if its map has ended, or if another machine has published its
+   * outcome; or they were lost, and then its producer, who finds it missing, enqueues it again with them.
+   */
+  async #argumentBytes(job: QueuedJob, data: JobData): Promise<Buffer | "gone"> {
+    const bytes = await this.#scripts?.bytes(data.map, data.at);
+    if (bytes === undefined || bytes === null || bytes.length !== data.bytes) {
+      this.#log.info(
+        { mapId: data.map, index: data.at },
+        "item not run: the bytes of its arguments are gone",
+      );
+      return "gone";
+    }
+    if (!this.#seals.admitsBytes(job, data, bytes)) return "gone";
+    // While they were on their way, it may have been cancelled.
+    return (await this.#isUnwanted(data.map)) ? "gone" : bytes;
+  }
+
+  /** Nobody wants the job any more. */
+  async #dropBytes({ map, at, bytes }: JobData): Promise<void> {
+    // They go with their map, if not here.
+    if (bytes !== undefined) await this.#scripts?.dropBytes(map, at).catch(() => {});
+  }
+
   /** The shared values among the job's arguments; the id of one that is gone. */
   async #sharedArguments(data: JobData): Promise<SharedArgument[] | string> {
     const shared: SharedArgument[] = [];
     for (const [position, id] of data.shares ?? []) {
-      const payload = await this.#shared?.get(id);
-      if (payload === undefined) return id;
-      shared.push({ position, id, payload });
+      const value = await this.#shared?.get(id);
+      if (value === undefined) return id;
+      shared.push({ position, id, ...value });
     }
     return shared;
   }
@@ -607,37 +634,51 @@ export class Supervisor {
   }
 
   /**
-   * @param ran - `end`: of its run, if there was one; `failed`: the job as it was, to be kept if one of its items failed
+   * @param ran - `bytes`: that the text names; `end`: of its run, if there was one; `failed`: the job as it was, to be kept
+   * if one of its items failed
    */
   async #publish(
     job: QueuedJob,
     data: JobData,
     text: OutcomeText,
-    { end, failed }: { readonly end?: RunEnd; readonly failed?: FailedJob | undefined },
+    {
+      bytes,
+      end,
+      failed,
+    }: {
+      readonly bytes?: Buffer | undefined;
+      readonly end?: RunEnd;
+      readonly failed?: FailedJob | undefined;
+    },
   ): Promise<void> {
     this.#words?.flush(data.map, data.at, data.n);
     const ms = end?.kind === "done" ? end.ms : 0;
     const by = end !== undefined && "pid" in end ? ranBy(this.id, end, job, data) : undefined;
-    const kept = failed === undefined || text.startsWith("=") ? undefined : this.#keptFor(failed, text);
+    const kept =
+      failed === undefined || text.startsWith("=") ? undefined : this.#keptFor(failed, text, bytes);
     const wanted = await this.#publisher?.publish(
       data.map,
       {
         at: data.at,
         ms,
-        text: this.#seals.outcome(job, data, text),
+        text: this.#seals.outcome(job, data, text, bytes),
+        bytes,
+        hadBytes: data.bytes !== undefined,
         by,
         ...(kept === undefined ? {} : { failed: kept }),
       },
       data.ttlMs ?? MAP_TTL_MS,
     );
-    if (wanted === false) this.#unwanted.add(data.map);
-    else this.#observer?.published(job.name, data.n, text);
+    if (wanted === false) {
+      this.#unwanted.add(data.map);
+      await this.#dropBytes(data);
+    } else this.#observer?.published(job.name, data.n, text);
   }
 
   /** The job to be kept beside its outcome: those of its items that did not fail need not run again. */
-  #keptFor(failed: FailedJob, text: OutcomeText): FailedJob {
+  #keptFor(failed: FailedJob, text: OutcomeText, bytes: Buffer | undefined): FailedJob {
     if (failed.data.n === 1) return failed;
-    const outcomes = JSON.parse(text.slice(1)) as ItemOutcome[];
+    const outcomes = outcomesOf(text, bytes);
     const kept = outcomes.flatMap((item, offset) => (item.s === "ok" ? [[offset, item] as const] : []));
     return kept.length === 0 ? failed : { ...failed, data: this.#seals.state({ ...failed.data, kept }) };
   }

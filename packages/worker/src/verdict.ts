@@ -5,13 +5,14 @@
  * data meanwhile, so that an item's fate is its own: neighbours neither share its error nor pay for it.
  */
 
+import { inText } from "@poolmq/shared/internal";
 import type { Failure, ItemOutcome, JobData, OutcomeText, RemoteInfo } from "@poolmq/shared/internal";
 
 import type { RunEnd } from "./run.ts";
 
 export type Verdict =
   /** The job is done: publish, then acknowledge. */
-  | { readonly do: "publish"; readonly text: OutcomeText }
+  | { readonly do: "publish"; readonly text: OutcomeText; readonly bytes?: Buffer | undefined }
   /** Another attempt for the items that failed: BullMQ counts it and waits out the back-off. */
   | { readonly do: "retry"; readonly data: JobData }
   /** Run it again at once, here or elsewhere: no attempt is charged. */
@@ -57,10 +58,18 @@ export function verdictOn(end: RunEnd, context: VerdictContext): Verdict {
 function onText(end: Extract<RunEnd, { kind: "done" }>, context: VerdictContext): Verdict {
   const { data, attempt, attempts } = context;
   // A count that was damaged in Redis is no number, and less than nothing: it must not be tried for ever.
-  if (end.retriable === 0 || !(attempt < attempts)) return { do: "publish", text: end.text };
+  if (end.retriable === 0 || !(attempt < attempts)) {
+    return { do: "publish", text: end.text, bytes: end.bytes };
+  }
   if (data.n === 1) return { do: "retry", data: withoutSuspect(data) };
-  const outcomes = JSON.parse(end.text.slice(1)) as ItemOutcome[];
-  return onCovered(new Map(outcomes.entries()), context);
+  return onCovered(new Map(outcomesOf(end.text, end.bytes).entries()), context);
+}
+
+/** The outcomes of a job as they can be kept: with nothing beside them. */
+export function outcomesOf(text: OutcomeText, bytes: Buffer | undefined): ItemOutcome[] {
+  const outcomes = JSON.parse(text.slice(1)) as ItemOutcome[];
+  if (bytes === undefined) return outcomes;
+  return outcomes.map((item) => (item.s === "ok" ? { ...item, value: inText(item.value, bytes) } : item));
 }
 
 /** Goes on with what is certain: more items to run, another attempt for some, or the end. */

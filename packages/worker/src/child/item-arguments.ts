@@ -10,15 +10,16 @@ export class ItemArguments {
   readonly #shares: readonly (readonly [position: number, value: unknown])[];
 
   /**
+   * @param encoded - `bytes`: what came beside the text
    * @param shares - shared values by their position in every tuple
    * @throws DecodeError, LimitError if they are not the arguments of `count` items
    */
   constructor(
-    payload: string,
+    { args, bytes }: { readonly args: string; readonly bytes?: Buffer | undefined },
     count: number,
     shares: readonly (readonly [position: number, value: unknown])[],
   ) {
-    const { form, values } = decodeArguments(payload);
+    const { form, values } = decodeArguments(args, bytes);
     const fit = form === "one" ? shares.length === 0 : values.every(Array.isArray);
     if (values.length !== count || !fit) {
       throw new DecodeError(`Expected the arguments of ${count} items, got something else`);

@@ -52,7 +52,11 @@ new Worker(besideThis(import.meta.url, "./guard"), {
   stderr: false,
 }).unref();
 
-const waiting: { readonly message: RunMessage; readonly args: Payload }[] = [];
+const waiting: {
+  readonly message: RunMessage;
+  readonly args: Payload;
+  readonly bytes: Buffer | undefined;
+}[] = [];
 /** What can stop a run, by its id. */
 const running = new Map<number, AbortController>();
 /** The run of which a `done` has said that it begins. */
@@ -69,8 +73,8 @@ if (module !== undefined) {
   send({ t: "ready", tasks: Object.fromEntries([...module.tasks].map(([name, fn]) => [name, infoOf(fn)])) });
 }
 
-function send(message: FromChild, text?: Payload): void {
-  out.write(message, text);
+function send(message: FromChild, text?: Payload, bytes?: Buffer): void {
+  out.write(message, text, bytes);
 }
 
 async function load(): Promise<TaskModule | undefined> {
@@ -91,17 +95,17 @@ async function load(): Promise<TaskModule | undefined> {
   }
 }
 
-function onMessage(message: ToChild, text: Payload): void {
+function onMessage(message: ToChild, text: Payload, bytes: Buffer | undefined): void {
   switch (message.t) {
     case "run":
-      waiting.push({ message, args: text });
+      waiting.push({ message, args: text, bytes });
       startNext();
       return;
     case "abort":
       abort(message.id, message.reason);
       return;
     case "share":
-      shares.set(message.id, readShare(text));
+      shares.set(message.id, readShare(text, bytes));
       return;
     case "unshare":
       shares.delete(message.id);
@@ -115,9 +119,12 @@ function onMessage(message: ToChild, text: Payload): void {
   }
 }
 
-function readShare(payload: Payload): { readonly value: unknown } | { readonly error: unknown } {
+function readShare(
+  payload: Payload,
+  bytes: Buffer | undefined,
+): { readonly value: unknown } | { readonly error: unknown } {
   try {
-    return { value: decode(payload) };
+    return { value: decode(payload, { bytes }) };
   } catch (error) {
     return { error };
   }
@@ -148,11 +155,14 @@ function startNext(): void {
     }
     const controller = new AbortController();
     running.set(next.message.id, controller);
-    void run(next.message, next.args, controller);
+    void run(next, controller);
   }
 }
 
-async function run(message: RunMessage, args: Payload, controller: AbortController): Promise<void> {
+async function run(
+  { message, args, bytes }: (typeof waiting)[number],
+  controller: AbortController,
+): Promise<void> {
   const { id, fn: task, map: mapId, at, n, attempt } = message;
   const started = performance.now();
   const values: [number, unknown][] = [];
@@ -170,6 +180,7 @@ async function run(message: RunMessage, args: Payload, controller: AbortControll
       n,
       attempt,
       args,
+      bytes,
       skip: new Set(message.skip),
       shares: values,
       outcomeLimit,
@@ -185,9 +196,11 @@ async function run(message: RunMessage, args: Payload, controller: AbortControll
   const ms = performance.now() - started;
   announced = stopping ? undefined : waiting[0]?.message.id;
   const next = announced === undefined ? {} : { next: announced };
-  send({ t: "done", id, ms, retriable: ran.retriable, ...next, ...memory() }, ran.text);
+  send({ t: "done", id, ms, retriable: ran.retriable, ...next, ...memory() }, ran.text, ran.bytes);
   // Before the next item may take the process down: the loss would be charged to this one.
   out.flush();
+  // Nor is a large result to wait in this process until the next function lets go of it.
+  if (ran.bytes !== undefined) await out.drained();
   running.delete(id);
   untagPrints();
   if (stopping && running.size === 0) void finish();

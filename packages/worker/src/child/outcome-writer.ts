@@ -1,9 +1,10 @@
 /** Writes down what became of a job's items. Nothing here throws: a result that can't be sent is that item's error. */
 
-import { encode, encodeEach, encodeThrown, LimitError } from "@poolmq/shared/task";
-import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
+import { Attachments, encode, encodeEach, encodeThrown, LimitError } from "@poolmq/shared/task";
+import type { ItemOutcome, RemoteInfo } from "@poolmq/shared/task";
 
 import type { RanItems } from "./ran-items.ts";
+import type { ChunkRan } from "./run-chunk.ts";
 import type { Ran } from "./run-item.ts";
 import { noFrames, userFrames } from "./user-frames.ts";
 
@@ -26,6 +27,7 @@ const MAX_JOB_BYTES = 160 * 1024 * 1024;
 export class OutcomeWriter {
   readonly #limit: OutcomeLimit | undefined;
   readonly #keepStack: KeepStack | undefined;
+  readonly #attachments = new Attachments();
   #written = 0;
 
   /** @param keepStack - stacks are not sent: is given each thrown value, so that its stack is not lost */
@@ -35,24 +37,28 @@ export class OutcomeWriter {
   }
 
   /** Writes down what all items of a run came to. */
-  writeAll(
-    ran: RanItems,
-    info: (offset: number) => RemoteInfo,
-  ): { readonly text: OutcomeText; readonly retriable: number } {
+  writeAll(ran: RanItems, info: (offset: number) => RemoteInfo): ChunkRan {
+    const attachments = this.#attachments;
     if (ran.failures.size === 0) {
       try {
-        return { text: `=${encodeEach(ran.values, { role: "result", ...this.#limit })}`, retriable: 0 };
+        const payload = encodeEach(ran.values, { role: "result", ...this.#limit, attachments });
+        return { text: `=${payload}`, bytes: attachments.bytes, retriable: 0 };
       } catch {
         // At least one result can't be sent, or all of them are much. Encoding them one by one finds out.
+        attachments.cut(0);
       }
     }
-    const outcomes = ran.each().map(([offset, item]) => this.write(item, info(offset)));
+    const outcomes = ran.each().map(([offset, item]) => this.write(item, info(offset), attachments));
     const retriable = outcomes.filter((outcome) => outcome.s === "threw" && outcome.final !== true).length;
-    return { text: `!${JSON.stringify(outcomes)}`, retriable };
+    return { text: `!${JSON.stringify(outcomes)}`, bytes: attachments.bytes, retriable };
   }
 
-  /** Writes down what one item came to. */
-  write(item: Ran, by: RemoteInfo): ItemOutcome {
+  /**
+   * Writes down what one item came to.
+   *
+   * @param attachments - takes a large result, if there is a place beside the text
+   */
+  write(item: Ran, by: RemoteInfo, attachments?: Attachments): ItemOutcome {
     if (!item.ok) {
       this.#keepStack?.(item.thrown, by);
       const trimStack = this.#keepStack === undefined ? userFrames : noFrames;
@@ -60,11 +66,13 @@ export class OutcomeWriter {
       this.#written += thrown.length;
       return item.retriable ? { s: "threw", thrown, by } : { s: "threw", thrown, by, final: true };
     }
+    const attached = attachments?.length ?? 0;
     try {
-      const value = encode(item.value, { role: "result", ...this.#limit });
-      this.#checkRoom(value.length);
+      const value = encode(item.value, { role: "result", ...this.#limit, attachments });
+      this.#checkRoom(value.length + (attachments?.length ?? 0) - attached);
       return { s: "ok", value };
     } catch (error) {
+      attachments?.cut(attached);
       // Trying again would give the same value.
       return { s: "threw", thrown: encodeThrown(error, { trimStack: noFrames }), by, final: true };
     }

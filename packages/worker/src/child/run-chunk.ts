@@ -22,6 +22,8 @@ export interface ChunkRun {
   readonly attempt: number;
   /** The items' arguments, encoded. */
   readonly args: string;
+  /** That the arguments name. */
+  readonly bytes?: Buffer | undefined;
   /** Offsets of items that are not to be run. */
   readonly skip: ReadonlySet<number>;
   /** Shared values by their position in every tuple. */
@@ -49,6 +51,8 @@ export interface ItemWatcher {
 /** What the items came to; of a watched run, nothing that the watcher was not told. */
 export interface ChunkRan {
   readonly text: OutcomeText;
+  /** That the text names. */
+  readonly bytes?: Buffer | undefined;
   readonly retriable: number;
 }
 
@@ -72,7 +76,7 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
   const ran = new RanItems();
   let items: ItemArguments;
   try {
-    items = new ItemArguments(run.args, n, run.shares);
+    items = new ItemArguments(run, n, run.shares);
   } catch (thrown) {
     // Damaged, or of a newer Node: trying again would read the same bytes.
     const failed: Ran = { ok: false, thrown, retriable: false };
