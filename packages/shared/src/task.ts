@@ -3,7 +3,7 @@
 export { Attachments } from "./attachments.ts";
 export { availableCores, Cgroup } from "./cgroup.ts";
 export { checkOptions } from "./check-options.ts";
-export { decode, encode } from "./codec.ts";
+export { decode, encode, inText } from "./codec.ts";
 export { decodeArguments } from "./arguments.ts";
 export { encodeEach } from "./each.ts";
 export { DecodeError, LimitError } from "./errors.ts";

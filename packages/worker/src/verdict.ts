@@ -5,7 +5,7 @@
  * data meanwhile, so that an item's fate is its own: neighbours neither share its error nor pay for it.
  */
 
-import { inText } from "@poolmq/shared/internal";
+import { inText } from "@poolmq/shared/task";
 import type { Failure, ItemOutcome, JobData, OutcomeText, RemoteInfo } from "@poolmq/shared/internal";
 
 import type { RunEnd } from "./run.ts";
