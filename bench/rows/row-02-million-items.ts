@@ -4,6 +4,9 @@ import { PROGRAMS } from "../harness/competitors.ts";
 import { inTurns, medianRatio } from "../harness/rounds.ts";
 import type { Row } from "../harness/row.ts";
 
+/** Maps that make the pool warm, beside the first. */
+const WARM_UP = 8;
+
 export const millionItems: Row = {
   id: 2,
   title: "map of 1,000,000 trivial items, chunksize auto",
@@ -13,7 +16,10 @@ export const millionItems: Row = {
     const poolmq = await stage.need("poolmq");
     const cpython = await stage.need("cpython");
     const piscina = await stage.need("piscina");
-    for (const competitor of [poolmq, cpython]) await competitor.map(request);
+    const first = await poolmq.map(request);
+    // V8 compiles late what sees a hundred jobs a map.
+    for (let i = 0; i < WARM_UP; i++) await poolmq.map(request);
+    await cpython.map(request);
     const times = await inTurns(stage.size(9, 3), [
       ...[poolmq, cpython].map((competitor) => ({
         who: competitor.title,
@@ -36,10 +42,19 @@ export const millionItems: Row = {
           target: { is: "≥", value: 0.8 },
         },
       ],
-      series: [...times].map(([who, values]) => {
-        return { who, what: "throughput", unit: "items/s", values: values.map((ms) => (n / ms) * 1000) };
-      }),
+      series: [
+        ...[...times].map(([who, values]) => {
+          return { who, what: "throughput", unit: "items/s", values: values.map((ms) => (n / ms) * 1000) };
+        }),
+        {
+          who: poolmq.title,
+          what: "throughput, first map",
+          unit: "items/s",
+          values: [(n / first) * 1000],
+        },
+      ],
       notes: [
+        `${poolmq.title} has made ${WARM_UP + 1} such maps before it is measured: V8 takes so long to compile what a map of a hundred jobs runs through. ${cpython.title} has made one.`,
         `${cpython.title} takes its default chunksize, a quarter of a process's share; ${piscina.title} has none, goes item by item, and gets a twentieth of them.`,
       ],
     };

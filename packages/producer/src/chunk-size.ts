@@ -28,7 +28,7 @@ export function fixedChunks(n: number): ChunkSize {
  * A job is worth this much run time: a hundred times what it costs to bring one there and back, and still short enough
  * to spread the last ones well.
  */
-const TARGET_MS = 20;
+const TARGET_MS = 50;
 
 /** Larger chunks save nothing more, and V8 keeps arrays of more than 128 KiB apart, where each costs a system call. */
 const MAX_CHUNKSIZE = 16_000;
