@@ -15,7 +15,7 @@
  * 3. With a producer and a worker that live, every map comes to its end, whatever happened before.
  */
 
-import { setTimeout as delay } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 
 import { Queue } from "bullmq";
 import type { QueueOptions } from "bullmq";
@@ -170,6 +170,8 @@ export class Gather implements Transport {
   readonly #dropping = new Set<Promise<unknown>>();
   readonly #firstPatienceMs: number;
   #closed = false;
+  /** Redis answered the last step of the end in time. */
+  #answers = true;
 
   /** @param patience - shorter in tests, so that what is lost is soon found */
   constructor(
@@ -410,17 +412,22 @@ export class Gather implements Transport {
     this.#closed = true;
     clearInterval(this.#ticker);
     // Redis may be gone for good; then the keys' TTL takes them, and workers find the maps unwanted.
-    await within(CLEAN_UP_TIMEOUT_MS, Promise.all(this.#dropping));
+    await this.#ifAnswered(Promise.all(this.#dropping));
     const closed = Promise.all([this.#reader.close(disconnectBlocking), this.#queue.close()]);
-    await within(CLEAN_UP_TIMEOUT_MS, closed);
+    await this.#ifAnswered(closed);
   }
 
   /** Removes everything that the queue keeps in Redis. Only for a queue that is this producer's own. */
   async obliterate(): Promise<void> {
     const removed = this.#queue.obliterate({ force: true }).then(() => this.#reports.obliterate());
-    await within(CLEAN_UP_TIMEOUT_MS, removed);
+    await this.#ifAnswered(removed);
     const { workers, workerInfo, workerDetail, kept } = this.#keys;
-    await within(CLEAN_UP_TIMEOUT_MS, this.#commands.unlink(workers, workerInfo, workerDetail, kept));
+    await this.#ifAnswered(this.#commands.unlink(workers, workerInfo, workerDetail, kept));
+  }
+
+  /** Waits for a step of the end, but not if Redis did not answer one before it: it is gone, and the pool has to end. */
+  async #ifAnswered(step: Promise<unknown>): Promise<void> {
+    this.#answers = await within(this.#answers ? CLEAN_UP_TIMEOUT_MS : 0, step);
   }
 
   #toJob({ map, mode }: Gathered, chunk: Chunk): Parameters<Queue["addBulk"]>[0][number] {
@@ -468,10 +475,15 @@ export class Gather implements Transport {
     end: MapEnd,
     underWay: readonly number[],
   ): Promise<string[]> {
-    if (mode === "plain") await this.scripts.drop(map.id);
-    else if ("total" in end && map.progress.failed > 0)
+    if (mode === "plain") {
+      // Whoever waits for the results goes first. The id is nobody else's.
+      if (underWay.length === 0) await nextTurn();
+      await this.scripts.drop(map.id);
+    } else if ("total" in end && map.progress.failed > 0) {
       await this.durable.keepOrDrop(map.id, length, performance.now() - since);
-    else await this.durable.drop(map.id);
+    } else {
+      await this.durable.drop(map.id);
+    }
     if (underWay.length === 0) return [];
     const message = this.#seals.control({ t: "cancel", map: map.id });
     await tellCancelled(this.#commands, this.#keys, map.id, message);

@@ -1,7 +1,7 @@
 /** Reads the outcome streams of all of a producer's maps on one blocking connection. */
 
 import { randomBytes } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";
 
@@ -120,6 +120,8 @@ export class OutcomeReader {
 
   /** Reads while there are maps; an idle producer asks Redis nothing. */
   async #read(): Promise<void> {
+    // What the map enqueues now goes before it: the sooner it is there, the sooner there is something to read.
+    await nextTurn();
     while (!this.#closed && this.#readings.size > 0) {
       try {
         await this.#readOnce();

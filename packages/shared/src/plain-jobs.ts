@@ -68,18 +68,25 @@ local function fetch(token)
   return {redis.call('HGETALL', key), id, 0, 0}
 end
 local function finish(replies)
-  if fetched then redis.call('ZADD', KEYS[4], 0, '0') end
+  -- Others are woken only if there is something left for them.
+  if fetched and redis.call('LLEN', KEYS[1]) > 0 then redis.call('ZADD', KEYS[4], 0, '0') end
   redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', meta[4] or 10000)
   return replies
 end`;
 
-/** ARGV, further: a token, how many jobs at most, how many bytes they may have. Gives what BullMQ's script gives for each. */
+/**
+ * ARGV, further: a token, how many jobs at most, how many bytes they may have. Gives 1 if nothing is left, not even
+ * delayed, else 0; then what BullMQ's script gives for each.
+ */
 const FETCH: Script = {
   lua: `${FETCHING}
-local replies, bytes = {}, 0
-while #replies < tonumber(ARGV[6]) and bytes < tonumber(ARGV[7]) do
+local replies, bytes = {0}, 0
+while #replies <= tonumber(ARGV[6]) and bytes < tonumber(ARGV[7]) do
   local reply = fetch(ARGV[5])
-  if reply[2] == 0 then break end
+  if reply[2] == 0 then
+    if not nextDelayed then replies[1] = 1 end
+    break
+  end
   bytes = bytes + redis.call('HSTRLEN', ARGV[1] .. reply[2], 'data')
   replies[#replies + 1] = reply
 end
@@ -246,17 +253,25 @@ function shortenCompleting(
   };
 }
 
+/** Jobs that were fetched at once. */
+export interface FetchedJobs {
+  /** What BullMQ's script gives for each. */
+  readonly jobs: readonly unknown[][];
+  /** The queue has no job left, and none that will be due. */
+  readonly isEmpty: boolean;
+}
+
 /**
  * Fetches up to `count` jobs, all with the same token: BullMQ fetches one after the other, and waits for each. Gives
- * none if the queue is empty or not plain; then it is BullMQ's turn.
+ * none if the queue is empty, or is not plain; then it is BullMQ's turn.
  */
 export async function fetchPlainJobs(
   redis: Redis | Cluster,
   backend: RedisQueueBackend,
   lock: { readonly token: string; readonly durationMs: number; readonly worker: string },
   count: number,
-): Promise<unknown[][]> {
-  const jobs = await runScript(redis, FETCH, keysOf(backend, FETCHING_KEYS), [
+): Promise<FetchedJobs> {
+  const reply = (await runScript(redis, FETCH, keysOf(backend, FETCHING_KEYS), [
     backend.toKey(""),
     Date.now(),
     lock.durationMs,
@@ -264,8 +279,10 @@ export async function fetchPlainJobs(
     lock.token,
     Math.min(count, AT_ONCE),
     FETCH_BYTES,
-  ]);
-  return jobs === 0 ? [] : (jobs as unknown[][]);
+  ])) as 0 | [isEmpty: 0 | 1, ...jobs: unknown[][]];
+  if (reply === 0) return { jobs: [], isEmpty: false };
+  const [isEmpty, ...jobs] = reply;
+  return { jobs, isEmpty: isEmpty === 1 };
 }
 
 const FETCHING_KEYS = ["wait", "active", "meta", "marker", "events", "prioritized", "delayed", "stalled"];

@@ -110,6 +110,11 @@ export class ChildProcess {
     this.#out.write(message, text, bytes);
   }
 
+  /** Sends what was given to `send` at once, and not with what comes in the same turn of the event loop. */
+  flush(): void {
+    this.#out.flush();
+  }
+
   sendToGuard(message: ToGuard): void {
     this.#guard.write(message);
   }

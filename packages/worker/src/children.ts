@@ -36,7 +36,7 @@ const MAX_RESTART_DELAY_MS = 5_000;
 /** After so many starts that ended by SIGKILL, it may be the module that brings them on: by the memory it takes, say. */
 const MAX_KILLED_STARTS = 3;
 
-/** Jobs worth this much time may be held here per child, which hides the round trip to Redis. */
+/** Jobs worth this much of a child's time may be held here per child, which hides the round trip to Redis. */
 const HELD_MS = 20;
 const MAX_HELD = 256;
 
@@ -131,7 +131,7 @@ export class Children {
     const ahead =
       this.#meanMs === undefined || this.#congested
         ? 0
-        : Math.min(MAX_HELD, Math.floor(HELD_MS / this.#meanMs));
+        : Math.min(MAX_HELD, Math.floor((HELD_MS * concurrency) / this.#meanMs));
     return Math.max(1, processes * (concurrency + ahead));
   }
 
@@ -255,7 +255,8 @@ export class Children {
   }
 
   #dispatch(): void {
-    const limit = this.#options.concurrency + pipeDepth(this.#meanMs);
+    const { concurrency } = this.#options;
+    const limit = concurrency + pipeDepth(this.#meanMs, concurrency);
     while (this.#held.length > 0) {
       let freest: Member | undefined;
       for (const member of this.#members) {
@@ -278,7 +279,8 @@ export class Children {
     const now = performance.now();
     if (oldest === undefined || now - oldest.heldSince < MAX_WAIT_MS) return;
     // Tiny runs that the children are getting through take longer to give back than to do.
-    const leftMs = (this.#held.length * (this.#meanMs ?? Infinity)) / Math.max(1, this.ready);
+    const places = Math.max(1, this.ready) * this.#options.concurrency;
+    const leftMs = (this.#held.length * (this.#meanMs ?? Infinity)) / places;
     if (now - this.#endedAt < LOOK_MS && leftMs < MAX_WAIT_MS) return;
     this.#congested = true;
     this.#options.onChange();

@@ -71,12 +71,16 @@ export class JobQueue extends Worker<unknown, null> {
     const inHand = (blockUntil ?? 0) > 0 ? undefined : mainLoopQueue?.numTotal();
     const places = this.concurrency - (inHand ?? this.concurrency);
     const lock = { token, durationMs: this.opts.lockDuration ?? 0, worker: name ?? "" };
-    const fetched = places > 1 ? await fetchPlainJobs(this.#redis, this.backend, lock, places) : [];
+    if (places <= 1) return await super.moveToActive(token, name);
+    const { jobs, isEmpty } = await fetchPlainJobs(this.#redis, this.backend, lock, places);
     // Each begins here, so in their order.
-    const [first, ...others] = fetched.map((raw) => this.#take(raw, token));
-    if (first === undefined) return await super.moveToActive(token, name);
+    const [first, ...others] = jobs.map((raw) => this.#take(raw, token));
+    if (first === undefined && !isEmpty) return await super.moveToActive(token, name);
     for (const job of others) mainLoopQueue?.add(job);
-    return (await first) as Job<unknown, null>;
+    const job = await first;
+    // BullMQ would ask once more, and once more in its own way, before it waits for the next job.
+    if (isEmpty) await super.nextJobFromJobData();
+    return job as Job<unknown, null>;
   }
 
   /** `undefined` for one that can't be read: `error` tells of it. */

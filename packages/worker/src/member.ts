@@ -217,6 +217,8 @@ export class Member {
       ...(logs ? { logs } : {}),
     };
     this.#child.send(message, args, bytes);
+    // It waits for this one.
+    if (this.#sent.size === 1) this.#child.flush();
     this.#markRunning();
   }
 

@@ -1,13 +1,17 @@
 /** How many runs may wait in a child's pipe behind those that run. */
 
-/** Runs worth this much time: enough to hide the pipe, too little to matter to anyone. */
+/** Runs worth this much of a child's time: enough to hide the pipe, too little to matter to anyone. */
 const PIPE_DEPTH_MS = 1;
 
 const MAX_PIPE_DEPTH = 32;
 
-/** @param meanMs - mean run time of a job, in ms; `undefined` before the first */
-export function pipeDepth(meanMs: number | undefined): number {
-  return meanMs === undefined ? 0 : Math.min(MAX_PIPE_DEPTH, Math.floor(PIPE_DEPTH_MS / meanMs));
+/**
+ * @param meanMs - mean run time of a job, in ms; `undefined` before the first
+ * @param concurrency - jobs that the child runs at a time
+ */
+export function pipeDepth(meanMs: number | undefined, concurrency: number): number {
+  if (meanMs === undefined) return 0;
+  return Math.min(MAX_PIPE_DEPTH, Math.floor((PIPE_DEPTH_MS * concurrency) / meanMs));
 }
 
 /** Places that a child's table of claims needs: one for each run that it can have. */
