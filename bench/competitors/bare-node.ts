@@ -17,7 +17,7 @@ await Promise.all(children.map((child) => once(child, "message")));
 
 await serve(
   {
-    async map({ args }) {
+    async map({ args, times }) {
       const items = argumentsOf(args);
       const share = Math.ceil(items.length / processes);
       return await timedMap(async () => {
@@ -27,7 +27,7 @@ await serve(
           return results;
         });
         return (await Promise.all(parts)).flat();
-      });
+      }, times);
     },
   },
   async () => {

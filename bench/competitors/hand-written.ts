@@ -24,9 +24,9 @@ const workers = await startWorkers("./hand-written-worker.ts", processes, {
 
 await serve(
   {
-    async map({ task, args }) {
+    async map({ task, args, times }) {
       const items = argumentsOf(args);
-      return await timedMap(() => fanOut.map(task, items));
+      return await timedMap(() => fanOut.map(task, items), times);
     },
     async buffers(request) {
       const buffers = buffersOf(request);

@@ -15,16 +15,9 @@ import { timed, timedCalls, timedMap } from "./timed.ts";
 export async function serveCalls(pool: Pool<typeof tasks>): Promise<void> {
   await serve(
     {
-      async map({ task, args, chunksize = 1, times = 1 }) {
+      async map({ task, args, chunksize = 1, times }) {
         const items = argumentsOf(args);
-        let ms = 0;
-        let sum = 0;
-        for (let i = 0; i < times; i++) {
-          const one = await timedMap(() => pool.map(task, items, { chunksize }));
-          ms += one.ms / times;
-          sum = one.sum;
-        }
-        return { ms, sum };
+        return await timedMap(() => pool.map(task, items, { chunksize }), times);
       },
       async calls({ count }) {
         return { ms: await timedCalls(count, (i) => pool.apply("increment", [i])) };

@@ -12,7 +12,9 @@ export const largeBuffers: Row = {
   async measure(stage) {
     const count = stage.size(100, 20);
     const competitors = [await stage.need("poolmq"), await stage.need("handWritten")];
-    for (const competitor of competitors) await competitor.ask("buffers", { count: 20, bytes: MIB });
+    for (const competitor of [...competitors, ...competitors]) {
+      await competitor.ask("buffers", { count, bytes: MIB });
+    }
     const times = await inTurns(
       stage.size(7, 2),
       competitors.map((competitor) => ({

@@ -3,6 +3,9 @@
 /** Runs worth this much of a child's time: enough to hide the pipe, too little to matter to anyone. */
 const PIPE_DEPTH_MS = 1;
 
+/** Of runs that are no longer than this, a quarter as many may wait as run: it comes to them within a quarter of a run. */
+const QUARTER_UP_TO_MS = 50;
+
 const MAX_PIPE_DEPTH = 32;
 
 /**
@@ -11,7 +14,8 @@ const MAX_PIPE_DEPTH = 32;
  */
 export function pipeDepth(meanMs: number | undefined, concurrency: number): number {
   if (meanMs === undefined) return 0;
-  return Math.min(MAX_PIPE_DEPTH, Math.floor((PIPE_DEPTH_MS * concurrency) / meanMs));
+  const quarter = meanMs > QUARTER_UP_TO_MS ? 0 : concurrency / 4;
+  return Math.min(MAX_PIPE_DEPTH, Math.floor(Math.max((PIPE_DEPTH_MS * concurrency) / meanMs, quarter)));
 }
 
 /** Places that a child's table of claims needs: one for each run that it can have. */
