@@ -26,7 +26,7 @@ export const waitingItems: Row = {
       stage.size(3, 1),
       competitors.map((competitor) => ({
         who: competitor.title,
-        run: () => competitor.map({ ...request, times: 3 }),
+        run: () => competitor.map({ ...request, times: 5 }),
       })),
     );
     const ours = times.get(PROGRAMS.poolmq.title) ?? [];
