@@ -12,10 +12,10 @@ test("before anything was measured, a few jobs of one item go at once", () => {
 test("a size far above what was measured is a guess, and few jobs of it go at once", () => {
   const size = autoChunks(endless, two);
   size.measured(1, 0.05);
-  expect(size.next()).toBe(400);
+  expect(size.next()).toBe(1_000);
   expect(size.ahead).toBe(8);
-  size.measured(400, 20);
-  expect([size.next(), size.ahead]).toEqual([400, Infinity]);
+  size.measured(1_000, 50);
+  expect([size.next(), size.ahead]).toEqual([1_000, Infinity]);
 });
 
 test("what a larger job shows outweighs what small ones have shown, whichever comes first", () => {
@@ -33,7 +33,7 @@ test("a function that gets long is cut small at once", () => {
   expect(size.next()).toBe(16_000);
   size.measured(2, 40);
   size.measured(2, 40);
-  expect(size.next()).toBeLessThanOrEqual(2);
+  expect(size.next()).toBeLessThanOrEqual(4);
 });
 
 test("a long function is never given more than one item", () => {
@@ -53,7 +53,7 @@ test("the last items are spread over all workers", () => {
   // Half a millisecond of work is not cut smaller.
   expect(size.next()).toBe(500);
   size.measured(1_000, 1_000);
-  expect(size.next()).toBeLessThanOrEqual(40);
+  expect(size.next()).toBeLessThanOrEqual(100);
   left = 5;
   expect(size.next()).toBe(1);
 });

@@ -25,8 +25,8 @@ export function fixedChunks(n: number): ChunkSize {
 }
 
 /**
- * A job is worth this much run time: a hundred times what it costs to bring one there and back, and still short enough
- * to spread the last ones well.
+ * A job is worth this much run time: fifty times what it costs to bring one there and back where functions keep the
+ * cores busy, and still short enough to spread the last ones well.
  */
 const TARGET_MS = 50;
 
