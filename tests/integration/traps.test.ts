@@ -189,10 +189,10 @@ test("foreign and damaged entries in a map's stream do not stop it", async () =>
   await jobIds(stage, result.id, 3);
   const out = stage.keys.out(result.id);
   await redis().admin.xadd(out, "*", "hello", "world");
-  await redis().admin.xadd(out, "*", "i", "99", "o", "=[1]");
-  await redis().admin.xadd(out, "*", "i", "x", "o", "=[1]");
-  await redis().admin.xadd(out, "*", "i", "", "o", "=[1]");
-  await redis().admin.xadd(out, "*", "i", "1", "o", "rubbish");
+  await redis().admin.xadd(out, "*", "i", "99", "ran", "0", "o", "=[1]");
+  await redis().admin.xadd(out, "*", "i", "x", "ran", "0", "o", "=[1]");
+  await redis().admin.xadd(out, "*", "i", "", "ran", "0", "o", "=[1]");
+  await redis().admin.xadd(out, "*", "i", "1", "ran", "0", "o", "rubbish");
   await stage.machine();
   expect(await rejection(result)).toMatchObject({ code: "DECODE" });
   expect(result.progress).toMatchObject({ total: 3, done: 3, failed: 1 });

@@ -180,6 +180,28 @@ export class OutcomeReader {
   }
 }
 
+const [I, R, O, B] = [0x69, 0x72, 0x6f, 0x62];
+
+/** Nearly all entries are outcomes: `i`, `ran` and `o`, in this order, and `b` if they have bytes. */
+function readOutcome(
+  [i, index, r, ran, o, text, b, bytes]: readonly Buffer[],
+  transitMs: number,
+): OutcomeEntry | undefined {
+  if (i?.[0] !== I || r?.[0] !== R || o?.[0] !== O || i.length !== 1 || o.length !== 1) return undefined;
+  const at = String(index);
+  if (!isIndex(at)) return undefined;
+  const how = String(ran);
+  const space = how.indexOf(" ");
+  return {
+    at: Number(at),
+    ms: Number.parseFloat(how) || 0,
+    text: String(text),
+    bytes: b?.[0] === B ? bytes : undefined,
+    transitMs,
+    by: space === -1 ? undefined : how.slice(space + 1),
+  };
+}
+
 /** Entries of any other shape are not ours: anyone who can write to Redis can add to a stream. */
 function readEntry(
   fields: readonly Buffer[],
@@ -187,21 +209,11 @@ function readEntry(
   mapId: string,
   seals: Seals,
 ): Entry | undefined {
+  const outcome = readOutcome(fields, transitMs);
+  if (outcome !== undefined) return outcome;
   const values = new Map<string, string>();
-  let bytes: Buffer | undefined;
-  for (let i = 0; i + 1 < fields.length; i += 2) {
-    const [name, value] = [String(fields[i]), fields[i + 1]];
-    if (name === "b") bytes = value;
-    else values.set(name, String(value));
-  }
-  const [i, text, p, v] = ["i", "o", "p", "v"].map((name) => values.get(name));
-  if (text !== undefined && isIndex(i)) {
-    const ran = values.get("ran") ?? "";
-    const space = ran.indexOf(" ");
-    const ms = Number.parseFloat(ran) || 0;
-    const by = space === -1 ? undefined : ran.slice(space + 1);
-    return { at: Number(i), ms, text, bytes, transitMs, by };
-  }
+  for (let i = 0; i + 1 < fields.length; i += 2) values.set(String(fields[i]), String(fields[i + 1]));
+  const [p, v] = ["p", "v"].map((name) => values.get(name));
   const total = values.get("total");
   if (isIndex(total)) {
     return seals.isTotal(mapId, Number(total), values.get("sig")) ? { total: Number(total) } : undefined;
