@@ -245,8 +245,8 @@ describe("row 32", () => {
     await redis.admin.hset(jobKey(3), "data", "not JSON");
     const out = stage.keys.out(map.result.id);
     await redis.admin.xadd(out, "*", "hello", "world");
-    await redis.admin.xadd(out, "*", "i", "99", "o", "=[1]");
-    await redis.admin.xadd(out, "*", "i", "5", "o", "rubbish");
+    await redis.admin.xadd(out, "*", "i", "99", "ran", "0", "o", "=[1]");
+    await redis.admin.xadd(out, "*", "i", "5", "ran", "0", "o", "rubbish");
     await stage.machineProcess();
     await expectWhole(
       map,

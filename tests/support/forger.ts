@@ -45,7 +45,7 @@ export class Forger {
   /** Makes up the outcome of a job, as a worker would publish it. */
   async publish(map: string, at: number, text: string): Promise<void> {
     await this.#redis.admin.setbit(this.#keys.done(map), at, 1);
-    await this.#redis.admin.xadd(this.#keys.out(map), "*", "i", at, "ms", 1, "o", text);
+    await this.#redis.admin.xadd(this.#keys.out(map), "*", "i", at, "ran", "1", "o", text);
   }
 
   /** Waits until the job is gone. */
