@@ -104,6 +104,11 @@ export function destroyConnection(connection: Redis | Cluster): void {
   for (const node of nodes as readonly NodeInternals[]) {
     // disconnect() waits for the other side, with a timer that holds the process, even if there is no other side.
     if (node.connector) node.connector.disconnectTimeout = 0;
+    // ioredis subscribes again by itself after a reconnect, and listens to no answer: nobody would catch that rejection.
+    const { offlineQueue, commandQueue } = node as unknown as QueueInternals;
+    for (const queue of [offlineQueue, commandQueue]) {
+      for (const { command } of queue?.toArray() ?? []) command.promise.catch(() => {});
+    }
   }
   const isBetweenAttempts = connection.status === "reconnecting";
   connection.disconnect();
@@ -116,6 +121,10 @@ export function destroyConnection(connection: Redis | Cluster): void {
   }
 }
 
+interface CommandQueue {
+  toArray(): { readonly command: { readonly promise: Promise<unknown> } }[];
+}
+
 /** What ioredis 6.0 has no public name for. */
 interface NodeInternals {
   readonly stream?: { readonly connecting: boolean; destroy(): unknown };
@@ -124,6 +133,8 @@ interface NodeInternals {
 
 /** Likewise. */
 interface QueueInternals {
+  readonly offlineQueue?: CommandQueue;
+  readonly commandQueue?: CommandQueue;
   flushQueue?(error: Error): void;
   setStatus?(status: string): void;
 }
