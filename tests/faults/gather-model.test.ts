@@ -1,7 +1,7 @@
 /**
  * The gather against a model, in random orders of steps and crashes: real Redis, real scripts, the producer's and the
  * publisher's own classes. Producers and workers are objects here, so that each can crash between any two steps. The
- * states and the invariants stand in `packages/producer/src/gather.ts`.
+ * states and the invariants stand in `packages/producer/src/gather/gather.ts`.
  */
 
 import { setTimeout as delay } from "node:timers/promises";

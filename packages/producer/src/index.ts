@@ -1,20 +1,20 @@
-export { Pool } from "./pool.ts";
-export { ThreadPool } from "./thread-pool.ts";
-export type { ThreadPoolOptions } from "./thread-pool-options.ts";
-export type { BasePool, PoolState } from "./base-pool.ts";
-export type { PoolStats } from "./backend.ts";
-export type { LocalOptions, PoolOptions } from "./pool-options.ts";
-export type { CallDefaults, CallOptions } from "./call-options.ts";
-export { ApplyResult } from "./apply-result.ts";
-export type { Handle } from "./handle.ts";
-export { MapResult } from "./map-result.ts";
-export type { ChunkInsights, MapInsights, ProcessShare, SlowJob } from "./map-insights.ts";
-export type { MapProgress } from "./map-progress.ts";
-export type { TaskLog } from "./task-log.ts";
-export type { TelemetryOptions } from "./telemetry-options.ts";
-export type { TimeSpread } from "./spread.ts";
-export { ResultStream } from "./result-stream.ts";
-export { Shared } from "./shared.ts";
+export { Pool } from "./pool/pool.ts";
+export { ThreadPool } from "./pool/thread-pool.ts";
+export type { ThreadPoolOptions } from "./options/thread-pool-options.ts";
+export type { BasePool, PoolState } from "./pool/base-pool.ts";
+export type { PoolStats } from "./engine/redis-engine.ts";
+export type { LocalOptions, PoolOptions } from "./options/pool-options.ts";
+export type { CallDefaults, CallOptions } from "./options/call-options.ts";
+export { ApplyResult } from "./result/apply-result.ts";
+export type { Handle } from "./result/handle.ts";
+export { MapResult } from "./result/map-result.ts";
+export type { ChunkInsights, MapInsights, ProcessShare, SlowJob } from "./account/map-insights.ts";
+export type { MapProgress } from "./account/map-progress.ts";
+export type { TaskLog } from "./call/task-log.ts";
+export type { TelemetryOptions } from "./options/telemetry-options.ts";
+export type { TimeSpread } from "./account/quantiles.ts";
+export { ResultStream } from "./result/result-stream.ts";
+export { Shared } from "./map/shared.ts";
 export type {
   ArgumentOf,
   ArgumentsOf,
@@ -25,7 +25,7 @@ export type {
   TaskName,
   TaskRef,
   UntypedTasks,
-} from "./task-types.ts";
+} from "./call/task-types.ts";
 export {
   CancelledError,
   CorruptJobError,

@@ -1,6 +1,6 @@
 /** What users of any poolmq package may meet: options of a connection, and errors. */
 
-export type { ClusterConnectionOptions, ConnectionOption } from "./connection-options.ts";
+export type { ClusterConnectionOptions, ConnectionOption } from "./redis/connection-options.ts";
 export {
   CancelledError,
   CorruptJobError,
@@ -30,7 +30,7 @@ export {
   WireVersionError,
   WorkerLostError,
   WorkerStartError,
-} from "./errors.ts";
-export type { RedisConnectionReason } from "./errors.ts";
-export type { TaskDefaults } from "./task-defaults.ts";
+} from "./errors/errors.ts";
+export type { RedisConnectionReason } from "./errors/errors.ts";
+export type { TaskDefaults } from "./options/task-defaults.ts";
 export type { Backoff, RemoteInfo, TaskInfo } from "./wire.ts";

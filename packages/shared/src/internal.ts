@@ -1,38 +1,38 @@
 /** For the sibling packages; promises nothing to anyone else. */
 
-export { aclRules } from "./acl.ts";
-export type { AclRole } from "./acl.ts";
+export { aclRules } from "./watch/acl.ts";
+export type { AclRole } from "./watch/acl.ts";
 export {
   checkEnvironment,
   checkInteger,
   checkLogger,
   checkOptions,
   checkQueueName,
-} from "./check-options.ts";
-export { fetchPlainJobs, plainJobs } from "./plain-jobs.ts";
-export { availableCores, Cgroup } from "./cgroup.ts";
-export { CancelReader, tellCancelled } from "./cancels.ts";
-export { checkServer } from "./check-server.ts";
-export { decodeArguments, encodeArguments } from "./arguments.ts";
-export type { ArgumentForm } from "./arguments.ts";
-export { Attachments } from "./attachments.ts";
-export { decode, encode, inText } from "./codec.ts";
-export { decodeEach, encodeEach } from "./each.ts";
-export { resolveConnection } from "./connection-options.ts";
-export type { ResolvedConnection } from "./connection-options.ts";
-export { connect, destroyConnection } from "./connection.ts";
-export { failureError } from "./failure-error.ts";
-export { GatherScripts, MAP_TTL_MS } from "./gather-scripts.ts";
-export type { Outcome } from "./gather-scripts.ts";
-export { isForeignKey } from "./foreign-key.ts";
-export { jobIdOf, queueKeys } from "./keys.ts";
-export type { QueueKeys } from "./keys.ts";
-export { readMapReport, rewriteMapReport, writeMapReports } from "./map-reports.ts";
-export { nearest } from "./nearest.ts";
-export { openTelemetry } from "./open-telemetry.ts";
-export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./open-telemetry.ts";
-export { isPrivateQueueName, privateQueueName } from "./private-queue.ts";
-export { QueueWatcher } from "./queue-watcher.ts";
+} from "./options/check-options.ts";
+export { fetchPlainJobs, plainJobs } from "./bullmq/plain-jobs.ts";
+export { availableCores, Cgroup } from "./host/cgroup.ts";
+export { CancelReader, tellCancelled } from "./store/cancels.ts";
+export { checkServer } from "./redis/check-server.ts";
+export { decodeArguments, encodeArguments } from "./values/arguments.ts";
+export type { ArgumentForm } from "./values/arguments.ts";
+export { Attachments } from "./values/attachments.ts";
+export { decode, encode, inText } from "./values/codec.ts";
+export { decodeEach, encodeEach } from "./values/each.ts";
+export { resolveConnection } from "./redis/connection-options.ts";
+export type { ResolvedConnection } from "./redis/connection-options.ts";
+export { connect, destroyConnection } from "./redis/connection.ts";
+export { failureError } from "./thrown/failure-error.ts";
+export { GatherScripts, MAP_TTL_MS } from "./store/gather-scripts.ts";
+export type { Outcome } from "./store/gather-scripts.ts";
+export { isForeignKey } from "./redis/is-wrong-type.ts";
+export { jobIdOf, queueKeys } from "./store/keys.ts";
+export type { QueueKeys } from "./store/keys.ts";
+export { readMapReport, rewriteMapReport, writeMapReports } from "./store/map-reports.ts";
+export { nearest } from "./errors/nearest.ts";
+export { openTelemetry } from "./host/open-telemetry.ts";
+export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./host/open-telemetry.ts";
+export { isPrivateQueueName, privateQueueName } from "./store/private-queue.ts";
+export { QueueWatcher } from "./watch/queue-watcher.ts";
 export type {
   ChildView,
   ErrorGroupView,
@@ -46,16 +46,16 @@ export type {
   RunningView,
   RunTimes,
   SpanView,
-} from "./queue-view.ts";
-export { runScript } from "./run-script.ts";
-export type { Script } from "./run-script.ts";
-export { bucketOf } from "./run-times.ts";
-export { redactUrl } from "./redact-url.ts";
-export { checkTaskDefaults, TASK_DEFAULTS } from "./task-defaults.ts";
-export type { CheckedTaskDefaults } from "./task-defaults.ts";
-export { attachRemote, decodeThrown, encodeThrown } from "./thrown.ts";
-export { RUNS_ON_VARIABLE } from "./runs-on.ts";
-export { fittingMachines, isFitting } from "./fitting-machines.ts";
+} from "./watch/queue-view.ts";
+export { runScript } from "./redis/run-script.ts";
+export type { Script } from "./redis/run-script.ts";
+export { bucketOf } from "./store/run-times.ts";
+export { redactUrl } from "./redis/redact-url.ts";
+export { checkTaskDefaults, TASK_DEFAULTS } from "./options/task-defaults.ts";
+export type { CheckedTaskDefaults } from "./options/task-defaults.ts";
+export { attachRemote, decodeThrown, encodeThrown } from "./thrown/thrown.ts";
+export { RUNS_ON_VARIABLE } from "./host/runs-on.ts";
+export { fittingMachines, isFitting } from "./signing/fitting-machines.ts";
 export {
   areSignedBytes,
   checkJob,
@@ -65,14 +65,14 @@ export {
   shareFacts,
   signJob,
   signJobState,
-} from "./signed-job.ts";
-export { digestOfBytes, readKeyLines, resolveSigningKeys, SEAL_MARK } from "./signing.ts";
-export type { Signer, SigningKeys } from "./signing.ts";
-export { short } from "./short.ts";
-export { REFUSED } from "./uncloneable.ts";
-export { unrefConnection } from "./unref-connection.ts";
+} from "./signing/signed-job.ts";
+export { digestOfBytes, readKeyLines, resolveSigningKeys, SEAL_MARK } from "./signing/signing.ts";
+export type { Signer, SigningKeys } from "./signing/signing.ts";
+export { short } from "./errors/short.ts";
+export { REFUSED } from "./values/uncloneable.ts";
+export { unrefConnection } from "./redis/unref-connection.ts";
 export { WIRE_VERSION } from "./wire.ts";
-export { within } from "./within.ts";
+export { within } from "./host/settles-within.ts";
 export type {
   ChildDetail,
   ControlMessage,

@@ -1,10 +1,10 @@
-export { runWorker } from "./run-worker.ts";
-export type { WorkerMachine } from "./run-worker.ts";
+export { runWorker } from "./machine/run-worker.ts";
+export type { WorkerMachine } from "./machine/run-worker.ts";
 export type { WorkerOptions } from "./worker-options.ts";
 export { TasksModuleError } from "@poolmq/shared";
 export type { TaskInfo } from "@poolmq/shared";
-export { HealthPortError } from "./errors.ts";
-export { defineTask } from "./define-task.ts";
-export type { TaskOptions } from "./define-task.ts";
-export { taskContext } from "./task-context.ts";
-export type { TaskContext } from "./task-context.ts";
+export { HealthPortError } from "./health/health-port-error.ts";
+export { defineTask } from "./task/define-task.ts";
+export type { TaskOptions } from "./task/define-task.ts";
+export { taskContext } from "./task/task-context.ts";
+export type { TaskContext } from "./task/task-context.ts";

@@ -9,7 +9,7 @@ import { workerData } from "node:worker_threads";
 
 import type { FromGuard, ToGuard } from "@poolmq/shared/internal";
 
-import { FrameWriter, readFrames } from "../frames.ts";
+import { FrameWriter, readFrames } from "../pipe/frames.ts";
 import { revoke } from "./claims.ts";
 
 const claims = workerData as Int32Array<SharedArrayBuffer>;

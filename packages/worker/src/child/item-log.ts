@@ -5,8 +5,8 @@
 
 import type { LogLine } from "@poolmq/shared/task";
 
-import { currentTaskContext } from "../task-context.ts";
-import type { TaskContext } from "../task-context.ts";
+import { currentTaskContext } from "../task/task-context.ts";
+import type { TaskContext } from "../task/task-context.ts";
 
 const MAX_LINES = 100;
 /** Of some thousand items whose outcomes wait in Redis, all of this fits it too. */

@@ -2,7 +2,7 @@
 
 import { openTelemetry } from "@poolmq/shared/task";
 
-import type { TaskContext } from "../task-context.ts";
+import type { TaskContext } from "../task/task-context.ts";
 
 /** What a span tells of its item. */
 export interface SpanFacts {

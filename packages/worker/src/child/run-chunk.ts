@@ -2,8 +2,8 @@
 
 import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
 
-import { Turn } from "../task-context.ts";
-import type { TaskContext } from "../task-context.ts";
+import { Turn } from "../task/task-context.ts";
+import type { TaskContext } from "../task/task-context.ts";
 import { ItemArguments } from "./item-arguments.ts";
 import type { SpanFacts } from "./item-span.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";

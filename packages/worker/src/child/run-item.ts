@@ -6,9 +6,9 @@
  * return: each must have left nothing behind, no promise and no timer, before the next one has its turn.
  */
 
-import { taskOptionsOf } from "../define-task.ts";
-import { runInContext, Turn } from "../task-context.ts";
-import type { TaskContext } from "../task-context.ts";
+import { taskOptionsOf } from "../task/define-task.ts";
+import { runInContext, Turn } from "../task/task-context.ts";
+import type { TaskContext } from "../task/task-context.ts";
 import type { ItemArguments } from "./item-arguments.ts";
 import { inItemSpan } from "./item-span.ts";
 import type { SpanFacts } from "./item-span.ts";

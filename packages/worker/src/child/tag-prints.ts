@@ -1,8 +1,8 @@
 /** Tells the supervisor which item prints what: a tag goes before the text of another item than the last. */
 
-import { tagOf } from "../output-tag.ts";
-import { currentTaskContext } from "../task-context.ts";
-import type { TaskContext } from "../task-context.ts";
+import { tagOf } from "../pipe/output-tag.ts";
+import { currentTaskContext } from "../task/task-context.ts";
+import type { TaskContext } from "../task/task-context.ts";
 
 type Write = typeof process.stdout.write;
 

@@ -1,6 +1,6 @@
 import type { TaskInfo } from "@poolmq/shared/task";
 
-import { taskOptionsOf } from "../define-task.ts";
+import { taskOptionsOf } from "../task/define-task.ts";
 import type { TaskFunction } from "./task-module.ts";
 
 /** What is told of a registered function: its own options among it. */

@@ -7,8 +7,8 @@ import type { Command } from "commander";
 
 import { resolveSigningKeys } from "@poolmq/shared/internal";
 
-import { MapControl } from "../map-control.ts";
-import type { Cancelled } from "../map-control.ts";
+import { MapControl } from "../watch/map-control.ts";
+import type { Cancelled } from "../watch/map-control.ts";
 import { EXIT, EXIT_CODES_HELP } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { findMapId } from "./find-map.ts";

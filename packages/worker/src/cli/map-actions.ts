@@ -5,8 +5,8 @@ import type { Cluster, Redis } from "ioredis";
 import { resolveSigningKeys } from "@poolmq/shared/internal";
 
 import type { ActionResult, MapActions } from "../dashboard/dashboard-server.ts";
-import { MapControl } from "../map-control.ts";
-import type { Cancelled } from "../map-control.ts";
+import { MapControl } from "../watch/map-control.ts";
+import type { Cancelled } from "../watch/map-control.ts";
 import { retriedText } from "./retried-text.ts";
 
 /** The connection stays the caller's. */

@@ -1,4 +1,4 @@
-import type { Retried } from "../map-control.ts";
+import type { Retried } from "../watch/map-control.ts";
 import { count, duration } from "./view/format.ts";
 
 /** Says what became of a retry. */

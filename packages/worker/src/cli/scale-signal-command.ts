@@ -4,9 +4,9 @@ import { Command, Option } from "commander";
 
 import { checkQueueName, checkServer, connect, destroyConnection } from "@poolmq/shared/internal";
 
-import { HealthServer } from "../health-server.ts";
-import { ScaleSignals } from "../scale-signal.ts";
-import type { ScaleSignal } from "../scale-signal.ts";
+import { HealthServer } from "../health/health-server.ts";
+import { ScaleSignals } from "../watch/scale-signal.ts";
+import type { ScaleSignal } from "../watch/scale-signal.ts";
 import { connectionOf, DEFAULTS } from "../worker-options.ts";
 import { integer } from "./integer.ts";
 import { queueOption, redisOption } from "./queue-options.ts";

@@ -3,9 +3,9 @@
 import { Command, Option } from "commander";
 import type { Logger } from "pino";
 
-import { assembleMachine } from "../machine.ts";
-import { machineLog } from "../machine-log.ts";
-import { WatchedMachine } from "../watched-machine.ts";
+import { assembleMachine } from "../machine/machine.ts";
+import { machineLog } from "../log/machine-log.ts";
+import { WatchedMachine } from "../dev/watched-machine.ts";
 import { DEFAULTS, resolveWorkerOptions } from "../worker-options.ts";
 import type { WorkerOptions } from "../worker-options.ts";
 import { integer } from "./integer.ts";

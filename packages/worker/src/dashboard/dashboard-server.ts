@@ -16,8 +16,8 @@ import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 
-import { DashboardPortError } from "../errors.ts";
-import { closeServer, listen, urlOf } from "../http-listener.ts";
+import { DashboardPortError } from "../health/health-port-error.ts";
+import { closeServer, listen, urlOf } from "../health/http-listener.ts";
 import type { Access, Refusal } from "./access.ts";
 import { streamEvents } from "./event-stream.ts";
 import { JOB_PAGES_PATH } from "./job-pages.ts";

@@ -1,0 +1,69 @@
+/** What a call's options add to its sink: callbacks, `failFast`. */
+
+import type { MapProgress } from "../account/map-progress.ts";
+import type { MapEnd, Sink } from "../map/map-run.ts";
+
+export interface CallHooks<V> {
+  readonly onResult: ((result: V, index: number) => void) | undefined;
+  readonly onError: ((error: unknown, index: number) => void) | undefined;
+  readonly onProgress: ((progress: MapProgress) => void) | undefined;
+  /** Called with the error of the first item that fails. */
+  readonly onFirstFailure: ((error: unknown) => void) | undefined;
+  readonly progress: () => MapProgress;
+  /** A callback threw: that is a bug of the caller's, and must not harm the map. */
+  readonly report: (name: string, error: unknown) => void;
+}
+
+/** Calls a callback of the caller's: what it throws is reported, and goes no further. */
+export function callSafely(callback: () => void, report: (error: unknown) => void): void {
+  try {
+    // It may be async: what it rejects with is reported too.
+    Promise.resolve(callback()).catch(report);
+  } catch (error) {
+    report(error);
+  }
+}
+
+/** Gives a sink that tells the callbacks beside the inner sink. */
+export function withHooks<V>(inner: Sink, hooks: CallHooks<V>): Sink {
+  const { onResult, onError, onProgress, onFirstFailure } = hooks;
+  if (
+    onResult === undefined &&
+    onError === undefined &&
+    onProgress === undefined &&
+    onFirstFailure === undefined
+  ) {
+    return inner;
+  }
+  const call = (name: string, callback: () => void): void =>
+    callSafely(callback, (e) => hooks.report(name, e));
+  let scheduled: NodeJS.Immediate | undefined;
+  const tellProgress = (): void => {
+    clearImmediate(scheduled);
+    scheduled = undefined;
+    if (onProgress !== undefined) call("onProgress", () => onProgress(hooks.progress()));
+  };
+  const progressed = (): void => {
+    if (onProgress !== undefined) scheduled ??= setImmediate(tellProgress);
+  };
+  // Whoever draws it has something to draw before the first item has ended: before the event loop has its turn.
+  if (onProgress !== undefined) queueMicrotask(() => call("onProgress", () => onProgress(hooks.progress())));
+  return {
+    succeeded(index, value) {
+      inner.succeeded(index, value);
+      if (onResult !== undefined) call("onResult", () => onResult(value as V, index));
+      progressed();
+    },
+    failed(index, error) {
+      inner.failed(index, error);
+      if (onError !== undefined) call("onError", () => onError(error, index));
+      progressed();
+      onFirstFailure?.(error);
+    },
+    ended(end: MapEnd) {
+      // The last word is said before the handle settles.
+      tellProgress();
+      inner.ended(end);
+    },
+  };
+}

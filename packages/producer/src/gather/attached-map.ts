@@ -1,0 +1,123 @@
+/** A durable map that another process enqueued, as far as its outcomes tell of it. */
+
+import type { OutcomeText } from "@poolmq/shared/internal";
+
+import type { GatheredMap } from "./gather.ts";
+import { InsightLog } from "../account/insight-log.ts";
+import type { MapInsights } from "../account/map-insights.ts";
+import { Pace, progressOf } from "../account/map-progress.ts";
+import type { MapProgress } from "../account/map-progress.ts";
+import type { Chunk, JobOptions, MapEnd, RunFacts, Sink } from "../map/map-run.ts";
+import { readOutcomes } from "../map/read-outcomes.ts";
+import type { ReadContext } from "../map/read-outcomes.ts";
+
+/** Whether the map itself has come to its end, or only our interest in it. */
+type AttachedEnd = "over" | "left";
+
+export class AttachedMap implements GatheredMap {
+  readonly id: string;
+  /** Of no use here: its jobs were made by the process that began it. */
+  readonly task = "";
+  readonly job: JobOptions = {};
+  readonly #sink: Sink;
+  readonly #context: ReadContext;
+  readonly #onEnd: (how: AttachedEnd, end: MapEnd) => void;
+  /** Indices of the settled items. */
+  readonly #settled = new Set<number>();
+  #failed = 0;
+  #total: number | undefined;
+  #ended = false;
+  readonly #pace = new Pace();
+  readonly #log = new InsightLog();
+
+  constructor(id: string, sink: Sink, context: ReadContext, onEnd: (how: AttachedEnd, end: MapEnd) => void) {
+    this.id = id;
+    this.#sink = sink;
+    this.#context = context;
+    this.#onEnd = onEnd;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get progress(): MapProgress {
+    const done = this.#settled.size;
+    const counts = {
+      total: this.#total,
+      done,
+      failed: this.#failed,
+      running: Math.max(0, (this.#total ?? 0) - done),
+      ended: this.#ended,
+    };
+    return progressOf(counts, this.#pace);
+  }
+
+  get insights(): MapInsights {
+    return this.#log.read(this.progress);
+  }
+
+  /** Every gap in what is settled begins with the first item of a chunk. */
+  get underWay(): number[] {
+    const starts: number[] = [];
+    for (let index = 0; index < (this.#total ?? 0); index++) {
+      if (!this.#settled.has(index) && (index === 0 || this.#settled.has(index - 1))) starts.push(index);
+    }
+    return starts;
+  }
+
+  /** None: their arguments went with the process that had them. */
+  chunks(): Chunk[] {
+    return [];
+  }
+
+  take(at: number, text: OutcomeText, { ms, transitMs, by }: RunFacts, bytes?: Buffer): void {
+    if (this.#ended || this.#settled.has(at)) return;
+    const outcomes = readOutcomes({ at, n: undefined }, text, { ...this.#context, bytes });
+    this.#pace.came(outcomes.length);
+    this.#log.came({ at, n: outcomes.length, ms, ageMs: undefined, transitMs, by });
+    for (const [offset, settled] of outcomes.entries()) {
+      this.#settled.add(at + offset);
+      if (settled.ok) {
+        this.#sink.succeeded(at + offset, settled.value);
+      } else {
+        this.#failed++;
+        this.#sink.failed(at + offset, settled.error);
+      }
+    }
+    this.#endIfSettled();
+  }
+
+  taskProgress(): void {}
+
+  taskLog(): void {}
+
+  sealed(total: number): void {
+    this.#total = total;
+    this.#endIfSettled();
+  }
+
+  /** Lets go of the map: it stays as it is for others. */
+  fail(error: unknown): void {
+    this.#end({ error, items: this.#total ?? this.#settled.size }, "left");
+  }
+
+  /** Ends the map, for everybody. */
+  cancel(error: unknown): void {
+    this.#end({ error, items: this.#total ?? this.#settled.size }, "over");
+  }
+
+  #endIfSettled(): void {
+    if (this.#total !== undefined && this.#settled.size >= this.#total)
+      this.#end({ total: this.#total }, "over");
+  }
+
+  #end(end: MapEnd, how: AttachedEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#pace.end();
+    this.#log.end();
+    this.#onEnd(how, end);
+    this.#sink.ended(end);
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * Tells whoever watches the queue of this producer's maps: once a second, all of them in one script, and each once
+ * more when it ends. A map that ends within its first second is not told of, so that small ones cost nothing.
+ */
+
+import { hostname } from "node:os";
+
+import type { Cluster, Redis } from "ioredis";
+
+import { CancelledError } from "@poolmq/shared";
+import { MAP_TTL_MS, rewriteMapReport, WIRE_VERSION, writeMapReports } from "@poolmq/shared/internal";
+import type { MapReport, QueueKeys } from "@poolmq/shared/internal";
+
+import { DURABLE_TTL_MS } from "./durable-map.ts";
+import { errorFacts } from "../account/error-facts.ts";
+import type { MapProgress } from "../account/map-progress.ts";
+import type { MapEnd } from "../map/map-run.ts";
+import type { MapTally } from "../account/map-tally.ts";
+
+/** A map that is reported. */
+export interface ReportedMap {
+  readonly id: string;
+  readonly task: string;
+  /** Name of the pool's method. */
+  readonly call: string;
+  readonly progress: MapProgress;
+  readonly tally: MapTally;
+}
+
+type State = MapReport["state"];
+
+interface Reported {
+  readonly map: ReportedMap;
+  readonly durable: boolean;
+  readonly openedAt: number;
+  told: boolean;
+  /** Number of items, when it was told last. */
+  total: number | undefined;
+}
+
+const FIRST_REPORT_MS = 1_000;
+
+/** A little less than the second that it should be, because timers are late and not early. */
+const REPORT_MS = 950;
+
+export class MapReports {
+  readonly #redis: Redis | Cluster;
+  readonly #keys: QueueKeys;
+  readonly #maps = new Map<string, Reported>();
+  #reportedAt = -Infinity;
+  /** A report is under way: while Redis is away, they must not pile up. */
+  #busy = false;
+
+  constructor(redis: Redis | Cluster, keys: QueueKeys) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  add(map: ReportedMap, { durable }: { readonly durable: boolean }): void {
+    this.#maps.set(map.id, { map, durable, openedAt: performance.now(), told: false, total: undefined });
+  }
+
+  /** Says nothing more of a map. */
+  remove(mapId: string): void {
+    this.#maps.delete(mapId);
+  }
+
+  /** To be called now and then. */
+  tick(): void {
+    const now = performance.now();
+    if (this.#busy || now - this.#reportedAt < REPORT_MS) return;
+    const due = [...this.#maps.values()].filter(({ openedAt }) => now - openedAt >= FIRST_REPORT_MS);
+    if (due.length === 0) return;
+    this.#reportedAt = now;
+    this.#busy = true;
+    // Nothing depends on it, and the next one says the same again.
+    this.#tell(due.map((reported) => [reported, reportOf(reported, "running")] as const))
+      .catch(() => {})
+      .finally(() => (this.#busy = false));
+  }
+
+  /** A map has ended for good; `undefined` if nobody was told of it. */
+  ended(mapId: string, end: MapEnd): Promise<void> | undefined {
+    const reported = this.#maps.get(mapId);
+    this.#maps.delete(mapId);
+    if (reported?.told !== true) return undefined;
+    const { total: before } = reported;
+    const report = reportOf(reported, stateOf(end, reported.map.progress));
+    if (!("error" in end)) return this.#tell([[reported, report]]);
+    // Its input was closed, and counts as far as it was read.
+    const { total: _, ...rest } = report;
+    const total = before === undefined ? {} : { total: before };
+    return this.#tell([[reported, { ...rest, ...total, reason: reasonOf(end.error) }]]);
+  }
+
+  /** A map that another producer told of has ended here. */
+  async endedHere(mapId: string, end: MapEnd, { total, done, failed }: MapProgress): Promise<void> {
+    await rewriteMapReport(this.#redis, this.#keys, mapId, (before) => {
+      const state = stateOf(end, { failed });
+      const ttlMs = state === "failed" ? DURABLE_TTL_MS : MAP_TTL_MS;
+      return [ttlMs, { ...before, state, total: total ?? done, done, failed, running: 0 }];
+    });
+  }
+
+  /** Removes what any producer told. */
+  async obliterate(): Promise<void> {
+    const ids = await this.#redis.zrange(this.#keys.maps, "0", "-1");
+    const errors = ids.map((id) => this.#keys.errors(id));
+    await this.#redis.unlink(this.#keys.maps, this.#keys.mapInfo, ...errors);
+  }
+
+  async #tell(reports: readonly (readonly [Reported, MapReport])[]): Promise<void> {
+    const errors = reports.map(([reported, report]) => this.#tellErrors(reported, keepMs(reported, report)));
+    const told = writeMapReports(
+      this.#redis,
+      this.#keys,
+      reports.map(([reported, report]) => [reported.map.id, keepMs(reported, report), report] as const),
+    );
+    await Promise.all([told, ...errors]);
+  }
+
+  async #tellErrors({ map }: Reported, ttlMs: number): Promise<void> {
+    const { tally } = map;
+    if (tally.errors.length === 0) return;
+    const key = this.#keys.errors(map.id);
+    const fields = tally.takeChanged().flatMap(([number, group]) => [String(number), JSON.stringify(group)]);
+    const pipeline = this.#redis.pipeline();
+    if (fields.length > 0) pipeline.hset(key, ...fields);
+    pipeline.pexpire(key, ttlMs);
+    await pipeline.exec();
+  }
+}
+
+function reportOf(reported: Reported, state: State): MapReport {
+  const { map, durable, openedAt } = reported;
+  const { task, call, progress, tally } = map;
+  const { total, done, failed, running, rate } = progress;
+  reported.told = true;
+  reported.total = total;
+  const { jobs, times, timesMs, errors } = tally;
+  return {
+    v: WIRE_VERSION,
+    task,
+    call,
+    ...(durable ? { durable } : {}),
+    host: hostname(),
+    pid: process.pid,
+    state,
+    ageMs: Math.round(performance.now() - openedAt),
+    ...(total === undefined ? {} : { total }),
+    done,
+    failed,
+    running,
+    perS: rounded(rate),
+    perJob: jobs === 0 ? 1 : rounded(done / jobs),
+    times,
+    timesMs: rounded(timesMs),
+    ...(errors.length === 0 ? {} : { errors }),
+  };
+}
+
+/** How long a report is kept if no other follows, in ms: as long as its map can be taken up, or retried. */
+function keepMs({ durable }: Reported, { state }: MapReport): number {
+  return durable && (state === "running" || state === "failed") ? DURABLE_TTL_MS : MAP_TTL_MS;
+}
+
+function stateOf(end: MapEnd, { failed }: Pick<MapProgress, "failed">): State {
+  if ("error" in end) return end.error instanceof CancelledError ? "cancelled" : "failed";
+  return failed > 0 ? "failed" : "done";
+}
+
+/** That a map was cancelled says its state. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof CancelledError ? error.cause : error;
+  if (cause === undefined) return "no reason was given";
+  return typeof cause === "string" ? cause : errorFacts(cause).message;
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1_000) / 1_000;
+}

@@ -1,0 +1,181 @@
+/**
+ * Signatures at the producer: jobs and messages are signed, and what the workers tell is checked before anything of it is
+ * decoded. Without a `signingKey`, everything passes as it is.
+ *
+ * What is not genuine is ignored, as if it had not come: an item whose outcome was made up gets its real one, because a
+ * map that is quiet looks for what it misses.
+ */
+
+import { SigningKeyError } from "@poolmq/shared";
+import {
+  contentOf,
+  digestOfBytes,
+  openOutcome,
+  SEAL_MARK,
+  sealOutcome,
+  shareFacts,
+  signJob,
+} from "@poolmq/shared/internal";
+import type { ControlMessage, JobData, OutcomeText, Payload, Signer } from "@poolmq/shared/internal";
+
+import type { Chunk } from "../map/map-run.ts";
+
+/** Somebody who writes often is told of once in so many times. */
+const ALARM_EVERY = 1_000;
+
+interface SealOptions {
+  readonly signer: Signer | undefined;
+  readonly signatureTtlMs: number;
+  /** Somebody else writes to the queue's keys. */
+  readonly alarm: (message: string) => void;
+}
+
+/** A map, as far as it matters here. */
+interface Named {
+  readonly id: string;
+  readonly task: string;
+}
+
+export class Seals {
+  readonly #signer: Signer | undefined;
+  readonly #ttlMs: number;
+  readonly #alarm: (message: string) => void;
+  /** Digests of what was asked, and of its bytes, of chunks under way. */
+  readonly #digests = new WeakMap<
+    Chunk,
+    { readonly content: string; readonly bytesDigest: string | undefined }
+  >();
+  #refusals = 0;
+
+  constructor({ signer, signatureTtlMs, alarm }: SealOptions) {
+    this.#signer = signer;
+    this.#ttlMs = signatureTtlMs;
+    this.#alarm = alarm;
+  }
+
+  job(map: Named, chunk: Chunk, data: JobData, options: Parameters<typeof signJob>[3]): JobData {
+    if (this.#signer === undefined) return data;
+    const { content, bytesDigest } = this.#digestsOf(map, chunk);
+    const expiring = {
+      ...data,
+      ...(bytesDigest === undefined ? {} : { bytesDigest }),
+      expiresAt: Date.now() + this.#ttlMs,
+    };
+    return signJob(this.#signer, map.task, expiring, options, content);
+  }
+
+  control(message: ControlMessage): ControlMessage {
+    if (this.#signer === undefined) return message;
+    return this.#signer.signObject("control", { ...message, expiresAt: Date.now() + this.#ttlMs });
+  }
+
+  /** A shared value as it is stored. */
+  share(id: string, payload: Payload, bytes: Buffer | undefined): string | Buffer {
+    const sealed = this.#signer?.seal("share", shareFacts(id, bytes), payload) ?? payload;
+    return bytes === undefined ? sealed : Buffer.concat([Buffer.from(`${sealed}\n`), bytes]);
+  }
+
+  /** An outcome of an item that was not enqueued. */
+  outcomeHere(map: Named, at: number, text: OutcomeText): OutcomeText {
+    if (this.#signer === undefined) return text;
+    const content = contentOf(map.task, { map: map.id, at, n: 1, args: "" });
+    return sealOutcome(this.#signer, { map: map.id, at }, content, text);
+  }
+
+  /**
+   * Gives the outcome of a chunk; `undefined` if it is not genuine.
+   *
+   * @param chunk - what was asked, if that is known here
+   * @throws SigningKeyError if it is signed, and this producer has no key
+   */
+  open(
+    map: Named,
+    at: number,
+    { text, bytes }: { readonly text: OutcomeText; readonly bytes?: Buffer | undefined },
+    chunk: Chunk | undefined,
+  ): OutcomeText | undefined {
+    if (this.#signer === undefined) {
+      if (!text.startsWith(SEAL_MARK)) return text;
+      throw new SigningKeyError({ problem: "map has another", mapId: map.id });
+    }
+    const opened = openOutcome(this.#signer, { map: map.id, at }, text, bytes);
+    if (opened === undefined) return this.#refuse("outcome");
+    // It may be one of an earlier map of the same id.
+    if (chunk !== undefined && opened.content !== this.#digestsOf(map, chunk).content) {
+      return this.#refuse("outcome");
+    }
+    return opened.text;
+  }
+
+  progress(mapId: string, index: number, text: string): Payload | undefined {
+    if (this.#signer === undefined) return text;
+    return this.#signer.open("progress", [mapId, index], text) ?? this.#refuse("progress");
+  }
+
+  /** Why somebody else ends a map, if it is genuine: a control message, as JSON. */
+  cancel(mapId: string, json: string): string | undefined {
+    let message: Partial<Record<"t" | "map" | "reason" | "expiresAt" | "sig", unknown>>;
+    try {
+      message = Object(JSON.parse(json)) as typeof message;
+    } catch {
+      return undefined;
+    }
+    if (message.t !== "cancel" || message.map !== mapId) return undefined;
+    if (this.#signer !== undefined) {
+      const isGenuine = this.#signer.isGenuineObject("control", message);
+      if (!isGenuine || !(Number(message.expiresAt) >= Date.now())) return this.#refuse("cancel");
+    }
+    return typeof message.reason === "string" ? message.reason : "from outside";
+  }
+
+  log(mapId: string, index: number, text: string): string | undefined {
+    if (this.#signer === undefined) return text;
+    return this.#signer.open("log", [mapId, index], text) ?? this.#refuse("log");
+  }
+
+  /** The signature on a map's number of items; `""` without a key. */
+  total(mapId: string, total: number): string {
+    return this.#signer?.sign("total", [mapId, total]) ?? "";
+  }
+
+  /** Whether an entry that says how many items there are is genuine. */
+  isTotal(mapId: string, total: number, signature: string | undefined): boolean {
+    if (this.#signer === undefined) return true;
+    if (this.#signer.isGenuine("total", signature, [mapId, total])) return true;
+    this.#refuse("total");
+    return false;
+  }
+
+  /** @throws SigningKeyError if a map that was found has a total that can't be trusted */
+  checkTotal(mapId: string, total: number, signature: string): void {
+    const problem = signature === "" ? "map has none" : "map has another";
+    const fits =
+      this.#signer === undefined
+        ? signature === ""
+        : this.#signer.isGenuine("total", signature, [mapId, total]);
+    if (!fits) throw new SigningKeyError({ problem, mapId });
+  }
+
+  #digestsOf(
+    map: Named,
+    chunk: Chunk,
+  ): { readonly content: string; readonly bytesDigest: string | undefined } {
+    let digests = this.#digests.get(chunk);
+    if (digests === undefined) {
+      const bytesDigest = chunk.bytes === undefined ? undefined : digestOfBytes(chunk.bytes);
+      digests = { content: contentOf(map.task, { map: map.id, ...chunk, bytesDigest }), bytesDigest };
+      this.#digests.set(chunk, digests);
+    }
+    return digests;
+  }
+
+  #refuse(what: "outcome" | "progress" | "log" | "total" | "cancel"): undefined {
+    if (this.#refusals++ % ALARM_EVERY === 0) {
+      this.#alarm(
+        `Something that is not signed with this pool's \`signingKey\` came as the ${what} of a map, and was ignored: ` +
+          "somebody else writes to this queue in Redis, or a worker has another key",
+      );
+    }
+    return undefined;
+  }
+}

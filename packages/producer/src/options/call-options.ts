@@ -1,0 +1,163 @@
+/** Options of a call: documented, with defaults, checked in one place. */
+
+import { InvalidOptionError } from "@poolmq/shared";
+import type { TaskDefaults } from "@poolmq/shared";
+import { checkInteger, checkOptions, checkTaskDefaults, short, TASK_DEFAULTS } from "@poolmq/shared/internal";
+import type { CheckedTaskDefaults } from "@poolmq/shared/internal";
+
+import type { MapProgress } from "../account/map-progress.ts";
+import type { TaskLog } from "../call/task-log.ts";
+
+/** Options of a pool that are defaults for its calls. */
+export interface CallDefaults extends TaskDefaults {
+  /** Jobs with a lower number go first, from 1 to 2097152; those without one go before all. @defaultValue none */
+  readonly priority?: number | undefined;
+  /** Reject at the first failure, and cancel the rest. @defaultValue false */
+  readonly failFast?: boolean | undefined;
+  /** For streams: how many items may be in flight or waiting to be read, at least 1. @defaultValue 1000 */
+  readonly buffersize?: number | undefined;
+}
+
+/**
+ * Options of one call.
+ *
+ * @typeParam V - type of one result
+ */
+export interface CallOptions<V = unknown> extends CallDefaults {
+  /** Cancels the map when it fires. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Makes the map durable: its items and outcomes stay in Redis until they are delivered, and `attach(mapId)`, or the
+   * same call again, takes it up after this process died. 1 to 100 letters, digits, `_` or `-`. @defaultValue none
+   */
+  readonly mapId?: string | undefined;
+  /** Called once for each item that succeeded, in the order in which they finish. */
+  readonly onResult?: ((result: V, index: number) => void) | undefined;
+  /** Called once for each item that failed. */
+  readonly onError?: ((error: unknown, index: number) => void) | undefined;
+  /** Called at the start, when counts have changed (at most once in a turn of the event loop), and at the end. */
+  readonly onProgress?: ((progress: MapProgress) => void) | undefined;
+  /** Called with what a running task gives to `taskContext().progress()`. */
+  readonly onTaskProgress?: ((value: unknown, index: number) => void) | undefined;
+  /**
+   * Brings what the items print (`console.log` and all) and log (`taskContext().log`) to this process: to `onLog`, or to
+   * the pool's `logger`. The first 100 lines (16 KiB) of an item and 10000 of a map; it is told how many more there were.
+   * It goes where it goes without this as well. Not from machines with `redactRemoteStacks`.
+   * @defaultValue true if there is an `onLog`
+   */
+  readonly forwardLogs?: boolean | undefined;
+  /** Called with each line that an item printed, and each record that it logged, before its outcome is told. */
+  readonly onLog?: ((log: TaskLog) => void) | undefined;
+}
+
+/** `CallDefaults`, checked: what is absent was not given, and is left to the function's definition. */
+export interface CheckedCallDefaults extends CheckedTaskDefaults {
+  readonly priority?: number;
+  readonly failFast?: boolean;
+  readonly buffersize?: number;
+}
+
+/** Options of a call over the pool's, checked. */
+export interface ResolvedCallOptions<V> extends CheckedCallDefaults {
+  readonly failFast: boolean;
+  readonly buffersize: number;
+  readonly signal: AbortSignal | undefined;
+  readonly mapId: string | undefined;
+  readonly onResult: CallOptions<V>["onResult"];
+  readonly onError: CallOptions<V>["onError"];
+  readonly onProgress: CallOptions<V>["onProgress"];
+  readonly onTaskProgress: CallOptions<V>["onTaskProgress"];
+  readonly forwardLogs: boolean;
+  readonly onLog: CallOptions<V>["onLog"];
+}
+
+export const CALL_DEFAULTS: readonly (keyof CallDefaults)[] = [
+  ...TASK_DEFAULTS,
+  "priority",
+  "failFast",
+  "buffersize",
+];
+
+const CALLBACKS = [
+  "onResult",
+  "onError",
+  "onProgress",
+  "onTaskProgress",
+  "onLog",
+] as const satisfies (keyof CallOptions)[];
+
+const CALL_OPTIONS: readonly (keyof CallOptions)[] = [
+  ...CALL_DEFAULTS,
+  "signal",
+  "mapId",
+  "forwardLogs",
+  ...CALLBACKS,
+];
+
+const DEFAULTS = { failFast: false, buffersize: 1_000 } satisfies CallDefaults;
+
+/** Checks those options that a pool may hold for its calls. @throws InvalidOptionError */
+export function checkCallDefaults(options: CallDefaults): CheckedCallDefaults {
+  const { priority, failFast, buffersize } = options;
+  if (failFast !== undefined && typeof failFast !== "boolean") {
+    throw new InvalidOptionError(`Expected \`failFast\` to be true or false, got ${short(failFast)}`);
+  }
+  return {
+    ...checkTaskDefaults(options),
+    ...(priority === undefined
+      ? {}
+      : { priority: checkInteger("priority", priority, { min: 1, max: 2 ** 21 }) }),
+    ...(failFast === undefined ? {} : { failFast }),
+    ...(buffersize === undefined ? {} : { buffersize: checkInteger("buffersize", buffersize, { min: 1 }) }),
+  };
+}
+
+/**
+ * Checks the options of a call, over the pool's defaults.
+ *
+ * @throws InvalidOptionError
+ */
+export function resolveCallOptions<V>(
+  options: CallOptions<V> = {},
+  defaults: CheckedCallDefaults,
+): ResolvedCallOptions<V> {
+  const check = checkOptions(options, "call options", CALL_OPTIONS);
+  const resolved = {
+    ...DEFAULTS,
+    ...defaults,
+    ...checkCallDefaults(options),
+    signal: checkSignal(options.signal),
+    mapId: checkMapId(options.mapId),
+    onResult: options.onResult,
+    onError: options.onError,
+    onProgress: options.onProgress,
+    onTaskProgress: options.onTaskProgress,
+    forwardLogs: checkForwardLogs(options.forwardLogs) ?? options.onLog !== undefined,
+    onLog: options.onLog,
+  };
+  for (const name of CALLBACKS) check.function(name);
+  if (resolved.mapId !== undefined && resolved.chunksize === "auto") {
+    throw new InvalidOptionError(
+      'Expected `chunksize` to be a number together with `mapId`, got "auto": whoever takes the map up must cut it the same way',
+    );
+  }
+  return resolved;
+}
+
+/** Gives a map id that can be part of a key. @throws InvalidOptionError */
+export function checkMapId(mapId: unknown): string | undefined {
+  if (mapId === undefined || (typeof mapId === "string" && /^[\w-]{1,100}$/.test(mapId))) return mapId;
+  throw new InvalidOptionError(
+    `Expected \`mapId\` to be 1 to 100 letters, digits, "_" or "-", got ${short(mapId)}`,
+  );
+}
+
+function checkForwardLogs(forwardLogs: unknown): boolean | undefined {
+  if (forwardLogs === undefined || typeof forwardLogs === "boolean") return forwardLogs;
+  throw new InvalidOptionError(`Expected \`forwardLogs\` to be true or false, got ${short(forwardLogs)}`);
+}
+
+function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw new InvalidOptionError(`Expected \`signal\` to be an AbortSignal, got ${short(signal)}`);
+}

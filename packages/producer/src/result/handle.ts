@@ -1,0 +1,148 @@
+/** What the handles of `map` and `apply` have in common: CPython's `AsyncResult`, as a thenable. */
+
+import { GetTimeoutError, InvalidOptionError, InvalidStateError } from "@poolmq/shared";
+import { short, within } from "@poolmq/shared/internal";
+
+import type { MapInsights } from "../account/map-insights.ts";
+import type { MapProgress } from "../account/map-progress.ts";
+
+/** How a handle reaches the map behind it. @internal */
+export interface HandleSource<V, R> {
+  readonly id: string;
+  readonly value: Promise<V>;
+  progress(): MapProgress;
+  insights(): MapInsights;
+  cancel(reason?: unknown): void;
+  settled(): Promise<PromiseSettledResult<R>[]>;
+  iterate(): AsyncIterableIterator<R>;
+}
+
+/**
+ * A value that workers are making: await it, or ask it. It never raises an unhandled rejection: whoever does not look
+ * at a result is not told of its failure.
+ *
+ * @typeParam V - what `await` gives
+ * @typeParam R - type of one result
+ */
+export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
+  readonly #source: HandleSource<V, R>;
+  #state: "pending" | "succeeded" | "failed" = "pending";
+
+  /** @internal */
+  constructor(source: HandleSource<V, R>) {
+    this.#source = source;
+    source.value.then(
+      () => (this.#state = "succeeded"),
+      () => (this.#state = "failed"),
+    );
+  }
+
+  /** Id of the map: `mapId`, or one that was made for it. */
+  get id(): string {
+    return this.#source.id;
+  }
+
+  /** Counts of the items so far. */
+  get progress(): MapProgress {
+    return this.#source.progress();
+  }
+
+  /**
+   * Says where the time went, so far or in all: how long items waited and ran, which were the slowest, what each process
+   * did. `String(…)` of it is a paragraph to read.
+   */
+  insights(): MapInsights {
+    return this.#source.insights();
+  }
+
+  /** As a promise's `then`: this is what makes `await` work. */
+  then<A = V, B = never>(
+    onfulfilled?: ((value: V) => A | PromiseLike<A>) | null,
+    onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#source.value.then(onfulfilled, onrejected);
+  }
+
+  /** As a promise's `catch`. */
+  catch<B = never>(onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<V | B> {
+    return this.#source.value.catch(onrejected);
+  }
+
+  /** As a promise's `finally`. */
+  finally(onfinally?: (() => void) | null): Promise<V> {
+    return this.#source.value.finally(onfinally);
+  }
+
+  /**
+   * Waits for the value.
+   *
+   * @throws what `await` throws; GetTimeoutError after `timeoutMs` (the map goes on, and can be asked again)
+   */
+  async get(options: { readonly timeoutMs?: number | undefined } = {}): Promise<V> {
+    const { timeoutMs } = options;
+    if (timeoutMs !== undefined && !(await this.wait(timeoutMs))) {
+      throw new GetTimeoutError({ mapId: this.id, timeoutMs });
+    }
+    return await this.#source.value;
+  }
+
+  /** Waits until the map has ended, or `timeoutMs` have passed. True if it has ended. Never rejects with its failure. */
+  async wait(timeoutMs?: number): Promise<boolean> {
+    const ended = this.#source.value.then(
+      () => true,
+      () => true,
+    );
+    return timeoutMs === undefined ? await ended : await within(checkTimeout(timeoutMs), ended);
+  }
+
+  /** True once the map has ended, either way. */
+  ready(): boolean {
+    return this.#state !== "pending";
+  }
+
+  /**
+   * True if every item succeeded.
+   *
+   * @throws InvalidStateError while the map has not ended
+   */
+  successful(): boolean {
+    if (this.#state !== "pending") return this.#state === "succeeded";
+    throw new InvalidStateError(`Map ${this.id} has not ended: await it, or ask ready() first`);
+  }
+
+  /**
+   * Cancels what has not ended: what waits is removed, what runs is told by its `AbortSignal` and then killed. The handle
+   * rejects with a `CancelledError`.
+   *
+   * @param reason - becomes the `cause` of that error
+   */
+  cancel(reason?: unknown): void {
+    this.#source.cancel(reason);
+  }
+
+  /**
+   * Waits for the end; gives every item's outcome in input order. Never rejects because of an item, or because the map
+   * was cancelled.
+   *
+   * @throws what the call was refused with
+   */
+  async settled(): Promise<PromiseSettledResult<R>[]> {
+    return await this.#source.settled();
+  }
+
+  /** Gives the results in input order as they come. Iterating rejects at a failed item; `next()` goes on after it. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<R> {
+    return this.#source.iterate();
+  }
+
+  /** Name of the class, for messages. */
+  get [Symbol.toStringTag](): string {
+    return this.constructor.name;
+  }
+}
+
+/** Gives a time-out in ms that a timer can wait. @throws InvalidOptionError */
+export function checkTimeout(timeoutMs: unknown): number {
+  if (typeof timeoutMs === "number" && timeoutMs >= 0) return Math.min(timeoutMs, 2 ** 31 - 1);
+  throw new InvalidOptionError(`Expected \`timeoutMs\` to be a number ≥ 0, got ${short(timeoutMs)}`);
+}

@@ -1,0 +1,238 @@
+/** The results of `imap` and its siblings: an async iterator that keeps only what has not been read. */
+
+import { GetTimeoutError } from "@poolmq/shared";
+
+import { checkTimeout } from "./handle.ts";
+import type { MapInsights } from "../account/map-insights.ts";
+import type { MapProgress } from "../account/map-progress.ts";
+import type { MapEnd, Sink } from "../map/map-run.ts";
+
+/** How a stream reaches the map behind it. @internal */
+export interface StreamSource {
+  readonly id: string;
+  progress(): MapProgress;
+  insights(): MapInsights;
+  cancel(reason?: unknown): void;
+  /** The reader has taken an item. */
+  handOn(): void;
+}
+
+type Item<R> = { readonly ok: true; readonly value: R } | { readonly ok: false; readonly error: unknown };
+
+interface Waiter<R> {
+  deliver(item: Item<R>): void;
+  /** There is no further item. */
+  finish(): void;
+}
+
+/**
+ * Results as an async iterator. `next()` rejects in a failed item's turn, and goes on with the one after it: a loop of
+ * your own can outlive failures, or iterate `settled()`. Leaving a `for await` loop cancels the rest.
+ *
+ * @typeParam R - type of one result
+ */
+export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, AsyncDisposable {
+  readonly #source: StreamSource;
+  readonly #buffer: StreamBuffer<R>;
+
+  /** @internal */
+  constructor(source: StreamSource, buffer: StreamBuffer<R>) {
+    this.#source = source;
+    this.#buffer = buffer;
+    buffer.onTaken = () => source.handOn();
+  }
+
+  /** Id of the map. */
+  get id(): string {
+    return this.#source.id;
+  }
+
+  /** Counts of the items so far. */
+  get progress(): MapProgress {
+    return this.#source.progress();
+  }
+
+  /** Says where the time went, so far or in all, as that of a `MapResult`. */
+  insights(): MapInsights {
+    return this.#source.insights();
+  }
+
+  /**
+   * Gives the next result.
+   *
+   * @throws what the item's function threw; GetTimeoutError after `timeoutMs` (nothing is lost: ask again)
+   */
+  async next(
+    options: { readonly timeoutMs?: number | undefined } = {},
+  ): Promise<IteratorResult<R, undefined>> {
+    const { timeoutMs } = options;
+    const item = (timeoutMs === undefined ? this.#buffer.poll() : undefined) ?? (await this.#take(timeoutMs));
+    if (item === undefined) return { done: true, value: undefined };
+    if (item.ok) return { done: false, value: item.value };
+    throw item.error;
+  }
+
+  /** Ends the stream: cancels what has not ended, and forgets what was not read. */
+  async return(): Promise<IteratorResult<R, undefined>> {
+    this.#buffer.close();
+    this.#source.cancel("the stream was closed by its reader");
+    return { done: true, value: undefined };
+  }
+
+  /** Ends the stream, as `return()`, because of an error, which it throws again. */
+  async throw(error: unknown): Promise<IteratorResult<R, undefined>> {
+    await this.return();
+    throw error;
+  }
+
+  /** Cancels what has not ended. The next read rejects with a `CancelledError`, after what had come in before. */
+  cancel(reason?: unknown): void {
+    this.#source.cancel(reason);
+  }
+
+  /** Gives each item's outcome in its turn instead of throwing. Reads from the same stream as `next()`. */
+  settled(): AsyncIterableIterator<PromiseSettledResult<R>, undefined> {
+    return {
+      next: async () => {
+        const item = await this.#take(undefined);
+        if (item === undefined) return { done: true, value: undefined };
+        return {
+          done: false,
+          value: item.ok
+            ? { status: "fulfilled", value: item.value }
+            : { status: "rejected", reason: item.error },
+        };
+      },
+      return: async () => {
+        await this.return();
+        return { done: true, value: undefined };
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  /** The stream itself. */
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Ends the stream, as `return()`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  #take(timeoutMs: number | undefined): Promise<Item<R> | undefined> {
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const waiter: Waiter<R> = {
+        deliver: (item) => {
+          clearTimeout(timer);
+          resolve(item);
+        },
+        finish: () => {
+          clearTimeout(timer);
+          resolve(undefined);
+        },
+      };
+      if (timeoutMs !== undefined) {
+        const ms = checkTimeout(timeoutMs);
+        timer = setTimeout(() => {
+          this.#buffer.forget(waiter);
+          reject(new GetTimeoutError({ mapId: this.id, timeoutMs: ms }));
+        }, ms);
+      }
+      this.#buffer.take(waiter);
+    });
+  }
+}
+
+/** Items that came in and were not read yet, in input order or in the order of their coming. @internal */
+export class StreamBuffer<R> implements Sink {
+  readonly #ordered: boolean;
+  readonly #items = new Map<number, Item<R>>();
+  readonly #waiters: Waiter<R>[] = [];
+  #next = 0;
+  #end: MapEnd | undefined;
+  #errorTold = false;
+  onTaken: () => void = () => {};
+
+  constructor(ordered: boolean) {
+    this.#ordered = ordered;
+  }
+
+  succeeded(index: number, value: unknown): void {
+    this.#add(index, { ok: true, value: value as R });
+  }
+
+  succeededAll(at: number, values: readonly unknown[]): void {
+    if (this.#end !== undefined) return;
+    const first = this.#ordered ? at : this.#next + this.#items.size;
+    for (let offset = 0; offset < values.length; offset++) {
+      this.#items.set(first + offset, { ok: true, value: values[offset] as R });
+    }
+    this.#deliver();
+  }
+
+  failed(index: number, error: unknown): void {
+    this.#add(index, { ok: false, error });
+  }
+
+  ended(end: MapEnd): void {
+    this.#end ??= end;
+    this.#deliver();
+  }
+
+  /** The next item, if it is here and nobody waits for it: most reads of a slow reader need no waiter. */
+  poll(): Item<R> | undefined {
+    if (this.#waiters.length > 0) return undefined;
+    const item = this.#items.get(this.#next);
+    if (item === undefined) return undefined;
+    this.#items.delete(this.#next++);
+    this.onTaken();
+    return item;
+  }
+
+  take(waiter: Waiter<R>): void {
+    this.#waiters.push(waiter);
+    this.#deliver();
+  }
+
+  forget(waiter: Waiter<R>): void {
+    const index = this.#waiters.indexOf(waiter);
+    if (index !== -1) this.#waiters.splice(index, 1);
+  }
+
+  /** Nobody reads any more. */
+  close(): void {
+    this.#items.clear();
+    this.#end ??= { total: 0 };
+    this.#errorTold = true;
+    this.#deliver();
+  }
+
+  #add(index: number, item: Item<R>): void {
+    if (this.#end !== undefined) return;
+    this.#items.set(this.#ordered ? index : this.#next + this.#items.size, item);
+    this.#deliver();
+  }
+
+  #deliver(): void {
+    while (this.#waiters.length > 0) {
+      const item = this.#items.get(this.#next);
+      if (item !== undefined) {
+        this.#items.delete(this.#next++);
+        this.onTaken();
+        this.#waiters.shift()?.deliver(item);
+      } else if (this.#end === undefined) {
+        return;
+      } else if ("error" in this.#end && !this.#errorTold) {
+        this.#errorTold = true;
+        this.#waiters.shift()?.deliver({ ok: false, error: this.#end.error });
+      } else {
+        this.#waiters.shift()?.finish();
+      }
+    }
+  }
+}

@@ -1,0 +1,70 @@
+/** What a map tells OpenTelemetry: nothing, unless this process has set it up. */
+
+import { openTelemetry } from "@poolmq/shared/internal";
+
+import type { MapInsights } from "../account/map-insights.ts";
+import { mapMetrics } from "./map-metrics.ts";
+import type { MapMetrics } from "./map-metrics.ts";
+import type { MapEnd, MapRun, Sink } from "../map/map-run.ts";
+import { MapSpan } from "./map-span.ts";
+import type { SpannedMap } from "./map-span.ts";
+import type { ResolvedTelemetry } from "../options/telemetry-options.ts";
+
+export class MapTelemetry {
+  readonly #span: MapSpan | undefined;
+  readonly #metrics: MapMetrics | undefined;
+
+  private constructor(span: MapSpan | undefined, metrics: MapMetrics | undefined) {
+    this.#span = span;
+    this.#metrics = metrics;
+  }
+
+  /** Begins to tell; `undefined` if nobody listens. */
+  static begin(map: SpannedMap, options: ResolvedTelemetry | undefined): MapTelemetry | undefined {
+    if (options === undefined) return undefined;
+    const [tracing, metering] = [openTelemetry("trace"), openTelemetry("metrics")];
+    if (tracing === undefined && metering === undefined) return undefined;
+    return new MapTelemetry(
+      tracing === undefined ? undefined : new MapSpan(tracing, map, options),
+      metering === undefined ? undefined : mapMetrics(metering),
+    );
+  }
+
+  /** What a job carries of the trace. */
+  get trace(): (() => string | undefined) | undefined {
+    return this.#span?.trace;
+  }
+
+  /** Gives a sink that tells beside the inner one. */
+  watch(
+    inner: Sink,
+    map: () => Pick<MapRun, "task" | "progress"> & { readonly insights: MapInsights },
+  ): Sink {
+    const metrics = this.#metrics;
+    return {
+      succeeded: (index, value) => {
+        metrics?.settled(map().task, "succeeded");
+        inner.succeeded(index, value);
+      },
+      failed: (index, error) => {
+        metrics?.settled(map().task, "failed");
+        inner.failed(index, error);
+      },
+      ended: (end) => {
+        this.#end(map(), end);
+        inner.ended(end);
+      },
+    };
+  }
+
+  /** The map is under way. */
+  began(map: Pick<MapRun, "task" | "progress">): void {
+    this.#metrics?.begin(map);
+  }
+
+  #end(map: Pick<MapRun, "task" | "progress"> & { readonly insights: MapInsights }, end: MapEnd): void {
+    const { done, failed } = map.progress;
+    this.#metrics?.end(map, end, failed);
+    this.#span?.end(end, { jobs: map.insights.chunks.jobs, items: done, failed });
+  }
+}

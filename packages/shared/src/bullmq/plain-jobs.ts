@@ -1,0 +1,292 @@
+/**
+ * BullMQ's Redis backend, with a short way for plain jobs: all that come in one turn of the event loop go to Redis in
+ * one script, which does only what such a job needs.
+ *
+ * BullMQ sends a command for each job that it adds or completes. Most of what its scripts look at there is about
+ * parents, deduplication, rate limits, metrics and events, of which a plain job has none; for a short function that
+ * was more than half of all the time of Redis, and a good part of a supervisor's.
+ *
+ * A job is plain if it has no parent, delay, priority, deduplication or schedule, and is not kept once it is completed.
+ * Whatever else is asked for goes BullMQ's own way, and so does everything while the queue is paused, limited, or has
+ * prioritized jobs or due delayed ones. Both ways keep the same data in the same keys: a job added in one is completed
+ * in the other, by any version of BullMQ 6. What is left out are BullMQ's events of these jobs.
+ */
+
+import { createRedisBackend, raw2NextJobData } from "bullmq";
+import type { BackendFactory, QueueBaseOptions, RedisQueueBackend, WorkerOptions } from "bullmq";
+import type { Cluster, Redis } from "ioredis";
+
+import { runScript } from "../redis/run-script.ts";
+import type { Script } from "../redis/run-script.ts";
+
+/**
+ * KEYS: wait, active, meta, marker, events. ARGV: prefix of job keys; for each job its id, name, data, options, time.
+ * Gives 0 if the queue is not plain: then nothing was added.
+ */
+const ADD: Script = {
+  lua: `
+local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'opts.maxLenEvents')
+if meta[1] or meta[2] then return 0 end
+local added = {}
+for i = 2, #ARGV, 5 do
+  local key = ARGV[1] .. ARGV[i]
+  if redis.call('EXISTS', key) == 0 then
+    redis.call('HMSET', key, 'name', ARGV[i + 1], 'data', ARGV[i + 2], 'opts', ARGV[i + 3], 'timestamp', ARGV[i + 4],
+      'delay', 0, 'priority', 0)
+    added[#added + 1] = ARGV[i]
+  end
+end
+if #added > 0 then
+  redis.call('LPUSH', KEYS[1], unpack(added))
+  redis.call('ZADD', KEYS[4], 0, '0')
+end
+-- What BullMQ's own scripts, which trim it too, say of jobs that are fetched or retried.
+redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', meta[3] or 10000)
+return 1`,
+};
+
+/**
+ * KEYS: wait, active, meta, marker, events, prioritized, delayed, stalled. ARGV: prefix of job keys, time, how long a
+ * lock lasts in ms, name of the worker. Gives 0 if the queue is not plain: then nothing was done.
+ */
+const FETCHING = `
+local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'max', 'opts.maxLenEvents')
+if meta[1] or meta[2] or meta[3] or redis.call('ZCARD', KEYS[6]) > 0 then return 0 end
+local delayed = redis.call('ZRANGE', KEYS[7], 0, 0, 'WITHSCORES')
+local nextDelayed = delayed[2] and tonumber(delayed[2]) / 0x1000
+if nextDelayed and nextDelayed < ARGV[2] + 1 then return 0 end
+
+local fetched = false
+local function fetch(token)
+  local id = redis.call('RPOPLPUSH', KEYS[1], KEYS[2])
+  if not id then return {0, 0, 0, nextDelayed or 0} end
+  local key = ARGV[1] .. id
+  redis.call('SET', key .. ':lock', token, 'PX', ARGV[3])
+  redis.call('HMSET', key, 'processedOn', ARGV[2], 'pb', ARGV[4])
+  redis.call('HINCRBY', key, 'ats', 1)
+  fetched = true
+  return {redis.call('HGETALL', key), id, 0, 0}
+end
+local function finish(replies)
+  -- Others are woken only if there is something left for them.
+  if fetched and redis.call('LLEN', KEYS[1]) > 0 then redis.call('ZADD', KEYS[4], 0, '0') end
+  redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', meta[4] or 10000)
+  return replies
+end`;
+
+/**
+ * ARGV, further: a token, how many jobs at most, how many bytes they may have. Gives 1 if nothing is left, not even
+ * delayed, else 0; then what BullMQ's script gives for each.
+ */
+const FETCH: Script = {
+  lua: `${FETCHING}
+local replies, bytes = {0}, 0
+while #replies <= tonumber(ARGV[6]) and bytes < tonumber(ARGV[7]) do
+  local reply = fetch(ARGV[5])
+  if reply[2] == 0 then
+    if not nextDelayed then replies[1] = 1 end
+    break
+  end
+  bytes = bytes + redis.call('HSTRLEN', ARGV[1] .. reply[2], 'data')
+  replies[#replies + 1] = reply
+end
+return finish(replies)`,
+};
+
+/**
+ * ARGV, further: for each job its id, its token, and 1 if another one is to be fetched in its place. Gives for each job
+ * what BullMQ's script gives, or -100 if this one is not plain: then nothing was done with it.
+ */
+const COMPLETE: Script = {
+  lua: `${FETCHING}
+local function complete(id, token, another)
+  local key = ARGV[1] .. id
+  local job = redis.call('HMGET', key, 'name', 'parentKey', 'deid')
+  if not job[1] then return -1 end
+  if job[2] or job[3] then return -100 end
+  local lock = redis.call('GET', key .. ':lock')
+  if lock ~= token then return lock and -6 or -2 end
+  if redis.call('LREM', KEYS[2], -1, id) == 0 then return -3 end
+  redis.call('SREM', KEYS[8], id)
+  redis.call('DEL', key, key .. ':lock', key .. ':logs')
+  if another == '1' then return fetch(token) end
+  return 0
+end
+
+local replies = {}
+for i = 5, #ARGV, 3 do
+  local ok, reply = pcall(complete, ARGV[i], ARGV[i + 1], ARGV[i + 2])
+  if not ok then
+    -- A damaged job is its own trouble; what keeps the first from being written keeps all.
+    local text = type(reply) == 'table' and reply.err or reply
+    if i == 5 then return redis.error_reply(string.match(text, '%-(%u%u+ .*)') or text) end
+    reply = -100
+  end
+  replies[#replies + 1] = reply
+end
+return finish(replies)`,
+};
+
+/** What `COMPLETE` says of a job that is not plain. */
+const NOT_PLAIN = -100;
+
+/** So many jobs keep Redis from everything else for about a millisecond. */
+const AT_ONCE = 50;
+
+/** Jobs of more bytes than this together are not fetched at once. */
+const FETCH_BYTES = 1024 * 1024;
+
+/** The options with which a plain job may be added. BullMQ stores them under these very names. */
+const PLAIN_OPTIONS: ReadonlySet<string> = new Set(["jobId", "attempts", "backoff", "delay", "timestamp"]);
+
+type Added = Parameters<RedisQueueBackend["addJobs"]>[0][number];
+type Complete = RedisQueueBackend["moveToCompleted"];
+type Completed = Awaited<ReturnType<Complete>>;
+
+interface Waiting {
+  readonly args: Parameters<Complete>;
+  readonly settled: PromiseWithResolvers<Completed>;
+}
+
+/** A factory of backends for BullMQ's queues and workers, whose connection is `redis`. */
+export function plainJobs(redis: Redis | Cluster): BackendFactory<RedisQueueBackend> {
+  return (name, options, context) => {
+    const backend = createRedisBackend(name, options, context);
+    shortenAdding(backend, redis);
+    shortenCompleting(backend, redis, options);
+    return backend;
+  };
+}
+
+function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster): void {
+  const queueKeys = keysOf(backend, ["wait", "active", "meta", "marker", "events"]);
+  const addOtherwise = backend.addJobs.bind(backend);
+
+  async function addPlain(entries: readonly Added[]): Promise<boolean> {
+    const args: (string | number)[] = [backend.toKey("")];
+    for (const { job, jobId } of entries) {
+      args.push(jobId, job.name, job.data, JSON.stringify(job.opts), job.timestamp);
+    }
+    return (await runScript(redis, ADD, queueKeys, args)) === 1;
+  }
+
+  backend.addJobs = async (entries) => {
+    const sent: Promise<unknown>[] = [];
+    for (let start = 0; start < entries.length; start += AT_ONCE) {
+      const some = entries.slice(start, start + AT_ONCE);
+      sent.push(addSome(some));
+    }
+    await Promise.all(sent);
+    return entries.map(({ jobId }) => jobId);
+  };
+
+  async function addSome(entries: Added[]): Promise<void> {
+    if (!entries.every(isPlain) || !(await addPlain(entries))) await addOtherwise(entries);
+  }
+}
+
+function isPlain({ job, jobId, parentKeyOpts }: Added): boolean {
+  return (
+    typeof jobId === "string" &&
+    jobId !== "" &&
+    (parentKeyOpts?.parentKey ?? "") === "" &&
+    job.parent === undefined &&
+    job.repeatJobKey === undefined &&
+    job.deduplicationId === undefined &&
+    (job.opts.delay ?? 0) === 0 &&
+    Object.entries(job.opts).every(([option, value]) => value === undefined || PLAIN_OPTIONS.has(option))
+  );
+}
+
+function shortenCompleting(
+  backend: RedisQueueBackend,
+  redis: Redis | Cluster,
+  options: QueueBaseOptions,
+): void {
+  const { removeOnComplete, limiter, metrics, lockDuration, name = "" } = options as Partial<WorkerOptions>;
+  const keepsNone = typeof removeOnComplete === "object" && removeOnComplete.count === 0;
+  if (!keepsNone || limiter !== undefined || metrics !== undefined || lockDuration === undefined) return;
+  const completeOtherwise = backend.moveToCompleted.bind(backend);
+  const queueKeys = keysOf(backend, FETCHING_KEYS);
+  let waiting: Waiting[] = [];
+
+  async function complete(some: readonly Waiting[]): Promise<void> {
+    const finishedOn = Date.now();
+    const args: (string | number)[] = [backend.toKey(""), finishedOn, lockDuration ?? 0, name];
+    for (const {
+      args: [job, , , token, fetchNext],
+    } of some) {
+      args.push(job.id ?? "", token, fetchNext && backend.closing === undefined ? 1 : 0);
+    }
+    const replies = (await runScript(redis, COMPLETE, queueKeys, args)) as 0 | (number | unknown[])[];
+    for (const [i, { args: asked, settled }] of some.entries()) {
+      const reply = replies === 0 ? NOT_PLAIN : (replies[i] ?? NOT_PLAIN);
+      if (reply === NOT_PLAIN) settled.resolve(completeOtherwise(...asked));
+      else settled.resolve(read(reply, asked[0].id ?? "", finishedOn));
+    }
+  }
+
+  // Rejects if the job that was fetched can't be read: that is no trouble of the others.
+  async function read(reply: number | unknown[], jobId: string, finishedOn: number): Promise<Completed> {
+    if (typeof reply === "object") return { result: raw2NextJobData(reply), finishedOn };
+    if (reply === 0) return { result: [], finishedOn };
+    throw backend.finishedErrors({ code: reply, jobId, command: "moveToFinished", state: "active" });
+  }
+
+  function flush(): void {
+    const all = waiting;
+    waiting = [];
+    for (let start = 0; start < all.length; start += AT_ONCE) {
+      const some = all.slice(start, start + AT_ONCE);
+      complete(some).catch((error: unknown) => {
+        for (const { settled } of some) settled.reject(error);
+      });
+    }
+  }
+
+  backend.moveToCompleted = (...args) => {
+    if (args[2] !== undefined) return completeOtherwise(...args);
+    if (waiting.length === 0) setImmediate(flush);
+    const settled = Promise.withResolvers<Completed>();
+    waiting.push({ args, settled });
+    return settled.promise;
+  };
+}
+
+/** Jobs that were fetched at once. */
+export interface FetchedJobs {
+  /** What BullMQ's script gives for each. */
+  readonly jobs: readonly unknown[][];
+  /** The queue has no job left, and none that will be due. */
+  readonly isEmpty: boolean;
+}
+
+/**
+ * Fetches up to `count` jobs, all with the same token: BullMQ fetches one after the other, and waits for each. Gives
+ * none if the queue is empty, or is not plain; then it is BullMQ's turn.
+ */
+export async function fetchPlainJobs(
+  redis: Redis | Cluster,
+  backend: RedisQueueBackend,
+  lock: { readonly token: string; readonly durationMs: number; readonly worker: string },
+  count: number,
+): Promise<FetchedJobs> {
+  const reply = (await runScript(redis, FETCH, keysOf(backend, FETCHING_KEYS), [
+    backend.toKey(""),
+    Date.now(),
+    lock.durationMs,
+    lock.worker,
+    lock.token,
+    Math.min(count, AT_ONCE),
+    FETCH_BYTES,
+  ])) as 0 | [isEmpty: 0 | 1, ...jobs: unknown[][]];
+  if (reply === 0) return { jobs: [], isEmpty: false };
+  const [isEmpty, ...jobs] = reply;
+  return { jobs, isEmpty: isEmpty === 1 };
+}
+
+const FETCHING_KEYS = ["wait", "active", "meta", "marker", "events", "prioritized", "delayed", "stalled"];
+
+function keysOf(backend: RedisQueueBackend, names: readonly string[]): string[] {
+  return names.map((name) => backend.toKey(name));
+}

@@ -1,0 +1,101 @@
+/** Checks of options: each says what was expected and what came. */
+
+import { InvalidOptionError } from "../errors/errors.ts";
+import { nearest } from "../errors/nearest.ts";
+import { short } from "../errors/short.ts";
+
+/** Reads the checked values of one options object. */
+export interface OptionCheck {
+  integer(name: string, fallback: number, range: { min: number; max?: number }): number;
+  /** False if it is not given. */
+  boolean(name: string): boolean;
+  /** The option is a function, if it is given. */
+  function(name: string): void;
+}
+
+/**
+ * Refuses options that are no object, or that have a name which is not in `known` (and says which was meant).
+ *
+ * @throws InvalidOptionError
+ */
+export function checkOptions(options: object, what: string, known: readonly string[]): OptionCheck {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new InvalidOptionError(`Expected the ${what} to be an object, got ${short(options)}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    const meant = nearest(name, known);
+    throw new InvalidOptionError(
+      `Unknown option \`${name}\` in the ${what}. ` +
+        (meant === undefined ? `Known: ${known.join(", ")}` : `Did you mean \`${meant}\`?`),
+    );
+  }
+  const values = options as Readonly<Record<string, unknown>>;
+  return {
+    integer: (name, fallback, range) => checkInteger(name, values[name] ?? fallback, range),
+    boolean: (name) => {
+      const value = values[name] ?? false;
+      if (typeof value === "boolean") return value;
+      throw new InvalidOptionError(`Expected \`${name}\` to be true or false, got ${short(value)}`);
+    },
+    function: (name) => {
+      if (values[name] === undefined || typeof values[name] === "function") return;
+      throw new InvalidOptionError(`Expected \`${name}\` to be a function, got ${short(values[name])}`);
+    },
+  };
+}
+
+/** Gives `value` if it is an integer in the range. @throws InvalidOptionError */
+export function checkInteger(
+  name: string,
+  value: unknown,
+  range: { min: number; max?: number },
+  or = "",
+): number {
+  const max = range.max ?? Number.MAX_SAFE_INTEGER;
+  if (typeof value === "number" && Number.isInteger(value) && value >= range.min && value <= max)
+    return value;
+  const span = range.max === undefined ? `≥ ${range.min}` : `from ${range.min} to ${range.max}`;
+  throw new InvalidOptionError(`Expected \`${name}\` to be an integer ${span}${or}, got ${short(value)}`);
+}
+
+/**
+ * Gives `value` if it can be part of a key: 1 to 100 letters, digits, `_`, `.` or `-`. Braces and colons would change
+ * which keys and which Cluster slot a queue has.
+ *
+ * @throws InvalidOptionError
+ */
+export function checkQueueName(name: string, value: unknown): string {
+  if (typeof value === "string" && /^[\w.-]{1,100}$/.test(value)) return value;
+  throw new InvalidOptionError(
+    `Expected \`${name}\` to be 1 to 100 letters, digits, "_", "." or "-", got ${short(value)}`,
+  );
+}
+
+/** Gives `value` if it is undefined or has what poolmq calls on a pino logger. @throws InvalidOptionError */
+export function checkLogger<L>(name: string, value: L): L {
+  if (value === undefined) return value;
+  const methods = Object(value) as Readonly<Record<string, unknown>>;
+  const missing = ["debug", "info", "warn", "error", "child"].find(
+    (method) => typeof methods[method] !== "function",
+  );
+  if (missing === undefined) return value;
+  throw new InvalidOptionError(
+    `Expected \`${name}\` to be a pino logger, got ${short(value)}, which has no ${missing}()`,
+  );
+}
+
+/** Gives `value` if it holds environment variables: texts by name. @throws InvalidOptionError */
+export function checkEnvironment(
+  name: string,
+  value: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new InvalidOptionError(
+      `Expected \`${name}\` to be an object of environment variables, got ${short(value)}`,
+    );
+  }
+  const wrong = Object.entries(value).find(([, text]) => typeof text !== "string");
+  if (wrong === undefined) return value;
+  throw new InvalidOptionError(`Expected \`${name}.${wrong[0]}\` to be a string, got ${short(wrong[1])}`);
+}

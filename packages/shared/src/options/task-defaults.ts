@@ -1,0 +1,80 @@
+/** Options that a function's definition, the pool and the call may give; the later one wins. */
+
+import { checkInteger, checkOptions } from "./check-options.ts";
+import { InvalidOptionError } from "../errors/errors.ts";
+import { short } from "../errors/short.ts";
+import type { Backoff } from "../wire.ts";
+
+/** How a task is run, by default or for one call. */
+export interface TaskDefaults {
+  /**
+   * Items that travel as one BullMQ job: a number ≥ 1, or `"auto"`, which follows the measured run time. An item's error
+   * stays its own. @defaultValue 1
+   */
+  readonly chunksize?: number | "auto" | undefined;
+  /** How often an item that fails is tried in all, at least 1. @defaultValue 1 */
+  readonly attempts?: number | undefined;
+  /**
+   * How long to wait before another attempt: a number of ms, or `{ type: "fixed" | "exponential", delayMs, jitter? }`.
+   * @defaultValue no wait
+   */
+  readonly backoff?: number | Backoff | undefined;
+  /**
+   * How long the function may run on one item, in ms, from its start. Then its `AbortSignal` fires; if it does not stop,
+   * its process is killed. @defaultValue no limit
+   */
+  readonly taskTimeoutMs?: number | undefined;
+}
+
+export const TASK_DEFAULTS: readonly (keyof TaskDefaults)[] = [
+  "chunksize",
+  "attempts",
+  "backoff",
+  "taskTimeoutMs",
+];
+
+/** `TaskDefaults`, checked: what is absent was not given. */
+export interface CheckedTaskDefaults {
+  readonly chunksize?: number | "auto";
+  readonly attempts?: number;
+  readonly backoff?: Backoff;
+  readonly taskTimeoutMs?: number;
+}
+
+/** Checks these options and gives those that are set. @throws InvalidOptionError */
+export function checkTaskDefaults(options: TaskDefaults): CheckedTaskDefaults {
+  const { chunksize, attempts, backoff, taskTimeoutMs } = options;
+  return {
+    ...(chunksize === undefined ? {} : { chunksize: checkChunksize(chunksize) }),
+    ...(attempts === undefined ? {} : { attempts: checkInteger("attempts", attempts, { min: 1 }) }),
+    ...(backoff === undefined ? {} : { backoff: checkBackoff(backoff) }),
+    ...(taskTimeoutMs === undefined
+      ? {}
+      : // The longest that a timer can wait.
+        { taskTimeoutMs: checkInteger("taskTimeoutMs", taskTimeoutMs, { min: 1, max: 2 ** 31 - 1 }) }),
+  };
+}
+
+function checkChunksize(chunksize: unknown): number | "auto" {
+  return chunksize === "auto" ? chunksize : checkInteger("chunksize", chunksize, { min: 1 }, ' or "auto"');
+}
+
+function checkBackoff(backoff: unknown): Backoff {
+  if (typeof backoff === "number") {
+    return { type: "fixed", delayMs: checkInteger("backoff", backoff, { min: 0 }) };
+  }
+  if (typeof backoff === "object" && backoff !== null) {
+    checkOptions(backoff, "`backoff` option", ["type", "delayMs", "jitter"]);
+    const { type, delayMs: delay, jitter = 0 } = backoff as Partial<Backoff>;
+    if (type === "fixed" || type === "exponential") {
+      const delayMs = checkInteger("backoff.delayMs", delay, { min: 0 });
+      if (typeof jitter === "number" && jitter >= 0 && jitter <= 1) return { type, delayMs, jitter };
+      throw new InvalidOptionError(
+        `Expected \`backoff.jitter\` to be a number from 0 to 1, got ${short(jitter)}`,
+      );
+    }
+  }
+  throw new InvalidOptionError(
+    `Expected \`backoff\` to be a number of ms or { type: "fixed" | "exponential", delayMs, jitter? }, got ${short(backoff)}`,
+  );
+}

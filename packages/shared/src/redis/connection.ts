@@ -1,0 +1,294 @@
+import { Cluster, Redis, type ClusterOptions, type RedisOptions } from "ioredis";
+
+import {
+  adviceFor,
+  classifyFailure,
+  withoutArguments,
+  type ConnectionFailure,
+} from "./connection-failure.ts";
+import type { ResolvedConnection } from "./connection-options.ts";
+import { RedisConnectionError } from "../errors/errors.ts";
+import { forDuplicates } from "./for-duplicates.ts";
+
+export interface ConnectOptions {
+  /**
+   * What the connection is for: shows in its name. Commands that block need a connection of
+   * their own, and must not block for more than 10 s: see `SILENCE_MS`.
+   */
+  readonly role: "commands" | "blocking";
+  /**
+   * Shown by `CLIENT LIST` as `poolmq:<name>:<role>`.
+   * @defaultValue the process id
+   */
+  readonly name?: string;
+  /**
+   * How long to try until the first connection stands, in ms. Later, a connection that is lost is tried for ever.
+   * @defaultValue 10_000
+   */
+  readonly connectTimeoutMs?: number;
+  /** Gives up at once. */
+  readonly signal?: AbortSignal;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** A single attempt: short, because a host that does not answer may have moved by the next one. */
+const ATTEMPT_TIMEOUT_MS = 5_000;
+
+/**
+ * A command without any answer for this long means a dead link, and the connection is made anew. TCP itself needs a
+ * quarter of an hour for that if the other side vanished. Must be longer than any blocking command: BullMQ blocks for up to
+ * 10 s.
+ */
+const SILENCE_MS = 15_000;
+
+/** Tries until the first connection stands: one whose link is dead from its start must not take all of the time. */
+const ATTEMPTS = 3;
+
+/** Notices a dead link that nothing is sent on: Node probes ten times, a second apart, after this. */
+const KEEP_ALIVE_MS = 5_000;
+
+/** BullMQ's and ioredis's own back-offs grow to 20 s and 5 s, which is added to every outage. */
+const retryDelayMs = (attempt: number): number => Math.min(attempt * 100, 500);
+
+/**
+ * Errors of a server that is not (or no longer) the primary, or not loaded yet: the command did not run, and runs after
+ * a reconnect. Without this, one LOADING reply makes BullMQ record a good job as failed. Redis 6.2 wraps what happens
+ * within a script; UNBLOCKED ends a blocking command when its server is demoted.
+ */
+const WRONG_SERVER =
+  /^(READONLY|LOADING|MASTERDOWN|UNBLOCKED) |^ERR Error running script .* -(READONLY|LOADING|MASTERDOWN) /s;
+
+// 60 s of redirections and failed nodes, as long as a Cluster's failover may take; ioredis gives up after 1.6 s.
+const CLUSTER_RETRY = {
+  maxRedirections: 240,
+  retryDelayOnFailover: 250,
+  retryDelayOnClusterDown: 250,
+  retryDelayOnTryAgain: 250,
+};
+
+/**
+ * Opens a connection with what BullMQ and poolmq need: it reconnects for ever and quickly, sends again what had no
+ * answer, moves on from a demoted or loading server, and notices a dead link. Its `error` events are handled (they never
+ * crash the process), and so are those of its duplicates.
+ *
+ * @throws RedisConnectionError if it does not stand within `connectTimeoutMs`; at once if waiting can't help (password,
+ * certificate, database number, …). Nothing is left open then.
+ *
+ * @example
+ * ```ts
+ * const redis = await connect(resolved, { role: "commands", name: "producer" });
+ * await checkServer(redis, resolved.address);
+ * ```
+ */
+export async function connect(
+  resolved: ResolvedConnection,
+  options: ConnectOptions,
+): Promise<Redis | Cluster> {
+  options.signal?.throwIfAborted();
+  const waitMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+  const connection = open(resolved, options, Math.min(waitMs, ATTEMPT_TIMEOUT_MS));
+  handleErrors(connection);
+  try {
+    await untilReady(connection, resolved, waitMs, options.signal);
+    return connection;
+  } catch (error) {
+    destroyConnection(connection);
+    throw error;
+  }
+}
+
+/** Closes a connection at once, whatever state it is in. Commands without a reply are rejected. */
+export function destroyConnection(connection: Redis | Cluster): void {
+  const nodes = connection.isCluster ? (connection as Cluster).nodes() : [connection];
+  for (const node of nodes as readonly NodeInternals[]) {
+    // disconnect() waits for the other side, with a timer that holds the process, even if there is no other side.
+    if (node.connector) node.connector.disconnectTimeout = 0;
+    // ioredis subscribes again by itself after a reconnect, and listens to no answer: nobody would catch that rejection.
+    const { offlineQueue, commandQueue } = node as unknown as QueueInternals;
+    for (const queue of [offlineQueue, commandQueue]) {
+      for (const { command } of queue?.toArray() ?? []) command.promise.catch(() => {});
+    }
+  }
+  const isBetweenAttempts = connection.status === "reconnecting";
+  connection.disconnect();
+  for (const node of nodes as readonly NodeInternals[]) node.stream?.destroy();
+  if (isBetweenAttempts) {
+    // There is no socket whose end could tell it: ioredis leaves the commands waiting for ever.
+    const internals = connection as unknown as QueueInternals;
+    internals.flushQueue?.(new Error("Connection is closed."));
+    internals.setStatus?.("end");
+  }
+}
+
+interface CommandQueue {
+  toArray(): { readonly command: { readonly promise: Promise<unknown> } }[];
+}
+
+/** What ioredis 6.0 has no public name for. */
+interface NodeInternals {
+  readonly stream?: { readonly connecting: boolean; destroy(): unknown };
+  readonly connector?: { disconnectTimeout?: number };
+}
+
+/** Likewise. */
+interface QueueInternals {
+  readonly offlineQueue?: CommandQueue;
+  readonly commandQueue?: CommandQueue;
+  flushQueue?(error: Error): void;
+  setStatus?(status: string): void;
+}
+
+function open(
+  resolved: ResolvedConnection,
+  { role, name }: ConnectOptions,
+  attemptMs: number,
+): Redis | Cluster {
+  const target = resolved.target();
+  // CLIENT SETNAME refuses spaces and control characters.
+  const connectionName = `poolmq:${name ?? process.pid}:${role}`.replace(/[^!-~]/g, "-");
+  if (target.kind === "cluster") {
+    return new Cluster([...target.nodes], {
+      slotsRefreshTimeout: 2_000,
+      ...CLUSTER_RETRY,
+      ...target.options,
+      lazyConnect: false,
+      enableOfflineQueue: true,
+      scaleReads: "master",
+      clusterRetryStrategy: retryDelayMs,
+      redisOptions: redisOptions(target.options.redisOptions ?? {}, connectionName, attemptMs),
+    } satisfies ClusterOptions);
+  }
+  return new Redis(redisOptions(target.options, connectionName, attemptMs));
+}
+
+function redisOptions(
+  given: RedisOptions,
+  connectionName: string,
+  attemptMs: number,
+): RedisOptions & { replyMapping: "legacy" } {
+  return {
+    keepAlive: KEEP_ALIVE_MS,
+    connectTimeout: attemptMs,
+    socketTimeout: SILENCE_MS,
+    maxLoadingRetryTime: 500,
+    sentinelCommandTimeout: ATTEMPT_TIMEOUT_MS,
+    ...given,
+    // What follows is not the user's to choose: without it, work is lost or waits for ever.
+    connectionName,
+    replyMapping: "legacy",
+    lazyConnect: false,
+    enableOfflineQueue: true,
+    enableReadyCheck: true,
+    autoResendUnfulfilledCommands: true,
+    autoResubscribe: true,
+    maxRetriesPerRequest: null,
+    retryStrategy: retryDelayMs,
+    sentinelRetryStrategy: retryDelayMs,
+    // Sees each error reply before whoever sent the command does: arguments must not get into anybody's log.
+    reconnectOnError: (error) => (WRONG_SERVER.test(withoutArguments(error).message) ? 2 : false),
+  };
+}
+
+/** ioredis prints errors that nobody listens to, with the arguments of the command: the password, for AUTH. */
+function handleErrors(connection: Redis | Cluster): void {
+  connection.on("error", withoutArguments);
+  forDuplicates(connection, handleErrors);
+  if (!connection.isCluster) return;
+  connection.on("node error", withoutArguments);
+  // A Cluster asks for its slots on duplicates of its nodes, and says only that it failed, not why.
+  connection.on("+node", (node: Redis) => {
+    forDuplicates(node, (asking) => {
+      asking.on("error", (error: Error) => connection.emit("node error", withoutArguments(error)));
+    });
+  });
+}
+
+function untilReady(
+  connection: Redis | Cluster,
+  resolved: ResolvedConnection,
+  waitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { address } = resolved;
+  return new Promise((resolve, reject) => {
+    let last: ConnectionFailure | undefined;
+    let cause: Error | undefined;
+
+    const settle = (failure?: ConnectionFailure, waitedMs?: number) => {
+      clearTimeout(timer);
+      clearInterval(attempts);
+      connection.off("ready", onReady);
+      connection.off("error", onError);
+      connection.off("node error", onError);
+      connection.off("close", onClose);
+      connection.off("end", onEnd);
+      signal?.removeEventListener("abort", onAbort);
+      if (failure === undefined) return resolve();
+      const advice = adviceFor(failure, address);
+      const facts = { reason: failure.reason, address, detail: failure.detail, advice };
+      reject(
+        new RedisConnectionError(waitedMs === undefined ? facts : { ...facts, waitedMs }, cause && { cause }),
+      );
+    };
+
+    const onReady = () => settle();
+    const onError = (error: Error) => {
+      const failure = classifyFailure(error);
+      // Follows the error that says why.
+      if (last && failure.detail === "Connection is closed") return;
+      cause = error;
+      last = failure;
+      if (failure.final) settle(failure);
+    };
+    const onClose = () => {
+      last ??= { reason: "unreachable", final: false, detail: "it closes the connection without an answer" };
+    };
+    const onEnd = () =>
+      settle(last ?? { reason: "unreachable", final: true, detail: "the connection was closed" });
+    const onAbort = () => settle({ reason: "aborted", final: true, detail: "connecting was aborted" });
+    const onTimeout = () => settle(failureAtTimeout(connection, last), waitMs);
+
+    /** It stands, and nothing is answered. */
+    const onSilence = () => {
+      if (connection.status !== "connect" || connection.isCluster) return;
+      last = NOT_READY;
+      (connection as Redis).disconnect(true);
+    };
+
+    const timer = setTimeout(onTimeout, waitMs);
+    const attempts = setInterval(onSilence, Math.min(waitMs / ATTEMPTS, ATTEMPT_TIMEOUT_MS));
+    connection.once("ready", onReady);
+    connection.on("error", onError);
+    connection.on("node error", onError);
+    connection.on("close", onClose);
+    connection.once("end", onEnd);
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+const NOT_READY: ConnectionFailure = {
+  reason: "not-ready",
+  final: true,
+  detail: "it accepts connections, but does not become ready",
+};
+
+function failureAtTimeout(
+  connection: Redis | Cluster,
+  last: ConnectionFailure | undefined,
+): ConnectionFailure {
+  const { status } = connection;
+  if (status === "connect" || status === "ready") {
+    return NOT_READY;
+  }
+  const { stream } = connection as NodeInternals;
+  if (status === "connecting" && stream?.connecting === false) {
+    // Redis waits for more when it gets the start of a TLS handshake as a command.
+    return {
+      reason: "tls",
+      final: true,
+      detail: "it accepts connections, but does not answer the TLS handshake",
+    };
+  }
+  return last ?? { reason: "unreachable", final: true, detail: "nothing answered" };
+}

@@ -1,0 +1,78 @@
+/**
+ * Cancels of maps, on their way to the worker machines, told twice: on the control channel, which reaches at once who
+ * listens at that moment; and in a sorted set, at which machines look with every heartbeat, for those that were cut off.
+ */
+
+import type { Cluster, Redis } from "ioredis";
+
+import type { QueueKeys } from "./keys.ts";
+import { runScript } from "../redis/run-script.ts";
+import type { Script } from "../redis/run-script.ts";
+import type { ControlMessage } from "../wire.ts";
+
+/** A machine that is cut off for longer has lost its locks long ago, and its items to others. */
+const KEEP_MS = 10 * 60_000;
+
+/** A server that was promoted may be a little behind the clock of the one before. */
+const SKEW_MS = 5_000;
+
+/** KEYS: cancelled. ARGV: map id, how long to keep it in ms, channel, message. */
+const CANCEL: Script = {
+  lua: `
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('PUBLISH', ARGV[3], ARGV[4])
+return 1`,
+};
+
+/** KEYS: cancelled. ARGV: since when, in ms of Redis's time. Gives Redis's time in ms, then the map ids. */
+const CANCELLED: Script = {
+  lua: `
+local t = redis.call('TIME')
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf')
+table.insert(found, 1, tostring(t[1] * 1000 + math.floor(t[2] / 1000)))
+return found`,
+};
+
+/**
+ * Tells the machines of a queue that nobody wants a map any more.
+ *
+ * @param message - says so, signed where that is needed
+ */
+export async function tellCancelled(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  mapId: string,
+  message: ControlMessage,
+): Promise<void> {
+  const args = [mapId, KEEP_MS, keys.control, JSON.stringify(message)];
+  await runScript(redis, CANCEL, [keys.cancelled], args);
+}
+
+/** The cancels of a queue, as a machine learns of them that was not always listening. */
+export class CancelReader {
+  readonly #redis: Redis | Cluster;
+  readonly #keys: QueueKeys;
+  #since = Infinity;
+
+  constructor(redis: Redis | Cluster, keys: QueueKeys) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  /** Ids of the maps that were cancelled since the last call; the first call gives none. May name one twice. */
+  async read(): Promise<string[]> {
+    const since = this.#since === Infinity ? "+inf" : this.#since;
+    const [now, ...mapIds] = (await runScript(
+      this.#redis,
+      CANCELLED,
+      [this.#keys.cancelled],
+      [since],
+    )) as string[];
+    this.#since = Number(now) - SKEW_MS;
+    return mapIds;
+  }
+}

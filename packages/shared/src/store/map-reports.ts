@@ -1,0 +1,75 @@
+/** Writes what is told of maps, and forgets what is old. */
+
+import type { Cluster, Redis } from "ioredis";
+
+import type { QueueKeys } from "./keys.ts";
+import { parseObject } from "./parse-object.ts";
+import { runScript } from "../redis/run-script.ts";
+import type { Script } from "../redis/run-script.ts";
+import type { MapReport } from "../wire.ts";
+
+/** More than anyone looks at; the ones to be forgotten first go. */
+const MAX_MAPS = 500;
+
+/** KEYS: maps, map-info. ARGV: number of maps to keep, then (id, ttlMs, report) for each map. */
+const REPORT: Script = {
+  lua: `
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+for i = 2, #ARGV, 3 do
+  redis.call('ZADD', KEYS[1], now + ARGV[i + 1], ARGV[i])
+  redis.call('HSET', KEYS[2], ARGV[i], now .. ' ' .. ARGV[i + 2])
+end
+local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
+local excess = redis.call('ZCARD', KEYS[1]) - #gone - ARGV[1]
+if excess > 0 then gone = redis.call('ZRANGE', KEYS[1], 0, #gone + excess - 1) end
+for _, id in ipairs(gone) do
+  redis.call('ZREM', KEYS[1], id)
+  redis.call('HDEL', KEYS[2], id)
+end
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+redis.call('PEXPIRE', KEYS[1], last[2] - now)
+redis.call('PEXPIRE', KEYS[2], last[2] - now)
+return 1`,
+};
+
+/** Writes reports of maps, each to be kept for so long, in one step. */
+export async function writeMapReports(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  reports: readonly (readonly [mapId: string, ttlMs: number, report: MapReport])[],
+): Promise<void> {
+  const args = reports.flatMap(([mapId, ttlMs, report]) => [mapId, ttlMs, JSON.stringify(report)]);
+  await runScript(redis, REPORT, [keys.maps, keys.mapInfo], [MAX_MAPS, ...args]);
+}
+
+/** Changes what another process told of a map, if it did. */
+export async function rewriteMapReport(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  mapId: string,
+  change: (before: MapReport) => readonly [ttlMs: number, report: MapReport],
+): Promise<void> {
+  const text = await redis.hget(keys.mapInfo, mapId);
+  const before = text === null ? undefined : readMapReport(text);
+  if (before === undefined) return;
+  const [seconds, micros] = await redis.time();
+  const now = Number(seconds) * 1_000 + Number(micros) / 1_000;
+  const ageMs = Math.round(before.report.ageMs + Math.max(0, now - before.toldAtMs));
+  const [ttlMs, report] = change({ ...before.report, ageMs });
+  await writeMapReports(redis, keys, [[mapId, ttlMs, report]]);
+}
+
+/** Reads a report as it is kept; `undefined` if it can't be understood. */
+export function readMapReport(
+  text: string,
+): { readonly toldAtMs: number; readonly report: MapReport } | undefined {
+  const space = text.indexOf(" ");
+  const report = parseObject<MapReport>(text.slice(space + 1));
+  const { task, host, state, ageMs, done, failed, running, times } = report ?? {};
+  const isWhole =
+    [task, host, state].every((field) => typeof field === "string") &&
+    [ageMs, done, failed, running].every(Number.isFinite) &&
+    Array.isArray(times);
+  return isWhole && report !== undefined ? { toldAtMs: Number(text.slice(0, space)), report } : undefined;
+}

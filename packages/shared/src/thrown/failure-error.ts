@@ -1,0 +1,40 @@
+import {
+  CorruptJobError,
+  SharedValueGoneError,
+  TaskNotRegisteredError,
+  TaskTimeoutError,
+  WireVersionError,
+  WorkerLostError,
+} from "../errors/errors.ts";
+import type { PoolmqError } from "../errors/errors.ts";
+import type { Failure, RemoteInfo } from "../wire.ts";
+
+/** Makes the typed error of a failure that a worker reported as facts. */
+export function failureError(failure: Failure, by: RemoteInfo): PoolmqError {
+  const error = make(failure, by);
+  error.remote = by;
+  return error;
+}
+
+function make(failure: Failure, by: RemoteInfo): PoolmqError {
+  switch (failure.code) {
+    case "WORKER_LOST":
+      return new WorkerLostError({ ...failure, by });
+    case "TASK_TIMEOUT":
+      return new TaskTimeoutError({ ...failure, by });
+    case "TASK_NOT_REGISTERED":
+      return new TaskNotRegisteredError({ task: by.task, known: failure.known });
+    case "WIRE_VERSION":
+      return new WireVersionError({ ...failure, worker: by.worker });
+    case "SHARED_VALUE_GONE":
+      return new SharedValueGoneError(failure);
+    case "CORRUPT_JOB":
+      return new CorruptJobError({ index: by.index, reason: failure.reason });
+    default:
+      failure satisfies never;
+      return new CorruptJobError({
+        index: by.index,
+        reason: "it failed in a way that this version does not know",
+      });
+  }
+}

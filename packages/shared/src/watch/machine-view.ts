@@ -1,0 +1,76 @@
+/** A worker machine, from what it told of itself last. */
+
+import type { ChildView, MachineView } from "./queue-view.ts";
+import { readAdvertisement } from "../store/read-advertisement.ts";
+import type { ChildDetail, WorkerDetail } from "../wire.ts";
+
+/**
+ * @param detail - what it runs, `""` if it did not tell
+ * @param beatAtMs - when it was last heard of
+ * @param atMs - now; both by Redis's clock
+ */
+export function machineView(
+  advertisement: string,
+  detail: string,
+  beatAtMs: number,
+  atMs: number,
+): MachineView | undefined {
+  const told = readAdvertisement(advertisement);
+  if (told === undefined) return undefined;
+  const { id, host, pid, version, node, processes, concurrency, tasks, unfit } = told;
+  const more = readDetail(detail);
+  return {
+    id,
+    host,
+    pid,
+    version,
+    node,
+    silentMs: Math.max(0, atMs - beatAtMs),
+    processes,
+    concurrency,
+    tasks,
+    unfit: unfit ?? null,
+    waiting: more?.waiting ?? null,
+    // Its clock may differ from Redis's, by which the heartbeat was noted.
+    children: more?.children.map((child) => childView(child, beatAtMs - more.nowMs)) ?? null,
+  };
+}
+
+function childView({ pid, state, items, rss, runs, spans }: ChildDetail, shiftMs: number): ChildView {
+  return {
+    pid,
+    state,
+    items,
+    memoryBytes: rss ?? null,
+    running: runs.map(({ task, map, at, n, offset, attempt, sinceMs }) => ({
+      task,
+      mapId: map,
+      index: at + (offset ?? 0),
+      items: n,
+      attempt,
+      sinceMs: sinceMs + shiftMs,
+    })),
+    spans: spans.map(({ no, task, map, fromMs, toMs, items: ran }) => ({
+      no,
+      task,
+      mapId: map,
+      fromMs: fromMs + shiftMs,
+      toMs: toMs + shiftMs,
+      items: ran,
+    })),
+  };
+}
+
+function readDetail(text: string): WorkerDetail | undefined {
+  if (text === "") return undefined;
+  try {
+    const detail = JSON.parse(text) as Partial<WorkerDetail> | null;
+    const isWhole =
+      Number.isFinite(detail?.nowMs) &&
+      Array.isArray(detail?.children) &&
+      detail.children.every(({ runs, spans }) => Array.isArray(runs) && Array.isArray(spans));
+    return isWhole ? (detail as WorkerDetail) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * What can be seen of a queue: its jobs, the maps in flight, the worker machines. These shapes are what
+ * `poolmq status --json` prints. Times are ms since 1970 by the clock of Redis, whoever's clock they were taken by.
+ */
+
+import type { MapState, TaskInfo } from "../wire.ts";
+
+/** A queue at one moment. */
+export interface QueueView {
+  readonly queue: string;
+  /** When it was looked at. */
+  readonly atMs: number;
+  readonly jobs: JobCounts;
+  readonly redis: RedisView;
+  /** Those that run, by their start, then those that ended, the last first. Maps of less than a second are not told of. */
+  readonly maps: readonly MapView[];
+  /** The living ones, by host and id. */
+  readonly machines: readonly MachineView[];
+}
+
+/** Numbers of BullMQ jobs: an item each, or a chunk of them. */
+export interface JobCounts {
+  /** They wait for a worker, those with a `priority` included. */
+  readonly waiting: number;
+  /** Workers have taken them. */
+  readonly active: number;
+  /** They wait for the time of another attempt. */
+  readonly delayed: number;
+}
+
+/** The server that holds the queue; in a Cluster, the node that does. */
+export interface RedisView {
+  readonly product: "redis" | "valkey";
+  readonly version: string;
+  readonly usedBytes: number;
+  /** `maxmemory`; `null` if there is no limit. */
+  readonly maxBytes: number | null;
+  readonly clients: number;
+}
+
+/** A map, as its producer tells of it once a second. */
+export interface MapView {
+  readonly id: string;
+  readonly task: string;
+  /** The pool's method: `map`, `starmap`, `imap`, …, `apply`. */
+  readonly call: string;
+  readonly state: MapState;
+  /** It has a `mapId`, and outlives its producer. */
+  readonly durable: boolean;
+  readonly producer: ProducerView;
+  readonly startedAtMs: number;
+  /** `null` while it runs. */
+  readonly endedAtMs: number | null;
+  /** Number of items; `null` until its input has been read to its end. */
+  readonly total: number | null;
+  /** Items that have their outcome, failed ones included. */
+  readonly done: number;
+  readonly failed: number;
+  /** Items that were handed to the queue and have no outcome yet: they wait or run. */
+  readonly running: number;
+  /** Items that came to their outcome, per second, over the last 10 s; over the whole of a map that has ended. */
+  readonly itemsPerS: number;
+  /** How long the rest takes at this rate; `null` if that can't be told. */
+  readonly leftMs: number | null;
+  readonly runTimes: RunTimes;
+  /** Items of it failed, and can be run again: it is durable, has been delivered or has no producer, and is kept. */
+  readonly retriable: boolean;
+  /** Why it ended before all its items did; `null` if it did not. */
+  readonly reason: string | null;
+}
+
+export interface ProducerView {
+  readonly host: string;
+  readonly pid: number;
+  /** How long ago it was last heard of, in ms; of a map that has ended, at its end. */
+  readonly silentMs: number;
+  /** False if it was not heard of for 10 s while its map runs. A durable map goes on without it. */
+  readonly alive: boolean;
+}
+
+/** How long items ran, as workers measured it. An item of a chunk counts with its share of the chunk's time. */
+export interface RunTimes {
+  /** Number of items measured. */
+  readonly items: number;
+  /** `null` before the first. */
+  readonly meanMs: number | null;
+  readonly medianMs: number | null;
+  readonly p95Ms: number | null;
+  /** Items by run time: as many as did not fit the buckets before, and took at most `upToMs` (`null`: any time). */
+  readonly histogram: readonly { readonly upToMs: number | null; readonly items: number }[];
+}
+
+/** A living worker machine. */
+export interface MachineView {
+  readonly id: string;
+  readonly host: string;
+  /** Process id of the supervisor. */
+  readonly pid: number;
+  /** Version of the worker package. */
+  readonly version: string;
+  /** Version of Node. */
+  readonly node: string;
+  /** How long ago it was last heard of, in ms: it tells of itself every second. */
+  readonly silentMs: number;
+  /** Child processes that can run something. */
+  readonly processes: number;
+  /** Items that one of them runs at a time. */
+  readonly concurrency: number;
+  /** Registered functions by name. */
+  readonly tasks: Readonly<Record<string, TaskInfo>>;
+  /** Why it can't run anything; `null` if it can. */
+  readonly unfit: { readonly module: string; readonly phase: string; readonly reason: string } | null;
+  /** Jobs that it has taken and not begun; `null` as `children`. */
+  readonly waiting: number | null;
+  /** `null` until it has told, which it does only while somebody watches, and an older one never. */
+  readonly children: readonly ChildView[] | null;
+}
+
+/** A child process of a worker machine. */
+export interface ChildView {
+  readonly pid: number;
+  /** `starting` loads the module; `retiring` ends after what it runs. */
+  readonly state: "starting" | "ready" | "retiring";
+  /** Items that it has run since its start. */
+  readonly items: number;
+  /** Its resident set; `null` if the system does not tell. */
+  readonly memoryBytes: number | null;
+  /** What it runs now, the oldest first. */
+  readonly running: readonly RunningView[];
+  /** What it ran of late, the oldest first; short runs that followed one another are one span. */
+  readonly spans: readonly SpanView[];
+}
+
+/** A job that runs. */
+export interface RunningView {
+  readonly task: string;
+  readonly mapId: string;
+  /** Index of its first item; of the one that runs, where that is known. */
+  readonly index: number;
+  /** Number of its items. */
+  readonly items: number;
+  readonly attempt: number;
+  readonly sinceMs: number;
+}
+
+/** What a process ran from when to when: one job, or several short ones of the same map. */
+export interface SpanView {
+  /** Number of the span among those of its process, from 0: later looks show it again, and it may have grown. */
+  readonly no: number;
+  readonly task: string;
+  readonly mapId: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly items: number;
+}
+
+/** The errors of a map's items. */
+export interface ErrorsView {
+  readonly mapId: string;
+  readonly task: string;
+  readonly failed: number;
+  /** The most frequent first. */
+  readonly groups: readonly ErrorGroupView[];
+  /** Failed items beyond the first 20 groups. */
+  readonly others: number;
+}
+
+/** Errors of one name, whose messages differ in numbers at most. */
+export interface ErrorGroupView {
+  /** Name of the error's class; of a thrown value that is no error, its type. */
+  readonly name: string;
+  /** Of the first. */
+  readonly message: string;
+  readonly count: number;
+  /** Of the first: the worker's frames, then the producer's; `null` if it has none. */
+  readonly stack: string | null;
+  /** Indices of the first 100 items. */
+  readonly indices: readonly number[];
+}

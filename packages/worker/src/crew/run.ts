@@ -1,0 +1,106 @@
+/** One job on its way through a machine's children. */
+
+import type { ItemOutcome, OutcomeText, Payload } from "@poolmq/shared/internal";
+
+import type { ChildExit } from "./process-host.ts";
+import type { SharedValue } from "../job/shared-values.ts";
+
+/** What a child is asked to run: one job. */
+export interface Run {
+  readonly fn: string;
+  readonly map: string;
+  readonly at: number;
+  readonly n: number;
+  readonly attempt: number;
+  readonly args: Payload;
+  /** That the arguments name. */
+  readonly bytes: Buffer | undefined;
+  /** Report each item's start and outcome. */
+  readonly careful: boolean;
+  /** Offsets of items that are not to be run. */
+  readonly skip: readonly number[];
+  readonly shares: readonly SharedArgument[];
+  /** The caller's trace. */
+  readonly trace: string | undefined;
+  /** What its items print and log is forwarded. */
+  readonly logs: boolean;
+  /** Time limit of the function for each item, in ms, from its start. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** An argument of every tuple of a job that is a shared value. */
+export interface SharedArgument extends SharedValue {
+  readonly position: number;
+  readonly id: string;
+}
+
+/** What came of it. */
+export type RunEnd =
+  | (Partly & {
+      readonly kind: "done";
+      /** Empty after a careful run: `outcomes` has it all. */
+      readonly text: OutcomeText;
+      /** That the text names. */
+      readonly bytes?: Buffer | undefined;
+      /** How many items failed in a way that another attempt may mend. */
+      readonly retriable: number;
+      readonly ms: number;
+    })
+  /** Its child died while running it. */
+  | (Partly & { readonly kind: "lost"; readonly exit: ChildExit })
+  /** An item took longer than `timeoutMs`: it stopped when asked to, or its child was killed. */
+  | (Partly & { readonly kind: "timeout" })
+  /** Its map was cancelled. */
+  | { readonly kind: "cancelled" }
+  /** This machine has not run it, or stopped it to shut down: it is to run elsewhere, uncharged. */
+  | { readonly kind: "unstarted" };
+
+/** How far a run came. */
+interface Partly {
+  readonly pid: number;
+  /** Outcomes of items by offset, as far as they were reported one by one. */
+  readonly outcomes: ReadonlyMap<number, ItemOutcome>;
+  /** Offset of the item that was running; `undefined` if nobody knows. */
+  readonly running: number | undefined;
+}
+
+/** Why a run was told to stop. */
+export type StopReason = "timeout" | "cancelled" | "shutdown";
+
+/** A run and what is known of it. */
+export class Ticket {
+  readonly run: Run;
+  readonly settle: (end: RunEnd) => void;
+  /** When it began to wait for a child, by the monotonic clock. */
+  heldSince: number = performance.now();
+  /** Offset of the item that is running, as far as we know. */
+  current: number | undefined;
+  readonly outcomes: Map<number, ItemOutcome> = new Map();
+  /** Whether its function is running, as far as we know. */
+  running = false;
+  /** Since when, by the monotonic clock. */
+  runningSince = 0;
+  /** The child said that it begins: it is to blame if the child dies. */
+  begun = false;
+  stopped: StopReason | undefined;
+  /** Runs while the function runs: the time limit, then the grace period. */
+  timer: NodeJS.Timeout | undefined;
+
+  constructor(run: Run, settle: (end: RunEnd) => void) {
+    this.run = run;
+    this.settle = settle;
+    // A job of one item needs no report to know which one runs.
+    this.current = run.n === 1 ? 0 : undefined;
+  }
+
+  partly(pid: number): Partly {
+    return { pid, outcomes: this.outcomes, running: this.current };
+  }
+
+  /** Ends a run that was told to stop. */
+  settleStopped(pid: number): void {
+    if (this.stopped === "timeout") this.settle({ kind: "timeout", ...this.partly(pid) });
+    else if (this.stopped === "cancelled") this.settle({ kind: "cancelled" });
+    else this.settle({ kind: "unstarted" });
+  }
+}

@@ -1,0 +1,169 @@
+/** The metrics of a worker machine, in Prometheus' format. Loaded only where somebody asks for them. */
+
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+
+import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
+
+import type {
+  ChildLossReason,
+  MachineSnapshot,
+  ObservedJob,
+  WorkObserver,
+} from "../supervisor/machine-status.ts";
+
+/** From a trivial function to one that takes an hour. Each bucket is one more series per task. */
+const BUCKETS_S = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 300, 1_800, 3_600];
+
+/** A module with more tasks than this has the rest of them counted together: every label value is a series for ever. */
+const MAX_TASKS = 100;
+const OTHER_TASKS = "(other)";
+
+/** What the machine's metrics are made of. */
+export interface MeteredMachine {
+  readonly snapshot: MachineSnapshot;
+  /** Registered functions by name. */
+  readonly tasks: Readonly<Record<string, unknown>>;
+}
+
+export class Metrics implements WorkObserver {
+  readonly #registry = new Registry();
+  readonly #machine: MeteredMachine;
+  readonly #items: Counter<"task" | "outcome">;
+  readonly #runSeconds: Histogram<"task">;
+  readonly #waitSeconds: Histogram<"task">;
+  /** Tasks that have series of their own. */
+  readonly #named = new Set<string>();
+
+  constructor(machine: MeteredMachine, labels: { readonly worker: string; readonly queue: string }) {
+    this.#machine = machine;
+    const registers = [this.#registry];
+    this.#registry.setDefaultLabels(labels);
+    // This process's memory, processor time, event-loop lag and garbage collection, under the names of the field.
+    collectDefaultMetrics({ register: this.#registry });
+    this.#items = new Counter({
+      name: "poolmq_items_total",
+      help: "Items that came to their outcome here: ok, threw, or the code of poolmq's error",
+      labelNames: ["task", "outcome"],
+      registers,
+    });
+    this.#runSeconds = new Histogram({
+      name: "poolmq_job_run_seconds",
+      help: "How long jobs ran: one item each, or a chunk of them",
+      labelNames: ["task"],
+      buckets: BUCKETS_S,
+      registers,
+    });
+    this.#waitSeconds = new Histogram({
+      name: "poolmq_job_wait_seconds",
+      help: "How long jobs waited from being enqueued, by the producer's clock, to their first start",
+      labelNames: ["task"],
+      buckets: BUCKETS_S,
+      registers,
+    });
+    this.#addSnapshot();
+  }
+
+  ran(job: ObservedJob, ms: number): void {
+    const task = this.#label(job.name);
+    this.#runSeconds.observe({ task }, ms / 1_000);
+    // Later attempts follow other runs of the job; only the first one tells how long the queue is. Clocks may differ.
+    if (job.attemptsMade > 0) return;
+    this.#waitSeconds.observe({ task }, Math.max(0, Date.now() - ms - job.timestamp) / 1_000);
+  }
+
+  published(taskName: string, items: number, outcomes: OutcomeText): void {
+    const task = this.#label(taskName);
+    if (outcomes.startsWith("=")) {
+      this.#items.inc({ task, outcome: "ok" }, items);
+      return;
+    }
+    for (const outcome of JSON.parse(outcomes.slice(1)) as ItemOutcome[]) {
+      this.#items.inc({ task, outcome: kindOf(outcome) });
+    }
+  }
+
+  /** Gives the page that Prometheus reads. */
+  async page(): Promise<{ readonly contentType: string; readonly text: string }> {
+    return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
+  }
+
+  /** What is counted where it happens anyway is read only when somebody looks. */
+  #addSnapshot(): void {
+    const machine = this.#machine;
+    const registers = [this.#registry];
+    new Gauge({
+      name: "poolmq_machine_state",
+      help: "1 for the state that the machine is in: starting, running, draining or stopped",
+      labelNames: ["state"],
+      registers,
+      collect() {
+        this.reset();
+        this.set({ state: machine.snapshot.state }, 1);
+      },
+    });
+    new Gauge({
+      name: "poolmq_children",
+      help: "Child processes: ready to run items, starting, and wanted in all",
+      labelNames: ["state"],
+      registers,
+      collect() {
+        const { childrenReady, childrenStarting, processes } = machine.snapshot;
+        this.set({ state: "ready" }, childrenReady);
+        this.set({ state: "starting" }, childrenStarting);
+        this.set({ state: "wanted" }, processes);
+      },
+    });
+    new Gauge({
+      name: "poolmq_jobs",
+      help: "Jobs on this machine: running, and waiting for a child",
+      labelNames: ["state"],
+      registers,
+      collect() {
+        const { jobsRunning, jobsWaiting } = machine.snapshot;
+        this.set({ state: "running" }, jobsRunning);
+        this.set({ state: "waiting" }, jobsWaiting);
+      },
+    });
+    new Counter({
+      name: "poolmq_child_losses_total",
+      help: "Child processes that ended unasked: exit, signal, out_of_memory, or stopped_task if killed to stop a task",
+      labelNames: ["reason"],
+      registers,
+      collect() {
+        this.reset();
+        const losses = Object.entries(machine.snapshot.childLosses) as [ChildLossReason, number][];
+        for (const [reason, count] of losses) this.inc({ reason }, count);
+      },
+    });
+    new Counter({
+      name: "poolmq_publish_retries_total",
+      help: "How often Redis refused outcomes (it was full, say), which were then tried again",
+      registers,
+      collect() {
+        this.reset();
+        this.inc(machine.snapshot.publishRetries);
+      },
+    });
+    new Counter({
+      name: "poolmq_locks_lost_total",
+      help: "Jobs whose lock expired while they were here, so that another machine may have run them too",
+      registers,
+      collect() {
+        this.reset();
+        this.inc(machine.snapshot.locksLost);
+      },
+    });
+  }
+
+  /** Only what the module registered, and not too much of it, becomes a label: anyone can name a job. */
+  #label(task: string): string {
+    if (this.#named.has(task)) return task;
+    if (this.#named.size >= MAX_TASKS || !Object.hasOwn(this.#machine.tasks, task)) return OTHER_TASKS;
+    this.#named.add(task);
+    return task;
+  }
+}
+
+function kindOf(outcome: ItemOutcome): string {
+  return outcome.s === "failed" ? outcome.failure.code.toLowerCase() : outcome.s;
+}

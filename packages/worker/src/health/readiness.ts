@@ -1,0 +1,58 @@
+/** Whether a worker machine can take work now, and if not, why. */
+
+import { within } from "@poolmq/shared/internal";
+
+import type { MachineSnapshot } from "../supervisor/machine-status.ts";
+
+/** Shorter than the second that Kubernetes waits for an answer by default. */
+const PING_TIMEOUT_MS = 500;
+
+/** What readiness depends on. */
+export interface ProbedMachine {
+  readonly snapshot: MachineSnapshot;
+  ping(): Promise<void>;
+}
+
+/** The answer, as it is sent. */
+export interface ReadinessReport {
+  readonly status: "ready" | "not ready";
+  /** Why it is not. */
+  readonly reason?: string;
+  readonly state: MachineSnapshot["state"];
+  readonly children: { readonly ready: number; readonly wanted: number };
+}
+
+export class Readiness {
+  readonly #machine: ProbedMachine;
+  /** Pings wait for Redis to come back; those who ask meanwhile share one. */
+  #ping: Promise<void> | undefined;
+
+  constructor(machine: ProbedMachine) {
+    this.#machine = machine;
+  }
+
+  async report(): Promise<ReadinessReport> {
+    const reason = this.#reason() ?? (await this.#redisReason()) ?? this.#reason();
+    const { state, childrenReady: ready, processes: wanted } = this.#machine.snapshot;
+    return {
+      status: reason === undefined ? "ready" : "not ready",
+      ...(reason === undefined ? {} : { reason }),
+      state,
+      children: { ready, wanted },
+    };
+  }
+
+  #reason(): string | undefined {
+    const { state, childrenReady, processes } = this.#machine.snapshot;
+    if (state !== "running") return `the machine is ${state}`;
+    // One is enough: while another is being replaced, the machine still does its work.
+    if (childrenReady === 0) return `none of ${processes} children is ready`;
+    return undefined;
+  }
+
+  async #redisReason(): Promise<string | undefined> {
+    this.#ping ??= this.#machine.ping().finally(() => (this.#ping = undefined));
+    if (await within(PING_TIMEOUT_MS, this.#ping)) return undefined;
+    return `Redis did not answer a PING within ${PING_TIMEOUT_MS} ms`;
+  }
+}

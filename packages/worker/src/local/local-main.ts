@@ -1,0 +1,80 @@
+/** The process of a local worker machine. Its IPC channel to the producer is its life: when it closes, all ends. */
+
+import { encodeThrown, within } from "@poolmq/shared/internal";
+
+import { TasksModuleError } from "@poolmq/shared";
+import { machineLog } from "../log/machine-log.ts";
+import type { FromMachine, ToMachine } from "./local-machine.ts";
+import { removePrivateQueue } from "./remove-queue.ts";
+import { Supervisor } from "../supervisor/supervisor.ts";
+import { resolveWorkerOptions } from "../worker-options.ts";
+import type { ResolvedWorkerOptions } from "../worker-options.ts";
+
+/** Somebody may have stopped reading. */
+const FLUSH_TIMEOUT_MS = 500;
+
+/** How long a machine without a producer may take to end: its children are killed at once. */
+const ORPHAN_TIMEOUT_MS = 750;
+
+/** How long it may take to remove a queue that was its producer's alone. */
+const REMOVE_QUEUE_TIMEOUT_MS = 2_000;
+
+let supervisor: Supervisor | undefined;
+/** Set if the queue goes with the producer. */
+let ownQueue: ResolvedWorkerOptions | undefined;
+
+// The producer is gone, with everybody who could want a result. What it cancelled is taken out of Redis, if that answers.
+process.on("disconnect", () => void endAlone());
+process.on("message", (message: ToMachine) => void onMessage(message));
+// Started in a process group of its own, so a signal is meant for this machine alone.
+for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void close(0));
+
+async function endAlone(): Promise<void> {
+  await within(ORPHAN_TIMEOUT_MS, finish(0));
+  if (ownQueue !== undefined) await within(REMOVE_QUEUE_TIMEOUT_MS, removePrivateQueue(ownQueue));
+  process.exit(0);
+}
+
+async function onMessage(message: ToMachine): Promise<void> {
+  if (message.t === "close") return await close(message.timeoutMs);
+  // To stderr: stdout is the producer's. What the tasks print goes there as it is, like that of any function, and what
+  // they log is for the user too; what the machine says of itself is for those who ask.
+  const level = process.env["POOLMQ_LOG_LEVEL"] || undefined;
+  const logger = machineLog(level ?? "silent", 2);
+  try {
+    const options = resolveWorkerOptions({ ...message.options, logger });
+    if (message.removesQueue) ownQueue = options;
+    supervisor = new Supervisor(options, {
+      prints: "inherit",
+      logger: machineLog(level ?? "info", 2),
+    });
+    await supervisor.start();
+    send({ t: "ready", tasks: supervisor.tasks });
+  } catch (error) {
+    const phase = error instanceof TasksModuleError ? error.phase : undefined;
+    send({
+      t: "failed",
+      phase,
+      thrown: encodeThrown(error instanceof TasksModuleError ? error.cause : error),
+    });
+  }
+}
+
+function send(message: FromMachine): void {
+  // With a callback, because the producer may be gone by now: an error without one would be thrown.
+  process.send?.(message, undefined, undefined, () => {});
+}
+
+async function close(timeoutMs: number): Promise<void> {
+  await finish(timeoutMs);
+  process.exit(0);
+}
+
+async function finish(timeoutMs: number): Promise<void> {
+  await supervisor?.close(timeoutMs);
+  // What the tasks printed there passes through this process.
+  const written = [process.stdout, process.stderr].map(
+    (stream) => new Promise((resolve) => stream.write("", resolve)),
+  );
+  await within(FLUSH_TIMEOUT_MS, Promise.all(written));
+}

@@ -1,0 +1,44 @@
+import { Queue } from "bullmq";
+
+import { connect, destroyConnection, isPrivateQueueName, queueKeys } from "@poolmq/shared/internal";
+
+import type { ResolvedWorkerOptions } from "../worker-options.ts";
+
+const LISTS = ["wait", "active", "paused"];
+const SETS = ["prioritized", "delayed"];
+
+/**
+ * Removes what a pool's own queue left in Redis: the pool has died, and nobody else knows of the queue. Does nothing to
+ * a queue that a user has named. Maps none of whose jobs is left go with their TTL.
+ */
+export async function removePrivateQueue({
+  connection,
+  queue,
+  prefix,
+  connectTimeoutMs,
+}: Pick<ResolvedWorkerOptions, "connection" | "queue" | "prefix" | "connectTimeoutMs">): Promise<void> {
+  if (!isPrivateQueueName(queue)) return;
+  const redis = await connect(connection, { role: "commands", name: "clean-up", connectTimeoutMs });
+  try {
+    const keys = queueKeys(queue, prefix);
+    const jobs = await Promise.all([
+      ...LISTS.map((name) => redis.lrange(keys.job(name), 0, -1)),
+      ...SETS.map((name) => redis.zrange(keys.job(name), "0", "-1")),
+    ]);
+    const maps = new Set(jobs.flat().map((id) => id.slice(0, id.lastIndexOf("-"))));
+    const bull = new Queue(keys.bullName, { connection: redis, prefix: keys.bullPrefix });
+    await bull.obliterate({ force: true });
+    await bull.close();
+    const ofMaps = [...maps].flatMap((id) => [
+      keys.done(id),
+      keys.out(id),
+      keys.in(id),
+      keys.meta(id),
+      keys.args(id),
+    ]);
+    const { workers, workerInfo, workerDetail, cancelled } = keys;
+    await redis.unlink(workers, workerInfo, workerDetail, cancelled, ...ofMaps);
+  } finally {
+    destroyConnection(redis);
+  }
+}

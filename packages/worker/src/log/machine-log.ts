@@ -1,0 +1,39 @@
+/** The log of a worker machine that is a program of its own: JSON for collectors, readable lines on a terminal. */
+
+import { EventEmitter } from "node:events";
+import { isatty } from "node:tty";
+
+import { pino } from "pino";
+import type { Logger } from "pino";
+
+import type { Drain } from "../output/backpressure.ts";
+import { prettyLine } from "./pretty-line.ts";
+
+/** Gives a logger that writes to a file descriptor: 1 for stdout, 2 for stderr. */
+export function machineLog(level: string, fd: 1 | 2): Logger {
+  return pino({ level }, new LogDestination(fd));
+}
+
+/**
+ * Writes in the background: whoever reads the log may stall, and the supervisor must go on renewing its locks. What
+ * is left is written when the process exits.
+ */
+class LogDestination extends EventEmitter<{ drain: [] }> implements Drain {
+  writableNeedDrain = false;
+  readonly #file: ReturnType<typeof pino.destination>;
+  readonly #format: (line: string) => string;
+
+  constructor(fd: number) {
+    super();
+    this.#file = pino.destination({ dest: fd, sync: false });
+    this.#format = isatty(fd) ? prettyLine() : (line) => line;
+    this.#file.on("drain", () => {
+      this.writableNeedDrain = false;
+      this.emit("drain");
+    });
+  }
+
+  write(line: string): void {
+    if (!this.#file.write(this.#format(line))) this.writableNeedDrain = true;
+  }
+}

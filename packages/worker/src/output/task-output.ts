@@ -1,0 +1,127 @@
+/**
+ * What the tasks of a child print and log, on its way into the machine's log: a log line for each line.
+ *
+ *   process.stdout, stderr ── fd 1, 2 ──▶ lines, tagged with the item that printed them ──▶ info, warn
+ *   taskContext().log ─────── fd 5 ─────▶ records, as pino wrote them ────────────────────▶ their own level
+ *
+ * Bounded: a long line is cut, and while the log's destination can't keep up nothing is read, so that a child that
+ * prints without end waits in its own `write`.
+ *
+ * Where a machine has no log that tasks should print to, prints are passed on as they are.
+ */
+
+import type { ChildProcess as NodeProcess } from "node:child_process";
+import type { Readable } from "node:stream";
+import { isatty } from "node:tty";
+
+import { pino } from "pino";
+import type { Level, Logger } from "pino";
+
+import { drainOf } from "./backpressure.ts";
+import { readLines } from "./read-lines.ts";
+import { TAG } from "../pipe/output-tag.ts";
+import { Throttle } from "./throttle.ts";
+
+/** Where what tasks print goes: into the log, or where this process prints. */
+export type PrintTarget = "log" | "inherit";
+
+/** A print that is longer is no line for people. */
+const MAX_LINE_CHARS = 8 * 1024;
+
+/** A record holds what the task's author put in it, so it may be larger; cut, it would not be a record any more. */
+const MAX_RECORD_CHARS = 64 * 1024;
+
+/** Of a record, what the machine's own logger says better, or in its own way. */
+const REPLACED = new Set(["level", "time", "pid", "hostname", "msg"]);
+
+export class TaskOutput {
+  readonly target: PrintTarget;
+  readonly #log: Logger;
+  readonly #logThrottle: Throttle;
+  readonly #stdoutThrottle = new Throttle(() => process.stdout);
+  readonly #stderrThrottle = new Throttle(() => process.stderr);
+
+  constructor(log: Logger, target: PrintTarget) {
+    // The child has written errors down already.
+    this.#log = log.child({}, { serializers: { err: (written: unknown) => written } });
+    this.target = target;
+    this.#logThrottle = new Throttle(() => drainOf(log));
+  }
+
+  /** How a child's stdout is opened. A terminal is handed on: programs print to it in other ways than to a pipe. */
+  get stdout(): "pipe" | "inherit" {
+    return this.target === "inherit" && isatty(1) ? "inherit" : "pipe";
+  }
+
+  /** Below this level, tasks need not write their records. */
+  get level(): string {
+    return this.#log.level;
+  }
+
+  /** Begins to read what a child writes. */
+  attach(child: NodeProcess): void {
+    const childPid = child.pid;
+    const records = (child.stdio as readonly unknown[])[5] as Readable | null | undefined;
+    if (records) {
+      readLines(records, MAX_RECORD_CHARS, (line, cut) => this.#record(line, cut, childPid));
+      this.#logThrottle.add(records);
+    }
+    if (this.target === "inherit") {
+      child.stdout?.on("data", (data: Buffer) => process.stdout.write(data));
+      if (child.stdout) this.#stdoutThrottle.add(child.stdout);
+      child.stderr?.on("data", (data: Buffer) => process.stderr.write(data));
+      if (child.stderr) this.#stderrThrottle.add(child.stderr);
+      return;
+    }
+    if (child.stdout) this.#readPrints(child.stdout, "stdout", childPid);
+    if (child.stderr) this.#readPrints(child.stderr, "stderr", childPid);
+  }
+
+  #readPrints(stream: Readable, from: "stdout" | "stderr", childPid: number | undefined): void {
+    let item: { mapId: string; index: number } | undefined;
+    readLines(stream, MAX_LINE_CHARS, (line, cut) => {
+      // Text and tags by turns: [text, mapId, index, text, …]. A tag says whose text follows; an empty one, nobody's.
+      const parts = line.split(TAG);
+      for (let i = 0; i < parts.length; i += 3) {
+        if (i > 0) {
+          const [mapId = "", index] = [parts[i - 2], parts[i - 1]];
+          item = mapId === "" ? undefined : { mapId, index: Number(index) };
+        }
+        const text = parts[i] ?? "";
+        if (text === "") continue;
+        const isLast = i === parts.length - 1;
+        const facts = { childPid, ...item, from, ...(cut > 0 && isLast ? { cutChars: cut } : {}) };
+        if (from === "stdout") this.#log.info(facts, text);
+        else this.#log.warn(facts, text);
+      }
+      // A tag may have been in what was cut away. No name is better than a wrong one.
+      if (cut > 0) item = undefined;
+    });
+    this.#logThrottle.add(stream);
+  }
+
+  #record(line: string, cut: number, childPid: number | undefined): void {
+    const record = cut === 0 ? parseRecord(line) : undefined;
+    if (record === undefined) {
+      this.#log.warn(
+        { childPid, from: "log", ...(cut > 0 ? { cutChars: cut } : {}) },
+        line.slice(0, MAX_LINE_CHARS),
+      );
+      return;
+    }
+    const facts = Object.fromEntries(Object.entries(record).filter(([name]) => !REPLACED.has(name)));
+    const level = (pino.levels.labels[Number(record["level"])] ?? "info") as Level;
+    const { msg } = record;
+    this.#log[level]({ childPid, ...facts }, typeof msg === "string" ? msg : "");
+  }
+}
+
+function parseRecord(line: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const record: unknown = JSON.parse(line);
+    if (typeof record === "object" && record !== null) return record as Record<string, unknown>;
+  } catch {
+    // Not ours: a task can write to any file descriptor.
+  }
+  return undefined;
+}

@@ -1,0 +1,19 @@
+import type { PrintTarget } from "../output/task-output.ts";
+
+/** What a child is told at its start: JSON, as its one argument. */
+export interface ChildSettings {
+  /** Path of the tasks module. */
+  readonly module: string;
+  /** Id of the worker machine. */
+  readonly workerId: string;
+  /** Items that it runs at a time. */
+  readonly concurrency: number;
+  /** Largest result or error of an item, in bytes. */
+  readonly maxOutcomeBytes: number;
+  /** Errors of tasks are sent without their stacks. */
+  readonly redactStacks: boolean;
+  /** Where what tasks print goes. */
+  readonly prints: PrintTarget;
+  /** Below this level, records of tasks need not be written. */
+  readonly logLevel: string;
+}
