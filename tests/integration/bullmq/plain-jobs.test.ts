@@ -1,0 +1,188 @@
+import { Queue, Worker } from "bullmq";
+import type { Job, QueueOptions, WorkerOptions } from "bullmq";
+import { describe, expect, test } from "vitest";
+
+import { plainJobs } from "@poolmq/shared/internal";
+
+import { redisForFile } from "../../support/redis-server.ts";
+import { uniqueQueue } from "../../support/unique.ts";
+import { until } from "../../support/until.ts";
+
+const redis = redisForFile();
+
+/** A queue with workers of both ways: BullMQ's own, and ours. */
+class Both implements AsyncDisposable {
+  readonly name = `{${uniqueQueue("plain")}}`;
+  readonly #open: (Queue | Worker)[] = [];
+
+  queue(ours: boolean, options: Partial<QueueOptions> = {}): Queue {
+    const { admin } = redis();
+    const all = { connection: admin, ...options };
+    const queue = ours ? new Queue(this.name, all, plainJobs(admin)) : new Queue(this.name, all);
+    this.#open.push(queue);
+    return queue;
+  }
+
+  worker(
+    ours: boolean,
+    process: (job: Job) => Promise<unknown>,
+    options: Partial<WorkerOptions> = {},
+  ): Worker {
+    const { admin } = redis();
+    const all = { connection: admin, removeOnComplete: { count: 0 }, concurrency: 20, ...options };
+    const worker = ours
+      ? new Worker(this.name, process, all, plainJobs(admin))
+      : new Worker(this.name, process, all);
+    worker.on("error", () => {});
+    this.#open.push(worker);
+    return worker;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#open.map((opened) => opened.close()));
+    const left = await redis().admin.keys(`bull:${this.name}:*`);
+    if (left.length > 0) await redis().admin.del(...left);
+  }
+}
+
+const WAYS = [
+  { adds: true, runs: true },
+  { adds: true, runs: false },
+  { adds: false, runs: true },
+];
+
+function jobs(count: number): { name: string; data: number; opts: { jobId: string } }[] {
+  return Array.from({ length: count }, (_, i) => ({ name: "n", data: i, opts: { jobId: `j-${i}` } }));
+}
+
+describe("plain jobs", () => {
+  test.each(WAYS)(
+    "are run once each, in order (added our way: $adds, run our way: $runs)",
+    async ({ adds, runs }) => {
+      await using both = new Both();
+      await both.queue(adds).addBulk(jobs(120));
+      const seen: number[] = [];
+      both.worker(runs, async (job) => void seen.push(job.data as number));
+      await until(() => seen.length === 120, { what: "all jobs to run" });
+      expect(seen).toEqual(jobs(120).map(({ data }) => data));
+      const queue = both.queue(adds);
+      await until(async () => Object.values(await queue.getJobCounts()).every((count) => count === 0), {
+        what: "all jobs to be completed",
+      });
+      const left = await redis().admin.keys(`bull:${both.name}:*`);
+      expect(left.filter((key) => key.includes("j-"))).toEqual([]);
+    },
+  );
+
+  test("look to BullMQ like its own", async () => {
+    await using both = new Both();
+    const [ours, own] = [both.queue(true), both.queue(false)];
+    const options = { attempts: 3, backoff: { type: "fixed", delay: 5, jitter: 0.5 } };
+    await ours.addBulk([{ name: "n", data: { a: [1] }, opts: { jobId: "ours-1", ...options } }]);
+    await own.addBulk([{ name: "n", data: { a: [1] }, opts: { jobId: "own-1", ...options } }]);
+    const [mine, theirs] = await Promise.all([own.getJob("ours-1"), own.getJob("own-1")]);
+    const bare = (job: Job | undefined): object => ({
+      ...job?.asJSON(),
+      id: "",
+      timestamp: 0,
+      opts: { ...job?.opts, jobId: "" },
+    });
+    expect(bare(mine as Job)).toEqual(bare(theirs as Job));
+    expect(await own.getJobCounts("wait")).toEqual({ wait: 2 });
+  });
+
+  test("that are there already are not added again", async () => {
+    await using both = new Both();
+    const queue = both.queue(true);
+    await queue.addBulk(jobs(3));
+    await queue.addBulk(jobs(4));
+    expect(await queue.getJobCounts("wait")).toEqual({ wait: 4 });
+  });
+
+  test("wait while the queue is paused, and go on after it", async () => {
+    await using both = new Both();
+    const queue = both.queue(true);
+    await queue.pause();
+    await queue.addBulk(jobs(5));
+    const seen: unknown[] = [];
+    const worker = both.worker(true, async (job) => void seen.push(job.data));
+    await worker.waitUntilReady();
+    expect((await queue.getJobCounts("wait"))["wait"]).toBe(5);
+    expect(seen).toEqual([]);
+    await queue.resume();
+    await until(() => seen.length === 5, { what: "all jobs to run" });
+  });
+
+  test("let those with a priority and those that are due in between", async () => {
+    await using both = new Both();
+    const queue = both.queue(true);
+    await queue.addBulk(jobs(30));
+    const seen: unknown[] = [];
+    const { promise: late, resolve: added } = Promise.withResolvers<void>();
+    both.worker(
+      true,
+      async (job) => {
+        seen.push(job.id);
+        if (seen.length === 1) {
+          await queue.add("n", 0, { jobId: "first-1", priority: 1 });
+          await queue.add("n", 0, { jobId: "due-1", delay: 1 });
+          added();
+        }
+        await late;
+      },
+      { concurrency: 2 },
+    );
+    await until(() => seen.length === 32, { what: "all jobs to run" });
+    expect(new Set(seen).size).toBe(32);
+  });
+
+  test("a damaged one does not keep the others from being completed", async () => {
+    await using both = new Both();
+    const queue = both.queue(true);
+    await queue.addBulk(jobs(10));
+    const held = Promise.withResolvers<void>();
+    let begun = 0;
+    const completed: unknown[] = [];
+    const worker = both.worker(true, async () => {
+      if (++begun === 10) {
+        await redis().admin.set(`bull:${both.name}:j-4`, "not a job");
+        held.resolve();
+      }
+      await held.promise;
+    });
+    worker.on("completed", (job) => completed.push(job.id));
+    await until(() => completed.length === 9, { what: "the others to be completed" });
+    expect(completed).not.toContain("j-4");
+    await redis().admin.del(`bull:${both.name}:j-4`);
+  });
+
+  test("whose lock was taken by another are not completed", async () => {
+    await using both = new Both();
+    const queue = both.queue(true);
+    await queue.addBulk(jobs(2));
+    const errors: Error[] = [];
+    const completed: unknown[] = [];
+    const worker = both.worker(true, async (job) => {
+      if (job.id === "j-0") await redis().admin.set(`bull:${both.name}:j-0:lock`, "somebody else");
+    });
+    worker.on("completed", (job) => completed.push(job.id));
+    worker.on("error", (error) => errors.push(error));
+    await until(() => completed.length === 1 && errors.length > 0, { what: "one to be completed" });
+    expect(completed).toEqual(["j-1"]);
+    expect(await redis().admin.exists(`bull:${both.name}:j-0`)).toBe(1);
+    expect(errors[0]?.message).toMatch(/lock/i);
+  });
+
+  test("that Redis has no memory for are refused with its own words", async () => {
+    await using both = new Both();
+    const queue = both.queue(true);
+    await queue.waitUntilReady();
+    await redis().admin.config("SET", "maxmemory", "1");
+    try {
+      await expect(queue.addBulk(jobs(2))).rejects.toThrow(/^OOM/);
+    } finally {
+      await redis().admin.config("SET", "maxmemory", "0");
+    }
+    expect(await queue.getJobCounts("wait")).toEqual({ wait: 0 });
+  });
+});

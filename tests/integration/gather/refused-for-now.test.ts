@@ -1,0 +1,86 @@
+/** Calls that Redis refuses for now: they wait, and do not fail. */
+
+import { expect, onTestFinished, test } from "vitest";
+
+import { RedisServer } from "../../support/redis-server.ts";
+import { rejection, Stage } from "../../support/stage.ts";
+import { TcpProxy } from "../../support/tcp-proxy.ts";
+import { until } from "../../support/until.ts";
+
+async function startRedis(): Promise<RedisServer> {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  return redis;
+}
+
+/** Has no room while the call is made, and gets some once it has refused something of it. */
+async function fullFor<V>(redis: RedisServer, call: () => PromiseLike<V>): Promise<V> {
+  await redis.admin.config("RESETSTAT");
+  await redis.admin.config("SET", "maxmemory", "1mb");
+  const result = Promise.resolve(call());
+  result.catch(() => {}); // told at the end
+  await until(async () => (await redis.admin.info("errorstats")).includes("errorstat_OOM"), {
+    what: "Redis to refuse something",
+  });
+  await redis.admin.config("SET", "maxmemory", "0");
+  return await result;
+}
+
+test("a durable map that begins while Redis is full", async () => {
+  const redis = await startRedis();
+  const stage = new Stage(redis);
+  await stage.machine();
+  const pool = stage.pool();
+  await pool.ready();
+  const map = await fullFor(redis, () => pool.map("increment", [1, 2, 3], { mapId: "m" }));
+  expect(map).toEqual([2, 3, 4]);
+});
+
+test("attach() while Redis is full", async () => {
+  const redis = await startRedis();
+  const stage = new Stage(redis);
+  const pool = stage.pool();
+  void pool.map("increment", [1, 2, 3], { mapId: "m" }).wait();
+  await until(() => redis.admin.hget(stage.keys.meta("m"), "total"), { what: "the map to be enqueued" });
+  const other = stage.pool();
+  await other.stats();
+  const attached = await fullFor(redis, async () => {
+    const result = other.attach("m");
+    await stage.machine();
+    return await result;
+  });
+  expect(attached).toEqual([2, 3, 4]);
+});
+
+test("share() while Redis is full", async () => {
+  const redis = await startRedis();
+  const stage = new Stage(redis);
+  const pool = stage.pool();
+  await pool.stats();
+  await fullFor(redis, () => pool.share([1, 2, 3]));
+});
+
+test("a pool that found no Redis when it was made works once there is one", async () => {
+  const redis = await RedisServer.start({ listen: "tcp" });
+  onTestFinished(() => redis.stop());
+  await redis.kill();
+  const stage = new Stage(redis);
+  const pool = stage.pool({ connectTimeoutMs: 200 });
+  expect(await rejection(pool.map("increment", [1]))).toMatchObject({ code: "REDIS_CONNECTION" });
+  await redis.restart();
+  await stage.machine();
+  expect(await pool.map("increment", [1])).toEqual([2]);
+});
+
+test("a link that is dead from its start is given up for another one", async () => {
+  const redis = await startRedis();
+  const proxy = await TcpProxy.start(redis);
+  onTestFinished(() => proxy.stop());
+  const stage = new Stage(redis);
+  await stage.machine();
+  proxy.drop();
+  const pool = stage.pool({ connection: proxy.url, connectTimeoutMs: 3_000 });
+  await until(() => proxy.connections > 0, { what: "the pool to connect" });
+  proxy.restore();
+  expect(await pool.map("increment", [1])).toEqual([2]);
+});

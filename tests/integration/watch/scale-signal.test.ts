@@ -1,0 +1,116 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+
+import { Program, type ProgramOptions } from "../../support/processes.ts";
+import { redisForFile, RedisServer } from "../../support/redis-server.ts";
+import { Marks, Stage } from "../../support/stage.ts";
+import { until, within } from "../../support/until.ts";
+
+const redis = redisForFile();
+const CLI = new URL("../../../packages/worker/src/cli.ts", import.meta.url);
+
+function scaleSignal(args: readonly string[], env: ProgramOptions["env"] = {}): Program {
+  const program = Program.file(CLI, { args: ["scale-signal", ...args], env });
+  onTestFinished(() => program[Symbol.asyncDispose]());
+  return program;
+}
+
+async function output(args: readonly string[], env: ProgramOptions["env"] = {}) {
+  const program = scaleSignal(args, env);
+  const { code } = await within(20_000, "the command's end", program.exited);
+  return { code, output: program.output };
+}
+
+/** A machine of two children that run one gated item each, while three more wait. */
+async function busyFleet(): Promise<{ readonly stage: Stage; readonly finish: () => Promise<void> }> {
+  const stage = new Stage(redis());
+  const marks = new Marks();
+  await stage.machine({ processes: 2 });
+  const call = { log: marks.log, gate: marks.gate };
+  const pool = stage.pool();
+  await pool.ready(2);
+  const map = pool.map("gated", [call, call, call, call, call]);
+  await marks.started(2);
+  const finish = async (): Promise<void> => {
+    marks.open();
+    await map;
+  };
+  return { stage, finish };
+}
+
+const IDLE = { waiting: 0, active: 0, backlog: 0, machines: 0, workers: 0, slots: 0 };
+
+test("prints the backlog of a busy fleet, in plain lines and in JSON", async () => {
+  const { stage, finish } = await busyFleet();
+  const args = ["--queue", stage.queue, "--redis", redis().url];
+  expect(await output(args)).toEqual({
+    code: 0,
+    output: "waiting 3\nactive 2\nbacklog 5\nmachines 1\nworkers 2\nslots 2\n",
+  });
+  const { output: json } = await output([...args, "--json"]);
+  expect(JSON.parse(json)).toEqual({
+    queue: stage.queue,
+    waiting: 3,
+    active: 2,
+    backlog: 5,
+    machines: 1,
+    workers: 2,
+    slots: 2,
+  });
+  await finish();
+});
+
+test("a queue that nobody has used is idle, and stays unused", async () => {
+  const stage = new Stage(redis());
+  const env = { POOLMQ_REDIS_URL: redis().url, POOLMQ_QUEUE: stage.queue };
+  const { output: json } = await output(["--json"], env);
+  expect(JSON.parse(json)).toEqual({ queue: stage.queue, ...IDLE });
+  expect(await redis().admin.keys(stage.keys.pattern)).toEqual([]);
+});
+
+test.each([
+  [["--redis", "http://example.com"], /redis:\/\//],
+  [["--queue", "a:b"], /queue/],
+])("says why it can't tell: %s", async (args, reason) => {
+  const { code, output: text } = await output(args, { POOLMQ_REDIS_URL: redis().url });
+  expect(code).toBe(1);
+  expect(text).toMatch(reason);
+});
+
+describe("--port", () => {
+  async function serve(stage: Stage, url = redis().url) {
+    const program = scaleSignal(["--queue", stage.queue, "--redis", url, "--port", "0"]);
+    const [, address = ""] = await program.line(/serving (http:\/\/\S+)\/scale-signal/);
+    return { program, address };
+  }
+
+  test("serves the same to autoscalers and to Prometheus, and ends on SIGTERM", async () => {
+    const { stage, finish } = await busyFleet();
+    const { program, address } = await serve(stage);
+    expect(await (await fetch(`${address}/scale-signal`)).json()).toMatchObject({ backlog: 5, workers: 2 });
+    const metrics = await (await fetch(`${address}/metrics`)).text();
+    expect(metrics).toContain(`poolmq_queue_jobs{queue="${stage.queue}",state="waiting"} 3`);
+    expect(metrics).toContain(`poolmq_queue_jobs{queue="${stage.queue}",state="active"} 2`);
+    expect(metrics).toContain(`poolmq_queue_slots{queue="${stage.queue}"} 2`);
+    await finish();
+    await until(
+      async () =>
+        ((await (await fetch(`${address}/scale-signal`)).json()) as { backlog: number }).backlog === 0,
+      { what: "the backlog to be done" },
+    );
+    program.kill("SIGTERM");
+    expect(await within(5_000, "its end", program.exited)).toEqual({ code: 0, signal: null });
+  });
+
+  test("says so while Redis does not answer, so that no autoscaler takes silence for idleness", async () => {
+    const own = await RedisServer.start({ listen: "tcp" });
+    onTestFinished(() => own.stop());
+    const { address } = await serve(new Stage(own), own.url);
+    expect((await fetch(`${address}/readyz`)).status).toBe(200);
+    own.pause();
+    expect((await fetch(`${address}/readyz`)).status).toBe(503);
+    expect((await fetch(`${address}/scale-signal`)).status).toBe(500);
+    expect((await fetch(`${address}/livez`)).status).toBe(200);
+    own.resume();
+    await until(async () => (await fetch(`${address}/scale-signal`)).ok, { what: "Redis to be back" });
+  });
+});

@@ -1,0 +1,120 @@
+/** What producers tell of their maps. */
+
+import { expect, test } from "vitest";
+
+import { Program } from "../../support/processes.ts";
+import { redisForFile } from "../../support/redis-server.ts";
+import { rejection } from "../../support/stage.ts";
+import { Watched } from "../../support/watched.ts";
+
+const redis = redisForFile();
+
+test("a map that runs tells how far it is, and what its items failed of", async () => {
+  const stage = new Watched(redis());
+  await stage.workers(2);
+  const map = stage.client().map("step", stage.steps("end", "fail", "end", "fail", "wait", "wait"));
+  const seen = await stage.map(map.id, ({ failed }) => failed === 2);
+  expect(seen).toMatchObject({
+    task: "step",
+    call: "map",
+    state: "running",
+    durable: false,
+    producer: { pid: process.pid, alive: true },
+    endedAtMs: null,
+    total: 6,
+    done: 4,
+    failed: 2,
+    running: 2,
+    reason: null,
+  });
+  expect(seen.itemsPerS).toBeGreaterThan(0);
+  expect(seen.leftMs).toBeGreaterThan(0);
+  expect(seen.runTimes.items).toBe(4);
+  expect(seen.runTimes.histogram.reduce((sum, { items }) => sum + items, 0)).toBe(4);
+  const errors = await stage.watcher.errors(map.id);
+  expect(errors).toMatchObject({ task: "step", failed: 2, others: 0 });
+  expect(errors?.groups).toMatchObject([{ name: "RangeError", count: 2, indices: [1, 3] }]);
+  expect(errors?.groups[0]?.stack).toMatch(/watched-tasks\.ts.*called by the producer: map\(\)/s);
+  stage.marks.open();
+  await rejection(map);
+  const ended = await stage.map(map.id, ({ state }) => state === "failed");
+  expect(ended).toMatchObject({ total: 6, done: 6, failed: 2, running: 0, leftMs: null, reason: null });
+  expect(ended.endedAtMs).toBeGreaterThan(ended.startedAtMs);
+  expect(ended.producer.alive).toBe(false);
+});
+
+test("a map that ends within a second is not told of, and costs nothing", async () => {
+  const stage = new Watched(redis());
+  await stage.workers();
+  const pool = stage.client();
+  await pool.ready();
+  await rejection(pool.map("step", stage.steps("end", "fail")));
+  await pool.apply("step", [{ does: "end", x: 1, gate: "" }]);
+  await pool.terminate();
+  expect(await redis().admin.exists(stage.keys.maps, stage.keys.mapInfo)).toBe(0);
+});
+
+test("a stream of endless input has neither a total nor a time left", async () => {
+  const stage = new Watched(redis());
+  await stage.workers();
+  const [item] = stage.steps("end");
+  const endless = (function* () {
+    while (item !== undefined) yield item;
+  })();
+  const stream = stage.client().imap("step", endless);
+  await stream.next();
+  const seen = await stage.map(stream.id);
+  expect(seen).toMatchObject({ call: "imap", state: "running", total: null, leftMs: null });
+  stream.cancel("seen enough");
+  const ended = await stage.map(stream.id, ({ state }) => state === "cancelled");
+  expect(ended.reason).toContain("seen enough");
+});
+
+test("a map whose producer is gone is lost, unless it has a mapId", async () => {
+  const stage = new Watched(redis());
+  await using producer = Program.source(`
+    import { Pool } from "@poolmq/producer";
+    const pool = new Pool({ connection: ${JSON.stringify(redis().url)}, queue: ${JSON.stringify(stage.queue)} });
+    const items = ${JSON.stringify(stage.steps("end", "end", "wait"))};
+    console.log("ids", pool.map("step", items).id, pool.map("step", items, { mapId: "kept" }).id);
+  `);
+  const [, lost = ""] = await producer.line(/ids (\S+) kept/);
+  for (const id of [lost, "kept"]) {
+    expect(await stage.map(id)).toMatchObject({ state: "running", producer: { pid: producer.pid } });
+  }
+  producer.kill("SIGKILL");
+  await producer.exited;
+  await stage.workers(3);
+  for (const id of [lost, "kept"]) await stage.age(id, 11_000);
+  expect(await stage.map(lost)).toMatchObject({ state: "lost", reason: "its producer is gone" });
+  // What the workers have done since is seen in Redis.
+  expect(await stage.map("kept", ({ done }) => done === 2)).toMatchObject({
+    state: "running",
+    durable: true,
+    producer: { alive: false },
+    total: 3,
+    running: 1,
+    leftMs: null,
+  });
+  stage.marks.open();
+  expect(await stage.client().attach("kept")).toEqual([0, 1, 2]);
+  expect(await stage.map("kept", ({ state }) => state === "done")).toMatchObject({
+    done: 3,
+    failed: 0,
+  });
+});
+
+test("errors are kept by group, and bounded", async () => {
+  const stage = new Watched(redis());
+  // One of them is left to fail when the other waits: jobs of a burst may begin in another order.
+  await stage.workers(2);
+  const fails = stage.steps(...Array.from({ length: 150 }, () => "fail" as const), "wait");
+  const map = stage.client().map("step", fails);
+  await stage.map(map.id, ({ failed }) => failed === 150);
+  const errors = await stage.watcher.errors(map.id);
+  expect(errors?.groups.map(({ count, indices }) => [count, indices.length])).toEqual([[150, 100]]);
+  map.cancel();
+  await rejection(map);
+  expect(await redis().admin.pttl(stage.keys.errors(map.id))).toBeGreaterThan(0);
+  expect(await stage.watcher.errors("nope")).toBeUndefined();
+});
