@@ -79,8 +79,6 @@ export type {
   ErrorGroup,
   FailedJob,
   Failure,
-  FromChild,
-  FromGuard,
   ItemOutcome,
   JobData,
   KeptOutcome,
@@ -95,8 +93,6 @@ export type {
   SpanDetail,
   Suspect,
   TaskInfo,
-  ToChild,
-  ToGuard,
   WorkerAdvertisement,
   WorkerDetail,
 } from "./wire.ts";

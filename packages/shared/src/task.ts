@@ -12,13 +12,4 @@ export { checkTaskDefaults, TASK_DEFAULTS } from "./options/task-defaults.ts";
 export type { CheckedTaskDefaults, TaskDefaults } from "./options/task-defaults.ts";
 export { flushTelemetry, openTelemetry } from "./host/open-telemetry.ts";
 export { decodeThrown, encodeThrown } from "./thrown/thrown.ts";
-export type {
-  FromChild,
-  ItemOutcome,
-  LogLine,
-  OutcomeText,
-  Payload,
-  RemoteInfo,
-  TaskInfo,
-  ToChild,
-} from "./wire.ts";
+export type { ItemOutcome, JobData, LogLine, OutcomeText, Payload, RemoteInfo, TaskInfo } from "./wire.ts";

@@ -7,9 +7,8 @@
 import { Socket } from "node:net";
 import { workerData } from "node:worker_threads";
 
-import type { FromGuard, ToGuard } from "@poolmq/shared/internal";
-
 import { FrameWriter, readFrames } from "../pipe/frames.ts";
+import type { FromGuard, ToGuard } from "../pipe/pipe-messages.ts";
 import { revoke } from "./claims.ts";
 
 const claims = workerData as Int32Array<SharedArrayBuffer>;

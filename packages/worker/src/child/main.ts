@@ -9,12 +9,13 @@ import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 
 import { decode, encode, encodeThrown, flushTelemetry } from "@poolmq/shared/task";
-import type { FromChild, Payload, RemoteInfo, ToChild } from "@poolmq/shared/task";
+import type { Payload, RemoteInfo } from "@poolmq/shared/task";
 
 import type { ChildSettings } from "../pipe/child-settings.ts";
 import { FrameWriter, readFrames } from "../pipe/frames.ts";
 import { besideThis, nodeFlags } from "../node-command.ts";
 import { placesFor } from "../pipe/pipe-depth.ts";
+import type { FromChild, ToChild } from "../pipe/pipe-messages.ts";
 import type { TaskContext } from "../task/task-context.ts";
 import { claim, makeClaims } from "./claims.ts";
 import { endItemLog, forwardItemLog } from "./item-log.ts";

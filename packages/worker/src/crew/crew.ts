@@ -20,7 +20,7 @@ import { residentBytes } from "./resident-bytes.ts";
 import { Ticket } from "./run.ts";
 import type { Run, RunEnd } from "./run.ts";
 
-export interface ChildrenOptions extends MemberOptions {
+export interface CrewOptions extends MemberOptions {
   readonly processes: number;
   /** A running task said something of its progress. */
   readonly onProgress: (mapId: string, index: number, payload: Payload) => void;
@@ -49,7 +49,7 @@ const MAX_WAIT_MS = 50;
 /** A child above `maxMemoryPerChildMb` times this is not waited for until its item has ended. */
 const HARD_MEMORY_FACTOR = 1.5;
 
-export class Children {
+export class Crew {
   /** Children that ended unasked, since the start. */
   readonly losses: Record<ChildLossReason, number> = {
     exit: 0,
@@ -57,7 +57,7 @@ export class Children {
     out_of_memory: 0,
     stopped_task: 0,
   };
-  readonly #options: ChildrenOptions;
+  readonly #options: CrewOptions;
   readonly #log: Logger;
   readonly #members = new Set<Member>();
   readonly #held: Ticket[] = [];
@@ -81,7 +81,7 @@ export class Children {
   readonly #ready = Promise.withResolvers<Readonly<Record<string, TaskInfo>>>();
   readonly #allGone = Promise.withResolvers<void>();
 
-  constructor(options: ChildrenOptions, log: Logger) {
+  constructor(options: CrewOptions, log: Logger) {
     this.#options = options;
     this.#log = log;
     this.#ready.promise.catch(() => {}); // `start()` hands it out; nobody else need listen

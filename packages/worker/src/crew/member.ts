@@ -10,22 +10,15 @@
 
 import type { Logger } from "pino";
 
-import { decodeThrown } from "@poolmq/shared/internal";
-import type {
-  ChildDetail,
-  FromChild,
-  FromGuard,
-  ItemOutcome,
-  Payload,
-  TaskInfo,
-  ToChild,
-} from "@poolmq/shared/internal";
+import { decodeThrown } from "@poolmq/shared/task";
+import type { ChildDetail, ItemOutcome, Payload, TaskInfo } from "@poolmq/shared/internal";
 
 import { ChildProcess } from "./process-host.ts";
 import type { ChildExit } from "./process-host.ts";
 import { TasksModuleError } from "@poolmq/shared";
 import type { ContainerMemory } from "./container-memory.ts";
 import { placesFor } from "../pipe/pipe-depth.ts";
+import type { FromChild, FromGuard, ToChild } from "../pipe/pipe-messages.ts";
 import { residentBytes } from "./resident-bytes.ts";
 import type { Run, StopReason, Ticket } from "./run.ts";
 import { SpanLog } from "./span-log.ts";

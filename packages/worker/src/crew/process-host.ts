@@ -5,11 +5,12 @@ import type { ChildProcess as NodeProcess } from "node:child_process";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 
-import type { FromChild, FromGuard, Payload, ToChild, ToGuard } from "@poolmq/shared/internal";
+import type { Payload } from "@poolmq/shared/internal";
 
 import type { ChildSettings } from "../pipe/child-settings.ts";
 import type { ContainerMemory } from "./container-memory.ts";
 import { FrameWriter, readFrames } from "../pipe/frames.ts";
+import type { FromChild, FromGuard, ToChild, ToGuard } from "../pipe/pipe-messages.ts";
 import { besideThis, nodeFlags } from "../node-command.ts";
 import type { TaskOutput } from "../output/task-output.ts";
 

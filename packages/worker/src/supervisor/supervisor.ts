@@ -2,7 +2,7 @@
  * A worker machine: one supervisor over one child process per core. The supervisor never runs user code, so nothing
  * a task does can keep it from renewing locks, watching clocks and replacing dead children.
  *
- *   Redis ──fetch──▶ process() ──▶ Children ──pipe──▶ child × processes
+ *   Redis ──fetch──▶ process() ──▶ Crew ──pipe──▶ child × processes
  *     ▲                 │
  *     └─publish, then ack┘
  *
@@ -49,7 +49,7 @@ import type {
 } from "@poolmq/shared/internal";
 
 import { childEnvironment } from "../crew/child-environment.ts";
-import { Children } from "../crew/crew.ts";
+import { Crew } from "../crew/crew.ts";
 import { TasksModuleError } from "@poolmq/shared";
 import { ContainerMemory } from "../crew/container-memory.ts";
 import { JobQueue, readJobData } from "../queue/job-queue.ts";
@@ -110,7 +110,7 @@ export class Supervisor {
   readonly #log: Logger;
   readonly #keys: QueueKeys;
   readonly #seals: Seals;
-  readonly #children: Children;
+  readonly #crew: Crew;
   readonly #closed = Promise.withResolvers<void>();
   #state: MachineState = "starting";
   #redis: Redis | Cluster | undefined;
@@ -148,7 +148,7 @@ export class Supervisor {
     this.#seals = new Seals(options.signingKeys?.signer(this.#keys), this.#log);
     const memory = new ContainerMemory();
     const env = childEnvironment(this.id, options.env);
-    this.#children = new Children(
+    this.#crew = new Crew(
       {
         module: options.module,
         workerId: this.id,
@@ -184,12 +184,12 @@ export class Supervisor {
 
   /** Process ids of the living children. */
   get pids(): readonly number[] {
-    return this.#children.pids;
+    return this.#crew.pids;
   }
 
   /** How the machine is doing at this moment. */
   get snapshot(): MachineSnapshot {
-    const { pids, ready, jobs, losses } = this.#children;
+    const { pids, ready, jobs, losses } = this.#crew;
     return {
       state: this.#state,
       processes: this.#options.processes,
@@ -227,7 +227,7 @@ export class Supervisor {
   async start(): Promise<void> {
     try {
       // Side by side: a child takes as long to start as a connection to be checked.
-      const [tasks, redis] = await Promise.all([this.#children.start(), this.#connect()]);
+      const [tasks, redis] = await Promise.all([this.#crew.start(), this.#connect()]);
       if (this.#state !== "starting") return; // closed meanwhile
       this.#tasks = tasks;
       await this.#serve(redis);
@@ -257,7 +257,7 @@ export class Supervisor {
 
   /** Stops at once: kills the children and hands back what they ran, uncharged; other machines take over. */
   kill(): void {
-    this.#children.kill();
+    this.#crew.kill();
     this.close(0).catch(() => {}); // who waits for the end asks `close()` or `closed`
   }
 
@@ -307,7 +307,7 @@ export class Supervisor {
     this.#words = new TaskWords(scripts, this.#seals);
     this.#shared = new SharedValues(
       async (id) => this.#seals.share(id, await redis.getBuffer(this.#keys.share(id))),
-      (id) => this.#children.unshare(id),
+      (id) => this.#crew.unshare(id),
     );
     const queue = (this.#queue = new JobQueue(
       redis,
@@ -322,7 +322,7 @@ export class Supervisor {
       {
         prefix: this.#keys.bullPrefix,
         name: this.id,
-        concurrency: this.#children.capacity,
+        concurrency: this.#crew.capacity,
         lockDuration: lockDurationMs,
         stalledInterval: stalledIntervalMs,
         maxStalledCount: NO_STALL_LIMIT,
@@ -399,7 +399,7 @@ export class Supervisor {
 
   #cancel(mapId: string): void {
     this.#unwanted.add(mapId);
-    this.#children.cancel(mapId);
+    this.#crew.cancel(mapId);
   }
 
   /** Learns of the cancels that were told while this machine was cut off. */
@@ -412,8 +412,8 @@ export class Supervisor {
   }
 
   #onChange(): void {
-    if (this.#queue !== undefined) this.#queue.concurrency = this.#children.capacity;
-    if (this.#children.ready === this.#advertised || this.#state !== "running") return;
+    if (this.#queue !== undefined) this.#queue.concurrency = this.#crew.capacity;
+    if (this.#crew.ready === this.#advertised || this.#state !== "running") return;
     void this.#beat();
   }
 
@@ -428,14 +428,14 @@ export class Supervisor {
     await within(UNFIT_TIMEOUT_MS, told());
   }
 
-  async #beat(failure: TasksModuleError | undefined = this.#children.startFailure): Promise<void> {
-    this.#advertised = this.#children.ready;
+  async #beat(failure: TasksModuleError | undefined = this.#crew.startFailure): Promise<void> {
+    this.#advertised = this.#crew.ready;
     const advertisement: WorkerAdvertisement = {
       v: WIRE_VERSION,
       id: this.id,
       host: hostname(),
       pid: process.pid,
-      processes: this.#children.ready,
+      processes: this.#crew.ready,
       concurrency: this.#options.concurrency,
       tasks: this.#tasks,
       ...(failure === undefined
@@ -461,7 +461,7 @@ export class Supervisor {
   }
 
   #detail(): WorkerDetail {
-    const { details: children, jobs } = this.#children;
+    const { details: children, jobs } = this.#crew;
     return { nowMs: Date.now(), waiting: jobs.waiting, children };
   }
 
@@ -488,7 +488,7 @@ export class Supervisor {
     const info = this.#tasks[job.name];
     const timeoutMs = data.timeoutMs ?? info?.timeoutMs;
     const kept = data.kept ?? [];
-    const end = await this.#children.run({
+    const end = await this.#crew.run({
       fn: job.name,
       map: data.map,
       at: data.at,
@@ -721,15 +721,15 @@ export class Supervisor {
     await within(Math.min(SIGN_OFF_TIMEOUT_MS, left()), this.#scripts?.signOff(this.id));
     // Pausing stops the fetching, and waits for the jobs in hand: what only waited goes back, what runs ends.
     const idle = this.#queue?.pause();
-    this.#children.drain();
+    this.#crew.drain();
     const { killGraceMs } = this.#options;
     let ended = await within(left() - Math.min(killGraceMs, left()), idle);
     if (!ended && left() > 0) {
       this.#log.warn({ killGraceMs }, "deadline is near: stopping what still runs");
-      this.#children.stopAll();
+      this.#crew.stopAll();
       ended = await within(left(), idle);
     }
-    await this.#children.close(ended ? Math.max(CLOSE_GRACE_MS, left()) : 0);
+    await this.#crew.close(ended ? Math.max(CLOSE_GRACE_MS, left()) : 0);
     // What was killed goes back now. Otherwise its lock would have to expire first.
     const canHandBack = this.#redis?.status === "ready";
     const handedBack = ended || (canHandBack && (await within(HAND_BACK_TIMEOUT_MS, idle)));
@@ -743,8 +743,8 @@ export class Supervisor {
     if (this.#state === "stopped") return;
     this.#setState("stopped");
     clearInterval(this.#heartbeat);
-    this.#children.kill();
-    await this.#children.close(0);
+    this.#crew.kill();
+    await this.#crew.close(0);
     await this.#disconnect(false);
     this.#closed.resolve();
   }

@@ -1,0 +1,91 @@
+/**
+ * What a supervisor and a child tell each other. Both are of one build, so that a change here needs no version.
+ *
+ * Each message is one line, `JSON header [TAB payload] LF`: to the child on fd 3, from it on fd 6, and between the
+ * supervisor and the child's guard thread on fd 4, both ways. Where bytes belong to a payload, the header says how many
+ * (`bytes`), and they follow the line.
+ */
+
+import type { JobData, TaskInfo } from "@poolmq/shared/task";
+
+/** Supervisor to child. */
+export type ToChild =
+  /** Followed by the arguments, as in `JobData`, and by their bytes. */
+  | {
+      readonly t: "run";
+      /** Number of this run on this child; the answer names it. */
+      readonly id: number;
+      /** Place in the child's table of claims, by which a run that has not begun can be taken back. */
+      readonly slot: number;
+      readonly fn: string;
+      readonly map: string;
+      readonly at: number;
+      readonly n: number;
+      readonly attempt: number;
+      /**
+       * Report each item's start and outcome as it happens: an earlier run of this chunk took its process down, or its
+       * items have a time limit each.
+       */
+      readonly careful?: true;
+      /** Offsets of items that are not to be run: they have their outcome. */
+      readonly skip?: readonly number[];
+      readonly shares?: JobData["shares"];
+      /** The job option `telemetry.metadata`, as BullMQ names it: the caller's trace, as JSON of what propagators write. */
+      readonly trace?: string;
+      /** Send what the items print and log. */
+      readonly logs?: true;
+    }
+  /** A shared value, sent before the first run that uses it. Followed by its payload, and by its bytes. */
+  | { readonly t: "share"; readonly id: string }
+  /** A shared value that is no longer kept. */
+  | { readonly t: "unshare"; readonly id: string }
+  /** Fires the `AbortSignal` of a run. */
+  | { readonly t: "abort"; readonly id: number; readonly reason: string }
+  /** Run the finalizer and exit. */
+  | { readonly t: "stop" };
+
+/** Child to supervisor. */
+export type FromChild =
+  /** The module is loaded and its initializer is done. */
+  | { readonly t: "ready"; readonly tasks: Readonly<Record<string, TaskInfo>> }
+  /** The module did not load, or its initializer failed. Followed by the payload of what was thrown. */
+  | { readonly t: "unfit"; readonly phase: "load" | "initializer"; readonly reason: string }
+  /** Run `id` begins: it is charged if the process dies now. Not said of one that a `done` has named as `next`. */
+  | { readonly t: "begun"; readonly id: number }
+  /** The item at `offset` of run `id` is about to start (careful runs only). */
+  | { readonly t: "start"; readonly id: number; readonly offset: number }
+  /** The item at `offset` has ended (careful runs only). Followed by its `ItemOutcome` as JSON. */
+  | { readonly t: "item"; readonly id: number; readonly offset: number }
+  /** Followed by the `OutcomeText` of the items that were run, and by its bytes; by nothing after a careful run. */
+  | {
+      readonly t: "done";
+      readonly id: number;
+      /** Time from the start of the run's first item to the end of its last, in ms. */
+      readonly ms: number;
+      /** How many of its items failed in a way that another attempt may mend. */
+      readonly retriable: number;
+      /** The run that begins now. */
+      readonly next?: number;
+      /** Memory of the process (resident set), in bytes, if it was looked at. */
+      readonly rss?: number;
+    }
+  /** The run was taken back before it began. */
+  | { readonly t: "skipped"; readonly id: number }
+  /** An item printed or logged. Followed by a `LogLine` as JSON. */
+  | { readonly t: "log"; readonly id: number; readonly index: number }
+  /** A value that the task gave to `progress()`. Followed by its payload. */
+  | { readonly t: "progress"; readonly id: number; readonly index: number };
+
+/** Take back a run that the child has not begun, even while its main thread is blocked. */
+export interface ToGuard {
+  readonly t: "revoke";
+  readonly id: number;
+  readonly slot: number;
+}
+
+/** Whether the run was taken back; if not, it has begun, or has ended. */
+export interface FromGuard {
+  readonly t: "revoked";
+  readonly id: number;
+  readonly ok: boolean;
+}
