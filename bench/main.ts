@@ -11,7 +11,7 @@ import { readArguments } from "./harness/arguments.ts";
 import { environment } from "./harness/environment.ts";
 import { printEnvironment, printRow, printSummary } from "./harness/print.ts";
 import { publish, save } from "./harness/results.ts";
-import type { RowResult } from "./harness/results.ts";
+import type { RowResult } from "./harness/row-result.ts";
 import { Stage } from "./harness/stage.ts";
 import type { Row } from "./harness/row.ts";
 import { ROWS } from "./rows/all.ts";

@@ -4,7 +4,7 @@ import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 
 import { targetOf, valueOf } from "./print.ts";
-import type { RowResult } from "./results.ts";
+import type { RowResult } from "./row-result.ts";
 import { isMet } from "./row.ts";
 
 /** What of an element is needed here: a browser's types are not at hand. */

@@ -1,7 +1,7 @@
 /** The part of docs/performance.md that the bench writes: everything between its two markers. */
 
 import { figure, targetOf, valueOf } from "./print.ts";
-import type { RowResult } from "./results.ts";
+import type { RowResult } from "./row-result.ts";
 import { isMet } from "./row.ts";
 import { medianOf } from "./rounds.ts";
 

@@ -4,7 +4,7 @@ import Table from "cli-table3";
 import { extent } from "d3-array";
 
 import type { Environment } from "./environment.ts";
-import type { RowResult } from "./results.ts";
+import type { RowResult } from "./row-result.ts";
 import { isMet } from "./row.ts";
 import type { Check } from "./row.ts";
 import { medianOf } from "./rounds.ts";

@@ -5,23 +5,8 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
 import { chart } from "./chart.ts";
-import type { Environment } from "./environment.ts";
 import { withResults } from "./performance-page.ts";
-import type { Measured } from "./row.ts";
-
-/** A row as it was measured. Everything that is compared in it is of the same run. */
-export interface RowResult extends Measured {
-  readonly id: number;
-  readonly title: string;
-  readonly quick: boolean;
-  /** How long it took to measure, starts included. */
-  readonly seconds: number;
-  /** Competitors that did not take part, and why. */
-  readonly skipped: readonly string[];
-  /** ISO time. */
-  readonly at: string;
-  readonly environment: Environment;
-}
+import type { RowResult } from "./row-result.ts";
 
 const CACHE = fileURLToPath(new URL("../../.cache/bench", import.meta.url));
 const PUBLISHED = fileURLToPath(new URL("../results.json", import.meta.url));

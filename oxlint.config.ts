@@ -1,0 +1,256 @@
+import { readdirSync } from "node:fs";
+import { dirname, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { defineConfig } from "oxlint";
+import type { OxlintOverride } from "oxlint";
+
+/**
+ * The folders of each package, from the user's side down. A folder may import those that stand below it, and none above
+ * it; type imports count. So there can be no circle between folders, and whoever changes a folder finds all that depends
+ * on it above. What each holds is in docs/architecture.md.
+ */
+const ORDER = {
+  producer: [
+    "index.ts",
+    "internal.ts",
+    "progress.ts",
+    "pool",
+    "threads",
+    "engine",
+    "embedded-redis",
+    "gather",
+    "telemetry",
+    "options",
+    "call",
+    "progress-bar",
+    "result",
+    "map",
+    "account",
+  ],
+  worker: [
+    "cli.ts",
+    "cli",
+    "cli/view",
+    "index.ts",
+    "internal.ts",
+    "dashboard",
+    "dev",
+    "local",
+    "machine",
+    "health",
+    "supervisor",
+    "job",
+    "queue",
+    "crew",
+    "child",
+    "watch",
+    "log",
+    "output",
+    "pipe",
+    "task",
+    "worker-options.ts",
+    "node-command.ts",
+    "version.ts",
+  ],
+  shared: [
+    "index.ts",
+    "internal.ts",
+    "task.ts",
+    "options",
+    "bullmq",
+    "watch",
+    "signing",
+    "store",
+    "redis",
+    "thrown",
+    "values",
+    "host",
+    "errors",
+    "wire.ts",
+  ],
+} as const;
+
+/** Arrows that still go up. Nothing is added here: move the type or the function that is needed to the lower folder. */
+const STILL_UP: Record<keyof typeof ORDER, readonly string[]> = {
+  producer: ["account → map"],
+  worker: ["crew → job", "crew → supervisor", "pipe → output"],
+  shared: ["store → watch"],
+};
+
+/** One override for each folder, which refuses imports of those above it. */
+function arrows(name: keyof typeof ORDER): OxlintOverride[] {
+  const src = `packages/${name}/src`;
+  const order: readonly string[] = ORDER[name];
+  for (const place of placesIn(src)) {
+    if (order.includes(place)) continue;
+    throw new Error(
+      `${src}/${place} has no place in ORDER of oxlint.config.ts: put it above all that it imports`,
+    );
+  }
+  return order.map((place, i) => ({
+    files: [place.endsWith(".ts") ? `${src}/${place}` : `${src}/${place}/*.ts`],
+    rules: {
+      "eslint/no-restricted-imports": [
+        "error",
+        {
+          patterns: order
+            .slice(0, i)
+            .filter((above) => !STILL_UP[name].includes(`${place} → ${above}`))
+            .map((above) => ({
+              regex: specifiers(place, above),
+              message: `${place} stands below ${above} in oxlint.config.ts, and arrows go down only. Move what is needed into ${place} or below it, or hand it in as an argument.`,
+            })),
+        },
+      ],
+    },
+  }));
+}
+
+/** Folders with sources in them, and the files beside them. */
+function placesIn(src: string): Set<string> {
+  const root = fileURLToPath(new URL(src, import.meta.url));
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".ts"),
+  );
+  return new Set(files.map((file) => (dirname(file) === "." ? file : dirname(file))));
+}
+
+/** What an import in `from` says to get at `to`. */
+function specifiers(from: string, to: string): string {
+  const path = relative(from.endsWith(".ts") ? "." : from, to);
+  const start = (path.startsWith(".") ? path : `./${path}`).replaceAll(".", String.raw`\.`);
+  return to.endsWith(".ts") ? `^${start}$` : `^${start}/[^/]+$`;
+}
+
+export default defineConfig({
+  plugins: ["eslint", "typescript", "unicorn", "oxc", "import", "node", "promise", "vitest"],
+  categories: { correctness: "error" },
+  options: {
+    typeAware: true,
+    denyWarnings: true,
+    reportUnusedDisableDirectives: "error",
+  },
+  env: { node: true, es2024: true },
+  rules: {
+    // A promise that nobody waits for is this project's main class of bug.
+    // `checkThenables`: the handle of a map is one.
+    "typescript/no-floating-promises": ["error", { checkThenables: true }],
+    "typescript/no-misused-promises": "error",
+    "typescript/await-thenable": "error",
+    "typescript/return-await": ["error", "error-handling-correctness-only"],
+    "typescript/only-throw-error": "error",
+    "typescript/prefer-promise-reject-errors": "error",
+    // `await-thenable` says the same, with types.
+    "unicorn/no-unnecessary-await": "off",
+    "promise/no-multiple-resolved": "error",
+    "eslint/no-async-promise-executor": "error",
+
+    // A union that gains a member must be looked at wherever it is told apart.
+    "typescript/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
+
+    "typescript/no-explicit-any": "error",
+    "typescript/no-non-null-assertion": "error",
+    "typescript/no-unsafe-argument": "error",
+    "typescript/no-unsafe-assignment": "error",
+    "typescript/no-unsafe-call": "error",
+    "typescript/no-unsafe-member-access": "error",
+    "typescript/no-unsafe-return": "error",
+    "typescript/no-unsafe-function-type": "error",
+    "typescript/no-unnecessary-type-assertion": "error",
+    "typescript/no-unnecessary-template-expression": "error",
+    "typescript/consistent-type-imports": "error",
+    "typescript/no-import-type-side-effects": "error",
+    "typescript/prefer-readonly": "error",
+    "typescript/ban-ts-comment": "error",
+    "typescript/no-deprecated": "error",
+    "typescript/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
+
+    "eslint/no-unused-vars": [
+      "error",
+      { argsIgnorePattern: "^_", varsIgnorePattern: "^_", caughtErrors: "all" },
+    ],
+    "eslint/eqeqeq": ["error", "always", { null: "ignore" }],
+    "eslint/no-var": "error",
+    "eslint/prefer-const": "error",
+    "eslint/no-self-compare": "error",
+    "eslint/no-constructor-return": "error",
+    "eslint/no-fallthrough": "error",
+    "eslint/no-case-declarations": "error",
+    "eslint/no-unreachable-loop": "error",
+    "eslint/no-empty": ["error", { allowEmptyCatch: false }],
+    "eslint/preserve-caught-error": "error",
+    "unicorn/prefer-node-protocol": "error",
+    "unicorn/no-abusive-eslint-disable": "error",
+    // A type import counts: two files that need each other's types are one file, or three.
+    "import/no-cycle": ["error", { ignoreTypes: false }],
+    "import/no-self-import": "error",
+    "import/no-duplicates": "error",
+    "import/no-default-export": "error",
+
+    // `map` and its results are thenables on purpose.
+    "unicorn/no-thenable": "off",
+    // A library logs to the logger it was given, and never ends its host's process.
+    "eslint/no-console": "error",
+  },
+  overrides: [
+    ...arrows("producer"),
+    ...arrows("worker"),
+    ...arrows("shared"),
+    {
+      // Two circles of types that are left.
+      files: ["packages/producer/src/map/**", "packages/worker/src/child/**"],
+      rules: { "import/no-cycle": "error" },
+    },
+    {
+      files: [
+        "packages/*/src/cli.ts",
+        "packages/*/src/cli/**",
+        "scripts/**",
+        "bench/**",
+        "examples/**",
+        "docker/**",
+      ],
+      rules: { "eslint/no-console": "off" },
+    },
+    {
+      files: ["packages/worker/page/**"],
+      env: { browser: true, node: false },
+      // JavaScript has no such word.
+      rules: { "typescript/prefer-readonly": "off" },
+    },
+    {
+      files: ["tests/**"],
+      rules: {
+        "eslint/no-console": "off",
+        // Tests throw strings, null and undefined to see them come back, and write wrong calls to see them refused.
+        "typescript/only-throw-error": "off",
+        "typescript/prefer-promise-reject-errors": "off",
+        "typescript/unbound-method": "off",
+        // What `expect.stringContaining()` and its like give is `any`.
+        "typescript/no-unsafe-assignment": "off",
+        "vitest/expect-expect": "off",
+        "vitest/require-to-throw-message": "off",
+        "vitest/no-conditional-expect": "off",
+        "vitest/warn-todo": "off",
+        "vitest/require-mock-type-parameters": "off",
+        // It knows `test` by name only, and not what `test.extend` gives.
+        "vitest/no-standalone-expect": "off",
+        // The second argument is the message.
+        "vitest/valid-expect": ["error", { maxArgs: 2 }],
+      },
+    },
+    {
+      // Tools look for their configuration in the default export, and BullMQ for its processor.
+      files: [
+        "*.config.ts",
+        "**/*.config.ts",
+        "tests/support/*-run.ts",
+        "tests/support/nothing-left.ts",
+        "bench/competitors/sandboxed-processor.ts",
+      ],
+      rules: { "import/no-default-export": "off" },
+    },
+  ],
+  ignorePatterns: ["**/dist/**", ".cache/**"],
+});
