@@ -13,7 +13,7 @@ export { MapRun } from "./map/map-run.ts";
 export { readOutcomes } from "./map/read-outcomes.ts";
 export type { Settled } from "./map/read-outcomes.ts";
 export { InputReader } from "./map/input-reader.ts";
-export type { Chunk } from "./map/map-run.ts";
+export type { Chunk } from "./map/chunk.ts";
 export { ReadCounts } from "./gather/read-counts.ts";
 export { ClockShift } from "./gather/clock-shift.ts";
 export { InsightLog } from "./account/insight-log.ts";

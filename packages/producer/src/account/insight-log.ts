@@ -1,6 +1,5 @@
 /** Keeps account of where the time of a map goes. Bounded, however many items there are, and well below a µs a job. */
 
-import type { ChunkSize } from "../map/chunk-size.ts";
 import { withSummary } from "./map-insights.ts";
 import { NO_PROGRESS } from "./map-progress.ts";
 import type { MapInsights, ProcessShare, SlowJob } from "./map-insights.ts";
@@ -84,7 +83,8 @@ export class InsightLog {
     this.#losses += seen.losses;
   }
 
-  read(counts: { readonly done: number; readonly failed: number }, chunkSize?: ChunkSize): MapInsights {
+  /** @param why - who chose the size of the chunks, and from what */
+  read(counts: { readonly done: number; readonly failed: number }, why?: string): MapInsights {
     return withSummary({
       items: counts.done,
       failed: counts.failed,
@@ -102,7 +102,7 @@ export class InsightLog {
         jobs: this.#jobs,
         smallest: this.#jobs === 0 ? 0 : this.#smallest,
         largest: this.#largest,
-        why: chunkSize?.why() ?? "not packed by this call",
+        why: why ?? "not packed by this call",
       },
     });
   }

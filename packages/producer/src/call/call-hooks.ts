@@ -1,7 +1,7 @@
 /** What a call's options add to its sink: callbacks, `failFast`. */
 
 import type { MapProgress } from "../account/map-progress.ts";
-import type { MapEnd, Sink } from "../map/map-run.ts";
+import type { MapEnd, Sink } from "../map/sink.ts";
 
 export interface CallHooks<V> {
   readonly onResult: ((result: V, index: number) => void) | undefined;

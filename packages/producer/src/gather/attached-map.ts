@@ -7,7 +7,9 @@ import { InsightLog } from "../account/insight-log.ts";
 import type { MapInsights } from "../account/map-insights.ts";
 import { Pace, progressOf } from "../account/map-progress.ts";
 import type { MapProgress } from "../account/map-progress.ts";
-import type { Chunk, JobOptions, MapEnd, RunFacts, Sink } from "../map/map-run.ts";
+import type { Chunk } from "../map/chunk.ts";
+import type { JobOptions, RunFacts } from "../map/transport.ts";
+import type { MapEnd, Sink } from "../map/sink.ts";
 import { readOutcomes } from "../map/read-outcomes.ts";
 import type { ReadContext } from "../map/read-outcomes.ts";
 

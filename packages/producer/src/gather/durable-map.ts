@@ -19,7 +19,7 @@ import type { Cluster, Redis } from "ioredis";
 import { IncompleteMapError, MapIdInUseError, UnknownMapError } from "@poolmq/shared";
 import type { QueueKeys } from "@poolmq/shared/internal";
 
-import type { Chunk } from "../map/map-run.ts";
+import type { Chunk } from "../map/chunk.ts";
 import type { Seals } from "./seals.ts";
 
 /** How long a durable map waits for someone to fetch it, in ms. */

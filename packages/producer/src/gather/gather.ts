@@ -52,7 +52,9 @@ import type {
 } from "@poolmq/shared/internal";
 
 import { DURABLE_TTL_MS, DurableMaps } from "./durable-map.ts";
-import type { Chunk, JobOptions, MapEnd, RunFacts, Transport } from "../map/map-run.ts";
+import type { Chunk } from "../map/chunk.ts";
+import type { JobOptions, RunFacts, Transport } from "../map/transport.ts";
+import type { MapEnd } from "../map/sink.ts";
 import { MapReports } from "./map-reports.ts";
 import type { ReportedMap } from "./map-reports.ts";
 import type { MapProgress } from "../account/map-progress.ts";

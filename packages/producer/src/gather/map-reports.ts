@@ -14,7 +14,7 @@ import type { MapReport, QueueKeys } from "@poolmq/shared/internal";
 import { DURABLE_TTL_MS } from "./durable-map.ts";
 import { errorFacts } from "../account/error-facts.ts";
 import type { MapProgress } from "../account/map-progress.ts";
-import type { MapEnd } from "../map/map-run.ts";
+import type { MapEnd } from "../map/sink.ts";
 import type { MapTally } from "../account/map-tally.ts";
 
 /** A map that is reported. */

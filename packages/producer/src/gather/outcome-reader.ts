@@ -10,7 +10,7 @@ import type { OutcomeText, QueueKeys } from "@poolmq/shared/internal";
 
 import { ReadCounts } from "./read-counts.ts";
 import { ClockShift } from "./clock-shift.ts";
-import type { RunFacts } from "../map/map-run.ts";
+import type { RunFacts } from "../map/transport.ts";
 import type { Seals } from "./seals.ts";
 
 /** What became of a chunk, not checked yet. */

@@ -18,7 +18,7 @@ import {
 } from "@poolmq/shared/internal";
 import type { ControlMessage, JobData, OutcomeText, Payload, Signer } from "@poolmq/shared/internal";
 
-import type { Chunk } from "../map/map-run.ts";
+import type { Chunk } from "../map/chunk.ts";
 
 /** Somebody who writes often is told of once in so many times. */
 const ALARM_EVERY = 1_000;

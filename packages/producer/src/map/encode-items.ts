@@ -3,7 +3,7 @@
 import { Attachments, encode, encodeArguments } from "@poolmq/shared/internal";
 import type { ArgumentForm } from "@poolmq/shared/internal";
 
-import type { Chunk } from "./map-run.ts";
+import type { Chunk } from "./chunk.ts";
 import { Shared } from "./shared.ts";
 
 type Encoded = Chunk | { readonly at: number; readonly n: 1; readonly error: unknown };

@@ -2,112 +2,34 @@
  * One map while it runs: reads the input, keeps a window of it under way, takes the outcomes, and tells its sink what
  * became of each item. It knows nothing of Redis or threads: a `Transport` moves chunks out and outcomes in.
  *
- *   input ──read──▶ encode ──chunks──▶ transport ──▶ workers
- *                     │                                 │
- *   sink ◀──settle────┴─────◀── decode ◀──outcomes──────┘
+ *   input ──▶ ChunkReader ──chunks──▶ InFlight ──▶ transport ──▶ workers
+ *                  │                                               │
+ *   sink ◀──settle─┴──────────◀── decode ◀─────outcomes────────────┘
  *
  * States:
  * - `running`: from `start()` on, reads input while the window has room. Leaves to `ended`.
  * - `ended`: every item has its outcome, or the map failed as a whole, or it was cancelled. Nothing more is told.
  */
 
-import type { OutcomeText, Payload } from "@poolmq/shared/internal";
+import type { OutcomeText } from "@poolmq/shared/internal";
 
-import type { ChunkSize } from "./chunk-size.ts";
-import { encodeItems } from "./encode-items.ts";
-import type { ArgumentLimit } from "./encode-items.ts";
-import type { ItemSource } from "./input.ts";
-import { InputReader } from "./input-reader.ts";
-import { InsightLog } from "../account/insight-log.ts";
+import { MapAccount } from "../account/map-account.ts";
 import type { MapInsights } from "../account/map-insights.ts";
-import { Pace, progressOf } from "../account/map-progress.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 import { MapTally } from "../account/map-tally.ts";
+import type { Chunk } from "./chunk.ts";
+import { ChunkReader } from "./chunk-reader.ts";
+import type { ChunkSize } from "./chunk-size.ts";
+import type { ArgumentLimit } from "./encode-items.ts";
+import { FirstOutcome } from "./first-outcome.ts";
+import { InFlight } from "./in-flight.ts";
+import type { Window } from "./in-flight.ts";
+import type { ItemSource } from "./input.ts";
+import { InputReader } from "./input-reader.ts";
 import { atCallSite, readOutcomes, readResults } from "./read-outcomes.ts";
 import type { CallSite, ErrorClass, Settled } from "./read-outcomes.ts";
-
-/** Consecutive items that travel as one job. */
-export interface Chunk {
-  /** Index of the first item. */
-  readonly at: number;
-  readonly n: number;
-  /** The arguments of its items, encoded. */
-  readonly args: Payload;
-  /** The bytes that they name. */
-  readonly bytes?: Buffer | undefined;
-  /** Arguments of every tuple that are shared values: position in the tuple, id of the value. */
-  readonly shares: readonly (readonly [position: number, shareId: string])[];
-  /** When it went on its way, by the monotonic clock. */
-  sentAt?: number;
-}
-
-/** What a transport knows of a run whose outcome it brings. */
-export interface RunFacts {
-  /** How long it ran, in ms. */
-  readonly ms: number;
-  /** How long its outcome was on its way, in ms, if that is known. */
-  readonly transitMs?: number | undefined;
-  /** Who ran it: the end of a `RanText` of the wire contract. */
-  readonly by?: string | undefined;
-}
-
-/** Moves chunks to the workers and outcomes back. */
-export interface Transport {
-  /** Resolves once the chunks are under way. Rejects if they never will be. */
-  enqueue(run: MapRun, chunks: readonly Chunk[]): Promise<void>;
-  /** The input was read to its end: there are `total` items. Rejects if that can't be. */
-  seal(run: MapRun, total: number): Promise<void>;
-  /** An item came to its end without being enqueued. */
-  settledHere(run: MapRun, index: number, error: unknown): void;
-  /** The map has ended: forget it, and what of it is still under way. */
-  drop(run: MapRun, end: MapEnd): void;
-}
-
-/** How a map ended: every one of `total` items was settled, or `error` says why there are no more. */
-export type MapEnd =
-  | { readonly total: number }
-  | {
-      readonly error: unknown;
-      /** Number of items as far as it was known then; `undefined` if the call was refused. */
-      readonly items?: number;
-    };
-
-/** Is told what becomes of the items, each exactly once, in the order in which they finish. */
-export interface Sink {
-  /** There will be so many items, or fewer. The first call, if that is known. */
-  expect?(items: number): void;
-  succeeded(index: number, value: unknown): void;
-  /** The same of consecutive items, the first of which has index `at`. Absent: it is to be told of each. */
-  succeededAll?(at: number, values: readonly unknown[]): void;
-  failed(index: number, error: unknown): void;
-  /** The last call. */
-  ended(end: MapEnd): void;
-}
-
-/** What may be under way at a time. A chunk that is larger than what is left goes if nothing else is under way. */
-interface Window {
-  readonly jobs: number;
-  /** Encoded arguments. */
-  readonly bytes: number;
-  /** Items in flight, or waiting to be read if the sink keeps them until then. */
-  readonly items: number;
-}
-
-/** What a transport needs to know of every job of a map. `undefined` is left to the function's definition. */
-export interface JobOptions {
-  readonly attempts?: number;
-  readonly backoff?: {
-    readonly type: "fixed" | "exponential";
-    readonly delayMs: number;
-    readonly jitter?: number;
-  };
-  readonly taskTimeoutMs?: number;
-  readonly priority?: number;
-  /** What of the caller's trace the job whose first item is `at` carries. */
-  readonly trace?: (at: number) => string | undefined;
-  /** Whether a job brings what its items print and log. */
-  readonly logs?: () => boolean;
-}
+import type { MapEnd, Sink } from "./sink.ts";
+import type { CarriedMap, JobOptions, RunFacts, Transport } from "./transport.ts";
 
 export interface MapRunOptions {
   readonly id: string;
@@ -136,96 +58,72 @@ export interface MapRunOptions {
   readonly onTaskLog?: ((index: number, batch: string) => void) | undefined;
 }
 
-/** So many jobs go to Redis in one pipeline: beyond this it saves little, and the event loop gets its turn. */
-const MAX_BATCH_JOBS = 500;
-/** And so many bytes: what is encoded before any of it is sent keeps the workers waiting. */
-const MAX_BATCH_BYTES = 1024 * 1024;
-
-/**
- * While the chunk size is a guess, a few jobs go at once, and then none for so long, unless one of them comes back: a
- * tiny function's first ones are back in a few ms, and thousands of jobs of one item are not worth that. A long
- * function's are not waited for.
- */
-const GUESS_MS = 25;
-
-export class MapRun {
-  readonly id: string;
-  readonly call: string;
+export class MapRun implements CarriedMap {
   /** Name of the task. May be corrected before `start()`. */
   task: string;
   chunkSize: ChunkSize | undefined;
-  readonly job: JobOptions;
   readonly tally: MapTally = new MapTally();
   readonly #options: MapRunOptions;
-  readonly #input: InputReader;
   readonly #sink: Sink;
+  readonly #reader: ChunkReader;
+  readonly #inFlight: InFlight;
+  readonly #account = new MapAccount();
+  readonly #firstOutcome = new FirstOutcome();
   #transport: Transport | undefined;
-  /** Tuples may have been read that `#next` does not count yet: the input may have ended, and the map has not. */
-  #isReading = false;
-  /** Chunks under way, by the index of their first item. */
-  readonly #underWay = new Map<number, Chunk>();
-  #peeked: Chunk[] = [];
-  /** Items that came to their end before there was a transport to tell it to. */
-  readonly #unsaid: { readonly index: number; readonly error: unknown }[] = [];
-  #next = 0;
-  #settled = 0;
-  #failures = 0;
-  #itemsUnderWay = 0;
-  #bytesUnderWay = 0;
-  /** Settled items that the sink still keeps. */
-  #kept = 0;
+  /** What was read before there was a transport: chunks, and items that can't be sent. */
+  #early: {
+    chunks: readonly Chunk[];
+    readonly refused: { readonly index: number; readonly error: unknown }[];
+  } = {
+    chunks: [],
+    refused: [],
+  };
   #state: "running" | "ended" = "running";
   /** The transport knows how many items there are. */
   #sealed = false;
+  /** Set while the map waits for room in its window. */
   #room: PromiseWithResolvers<void> | undefined;
-  /** Somebody waits for the outcome of a chunk of at least so many items. */
-  #outcome: { readonly items: number; readonly came: () => void } | undefined;
-  readonly #pace = new Pace();
-  readonly #log = new InsightLog();
 
   constructor(options: MapRunOptions, sink: Sink) {
-    this.id = options.id;
-    this.call = options.call;
     this.task = options.task;
     this.chunkSize = options.chunkSize;
-    this.job = options.job;
     this.#options = options;
-    this.#input = new InputReader(options.input);
     this.#sink = sink;
+    this.#inFlight = new InFlight(options.window);
+    this.#reader = new ChunkReader(new InputReader(options.input), this.#inFlight, options);
+  }
+
+  get id(): string {
+    return this.#options.id;
+  }
+
+  /** Name of the pool's method. */
+  get call(): string {
+    return this.#options.call;
+  }
+
+  get job(): JobOptions {
+    return this.#options.job;
   }
 
   get ended(): boolean {
     return this.#state === "ended";
   }
 
-  /** First indices of the chunks under way. */
   get underWay(): number[] {
-    return [...this.#underWay.keys()];
+    return this.#inFlight.indices;
   }
 
   get progress(): MapProgress {
-    const counts = {
-      total: this.#input.end === undefined ? this.#options.length : this.#next,
-      done: this.#settled,
-      failed: this.#failures,
-      running: this.#itemsUnderWay,
+    return this.#account.progress({
+      total: this.#reader.end === undefined ? this.#options.length : this.#reader.next,
+      running: this.#inFlight.items,
       ended: this.ended,
-    };
-    return progressOf(counts, this.#pace);
+    });
   }
 
   get insights(): MapInsights {
-    return this.#log.read({ done: this.#settled, failed: this.#failures }, this.chunkSize);
-  }
-
-  /** How many items have not been cut into chunks; `undefined` if nobody knows. */
-  get remaining(): number | undefined {
-    return this.#options.length === undefined ? undefined : this.#options.length - this.#next;
-  }
-
-  /** The chunks among `indices` that are still under way. */
-  chunks(indices: readonly number[]): Chunk[] {
-    return indices.flatMap((index) => this.#underWay.get(index) ?? []);
+    return this.#account.insights(this.chunkSize?.why());
   }
 
   /** Number of items, if it was known beforehand. */
@@ -233,25 +131,35 @@ export class MapRun {
     return this.#options.length;
   }
 
+  /** How many items have not been cut into chunks; `undefined` if nobody knows. */
+  get remaining(): number | undefined {
+    return this.#options.length === undefined ? undefined : this.#options.length - this.#reader.next;
+  }
+
+  chunks(indices: readonly number[]): Chunk[] {
+    return this.#inFlight.chunks(indices);
+  }
+
   /** Reads the first chunks before `start()`, and gives them. */
   async peek(): Promise<readonly Chunk[]> {
-    this.#peeked = await this.#readChunks();
+    const chunks = await this.#readChunks();
+    this.#early.chunks = chunks;
     // An input that throws at once has nothing to start.
-    if (this.#input.end !== "done") this.#endIfSettled();
-    return this.#peeked;
+    if (this.#reader.end !== "done") this.#endIfSettled();
+    return chunks;
   }
 
   /** Reads the input to its end, as fast as the window allows. Never rejects. */
   async start(transport: Transport): Promise<void> {
     this.#transport = transport;
-    this.#pace.begin();
-    this.#log.begin();
+    this.#account.begin();
     try {
-      for (const { index, error } of this.#unsaid) transport.settledHere(this, index, error);
-      if (this.#peeked.length > 0) await transport.enqueue(this, this.#peeked);
-      this.#peeked = [];
-      while (this.#state === "running" && this.#input.end === undefined) {
-        if (this.#places() < this.#worthReading()) {
+      const { chunks: early, refused } = this.#early;
+      for (const { index, error } of refused) transport.settledHere(this, index, error);
+      if (early.length > 0) await transport.enqueue(this, early);
+      this.#early = { chunks: [], refused: [] };
+      while (this.#state === "running" && this.#reader.end === undefined) {
+        if (!this.#reader.hasRoom(this.chunkSize)) {
           this.#room = Promise.withResolvers();
           await this.#room.promise;
           this.#room = undefined;
@@ -261,9 +169,9 @@ export class MapRun {
         if (this.ended) return;
         if (chunks.length > 0) await transport.enqueue(this, chunks);
         const last = chunks.at(-1);
-        if (last !== undefined && this.#isGuess) await this.#outcomeOf(last.n);
+        if (last !== undefined && this.#isGuess) await this.#firstOutcome.wait(last.n);
       }
-      if (this.#input.end === "done" && !this.ended) await transport.seal(this, this.#next);
+      if (this.#reader.end === "done" && !this.ended) await transport.seal(this, this.#reader.next);
       this.#sealed = true;
       this.#endIfSettled();
     } catch (error) {
@@ -273,24 +181,24 @@ export class MapRun {
 
   /** Ends the map as a whole: what was settled stays settled, nothing more comes. */
   fail(error: unknown): void {
-    this.#end({ error, items: Math.max(this.#next, this.#options.length ?? 0) });
+    this.#end({ error, items: Math.max(this.#reader.next, this.#options.length ?? 0) });
   }
 
   /** Takes the outcome of the chunk that starts at `at`. A second outcome is not looked at. */
   take(at: number, text: OutcomeText, { ms, transitMs, by }: RunFacts, bytes?: Buffer): void {
-    const chunk = this.#underWay.get(at);
-    if (chunk === undefined || this.#state === "ended") return;
-    this.#leave(chunk);
+    if (this.#state === "ended") return;
+    const chunk = this.#inFlight.take(at);
+    if (chunk === undefined) return;
     this.chunkSize?.measured(chunk.n, ms);
-    if (this.#outcome !== undefined && chunk.n >= this.#outcome.items) this.#outcome.came();
-    this.#pace.came(chunk.n);
+    this.#firstOutcome.came(chunk.n);
     const ageMs = chunk.sentAt === undefined ? undefined : performance.now() - chunk.sentAt;
-    this.#log.came({ at, n: chunk.n, ms, ageMs, transitMs, by });
+    this.#account.came({ at, n: chunk.n, ms, ageMs, transitMs, by });
     this.tally.ran(chunk.n, ms);
     const results = readResults(chunk, text, bytes);
     if (results === undefined) this.#settleEach(chunk, text, bytes);
     else this.#settleAll(at, results);
-    this.#afterSettling();
+    this.#offerRoom();
+    this.#endIfSettled();
   }
 
   /** Passes on what a running task said of its progress. */
@@ -308,89 +216,26 @@ export class MapRun {
 
   /** The reader has taken an item: its place is free. */
   handOn(): void {
-    this.#kept--;
+    this.#inFlight.handOn();
     this.#offerRoom();
-  }
-
-  /** How many more items there is room for. */
-  #places(): number {
-    const { jobs, bytes, items } = this.#options.window;
-    const free = items - this.#itemsUnderWay - this.#kept;
-    if (this.#underWay.size === 0) return free;
-    return this.#underWay.size < jobs && this.#bytesUnderWay < bytes ? free : 0;
-  }
-
-  /**
-   * How many places must be free before more input is read: those of a chunk, or a good part of the window. A slow
-   * reader frees one place at a time, and each would become a job of its own.
-   */
-  #worthReading(): number {
-    const { items } = this.#options.window;
-    if (items === Infinity) return 1;
-    return Math.max(1, Math.min(this.chunkSize?.next() ?? 1, Math.floor(items / 4)));
   }
 
   get #isGuess(): boolean {
     return (this.chunkSize?.ahead ?? Infinity) < Infinity;
   }
 
-  /** Waits for the outcome of a chunk of so many items, the end, or `GUESS_MS`, whichever comes first. */
-  async #outcomeOf(items: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#outcome = { items, came: resolve };
-    const timer = setTimeout(resolve, GUESS_MS);
-    await promise;
-    clearTimeout(timer);
-    this.#outcome = undefined;
-  }
-
   #offerRoom(): void {
-    if (this.#room !== undefined && this.#places() >= this.#worthReading()) this.#room.resolve();
+    if (this.#room !== undefined && this.#reader.hasRoom(this.chunkSize)) this.#room.resolve();
   }
 
   async #readChunks(): Promise<Chunk[]> {
-    const chunks: Chunk[] = [];
-    const { window } = this.#options;
-    let bytes = 0;
-    const most = Math.min(this.chunkSize?.ahead ?? Infinity, MAX_BATCH_JOBS);
-    while (chunks.length < most && bytes < MAX_BATCH_BYTES) {
-      if (this.#places() < this.#worthReading()) break;
-      if (this.#underWay.size >= window.jobs) break;
-      this.#isReading = true;
-      // Having chunks in hand, a slow input is not waited for.
-      const size = this.chunkSize?.next() ?? 1;
-      const { wholeChunks: whole } = this.#options;
-      const values = await this.#input.read(whole ? size : Math.min(size, this.#places()), {
-        wait: chunks.length === 0,
-        whole,
-      });
-      this.#isReading = false;
-      if (this.#state === "ended" || values.length === 0) break;
-      const { form } = this.#input;
-      for (const encoded of encodeItems({ form, values }, this.#next, this.#options.argumentLimit)) {
-        this.#next = encoded.at + encoded.n;
-        if ("error" in encoded) {
-          const error = atCallSite(encoded.error, this.#options.callSite);
-          this.#settle(encoded.at, { ok: false, error });
-          if (this.#transport === undefined) this.#unsaid.push({ index: encoded.at, error });
-          else this.#transport.settledHere(this, encoded.at, error);
-          continue;
-        }
-        this.#underWay.set(encoded.at, encoded);
-        this.#itemsUnderWay += encoded.n;
-        this.#bytesUnderWay += sizeOf(encoded);
-        bytes += sizeOf(encoded);
-        chunks.push(encoded);
-      }
-      if (this.#input.end !== undefined || this.#input.isSlow) break;
-    }
-    return chunks;
-  }
-
-  #leave(chunk: Chunk): void {
-    this.#underWay.delete(chunk.at);
-    this.#itemsUnderWay -= chunk.n;
-    this.#bytesUnderWay -= sizeOf(chunk);
+    const isWanted = (): boolean => this.#state === "running";
+    return await this.#reader.read(this.chunkSize, isWanted, (index, refusal) => {
+      const error = atCallSite(refusal, this.#options.callSite);
+      this.#settle(index, { ok: false, error });
+      if (this.#transport === undefined) this.#early.refused.push({ index, error });
+      else this.#transport.settledHere(this, index, error);
+    });
   }
 
   #settleAll(at: number, results: readonly unknown[]): void {
@@ -398,8 +243,8 @@ export class MapRun {
       for (const [offset, value] of results.entries()) this.#settle(at + offset, { ok: true, value });
       return;
     }
-    this.#settled += results.length;
-    if (this.#options.keepsUntilRead) this.#kept += results.length;
+    this.#account.succeeded(results.length);
+    if (this.#options.keepsUntilRead) this.#inFlight.keep(results.length);
     this.#sink.succeededAll(at, results);
   }
 
@@ -413,43 +258,33 @@ export class MapRun {
 
   #settle(index: number, settled: Settled): void {
     if (this.#state === "ended") return; // `failFast`, in the middle of a chunk
-    this.#settled++;
-    if (this.#options.keepsUntilRead) this.#kept++;
+    if (this.#options.keepsUntilRead) this.#inFlight.keep(1);
     if (settled.ok) {
+      this.#account.succeeded(1);
       this.#sink.succeeded(index, settled.value);
     } else {
-      this.#failures++;
+      this.#account.failed();
       this.tally.failed(index, settled.error);
       this.#sink.failed(index, settled.error);
     }
   }
 
-  #afterSettling(): void {
-    this.#offerRoom();
-    this.#endIfSettled();
-  }
-
   #endIfSettled(): void {
-    const { end } = this.#input;
-    if (end === undefined || this.#isReading || this.#settled < this.#next) return;
+    const { end, next, isReading } = this.#reader;
+    if (end === undefined || isReading || this.#account.done < next) return;
     if (end === "done" && !this.#sealed) return;
-    this.#end(end === "done" ? { total: this.#next } : { ...end, items: this.#next });
+    this.#end(end === "done" ? { total: next } : { ...end, items: next });
   }
 
   #end(end: MapEnd): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
-    this.#pace.end();
-    this.#log.end();
+    this.#account.end();
     this.#room?.resolve();
-    this.#outcome?.came();
-    this.#input.close();
+    this.#firstOutcome.stop();
+    this.#reader.close();
     this.#transport?.drop(this, end);
-    this.#underWay.clear();
+    this.#inFlight.clear();
     this.#sink.ended(end);
   }
-}
-
-function sizeOf({ args, bytes }: Chunk): number {
-  return args.length + (bytes?.length ?? 0);
 }

@@ -29,7 +29,7 @@ import { NO_PROGRESS } from "../account/map-progress.ts";
 import { MapResult } from "../result/map-result.ts";
 import { MapTelemetry } from "../telemetry/map-telemetry.ts";
 import { MapRun } from "../map/map-run.ts";
-import type { Sink } from "../map/map-run.ts";
+import type { Sink } from "../map/sink.ts";
 import type { CallSite, ErrorClass } from "../map/read-outcomes.ts";
 import type { Shared } from "../map/shared.ts";
 import { ResultStream, StreamBuffer } from "../result/result-stream.ts";

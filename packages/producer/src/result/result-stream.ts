@@ -5,7 +5,7 @@ import { GetTimeoutError } from "@poolmq/shared";
 import { checkTimeout } from "./handle.ts";
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
-import type { MapEnd, Sink } from "../map/map-run.ts";
+import type { MapEnd, Sink } from "../map/sink.ts";
 
 /** How a stream reaches the map behind it. @internal */
 export interface StreamSource {

@@ -5,7 +5,7 @@
 
 import type { Attributes, OpenTelemetry } from "@poolmq/shared/internal";
 
-import type { MapEnd } from "../map/map-run.ts";
+import type { MapEnd } from "../map/sink.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 
 /** Every name is a series for ever; a program with more tasks has the rest of them counted together. */

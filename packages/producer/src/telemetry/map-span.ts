@@ -5,7 +5,7 @@
 
 import type { Context, OpenTelemetry, Span } from "@poolmq/shared/internal";
 
-import type { MapEnd } from "../map/map-run.ts";
+import type { MapEnd } from "../map/sink.ts";
 import type { ResolvedTelemetry } from "../options/telemetry-options.ts";
 
 /** The flag of a trace that is recorded (W3C Trace Context). */

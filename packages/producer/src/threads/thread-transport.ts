@@ -13,7 +13,9 @@ import type { JobData, LogBatch, LogLine, RemoteInfo, TaskInfo } from "@poolmq/s
 import type { verdictOn } from "@poolmq/worker/internal";
 
 import { backoffDelayMs } from "../engine/backoff-delay.ts";
-import type { Chunk, MapRun, RunFacts, Transport } from "../map/map-run.ts";
+import type { Chunk } from "../map/chunk.ts";
+import type { MapRun } from "../map/map-run.ts";
+import type { RunFacts, Transport } from "../map/transport.ts";
 import { Meter } from "../map/meter.ts";
 import type { ThreadShare } from "./thread-messages.ts";
 import type { RunRequest } from "./thread-run.ts";

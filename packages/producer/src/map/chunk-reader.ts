@@ -1,0 +1,102 @@
+/** Reads the input of a map, and cuts as much of it into chunks as there is room for. */
+
+import type { Chunk } from "./chunk.ts";
+import { sizeOf } from "./chunk.ts";
+import type { ChunkSize } from "./chunk-size.ts";
+import { encodeItems } from "./encode-items.ts";
+import type { ArgumentLimit } from "./encode-items.ts";
+import type { InFlight } from "./in-flight.ts";
+import type { InputReader } from "./input-reader.ts";
+
+/** So many jobs go to Redis in one pipeline: beyond this it saves little, and the event loop gets its turn. */
+const MAX_BATCH_JOBS = 500;
+/** And so many bytes: what is encoded before any of it is sent keeps the workers waiting. */
+const MAX_BATCH_BYTES = 1024 * 1024;
+
+interface ChunkReaderOptions {
+  /** What the arguments of a job may have at most; none without one. */
+  readonly argumentLimit: ArgumentLimit | undefined;
+  /** Every chunk but the last has the size that it should, however slow the input: someone else may cut it again. */
+  readonly wholeChunks: boolean;
+}
+
+export class ChunkReader {
+  readonly #input: InputReader;
+  readonly #inFlight: InFlight;
+  readonly #options: ChunkReaderOptions;
+  #next = 0;
+  #reading = false;
+
+  constructor(input: InputReader, inFlight: InFlight, options: ChunkReaderOptions) {
+    this.#input = input;
+    this.#inFlight = inFlight;
+    this.#options = options;
+  }
+
+  /** Index of the first item that was not read yet. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Items may have been read that `next` does not count yet: the input may have ended, and the map has not. */
+  get isReading(): boolean {
+    return this.#reading;
+  }
+
+  /** Set once the input has ended, or has thrown. */
+  get end(): InputReader["end"] {
+    return this.#input.end;
+  }
+
+  /** Whether so much room is free that it is worth reading on. */
+  hasRoom(chunkSize: ChunkSize | undefined): boolean {
+    return this.#inFlight.places >= this.#inFlight.worthReading(chunkSize?.next() ?? 1);
+  }
+
+  /**
+   * Gives the next chunks, which are under way from now on.
+   *
+   * @param isWanted - false once the map has ended: what was read meanwhile is of no use
+   * @param onRefused - told of each item that can't be sent
+   */
+  async read(
+    chunkSize: ChunkSize | undefined,
+    isWanted: () => boolean,
+    onRefused: (index: number, error: unknown) => void,
+  ): Promise<Chunk[]> {
+    const { wholeChunks: whole, argumentLimit } = this.#options;
+    const chunks: Chunk[] = [];
+    let bytes = 0;
+    const most = Math.min(chunkSize?.ahead ?? Infinity, MAX_BATCH_JOBS);
+    while (chunks.length < most && bytes < MAX_BATCH_BYTES) {
+      if (!this.hasRoom(chunkSize) || this.#inFlight.isFull) break;
+      const size = chunkSize?.next() ?? 1;
+      this.#reading = true;
+      // Having chunks in hand, a slow input is not waited for.
+      const values = await this.#input.read(whole ? size : Math.min(size, this.#inFlight.places), {
+        wait: chunks.length === 0,
+        whole,
+      });
+      // In the same turn as what follows: `next` counts these items before anybody asks for it.
+      this.#reading = false;
+      if (!isWanted() || values.length === 0) break;
+      const { form } = this.#input;
+      for (const encoded of encodeItems({ form, values }, this.#next, argumentLimit)) {
+        this.#next = encoded.at + encoded.n;
+        if ("error" in encoded) {
+          onRefused(encoded.at, encoded.error);
+        } else {
+          this.#inFlight.add(encoded);
+          bytes += sizeOf(encoded);
+          chunks.push(encoded);
+        }
+      }
+      if (this.#input.end !== undefined || this.#input.isSlow) break;
+    }
+    return chunks;
+  }
+
+  close(): void {
+    this.#input.close();
+  }
+}

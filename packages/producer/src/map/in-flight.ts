@@ -1,0 +1,95 @@
+/** What of a map is under way, and how much more may be. */
+
+import { sizeOf } from "./chunk.ts";
+import type { Chunk } from "./chunk.ts";
+
+/** What may be under way at a time. A chunk that is larger than what is left goes if nothing else is under way. */
+export interface Window {
+  readonly jobs: number;
+  /** Encoded arguments. */
+  readonly bytes: number;
+  /** Items in flight, or waiting to be read if the sink keeps them until then. */
+  readonly items: number;
+}
+
+export class InFlight {
+  readonly #window: Window;
+  /** By the index of their first item. */
+  readonly #chunks = new Map<number, Chunk>();
+  #items = 0;
+  #bytes = 0;
+  /** Settled items that the caller has not read yet. */
+  #unread = 0;
+
+  constructor(window: Window) {
+    this.#window = window;
+  }
+
+  /** Number of items under way. */
+  get items(): number {
+    return this.#items;
+  }
+
+  /** First indices of the chunks. */
+  get indices(): number[] {
+    return [...this.#chunks.keys()];
+  }
+
+  /** The chunks among `indices` that are under way. */
+  chunks(indices: readonly number[]): Chunk[] {
+    return indices.flatMap((index) => this.#chunks.get(index) ?? []);
+  }
+
+  add(chunk: Chunk): void {
+    this.#chunks.set(chunk.at, chunk);
+    this.#items += chunk.n;
+    this.#bytes += sizeOf(chunk);
+  }
+
+  /** Takes out the chunk that starts at `at`, if it is there. */
+  take(at: number): Chunk | undefined {
+    const chunk = this.#chunks.get(at);
+    if (chunk === undefined) return undefined;
+    this.#chunks.delete(at);
+    this.#items -= chunk.n;
+    this.#bytes -= sizeOf(chunk);
+    return chunk;
+  }
+
+  /** So many settled items take up places until they are read. */
+  keep(items: number): void {
+    this.#unread += items;
+  }
+
+  /** The caller has read an item. */
+  handOn(): void {
+    this.#unread--;
+  }
+
+  /** How many more items there is room for. */
+  get places(): number {
+    const { jobs, bytes, items } = this.#window;
+    const free = items - this.#items - this.#unread;
+    if (this.#chunks.size === 0) return free;
+    return this.#chunks.size < jobs && this.#bytes < bytes ? free : 0;
+  }
+
+  /** Whether as many jobs are under way as may be. */
+  get isFull(): boolean {
+    return this.#chunks.size >= this.#window.jobs;
+  }
+
+  /**
+   * How many places must be free before more input is read: those of a chunk, or a good part of the window. A slow
+   * reader frees one place at a time, and each would become a job of its own.
+   */
+  worthReading(chunkSize: number): number {
+    const { items } = this.#window;
+    if (items === Infinity) return 1;
+    return Math.max(1, Math.min(chunkSize, Math.floor(items / 4)));
+  }
+
+  clear(): void {
+    this.#chunks.clear();
+  }
+}

@@ -1,0 +1,65 @@
+/** The seam between a map and what moves its chunks to workers: Redis and a fleet, or threads of this process. */
+
+import type { OutcomeText } from "@poolmq/shared/internal";
+
+import type { MapProgress } from "../account/map-progress.ts";
+import type { Chunk } from "./chunk.ts";
+import type { MapEnd } from "./sink.ts";
+
+/** A map as its transport sees it: a `MapRun`, or one that another process began. */
+export interface CarriedMap {
+  readonly id: string;
+  readonly task: string;
+  readonly job: JobOptions;
+  readonly ended: boolean;
+  readonly progress: MapProgress;
+  /** First indices of the chunks that were sent and have no outcome yet. */
+  readonly underWay: readonly number[];
+  /** The chunks among `indices` that are under way. */
+  chunks(indices: readonly number[]): Chunk[];
+  /** Takes an outcome. @param bytes - that the text names */
+  take(at: number, text: OutcomeText, facts: RunFacts, bytes?: Buffer): void;
+  taskProgress(index: number, value: unknown): void;
+  taskLog(index: number, batch: string): void;
+  /** The number of items is known now. Only an attached map does not count them itself. */
+  sealed(total: number): void;
+  fail(error: unknown): void;
+}
+
+/** What a transport knows of a run whose outcome it brings. */
+export interface RunFacts {
+  /** How long it ran, in ms. */
+  readonly ms: number;
+  /** How long its outcome was on its way, in ms, if that is known. */
+  readonly transitMs?: number | undefined;
+  /** Who ran it: the end of a `RanText` of the wire contract. */
+  readonly by?: string | undefined;
+}
+
+/** What a transport needs to know of every job of a map. `undefined` is left to the function's definition. */
+export interface JobOptions {
+  readonly attempts?: number;
+  readonly backoff?: {
+    readonly type: "fixed" | "exponential";
+    readonly delayMs: number;
+    readonly jitter?: number;
+  };
+  readonly taskTimeoutMs?: number;
+  readonly priority?: number;
+  /** What of the caller's trace the job whose first item is `at` carries. */
+  readonly trace?: (at: number) => string | undefined;
+  /** Whether a job brings what its items print and log. */
+  readonly logs?: () => boolean;
+}
+
+/** Moves chunks to the workers and outcomes back. */
+export interface Transport {
+  /** Resolves once the chunks are under way. Rejects if they never will be. */
+  enqueue(map: CarriedMap, chunks: readonly Chunk[]): Promise<void>;
+  /** The input was read to its end: there are `total` items. Rejects if that can't be. */
+  seal(map: CarriedMap, total: number): Promise<void>;
+  /** An item came to its end without being enqueued. */
+  settledHere(map: CarriedMap, index: number, error: unknown): void;
+  /** The map has ended: forget it, and remove what of it is still under way. */
+  drop(map: CarriedMap, end: MapEnd): void;
+}
