@@ -1,6 +1,7 @@
 /** See README.md beside this file for when to change the golden files. */
 
-import { QueueWatcher, WIRE_VERSION, queueKeys } from "@poolmq/shared/internal";
+import { WIRE_VERSION, queueKeys } from "@poolmq/shared/internal";
+import { QueueWatcher } from "@poolmq/worker/internal";
 import { expect, test } from "vitest";
 
 import { expectGolden, masked, opened } from "../support/golden.ts";

@@ -1,4 +1,4 @@
-import { QueueWatcher, type MapView } from "@poolmq/shared/internal";
+import { QueueWatcher, type MapView } from "@poolmq/worker/internal";
 import type { Pool } from "@poolmq/producer";
 import type { WorkerMachine } from "@poolmq/worker";
 

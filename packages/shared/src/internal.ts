@@ -1,7 +1,5 @@
 /** For the sibling packages; promises nothing to anyone else. */
 
-export { aclRules } from "./watch/acl.ts";
-export type { AclRole } from "./watch/acl.ts";
 export {
   checkEnvironment,
   checkInteger,
@@ -22,7 +20,7 @@ export { resolveConnection } from "./redis/connection-options.ts";
 export type { ResolvedConnection } from "./redis/connection-options.ts";
 export { connect, destroyConnection } from "./redis/connection.ts";
 export { failureError } from "./thrown/failure-error.ts";
-export { GatherScripts, MAP_TTL_MS } from "./store/gather-scripts.ts";
+export { GatherScripts, MAP_TTL_MS, WORKER_TTL_MS } from "./store/gather-scripts.ts";
 export type { Outcome } from "./store/gather-scripts.ts";
 export { isForeignKey } from "./redis/is-wrong-type.ts";
 export { jobIdOf, queueKeys } from "./store/keys.ts";
@@ -32,24 +30,10 @@ export { nearest } from "./errors/nearest.ts";
 export { openTelemetry } from "./host/open-telemetry.ts";
 export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./host/open-telemetry.ts";
 export { isPrivateQueueName, privateQueueName } from "./store/private-queue.ts";
-export { QueueWatcher } from "./watch/queue-watcher.ts";
-export type {
-  ChildView,
-  ErrorGroupView,
-  ErrorsView,
-  JobCounts,
-  MachineView,
-  MapView,
-  ProducerView,
-  QueueView,
-  RedisView,
-  RunningView,
-  RunTimes,
-  SpanView,
-} from "./watch/queue-view.ts";
 export { runScript } from "./redis/run-script.ts";
 export type { Script } from "./redis/run-script.ts";
-export { bucketOf } from "./store/run-times.ts";
+export { bucketOf, runTimesOf } from "./store/run-times.ts";
+export type { RunTimes } from "./store/run-times.ts";
 export { redactUrl } from "./redis/redact-url.ts";
 export { checkTaskDefaults, TASK_DEFAULTS } from "./options/task-defaults.ts";
 export type { CheckedTaskDefaults } from "./options/task-defaults.ts";
@@ -69,6 +53,8 @@ export {
 export { digestOfBytes, readKeyLines, resolveSigningKeys, SEAL_MARK } from "./signing/signing.ts";
 export type { Signer, SigningKeys } from "./signing/signing.ts";
 export { short } from "./errors/short.ts";
+export { parseObject } from "./store/parse-object.ts";
+export { readAdvertisement } from "./store/read-advertisement.ts";
 export { REFUSED } from "./values/uncloneable.ts";
 export { unrefConnection } from "./redis/unref-connection.ts";
 export { WIRE_VERSION } from "./wire.ts";

@@ -94,7 +94,7 @@ const actions = {
  * Asks the server to do something to a map, and says what came of it. Clicks that follow before that do nothing.
  *
  * @param {"cancel" | "retry"} action
- * @param {import("@poolmq/shared/internal").MapView} map
+ * @param {import("../src/watch/queue-view.ts").MapView} map
  * @param {{ success: (text: string) => string, failure: (why: string) => string }} said
  */
 function act(action, map, { success, failure }) {

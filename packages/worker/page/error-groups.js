@@ -3,7 +3,7 @@
 import { h } from "./preact.js";
 import { count, plural, ranges } from "./format.js";
 
-/** @typedef {import("@poolmq/shared/internal").ErrorsView} ErrorsView */
+/** @typedef {import("../src/watch/queue-view.ts").ErrorsView} ErrorsView */
 
 /** Indices that are listed; the rest is counted. */
 const INDICES = 12;

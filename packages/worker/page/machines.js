@@ -4,9 +4,9 @@ import { h } from "./preact.js";
 import { bytes, count, duration, plural } from "./format.js";
 
 /**
- * @typedef {import("@poolmq/shared/internal").MapView} MapView
- * @typedef {import("@poolmq/shared/internal").RunningView} RunningView
- * @typedef {import("@poolmq/shared/internal").SpanView} SpanView
+ * @typedef {import("../src/watch/queue-view.ts").MapView} MapView
+ * @typedef {import("../src/watch/queue-view.ts").RunningView} RunningView
+ * @typedef {import("../src/watch/queue-view.ts").SpanView} SpanView
  * @typedef {import("../src/dashboard/messages.ts").PageMachine} PageMachine
  * @typedef {NonNullable<PageMachine["children"]>[number]} PageChild
  *

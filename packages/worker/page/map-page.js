@@ -10,7 +10,7 @@ import { progressText, ProgressBar, StateBadge, timeText } from "./progress.js";
 /**
  * @typedef {import("./model.js").Model} Model
  * @typedef {import("./model.js").Actions} Actions
- * @typedef {import("@poolmq/shared/internal").MapView} MapView
+ * @typedef {import("../src/watch/queue-view.ts").MapView} MapView
  */
 
 /** Of what runs now, those that have run longest. */

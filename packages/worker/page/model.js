@@ -5,9 +5,9 @@
  * @typedef {import("../src/dashboard/messages.ts").TickMessage} TickMessage
  * @typedef {import("../src/dashboard/messages.ts").MapPoint} MapPoint
  * @typedef {import("../src/dashboard/messages.ts").QueuePoint} QueuePoint
- * @typedef {import("@poolmq/shared/internal").ErrorsView} ErrorsView
- * @typedef {import("@poolmq/shared/internal").MapView} MapView
- * @typedef {import("@poolmq/shared/internal").SpanView} SpanView
+ * @typedef {import("../src/watch/queue-view.ts").ErrorsView} ErrorsView
+ * @typedef {import("../src/watch/queue-view.ts").MapView} MapView
+ * @typedef {import("../src/watch/queue-view.ts").SpanView} SpanView
  *
  * @typedef {object} Actions
  * @property {() => void} showAllMaps

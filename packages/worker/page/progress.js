@@ -3,7 +3,7 @@
 import { h } from "./preact.js";
 import { count, duration, plural, short } from "./format.js";
 
-/** @typedef {import("@poolmq/shared/internal").MapView} MapView */
+/** @typedef {import("../src/watch/queue-view.ts").MapView} MapView */
 
 /** @param {{ map: MapView }} props */
 export function ProgressBar({ map: { task, total, done, failed, state } }) {

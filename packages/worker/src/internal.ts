@@ -18,3 +18,7 @@ export { besideThis, nodeFlags } from "./node-command.ts";
 export type { TaskContext } from "./task/task-context.ts";
 export { verdictOn } from "./job/verdict.ts";
 export { Publisher } from "./job/publisher.ts";
+export { aclRules } from "./watch/acl.ts";
+export type { AclRole } from "./watch/acl.ts";
+export { QueueWatcher } from "./watch/queue-watcher.ts";
+export type { MachineView, MapView, QueueView } from "./watch/queue-view.ts";

@@ -1,6 +1,6 @@
 /** The commands that look at a queue. */
 
-import type { MachineView, MapView, QueueView } from "@poolmq/shared/internal";
+import type { MachineView, MapView, QueueView } from "@poolmq/worker/internal";
 import { describe, expect, test } from "vitest";
 
 import { redisForFile } from "../../support/redis-server.ts";

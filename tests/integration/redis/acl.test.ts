@@ -1,7 +1,8 @@
 /** Logins that are allowed what `poolmq acl` says, and nothing else. The rest of the suite runs under them too. */
 
 import { Pool } from "@poolmq/producer";
-import { aclRules, QueueWatcher, queueKeys } from "@poolmq/shared/internal";
+import { queueKeys } from "@poolmq/shared/internal";
+import { aclRules, QueueWatcher } from "@poolmq/worker/internal";
 import { runWorker } from "@poolmq/worker";
 import { MapControl } from "@poolmq/worker/control";
 import { Redis } from "ioredis";

@@ -1,6 +1,6 @@
 /** What can be seen of a queue from outside. */
 
-import { QueueWatcher } from "@poolmq/shared/internal";
+import { QueueWatcher } from "@poolmq/worker/internal";
 import { expect, test } from "vitest";
 
 import { redisForFile } from "../../support/redis-server.ts";

@@ -1,6 +1,16 @@
 /** How long items ran, as counts in fixed buckets: small enough to tell every second, and they add up. */
 
-import type { RunTimes } from "../watch/queue-view.ts";
+/** How long items ran, as workers measured it. An item of a chunk counts with its share of the chunk's time. */
+export interface RunTimes {
+  /** Number of items measured. */
+  readonly items: number;
+  /** `null` before the first. */
+  readonly meanMs: number | null;
+  readonly medianMs: number | null;
+  readonly p95Ms: number | null;
+  /** Items by run time: as many as did not fit the buckets before, and took at most `upToMs` (`null`: any time). */
+  readonly histogram: readonly { readonly upToMs: number | null; readonly items: number }[];
+}
 
 /** Upper bounds of the buckets, in ms; one more bucket takes what is longer. */
 const RUN_TIME_BOUNDS_MS: readonly number[] = [-1, 0, 1, 2, 3, 4, 5, 6].flatMap((exponent) =>

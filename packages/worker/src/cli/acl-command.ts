@@ -2,8 +2,9 @@
 
 import { Command, Option } from "commander";
 
-import { aclRules, checkQueueName, queueKeys } from "@poolmq/shared/internal";
-import type { AclRole } from "@poolmq/shared/internal";
+import { checkQueueName, queueKeys } from "@poolmq/shared/internal";
+import { aclRules } from "../watch/acl.ts";
+import type { AclRole } from "../watch/acl.ts";
 
 import { DEFAULTS } from "../worker-options.ts";
 import { reportError } from "./report-error.ts";

@@ -3,14 +3,8 @@
 import { Command, Option } from "commander";
 
 import { InvalidOptionError } from "@poolmq/shared";
-import {
-  checkQueueName,
-  checkServer,
-  connect,
-  destroyConnection,
-  queueKeys,
-  QueueWatcher,
-} from "@poolmq/shared/internal";
+import { checkQueueName, checkServer, connect, destroyConnection, queueKeys } from "@poolmq/shared/internal";
+import { QueueWatcher } from "../watch/queue-watcher.ts";
 
 import { Access, isLoopback } from "../dashboard/access.ts";
 import { DashboardServer } from "../dashboard/dashboard-server.ts";

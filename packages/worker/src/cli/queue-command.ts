@@ -4,14 +4,8 @@ import { Command, Option } from "commander";
 import type { CommanderError } from "commander";
 import type { Cluster, Redis } from "ioredis";
 
-import {
-  checkQueueName,
-  checkServer,
-  connect,
-  destroyConnection,
-  queueKeys,
-  QueueWatcher,
-} from "@poolmq/shared/internal";
+import { checkQueueName, checkServer, connect, destroyConnection, queueKeys } from "@poolmq/shared/internal";
+import { QueueWatcher } from "../watch/queue-watcher.ts";
 import type { QueueKeys } from "@poolmq/shared/internal";
 
 import { connectionOf, DEFAULTS } from "../worker-options.ts";

@@ -3,7 +3,7 @@
 import { Option } from "commander";
 import type { Command } from "commander";
 
-import type { QueueView } from "@poolmq/shared/internal";
+import type { QueueView } from "../watch/queue-view.ts";
 
 import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "./exit-code.ts";
 import { integer } from "./integer.ts";

@@ -1,6 +1,6 @@
 /** How a queue and its maps were at the last looks, for charts. */
 
-import type { QueueView } from "@poolmq/shared/internal";
+import type { QueueView } from "../watch/queue-view.ts";
 
 import type { MapPoint, QueuePoint, StartMessage } from "./messages.ts";
 

@@ -1,6 +1,6 @@
 /** What the server sends to the page, as JSON in server-sent events. */
 
-import type { ChildView, ErrorsView, MachineView, QueueView, SpanView } from "@poolmq/shared/internal";
+import type { ChildView, ErrorsView, MachineView, QueueView, SpanView } from "../watch/queue-view.ts";
 
 /** First event of a connection (`start`): all that there is to know. */
 export interface StartMessage extends TickMessage {

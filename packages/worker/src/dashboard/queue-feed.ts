@@ -7,7 +7,8 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 
-import type { ErrorsView, QueueView, QueueWatcher } from "@poolmq/shared/internal";
+import type { ErrorsView, QueueView } from "../watch/queue-view.ts";
+import type { QueueWatcher } from "../watch/queue-watcher.ts";
 
 import { History } from "./history.ts";
 import type { PageView, StartMessage, TickMessage, TroubleMessage } from "./messages.ts";

@@ -1,6 +1,6 @@
 /** What each process of a fleet ran over the last while: machines tell only of the last seconds. */
 
-import type { QueueView, SpanView } from "@poolmq/shared/internal";
+import type { QueueView, SpanView } from "../watch/queue-view.ts";
 
 import type { ProcessSpans } from "./messages.ts";
 

@@ -1,4 +1,4 @@
-import type { ErrorGroupView, ErrorsView } from "@poolmq/shared/internal";
+import type { ErrorGroupView, ErrorsView } from "../../watch/queue-view.ts";
 
 import { clean, count } from "./format.ts";
 import { paint } from "./paint.ts";

@@ -1,6 +1,6 @@
 /** Worker machines with their processes, and what each of them runs. */
 
-import type { ChildView, MachineView } from "@poolmq/shared/internal";
+import type { ChildView, MachineView } from "../../watch/queue-view.ts";
 
 import { bytes, clean, count, cut, duration } from "./format.ts";
 import { paint } from "./paint.ts";

@@ -1,4 +1,5 @@
-import type { MapState, MapView } from "@poolmq/shared/internal";
+import type { MapState } from "@poolmq/shared/internal";
+import type { MapView } from "../../watch/queue-view.ts";
 
 import { bar, count, duration, percent, rate } from "./format.ts";
 import type { Style } from "./paint.ts";

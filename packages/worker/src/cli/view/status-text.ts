@@ -1,6 +1,6 @@
 /** A whole queue on one screen. */
 
-import type { QueueView } from "@poolmq/shared/internal";
+import type { QueueView } from "../../watch/queue-view.ts";
 
 import { bytes, clean, count } from "./format.ts";
 import { machinesText } from "./machines-text.ts";

@@ -13,17 +13,12 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";
 
-import { WORKER_TTL_MS } from "../store/gather-scripts.ts";
-import { queueKeys } from "../store/keys.ts";
-import type { QueueKeys } from "../store/keys.ts";
+import { parseObject, queueKeys, readMapReport, runScript, WORKER_TTL_MS } from "@poolmq/shared/internal";
+import type { ControlMessage, ErrorGroup, QueueKeys, Script } from "@poolmq/shared/internal";
+
 import { machineView } from "./machine-view.ts";
-import { readMapReport } from "../store/map-reports.ts";
 import { durableMapView, mapView } from "./map-view.ts";
-import { parseObject } from "../store/parse-object.ts";
 import type { ErrorsView, MapView, QueueView, RedisView } from "./queue-view.ts";
-import { runScript } from "../redis/run-script.ts";
-import type { Script } from "../redis/run-script.ts";
-import type { ControlMessage, ErrorGroup } from "../wire.ts";
 
 /** How long machines go on telling after the last look, in ms. */
 const WATCH_TTL_MS = 5_000;

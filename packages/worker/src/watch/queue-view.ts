@@ -3,7 +3,7 @@
  * `poolmq status --json` prints. Times are ms since 1970 by the clock of Redis, whoever's clock they were taken by.
  */
 
-import type { MapState, TaskInfo } from "../wire.ts";
+import type { MapState, RunTimes, TaskInfo } from "@poolmq/shared/internal";
 
 /** A queue at one moment. */
 export interface QueueView {
@@ -19,7 +19,7 @@ export interface QueueView {
 }
 
 /** Numbers of BullMQ jobs: an item each, or a chunk of them. */
-export interface JobCounts {
+interface JobCounts {
   /** They wait for a worker, those with a `priority` included. */
   readonly waiting: number;
   /** Workers have taken them. */
@@ -69,25 +69,13 @@ export interface MapView {
   readonly reason: string | null;
 }
 
-export interface ProducerView {
+interface ProducerView {
   readonly host: string;
   readonly pid: number;
   /** How long ago it was last heard of, in ms; of a map that has ended, at its end. */
   readonly silentMs: number;
   /** False if it was not heard of for 10 s while its map runs. A durable map goes on without it. */
   readonly alive: boolean;
-}
-
-/** How long items ran, as workers measured it. An item of a chunk counts with its share of the chunk's time. */
-export interface RunTimes {
-  /** Number of items measured. */
-  readonly items: number;
-  /** `null` before the first. */
-  readonly meanMs: number | null;
-  readonly medianMs: number | null;
-  readonly p95Ms: number | null;
-  /** Items by run time: as many as did not fit the buckets before, and took at most `upToMs` (`null`: any time). */
-  readonly histogram: readonly { readonly upToMs: number | null; readonly items: number }[];
 }
 
 /** A living worker machine. */

@@ -1,8 +1,9 @@
 /** A map, from what its producer told of it last. */
 
+import { runTimesOf } from "@poolmq/shared/internal";
+import type { MapReport } from "@poolmq/shared/internal";
+
 import type { MapView } from "./queue-view.ts";
-import { runTimesOf } from "../store/run-times.ts";
-import type { MapReport } from "../wire.ts";
 
 /** A producer tells of its maps every second: one that missed so many is not there. */
 const PRODUCER_TTL_MS = 10_000;

@@ -1,8 +1,9 @@
 /** A worker machine, from what it told of itself last. */
 
+import { readAdvertisement } from "@poolmq/shared/internal";
+import type { ChildDetail, WorkerDetail } from "@poolmq/shared/internal";
+
 import type { ChildView, MachineView } from "./queue-view.ts";
-import { readAdvertisement } from "../store/read-advertisement.ts";
-import type { ChildDetail, WorkerDetail } from "../wire.ts";
 
 /**
  * @param detail - what it runs, `""` if it did not tell
