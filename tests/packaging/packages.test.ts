@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { PACKAGE_NAMES, userProjectWithPackedPackages, type UserProject } from "./packed-packages.ts";
+import { nameOf, PACKAGE_NAMES, userProjectWithPackedPackages, type UserProject } from "./packed-packages.ts";
 
 let project: UserProject;
 
@@ -14,11 +14,11 @@ afterAll(async () => {
 });
 
 interface Manifest {
-  readonly exports: Record<string, Record<string, string>>;
+  readonly exports: Record<string, Record<string, string> | string>;
   readonly bin?: Record<string, string>;
 }
 
-describe.each(PACKAGE_NAMES)("@poolmq/%s, packed", (name) => {
+describe.each(PACKAGE_NAMES)("packages/%s, packed", (name) => {
   const manifestText = (): Promise<string> =>
     readFile(join(project.packageFolder(name), "package.json"), "utf8");
   const manifest = async (): Promise<Manifest> => JSON.parse(await manifestText()) as Manifest;
@@ -57,7 +57,9 @@ describe.each(PACKAGE_NAMES)("@poolmq/%s, packed", (name) => {
   test("has every file that its exports and commands name", async () => {
     const { exports, bin = {} } = await manifest();
     const named = [
-      ...Object.values(exports).flatMap((targets) => Object.values(targets)),
+      ...Object.values(exports).flatMap((targets) =>
+        typeof targets === "string" ? [targets] : Object.values(targets),
+      ),
       ...Object.values(bin),
     ];
     const shipped = await files();
@@ -67,12 +69,32 @@ describe.each(PACKAGE_NAMES)("@poolmq/%s, packed", (name) => {
   });
 
   test("can be imported through each of its exports", async () => {
-    for (const door of Object.keys((await manifest()).exports)) {
-      const specifier = `@poolmq/${name}${door.slice(1)}`;
+    // The command runs when it is imported; that of the test below.
+    const doors = Object.keys((await manifest()).exports).filter(
+      (door) => !/^\.\/(cli|package\.json)$/.test(door),
+    );
+    for (const door of doors) {
+      const specifier = `${nameOf(name)}${door.slice(1)}`;
       const script = `console.log(Object.keys(await import(${JSON.stringify(specifier)})).length > 0)`;
       expect(await project.run("node", "--input-type=module", "--eval", script), specifier).toBe("true\n");
     }
   });
+});
+
+test("poolmq gives all that the packages for producers and for workers give", async () => {
+  const script = `
+    const [producer, worker, poolmq] = await Promise.all(
+      ["@poolmq/producer", "@poolmq/worker", "poolmq"].map((name) => import(name)));
+    const names = Object.keys({ ...producer, ...worker });
+    console.log(names.filter((name) => poolmq[name] === undefined || poolmq[name] !== { ...producer, ...worker }[name]));`;
+  expect(await project.run("node", "--input-type=module", "--eval", script)).toBe("[]\n");
+});
+
+test("npm would publish each package as it is, and sends nothing to find out", async () => {
+  for (const tarball of project.tarballs) {
+    const output = await project.run("npm", "publish", tarball, "--dry-run", "--json");
+    expect(output).toMatch(/"id": "(@poolmq\/\w+|poolmq)@0\.1\.0"/);
+  }
 });
 
 test("the packed types hold in a strict project that checks its libraries too", async () => {
@@ -81,7 +103,8 @@ test("the packed types hold in a strict project that checks its libraries too", 
     `import * as producer from "@poolmq/producer";
 import * as worker from "@poolmq/worker";
 import * as shared from "@poolmq/shared";
-export const doors: object[] = [producer, worker, shared];
+import * as poolmq from "poolmq";
+export const doors: object[] = [producer, worker, shared, poolmq];
 `,
   );
   await project.checkTypes();
@@ -96,7 +119,7 @@ test("a program of a user's maps over local processes, with its types checked", 
   await project.write("tasks.ts", "export function increment(x: number): number {\n  return x + 1;\n}\n");
   await project.write(
     "main.ts",
-    `import { Pool } from "@poolmq/producer";
+    `import { Pool } from "poolmq";
 import type * as tasks from "./tasks.ts";
 
 await using pool = new Pool<typeof tasks>({ tasks: new URL("./tasks.ts", import.meta.url), processes: 2 });

@@ -8,11 +8,18 @@ const WORKSPACE = fileURLToPath(new URL("../..", import.meta.url));
 const NOT_COPIED = new Set(["node_modules", "dist", ".cache", ".git"]);
 
 /** In the order in which they depend on each other. */
-export const PACKAGE_NAMES = ["shared", "worker", "producer"] as const;
+export const PACKAGE_NAMES = ["shared", "worker", "producer", "poolmq"] as const;
+
+/** The name by which one installs and imports a package. */
+export function nameOf(folder: (typeof PACKAGE_NAMES)[number]): string {
+  return folder === "poolmq" ? "poolmq" : `@poolmq/${folder}`;
+}
 
 /** A user's project with the packed packages installed. */
 export interface UserProject extends AsyncDisposable {
   readonly folder: string;
+  /** The packed packages. */
+  readonly tarballs: readonly string[];
   /** Where an installed package lies. */
   packageFolder(name: (typeof PACKAGE_NAMES)[number]): string;
   write(file: string, content: string): Promise<void>;
@@ -60,7 +67,8 @@ async function installedProject(temporary: string, tarballs: readonly string[]):
   await run("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", ...tarballs, "@types/node@24");
   return {
     folder,
-    packageFolder: (name) => join(folder, "node_modules", "@poolmq", name),
+    tarballs,
+    packageFolder: (name) => join(folder, "node_modules", nameOf(name)),
     write,
     run,
     checkTypes: () => run(join(WORKSPACE, "node_modules", ".bin", "tsc"), "--project", "tsconfig.json"),

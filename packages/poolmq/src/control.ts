@@ -1,0 +1,3 @@
+/** The door `poolmq/control`: cancels and retries the maps of other processes. */
+
+export * from "@poolmq/worker/control";
