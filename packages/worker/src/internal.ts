@@ -16,6 +16,7 @@ export { startLocalMachine } from "./local/local-machine.ts";
 export type { LocalMachine, LocalMachineOptions } from "./local/local-machine.ts";
 export { besideThis, nodeFlags } from "./node-command.ts";
 export type { TaskContext } from "./task/task-context.ts";
+export { prettyLine } from "./log/pretty-line.ts";
 export { verdictOn } from "./job/verdict.ts";
 export { Publisher } from "./job/publisher.ts";
 export { aclRules } from "./watch/acl.ts";
