@@ -1,5 +1,5 @@
 export { runWorker } from "./machine/run-worker.ts";
-export type { WorkerMachine } from "./machine/run-worker.ts";
+export type { WorkerMachine } from "./machine/worker-machine.ts";
 export type { WorkerOptions } from "./worker-options.ts";
 export { TasksModuleError } from "@poolmq/shared";
 export type { TaskInfo } from "@poolmq/shared";

@@ -12,13 +12,15 @@ import type { ChildDetail, Payload, TaskInfo } from "@poolmq/shared/internal";
 
 import type { ChildExit } from "./process-host.ts";
 import type { TasksModuleError } from "@poolmq/shared";
-import type { ChildLossReason } from "../supervisor/machine-status.ts";
 import { Member } from "./member.ts";
 import type { MemberOptions } from "./member.ts";
 import { pipeDepth } from "../pipe/pipe-depth.ts";
 import { residentBytes } from "./resident-bytes.ts";
 import { Ticket } from "./run.ts";
 import type { Run, RunEnd } from "./run.ts";
+
+/** Why a child process ended unasked; `stopped_task`: it was killed to stop one of its tasks. */
+export type ChildLossReason = "exit" | "signal" | "out_of_memory" | "stopped_task";
 
 export interface CrewOptions extends MemberOptions {
   readonly processes: number;

@@ -3,7 +3,6 @@
 import type { ItemOutcome, OutcomeText, Payload } from "@poolmq/shared/internal";
 
 import type { ChildExit } from "./process-host.ts";
-import type { SharedValue } from "../job/shared-values.ts";
 
 /** What a child is asked to run: one job. */
 export interface Run {
@@ -29,9 +28,12 @@ export interface Run {
 }
 
 /** An argument of every tuple of a job that is a shared value. */
-export interface SharedArgument extends SharedValue {
+export interface SharedArgument {
   readonly position: number;
   readonly id: string;
+  readonly payload: Payload;
+  /** That the payload names. */
+  readonly bytes: Buffer | undefined;
 }
 
 /** What came of it. */

@@ -4,12 +4,9 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom
 
 import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
 
-import type {
-  ChildLossReason,
-  MachineSnapshot,
-  ObservedJob,
-  WorkObserver,
-} from "../supervisor/machine-status.ts";
+import type { ChildLossReason } from "../crew/crew.ts";
+import type { ObservedJob, WorkObserver } from "../job/work-observer.ts";
+import type { MachineSnapshot } from "../supervisor/machine-status.ts";
 
 /** From a trivial function to one that takes an hour. Each bucket is one more series per task. */
 const BUCKETS_S = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 300, 1_800, 3_600];

@@ -5,7 +5,7 @@
 
 import type { GatherScripts, LogBatch, LogLine, Payload } from "@poolmq/shared/internal";
 
-import type { Seals } from "./seals.ts";
+import type { JobSeals } from "./job-seals.ts";
 
 /** Often enough for a person to watch; a task that reports in a loop must not flood Redis. */
 const INTERVAL_MS = 100;
@@ -21,14 +21,14 @@ interface Words {
   by?: Omit<LogBatch, "lines">;
 }
 
-export class TaskWords {
+export class TaskReports {
   readonly #scripts: GatherScripts;
-  readonly #seals: Seals;
+  readonly #seals: JobSeals;
   /** By map and index. */
   readonly #words = new Map<string, Map<number, Words>>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(scripts: GatherScripts, seals: Seals) {
+  constructor(scripts: GatherScripts, seals: JobSeals) {
     this.#scripts = scripts;
     this.#seals = seals;
   }

@@ -3,7 +3,7 @@
 import { pino } from "pino";
 
 import type { HealthServer } from "../health/health-server.ts";
-import type { WorkerMachine } from "./run-worker.ts";
+import type { WorkerMachine } from "./worker-machine.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import type { ResolvedWorkerOptions } from "../worker-options.ts";
 

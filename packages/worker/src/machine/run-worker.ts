@@ -1,24 +1,5 @@
-import type { TaskInfo } from "@poolmq/shared/internal";
-
+import type { WorkerMachine } from "./worker-machine.ts";
 import type { WorkerOptions } from "../worker-options.ts";
-
-/** A running worker machine. */
-export interface WorkerMachine extends AsyncDisposable {
-  /** Unique id: host, process id and a random part. */
-  readonly id: string;
-  /** Registered functions by name. */
-  readonly tasks: Readonly<Record<string, TaskInfo>>;
-  /** Process ids of the living children. */
-  readonly pids: readonly number[];
-  /** Where health checks and metrics are served, such as `http://127.0.0.1:9090`; `undefined` without `healthPort`. */
-  readonly healthUrl: string | undefined;
-  /** Resolves when the machine has stopped. */
-  readonly closed: Promise<void>;
-  /** Stops taking work, finishes what runs, hands back the rest; kills what is left after `timeoutMs`. */
-  close(timeoutMs?: number): Promise<void>;
-  /** Stops at once: kills the children; other machines take over what they ran. */
-  kill(): void;
-}
 
 /**
  * Serves a queue with the functions of a tasks module, on this machine's cores. The functions run in child processes;

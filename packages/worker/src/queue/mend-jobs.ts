@@ -4,11 +4,22 @@
  */
 
 import type { Cluster, Redis } from "ioredis";
+import type { Logger } from "pino";
 
 import type { QueueKeys } from "@poolmq/shared/internal";
 
-/** Takes what can't be read from the jobs that are active; gives their ids. What they run is in other fields. */
-export async function mendJobs(redis: Redis | Cluster, keys: QueueKeys): Promise<string[]> {
+/** Takes what can't be read from the jobs that are active, and says so. What they run is in other fields. */
+export async function mendJobs(redis: Redis | Cluster, keys: QueueKeys, log: Logger): Promise<void> {
+  try {
+    const jobs = await mendActive(redis, keys);
+    if (jobs.length > 0) log.error({ jobs }, "damaged jobs mended: they run once their locks have expired");
+  } catch (error) {
+    log.warn({ err: error }, "damaged jobs not mended");
+  }
+}
+
+/** Gives the ids of the jobs that were mended. */
+async function mendActive(redis: Redis | Cluster, keys: QueueKeys): Promise<string[]> {
   const mended: string[] = [];
   for (const id of await redis.lrange(keys.job("active"), 0, -1)) {
     const key = keys.job(id);

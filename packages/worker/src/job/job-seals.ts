@@ -22,7 +22,7 @@ import type { JobData, OutcomeText, Payload, Signer, WorkerAdvertisement } from 
 import type { QueuedJob } from "../queue/job-queue.ts";
 import type { SharedValue } from "./shared-values.ts";
 
-export class Seals {
+export class JobSeals {
   readonly #signer: Signer | undefined;
   readonly #log: Logger;
   /** What was asked, of the jobs that are here. */

@@ -1,0 +1,28 @@
+import { jobIdOf } from "@poolmq/shared/internal";
+
+import { readJobData } from "../queue/read-job-data.ts";
+import type { QueuedJob } from "../queue/job-queue.ts";
+import { dropJob } from "./drop-job.ts";
+import type { JobContext, JobInHand } from "./job-context.ts";
+import { publishCorrupt } from "./publish-outcome.ts";
+
+/**
+ * Takes a job in hand: its lock is renewed from now on. Gives `undefined` for one that goes no further: it can't be
+ * read, its signature is wrong, or nobody wants its map.
+ */
+export async function admitJob(
+  context: JobContext,
+  job: QueuedJob,
+  token: string,
+): Promise<JobInHand | undefined> {
+  const jobId = job.id ?? "";
+  const data = readJobData(job.data);
+  if (typeof data === "string") return await publishCorrupt(context, jobId, data);
+  const named = jobIdOf(data.map, data.at);
+  if (named !== jobId) return await publishCorrupt(context, jobId, `its data is that of ${named}`);
+  if (!context.seals.admits(job)) return undefined;
+  context.locks.hold(jobId, token);
+  if (!(await context.unwanted.has(data.map))) return { job, data, token };
+  await dropJob(context, { data });
+  return undefined;
+}

@@ -1,0 +1,26 @@
+/** Jobs that are to run elsewhere, or later. BullMQ learns by these errors that the job was moved already. */
+
+import { DelayedError, WaitingError } from "bullmq";
+
+import { within } from "@poolmq/shared/internal";
+
+import type { JobContext, JobInHand } from "./job-context.ts";
+
+/** A job whose function is registered elsewhere is looked at again after this long. */
+const HAND_ON_DELAY_MS = 100;
+
+/** Puts a job back into the queue, uncharged. */
+export async function handBack({ locks }: JobContext, { job, token }: JobInHand): Promise<never> {
+  locks.release(job.id ?? "", token);
+  await job.moveToWait(token);
+  throw new WaitingError();
+}
+
+/** Leaves a job to a machine that has its function. */
+export async function handOn({ locks, machine }: JobContext, { job, token }: JobInHand): Promise<never> {
+  locks.release(job.id ?? "", token);
+  await job.moveToDelayed(Date.now() + HAND_ON_DELAY_MS, token);
+  // Its place here stays taken until another machine has had its chance: the first to look would always be this one.
+  await within(HAND_ON_DELAY_MS * (1 + Math.random()), machine.draining);
+  throw new DelayedError();
+}

@@ -1,0 +1,45 @@
+import type { Failure } from "@poolmq/shared/internal";
+
+import type { SharedArgument } from "../crew/run.ts";
+import type { JobContext, JobInHand } from "./job-context.ts";
+
+/** What a job's arguments need beside their text. */
+export interface JobArguments {
+  /** The bytes that the text names. */
+  readonly bytes: Buffer | undefined;
+  readonly shares: readonly SharedArgument[];
+}
+
+/** Fetches what the job's arguments name. Gives "gone" for a job that is to be let go without an outcome. */
+export async function readArguments(
+  context: JobContext,
+  hand: JobInHand,
+): Promise<JobArguments | { readonly failure: Failure } | "gone"> {
+  const shares: SharedArgument[] = [];
+  for (const [position, id] of hand.data.shares ?? []) {
+    const value = await context.shared.get(id);
+    if (value === undefined) return { failure: { code: "SHARED_VALUE_GONE", shareId: id } };
+    shares.push({ position, id, ...value });
+  }
+  if (hand.data.bytes === undefined) return { bytes: undefined, shares };
+  const bytes = await readBytes(context, hand);
+  return bytes === "gone" ? "gone" : { bytes, shares };
+}
+
+/**
+ * The bytes that the job's arguments name. They are gone if its map has ended, or if another machine has published its
+ * outcome; or they were lost, and then its producer, who finds it missing, enqueues it again with them.
+ */
+async function readBytes(
+  { store, seals, unwanted, log }: JobContext,
+  { job, data }: JobInHand,
+): Promise<Buffer | "gone"> {
+  const bytes = await store.bytes(data.map, data.at);
+  if (bytes === null || bytes.length !== data.bytes) {
+    log.info({ mapId: data.map, index: data.at }, "item not run: the bytes of its arguments are gone");
+    return "gone";
+  }
+  if (!seals.admitsBytes(job, data, bytes)) return "gone";
+  // While they were on their way, it may have been cancelled.
+  return (await unwanted.has(data.map)) ? "gone" : bytes;
+}

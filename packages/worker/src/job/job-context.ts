@@ -1,0 +1,49 @@
+import type { Logger } from "pino";
+
+import type { GatherScripts, JobData, TaskInfo } from "@poolmq/shared/internal";
+
+import type { Crew } from "../crew/crew.ts";
+import type { Locks } from "../queue/locks.ts";
+import type { QueuedJob } from "../queue/job-queue.ts";
+import type { JobSeals } from "./job-seals.ts";
+import type { Publisher } from "./publisher.ts";
+import type { SharedValues } from "./shared-values.ts";
+import type { TaskReports } from "./task-reports.ts";
+import type { UnwantedMaps } from "./unwanted-maps.ts";
+import type { WorkObserver } from "./work-observer.ts";
+
+/** What a job meets on its way through a machine. All of it is there before the first job is fetched. */
+export interface JobContext {
+  readonly machine: JobMachine;
+  readonly crew: Pick<Crew, "run">;
+  readonly store: Pick<GatherScripts, "bytes" | "dropBytes" | "liveWorkers">;
+  readonly seals: JobSeals;
+  readonly locks: Pick<Locks, "hold" | "release">;
+  readonly unwanted: UnwantedMaps;
+  readonly shared: Pick<SharedValues, "get">;
+  readonly publisher: Pick<Publisher, "publish">;
+  readonly reports: Pick<TaskReports, "flush">;
+  readonly log: Logger;
+}
+
+/** What a job's way depends on, of the machine that it is on. */
+interface JobMachine {
+  readonly id: string;
+  /** Registered functions by name. */
+  readonly tasks: Readonly<Record<string, TaskInfo>>;
+  /** After how many lost processes an item is given up. */
+  readonly workerLossAttempts: number;
+  /** Callers do not see where a task failed, nor what it prints. */
+  readonly redactRemoteStacks: boolean;
+  readonly observer: WorkObserver;
+  /** Resolves once the machine takes nothing new. */
+  readonly draining: Promise<void>;
+}
+
+/** A job that this machine has in hand. */
+export interface JobInHand {
+  readonly job: QueuedJob;
+  readonly data: JobData;
+  /** Token of its lock. */
+  readonly token: string;
+}

@@ -1,0 +1,124 @@
+/**
+ * One job's way through a machine, from fetched to acknowledged:
+ *
+ *   admitted ─▶ refused? ─▶ arguments ─▶ run ─▶ verdict ─▶ published ─▶ (BullMQ acknowledges)
+ *
+ * Returning lets BullMQ complete the job. That must happen only once its outcome is in Redis, or nobody wants it:
+ * "publish, then acknowledge".
+ */
+
+import type { TaskInfo } from "@poolmq/shared/internal";
+
+import type { Run, RunEnd } from "../crew/run.ts";
+import type { QueuedJob } from "../queue/job-queue.ts";
+import { admitJob } from "./admit-job.ts";
+import { dropJob } from "./drop-job.ts";
+import { failedJob } from "./failed-job.ts";
+import { handBack, handOn } from "./hand-back.ts";
+import { readArguments } from "./job-arguments.ts";
+import type { JobArguments } from "./job-arguments.ts";
+import type { JobContext, JobInHand } from "./job-context.ts";
+import { infoOf, publishFailure, publishOutcome } from "./publish-outcome.ts";
+import { refuseJob } from "./refuse-job.ts";
+import { traceOf } from "./trace-of.ts";
+import { verdictOn } from "./verdict.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** Takes a job from where it was fetched to where BullMQ may complete it. */
+export async function processJob(context: JobContext, job: QueuedJob, token: string): Promise<void> {
+  const hand = await admitJob(context, job, token);
+  if (hand === undefined) return;
+
+  const refusal = await refuseJob(context, hand);
+  if (refusal === "elsewhere") return await handOn(context, hand);
+  if (refusal !== undefined) return await publishFailure(context, hand, refusal);
+
+  const given = await readArguments(context, hand);
+  if (given === "gone") return;
+  if ("failure" in given) return await publishFailure(context, hand, given.failure);
+
+  // As its producer made it: the definition's options are not to be kept with it.
+  const failed = hand.data.keepFailed === true ? failedJob(job, hand.data) : undefined;
+  const info = context.machine.tasks[job.name];
+  applyDefinition(job, info);
+
+  const run = runOf(context, hand, given, info);
+  const end = await context.crew.run(run);
+  if (end.kind === "done") context.machine.observer.ran(job, end.ms);
+
+  const verdict = judge(context, hand, run, end);
+  switch (verdict.do) {
+    case "publish":
+      return await publishOutcome(context, hand, { ...verdict, end, failed });
+    case "retry":
+      await keepState(context, hand, verdict.data);
+      // The user's error stays out of it: BullMQ would obey some of them.
+      throw new Error("an item failed and has attempts left");
+    case "again":
+      await keepState(context, hand, verdict.data);
+      return await handBack(context, hand);
+    case "drop":
+      return await dropJob(context, hand);
+    default:
+      verdict satisfies never;
+  }
+}
+
+/** What the producer left open, the function's definition decides. */
+function applyDefinition(job: QueuedJob, info: TaskInfo | undefined): void {
+  // BullMQ would write down the stack of an error that only means "again".
+  job.opts.stackTraceLimit = 0;
+  // BullMQ says 0 where nothing was said.
+  if ((job.opts.attempts ?? 0) === 0) job.opts.attempts = info?.attempts ?? 1;
+  if (job.opts.backoff === undefined && info?.backoff !== undefined) {
+    const { type, delayMs, jitter } = info.backoff;
+    job.opts.backoff = { type, delay: delayMs, jitter: jitter ?? 0 };
+  }
+}
+
+function runOf(
+  { machine }: JobContext,
+  { job, data }: JobInHand,
+  { bytes, shares }: JobArguments,
+  info: TaskInfo | undefined,
+): Run {
+  const { map, at, n, args, kept = [] } = data;
+  const timeoutMs = data.timeoutMs ?? info?.timeoutMs;
+  return {
+    fn: job.name,
+    map,
+    at,
+    n,
+    attempt: job.attemptsMade + 1,
+    args,
+    bytes,
+    // Where each item needs a clock, or a culprit is looked for, or only some are run.
+    careful: n > 1 && (timeoutMs !== undefined || data.suspect !== undefined || kept.length > 0),
+    skip: kept.map(([offset]) => offset),
+    shares,
+    trace: traceOf(job),
+    // Callers who may not see where a task failed may not see what it says either.
+    logs: data.logs === true && !machine.redactRemoteStacks,
+    timeoutMs,
+  };
+}
+
+function judge(context: JobContext, hand: JobInHand, run: Run, end: RunEnd): Verdict {
+  return verdictOn(end, {
+    data: hand.data,
+    attempt: run.attempt,
+    attempts: hand.job.opts.attempts ?? 1,
+    workerLossAttempts: context.machine.workerLossAttempts,
+    timeoutMs: run.timeoutMs,
+    info: (offset, pid) => infoOf(context, hand, offset, pid),
+  });
+}
+
+/** Writes down, with the job, what its next run must know. */
+async function keepState(
+  { seals }: JobContext,
+  { job, data }: JobInHand,
+  next: JobInHand["data"],
+): Promise<void> {
+  if (next !== data) await job.updateData(seals.state(next));
+}

@@ -1,0 +1,106 @@
+/** The last step of a job here: its outcome goes to Redis. Only then may BullMQ complete it. */
+
+import { MAP_TTL_MS } from "@poolmq/shared/internal";
+import type { FailedJob, Failure, ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/internal";
+
+import type { RunEnd } from "../crew/run.ts";
+import { dropJob } from "./drop-job.ts";
+import { failedJob } from "./failed-job.ts";
+import type { JobContext, JobInHand } from "./job-context.ts";
+import { ranBy } from "./ran-by.ts";
+import { outcomesOf } from "./verdict.ts";
+
+/** What a job came to. */
+export interface JobOutcome {
+  readonly text: OutcomeText;
+  /** The bytes that the text names. */
+  readonly bytes?: Buffer | undefined;
+  /** How its run ended, if there was one. */
+  readonly end?: RunEnd;
+  /** The job as it was, to be kept if one of its items failed. */
+  readonly failed?: FailedJob | undefined;
+}
+
+/** Resolves once the outcome is safe in Redis, or nobody wants it. */
+export async function publishOutcome(
+  context: JobContext,
+  { job, data }: JobInHand,
+  { text, bytes, end, failed }: JobOutcome,
+): Promise<void> {
+  const { machine, seals, publisher, unwanted } = context;
+  context.reports.flush(data.map, data.at, data.n);
+  const by = end !== undefined && "pid" in end ? ranBy(machine.id, end, job, data) : undefined;
+  const kept =
+    failed === undefined || text.startsWith("=") ? undefined : keptFor(context, failed, text, bytes);
+  const wanted = await publisher.publish(
+    data.map,
+    {
+      at: data.at,
+      ms: end?.kind === "done" ? end.ms : 0,
+      text: seals.outcome(job, data, text, bytes),
+      bytes,
+      hadBytes: data.bytes !== undefined,
+      by,
+      ...(kept === undefined ? {} : { failed: kept }),
+    },
+    data.ttlMs ?? MAP_TTL_MS,
+  );
+  if (wanted) return machine.observer.published(job.name, data.n, text);
+  unwanted.add(data.map);
+  await dropJob(context, { data });
+}
+
+/** Publishes the same failure for all items of a job that have no outcome. */
+export async function publishFailure(context: JobContext, hand: JobInHand, failure: Failure): Promise<void> {
+  const { job, data } = hand;
+  context.log.warn({ mapId: data.map, index: data.at, failure: failure.code }, "item given up");
+  const kept = new Map(data.kept);
+  const outcomes = Array.from({ length: data.n }, (_, offset): ItemOutcome => {
+    return kept.get(offset) ?? { s: "failed", failure, by: infoOf(context, hand, offset, 0) };
+  });
+  const failed = data.keepFailed === true ? failedJob(job, data) : undefined;
+  await publishOutcome(context, hand, { text: `!${JSON.stringify(outcomes)}`, failed });
+}
+
+/** Publishes that a job can't be read: its id still says whose item it is. */
+export async function publishCorrupt(
+  { log, seals, publisher, machine }: Pick<JobContext, "log" | "seals" | "publisher" | "machine">,
+  jobId: string,
+  reason: string,
+): Promise<undefined> {
+  log.error({ job: jobId, reason }, "corrupt job");
+  // Without a signature, it may be anybody's: the producer enqueues the real one again.
+  if (seals.required) return;
+  const [, map, index] = /^([\w-]+)-(\d+)$/.exec(jobId) ?? [];
+  if (map === undefined || index === undefined) return;
+  const at = Number(index);
+  const outcome: ItemOutcome = {
+    s: "failed",
+    failure: { code: "CORRUPT_JOB", reason },
+    by: { task: "", index: at, attempt: 1, worker: machine.id, pid: 0 },
+  };
+  await publisher.publish(map, { at, ms: 0, text: `!${JSON.stringify([outcome])}` }, MAP_TTL_MS);
+}
+
+/** Where and when an item ran, for errors. */
+export function infoOf(
+  { machine }: Pick<JobContext, "machine">,
+  { job, data }: JobInHand,
+  offset: number,
+  pid: number,
+): RemoteInfo {
+  return { task: job.name, index: data.at + offset, attempt: job.attemptsMade + 1, worker: machine.id, pid };
+}
+
+/** The job to be kept beside its outcome: those of its items that did not fail need not run again. */
+function keptFor(
+  { seals }: JobContext,
+  failed: FailedJob,
+  text: OutcomeText,
+  bytes: Buffer | undefined,
+): FailedJob {
+  if (failed.data.n === 1) return failed;
+  const outcomes = outcomesOf(text, bytes);
+  const kept = outcomes.flatMap((item, offset) => (item.s === "ok" ? [[offset, item] as const] : []));
+  return kept.length === 0 ? failed : { ...failed, data: seals.state({ ...failed.data, kept }) };
+}

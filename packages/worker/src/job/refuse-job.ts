@@ -1,0 +1,38 @@
+import { WIRE_VERSION } from "@poolmq/shared/internal";
+import type { Failure } from "@poolmq/shared/internal";
+
+import type { JobContext, JobInHand } from "./job-context.ts";
+
+/**
+ * A job that was on this many machines when they vanished is given up: it may be what ends them. Higher than
+ * `workerLossAttempts`, because a dead machine does not say which of its items did it.
+ */
+const MACHINE_LOSS_ATTEMPTS = 10;
+
+/** What `refuseJob` asks of the machine. */
+type RefusalContext = Pick<JobContext, "seals"> & {
+  readonly machine: Pick<JobContext["machine"], "tasks">;
+  readonly store: Pick<JobContext["store"], "liveWorkers">;
+};
+
+/**
+ * Says why this machine can't run a job: a failure, which is then the job's outcome, or "elsewhere" if another machine
+ * can run it. Gives `undefined` if it can be run here.
+ */
+export async function refuseJob(
+  { machine, store, seals }: RefusalContext,
+  {
+    job,
+    data,
+  }: Pick<JobInHand, "data"> & { readonly job: Pick<JobInHand["job"], "name" | "stalledCounter"> },
+): Promise<Failure | "elsewhere" | undefined> {
+  if (data.v !== WIRE_VERSION) return { code: "WIRE_VERSION", expected: WIRE_VERSION, got: data.v };
+  if (job.stalledCounter >= MACHINE_LOSS_ATTEMPTS) {
+    const losses = job.stalledCounter;
+    return { code: "WORKER_LOST", losses, exitCode: null, signal: null, outOfMemory: false };
+  }
+  if (Object.hasOwn(machine.tasks, job.name)) return undefined;
+  const believed = (await store.liveWorkers()).filter((other) => seals.believes(other));
+  const known = new Set([machine.tasks, ...believed.map(({ tasks }) => tasks)].flatMap(Object.keys));
+  return known.has(job.name) ? "elsewhere" : { code: "TASK_NOT_REGISTERED", known: [...known].sort() };
+}

@@ -1,0 +1,40 @@
+import { MAP_TTL_MS, WIRE_VERSION } from "@poolmq/shared/internal";
+import type { JobData } from "@poolmq/shared/internal";
+
+/** The longest that a timer can wait. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+/** A year: durable maps have a day. */
+const MAX_TTL_MS = 365 * 24 * 60 * 60_000;
+
+/** Gives the data if it has the shape of the contract, else what is wrong with it. */
+export function readJobData(data: unknown): JobData | string {
+  if (typeof data !== "object" || data === null) return "its data is not a JSON object";
+  const fields = data as Partial<Record<keyof JobData, unknown>>;
+  const { v, map, at, n, args, bytes, timeoutMs, shares, kept, suspect } = fields;
+  // What Redis would refuse would be published again and again.
+  const ttlMs = isInteger(fields.ttlMs, 1, MAX_TTL_MS) ? fields.ttlMs : MAP_TTL_MS;
+  if (!Number.isInteger(v)) return "it has no wire version";
+  if (typeof map !== "string" || !/^[\w-]+$/.test(map)) return "it has no map id";
+  if (!isInteger(at, 0, Number.MAX_SAFE_INTEGER)) return "it has no index";
+  if (typeof args !== "string") return "it has no arguments";
+  // Each tuple takes two characters at least; a forged count would exhaust the memory.
+  if (!isInteger(n, 1, args.length)) return "it has no item count";
+  if (v === WIRE_VERSION) {
+    if (bytes !== undefined && !isInteger(bytes, 1, Number.MAX_SAFE_INTEGER))
+      return "its bytes are no number";
+    if (timeoutMs !== undefined && !isInteger(timeoutMs, 1, MAX_TIMEOUT_MS)) return "its time limit is none";
+    if (shares !== undefined && !isListOfPairs(shares)) return "its shared values are not a list";
+    if (kept !== undefined && !isListOfPairs(kept)) return "its outcomes are not a list";
+    if (suspect !== undefined && (typeof suspect !== "object" || suspect === null))
+      return "its suspect is none";
+  }
+  return { ...(data as JobData), ttlMs };
+}
+
+function isInteger(value: unknown, min: number, max: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
+}
+
+function isListOfPairs(value: unknown): boolean {
+  return Array.isArray(value) && value.every((pair) => Array.isArray(pair) && isInteger(pair[0], 0, 2 ** 32));
+}

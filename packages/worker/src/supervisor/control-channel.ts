@@ -1,0 +1,91 @@
+/** What a machine is told from outside: that a map is cancelled, that a shared value is gone, that somebody watches. */
+
+import type { Cluster, Redis } from "ioredis";
+
+import { CancelReader } from "@poolmq/shared/internal";
+import type { ControlMessage, QueueKeys } from "@poolmq/shared/internal";
+
+import type { JobSeals } from "../job/job-seals.ts";
+
+/** Cancels that were told while this machine was cut off are looked for so often. */
+const CATCH_UP_MS = 1_000;
+
+export interface ControlHooks {
+  onWatch(): void;
+  onCancel(mapId: string): void;
+  /** The map is in the list of those that were cancelled; it may have been begun again since. */
+  onMissedCancel(mapId: string): Promise<void>;
+  onUnshare(shareId: string): void;
+}
+
+/** A message as anyone may have published it. */
+type Told = Readonly<Partial<Record<"t" | "map" | "shares" | "expiresAt" | "sig", unknown>>>;
+
+export class ControlChannel {
+  readonly #subscriber: Redis | Cluster;
+  readonly #channel: string;
+  readonly #seals: Pick<JobSeals, "obeys">;
+  readonly #cancels: CancelReader;
+  readonly #hooks: ControlHooks;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param redis - for commands
+   * @param subscriber - a connection that does nothing else
+   */
+  constructor(
+    redis: Redis | Cluster,
+    subscriber: Redis | Cluster,
+    keys: QueueKeys,
+    seals: Pick<JobSeals, "obeys">,
+    hooks: ControlHooks,
+  ) {
+    this.#subscriber = subscriber;
+    this.#channel = keys.control;
+    this.#seals = seals;
+    this.#cancels = new CancelReader(redis, keys);
+    this.#hooks = hooks;
+  }
+
+  /** Resolves once nothing that is told from now on is missed. */
+  async listen(): Promise<void> {
+    this.#subscriber.on("message", (_channel: string, text: string) => this.#onMessage(text));
+    await this.#subscriber.subscribe(this.#channel);
+    this.#timer = setInterval(() => {
+      this.#catchUp().catch(() => {}); // the heartbeat tells of a Redis that refuses
+    }, CATCH_UP_MS);
+    await this.#catchUp();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #catchUp(): Promise<void> {
+    for (const mapId of await this.#cancels.read()) await this.#hooks.onMissedCancel(mapId);
+  }
+
+  #onMessage(text: string): void {
+    const message = read(text);
+    if (message === undefined) return; // not ours; anyone may publish
+    if (message.t === "watch") this.#hooks.onWatch();
+    // Watching needs no key; what follows stops work.
+    else if (this.#seals.obeys(message)) this.#obey(message);
+  }
+
+  #obey({ t, map, shares }: Told): void {
+    if (t === ("cancel" satisfies ControlMessage["t"]) && typeof map === "string") this.#hooks.onCancel(map);
+    if (t === ("unshare" satisfies ControlMessage["t"]) && Array.isArray(shares)) {
+      for (const id of shares as readonly unknown[]) this.#hooks.onUnshare(String(id));
+    }
+  }
+}
+
+function read(text: string): Told | undefined {
+  try {
+    const message = JSON.parse(text) as unknown;
+    return typeof message === "object" && message !== null ? message : undefined;
+  } catch {
+    return undefined;
+  }
+}

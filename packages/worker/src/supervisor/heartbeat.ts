@@ -1,0 +1,112 @@
+/** A machine's sign of life: what it can run, told once a second, and at once when that changes. */
+
+import { hostname } from "node:os";
+import { basename } from "node:path";
+
+import type { Logger } from "pino";
+
+import type { TasksModuleError } from "@poolmq/shared";
+import { WIRE_VERSION } from "@poolmq/shared/internal";
+import type { GatherScripts, WorkerAdvertisement, WorkerDetail } from "@poolmq/shared/internal";
+
+import type { JobSeals } from "../job/job-seals.ts";
+import { VERSION } from "../version.ts";
+import type { ServedMachine } from "./served-machine.ts";
+
+/** Often enough that a machine missing for `WORKER_TTL_MS` has missed several. */
+const HEARTBEAT_MS = 1_000;
+
+export class Heartbeat {
+  readonly #machine: ServedMachine;
+  readonly #store: Pick<GatherScripts, "advertise" | "signOff">;
+  readonly #seals: Pick<JobSeals, "advertisement">;
+  readonly #log: Pick<Logger, "warn">;
+  #timer: NodeJS.Timeout | undefined;
+  /** Somebody wants to see what runs here. */
+  #watched = false;
+  /** Number of ready children that was told last. */
+  #told = 0;
+
+  constructor(
+    machine: ServedMachine,
+    store: Pick<GatherScripts, "advertise" | "signOff">,
+    seals: Pick<JobSeals, "advertisement">,
+    log: Pick<Logger, "warn">,
+  ) {
+    this.#machine = machine;
+    this.#store = store;
+    this.#seals = seals;
+    this.#log = log;
+  }
+
+  /** Resolves after the first sign of life. */
+  async start(): Promise<void> {
+    this.#timer = setInterval(() => void this.beat(), HEARTBEAT_MS);
+    await this.beat();
+  }
+
+  /** Somebody watches from now on, and need not wait for the next heartbeat. */
+  onWatch(): void {
+    if (this.#watched || this.#timer === undefined) return;
+    this.#watched = true;
+    void this.beat();
+  }
+
+  /** Children may have become ready, or been lost. */
+  onCrewChange(): void {
+    if (this.#timer !== undefined && this.#machine.crew.ready !== this.#told) void this.beat();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Nobody is to wait for this machine any more. */
+  async signOff(): Promise<void> {
+    this.stop();
+    await this.#store.signOff(this.#machine.id);
+  }
+
+  /** @param failure - why none of the children can run anything */
+  async beat(failure: TasksModuleError | undefined = this.#machine.crew.startFailure): Promise<void> {
+    this.#told = this.#machine.crew.ready;
+    try {
+      const detail = this.#watched ? JSON.stringify(this.#detail()) : "";
+      const text = JSON.stringify(this.#seals.advertisement(this.#advertisement(failure)));
+      this.#watched = await this.#store.advertise(this.#machine.id, text, detail);
+    } catch (error) {
+      this.#log.warn({ err: error }, "heartbeat failed");
+    }
+  }
+
+  #advertisement(failure: TasksModuleError | undefined): WorkerAdvertisement {
+    const { id, crew, options, tasks } = this.#machine;
+    return {
+      v: WIRE_VERSION,
+      id,
+      host: hostname(),
+      pid: process.pid,
+      processes: crew.ready,
+      concurrency: options.concurrency,
+      tasks,
+      ...(failure === undefined ? {} : { unfit: unfit(failure, options.redactRemoteStacks) }),
+      version: VERSION,
+      node: process.versions.node,
+    };
+  }
+
+  #detail(): WorkerDetail {
+    const { details: children, jobs } = this.#machine.crew;
+    return { nowMs: Date.now(), waiting: jobs.waiting, children };
+  }
+}
+
+function unfit(
+  { module, phase, reason }: TasksModuleError,
+  isRedacted: boolean,
+): NonNullable<WorkerAdvertisement["unfit"]> {
+  if (!isRedacted) return { module, phase, reason };
+  // The reason is the loader's, and full of paths.
+  return { module: basename(module), phase, reason: "the reason is in its log" };
+}

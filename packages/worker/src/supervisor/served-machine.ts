@@ -1,0 +1,17 @@
+import type { TaskInfo } from "@poolmq/shared/internal";
+
+import type { Crew } from "../crew/crew.ts";
+import type { WorkObserver } from "../job/work-observer.ts";
+import type { ResolvedWorkerOptions } from "../worker-options.ts";
+
+/** A machine, as what serves its queue sees it. */
+export interface ServedMachine {
+  readonly id: string;
+  readonly options: ResolvedWorkerOptions;
+  readonly crew: Crew;
+  /** Registered functions by name. Empty until the module is loaded. */
+  readonly tasks: Readonly<Record<string, TaskInfo>>;
+  readonly observer: WorkObserver;
+  /** Resolves once the machine takes nothing new. */
+  readonly draining: Promise<void>;
+}

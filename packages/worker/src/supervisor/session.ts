@@ -1,0 +1,231 @@
+/**
+ * All that a machine's Redis connections carry: made once, by `open`, and closed once.
+ *
+ *   commands ── JobQueue (fetches, acknowledges), Locks, Publisher, TaskReports, SharedValues, Heartbeat
+ *   blocking ── ControlChannel
+ */
+
+import type { Cluster, Redis } from "ioredis";
+import type { Logger } from "pino";
+
+import {
+  checkServer,
+  connect,
+  destroyConnection,
+  GatherScripts,
+  queueKeys,
+  within,
+} from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/internal";
+
+import type { JobContext } from "../job/job-context.ts";
+import { JobSeals } from "../job/job-seals.ts";
+import { processJob } from "../job/process-job.ts";
+import { Publisher } from "../job/publisher.ts";
+import { SharedValues } from "../job/shared-values.ts";
+import { TaskReports } from "../job/task-reports.ts";
+import { UnwantedMaps } from "../job/unwanted-maps.ts";
+import { JobQueue } from "../queue/job-queue.ts";
+import { Locks } from "../queue/locks.ts";
+import { mendJobs } from "../queue/mend-jobs.ts";
+import { ControlChannel } from "./control-channel.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { logOutages } from "./log-outages.ts";
+import type { ServedMachine } from "./served-machine.ts";
+
+/** BullMQ's own limit fails a job without an outcome. `refuseJob` gives up long before. */
+const NO_STALL_LIMIT = 1_000_000;
+
+/** After an error of the queue, a fetch is tried again after this long, in ms. */
+const RETRY_FETCH_MS = 500;
+
+/** How long a step of closing the queue may take, if Redis answers, and once it was told not to wait. */
+const CLOSE_TIMEOUT_MS = 2_000;
+const FORCED_CLOSE_TIMEOUT_MS = 1_000;
+
+export class Session {
+  readonly heartbeat: Heartbeat;
+  readonly reports: TaskReports;
+  readonly #machine: ServedMachine;
+  readonly #log: Logger;
+  readonly #redis: Redis | Cluster;
+  readonly #subscriber: Redis | Cluster;
+  readonly #queue: JobQueue;
+  readonly #locks: Locks;
+  readonly #publisher: Publisher;
+  readonly #control: ControlChannel;
+
+  /**
+   * Reaches Redis and checks it. No job is taken yet.
+   *
+   * @param signal - gives up
+   * @throws RedisConnectionError, UnsupportedRedisError, EvictionPolicyError
+   */
+  static async open(machine: ServedMachine, log: Logger, signal: AbortSignal): Promise<Session> {
+    const { connection: resolved, connectTimeoutMs } = machine.options;
+    const opened: (Redis | Cluster)[] = [];
+    const giveUp = (): void => opened.forEach(destroyConnection);
+    signal.addEventListener("abort", giveUp);
+    try {
+      const given = { connectTimeoutMs, signal };
+      const redis = await connect(resolved, { role: "commands", name: machine.id, ...given });
+      opened.push(redis);
+      await checkServer(redis, resolved.address);
+      const name = `${machine.id}-control`;
+      const subscriber = await connect(resolved, { role: "blocking", name, ...given });
+      opened.push(subscriber);
+      signal.throwIfAborted();
+      return new Session(machine, log, redis, subscriber);
+    } catch (error) {
+      giveUp();
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+    }
+  }
+
+  private constructor(
+    machine: ServedMachine,
+    log: Logger,
+    redis: Redis | Cluster,
+    subscriber: Redis | Cluster,
+  ) {
+    const { id, options, crew } = machine;
+    const { lockDurationMs, queue, prefix, signingKeys } = options;
+    const keys = queueKeys(queue, prefix);
+    const store = new GatherScripts(redis, keys);
+    const seals = new JobSeals(signingKeys?.signer(keys), log);
+    const unwanted = new UnwantedMaps(async (mapId) => await store.wanted(mapId));
+    const shared = new SharedValues(
+      async (shareId) => seals.share(shareId, await redis.getBuffer(keys.share(shareId))),
+      (shareId) => crew.unshare(shareId),
+    );
+    const cancel = (mapId: string): void => {
+      unwanted.add(mapId);
+      crew.cancel(mapId);
+    };
+
+    this.#machine = machine;
+    this.#log = log;
+    this.#redis = redis;
+    this.#subscriber = subscriber;
+    this.heartbeat = new Heartbeat(machine, store, seals, log);
+    this.reports = new TaskReports(store, seals);
+    this.#publisher = new Publisher(store, log);
+    this.#queue = this.#makeQueue(keys, async (job, token) => {
+      await processJob(context, job, token);
+      return null;
+    });
+    this.#locks = new Locks((...args) => this.#queue.extendJobLocks(...args), lockDurationMs, log);
+    this.#control = new ControlChannel(redis, subscriber, keys, seals, {
+      onWatch: () => this.heartbeat.onWatch(),
+      onCancel: cancel,
+      async onMissedCancel(mapId) {
+        if (await unwanted.learn(mapId)) crew.cancel(mapId);
+      },
+      onUnshare: (shareId) => shared.forget(shareId),
+    });
+    const context: JobContext = {
+      machine: {
+        id,
+        workerLossAttempts: options.workerLossAttempts,
+        redactRemoteStacks: options.redactRemoteStacks,
+        draining: machine.draining,
+        get tasks() {
+          return machine.tasks;
+        },
+        get observer() {
+          return machine.observer;
+        },
+      },
+      crew,
+      store,
+      seals,
+      locks: this.#locks,
+      unwanted,
+      shared,
+      publisher: this.#publisher,
+      reports: this.reports,
+      log,
+    };
+  }
+
+  /** Counts since the start. */
+  get counts(): { readonly publishRetries: number; readonly locksLost: number } {
+    return { publishRetries: this.#publisher.retries, locksLost: this.#locks.lost };
+  }
+
+  /** Asks Redis for a sign of life; waits as long as it does not answer. */
+  async ping(): Promise<void> {
+    await this.#redis.ping();
+  }
+
+  /** Begins to take jobs. Resolves once nothing that is told to the machines of this queue is missed. */
+  async serve(): Promise<void> {
+    await this.#control.listen();
+    await this.heartbeat.start();
+    this.#queue.run().catch((error: unknown) => this.#queue.emit("error", error as Error));
+    const outages = logOutages(this.#redis, this.#machine.options.connection.address, this.#log);
+    void this.#machine.draining.then(() => outages.stop());
+    // Children may have become ready in between.
+    this.onCrewChange();
+  }
+
+  /** More or less is worth fetching, or another number of children is ready. */
+  onCrewChange(): void {
+    this.#queue.concurrency = this.#machine.crew.capacity;
+    this.heartbeat.onCrewChange();
+  }
+
+  /** Takes no more jobs. Resolves once those in hand have ended. */
+  async pause(): Promise<void> {
+    await this.#queue.pause();
+  }
+
+  /** Whether Redis can be told anything at this moment. */
+  get isConnected(): boolean {
+    return this.#redis.status === "ready";
+  }
+
+  /** @param isGraceful - whether to wait for what BullMQ has still to tell Redis */
+  async close(isGraceful: boolean): Promise<void> {
+    this.heartbeat.stop();
+    this.#control.close();
+    this.#locks.close();
+    this.#publisher.close();
+    // With Redis down a graceful close never resolves; a forced one does at once.
+    if (!isGraceful || !(await within(CLOSE_TIMEOUT_MS, this.#queue.close())))
+      await within(FORCED_CLOSE_TIMEOUT_MS, this.#queue.close(true));
+    destroyConnection(this.#subscriber);
+    destroyConnection(this.#redis);
+  }
+
+  #makeQueue(keys: QueueKeys, process: ConstructorParameters<typeof JobQueue>[2]["process"]): JobQueue {
+    const { id, crew, options } = this.#machine;
+    const queue = new JobQueue(
+      this.#redis,
+      keys.bullName,
+      { process, settled: (job, token) => this.#locks.release(job.id ?? "", token) },
+      {
+        prefix: keys.bullPrefix,
+        name: id,
+        autorun: false,
+        concurrency: crew.capacity,
+        lockDuration: options.lockDurationMs,
+        stalledInterval: options.stalledIntervalMs,
+        maxStalledCount: NO_STALL_LIMIT,
+        skipLockRenewal: true,
+        runRetryDelay: RETRY_FETCH_MS,
+        removeOnComplete: { count: 0 },
+        removeOnFail: { count: 0 },
+      },
+    );
+    queue.on("error", (error) => {
+      this.#log.warn({ err: error }, "queue error");
+      // Of BullMQ's own parsing, or of the loops over what it parsed.
+      if (error instanceof SyntaxError || error instanceof TypeError)
+        void mendJobs(this.#redis, keys, this.#log);
+    });
+    return queue;
+  }
+}
