@@ -10,10 +10,11 @@ import type { JobContext, JobInHand } from "./job-context.ts";
 const MACHINE_LOSS_ATTEMPTS = 10;
 
 /** What `refuseJob` asks of the machine. */
-type RefusalContext = Pick<JobContext, "seals"> & {
+interface RefusalContext {
   readonly machine: Pick<JobContext["machine"], "tasks">;
   readonly store: Pick<JobContext["store"], "liveWorkers">;
-};
+  readonly seals: Pick<JobContext["seals"], "believes">;
+}
 
 /**
  * Says why this machine can't run a job: a failure, which is then the job's outcome, or "elsewhere" if another machine
