@@ -20,4 +20,4 @@ export { InsightLog } from "./account/insight-log.ts";
 export { Slots } from "./result/ordered-results.ts";
 export { Spread } from "./account/quantiles.ts";
 export { Gather } from "./gather/gather.ts";
-export { TaskLogs } from "./call/task-log.ts";
+export { TaskLogs } from "./account/task-log.ts";

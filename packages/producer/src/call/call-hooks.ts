@@ -1,4 +1,4 @@
-/** What a call's options add to its sink: callbacks, `failFast`. */
+/** What a call adds to its sink: callbacks, `failFast`, and what is to be done before the end is told. */
 
 import type { MapProgress } from "../account/map-progress.ts";
 import type { MapEnd, Sink } from "../map/sink.ts";
@@ -63,6 +63,21 @@ export function withHooks<V>(inner: Sink, hooks: CallHooks<V>): Sink {
     ended(end: MapEnd) {
       // The last word is said before the handle settles.
       tellProgress();
+      inner.ended(end);
+    },
+  };
+}
+
+/** Gives a sink that passes everything on, and calls `callback` before it passes on the end. */
+export function beforeEnd(inner: Sink, callback: () => void): Sink {
+  return {
+    succeeded: (index, value) => inner.succeeded(index, value),
+    ...(inner.succeededAll === undefined
+      ? {}
+      : { succeededAll: (at, values) => inner.succeededAll?.(at, values) }),
+    failed: (index, error) => inner.failed(index, error),
+    ended(end) {
+      callback();
       inner.ended(end);
     },
   };

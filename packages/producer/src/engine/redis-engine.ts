@@ -1,305 +1,171 @@
-/**
- * What a pool stands on: connections to Redis and the gather, and in local mode a worker machine and, where no Redis
- * is configured, an embedded one. It starts with the pool, and none of it keeps the process alive.
- */
+/** The engine of a pool whose queue is in Redis: it starts the backend, and takes each map to the gather. */
 
+import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 
-import type { Cluster, Redis } from "ioredis";
+import { RedisConnectionError } from "@poolmq/shared";
+import { Attachments, checkInteger, encode } from "@poolmq/shared/internal";
 
-import { LocalMachineError, WorkerStartError } from "@poolmq/shared";
-import {
-  checkServer,
-  connect,
-  destroyConnection,
-  checkInteger,
-  fittingMachines,
-  privateQueueName,
-  queueKeys,
-  resolveConnection,
-  RUNS_ON_VARIABLE,
-  unrefConnection,
-} from "@poolmq/shared/internal";
-import type { ResolvedConnection, Signer, TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
-import type { LocalMachine } from "@poolmq/worker/internal";
-
-import { startEmbeddedRedis } from "../embedded-redis/embedded-redis.ts";
-import type { EmbeddedRedis } from "../embedded-redis/embedded-redis.ts";
-import { Gather } from "../gather/gather.ts";
-import type { GatherHooks } from "../gather/gather.ts";
-import { importWorkerPackage } from "./import-worker-package.ts";
+import { AttachedMap } from "../gather/attached-map.ts";
+import type { Gather } from "../gather/gather.ts";
+import { autoChunks, fixedChunks } from "../map/chunk-size.ts";
+import type { ChunkSize } from "../map/chunk-size.ts";
+import type { MapRun } from "../map/map-run.ts";
 import type { ResolvedPoolOptions } from "../options/pool-options.ts";
+import type { Attachment, AttachRequest, CallFacts, Engine, EngineHost, PoolStats } from "./engine.ts";
+import { checkTask, lookForWorkers } from "./look-for-workers.ts";
+import { RedisBackend } from "./redis-backend.ts";
 
-/** A local machine that died is replaced this often in a row before its pool gives up. */
-const MAX_RESTARTS = 5;
-
-/** One that lived this long died of something else than its start. */
-const STABLE_MS = 30_000;
-
-/** Counts of a queue, and what this pool has measured. */
-export interface PoolStats {
-  /** Jobs of all producers that wait for a worker. */
-  readonly waiting: number;
-  /** Jobs of all producers that workers have taken. */
-  readonly active: number;
-  /** Worker machines that are alive. */
-  readonly machines: number;
-  /** Worker processes on them. */
-  readonly workers: number;
-  /** Items of this pool that ended, per second over the last 10 s. */
-  readonly throughput: number;
-  /** Mean run time of an item of this pool, in ms; `undefined` before the first. */
-  readonly runMs: number | undefined;
-  /** Mean time from enqueuing an item of this pool to its outcome, without its run time, in ms. */
-  readonly waitMs: number | undefined;
-}
-
-interface Parts {
-  readonly gather: Gather;
-  readonly queue: string;
-  readonly signer: Signer | undefined;
-  readonly connections: readonly (Redis | Cluster)[];
-  readonly embedded: EmbeddedRedis | undefined;
-  readonly ownQueue: boolean;
-  /** Worker processes of the pool's own. */
-  readonly processes: number;
-  readonly startMachine: (() => Promise<LocalMachine>) | undefined;
-  readonly onDead: (error: unknown) => void;
-}
+/** How long local workers may take to end in good order: they are idle by then, but may have a `finalizer`. */
+const LOCAL_CLOSE_TIMEOUT_MS = 5_000;
 
 const READY_POLL_MS = 50;
 
-export class Backend {
-  readonly gather: Gather;
-  readonly queue: string;
-  readonly #parts: Parts;
-  #machine: LocalMachine | undefined;
-  #machineTasks: Readonly<Record<string, TaskInfo>> | undefined;
-  #processes: number;
-  #alive = false;
-  #restarts = 0;
-  #closing = false;
+export class RedisEngine implements Engine {
+  readonly #options: ResolvedPoolOptions;
+  readonly #host: EngineHost;
+  /** Absent while nothing is started: the last start found no Redis. */
+  #backend: Promise<RedisBackend> | undefined;
+  readonly #shareIds: string[] = [];
+  /** Fires when nothing needs what is still starting. */
+  readonly #unneeded = new AbortController();
 
-  private constructor(parts: Parts) {
-    this.gather = parts.gather;
-    this.queue = parts.queue;
-    this.#parts = parts;
-    this.#processes = parts.processes;
+  /** Starts connecting, and in local mode starts the worker processes. What goes wrong there is told by the next call. */
+  constructor(options: ResolvedPoolOptions, host: EngineHost) {
+    this.#options = options;
+    this.#host = host;
+    this.#backend = this.#start();
   }
 
-  /**
-   * Starts everything and waits until it is usable.
-   *
-   * @param onDead - called if something that can't be replaced ends: no map can go on
-   * @param signal - gives up the start, and ends what was started so far
-   */
-  static async start(
-    options: ResolvedPoolOptions,
-    hooks: GatherHooks,
-    onDead: (error: unknown) => void,
-    signal: AbortSignal,
-  ): Promise<Backend> {
-    const undo: (() => Promise<unknown> | void)[] = [];
-    try {
-      const embedded =
-        options.connection === undefined ? await startEmbeddedRedis({ onExit: onDead, signal }) : undefined;
-      if (embedded !== undefined) undo.push(() => embedded.close());
-      const resolved = options.connection ?? resolveConnection(embedded?.url);
-      if (resolved === undefined) throw new LocalMachineError("The embedded Redis has no address");
+  /** Redis serves every call. */
+  check(): void {}
 
-      const ownQueue = options.local !== undefined && options.queue === undefined;
-      const queue = options.queue ?? (ownQueue ? privateQueueName() : "default");
-      const startMachine = machineStarter(options, resolved, queue);
-      // Its processes take longer to start than anything else here.
-      const machine = await startMachine?.();
-      if (machine !== undefined) undo.push(() => machine.close(0));
-
-      const connections: (Redis | Cluster)[] = [];
-      undo.push(() => connections.forEach(destroyConnection));
-      const open = async (role: "commands" | "blocking"): Promise<Redis | Cluster> => {
-        const connection = await connect(resolved, {
-          role,
-          connectTimeoutMs: options.connectTimeoutMs,
-          signal,
-        });
-        connections.push(connection);
-        unrefConnection(connection);
-        return connection;
-      };
-      const commands = await open("commands");
-      await checkServer(commands, resolved.address);
-      const blocking = await open("blocking");
-
-      const keys = queueKeys(queue, options.prefix);
-      const signer = options.signingKeys?.signer(keys);
-      const gather = new Gather(
-        commands,
-        blocking,
-        { keys, queue, signer, signatureTtlMs: options.signatureTtlMs },
-        hooks,
-      );
-      undo.push(() => gather.close(() => destroyConnection(blocking)));
-      const backend = new Backend({
-        gather,
-        queue,
-        signer,
-        connections,
-        embedded,
-        ownQueue,
-        processes: options.local?.processes ?? 1,
-        startMachine,
-        onDead,
-      });
-      if (machine !== undefined) await unlessAborted(signal, backend.#adopt(machine));
-      return backend;
-    } catch (error) {
-      for (const step of undo.toReversed()) {
-        await Promise.resolve(step()).catch(() => {}); // the error that stopped the start is the one to tell
-      }
-      throw error;
-    }
+  async begin(run: MapRun, { durable, autoChunks: auto }: CallFacts): Promise<void> {
+    const backend = await this.#started();
+    if (run.ended) return;
+    const { gather } = backend;
+    const tasks = await gather.ask(run, () => checkTask(backend, run));
+    if (tasks === undefined) lookForWorkers(backend, run, (message) => this.#host.warn(message));
+    // A durable map must be cut the same way by whoever takes it up.
+    const defined = durable ? 1 : (tasks?.get(run.task)?.chunksize ?? 1);
+    run.chunkSize ??= chunkSize(run, backend, auto ? "auto" : defined);
+    if (run.ended) return;
+    if (durable) await takeUp(run, gather);
+    else await gather.open(run, "plain", { report: run });
+    if (!run.ended) await run.start(gather);
   }
 
-  /** Keeps the process alive, or no longer: sockets and children do not by themselves. */
-  keepAlive(alive: boolean): void {
-    this.#alive = alive;
-    this.#machine?.ref(alive);
+  attach({ mapId, sink, callSite, classes }: AttachRequest): Attachment {
+    let gather: Gather | undefined;
+    const map: AttachedMap = new AttachedMap(mapId, sink, { callSite, classes }, (how, end) => {
+      if (how === "over") gather?.drop(map, end);
+      else gather?.leave(map);
+    });
+    const attach = async (): Promise<void> => {
+      const backend = await this.#started();
+      await backend.gather.ask(map, () => backend.checkNotNested("attach"));
+      const { total } = await backend.gather.ask(map, () => backend.gather.durable.find(mapId));
+      if (map.ended) return;
+      ({ gather } = backend);
+      await gather.open(map, "attached");
+      if (total !== undefined) map.sealed(total);
+    };
+    attach().catch((error: unknown) => map.fail(error));
+    return map;
   }
 
-  /** True if this process runs a task of the same queue: a map here would wait for a place that the task holds. */
-  async isNested(): Promise<boolean> {
-    const machine = process.env[RUNS_ON_VARIABLE];
-    if (machine === undefined) return false;
-    const ids = machine.split(" ");
-    return (await this.#machines()).some(({ id }) => ids.includes(id));
+  async share(value: unknown): Promise<string> {
+    const attachments = new Attachments();
+    const limit = { maxBytes: this.#options.maxShareBytes, limit: "maxShareBytes" };
+    const payload = encode(value, { ...limit, attachments });
+    const id = randomBytes(9).toString("hex");
+    this.#shareIds.push(id);
+    const { gather } = await this.#started();
+    await gather.share(id, payload, attachments.bytes);
+    return id;
   }
 
-  /** Number of worker processes on the queue when it was last looked. */
-  get processes(): number {
-    return this.#processes;
-  }
-
-  /**
-   * Tasks that live workers have registered, by name; `undefined` if there is no live worker.
-   *
-   * @throws WorkerStartError if there are only machines that can't serve, SigningKeyError
-   */
-  async registeredTasks(): Promise<ReadonlyMap<string, TaskInfo> | undefined> {
-    if (this.#machineTasks !== undefined) return new Map(Object.entries(this.#machineTasks));
-    const machines = await this.#machines();
-    const tasks = machines
-      .filter(({ unfit }) => unfit === undefined)
-      .flatMap((machine) => Object.entries(machine.tasks));
-    if (tasks.length > 0) return new Map(tasks.toSorted(([a], [b]) => (a < b ? -1 : 1)));
-    const unfit = machines.find((machine) => machine.unfit !== undefined);
-    if (unfit?.unfit !== undefined) throw new WorkerStartError({ host: unfit.host, ...unfit.unfit });
-    return undefined;
-  }
-
-  /** Waits until there are so many worker processes, or `wanted` says that nobody cares any more. */
-  async ready(minWorkers: number, wanted: () => boolean): Promise<void> {
+  async ready(minWorkers: number): Promise<void> {
+    const backend = await this.#started();
     checkInteger("minWorkers", minWorkers, { min: 0 });
     for (;;) {
-      await this.#machines();
-      if (this.#processes >= minWorkers || !wanted()) return;
+      await backend.machines();
+      if (backend.processes >= minWorkers || !this.#host.isOpen) return;
       await delay(READY_POLL_MS);
     }
   }
 
   async stats(): Promise<PoolStats> {
-    const [machines, counts] = await Promise.all([this.#machines(), this.gather.counts()]);
-    return { ...counts, machines: machines.length, workers: this.#processes, ...this.gather.measured() };
+    const backend = await this.#started();
+    const { gather } = backend;
+    const [machines, counts] = await Promise.all([backend.machines(), gather.counts()]);
+    return { ...counts, machines: machines.length, workers: backend.processes, ...gather.measured() };
   }
 
-  /** @throws SigningKeyError if there are only machines that we can't work with */
-  async #machines(): Promise<WorkerAdvertisement[]> {
-    const live = await this.gather.scripts.liveWorkers();
-    const machines = fittingMachines(live, this.#parts.signer, this.queue);
-    this.#processes = machines.reduce((sum, machine) => sum + machine.processes, 0);
-    return machines;
+  onIdle(idle: boolean): void {
+    this.#backend?.then(
+      (backend) => backend.keepAlive(!idle),
+      () => {}, // nothing was started
+    );
   }
 
-  /** Ends everything that was started. Local workers get `timeoutMs` to end in good order. */
-  async close(timeoutMs: number): Promise<void> {
-    this.#closing = true;
-    await this.#machine?.close(timeoutMs);
-    if (this.#parts.ownQueue && this.#parts.embedded === undefined) await this.gather.obliterate();
-    await this.gather.close(() => this.#parts.connections.forEach(destroyConnection));
-    this.#parts.connections.forEach(destroyConnection);
-    await this.#parts.embedded?.close();
+  async end(hurried: boolean): Promise<void> {
+    this.#unneeded.abort();
+    const backend = await this.#backend?.catch(() => undefined); // each call told why it did not start
+    await backend?.gather.unshare(this.#shareIds);
+    await backend?.close(hurried ? 0 : LOCAL_CLOSE_TIMEOUT_MS);
   }
 
-  async #adopt(machine: LocalMachine): Promise<void> {
-    this.#machine = machine;
-    machine.ref(this.#alive);
-    this.#machineTasks = await machine.ready;
-    const readyAt = performance.now();
-    void machine.exited.then(({ exitCode, signal }) => {
-      if (performance.now() - readyAt > STABLE_MS) this.#restarts = 0;
-      return this.#replace(exitCode, signal);
-    });
+  #start(): Promise<RedisBackend> {
+    const options = this.#options;
+    const hooks = {
+      warn: (facts: object, message: string) => options.logger?.warn(facts, message),
+      alarm: (message: string) => this.#host.warn(message),
+      cleaning: (done: Promise<unknown>) => void this.#host.keepAliveWhile(done),
+      ownWorkers: options.local !== undefined,
+    };
+    const onDead = (error: unknown): void => this.#host.failAll(error);
+    const starting = RedisBackend.start(options, hooks, onDead, this.#unneeded.signal);
+    starting.catch(() => {}); // each call tells it
+    return starting;
   }
 
-  /** A local machine that died is replaced; what it ran is taken over like any dead machine's. */
-  async #replace(exitCode: number | null, signal: string | null): Promise<void> {
-    if (this.#closing || this.#parts.startMachine === undefined) return;
+  /** The backend. A start that found no Redis is told by the calls that waited for it; later calls try again. */
+  async #started(): Promise<RedisBackend> {
+    if (this.#backend === undefined) {
+      this.#backend = this.#start();
+      // It was not there when the pool said that it is busy.
+      this.onIdle(false);
+    }
+    const starting = this.#backend;
     try {
-      if (++this.#restarts > MAX_RESTARTS) {
-        throw new LocalMachineError(
-          `The local worker machine ended ${this.#restarts} times (exit code ${exitCode}, signal ${signal})`,
-        );
-      }
-      await this.#adopt(await this.#parts.startMachine());
+      return await starting;
     } catch (error) {
-      if (!this.#closing) this.#parts.onDead(error);
+      if (this.#backend === starting && mayComeBack(error)) this.#backend = undefined;
+      throw error;
     }
   }
 }
 
-function machineStarter(
-  { local, prefix, connectTimeoutMs, signingKeys, ...given }: ResolvedPoolOptions,
-  resolved: ResolvedConnection,
-  queue: string,
-): (() => Promise<LocalMachine>) | undefined {
-  if (local === undefined) return undefined;
-  return async () => {
-    // Only local mode needs the workers' package, which is an optional peer.
-    const { startLocalMachine } = await importWorkerPackage("Worker processes on this machine need");
-    const target = resolved.target();
-    const connection =
-      target.kind === "cluster" ? { cluster: target.nodes, options: target.options } : target.options;
-    const machine = {
-      ...local,
-      connection: sendable(connection),
-      queue,
-      prefix,
-      connectTimeoutMs,
-      signingKey: signingKeys?.reveal(),
-    };
-    // An embedded Redis ends with this process, and takes all along.
-    const removesQueue = given.queue === undefined && given.connection !== undefined;
-    return startLocalMachine(machine, { removesQueue });
-  };
+/** Begins a durable map, or goes on with one that is there. */
+async function takeUp(run: MapRun, gather: Gather): Promise<void> {
+  const chunks = await run.peek();
+  if (run.ended) return;
+  const resumed = await gather.ask(run, () => gather.durable.claim(run.id, run.task, run.length, chunks));
+  if (!run.ended) await gather.open(run, "durable", { resumed, report: run });
 }
 
-/** Without functions, which can't be sent to another process: our connection profile replaces them anyway. */
-function sendable<V>(value: V): V {
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
-  if (Array.isArray(value)) return value.map(sendable) as V;
-  const entries = Object.entries(value).filter(([, entry]) => typeof entry !== "function");
-  return Object.fromEntries(entries.map(([key, entry]) => [key, sendable(entry)])) as V;
+function chunkSize(run: MapRun, backend: RedisBackend, size: number | "auto"): ChunkSize {
+  if (size !== "auto") return fixedChunks(size);
+  return autoChunks(
+    () => run.remaining,
+    () => backend.processes,
+  );
 }
 
-/** Gives what the promise gives, unless the signal fires first. */
-async function unlessAborted<V>(signal: AbortSignal, promise: Promise<V>): Promise<V> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason as Error);
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    promise.catch(() => {}); // nobody waits for it any more
-  }
+/** Whether Redis may be there at the next call. */
+function mayComeBack(error: unknown): boolean {
+  return (
+    error instanceof RedisConnectionError && (error.reason === "unreachable" || error.reason === "not-ready")
+  );
 }

@@ -6,7 +6,7 @@ import { checkInteger, checkOptions, checkTaskDefaults, short, TASK_DEFAULTS } f
 import type { CheckedTaskDefaults } from "@poolmq/shared/internal";
 
 import type { MapProgress } from "../account/map-progress.ts";
-import type { TaskLog } from "../call/task-log.ts";
+import type { TaskLog } from "../account/task-log.ts";
 
 /** Options of a pool that are defaults for its calls. */
 export interface CallDefaults extends TaskDefaults {

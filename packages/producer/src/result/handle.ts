@@ -7,12 +7,15 @@ import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 
 /** How a handle reaches the map behind it. @internal */
-export interface HandleSource<V, R> {
+export interface HandledMap {
   readonly id: string;
-  readonly value: Promise<V>;
   progress(): MapProgress;
   insights(): MapInsights;
   cancel(reason?: unknown): void;
+}
+
+/** How a handle reaches what its items came to. @internal */
+export interface HandledItems<R> {
   settled(): Promise<PromiseSettledResult<R>[]>;
   iterate(): AsyncIterableIterator<R>;
 }
@@ -25,13 +28,17 @@ export interface HandleSource<V, R> {
  * @typeParam R - type of one result
  */
 export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
-  readonly #source: HandleSource<V, R>;
+  readonly #map: HandledMap;
+  readonly #items: HandledItems<R>;
+  readonly #value: Promise<V>;
   #state: "pending" | "succeeded" | "failed" = "pending";
 
   /** @internal */
-  constructor(source: HandleSource<V, R>) {
-    this.#source = source;
-    source.value.then(
+  constructor(map: HandledMap, items: HandledItems<R>, value: Promise<V>) {
+    this.#map = map;
+    this.#items = items;
+    this.#value = value;
+    value.then(
       () => (this.#state = "succeeded"),
       () => (this.#state = "failed"),
     );
@@ -39,12 +46,12 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
 
   /** Id of the map: `mapId`, or one that was made for it. */
   get id(): string {
-    return this.#source.id;
+    return this.#map.id;
   }
 
   /** Counts of the items so far. */
   get progress(): MapProgress {
-    return this.#source.progress();
+    return this.#map.progress();
   }
 
   /**
@@ -52,7 +59,7 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
    * did. `String(…)` of it is a paragraph to read.
    */
   insights(): MapInsights {
-    return this.#source.insights();
+    return this.#map.insights();
   }
 
   /** As a promise's `then`: this is what makes `await` work. */
@@ -60,17 +67,17 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
     onfulfilled?: ((value: V) => A | PromiseLike<A>) | null,
     onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.#source.value.then(onfulfilled, onrejected);
+    return this.#value.then(onfulfilled, onrejected);
   }
 
   /** As a promise's `catch`. */
   catch<B = never>(onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<V | B> {
-    return this.#source.value.catch(onrejected);
+    return this.#value.catch(onrejected);
   }
 
   /** As a promise's `finally`. */
   finally(onfinally?: (() => void) | null): Promise<V> {
-    return this.#source.value.finally(onfinally);
+    return this.#value.finally(onfinally);
   }
 
   /**
@@ -83,12 +90,12 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
     if (timeoutMs !== undefined && !(await this.wait(timeoutMs))) {
       throw new GetTimeoutError({ mapId: this.id, timeoutMs });
     }
-    return await this.#source.value;
+    return await this.#value;
   }
 
   /** Waits until the map has ended, or `timeoutMs` have passed. True if it has ended. Never rejects with its failure. */
   async wait(timeoutMs?: number): Promise<boolean> {
-    const ended = this.#source.value.then(
+    const ended = this.#value.then(
       () => true,
       () => true,
     );
@@ -117,7 +124,7 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
    * @param reason - becomes the `cause` of that error
    */
   cancel(reason?: unknown): void {
-    this.#source.cancel(reason);
+    this.#map.cancel(reason);
   }
 
   /**
@@ -127,12 +134,12 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
    * @throws what the call was refused with
    */
   async settled(): Promise<PromiseSettledResult<R>[]> {
-    return await this.#source.settled();
+    return await this.#items.settled();
   }
 
   /** Gives the results in input order as they come. Iterating rejects at a failed item; `next()` goes on after it. */
   [Symbol.asyncIterator](): AsyncIterableIterator<R> {
-    return this.#source.iterate();
+    return this.#items.iterate();
   }
 
   /** Name of the class, for messages. */

@@ -1,0 +1,35 @@
+import { CancelledError } from "@poolmq/shared";
+
+import type { Sink } from "../map/sink.ts";
+import { checkMapId } from "../options/call-options.ts";
+import { refused } from "./begin-call.ts";
+import type { Begun } from "./begin-call.ts";
+import { beforeEnd } from "./call-hooks.ts";
+import type { CallContext } from "./call-context.ts";
+import { callSite } from "./call-site.ts";
+
+/** Takes up a map that was started with `mapId`. Whatever is wrong with it is told by the sink, never thrown. */
+export function beginAttach({ life, engine, tasks }: CallContext, mapId: string, sink: Sink): Begun {
+  const site = callSite("attach");
+  try {
+    life.checkOpen("attach");
+    checkMapId(mapId);
+    life.checkFree(mapId);
+    const map = engine.attach({
+      mapId,
+      sink: beforeEnd(sink, () => life.untrack(map)),
+      callSite: site,
+      classes: tasks.errorClasses,
+    });
+    life.track(map);
+    return {
+      id: mapId,
+      progress: () => map.progress,
+      insights: () => map.insights,
+      cancel: (reason) => map.cancel(new CancelledError({ mapId, reason })),
+      handOn: () => {},
+    };
+  } catch (error) {
+    return { ...refused(error, sink), id: String(mapId) };
+  }
+}

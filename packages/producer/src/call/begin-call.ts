@@ -1,0 +1,185 @@
+/** How a call becomes a map that runs: options, name of the task, hooks, telemetry, logs. */
+
+import { randomUUID } from "node:crypto";
+
+import { CancelledError } from "@poolmq/shared";
+
+import { noInsights } from "../account/insight-log.ts";
+import type { MapInsights } from "../account/map-insights.ts";
+import { NO_PROGRESS } from "../account/map-progress.ts";
+import type { MapProgress } from "../account/map-progress.ts";
+import { checkArity } from "../map/check-arity.ts";
+import { fixedChunks } from "../map/chunk-size.ts";
+import type { Input } from "../map/input.ts";
+import { MapRun } from "../map/map-run.ts";
+import type { Sink } from "../map/sink.ts";
+import type { ErrorClass } from "../map/read-outcomes.ts";
+import { resolveCallOptions } from "../options/call-options.ts";
+import type { CallOptions, ResolvedCallOptions } from "../options/call-options.ts";
+import { MapTelemetry } from "../telemetry/map-telemetry.ts";
+import { beforeEnd, callSafely, withHooks } from "./call-hooks.ts";
+import type { CallContext } from "./call-context.ts";
+import { callSite } from "./call-site.ts";
+import { forwardLogs } from "./forward-logs.ts";
+import { taskName } from "./task-name.ts";
+
+/** What of a map's arguments may be under way at a time: a bound on memory beside the number of jobs. */
+const WINDOW_BYTES = 64 * 1024 * 1024;
+
+/** A call as the user made it. */
+export interface CallRequest<V> {
+  /** Name of the pool's method. */
+  readonly call: string;
+  readonly task: unknown;
+  /** Looks at the items. Throws if they are none. */
+  readonly input: () => Input;
+  readonly options: CallOptions<V> | undefined;
+  readonly sink: Sink;
+  /** Whether an item's place in the window is free only once the reader has taken the item. */
+  readonly keepsUntilRead: boolean;
+}
+
+/** What the handles need of a call that has begun. */
+export interface Begun {
+  readonly id: string;
+  progress(): MapProgress;
+  insights(): MapInsights;
+  cancel(reason?: unknown): void;
+  handOn(): void;
+}
+
+/** Begins a call. Whatever is wrong with it is told by its sink, never thrown. */
+export function beginCall<V>(context: CallContext, request: CallRequest<V>): Begun {
+  const { life, engine, defaults } = context;
+  try {
+    life.checkOpen(request.call);
+    const options = resolveCallOptions<V>(request.options, defaults);
+    engine.check(options);
+    const { signal } = options;
+    const id = options.mapId ?? randomMapId();
+    if (signal?.aborted === true) throw new CancelledError({ mapId: id, reason: signal.reason });
+    if (options.mapId !== undefined) life.checkFree(id);
+    return beginMap(context, request, { id, options, input: request.input() });
+  } catch (error) {
+    return refused(error, request.sink);
+  }
+}
+
+/** What a call has come to that never began. */
+export function refused(error: unknown, sink: Sink): Begun {
+  sink.ended({ error });
+  return {
+    id: "none",
+    progress: () => NO_PROGRESS,
+    insights: noInsights,
+    cancel: () => {},
+    handOn: () => {},
+  };
+}
+
+function beginMap<V>(
+  context: CallContext,
+  request: CallRequest<V>,
+  checked: { readonly id: string; readonly options: ResolvedCallOptions<V>; readonly input: Input },
+): Begun {
+  const { engine, life, tasks } = context;
+  const { call, task, keepsUntilRead } = request;
+  const { id, options, input } = checked;
+  const { signal, chunksize, onTaskProgress } = options;
+  const durable = options.mapId !== undefined;
+  if (typeof task === "function") checkArity(call, task.name, task.length);
+  const report = (callback: string, error: unknown): void =>
+    life.warn(`The ${callback} callback of ${call}() threw`, error);
+  const sink = withHooks<V>(request.sink, {
+    ...options,
+    onFirstFailure: options.failFast ? (error) => run.fail(error) : undefined,
+    progress: () => run.progress,
+    report,
+  });
+  if (input.length !== undefined) request.sink.expect?.(input.length);
+  const name = taskName(call, task, tasks.module);
+  const telemetry = MapTelemetry.begin({ id, call, task: name, queue: context.queue }, context.telemetry);
+  const logs = options.forwardLogs
+    ? forwardLogs({ id, task: name }, { ...options, ...context, report })
+    : undefined;
+  const cancel = (reason?: unknown): void => run.fail(new CancelledError({ mapId: id, reason }));
+  const onAbort = (): void => cancel(signal?.reason);
+  let classes: ReadonlyMap<string, ErrorClass> | undefined;
+  const run: MapRun = new MapRun(
+    {
+      id,
+      call,
+      task: name,
+      input: input.source,
+      length: input.length,
+      chunkSize: typeof chunksize === "number" ? fixedChunks(chunksize) : undefined,
+      window: {
+        // A durable map is all in Redis: its producer may die at any time.
+        jobs: durable ? Infinity : context.windowJobs,
+        bytes: durable ? Infinity : WINDOW_BYTES,
+        items: keepsUntilRead ? options.buffersize : Infinity,
+      },
+      job: {
+        ...jobOptions(options),
+        ...(telemetry?.trace === undefined ? {} : { trace: telemetry.trace }),
+        ...(logs === undefined ? {} : { logs: () => logs.wanted }),
+      },
+      onTaskLog: logs === undefined ? undefined : (index, batch) => logs.take(index, batch),
+      keepsUntilRead,
+      argumentLimit: context.argumentLimit,
+      wholeChunks: durable,
+      classes: () => classes,
+      callSite: callSite(call),
+      onTaskProgress:
+        onTaskProgress === undefined
+          ? undefined
+          : (value, index) =>
+              callSafely(
+                () => onTaskProgress(value, index),
+                (error) => report("onTaskProgress", error),
+              ),
+    },
+    beforeEnd(telemetry?.watch(sink, () => run) ?? sink, () => {
+      signal?.removeEventListener("abort", onAbort);
+      life.untrack(run);
+      logs?.end();
+    }),
+  );
+  signal?.addEventListener("abort", onAbort, { once: true });
+  life.track(run);
+  telemetry?.began(run);
+  const start = async (): Promise<void> => {
+    if (typeof task === "function") run.task = await tasks.nameOf(task, run.task);
+    classes = tasks.errorClasses;
+    await engine.begin(run, { durable, autoChunks: chunksize === "auto" });
+  };
+  start().catch((error: unknown) => run.fail(error));
+  return {
+    id,
+    progress: () => run.progress,
+    insights: () => run.insights,
+    cancel,
+    handOn: () => run.handOn(),
+  };
+}
+
+/** What was said of a call's jobs. The rest is left to the function's definition. */
+function jobOptions({
+  attempts,
+  backoff,
+  taskTimeoutMs,
+  priority,
+}: ResolvedCallOptions<never>): MapRun["job"] {
+  return {
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(backoff === undefined ? {} : { backoff }),
+    ...(taskTimeoutMs === undefined ? {} : { taskTimeoutMs }),
+    ...(priority === undefined ? {} : { priority }),
+  };
+}
+
+/** 72 random bits. Node keeps some in store for UUIDs: to ask for others takes a fiftieth of a whole call. */
+function randomMapId(): string {
+  const uuid = randomUUID();
+  return uuid.slice(0, 8) + uuid.slice(-10);
+}

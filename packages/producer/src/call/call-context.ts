@@ -1,0 +1,64 @@
+/** What every call of a pool begins with. */
+
+import type { Logger } from "pino";
+
+import type { Engine, EngineHost } from "../engine/engine.ts";
+import type { ArgumentLimit } from "../map/encode-items.ts";
+import type { CheckedCallDefaults } from "../options/call-options.ts";
+import type { ResolvedTelemetry } from "../options/telemetry-options.ts";
+import { ImportedTasks } from "./imported-tasks.ts";
+
+/** What a pool's options come to for its calls. @internal */
+export interface PoolParts {
+  readonly defaults: CheckedCallDefaults;
+  readonly logger: Logger | undefined;
+  readonly module: object | undefined;
+  readonly modulePath: string | undefined;
+  /** How many jobs of a map may be under way at a time. */
+  readonly window: number;
+  /** What the arguments of a job may have at most, in bytes. */
+  readonly maxPayloadBytes: number | undefined;
+  /** What OpenTelemetry is told; nothing without it. */
+  readonly telemetry: ResolvedTelemetry | undefined;
+  /** The queue's name, if it was given. */
+  readonly queue: string | undefined;
+}
+
+export interface CallContext {
+  readonly defaults: CheckedCallDefaults;
+  readonly engine: Engine;
+  readonly life: CallLife;
+  readonly tasks: ImportedTasks;
+  /** How many jobs of a map may be under way at a time. */
+  readonly windowJobs: number;
+  /** What the arguments of a job may have at most. */
+  readonly argumentLimit: ArgumentLimit | undefined;
+  readonly telemetry: ResolvedTelemetry | undefined;
+  /** The queue's name, if it was given. */
+  readonly queue: string | undefined;
+  readonly logger: Logger | undefined;
+}
+
+/** What a call needs of its pool's life. */
+interface CallLife extends EngineHost {
+  checkOpen(call: string): void;
+  checkFree(mapId: string): void;
+  track(map: { readonly id: string; fail(error: unknown): void }): void;
+  untrack(map: { readonly id: string; fail(error: unknown): void }): void;
+}
+
+/** Gives what the calls of a pool begin with. */
+export function callContext(parts: PoolParts, life: CallLife, engine: Engine): CallContext {
+  const { defaults, logger, telemetry, queue, module, modulePath, maxPayloadBytes: maxBytes } = parts;
+  return {
+    defaults,
+    engine,
+    life,
+    tasks: new ImportedTasks(module, modulePath),
+    windowJobs: parts.window,
+    argumentLimit: maxBytes === undefined ? undefined : { maxBytes, limit: "maxPayloadBytes" },
+    telemetry,
+    queue,
+    logger,
+  };
+}

@@ -1,0 +1,37 @@
+/** Where a call was made, for the errors of its items. */
+
+import { fileURLToPath } from "node:url";
+
+import type { CallSite } from "../map/read-outcomes.ts";
+
+/** More frames than lie between a pool's method and `callSite`. */
+const OWN_FRAMES = 8;
+
+/** Where the frames of this package lie: as an address and, through a source map, as a path. */
+const OWN_FOLDERS: readonly string[] = [
+  new URL("../../", import.meta.url).pathname,
+  fileURLToPath(new URL("../../", import.meta.url)),
+];
+
+/**
+ * Takes note of the caller's stack, and gives it as text without the frames of this package. Only an error needs the
+ * text, and making it takes much longer than taking note.
+ */
+export function callSite(call: string): CallSite {
+  const { stackTraceLimit } = Error;
+  // Our own frames come on top of as many as the user wants to see.
+  if (stackTraceLimit > 0) Error.stackTraceLimit = stackTraceLimit + OWN_FRAMES;
+  const here = new Error(call);
+  Error.stackTraceLimit = stackTraceLimit;
+  let text: string | undefined;
+  return () => {
+    if (text !== undefined) return text;
+    const frames = (here.stack ?? "")
+      .split("\n")
+      .slice(1)
+      .filter((frame) => !OWN_FOLDERS.some((folder) => frame.includes(folder)))
+      .slice(0, stackTraceLimit);
+    if (frames.length > 0) text = [`    --- called by the producer: ${call}() ---`, ...frames].join("\n");
+    return text;
+  };
+}

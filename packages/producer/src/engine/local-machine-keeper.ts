@@ -1,0 +1,118 @@
+/** The worker machine of a pool's own: started, replaced when it dies, ended with the pool. */
+
+import { LocalMachineError } from "@poolmq/shared";
+import type { ResolvedConnection, TaskInfo } from "@poolmq/shared/internal";
+import type { LocalMachine } from "@poolmq/worker/internal";
+
+import type { ResolvedPoolOptions } from "../options/pool-options.ts";
+import { importWorkerPackage } from "./import-worker-package.ts";
+
+/** A machine that died is replaced this often in a row before its pool gives up. */
+const MAX_RESTARTS = 5;
+
+/** One that lived this long died of something else than its start. */
+const STABLE_MS = 30_000;
+
+export class LocalMachineKeeper {
+  readonly #start: () => Promise<LocalMachine>;
+  readonly #onDead: (error: unknown) => void;
+  #machine: LocalMachine;
+  #tasks: Readonly<Record<string, TaskInfo>> | undefined;
+  /** Whether the machine is to keep this process alive. */
+  #alive = false;
+  #restarts = 0;
+  #closing = false;
+
+  /**
+   * @param machine - the first machine, which has been started
+   * @param start - starts another
+   * @param onDead - called if no machine can be started any more
+   */
+  constructor(machine: LocalMachine, start: () => Promise<LocalMachine>, onDead: (error: unknown) => void) {
+    this.#machine = machine;
+    this.#start = start;
+    this.#onDead = onDead;
+  }
+
+  /** Tasks that the machine has registered, by name. Absent before `ready()` resolved. */
+  get tasks(): Readonly<Record<string, TaskInfo>> | undefined {
+    return this.#tasks;
+  }
+
+  /** Waits until the first machine has loaded the tasks module. From then on, one that dies is replaced. */
+  async ready(): Promise<void> {
+    await this.#adopt(this.#machine);
+  }
+
+  keepAlive(alive: boolean): void {
+    this.#alive = alive;
+    this.#machine.ref(alive);
+  }
+
+  /** The machine gets `timeoutMs` to end in good order. */
+  async close(timeoutMs: number): Promise<void> {
+    this.#closing = true;
+    await this.#machine.close(timeoutMs);
+  }
+
+  async #adopt(machine: LocalMachine): Promise<void> {
+    this.#machine = machine;
+    machine.ref(this.#alive);
+    this.#tasks = await machine.ready;
+    const readyAt = performance.now();
+    void machine.exited.then(({ exitCode, signal }) => {
+      if (performance.now() - readyAt > STABLE_MS) this.#restarts = 0;
+      return this.#replace(exitCode, signal);
+    });
+  }
+
+  /** What the dead machine ran is taken over like any dead machine's. */
+  async #replace(exitCode: number | null, signal: string | null): Promise<void> {
+    if (this.#closing) return;
+    try {
+      if (++this.#restarts > MAX_RESTARTS) {
+        throw new LocalMachineError(
+          `The local worker machine ended ${this.#restarts} times (exit code ${exitCode}, signal ${signal})`,
+        );
+      }
+      await this.#adopt(await this.#start());
+    } catch (error) {
+      if (!this.#closing) this.#onDead(error);
+    }
+  }
+}
+
+/** Gives what starts a machine on the queue; `undefined` if the pool has none of its own. */
+export function machineStarter(
+  { local, prefix, connectTimeoutMs, signingKeys, ...given }: ResolvedPoolOptions,
+  resolved: ResolvedConnection,
+  queue: string,
+): (() => Promise<LocalMachine>) | undefined {
+  if (local === undefined) return undefined;
+  return async () => {
+    // Only local mode needs the workers' package, which is an optional peer.
+    const { startLocalMachine } = await importWorkerPackage("Worker processes on this machine need");
+    const target = resolved.target();
+    const connection =
+      target.kind === "cluster" ? { cluster: target.nodes, options: target.options } : target.options;
+    const machine = {
+      ...local,
+      connection: sendable(connection),
+      queue,
+      prefix,
+      connectTimeoutMs,
+      signingKey: signingKeys?.reveal(),
+    };
+    // An embedded Redis ends with this process, and takes all along.
+    const removesQueue = given.queue === undefined && given.connection !== undefined;
+    return startLocalMachine(machine, { removesQueue });
+  };
+}
+
+/** Without functions, which can't be sent to another process: our connection profile replaces them anyway. */
+function sendable<V>(value: V): V {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  if (Array.isArray(value)) return value.map(sendable) as V;
+  const entries = Object.entries(value).filter(([, entry]) => typeof entry !== "function");
+  return Object.fromEntries(entries.map(([key, entry]) => [key, sendable(entry)])) as V;
+}

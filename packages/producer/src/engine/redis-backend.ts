@@ -1,0 +1,196 @@
+/**
+ * What a Redis engine stands on: connections to Redis and the gather, and in local mode a worker machine, and an embedded
+ * Redis where no other is configured. All of it starts and ends together, and none of it keeps the process alive.
+ */
+
+import type { Cluster, Redis } from "ioredis";
+
+import { LocalMachineError, NestedPoolError, WorkerStartError } from "@poolmq/shared";
+import {
+  checkServer,
+  connect,
+  destroyConnection,
+  fittingMachines,
+  privateQueueName,
+  queueKeys,
+  resolveConnection,
+  RUNS_ON_VARIABLE,
+  unrefConnection,
+} from "@poolmq/shared/internal";
+import type { Signer, TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
+
+import { startEmbeddedRedis } from "../embedded-redis/embedded-redis.ts";
+import type { EmbeddedRedis } from "../embedded-redis/embedded-redis.ts";
+import { Gather } from "../gather/gather.ts";
+import type { GatherHooks } from "../gather/gather.ts";
+import type { ResolvedPoolOptions } from "../options/pool-options.ts";
+import { LocalMachineKeeper, machineStarter } from "./local-machine-keeper.ts";
+
+interface Parts {
+  readonly gather: Gather;
+  readonly queue: string;
+  readonly signer: Signer | undefined;
+  readonly connections: readonly (Redis | Cluster)[];
+  readonly embedded: EmbeddedRedis | undefined;
+  readonly machine: LocalMachineKeeper | undefined;
+  readonly ownQueue: boolean;
+  /** Worker processes of the pool's own. */
+  readonly processes: number;
+}
+
+export class RedisBackend {
+  readonly gather: Gather;
+  readonly queue: string;
+  readonly #parts: Parts;
+  #processes: number;
+
+  private constructor(parts: Parts) {
+    this.gather = parts.gather;
+    this.queue = parts.queue;
+    this.#parts = parts;
+    this.#processes = parts.processes;
+  }
+
+  /**
+   * Starts everything and waits until it is usable.
+   *
+   * @param onDead - called if something that can't be replaced ends: no map can go on
+   * @param signal - gives up the start, and ends what was started so far
+   */
+  static async start(
+    options: ResolvedPoolOptions,
+    hooks: GatherHooks,
+    onDead: (error: unknown) => void,
+    signal: AbortSignal,
+  ): Promise<RedisBackend> {
+    const undo: (() => Promise<unknown> | void)[] = [];
+    try {
+      const embedded =
+        options.connection === undefined ? await startEmbeddedRedis({ onExit: onDead, signal }) : undefined;
+      if (embedded !== undefined) undo.push(() => embedded.close());
+      const resolved = options.connection ?? resolveConnection(embedded?.url);
+      if (resolved === undefined) throw new LocalMachineError("The embedded Redis has no address");
+
+      const ownQueue = options.local !== undefined && options.queue === undefined;
+      const queue = options.queue ?? (ownQueue ? privateQueueName() : "default");
+      const startMachine = machineStarter(options, resolved, queue);
+      // Its processes take longer to start than anything else here.
+      const machine =
+        startMachine === undefined
+          ? undefined
+          : new LocalMachineKeeper(await startMachine(), startMachine, onDead);
+      if (machine !== undefined) undo.push(() => machine.close(0));
+
+      const connections: (Redis | Cluster)[] = [];
+      undo.push(() => connections.forEach(destroyConnection));
+      const open = async (role: "commands" | "blocking"): Promise<Redis | Cluster> => {
+        const connection = await connect(resolved, {
+          role,
+          connectTimeoutMs: options.connectTimeoutMs,
+          signal,
+        });
+        connections.push(connection);
+        unrefConnection(connection);
+        return connection;
+      };
+      const commands = await open("commands");
+      await checkServer(commands, resolved.address);
+      const blocking = await open("blocking");
+
+      const keys = queueKeys(queue, options.prefix);
+      const signer = options.signingKeys?.signer(keys);
+      const gather = new Gather(
+        commands,
+        blocking,
+        { keys, queue, signer, signatureTtlMs: options.signatureTtlMs },
+        hooks,
+      );
+      undo.push(() => gather.close(() => destroyConnection(blocking)));
+      if (machine !== undefined) await unlessAborted(signal, machine.ready());
+      return new RedisBackend({
+        gather,
+        queue,
+        signer,
+        connections,
+        embedded,
+        machine,
+        ownQueue,
+        processes: options.local?.processes ?? 1,
+      });
+    } catch (error) {
+      for (const step of undo.toReversed()) {
+        await Promise.resolve(step()).catch(() => {}); // the error that stopped the start is the one to tell
+      }
+      throw error;
+    }
+  }
+
+  /** Keeps the process alive, or no longer: sockets and children do not by themselves. */
+  keepAlive(alive: boolean): void {
+    this.#parts.machine?.keepAlive(alive);
+  }
+
+  /** @throws NestedPoolError if this process runs a task of the same queue: a map would wait for a place that the task holds */
+  async checkNotNested(call: string): Promise<void> {
+    const machine = process.env[RUNS_ON_VARIABLE];
+    if (machine === undefined) return;
+    const ids = machine.split(" ");
+    if ((await this.machines()).some(({ id }) => ids.includes(id)))
+      throw new NestedPoolError({ queue: this.queue, call });
+  }
+
+  /** Number of worker processes on the queue when it was last looked. */
+  get processes(): number {
+    return this.#processes;
+  }
+
+  /**
+   * Tasks that live workers have registered, by name; `undefined` if there is no live worker.
+   *
+   * @throws WorkerStartError if there are only machines that can't serve, SigningKeyError
+   */
+  async registeredTasks(): Promise<ReadonlyMap<string, TaskInfo> | undefined> {
+    const own = this.#parts.machine?.tasks;
+    if (own !== undefined) return new Map(Object.entries(own));
+    const machines = await this.machines();
+    const tasks = machines
+      .filter(({ unfit }) => unfit === undefined)
+      .flatMap((machine) => Object.entries(machine.tasks));
+    if (tasks.length > 0) return new Map(tasks.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+    const unfit = machines.find((machine) => machine.unfit !== undefined);
+    if (unfit?.unfit !== undefined) throw new WorkerStartError({ host: unfit.host, ...unfit.unfit });
+    return undefined;
+  }
+
+  /** The live machines. @throws SigningKeyError if there are only machines that we can't work with */
+  async machines(): Promise<WorkerAdvertisement[]> {
+    const live = await this.gather.scripts.liveWorkers();
+    const machines = fittingMachines(live, this.#parts.signer, this.queue);
+    this.#processes = machines.reduce((sum, machine) => sum + machine.processes, 0);
+    return machines;
+  }
+
+  /** Ends everything that was started. Local workers get `timeoutMs` to end in good order. */
+  async close(timeoutMs: number): Promise<void> {
+    const { machine, ownQueue, embedded, connections } = this.#parts;
+    await machine?.close(timeoutMs);
+    if (ownQueue && embedded === undefined) await this.gather.obliterate();
+    await this.gather.close(() => connections.forEach(destroyConnection));
+    connections.forEach(destroyConnection);
+    await embedded?.close();
+  }
+}
+
+/** Gives what the promise gives, unless the signal fires first. */
+async function unlessAborted<V>(signal: AbortSignal, promise: Promise<V>): Promise<V> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason as Error);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    promise.catch(() => {}); // nobody waits for it any more
+  }
+}

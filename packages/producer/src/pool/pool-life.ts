@@ -1,0 +1,167 @@
+/**
+ * The life of a pool, and what is pending in it.
+ *
+ * - `open`: takes calls. Leaves to `closing` with `close()`, to `terminated` with `terminate()`.
+ * - `closing`: no new calls; ends what it started once the last map has ended. Leaves to `closed`, or `terminated`.
+ * - `terminated`: its maps are cancelled. Leaves to `closed`.
+ * - `closed`: nothing is left of it.
+ */
+
+import type { Logger } from "pino";
+
+import { CancelledError, InvalidOptionError, InvalidStateError, PoolClosedError } from "@poolmq/shared";
+import { short } from "@poolmq/shared/internal";
+
+import type { Engine, EngineHost } from "../engine/engine.ts";
+
+/** Where a pool is in its life: `open` takes calls, `closing` finishes them, `terminated` cancels them, `closed` has ended. */
+export type PoolState = "open" | "closing" | "terminated" | "closed";
+
+const NEXT_STATES: Readonly<Record<PoolState, readonly PoolState[]>> = {
+  open: ["closing", "terminated"],
+  closing: ["terminated", "closed"],
+  terminated: ["closed"],
+  closed: [],
+};
+
+/** A map that is under way. */
+interface Pending {
+  readonly id: string;
+  fail(error: unknown): void;
+}
+
+/** The longest interval of a timer. */
+const FOREVER_MS = 2 ** 31 - 1;
+
+export class PoolLife implements EngineHost {
+  readonly #engine: Pick<Engine, "onIdle" | "end">;
+  readonly #logger: Logger | undefined;
+  readonly #pending = new Set<Pending>();
+  readonly #ended = Promise.withResolvers<void>();
+  #state: PoolState = "open";
+  /** A timer that keeps the process alive while something is pending. */
+  #liveness: NodeJS.Timeout | undefined;
+  /** How many things are waited for that are no maps. */
+  #waits = 0;
+  #ending = false;
+  /** Why no call can succeed any more: what the pool stands on has ended. */
+  #fatal: { readonly error: unknown } | undefined;
+
+  constructor(engine: Pick<Engine, "onIdle" | "end">, logger: Logger | undefined) {
+    this.#engine = engine;
+    this.#logger = logger;
+    this.#ended.promise.catch(() => {}); // join() tells it
+  }
+
+  get state(): PoolState {
+    return this.#state;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /** @throws PoolClosedError, or what `failAll` was told */
+  checkOpen(call: string): void {
+    if (this.#state !== "open") throw new PoolClosedError({ call, state: this.#state });
+    if (this.#fatal !== undefined) throw this.#fatal.error;
+  }
+
+  /** Two readers of one map in one pool would take each other's outcomes. @throws InvalidOptionError */
+  checkFree(mapId: string): void {
+    if (![...this.#pending].some((map) => map.id === mapId)) return;
+    throw new InvalidOptionError(
+      `Expected \`mapId\` to be free, got ${short(mapId)}, which this pool is running: use the handle that it gave`,
+    );
+  }
+
+  track(map: Pending): void {
+    this.#pending.add(map);
+    this.#stayAlive();
+  }
+
+  untrack(map: Pending): void {
+    this.#pending.delete(map);
+    this.#stayAlive();
+    this.#endIfIdle();
+  }
+
+  async keepAliveWhile<V>(promise: Promise<V>): Promise<V> {
+    this.#waits++;
+    this.#stayAlive();
+    try {
+      return await promise;
+    } finally {
+      this.#waits--;
+      this.#stayAlive();
+    }
+  }
+
+  failAll(error: unknown): void {
+    this.#fatal ??= { error };
+    for (const map of this.#pending) map.fail(error);
+  }
+
+  warn(message: string, error?: unknown): void {
+    if (this.#logger !== undefined) this.#logger.warn(error === undefined ? {} : { err: error }, message);
+    else
+      process.emitWarning(error === undefined ? message : `${message}: ${short(error)}`, {
+        type: "PoolmqWarning",
+      });
+  }
+
+  close(): void {
+    if (this.#state !== "open") return;
+    this.#setState("closing");
+    this.#endIfIdle();
+  }
+
+  async join(): Promise<void> {
+    if (this.#state === "open") {
+      throw new InvalidStateError("join() was called on an open pool: call close() or terminate() first");
+    }
+    await this.#ended.promise;
+  }
+
+  async terminate(reason: unknown): Promise<void> {
+    if (this.#state === "open" || this.#state === "closing") {
+      this.#setState("terminated");
+      for (const map of this.#pending) map.fail(new CancelledError({ mapId: map.id, reason }));
+      this.#endIfIdle();
+    }
+    await this.#ended.promise;
+  }
+
+  #setState(next: PoolState): void {
+    if (!NEXT_STATES[this.#state].includes(next))
+      throw new Error(`Illegal transition: ${this.#state} → ${next}`);
+    this.#logger?.debug({ from: this.#state, to: next }, "pool state");
+    this.#state = next;
+  }
+
+  /** Sockets and children don't keep the process alive; what is under way does. */
+  #stayAlive(): void {
+    const busy = this.#pending.size > 0 || this.#waits > 0;
+    if (busy === (this.#liveness !== undefined)) return;
+    clearInterval(this.#liveness);
+    this.#liveness = busy ? setInterval(() => {}, FOREVER_MS) : undefined;
+    this.#engine.onIdle(!busy);
+  }
+
+  #endIfIdle(): void {
+    if (this.#state === "open" || this.#state === "closed" || this.#pending.size > 0 || this.#ending) return;
+    this.#ending = true;
+    void this.#end();
+  }
+
+  async #end(): Promise<void> {
+    try {
+      const hurried = this.#state === "terminated" || this.#fatal !== undefined;
+      await this.keepAliveWhile(this.#engine.end(hurried));
+      this.#setState("closed");
+      this.#ended.resolve();
+    } catch (error) {
+      this.#ended.reject(error);
+    }
+  }
+}
