@@ -9,11 +9,16 @@ export type { CallDefaults, CallOptions } from "./options/call-options.ts";
 export { ApplyResult } from "./result/apply-result.ts";
 export type { Handle } from "./result/handle.ts";
 export { MapResult } from "./result/map-result.ts";
-export type { ChunkInsights, MapInsights, ProcessShare, SlowJob } from "./account/map-insights.ts";
+export type {
+  ChunkInsights,
+  MapInsights,
+  ProcessShare,
+  SlowJob,
+  TimeSpread,
+} from "./account/map-insights.ts";
 export type { MapProgress } from "./account/map-progress.ts";
 export type { TaskLog } from "./account/task-log.ts";
 export type { TelemetryOptions } from "./options/telemetry-options.ts";
-export type { TimeSpread } from "./account/quantiles.ts";
 export { ResultStream } from "./result/result-stream.ts";
 export { Shared } from "./map/shared.ts";
 export type {

@@ -18,6 +18,5 @@ export { ReadCounts } from "./gather/read-counts.ts";
 export { ClockShift } from "./gather/clock-shift.ts";
 export { InsightLog } from "./account/insight-log.ts";
 export { Slots } from "./result/ordered-results.ts";
-export { Spread } from "./account/quantiles.ts";
 export { Gather } from "./gather/gather.ts";
 export { TaskLogs } from "./account/task-log.ts";

@@ -278,7 +278,10 @@ export interface SpanDetail {
  */
 export type MapState = "running" | "done" | "failed" | "cancelled" | "lost";
 
-/** What a producer tells of a map that is older than a second: every second, and at its end. */
+/**
+ * What a producer tells of a map: every second once it is older than a second, and when it ends. A shorter map is told of
+ * only if it failed.
+ */
 export interface MapReport {
   readonly v: number;
   readonly task: string;
@@ -300,10 +303,17 @@ export interface MapReport {
   readonly perS: number;
   /** Items per job, in the mean. */
   readonly perJob: number;
-  /** Items by run time: counts for the buckets of `RUN_TIME_BOUNDS_MS`, without the zeros at the end. */
-  readonly times: readonly number[];
-  /** Sum of their run times, in ms. */
+  /** Items by run time, as a `TimeSketch` holds them: bucket, items, bucket, items, … */
+  readonly runTimes: readonly number[];
+  /** Sum of their run times, in ms, and the longest. */
   readonly timesMs: number;
+  readonly maxMs: number;
+  /** When it began, in ms of Redis's time: what its first report came to. Absent in that one. */
+  readonly startedAtMs?: number;
+  /** For how long no item has come to its outcome, in ms; since it began, if none has. */
+  readonly quietMs: number;
+  /** Nobody looks after it: it was retried from outside, and not attached to since. */
+  readonly unattended?: true;
   /** Failed items in each group of errors, by number of the group. */
   readonly errors?: readonly number[];
   /** Why it ended before its items did. */

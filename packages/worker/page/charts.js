@@ -145,22 +145,44 @@ export class LineChart extends Component {
   onLeave = () => this.setState({ at: undefined });
 }
 
+/** More bars than this can't be told apart on a phone. */
+const MAX_BARS = 16;
+
 /**
- * How many items took how long. The buckets are 1, 2, 5 times a power of ten: of one height each, whatever its width.
+ * Puts neighbouring buckets together, each bar growing by the same factor, and fills the gaps between them.
+ *
+ * @param {import("@poolmq/shared/internal").RunTimes["histogram"]} histogram
+ */
+function barsOf(histogram) {
+  const GROWTH = 1.05;
+  const places = histogram.map(({ upToMs }) => Math.round(Math.log(upToMs ?? 1) / Math.log(GROWTH)));
+  const [first = 0, last = 0] = [places[0], places.at(-1)];
+  const width = Math.max(2, Math.ceil((last - first + 1) / MAX_BARS));
+  const bars = Array.from({ length: Math.ceil((last - first + 1) / width) }, (_, bar) => ({
+    fromMs: GROWTH ** (first + bar * width - 1),
+    upToMs: GROWTH ** (first + (bar + 1) * width - 1),
+    items: 0,
+  }));
+  histogram.forEach(({ items }, place) => {
+    const bar = bars[Math.floor(((places[place] ?? 0) - first) / width)];
+    if (bar !== undefined) bar.items += items;
+  });
+  return bars;
+}
+
+/**
+ * How many items took how long: each bar reaches up to a time that is the same factor longer than the one before.
  *
  * @param {{ runTimes: import("@poolmq/shared/internal").RunTimes }} props
  */
 export function Histogram({ runTimes: { histogram, medianMs, p95Ms } }) {
-  const first = histogram.findIndex(({ items }) => items > 0);
-  if (first === -1) return h("p", { class: "quiet" }, "No item has ended yet.");
-  const shown = histogram.slice(Math.max(0, first - 1));
+  if (histogram.length === 0) return h("p", { class: "quiet" }, "No item has ended yet.");
+  const shown = barsOf(histogram);
   const most = Math.max(...shown.map(({ items }) => items));
-  const bars = shown.map(({ upToMs, items }, index) => {
-    const from = shown[index - 1]?.upToMs ?? histogram[first - 2]?.upToMs ?? 0;
-    const name = upToMs === null ? `over ${duration(from ?? 0)}` : `up to ${duration(upToMs)}`;
+  const bars = shown.map(({ fromMs, upToMs, items }) => {
     return h(
       "li",
-      { key: upToMs ?? "more", title: `${name}: ${count(items)}` },
+      { key: upToMs, title: `${duration(fromMs)} to ${duration(upToMs)}: ${count(items)}` },
       h(
         "span",
         { class: "bar-box" },
@@ -169,7 +191,7 @@ export function Histogram({ runTimes: { histogram, medianMs, p95Ms } }) {
           style: { height: items === 0 ? "0" : `max(2px, ${(items / most) * 100}%)` },
         }),
       ),
-      h("span", { class: "bar-label" }, upToMs === null ? "more" : duration(upToMs)),
+      h("span", { class: "bar-label" }, duration(upToMs)),
       h("span", { class: "hidden" }, `: ${count(items)} items`),
     );
   });

@@ -138,6 +138,13 @@ test("metrics count items by task and outcome, run and wait times, and lost chil
   expect(items("spinForEver", "task_timeout")).toBe(1);
   expect(valueOf(page, "poolmq_job_run_seconds_count", { task: "increment" })).toBe(3);
   expect(valueOf(page, "poolmq_job_wait_seconds_count", { task: "fail" })).toBe(5);
+  const bounds = [...page.matchAll(/^poolmq_job_run_seconds_bucket\{le="([\d.]+)",.*task="increment"/gm)].map(
+    ([, le]) => Number(le),
+  );
+  expect(bounds.at(-1)).toBeGreaterThanOrEqual(3_600);
+  // A quantile is anywhere in its bucket.
+  for (const [place, bound] of bounds.slice(1).entries())
+    expect(bound / (bounds[place] ?? 0)).toBeLessThan(1.11);
   expect(valueOf(page, "poolmq_child_losses_total", { reason: "exit" })).toBe(3);
   expect(valueOf(page, "poolmq_child_losses_total", { reason: "stopped_task" })).toBe(1);
   expect(valueOf(page, "poolmq_children", { state: "wanted" })).toBe(1);

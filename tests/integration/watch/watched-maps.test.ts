@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { Program } from "../../support/processes.ts";
 import { redisForFile } from "../../support/redis-server.ts";
 import { rejection } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
 import { Watched } from "../../support/watched.ts";
 
 const redis = redisForFile();
@@ -43,15 +44,76 @@ test("a map that runs tells how far it is, and what its items failed of", async 
   expect(ended.producer.alive).toBe(false);
 });
 
-test("a map that ends within a second is not told of, and costs nothing", async () => {
+test("a map that succeeds within a second is not told of, and costs nothing", async () => {
   const stage = new Watched(redis());
   await stage.workers();
   const pool = stage.client();
   await pool.ready();
-  await rejection(pool.map("step", stage.steps("end", "fail")));
+  await pool.map("step", stage.steps("end", "end"));
   await pool.apply("step", [{ does: "end", x: 1, gate: "" }]);
   await pool.terminate();
   expect(await redis().admin.exists(stage.keys.maps, stage.keys.mapInfo)).toBe(0);
+});
+
+test("a map that fails within a second is told of, with its errors, with a mapId or without", async () => {
+  const stage = new Watched(redis());
+  await stage.workers();
+  const pool = stage.client();
+  await pool.ready();
+  const many = Array.from({ length: 20 }, () => pool.map("step", stage.steps("end", "fail")));
+  await Promise.all(many.map((map) => rejection(map)));
+  await rejection(pool.map("step", stage.steps("fail", "end", "fail"), { mapId: "durable" }));
+  await rejection(
+    pool.map(
+      "step",
+      (function* () {
+        yield* stage.steps("end");
+        throw new Error("the input broke");
+      })(),
+    ),
+  );
+  pool.close();
+  await pool.join();
+  const { maps } = await stage.watcher.read();
+  expect(maps).toHaveLength(22);
+  for (const { id } of many) {
+    expect(maps.find((map) => map.id === id)).toMatchObject({
+      state: "failed",
+      total: 2,
+      done: 2,
+      failed: 1,
+    });
+    expect((await stage.watcher.errors(id))?.groups).toMatchObject([{ name: "RangeError", indices: [1] }]);
+  }
+  expect(maps.find(({ id }) => id === "durable")).toMatchObject({ failed: 2, retriable: true });
+  expect(maps.map(({ reason }) => reason)).toContain("the input broke");
+});
+
+test("a map has begun at one moment, whenever one looks, and maps keep their places", async () => {
+  const stage = new Watched(redis());
+  await stage.workers();
+  const pool = stage.client();
+  const maps = Array.from({ length: 8 }, () => pool.map("step", stage.steps("wait")));
+  const looks: string[] = [];
+  await until(
+    async () => {
+      const view = await stage.watcher.read();
+      if (view.maps.length < maps.length) return false;
+      const look = JSON.stringify(view.maps.map(({ id, startedAtMs }) => [id, startedAtMs]));
+      if (looks.at(-1) !== look || looks.length < 8) looks.push(look);
+      return view.atMs - Math.min(...view.maps.map(({ startedAtMs }) => startedAtMs)) > 4_500;
+    },
+    { what: "four reports", everyMs: 100 },
+  );
+  expect(new Set(looks).size).toBe(1);
+  stage.marks.open();
+  await Promise.all(maps);
+  await stage.map(maps[0]?.id ?? "", ({ state }) => state === "done");
+  const ended = await stage.watcher.read();
+  const [first = ""] = looks;
+  for (const [id, startedAtMs] of JSON.parse(first) as [string, number][]) {
+    expect(ended.maps.find((map) => map.id === id)?.startedAtMs).toBe(startedAtMs);
+  }
 });
 
 test("a stream of endless input has neither a total nor a time left", async () => {

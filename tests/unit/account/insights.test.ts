@@ -1,4 +1,5 @@
-import { ClockShift, InsightLog, Spread } from "@poolmq/producer/internal";
+import { ClockShift, InsightLog } from "@poolmq/producer/internal";
+import { runTimesOf, TimeSketch } from "@poolmq/shared/internal";
 import { expect, test } from "vitest";
 
 import { seededRandom } from "../../support/random.ts";
@@ -13,9 +14,9 @@ test.each([
   ["mostly small", (part: number) => (part < 0.95 ? 1 : 1_000)],
 ])("percentiles of times that are %s are within 2.5 %", (_, timeAt) => {
   const times = Array.from({ length: 10_000 }, (__, i) => timeAt(i / 10_000));
-  const spread = new Spread();
-  for (const ms of times.toSorted(() => random() - 0.5)) spread.add(ms, 1);
-  const read = spread.read();
+  const log = new InsightLog();
+  for (const ms of times.toSorted(() => random() - 0.5)) log.came({ ...JOB, ms });
+  const read = log.read(COUNTS).running;
   const near = (value: number | undefined, expected = 0): void => {
     expect(Math.abs((value ?? 0) - expected) / expected).toBeLessThan(0.026);
   };
@@ -27,10 +28,26 @@ test.each([
 });
 
 test("no time has no percentiles, and no time at all has some", () => {
-  const spread = new Spread();
-  expect(spread.read()).toBeUndefined();
-  spread.add(0, 3);
-  expect(spread.read()?.p99Ms).toBe(0);
+  const log = new InsightLog();
+  expect(log.read(COUNTS).running).toBeUndefined();
+  log.came({ ...JOB, n: 3, ms: 0 });
+  expect(log.read(COUNTS).running?.p99Ms).toBe(0);
+});
+
+test("who reads what was told of run times sees what the producer sees", () => {
+  const sketch = new TimeSketch();
+  for (let i = 0; i < 60; i++) sketch.add(505 + (i % 10), 1);
+  const { items, meanMs, medianMs, p95Ms, maxMs, histogram } = runTimesOf(
+    sketch.buckets,
+    sketch.sumMs,
+    sketch.maxMs,
+  );
+  expect({ items, meanMs, maxMs }).toEqual({ items: 60, meanMs: 509.5, maxMs: 514 });
+  expect([medianMs, p95Ms]).toEqual(sketch.percentiles(0.5, 0.95));
+  expect(Math.abs((medianMs ?? 0) - 509.5) / 509.5).toBeLessThan(0.025);
+  expect(Math.abs((p95Ms ?? 0) - 514) / 514).toBeLessThan(0.025);
+  expect(histogram.reduce((sum, bucket) => sum + bucket.items, 0)).toBe(60);
+  expect(runTimesOf([], 0, 0)).toMatchObject({ items: 0, medianMs: null, maxMs: null, histogram: [] });
 });
 
 test("how long entries are on their way is told apart from how clocks differ", () => {

@@ -1,9 +1,10 @@
 /** Keeps account of where the time of a map goes. Bounded, however many items there are, and well below a µs a job. */
 
+import { TimeSketch } from "@poolmq/shared/internal";
+
 import { withSummary } from "./map-insights.ts";
 import { NO_PROGRESS } from "./map-progress.ts";
-import type { MapInsights, ProcessShare, SlowJob } from "./map-insights.ts";
-import { Spread } from "./quantiles.ts";
+import type { MapInsights, ProcessShare, SlowJob, TimeSpread } from "./map-insights.ts";
 
 /** What is known of a job that came to its outcome. */
 export interface JobTimes {
@@ -34,9 +35,9 @@ interface Seen {
 }
 
 export class InsightLog {
-  readonly #waiting = new Spread();
-  readonly #running = new Spread();
-  readonly #transit = new Spread();
+  readonly #waiting = new TimeSketch();
+  readonly #running = new TimeSketch();
+  readonly #transit = new TimeSketch();
   /** The slowest first. */
   readonly #slowest: SlowJob[] = [];
   /** What the last of them took per item, once there are enough. */
@@ -83,15 +84,24 @@ export class InsightLog {
     this.#losses += seen.losses;
   }
 
+  /** How long its items ran. */
+  get running(): TimeSketch {
+    return this.#running;
+  }
+
+  get jobs(): number {
+    return this.#jobs;
+  }
+
   /** @param why - who chose the size of the chunks, and from what */
   read(counts: { readonly done: number; readonly failed: number }, why?: string): MapInsights {
     return withSummary({
       items: counts.done,
       failed: counts.failed,
       durationMs: this.#beganAt === undefined ? 0 : (this.#endedAt ?? performance.now()) - this.#beganAt,
-      waiting: this.#waiting.read(),
-      running: this.#running.read(),
-      transit: this.#transit.read(),
+      waiting: spreadOf(this.#waiting),
+      running: spreadOf(this.#running),
+      transit: spreadOf(this.#transit),
       slowest: [...this.#slowest],
       processes: [...this.#processes.values()]
         .map((process) => ({ ...process }))
@@ -139,6 +149,13 @@ export class InsightLog {
     if (this.#seen.size < MAX_PROCESSES) this.#seen.set(by, seen);
     return seen;
   }
+}
+
+function spreadOf(times: TimeSketch): TimeSpread | undefined {
+  const { items, sumMs, maxMs } = times;
+  if (items === 0) return undefined;
+  const [p50Ms = 0, p90Ms = 0, p99Ms = 0] = times.percentiles(0.5, 0.9, 0.99);
+  return { meanMs: sumMs / items, p50Ms, p90Ms, p99Ms, maxMs };
 }
 
 /** Of a call that was refused: there is no map. */

@@ -1,6 +1,5 @@
-/** What is told of a map beside its counts: how long its items ran, and which errors they ended in. Bounded. */
+/** Which errors the items of a map ended in, by kind. Bounded. */
 
-import { bucketOf } from "@poolmq/shared/internal";
 import type { ErrorGroup } from "@poolmq/shared/internal";
 
 import { errorFacts } from "./error-facts.ts";
@@ -18,23 +17,9 @@ interface Group {
 }
 
 export class MapTally {
-  /** Items by run time: see `bucketOf`. */
-  readonly times: number[] = [];
-  timesMs = 0;
-  /** Number of chunks. */
-  jobs = 0;
   readonly #groups = new Map<string, Group>();
   /** Groups of which there is something new to tell. */
   readonly #changed = new Set<Group>();
-
-  /** A chunk of `n` items ran for `ms`. */
-  ran(n: number, ms: number): void {
-    const bucket = bucketOf(ms / n);
-    while (this.times.length <= bucket) this.times.push(0);
-    this.times[bucket] = (this.times[bucket] ?? 0) + n;
-    this.timesMs += ms;
-    this.jobs++;
-  }
 
   failed(index: number, error: unknown): void {
     const { name, message, stack } = errorFacts(error);

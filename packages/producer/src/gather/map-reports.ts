@@ -1,6 +1,7 @@
 /**
  * Tells whoever watches the queue of this producer's maps: once a second, all of them in one script, and each once
- * more when it ends. A map that ends within its first second is not told of, so that small ones cost nothing.
+ * more when it ends. A map that succeeds within its first second is not told of, so that small ones cost nothing. One
+ * that fails always is: an operator must see a producer all of whose maps fail at once.
  */
 
 import { hostname } from "node:os";
@@ -8,11 +9,18 @@ import { hostname } from "node:os";
 import type { Cluster, Redis } from "ioredis";
 
 import { CancelledError } from "@poolmq/shared";
-import { MAP_TTL_MS, rewriteMapReport, WIRE_VERSION, writeMapReports } from "@poolmq/shared/internal";
+import {
+  MAP_TTL_MS,
+  MAX_MAPS,
+  rewriteMapReport,
+  WIRE_VERSION,
+  writeMapReports,
+} from "@poolmq/shared/internal";
 import type { MapReport, QueueKeys } from "@poolmq/shared/internal";
 
 import { DURABLE_TTL_MS } from "./durable-map.ts";
 import { errorFacts } from "../account/error-facts.ts";
+import type { Measured } from "../account/map-account.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 import type { MapEnd } from "../map/sink.ts";
 import type { MapTally } from "../account/map-tally.ts";
@@ -25,6 +33,7 @@ export interface ReportedMap {
   readonly call: string;
   readonly progress: MapProgress;
   readonly tally: MapTally;
+  readonly measured: Measured;
 }
 
 type State = MapReport["state"];
@@ -34,6 +43,8 @@ interface Reported {
   readonly durable: boolean;
   readonly openedAt: number;
   told: boolean;
+  /** By Redis's clock, once the first report is there: all later ones say the same. */
+  startedAtMs: number | undefined;
   /** Number of items, when it was told last. */
   total: number | undefined;
 }
@@ -50,6 +61,9 @@ export class MapReports {
   #reportedAt = -Infinity;
   /** A report is under way: while Redis is away, they must not pile up. */
   #busy = false;
+  /** Last reports of maps that wait to be written, and who writes them. */
+  #ends: (readonly [Reported, MapReport])[] = [];
+  #tellingEnds: Promise<void> | undefined;
 
   constructor(redis: Redis | Cluster, keys: QueueKeys) {
     this.#redis = redis;
@@ -57,7 +71,14 @@ export class MapReports {
   }
 
   add(map: ReportedMap, { durable }: { readonly durable: boolean }): void {
-    this.#maps.set(map.id, { map, durable, openedAt: performance.now(), told: false, total: undefined });
+    this.#maps.set(map.id, {
+      map,
+      durable,
+      openedAt: performance.now(),
+      told: false,
+      startedAtMs: undefined,
+      total: undefined,
+    });
   }
 
   /** Says nothing more of a map. */
@@ -79,18 +100,20 @@ export class MapReports {
       .finally(() => (this.#busy = false));
   }
 
-  /** A map has ended for good; `undefined` if nobody was told of it. */
+  /** A map has ended for good; `undefined` if nobody is to be told of it. */
   ended(mapId: string, end: MapEnd): Promise<void> | undefined {
     const reported = this.#maps.get(mapId);
     this.#maps.delete(mapId);
-    if (reported?.told !== true) return undefined;
-    const { total: before } = reported;
+    if (reported === undefined) return undefined;
+    const { told, total: before } = reported;
     const report = reportOf(reported, stateOf(end, reported.map.progress));
-    if (!("error" in end)) return this.#tell([[reported, report]]);
+    if (!told && report.state !== "failed" && report.failed === 0) return undefined;
+    if (!("error" in end)) return this.#tellEnd(reported, report);
     // Its input was closed, and counts as far as it was read.
-    const { total: _, ...rest } = report;
-    const total = before === undefined ? {} : { total: before };
-    return this.#tell([[reported, { ...rest, ...total, reason: reasonOf(end.error) }]]);
+    const { total: now, ...rest } = report;
+    const total = told ? before : now;
+    const reason = reasonOf(end.error);
+    return this.#tellEnd(reported, { ...rest, ...(total === undefined ? {} : { total }), reason });
   }
 
   /** A map that another producer told of has ended here. */
@@ -98,8 +121,30 @@ export class MapReports {
     await rewriteMapReport(this.#redis, this.#keys, mapId, (before) => {
       const state = stateOf(end, { failed });
       const ttlMs = state === "failed" ? DURABLE_TTL_MS : MAP_TTL_MS;
-      return [ttlMs, { ...before, state, total: total ?? done, done, failed, running: 0 }];
+      const { unattended: _, ...rest } = before;
+      return [ttlMs, { ...rest, state, total: total ?? done, done, failed, running: 0 }];
     });
+  }
+
+  /**
+   * Writes the last reports, those that come meanwhile together: a thousand calls that fail in a second take a few scripts.
+   */
+  #tellEnd(reported: Reported, report: MapReport): Promise<void> {
+    this.#ends.push([reported, report]);
+    this.#tellingEnds ??= this.#tellEnds();
+    return this.#tellingEnds;
+  }
+
+  async #tellEnds(): Promise<void> {
+    try {
+      // Those that end in the same moment, too.
+      await Promise.resolve();
+      // Older ones would be forgotten at once.
+      while (this.#ends.length > 0) await this.#tell(this.#ends.splice(0).slice(-MAX_MAPS));
+    } finally {
+      this.#ends = [];
+      this.#tellingEnds = undefined;
+    }
   }
 
   /** Removes what any producer told. */
@@ -111,12 +156,13 @@ export class MapReports {
 
   async #tell(reports: readonly (readonly [Reported, MapReport])[]): Promise<void> {
     const errors = reports.map(([reported, report]) => this.#tellErrors(reported, keepMs(reported, report)));
-    const told = writeMapReports(
+    const written = writeMapReports(
       this.#redis,
       this.#keys,
       reports.map(([reported, report]) => [reported.map.id, keepMs(reported, report), report] as const),
     );
-    await Promise.all([told, ...errors]);
+    const [atMs] = await Promise.all([written, ...errors]);
+    for (const [reported, { ageMs }] of reports) reported.startedAtMs ??= atMs - ageMs;
   }
 
   async #tellErrors({ map }: Reported, ttlMs: number): Promise<void> {
@@ -132,12 +178,13 @@ export class MapReports {
 }
 
 function reportOf(reported: Reported, state: State): MapReport {
-  const { map, durable, openedAt } = reported;
-  const { task, call, progress, tally } = map;
+  const { map, durable, openedAt, startedAtMs } = reported;
+  const { task, call, progress, tally, measured } = map;
   const { total, done, failed, running, rate } = progress;
   reported.told = true;
   reported.total = total;
-  const { jobs, times, timesMs, errors } = tally;
+  const { errors } = tally;
+  const { times, jobs, quietMs } = measured;
   return {
     v: WIRE_VERSION,
     task,
@@ -153,8 +200,11 @@ function reportOf(reported: Reported, state: State): MapReport {
     running,
     perS: rounded(rate),
     perJob: jobs === 0 ? 1 : rounded(done / jobs),
-    times,
-    timesMs: rounded(timesMs),
+    runTimes: times.buckets,
+    timesMs: rounded(times.sumMs),
+    maxMs: rounded(times.maxMs),
+    ...(startedAtMs === undefined ? {} : { startedAtMs }),
+    quietMs: Math.round(quietMs),
     ...(errors.length === 0 ? {} : { errors }),
   };
 }

@@ -14,6 +14,7 @@
 import type { OutcomeText } from "@poolmq/shared/internal";
 
 import { MapAccount } from "../account/map-account.ts";
+import type { Measured } from "../account/map-account.ts";
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 import { MapTally } from "../account/map-tally.ts";
@@ -126,6 +127,11 @@ export class MapRun implements CarriedMap {
     return this.#account.insights(this.chunkSize?.why());
   }
 
+  /** How its items ran, for those who watch the queue. */
+  get measured(): Measured {
+    return this.#account.measured;
+  }
+
   /** Number of items, if it was known beforehand. */
   get length(): number | undefined {
     return this.#options.length;
@@ -193,7 +199,6 @@ export class MapRun implements CarriedMap {
     this.#firstOutcome.came(chunk.n);
     const ageMs = chunk.sentAt === undefined ? undefined : performance.now() - chunk.sentAt;
     this.#account.came({ at, n: chunk.n, ms, ageMs, transitMs, by });
-    this.tally.ran(chunk.n, ms);
     const results = readResults(chunk, text, bytes);
     if (results === undefined) this.#settleEach(chunk, text, bytes);
     else this.#settleAll(at, results);

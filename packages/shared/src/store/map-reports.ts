@@ -9,7 +9,7 @@ import type { Script } from "../redis/run-script.ts";
 import type { MapReport } from "../wire.ts";
 
 /** More than anyone looks at; the ones to be forgotten first go. */
-const MAX_MAPS = 500;
+export const MAX_MAPS = 500;
 
 /** KEYS: maps, map-info. ARGV: number of maps to keep, then (id, ttlMs, report) for each map. */
 const REPORT: Script = {
@@ -30,17 +30,17 @@ end
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIRE', KEYS[1], last[2] - now)
 redis.call('PEXPIRE', KEYS[2], last[2] - now)
-return 1`,
+return now`,
 };
 
-/** Writes reports of maps, each to be kept for so long, in one step. */
+/** Writes reports of maps, each to be kept for so long, in one step. Gives when that was, in ms of Redis's time. */
 export async function writeMapReports(
   redis: Redis | Cluster,
   keys: QueueKeys,
   reports: readonly (readonly [mapId: string, ttlMs: number, report: MapReport])[],
-): Promise<void> {
+): Promise<number> {
   const args = reports.flatMap(([mapId, ttlMs, report]) => [mapId, ttlMs, JSON.stringify(report)]);
-  await runScript(redis, REPORT, [keys.maps, keys.mapInfo], [MAX_MAPS, ...args]);
+  return Number(await runScript(redis, REPORT, [keys.maps, keys.mapInfo], [MAX_MAPS, ...args]));
 }
 
 /** Changes what another process told of a map, if it did. */
@@ -53,10 +53,8 @@ export async function rewriteMapReport(
   const text = await redis.hget(keys.mapInfo, mapId);
   const before = text === null ? undefined : readMapReport(text);
   if (before === undefined) return;
-  const [seconds, micros] = await redis.time();
-  const now = Number(seconds) * 1_000 + Number(micros) / 1_000;
-  const ageMs = Math.round(before.report.ageMs + Math.max(0, now - before.toldAtMs));
-  const [ttlMs, report] = change({ ...before.report, ageMs });
+  const { startedAtMs = before.toldAtMs - before.report.ageMs } = before.report;
+  const [ttlMs, report] = change({ ...before.report, startedAtMs });
   await writeMapReports(redis, keys, [[mapId, ttlMs, report]]);
 }
 
@@ -66,10 +64,10 @@ export function readMapReport(
 ): { readonly toldAtMs: number; readonly report: MapReport } | undefined {
   const space = text.indexOf(" ");
   const report = parseObject<MapReport>(text.slice(space + 1));
-  const { task, host, state, ageMs, done, failed, running, times } = report ?? {};
+  const { task, host, state, ageMs, done, failed, running, runTimes } = report ?? {};
   const isWhole =
     [task, host, state].every((field) => typeof field === "string") &&
     [ageMs, done, failed, running].every(Number.isFinite) &&
-    Array.isArray(times);
+    Array.isArray(runTimes);
   return isWhole && report !== undefined ? { toldAtMs: Number(text.slice(0, space)), report } : undefined;
 }

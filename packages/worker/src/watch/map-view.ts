@@ -26,7 +26,7 @@ export function mapView(id: string, report: MapReport, toldAtMs: number, atMs: n
     state: isLost ? "lost" : report.state,
     durable,
     producer: { host, pid, silentMs, alive: alive && !ended },
-    startedAtMs: toldAtMs - report.ageMs,
+    startedAtMs: report.startedAtMs ?? toldAtMs - report.ageMs,
     endedAtMs: ended || isLost ? toldAtMs : null,
     total: total ?? null,
     done,
@@ -34,7 +34,7 @@ export function mapView(id: string, report: MapReport, toldAtMs: number, atMs: n
     running,
     itemsPerS: alive ? perS : 0,
     leftMs: ended || !alive ? null : leftMs(total, done, perS),
-    runTimes: runTimesOf(report.times, report.timesMs),
+    runTimes: runTimesOf(report.runTimes, report.timesMs, report.maxMs),
     retriable: false,
     reason: report.reason ?? (isLost ? "its producer is gone" : null),
   };

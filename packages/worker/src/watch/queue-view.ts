@@ -12,7 +12,7 @@ export interface QueueView {
   readonly atMs: number;
   readonly jobs: JobCounts;
   readonly redis: RedisView;
-  /** Those that run, by their start, then those that ended, the last first. Maps of less than a second are not told of. */
+  /** Those that run, by their start, then those that ended, the last first. Maps that succeeded in less than a second are not told of. */
   readonly maps: readonly MapView[];
   /** The living ones, by host and id. */
   readonly machines: readonly MachineView[];
