@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { RedisConnectionError } from "@poolmq/shared";
 import { Attachments, checkInteger, encode } from "@poolmq/shared/internal";
 
-import { AttachedMap } from "../gather/attached-map.ts";
+import { AttachedRun } from "../map/attached-run.ts";
 import type { Gather } from "../gather/gather.ts";
 import { autoChunks, fixedChunks } from "../map/chunk-size.ts";
 import type { ChunkSize } from "../map/chunk-size.ts";
@@ -57,7 +57,7 @@ export class RedisEngine implements Engine {
 
   attach({ mapId, sink, callSite, classes }: AttachRequest): Attachment {
     let gather: Gather | undefined;
-    const map: AttachedMap = new AttachedMap(mapId, sink, { callSite, classes }, (how, end) => {
+    const map: AttachedRun = new AttachedRun(mapId, sink, { callSite, classes }, (how, end) => {
       if (how === "over") gather?.drop(map, end);
       else gather?.leave(map);
     });

@@ -51,7 +51,7 @@ import type {
   Signer,
 } from "@poolmq/shared/internal";
 
-import { DURABLE_TTL_MS, DurableMaps } from "./durable-map.ts";
+import { DURABLE_TTL_MS, DurableMaps } from "./durable-maps.ts";
 import type { Chunk } from "../map/chunk.ts";
 import type { JobOptions, RunFacts, Transport } from "../map/transport.ts";
 import type { MapEnd } from "../map/sink.ts";

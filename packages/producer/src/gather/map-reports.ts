@@ -18,7 +18,7 @@ import {
 } from "@poolmq/shared/internal";
 import type { MapReport, QueueKeys } from "@poolmq/shared/internal";
 
-import { DURABLE_TTL_MS } from "./durable-map.ts";
+import { DURABLE_TTL_MS } from "./durable-maps.ts";
 import { errorFacts } from "../account/error-facts.ts";
 import type { Measured } from "../account/map-account.ts";
 import type { MapProgress } from "../account/map-progress.ts";

@@ -2,21 +2,19 @@
 
 import type { OutcomeText } from "@poolmq/shared/internal";
 
-import type { GatheredMap } from "./gather.ts";
-import { InsightLog } from "../account/insight-log.ts";
+import { MapAccount } from "../account/map-account.ts";
 import type { MapInsights } from "../account/map-insights.ts";
-import { Pace, progressOf } from "../account/map-progress.ts";
 import type { MapProgress } from "../account/map-progress.ts";
-import type { Chunk } from "../map/chunk.ts";
-import type { JobOptions, RunFacts } from "../map/transport.ts";
-import type { MapEnd, Sink } from "../map/sink.ts";
-import { readOutcomes } from "../map/read-outcomes.ts";
-import type { ReadContext } from "../map/read-outcomes.ts";
+import type { Chunk } from "./chunk.ts";
+import type { CarriedMap, JobOptions, RunFacts } from "./transport.ts";
+import type { MapEnd, Sink } from "./sink.ts";
+import { readOutcomes } from "./read-outcomes.ts";
+import type { ReadContext } from "./read-outcomes.ts";
 
 /** Whether the map itself has come to its end, or only our interest in it. */
 type AttachedEnd = "over" | "left";
 
-export class AttachedMap implements GatheredMap {
+export class AttachedRun implements CarriedMap {
   readonly id: string;
   /** Of no use here: its jobs were made by the process that began it. */
   readonly task = "";
@@ -26,11 +24,9 @@ export class AttachedMap implements GatheredMap {
   readonly #onEnd: (how: AttachedEnd, end: MapEnd) => void;
   /** Indices of the settled items. */
   readonly #settled = new Set<number>();
-  #failed = 0;
   #total: number | undefined;
   #ended = false;
-  readonly #pace = new Pace();
-  readonly #log = new InsightLog();
+  readonly #account = new MapAccount();
 
   constructor(id: string, sink: Sink, context: ReadContext, onEnd: (how: AttachedEnd, end: MapEnd) => void) {
     this.id = id;
@@ -44,19 +40,12 @@ export class AttachedMap implements GatheredMap {
   }
 
   get progress(): MapProgress {
-    const done = this.#settled.size;
-    const counts = {
-      total: this.#total,
-      done,
-      failed: this.#failed,
-      running: Math.max(0, (this.#total ?? 0) - done),
-      ended: this.#ended,
-    };
-    return progressOf(counts, this.#pace);
+    const running = Math.max(0, (this.#total ?? 0) - this.#account.done);
+    return this.#account.progress({ total: this.#total, running, ended: this.#ended });
   }
 
   get insights(): MapInsights {
-    return this.#log.read(this.progress);
+    return this.#account.insights();
   }
 
   /** Every gap in what is settled begins with the first item of a chunk. */
@@ -76,14 +65,14 @@ export class AttachedMap implements GatheredMap {
   take(at: number, text: OutcomeText, { ms, transitMs, by }: RunFacts, bytes?: Buffer): void {
     if (this.#ended || this.#settled.has(at)) return;
     const outcomes = readOutcomes({ at, n: undefined }, text, { ...this.#context, bytes });
-    this.#pace.came(outcomes.length);
-    this.#log.came({ at, n: outcomes.length, ms, ageMs: undefined, transitMs, by });
+    this.#account.came({ at, n: outcomes.length, ms, ageMs: undefined, transitMs, by });
     for (const [offset, settled] of outcomes.entries()) {
       this.#settled.add(at + offset);
       if (settled.ok) {
+        this.#account.succeeded(1);
         this.#sink.succeeded(at + offset, settled.value);
       } else {
-        this.#failed++;
+        this.#account.failed();
         this.#sink.failed(at + offset, settled.error);
       }
     }
@@ -117,8 +106,7 @@ export class AttachedMap implements GatheredMap {
   #end(end: MapEnd, how: AttachedEnd): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#pace.end();
-    this.#log.end();
+    this.#account.end();
     this.#onEnd(how, end);
     this.#sink.ended(end);
   }
