@@ -20,3 +20,5 @@ export { InsightLog } from "./account/insight-log.ts";
 export { Slots } from "./result/ordered-results.ts";
 export { Gather } from "./gather/gather.ts";
 export { TaskLogs } from "./account/task-log.ts";
+export { decide } from "./gather/reconcile.ts";
+export { InFlight } from "./map/in-flight.ts";

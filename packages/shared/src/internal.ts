@@ -21,7 +21,7 @@ export type { ResolvedConnection } from "./redis/connection-options.ts";
 export { connect, destroyConnection } from "./redis/connection.ts";
 export { failureError } from "./thrown/failure-error.ts";
 export { GatherScripts, MAP_TTL_MS, WORKER_TTL_MS } from "./store/gather-scripts.ts";
-export type { Outcome } from "./store/gather-scripts.ts";
+export type { Outcome, Reconciled } from "./store/gather-scripts.ts";
 export { isForeignKey } from "./redis/is-wrong-type.ts";
 export { jobIdOf, queueKeys } from "./store/keys.ts";
 export type { QueueKeys } from "./store/keys.ts";

@@ -20,6 +20,8 @@ import { IncompleteMapError, MapIdInUseError, UnknownMapError } from "@poolmq/sh
 import type { QueueKeys } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../map/chunk.ts";
+import type { MapEnd } from "../map/sink.ts";
+import type { CarriedMap } from "../map/transport.ts";
 import type { Seals } from "./seals.ts";
 
 /** How long a durable map waits for someone to fetch it, in ms. */
@@ -202,26 +204,31 @@ export class DurableMaps {
     return { task, total: Number(total) };
   }
 
-  /** The map was delivered, or nobody wants it: forgets it. */
-  async drop(mapId: string): Promise<void> {
-    await this.#redis.eval(DROP, 7, ...this.#allKeys(mapId), LATE_READERS_MS, mapId);
+  /**
+   * A map has ended. One that was delivered, and of which items failed, is kept for a retry, if there is something to run
+   * again and it is not too large.
+   *
+   * @param gathered - its `length`: of all outcomes, in characters; `since` when they were read
+   */
+  async end(
+    {
+      map,
+      length,
+      since,
+    }: { readonly map: Pick<CarriedMap, "id" | "progress">; readonly length: number; readonly since: number },
+    end: MapEnd,
+  ): Promise<void> {
+    const mayBeKept = "total" in end && map.progress.failed > 0 && length <= MAX_KEPT_LENGTH;
+    if (mayBeKept && (await this.#keep(map.id, performance.now() - since))) return;
+    await this.#redis.eval(DROP, 7, ...this.#allKeys(map.id), LATE_READERS_MS, map.id);
   }
 
-  /**
-   * The map was delivered, and items of it failed: keeps it for a retry, if there is something to run again and it is
-   * not too large.
-   *
-   * @param length - of all outcomes, in characters
-   * @param readForMs - for how long they were read
-   */
-  async keepOrDrop(mapId: string, length: number, readForMs: number): Promise<void> {
-    if (length <= MAX_KEPT_LENGTH) {
-      const meta = this.#keys.meta(mapId);
-      const base = meta.slice(0, meta.lastIndexOf(mapId));
-      const args = [DURABLE_TTL_MS, mapId, MAX_KEPT_MAPS, base, Math.ceil(readForMs)];
-      if ((await this.#redis.eval(KEEP, 7, ...this.#allKeys(mapId), ...args)) === 1) return;
-    }
-    await this.drop(mapId);
+  /** False if there is nothing that could be run again. */
+  async #keep(mapId: string, readForMs: number): Promise<boolean> {
+    const meta = this.#keys.meta(mapId);
+    const base = meta.slice(0, meta.lastIndexOf(mapId));
+    const args = [DURABLE_TTL_MS, mapId, MAX_KEPT_MAPS, base, Math.ceil(readForMs)];
+    return (await this.#redis.eval(KEEP, 7, ...this.#allKeys(mapId), ...args)) === 1;
   }
 
   #allKeys(mapId: string): string[] {

@@ -53,6 +53,11 @@ export class Seals {
     this.#alarm = alarm;
   }
 
+  /** Whether jobs and messages are signed. */
+  get signs(): boolean {
+    return this.#signer !== undefined;
+  }
+
   job(map: Named, chunk: Chunk, data: JobData, options: Parameters<typeof signJob>[3]): JobData {
     if (this.#signer === undefined) return data;
     const { content, bytesDigest } = this.#digestsOf(map, chunk);

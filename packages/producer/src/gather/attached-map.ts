@@ -1,0 +1,72 @@
+import { IncompleteMapError, UnknownMapError } from "@poolmq/shared";
+import type { JobData } from "@poolmq/shared/internal";
+
+import type { Chunk } from "../map/chunk.ts";
+import type { MapEnd } from "../map/sink.ts";
+import type { CarriedMap } from "../map/transport.ts";
+import { DURABLE_TTL_MS } from "./durable-maps.ts";
+import type { Gathered, KindTools, MapKind } from "./map-kind.ts";
+
+/** A durable map that another process enqueued: here its outcomes are only read. */
+export class AttachedMap implements MapKind {
+  readonly isOurs = false;
+  readonly ttlMs: number = DURABLE_TTL_MS;
+  readonly beatMs: number = Infinity;
+  readonly trims = false;
+  readonly takesUnknown = true;
+  readonly jobFields: Pick<JobData, "ttlMs"> = {};
+  readonly #map: CarriedMap;
+  readonly #tools: KindTools;
+
+  constructor(map: CarriedMap, tools: KindTools) {
+    this.#map = map;
+    this.#tools = tools;
+  }
+
+  /** It is its producer's to open. */
+  async open(): Promise<void> {}
+
+  async takeUp(gathered: Gathered): Promise<void> {
+    await this.#tools.ask(this.#map, () => this.#tools.reader.replay(gathered));
+  }
+
+  admit(): Promise<readonly Chunk[]> {
+    return Promise.resolve([]);
+  }
+
+  putBy(): boolean {
+    return false;
+  }
+
+  async seal(): Promise<void> {}
+
+  settledHere(): void {}
+
+  /** Without the arguments of its items, it can only be told that it will not be completed. */
+  async lookAfter(gathered: Gathered): Promise<readonly Chunk[]> {
+    const map = this.#map;
+    const { scripts, reader, durable } = this.#tools;
+    const found = await scripts.reconcile(map.id, map.underWay);
+    // What another reader was given may still be there to read.
+    await reader.replay(gathered);
+    if (map.ended) return [];
+    const { total } = await durable.find(map.id);
+    if (total !== undefined) map.sealed(total);
+    if (map.ended) return [];
+    if (!found.existed) throw new UnknownMapError({ mapId: map.id });
+    // Decided by the bitmap, and everything in the stream was read: these outcomes are gone.
+    const pending = new Set(map.underWay);
+    if (found.missing.length > 0 || found.decided.some((index) => pending.has(index))) {
+      throw new IncompleteMapError({ mapId: map.id, reason: "some of it vanished from Redis" });
+    }
+    return [];
+  }
+
+  outlives(): boolean {
+    return false;
+  }
+
+  async end(gathered: Gathered, end: MapEnd): Promise<void> {
+    await this.#tools.durable.end(gathered, end);
+  }
+}

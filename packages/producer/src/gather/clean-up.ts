@@ -1,0 +1,88 @@
+/** Removes from Redis what is left of maps that have ended. */
+
+import { setTimeout as delay } from "node:timers/promises";
+
+import { jobIdOf, tellCancelled, within } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/internal";
+import type { Cluster, Redis } from "ioredis";
+
+import type { MapEnd } from "../map/sink.ts";
+import type { GatheredMap } from "./gathered-map.ts";
+import type { Jobs } from "./jobs.ts";
+import type { Seals } from "./seals.ts";
+
+/** How long the clean-up in Redis may take at the end: a pool must end, whether Redis answers or not. */
+export const CLEAN_UP_TIMEOUT_MS = 2_000;
+
+interface CleanUpOptions {
+  readonly redis: Redis | Cluster;
+  readonly keys: QueueKeys;
+  readonly jobs: Jobs;
+  readonly seals: Seals;
+  /** The workers end with this process: what they run is then removed by nobody else. */
+  readonly ownWorkers: boolean;
+  warn(facts: Readonly<Record<string, unknown>>, message: string): void;
+  /** Told of each clean-up: it should be done before this process ends. */
+  cleaning(done: Promise<unknown>): void;
+}
+
+export class CleanUp {
+  readonly #options: CleanUpOptions;
+  readonly #underWay = new Set<Promise<unknown>>();
+  #closed = false;
+
+  constructor(options: CleanUpOptions) {
+    this.#options = options;
+  }
+
+  /** Removes a map's keys and its jobs, and has stopped what runs of it. */
+  forget(gathered: GatheredMap, end: MapEnd): void {
+    const { map } = gathered;
+    const removed = this.#remove(gathered, end, [...map.underWay]).catch((error: unknown): string[] => {
+      // The keys' TTL takes them, and workers find the map unwanted.
+      this.#options.warn({ mapId: map.id, err: error }, "map not cleaned up");
+      return [];
+    });
+    this.track(
+      removed,
+      removed.then((running) => (this.#options.ownWorkers ? this.#removeRunning(running) : undefined)),
+    );
+  }
+
+  /** Takes account of a last word on a map: `close` waits for `done`, and this process should for `gone`. */
+  track(done: Promise<unknown>, gone: Promise<unknown> = done): void {
+    this.#options.cleaning(within(CLEAN_UP_TIMEOUT_MS, gone));
+    this.#underWay.add(done);
+    void done.finally(() => this.#underWay.delete(done));
+  }
+
+  /** Starts nothing more. Resolves once what was started is done. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#underWay);
+  }
+
+  /** Gives the ids of the jobs that run: those are locked and stay, and their workers were told to stop them. */
+  async #remove(gathered: GatheredMap, end: MapEnd, underWay: readonly number[]): Promise<string[]> {
+    const { redis, keys, seals } = this.#options;
+    const { id } = gathered.map;
+    await gathered.kind.end(gathered, end);
+    if (underWay.length === 0) return [];
+    await tellCancelled(redis, keys, id, seals.control({ t: "cancel", map: id }));
+    return await this.#options.jobs.remove(underWay.map((at) => jobIdOf(id, at)));
+  }
+
+  /** Waits until jobs that were told to stop are gone. */
+  async #removeRunning(ids: readonly string[]): Promise<void> {
+    const deadline = performance.now() + CLEAN_UP_TIMEOUT_MS;
+    for (
+      let left = ids, delayMs = 5;
+      left.length > 0 && !this.#closed;
+      delayMs = Math.min(delayMs * 2, 100)
+    ) {
+      if (performance.now() > deadline) return;
+      await delay(delayMs);
+      left = await this.#options.jobs.remove(left);
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import { PoolmqError } from "@poolmq/shared";
+import { encodeThrown } from "@poolmq/shared/internal";
+import type { ItemOutcome, JobData } from "@poolmq/shared/internal";
+
+import type { Chunk } from "../map/chunk.ts";
+import type { MapEnd } from "../map/sink.ts";
+import type { CarriedMap } from "../map/transport.ts";
+import { DURABLE_TTL_MS } from "./durable-maps.ts";
+import type { Gathered, KindTools, MapKind } from "./map-kind.ts";
+import type { OutcomeEntry } from "./read-entry.ts";
+import { findLost } from "./reconcile.ts";
+
+/** Others learn within some seconds that a durable map's producer has died. */
+const DURABLE_BEAT_MS = 3_000;
+
+/** Ways in which a durable map ends for this producer that are no reason to take it from others. */
+const OUTLIVED: ReadonlySet<string> = new Set([
+  "EMBEDDED_REDIS",
+  "INCOMPLETE_MAP",
+  "LOCAL_MACHINE",
+  "MAP_ID_IN_USE",
+  "REDIS_CONNECTION",
+  "SIGNING_KEY",
+  "UNKNOWN_MAP",
+]);
+
+/** A map that outlives its producer: it is in Redis until it is delivered. */
+export class DurableMap implements MapKind {
+  readonly isOurs = true;
+  readonly ttlMs: number = DURABLE_TTL_MS;
+  readonly beatMs: number = DURABLE_BEAT_MS;
+  readonly trims = false;
+  readonly takesUnknown = true;
+  readonly jobFields: Pick<JobData, "ttlMs" | "keepFailed"> = { ttlMs: DURABLE_TTL_MS, keepFailed: true };
+  readonly #map: CarriedMap;
+  readonly #tools: KindTools;
+  /** Another producer began it: some of its items have an outcome, or are under way. */
+  readonly #resumed: boolean;
+  /** Outcomes that were in the stream before their chunks were read from the input: of an earlier producer. */
+  readonly #early = new Map<number, OutcomeEntry>();
+  /** Number of items, once the input was read to its end. */
+  #total: number | undefined;
+
+  constructor(map: CarriedMap, tools: KindTools, { resumed }: { readonly resumed: boolean }) {
+    this.#map = map;
+    this.#tools = tools;
+    this.#resumed = resumed;
+  }
+
+  async open(): Promise<unknown> {
+    const { id, task } = this.#map;
+    return await Promise.all([
+      this.#tools.scripts.open(id, DURABLE_TTL_MS),
+      this.#tools.durable.beat(id, task, this.#total),
+    ]);
+  }
+
+  /** Comes before the first job: the other order would run again what was done. */
+  async takeUp(gathered: Gathered): Promise<void> {
+    await this.#tools.ask(this.#map, () => this.#tools.reader.replay(gathered));
+  }
+
+  async admit(gathered: Gathered, chunks: readonly Chunk[]): Promise<readonly Chunk[]> {
+    const map = this.#map;
+    await this.#tools.ask(map, () => this.#tools.durable.add(map.id, map.task, chunks));
+    const unknown = chunks.filter(({ at }) => !this.#takeEarly(gathered, at));
+    if (!this.#resumed || map.ended) return unknown;
+    // What is under way already, or has an outcome that will be read in a moment, is not enqueued once more.
+    return await this.#tools.ask(map, () => findLost(gathered, unknown, this.#tools.scripts));
+  }
+
+  putBy(entry: OutcomeEntry): boolean {
+    this.#early.set(entry.at, entry);
+    return true;
+  }
+
+  async seal(total: number): Promise<void> {
+    await this.#tools.ask(this.#map, () => this.#tools.durable.seal(this.#map.id, total));
+    this.#total = total;
+  }
+
+  /** Publishes it as a worker does: whoever takes the map up must learn of it too. */
+  settledHere(index: number, error: unknown): void {
+    const { id, task } = this.#map;
+    const by = { task, index, attempt: 1, worker: "producer", pid: process.pid };
+    const outcome: ItemOutcome = { s: "threw", thrown: encodeThrown(error), by };
+    const text = this.#tools.seals.outcomeHere(this.#map, index, `!${JSON.stringify([outcome])}`);
+    const published = this.#tools.ask(this.#map, () =>
+      this.#tools.scripts.publish(id, [{ at: index, ms: 0, text }], DURABLE_TTL_MS),
+    );
+    published.catch((err: unknown) => {
+      const facts = { mapId: id, index, err };
+      this.#tools.warn(facts, "outcome of an item that was not enqueued not published");
+    });
+  }
+
+  async lookAfter(gathered: Gathered): Promise<readonly Chunk[]> {
+    return await findLost(gathered, this.#map.chunks(this.#map.underWay), this.#tools.scripts);
+  }
+
+  outlives(end: MapEnd): boolean {
+    if (!("error" in end)) return false;
+    const { error } = end;
+    return error instanceof PoolmqError && OUTLIVED.has(error.code);
+  }
+
+  async end(gathered: Gathered, end: MapEnd): Promise<void> {
+    await this.#tools.durable.end(gathered, end);
+  }
+
+  /** Whether a chunk's outcome was there before the chunk, and is taken now. */
+  #takeEarly(gathered: Gathered, at: number): boolean {
+    const entry = this.#early.get(at);
+    if (entry === undefined) return false;
+    this.#early.delete(at);
+    return gathered.takeOutcome(entry);
+  }
+}

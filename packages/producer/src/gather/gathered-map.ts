@@ -1,0 +1,138 @@
+/** What the gather keeps of a map while it gathers its outcomes. */
+
+import { CancelledError, DecodeError } from "@poolmq/shared";
+import type { OutcomeText } from "@poolmq/shared/internal";
+
+import type { Meter } from "../map/meter.ts";
+import type { CarriedMap } from "../map/transport.ts";
+import type { Gathered, MapKind } from "./map-kind.ts";
+import type { Entry, OutcomeEntry } from "./read-entry.ts";
+import type { Seals } from "./seals.ts";
+
+/** A map that is quiet for so long is looked after. The time doubles up to the second one: long tasks are quiet too. */
+export const FIRST_PATIENCE_MS = 2_000;
+const MAX_PATIENCE_MS = 15_000;
+
+/** Streams are trimmed after this many entries, or bytes, were taken from them: often enough to bound Redis, not a cost. */
+const TRIM_EVERY = 250;
+const TRIM_BYTES = 4 * 1024 * 1024;
+
+interface GatheredMapOptions {
+  readonly seals: Seals;
+  readonly meter: Meter;
+  readonly firstPatienceMs: number;
+  /** Removes what was taken from the map's stream, up to its cursor. */
+  readonly trim: (gathered: GatheredMap) => void;
+}
+
+export class GatheredMap implements Gathered {
+  readonly map: CarriedMap;
+  readonly kind: MapKind;
+  cursor = "0-0";
+  /** Resolves once the last `reopen` has reached Redis. */
+  opened: Promise<unknown> = Promise.resolve();
+  /** When it was begun here, by the monotonic clock. */
+  readonly since: number = performance.now();
+  readonly #options: GatheredMapOptions;
+  #openedAt = this.since;
+  /** When something genuine of the map last arrived, or it was looked after. */
+  #quietSince = this.since;
+  #patienceMs: number;
+  readonly #taken = { length: 0, entriesSinceTrim: 0, lengthAtTrim: 0 };
+
+  constructor(map: CarriedMap, kind: MapKind, options: GatheredMapOptions) {
+    this.map = map;
+    this.kind = kind;
+    this.#options = options;
+    this.#patienceMs = options.firstPatienceMs;
+  }
+
+  get mapId(): string {
+    return this.map.id;
+  }
+
+  /** Length of the outcomes that were taken, bytes included. */
+  get length(): number {
+    return this.#taken.length;
+  }
+
+  /** Declares that the map is wanted, or goes on wanting it. */
+  reopen(): void {
+    this.#openedAt = performance.now();
+    this.opened = this.kind.open();
+    this.opened.catch(() => {}); // whoever waits for it is told
+  }
+
+  /** What is due at this moment: to look for what Redis has lost, or to say that the map is still wanted. */
+  due(now: number): "lookAfter" | "reopen" | undefined {
+    if (now - this.#quietSince >= this.#patienceMs) {
+      this.#quietSince = now;
+      this.#patienceMs = Math.min(this.#patienceMs * 2, MAX_PATIENCE_MS);
+      return "lookAfter";
+    }
+    return now - this.#openedAt >= this.kind.beatMs ? "reopen" : undefined;
+  }
+
+  onEntries(entries: readonly Entry[]): void {
+    let heard = false;
+    for (const entry of entries) heard = this.#take(entry) || heard;
+    // Only genuine entries reset the silence timer; otherwise a forger could keep us from looking for what is missing.
+    if (heard) {
+      this.#quietSince = performance.now();
+      this.#patienceMs = this.#options.firstPatienceMs;
+    }
+    this.#taken.entriesSinceTrim += entries.length;
+    this.#trimIfMuch();
+  }
+
+  onForeign(): void {
+    this.map.fail(
+      new DecodeError(
+        `The outcomes of map "${this.map.id}" can't be read: something else has taken its keys in Redis`,
+      ),
+    );
+  }
+
+  /** Takes the outcome of a chunk. False if it is not genuine. */
+  takeOutcome(entry: OutcomeEntry): boolean {
+    const { map, kind } = this;
+    const { at } = entry;
+    const [chunk] = map.chunks([at]);
+    // A second outcome, or one of a chunk that was given up.
+    if (chunk === undefined && !kind.takesUnknown) return true;
+    let text: OutcomeText | undefined;
+    try {
+      text = this.#options.seals.open(map, at, entry, chunk);
+    } catch (error) {
+      map.fail(error);
+    }
+    if (text === undefined) return false;
+    if (chunk === undefined && kind.putBy(entry)) return true;
+    if (chunk !== undefined) this.#options.meter.came(chunk, entry.ms);
+    map.take(at, text, entry, entry.bytes);
+    return true;
+  }
+
+  /** False if the entry is not genuine. */
+  #take(entry: Entry): boolean {
+    const { map } = this;
+    if ("text" in entry) {
+      this.#taken.length += entry.text.length + (entry.bytes?.length ?? 0);
+      return this.takeOutcome(entry);
+    }
+    if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
+    else if ("logOf" in entry) map.taskLog(entry.logOf, entry.batch);
+    else if ("total" in entry) map.sealed(entry.total);
+    else map.fail(new CancelledError({ mapId: map.id, reason: entry.cancelled }));
+    return true;
+  }
+
+  #trimIfMuch(): void {
+    const { length, entriesSinceTrim, lengthAtTrim } = this.#taken;
+    const isMuch = entriesSinceTrim >= TRIM_EVERY || length - lengthAtTrim >= TRIM_BYTES;
+    if (!isMuch || !this.kind.trims || this.map.ended) return;
+    this.#taken.entriesSinceTrim = 0;
+    this.#taken.lengthAtTrim = length;
+    this.#options.trim(this);
+  }
+}

@@ -1,0 +1,109 @@
+/** The BullMQ queue, as a producer uses it: adds jobs, counts them, removes them. */
+
+import { plainJobs } from "@poolmq/shared/internal";
+import type { GatherScripts, QueueKeys } from "@poolmq/shared/internal";
+import { Queue } from "bullmq";
+import type { QueueOptions } from "bullmq";
+import type { Cluster, Redis } from "ioredis";
+
+import type { Chunk } from "../map/chunk.ts";
+import type { Meter } from "../map/meter.ts";
+import type { GatheredMap } from "./gathered-map.ts";
+import { findLost } from "./reconcile.ts";
+import { passes, refusalDelays } from "./retry-refused.ts";
+import type { Seals } from "./seals.ts";
+import { toJob } from "./to-job.ts";
+
+/** Jobs that are removed at a time. */
+const BATCH = 500;
+
+interface JobsOptions {
+  readonly redis: Redis | Cluster;
+  readonly keys: QueueKeys;
+  readonly scripts: GatherScripts;
+  readonly seals: Seals;
+  readonly meter: Meter;
+  warn(facts: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+export class Jobs {
+  readonly #options: JobsOptions;
+  readonly #queue: Queue;
+
+  constructor(options: JobsOptions) {
+    this.#options = options;
+    const { redis, keys } = options;
+    const queueOptions: QueueOptions = {
+      connection: redis,
+      prefix: keys.bullPrefix,
+      // Nobody reads BullMQ's events: outcomes have a stream of their own.
+      streams: { events: { maxLen: 0 } },
+    };
+    this.#queue = new Queue(keys.bullName, queueOptions, plainJobs(redis));
+    this.#queue.on("error", (error) => options.warn({ err: error }, "queue error"));
+  }
+
+  /** Adds a job for each chunk, however often Redis refuses for now. Gives up only if the map ends. */
+  async add(gathered: GatheredMap, chunks: readonly Chunk[]): Promise<void> {
+    const { map } = gathered;
+    let missing = chunks;
+    let refused = false;
+    for (const delays = refusalDelays(); missing.length > 0 && !map.ended;) {
+      try {
+        // A bulk that failed may have added some of its jobs, and some of those may have run.
+        if (refused) missing = await findLost(gathered, missing, this.#options.scripts);
+        await this.#addOnce(gathered, missing);
+        return;
+      } catch (error) {
+        if (map.ended) return;
+        if (!passes(error)) throw error;
+        refused = true;
+        const facts = { mapId: map.id, jobs: missing.length, err: error };
+        this.#options.warn(facts, "enqueuing refused, trying again");
+      }
+      await delays.next();
+    }
+  }
+
+  async #addOnce(gathered: GatheredMap, chunks: readonly Chunk[]): Promise<void> {
+    const { map, kind } = gathered;
+    const { scripts, seals, meter } = this.#options;
+    for (const chunk of chunks) meter.sent(chunk);
+    const withBytes = chunks.flatMap(({ at, bytes }) => (bytes === undefined ? [] : [{ at, bytes }]));
+    // Before there are jobs of which nothing could be run.
+    if (withBytes.length > 0) await scripts.putBytes(map.id, withBytes, kind.ttlMs);
+    if (map.ended) return;
+    const added = this.#queue.addBulk(chunks.map((chunk) => toJob(map, kind, chunk, seals)));
+    // Opening was sent before it on the same connection, so it comes first; a refusal of either fails this.
+    await Promise.all([gathered.opened, added]);
+  }
+
+  /** Removes jobs. Gives the ids of those that could not be removed. */
+  async remove(ids: readonly string[]): Promise<string[]> {
+    const left: string[] = [];
+    for (let start = 0; start < ids.length; start += BATCH) {
+      const batch = ids.slice(start, start + BATCH);
+      const removed = await Promise.all(batch.map((id) => this.#queue.remove(id).catch(() => 0)));
+      left.push(...batch.filter((_, i) => removed[i] === 0));
+    }
+    return left;
+  }
+
+  /** Numbers of jobs that wait and that run, of all producers on the queue. */
+  async counts(): Promise<{ readonly waiting: number; readonly active: number }> {
+    const counts = await this.#queue.getJobCounts("wait", "prioritized", "delayed", "active");
+    return {
+      waiting: (counts["wait"] ?? 0) + (counts["prioritized"] ?? 0) + (counts["delayed"] ?? 0),
+      active: counts["active"] ?? 0,
+    };
+  }
+
+  /** Removes everything that BullMQ keeps of the queue. */
+  async obliterate(): Promise<void> {
+    await this.#queue.obliterate({ force: true });
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.close();
+  }
+}

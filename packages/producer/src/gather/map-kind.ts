@@ -1,0 +1,82 @@
+/** The seam between the gather and the three kinds of map that it gathers. */
+
+import type { GatherScripts, JobData } from "@poolmq/shared/internal";
+
+import type { Chunk } from "../map/chunk.ts";
+import type { MapEnd } from "../map/sink.ts";
+import type { CarriedMap } from "../map/transport.ts";
+import type { DurableMaps } from "./durable-maps.ts";
+import type { OutcomeReader, Reading } from "./outcome-reader.ts";
+import type { OutcomeEntry } from "./read-entry.ts";
+import type { Seals } from "./seals.ts";
+
+/**
+ * - `plain`: its producer is the only one who wants it.
+ * - `durable`: it stays in Redis until it is delivered, and a producer that begins it takes up what is there of it.
+ * - `attached`: another process enqueued it; here its outcomes are only read.
+ */
+export type MapMode = "plain" | "durable" | "attached";
+
+/** What the gather keeps of a map, as far as its kind deals with it. */
+export interface Gathered extends Reading {
+  readonly map: CarriedMap;
+  /** Length of the outcomes that were taken, bytes included. */
+  readonly length: number;
+  /** When it was begun here, by the monotonic clock. */
+  readonly since: number;
+  /** Resolves once the last `reopen` has reached Redis. */
+  readonly opened: Promise<unknown>;
+  reopen(): void;
+  /** Takes the outcome of a chunk. False if it is not genuine. */
+  takeOutcome(entry: OutcomeEntry): boolean;
+}
+
+/** What the gather does differently for a map of this kind. */
+export interface MapKind {
+  /** This process enqueues its jobs, and tells watchers of it. */
+  readonly isOurs: boolean;
+  /** How long the map's keys outlive the last sign of its producer, in ms. */
+  readonly ttlMs: number;
+  /** How often `open` is repeated while the map lives, in ms. */
+  readonly beatMs: number;
+  /** What every job of the map says of its kind. */
+  readonly jobFields: Pick<JobData, "ttlMs" | "keepFailed">;
+  /** Nobody else reads the outcomes: what was taken is removed from the stream. */
+  readonly trims: boolean;
+  /** Declares that the map is wanted, or goes on wanting it. */
+  open(): Promise<unknown>;
+  /** Takes up what is in the stream already, before anything is enqueued or read. */
+  takeUp(gathered: Gathered): Promise<void>;
+  /** Gives those of the chunks that are to be enqueued: not those of which Redis has a job or an outcome. */
+  admit(gathered: Gathered, chunks: readonly Chunk[]): Promise<readonly Chunk[]>;
+  /** Whether an outcome is looked at whose chunk is not under way here. */
+  readonly takesUnknown: boolean;
+  /** Puts by an outcome whose chunk is not under way here. False: the map takes it. */
+  putBy(entry: OutcomeEntry): boolean;
+  /** The input was read to its end. */
+  seal(total: number): Promise<void>;
+  /** An item came to its end without being enqueued. */
+  settledHere(index: number, error: unknown): void;
+  /**
+   * Looks for what Redis has lost of the map.
+   *
+   * @returns the chunks that are to be enqueued again
+   * @throws UnknownMapError, IncompleteMapError if the map can't be completed
+   */
+  lookAfter(gathered: Gathered): Promise<readonly Chunk[]>;
+  /** Whether a map that ends like this stays in Redis, for others. */
+  outlives(end: MapEnd): boolean;
+  /** Removes the map's keys, or keeps what is still of use of them. */
+  end(gathered: Gathered, end: MapEnd): Promise<void>;
+}
+
+/** What the kinds work with. */
+export interface KindTools {
+  readonly scripts: GatherScripts;
+  readonly durable: DurableMaps;
+  readonly seals: Seals;
+  readonly reader: OutcomeReader;
+  warn(facts: Readonly<Record<string, unknown>>, message: string): void;
+  /** Asks Redis something for a map, until it answers or the map has ended. */
+  ask<V>(map: Pick<CarriedMap, "id" | "ended">, question: () => Promise<V>): Promise<V>;
+}

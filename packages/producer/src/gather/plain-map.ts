@@ -1,0 +1,65 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+
+import { MAP_TTL_MS } from "@poolmq/shared/internal";
+import type { JobData } from "@poolmq/shared/internal";
+
+import type { Chunk } from "../map/chunk.ts";
+import type { CarriedMap } from "../map/transport.ts";
+import type { Gathered, KindTools, MapKind } from "./map-kind.ts";
+import { findLost } from "./reconcile.ts";
+
+/** How often the keys of a map are kept from expiring while it lives. */
+const REOPEN_MS = 60_000;
+
+/** A map that only its producer wants: it ends with it. */
+export class PlainMap implements MapKind {
+  readonly isOurs = true;
+  readonly ttlMs: number = MAP_TTL_MS;
+  readonly beatMs: number = REOPEN_MS;
+  readonly trims = true;
+  readonly takesUnknown = false;
+  readonly jobFields: Pick<JobData, "ttlMs">;
+  readonly #map: CarriedMap;
+  readonly #tools: KindTools;
+
+  constructor(map: CarriedMap, tools: KindTools) {
+    this.#map = map;
+    this.#tools = tools;
+    // A signed job must state its TTL: filling in a default would break the signature.
+    this.jobFields = tools.seals.signs ? { ttlMs: MAP_TTL_MS } : {};
+  }
+
+  async open(): Promise<unknown> {
+    return await this.#tools.scripts.open(this.#map.id, MAP_TTL_MS);
+  }
+
+  async takeUp(): Promise<void> {}
+
+  admit(_gathered: Gathered, chunks: readonly Chunk[]): Promise<readonly Chunk[]> {
+    return Promise.resolve(chunks);
+  }
+
+  putBy(): boolean {
+    return false;
+  }
+
+  /** Nobody else wants to know how many items there are. */
+  async seal(): Promise<void> {}
+
+  /** Nor what became of those that no worker saw. */
+  settledHere(): void {}
+
+  async lookAfter(gathered: Gathered): Promise<readonly Chunk[]> {
+    return await findLost(gathered, this.#map.chunks(this.#map.underWay), this.#tools.scripts);
+  }
+
+  outlives(): boolean {
+    return false;
+  }
+
+  async end(): Promise<void> {
+    // Let the caller's `await` resume before UNLINK: a random id is not used again meanwhile.
+    if (this.#map.underWay.length === 0) await nextTurn();
+    await this.#tools.scripts.drop(this.#map.id);
+  }
+}

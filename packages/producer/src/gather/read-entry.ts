@@ -1,0 +1,88 @@
+/** Reads an entry of a map's stream. Nothing in it is trusted: anyone who can write to Redis can add to a stream. */
+
+import { decode } from "@poolmq/shared/internal";
+import type { OutcomeText } from "@poolmq/shared/internal";
+
+import type { RunFacts } from "../map/transport.ts";
+import type { Seals } from "./seals.ts";
+
+/** What became of a chunk, not checked yet. */
+export interface OutcomeEntry extends RunFacts {
+  readonly at: number;
+  readonly text: OutcomeText;
+  /** That the text names. */
+  readonly bytes: Buffer | undefined;
+}
+
+/** One entry of a map's stream, read. */
+export type Entry =
+  | OutcomeEntry
+  | { readonly progressOf: number; readonly value: unknown }
+  /** What an item printed and logged: a `LogBatch` as JSON. */
+  | { readonly logOf: number; readonly batch: string }
+  /** The input of a durable map has ended: it has so many items. */
+  | { readonly total: number }
+  /** Somebody else ends the map, and says why. */
+  | { readonly cancelled: string };
+
+const [I, R, O, B] = [0x69, 0x72, 0x6f, 0x62];
+
+/** Nearly all entries are outcomes: `i`, `ran` and `o`, in this order, and `b` if they have bytes. */
+function readOutcome(
+  [i, index, r, ran, o, text, b, bytes]: readonly Buffer[],
+  transitMs: number,
+): OutcomeEntry | undefined {
+  if (i?.[0] !== I || r?.[0] !== R || o?.[0] !== O || i.length !== 1 || o.length !== 1) return undefined;
+  const at = String(index);
+  if (!isIndex(at)) return undefined;
+  const how = String(ran);
+  const space = how.indexOf(" ");
+  return {
+    at: Number(at),
+    ms: Number.parseFloat(how) || 0,
+    text: String(text),
+    bytes: b?.[0] === B ? bytes : undefined,
+    transitMs,
+    by: space === -1 ? undefined : how.slice(space + 1),
+  };
+}
+
+/** Gives `undefined` for entries of any other shape: those are not ours. */
+export function readEntry(
+  fields: readonly Buffer[],
+  transitMs: number,
+  mapId: string,
+  seals: Seals,
+): Entry | undefined {
+  const outcome = readOutcome(fields, transitMs);
+  if (outcome !== undefined) return outcome;
+  const values = new Map<string, string>();
+  for (let i = 0; i + 1 < fields.length; i += 2) values.set(String(fields[i]), String(fields[i + 1]));
+  const [p, v] = ["p", "v"].map((name) => values.get(name));
+  const total = values.get("total");
+  if (isIndex(total)) {
+    return seals.isTotal(mapId, Number(total), values.get("sig")) ? { total: Number(total) } : undefined;
+  }
+  const l = values.get("l");
+  if (v !== undefined && isIndex(l)) {
+    const batch = seals.log(mapId, Number(l), v);
+    return batch === undefined ? undefined : { logOf: Number(l), batch };
+  }
+  const cancel = values.get("cancel");
+  if (cancel !== undefined) {
+    const cancelled = seals.cancel(mapId, cancel);
+    return cancelled === undefined ? undefined : { cancelled };
+  }
+  if (v === undefined || !isIndex(p)) return undefined;
+  const payload = seals.progress(mapId, Number(p), v);
+  if (payload === undefined) return undefined;
+  try {
+    return { progressOf: Number(p), value: decode(payload) };
+  } catch {
+    return undefined;
+  }
+}
+
+function isIndex(text: string | undefined): text is string {
+  return text !== undefined && /^\d{1,15}$/.test(text);
+}

@@ -1,0 +1,42 @@
+import { jobIdOf, WIRE_VERSION } from "@poolmq/shared/internal";
+import type { JobData } from "@poolmq/shared/internal";
+import type { Queue } from "bullmq";
+
+import type { Chunk } from "../map/chunk.ts";
+import type { CarriedMap } from "../map/transport.ts";
+import type { MapKind } from "./map-kind.ts";
+import type { Seals } from "./seals.ts";
+
+/** The BullMQ job that brings a chunk to a worker. */
+export function toJob(
+  map: CarriedMap,
+  { jobFields }: MapKind,
+  chunk: Chunk,
+  seals: Seals,
+): Parameters<Queue["addBulk"]>[0][number] {
+  const { at, n, args, bytes, shares } = chunk;
+  const { attempts, backoff, taskTimeoutMs, priority, trace } = map.job;
+  const metadata = trace?.(at);
+  const data: JobData = {
+    v: WIRE_VERSION,
+    map: map.id,
+    at,
+    n,
+    args,
+    ...(bytes === undefined ? {} : { bytes: bytes.length }),
+    ...jobFields,
+    ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
+    ...(shares.length === 0 ? {} : { shares }),
+    ...(map.job.logs?.() === true ? { logs: true } : {}),
+  };
+  const opts = {
+    jobId: jobIdOf(map.id, at),
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(backoff === undefined
+      ? {}
+      : { backoff: { type: backoff.type, delay: backoff.delayMs, jitter: backoff.jitter ?? 0 } }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(metadata === undefined ? {} : { telemetry: { metadata } }),
+  };
+  return { name: map.task, data: seals.job(map, chunk, data, opts), opts };
+}
