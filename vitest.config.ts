@@ -32,6 +32,13 @@ const SETUPS: Partial<Record<(typeof FOLDERS)[number], string[]>> = {
   containers: ["tests/support/container-run.ts"],
 };
 
+/** Tests whose assertions only a compiler can refute: Vitest runs it and takes its errors for their failures. */
+const TYPECHECK = {
+  enabled: true,
+  include: ["tests/types/**/*.test-d.ts"],
+  tsconfig: "tests/tsconfig.json",
+};
+
 function timeoutOf(folder: (typeof FOLDERS)[number]): number {
   if (folder === "containers") return CONTAINER_TIMEOUT_MS;
   if (folder === "packaging") return PACKAGING_TIMEOUT_MS;
@@ -51,6 +58,7 @@ export default defineConfig({
       test: {
         name: folder,
         include: [`tests/${folder}/**/*.test.ts`],
+        ...(folder === "types" ? { typecheck: TYPECHECK } : {}),
         globalSetup: SETUPS[folder] ?? [],
         environment: "node" as const,
         pool: "forks" as const,

@@ -1,6 +1,12 @@
-/** Types that carry a task's arguments and result from `typeof tasks` to the call. */
+/**
+ * Types that carry a task's arguments and result from `typeof tasks` to the call.
+ *
+ * What they refuse they refuse with a sentence: where a call is wrong, its parameter has the type of a text that says
+ * what to do, so that the compiler's one line of error ends in it.
+ */
 
 import type { Shared } from "../map/shared.ts";
+import type { Unsendable } from "./unsendable.ts";
 
 // Function types are compared by their parameters: only `any` and `never` stand for "whatever it takes".
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -8,6 +14,9 @@ type AnyFunction = (...args: any[]) => unknown;
 
 /** What `new Pool()` without a type argument knows of its tasks: nothing, so every name and argument is accepted. */
 export type UntypedTasks = Record<string, AnyFunction>;
+
+/** A task, as a call takes it: its name, or the function itself where the producer imported it. */
+export type TaskRef = string | AnyFunction;
 
 /** Exports that run once per process and are no tasks. */
 type Hook = "initializer" | "finalizer";
@@ -32,11 +41,64 @@ type UnaryName<T> = {
   [K in FunctionName<T>]: T[K] extends (arg: never) => unknown ? K : never;
 }[FunctionName<T>];
 
-/** A task: its name, or the function itself where the producer imported it. */
-export type TaskRef<T> = TaskName<T> | Known<T>[TaskName<T> & keyof Known<T>];
+/** The task of a call, if it can be one: `R` itself, else a sentence on what is wrong, or the names that come close. */
+export type Task<T, R> = Checked<Known<T>, R, FunctionName<Known<T>>, never>;
 
-/** A task that `map` takes. */
-export type MapTaskRef<T> = MapTaskName<T> | Known<T>[MapTaskName<T> & keyof Known<T>];
+/** As `Task`, for calls that give a task one argument. `Star` is the call for tasks that take more. */
+export type MapTask<T, R, Star extends string = "starmap"> = Checked<Known<T>, R, UnaryName<Known<T>>, Star>;
+
+type Checked<T, R, Names, Star extends string> = R extends string
+  ? R extends Names
+    ? Sent<T[R & keyof T], R>
+    : R extends keyof T
+      ? Refusal<T[R], R, Star>
+      : Close<R, Names & string>
+  : R extends T[Names & keyof T]
+    ? Sent<R, R>
+    : R extends AnyFunction
+      ? Refusal<R, "this function", Star>
+      : Names;
+
+/** `R`, unless what the function takes or gives can't travel to a worker and back. */
+type Sent<F, R> = F extends (...args: infer A) => infer V
+  ? [Unsendable<Awaited<V>>] extends [never]
+    ? [RefusedArgument<A>] extends [never]
+      ? R
+      : `${Named<R>} takes ${RefusedArgument<A>}, which can't be sent to a worker`
+    : `${Named<R>} gives ${Unsendable<Awaited<V>>}, which can't be sent back from a worker: return plain data`
+  : never;
+
+/** What is wrong with the arguments that a call must give. Those that it may leave out are its own affair. */
+type RefusedArgument<A extends readonly unknown[]> = A extends readonly [infer First, ...infer Others]
+  ? Refused<First> | RefusedArgument<Others>
+  : never;
+
+/** What is wrong with an argument, if nothing that it may be can be sent. */
+type Refused<V> = [Sendable<V>] extends [never] ? Unsendable<V> : never;
+
+type Sendable<V> = V extends unknown ? ([Unsendable<V>] extends [never] ? V : never) : never;
+
+type Named<R> = R extends string ? R : "this function";
+
+/** Why an export, or a function that was given, is no task for the call. */
+type Refusal<F, R extends string, Star extends string> = R extends Hook
+  ? `${R} runs once per process, and is no task`
+  : F extends AnyFunction
+    ? R extends "this function"
+      ? "this function is not one that the tasks module exports, or takes another number of arguments"
+      : `${R} takes more than one argument: use ${Star}() with a tuple for each item`
+    : F extends abstract new (...args: never) => unknown
+      ? `${R} is a class, and no task: export a function`
+      : `${R} is no function, and no task`;
+
+/** Names that begin as this one does, and all of them if none does. */
+type Close<R extends string, Names extends string> = [Alike<R, Names>] extends [never]
+  ? Names
+  : Alike<R, Names>;
+
+type Alike<R extends string, Names extends string> = R extends `${infer A}${infer B}${string}`
+  ? Extract<Names, `${A}${B}${string}`>
+  : never;
 
 /** The function behind a task's name or the function itself. */
 type FunctionOf<T, R> = R extends keyof Known<T> ? Known<T>[R] : R;
@@ -56,8 +118,12 @@ export type ArgumentOf<T, R> =
       : never
     : never;
 
-/** What the calls take as input: a sync or async iterable, finite or not. */
-export type Items<V> = Iterable<V> | AsyncIterable<V>;
+/**
+ * What the calls take as input: a sync or async iterable, finite or not.
+ *
+ * An array is an iterable; it is named first because the compiler then finds fault with the one wrong element.
+ */
+export type Items<V> = readonly V[] | Iterable<V> | AsyncIterable<V>;
 
 /** What a task's result is after `await`. */
 export type ResultOf<T, R> = FunctionOf<T, R> extends (...args: never[]) => infer V ? Awaited<V> : never;

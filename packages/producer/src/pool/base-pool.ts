@@ -8,7 +8,7 @@ import { beginCall } from "../call/begin-call.ts";
 import type { Begun } from "../call/begin-call.ts";
 import { callContext } from "../call/call-context.ts";
 import type { CallContext, PoolParts } from "../call/call-context.ts";
-import type { ArgumentOf, ArgumentsOf, Items, MapTaskRef, ResultOf, TaskRef } from "../call/task-types.ts";
+import type { ArgumentOf, ArgumentsOf, Items, MapTask, ResultOf, Task, TaskRef } from "../call/task-types.ts";
 import type { Engine, EngineHost, PoolStats } from "../engine/engine.ts";
 import { checkedTuples, singles } from "../map/input.ts";
 import type { Input } from "../map/input.ts";
@@ -61,8 +61,8 @@ export class BasePool<T extends object> implements AsyncDisposable {
    * console.log(squares); // [ 1, 4, 9 ]
    * ```
    */
-  map<R extends MapTaskRef<T>>(
-    task: R,
+  map<R extends TaskRef>(
+    task: MapTask<T, R>,
     items: Items<ArgumentOf<T, R>>,
     options?: CallOptions<ResultOf<T, R>>,
   ): MapResult<ResultOf<T, R>> {
@@ -80,8 +80,8 @@ export class BasePool<T extends object> implements AsyncDisposable {
    * console.log(sums); // [ 3, 7 ]
    * ```
    */
-  starmap<R extends TaskRef<T>>(
-    task: R,
+  starmap<R extends TaskRef>(
+    task: Task<T, R>,
     tuples: Items<ArgumentsOf<T, R>>,
     options?: CallOptions<ResultOf<T, R>>,
   ): MapResult<ResultOf<T, R>> {
@@ -100,8 +100,8 @@ export class BasePool<T extends object> implements AsyncDisposable {
    * console.log(total); // 14
    * ```
    */
-  imap<R extends MapTaskRef<T>>(
-    task: R,
+  imap<R extends TaskRef>(
+    task: MapTask<T, R, "istarmap">,
     items: Items<ArgumentOf<T, R>>,
     options?: CallOptions<ResultOf<T, R>>,
   ): ResultStream<ResultOf<T, R>> {
@@ -109,8 +109,8 @@ export class BasePool<T extends object> implements AsyncDisposable {
   }
 
   /** As `imap`, but gives the results in the order in which they come in. */
-  imapUnordered<R extends MapTaskRef<T>>(
-    task: R,
+  imapUnordered<R extends TaskRef>(
+    task: MapTask<T, R, "istarmapUnordered">,
     items: Items<ArgumentOf<T, R>>,
     options?: CallOptions<ResultOf<T, R>>,
   ): ResultStream<ResultOf<T, R>> {
@@ -118,8 +118,8 @@ export class BasePool<T extends object> implements AsyncDisposable {
   }
 
   /** As `imap`, with an argument tuple for each call. */
-  istarmap<R extends TaskRef<T>>(
-    task: R,
+  istarmap<R extends TaskRef>(
+    task: Task<T, R>,
     tuples: Items<ArgumentsOf<T, R>>,
     options?: CallOptions<ResultOf<T, R>>,
   ): ResultStream<ResultOf<T, R>> {
@@ -127,8 +127,8 @@ export class BasePool<T extends object> implements AsyncDisposable {
   }
 
   /** As `imapUnordered`, with an argument tuple for each call. */
-  istarmapUnordered<R extends TaskRef<T>>(
-    task: R,
+  istarmapUnordered<R extends TaskRef>(
+    task: Task<T, R>,
     tuples: Items<ArgumentsOf<T, R>>,
     options?: CallOptions<ResultOf<T, R>>,
   ): ResultStream<ResultOf<T, R>> {
@@ -147,8 +147,8 @@ export class BasePool<T extends object> implements AsyncDisposable {
    * console.log(three); // 3
    * ```
    */
-  apply<R extends TaskRef<T>>(
-    task: R,
+  apply<R extends TaskRef>(
+    task: Task<T, R>,
     args: ArgumentsOf<T, R>,
     options?: CallOptions<ResultOf<T, R>>,
   ): ApplyResult<ResultOf<T, R>> {
