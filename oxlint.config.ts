@@ -30,7 +30,10 @@ const ORDER = {
   ],
   worker: [
     "cli.ts",
-    "cli",
+    "cli/serve",
+    "cli/look",
+    "cli/act",
+    "cli/base",
     "cli/view",
     "index.ts",
     "internal.ts",

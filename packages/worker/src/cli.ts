@@ -3,16 +3,16 @@
 
 import { Command } from "commander";
 
-import { dashboardCommand } from "./cli/dashboard-command.ts";
-import { aclCommand } from "./cli/acl-command.ts";
-import { healthcheckCommand } from "./cli/healthcheck-command.ts";
-import { cancelCommand, retryCommand } from "./cli/control-commands.ts";
-import { errorsCommand } from "./cli/errors-command.ts";
-import { exitOfUsage } from "./cli/queue-command.ts";
-import { scaleSignalCommand } from "./cli/scale-signal-command.ts";
-import { mapsCommand, statusCommand, workersCommand } from "./cli/status-command.ts";
-import { topCommand } from "./cli/top-command.ts";
-import { workerCommand } from "./cli/worker-command.ts";
+import { dashboardCommand } from "./cli/serve/dashboard-command.ts";
+import { aclCommand } from "./cli/serve/acl-command.ts";
+import { healthcheckCommand } from "./cli/serve/healthcheck-command.ts";
+import { cancelCommand, retryCommand } from "./cli/act/map-commands.ts";
+import { errorsCommand } from "./cli/look/errors-command.ts";
+import { exitOfUsage } from "./cli/base/queue-command.ts";
+import { scaleSignalCommand } from "./cli/serve/scale-signal-command.ts";
+import { mapsCommand, statusCommand, workersCommand } from "./cli/look/status-command.ts";
+import { topCommand } from "./cli/look/top-command.ts";
+import { workerCommand } from "./cli/serve/worker-command.ts";
 import { VERSION } from "./version.ts";
 
 const program = new Command("poolmq")

@@ -1,6 +1,6 @@
 import { PoolmqError } from "@poolmq/shared";
 
-import { DashboardPortError, HealthPortError } from "../health/health-port-error.ts";
+import { DashboardPortError, HealthPortError } from "../../health/health-port-error.ts";
 
 /** Tells the user. Our own errors are sentences; the user's own come with their stack; any other is a bug of ours. */
 export function reportError(error: unknown): void {

@@ -3,11 +3,11 @@
 import { Command, Option } from "commander";
 
 import { checkQueueName, queueKeys } from "@poolmq/shared/internal";
-import { aclRules } from "../watch/acl.ts";
-import type { AclRole } from "../watch/acl.ts";
+import { aclRules } from "../../watch/acl.ts";
+import type { AclRole } from "../../watch/acl.ts";
 
-import { DEFAULTS } from "../worker-options.ts";
-import { reportError } from "./report-error.ts";
+import { DEFAULTS } from "../../worker-options.ts";
+import { reportError } from "../base/report-error.ts";
 
 interface AclFlags {
   readonly queue: string;

@@ -1,5 +1,5 @@
-import type { Retried } from "../watch/map-control.ts";
-import { count, duration } from "./view/format.ts";
+import type { Retried } from "../../watch/map-control.ts";
+import { count, duration } from "./format.ts";
 
 /** Says what became of a retry. */
 export function retriedText(id: string, result: Retried): string {

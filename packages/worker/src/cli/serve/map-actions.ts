@@ -4,10 +4,10 @@ import type { Cluster, Redis } from "ioredis";
 
 import { resolveSigningKeys } from "@poolmq/shared/internal";
 
-import type { ActionResult, MapActions } from "../dashboard/dashboard-server.ts";
-import { MapControl } from "../watch/map-control.ts";
-import type { Cancelled } from "../watch/map-control.ts";
-import { retriedText } from "./retried-text.ts";
+import type { ActionResult, MapActions } from "../../dashboard/dashboard-server.ts";
+import { MapControl } from "../../watch/map-control.ts";
+import type { Cancelled } from "../../watch/map-control.ts";
+import { retriedText } from "../view/retried-text.ts";
 
 /** The connection stays the caller's. */
 export function mapActions(redis: Redis | Cluster, queue: string): MapActions {

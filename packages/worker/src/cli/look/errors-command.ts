@@ -2,11 +2,11 @@
 
 import type { Command } from "commander";
 
-import { EXIT, EXIT_CODES_HELP } from "./exit-code.ts";
-import { findMapId } from "./find-map.ts";
-import { complain, queueCommand, withQueue } from "./queue-command.ts";
-import type { QueueFlags } from "./queue-command.ts";
-import { errorsText } from "./view/errors-text.ts";
+import { EXIT, EXIT_CODES_HELP } from "../base/exit-code.ts";
+import { findMapId } from "../base/find-map.ts";
+import { complain, queueCommand, withQueue } from "../base/queue-command.ts";
+import type { QueueFlags } from "../base/queue-command.ts";
+import { errorsText } from "../view/errors-text.ts";
 
 export function errorsCommand(): Command {
   return queueCommand("errors")

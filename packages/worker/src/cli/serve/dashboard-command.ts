@@ -4,18 +4,18 @@ import { Command, Option } from "commander";
 
 import { InvalidOptionError } from "@poolmq/shared";
 import { checkQueueName, checkServer, connect, destroyConnection, queueKeys } from "@poolmq/shared/internal";
-import { QueueWatcher } from "../watch/queue-watcher.ts";
+import { QueueWatcher } from "../../watch/queue-watcher.ts";
 
-import { Access, isLoopback } from "../dashboard/access.ts";
-import { DashboardServer } from "../dashboard/dashboard-server.ts";
-import { loadJobPages } from "../dashboard/job-pages.ts";
-import { readPageFiles } from "../dashboard/page-files.ts";
-import { QueueFeed } from "../dashboard/queue-feed.ts";
-import { connectionOf, DEFAULTS } from "../worker-options.ts";
-import { integer } from "./integer.ts";
+import { Access, isLoopback } from "../../dashboard/access.ts";
+import { DashboardServer } from "../../dashboard/dashboard-server.ts";
+import { loadJobPages } from "../../dashboard/job-pages.ts";
+import { readPageFiles } from "../../dashboard/page-files.ts";
+import { QueueFeed } from "../../dashboard/queue-feed.ts";
+import { connectionOf, DEFAULTS } from "../../worker-options.ts";
+import { integer } from "../base/integer.ts";
 import { mapActions } from "./map-actions.ts";
-import { redisOption } from "./queue-options.ts";
-import { reportError } from "./report-error.ts";
+import { redisOption } from "../base/queue-options.ts";
+import { reportError } from "../base/report-error.ts";
 
 interface DashboardFlags {
   readonly queue: readonly string[];

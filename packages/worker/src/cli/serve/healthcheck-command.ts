@@ -2,7 +2,7 @@
 
 import { Command, Option } from "commander";
 
-import { integer } from "./integer.ts";
+import { integer } from "../base/integer.ts";
 
 interface HealthcheckFlags {
   readonly port?: number;

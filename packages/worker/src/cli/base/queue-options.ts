@@ -2,7 +2,7 @@
 
 import { Option } from "commander";
 
-import { DEFAULTS } from "../worker-options.ts";
+import { DEFAULTS } from "../../worker-options.ts";
 
 export function queueOption(): Option {
   return new Option("-q, --queue <name>", "queue to look at").env("POOLMQ_QUEUE").default(DEFAULTS.queue);

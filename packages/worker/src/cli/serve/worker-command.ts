@@ -3,15 +3,15 @@
 import { Command, Option } from "commander";
 import type { Logger } from "pino";
 
-import { assembleMachine } from "../machine/machine.ts";
-import { machineLog } from "../log/machine-log.ts";
-import { WatchedMachine } from "../dev/watched-machine.ts";
-import { DEFAULTS, resolveWorkerOptions } from "../worker-options.ts";
-import type { WorkerOptions } from "../worker-options.ts";
-import { integer } from "./integer.ts";
-import { readSigningKeys } from "./read-signing-keys.ts";
-import { redisOption } from "./queue-options.ts";
-import { reportError } from "./report-error.ts";
+import { assembleMachine } from "../../machine/machine.ts";
+import { machineLog } from "../../log/machine-log.ts";
+import { WatchedMachine } from "../../dev/watched-machine.ts";
+import { DEFAULTS, resolveWorkerOptions } from "../../worker-options.ts";
+import type { WorkerOptions } from "../../worker-options.ts";
+import { integer } from "../base/integer.ts";
+import { readSigningKeys } from "../base/read-signing-keys.ts";
+import { redisOption } from "../base/queue-options.ts";
+import { reportError } from "../base/report-error.ts";
 import { taskEnvironment } from "./task-environment.ts";
 
 interface WorkerFlags {

@@ -4,13 +4,13 @@ import { Command, Option } from "commander";
 
 import { checkQueueName, checkServer, connect, destroyConnection } from "@poolmq/shared/internal";
 
-import { HealthServer } from "../health/health-server.ts";
-import { ScaleSignals } from "../watch/scale-signal.ts";
-import type { ScaleSignal } from "../watch/scale-signal.ts";
-import { connectionOf, DEFAULTS } from "../worker-options.ts";
-import { integer } from "./integer.ts";
-import { queueOption, redisOption } from "./queue-options.ts";
-import { reportError } from "./report-error.ts";
+import { HealthServer } from "../../health/health-server.ts";
+import { ScaleSignals } from "../../watch/scale-signal.ts";
+import type { ScaleSignal } from "../../watch/scale-signal.ts";
+import { connectionOf, DEFAULTS } from "../../worker-options.ts";
+import { integer } from "../base/integer.ts";
+import { queueOption, redisOption } from "../base/queue-options.ts";
+import { reportError } from "../base/report-error.ts";
 
 interface ScaleSignalFlags {
   readonly queue: string;

@@ -7,15 +7,15 @@ import type { Command } from "commander";
 
 import { resolveSigningKeys } from "@poolmq/shared/internal";
 
-import { MapControl } from "../watch/map-control.ts";
-import type { Cancelled } from "../watch/map-control.ts";
-import { EXIT, EXIT_CODES_HELP } from "./exit-code.ts";
-import type { ExitCode } from "./exit-code.ts";
-import { findMapId } from "./find-map.ts";
-import { complain, queueCommand, withQueue } from "./queue-command.ts";
-import type { QueueFlags, ReachedQueue } from "./queue-command.ts";
-import { readSigningKeys } from "./read-signing-keys.ts";
-import { retriedText } from "./retried-text.ts";
+import { MapControl } from "../../watch/map-control.ts";
+import type { Cancelled } from "../../watch/map-control.ts";
+import { EXIT, EXIT_CODES_HELP } from "../base/exit-code.ts";
+import type { ExitCode } from "../base/exit-code.ts";
+import { findMapId } from "../base/find-map.ts";
+import { complain, queueCommand, withQueue } from "../base/queue-command.ts";
+import type { QueueFlags, ReachedQueue } from "../base/queue-command.ts";
+import { readSigningKeys } from "../base/read-signing-keys.ts";
+import { retriedText } from "../view/retried-text.ts";
 
 const MAP_ARGUMENT = "id of the map, or how it begins: `poolmq maps` lists them";
 

@@ -5,10 +5,10 @@ import type { CommanderError } from "commander";
 import type { Cluster, Redis } from "ioredis";
 
 import { checkQueueName, checkServer, connect, destroyConnection, queueKeys } from "@poolmq/shared/internal";
-import { QueueWatcher } from "../watch/queue-watcher.ts";
+import { QueueWatcher } from "../../watch/queue-watcher.ts";
 import type { QueueKeys } from "@poolmq/shared/internal";
 
-import { connectionOf, DEFAULTS } from "../worker-options.ts";
+import { connectionOf, DEFAULTS } from "../../worker-options.ts";
 import { EXIT } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { queueOption, redisOption } from "./queue-options.ts";

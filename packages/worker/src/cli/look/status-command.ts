@@ -2,14 +2,14 @@
 
 import type { Command } from "commander";
 
-import type { QueueView } from "../watch/queue-view.ts";
+import type { QueueView } from "../../watch/queue-view.ts";
 
-import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "./exit-code.ts";
-import { queueCommand, withQueue } from "./queue-command.ts";
-import type { QueueFlags } from "./queue-command.ts";
-import { machinesText } from "./view/machines-text.ts";
-import { mapsTable } from "./view/maps-table.ts";
-import { statusText } from "./view/status-text.ts";
+import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
+import { queueCommand, withQueue } from "../base/queue-command.ts";
+import type { QueueFlags } from "../base/queue-command.ts";
+import { machinesText } from "../view/machines-text.ts";
+import { mapsTable } from "../view/maps-table.ts";
+import { statusText } from "../view/status-text.ts";
 
 export function statusCommand(): Command {
   return queueCommand("status")

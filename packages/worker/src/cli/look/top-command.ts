@@ -3,16 +3,16 @@
 import { Option } from "commander";
 import type { Command } from "commander";
 
-import type { QueueView } from "../watch/queue-view.ts";
+import type { QueueView } from "../../watch/queue-view.ts";
 
-import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "./exit-code.ts";
-import { integer } from "./integer.ts";
-import { queueCommand, withQueue } from "./queue-command.ts";
-import type { QueueFlags, ReachedQueue } from "./queue-command.ts";
-import { clean } from "./view/format.ts";
-import { LiveScreen } from "./view/live-screen.ts";
-import { paint } from "./view/paint.ts";
-import { statusText } from "./view/status-text.ts";
+import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
+import { integer } from "../base/integer.ts";
+import { queueCommand, withQueue } from "../base/queue-command.ts";
+import type { QueueFlags, ReachedQueue } from "../base/queue-command.ts";
+import { clean } from "../view/format.ts";
+import { LiveScreen } from "../view/live-screen.ts";
+import { paint } from "../view/paint.ts";
+import { statusText } from "../view/status-text.ts";
 
 interface TopFlags extends QueueFlags {
   readonly intervalMs: number;
