@@ -9,7 +9,15 @@ export {
 } from "./options/check-options.ts";
 export { fetchPlainJobs, plainJobs } from "./bullmq/plain-jobs.ts";
 export { availableCores, Cgroup } from "./host/cgroup.ts";
-export { CancelReader, tellCancelled } from "./store/cancels.ts";
+export { askToCancel, CancelReader, tellCancelled } from "./store/cancels.ts";
+export {
+  CANCEL_TTL_MS,
+  DURABLE_TTL_MS,
+  MAP_TTL_MS,
+  PRODUCER_SILENCE_MS,
+  WATCH_TTL_MS,
+} from "./store/durations.ts";
+export { DurableScripts } from "./store/durable-scripts.ts";
 export { checkServer } from "./redis/check-server.ts";
 export { decodeArguments, encodeArguments } from "./values/arguments.ts";
 export type { ArgumentForm } from "./values/arguments.ts";
@@ -20,18 +28,29 @@ export { resolveConnection } from "./redis/connection-options.ts";
 export type { ResolvedConnection } from "./redis/connection-options.ts";
 export { connect, destroyConnection } from "./redis/connection.ts";
 export { failureError } from "./thrown/failure-error.ts";
-export { GatherScripts, MAP_TTL_MS, WORKER_TTL_MS } from "./store/gather-scripts.ts";
-export type { Outcome, Reconciled } from "./store/gather-scripts.ts";
+export { GatherScripts } from "./store/gather-scripts.ts";
+export { Machines } from "./store/machines.ts";
+export type { Outcome } from "./store/publish-outcomes.ts";
+export { redisNowMs } from "./store/redis-clock.ts";
+export { RetryScripts } from "./store/retry-scripts.ts";
+export type { FailedEntry } from "./store/retry-scripts.ts";
+export type { Reconciled } from "./store/reconcile-jobs.ts";
 export { isForeignKey } from "./redis/is-wrong-type.ts";
 export { jobIdOf, queueKeys } from "./store/keys.ts";
 export type { QueueKeys } from "./store/keys.ts";
-export { MAX_MAPS, readMapReport, rewriteMapReport, writeMapReports } from "./store/map-reports.ts";
+export {
+  MAX_MAPS,
+  readMapReport,
+  removeMapReports,
+  rewriteMapReport,
+  writeErrorGroups,
+  writeMapReports,
+} from "./store/map-reports.ts";
 export { nearest } from "./errors/nearest.ts";
 export { openTelemetry } from "./host/open-telemetry.ts";
 export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./host/open-telemetry.ts";
 export { isPrivateQueueName, privateQueueName } from "./store/private-queue.ts";
-export { runScript } from "./redis/run-script.ts";
-export type { Script } from "./redis/run-script.ts";
+export { readQueue } from "./store/read-queue.ts";
 export { runTimesOf, TimeSketch } from "./store/run-times.ts";
 export type { RunTimes } from "./store/run-times.ts";
 export { redactUrl } from "./redis/redact-url.ts";

@@ -186,3 +186,20 @@ describe("plain jobs", () => {
     expect(await queue.getJobCounts("wait")).toEqual({ wait: 0 });
   });
 });
+
+describe("a Redis that has forgotten its scripts", () => {
+  test.each([
+    ["plain jobs", {}],
+    ["jobs with a priority", { priority: 2 }],
+    ["delayed jobs", { delay: 1_000_000 }],
+  ])("is given %s all the same", async (_what, more) => {
+    await using both = new Both();
+    const queue = both.queue(true);
+    const [first, second] = [jobs(4).slice(0, 2), jobs(4).slice(2)];
+    for (const some of [first, second]) {
+      await redis().admin.script("FLUSH");
+      await queue.addBulk(some.map((job) => ({ ...job, opts: { ...job.opts, ...more } })));
+    }
+    expect(await queue.count()).toBe(4);
+  });
+});

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { refuseJob } from "../../../packages/worker/src/job/refuse-job.ts";
 
 type Context = Parameters<typeof refuseJob>[0];
-type Machine = Awaited<ReturnType<Context["store"]["liveWorkers"]>>[number];
+type Machine = Awaited<ReturnType<Context["fleet"]["live"]>>[number];
 
 const DATA = { v: WIRE_VERSION, map: "m", at: 0, n: 1, args: "[[]]" };
 const HAND = { job: { name: "add", stalledCounter: 0 }, data: DATA };
@@ -17,7 +17,7 @@ function machine(others: Record<string, string[]> = {}, believed?: string): Cont
   }));
   return {
     machine: { tasks: { add: { arity: 2 } } },
-    store: { liveWorkers: async () => await Promise.resolve(live as unknown as Machine[]) },
+    fleet: { live: async () => await Promise.resolve(live as unknown as Machine[]) },
     seals: { believes: ({ id }) => believed === undefined || id === believed },
   };
 }

@@ -164,7 +164,7 @@ export class RedisBackend {
 
   /** The live machines. @throws SigningKeyError if there are only machines that we can't work with */
   async machines(): Promise<WorkerAdvertisement[]> {
-    const live = await this.gather.scripts.liveWorkers();
+    const live = await this.gather.machines.live();
     const machines = fittingMachines(live, this.#parts.signer, this.queue);
     this.#processes = machines.reduce((sum, machine) => sum + machine.processes, 0);
     return machines;

@@ -1,10 +1,10 @@
 import { IncompleteMapError, UnknownMapError } from "@poolmq/shared";
+import { DURABLE_TTL_MS } from "@poolmq/shared/internal";
 import type { JobData } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../map/chunk.ts";
 import type { MapEnd } from "../map/sink.ts";
 import type { CarriedMap } from "../map/transport.ts";
-import { DURABLE_TTL_MS } from "./durable-maps.ts";
 import type { Gathered, KindTools, MapKind } from "./map-kind.ts";
 
 /** A durable map that another process enqueued: here its outcomes are only read. */

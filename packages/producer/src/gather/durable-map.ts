@@ -1,11 +1,10 @@
 import { PoolmqError } from "@poolmq/shared";
-import { encodeThrown } from "@poolmq/shared/internal";
+import { DURABLE_TTL_MS, encodeThrown } from "@poolmq/shared/internal";
 import type { ItemOutcome, JobData } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../map/chunk.ts";
 import type { MapEnd } from "../map/sink.ts";
 import type { CarriedMap } from "../map/transport.ts";
-import { DURABLE_TTL_MS } from "./durable-maps.ts";
 import type { Gathered, KindTools, MapKind } from "./map-kind.ts";
 import type { OutcomeEntry } from "./read-entry.ts";
 import { findLost } from "./reconcile.ts";

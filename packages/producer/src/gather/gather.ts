@@ -18,7 +18,7 @@
 import type { Cluster, Redis } from "ioredis";
 
 import { IncompleteMapError, SigningKeyError, UnknownMapError } from "@poolmq/shared";
-import { fittingMachines, GatherScripts, isForeignKey, within } from "@poolmq/shared/internal";
+import { fittingMachines, GatherScripts, isForeignKey, Machines, within } from "@poolmq/shared/internal";
 import type { Payload, QueueKeys, Signer } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../map/chunk.ts";
@@ -64,6 +64,7 @@ const TICK_MS = 500;
 
 export class Gather implements Transport {
   readonly scripts: GatherScripts;
+  readonly machines: Machines;
   readonly durable: DurableMaps;
   readonly shares: Shares;
   readonly #redis: Redis | Cluster;
@@ -100,6 +101,7 @@ export class Gather implements Transport {
     const warn = hooks.warn.bind(hooks);
     const seals = new Seals({ ...queue, alarm: (message) => hooks.alarm(message) });
     this.scripts = new GatherScripts(commands, keys);
+    this.machines = new Machines(commands, keys);
     this.durable = new DurableMaps(commands, keys, seals);
     this.shares = new Shares({ redis: commands, keys, seals, warn });
     this.#reports = new MapReports(commands, keys);
@@ -280,7 +282,7 @@ export class Gather implements Transport {
       this.#hooks.warn(facts, "jobs vanished from Redis, enqueuing them again");
       // Machines drop what is not signed as they expect: if all do, that would go on for ever.
       const { signer, queue } = this.#gathered;
-      fittingMachines(await this.scripts.liveWorkers(), signer, queue);
+      fittingMachines(await this.machines.live(), signer, queue);
       await this.enqueue(map, lost);
     } catch (error) {
       if (

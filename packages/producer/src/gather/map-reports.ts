@@ -10,15 +10,17 @@ import type { Cluster, Redis } from "ioredis";
 
 import { CancelledError } from "@poolmq/shared";
 import {
+  DURABLE_TTL_MS,
   MAP_TTL_MS,
   MAX_MAPS,
+  removeMapReports,
   rewriteMapReport,
   WIRE_VERSION,
+  writeErrorGroups,
   writeMapReports,
 } from "@poolmq/shared/internal";
 import type { MapReport, QueueKeys } from "@poolmq/shared/internal";
 
-import { DURABLE_TTL_MS } from "./durable-maps.ts";
 import { errorFacts } from "../account/error-facts.ts";
 import type { Measured } from "../account/map-account.ts";
 import type { MapProgress } from "../account/map-progress.ts";
@@ -149,9 +151,7 @@ export class MapReports {
 
   /** Removes what any producer told. */
   async obliterate(): Promise<void> {
-    const ids = await this.#redis.zrange(this.#keys.maps, "0", "-1");
-    const errors = ids.map((id) => this.#keys.errors(id));
-    await this.#redis.unlink(this.#keys.maps, this.#keys.mapInfo, ...errors);
+    await removeMapReports(this.#redis, this.#keys);
   }
 
   async #tell(reports: readonly (readonly [Reported, MapReport])[]): Promise<void> {
@@ -168,12 +168,7 @@ export class MapReports {
   async #tellErrors({ map }: Reported, ttlMs: number): Promise<void> {
     const { tally } = map;
     if (tally.errors.length === 0) return;
-    const key = this.#keys.errors(map.id);
-    const fields = tally.takeChanged().flatMap(([number, group]) => [String(number), JSON.stringify(group)]);
-    const pipeline = this.#redis.pipeline();
-    if (fields.length > 0) pipeline.hset(key, ...fields);
-    pipeline.pexpire(key, ttlMs);
-    await pipeline.exec();
+    await writeErrorGroups(this.#redis, this.#keys, map.id, tally.takeChanged(), ttlMs);
   }
 }
 

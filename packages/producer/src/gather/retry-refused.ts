@@ -3,7 +3,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 /** These pass by themselves; anything else that Redis refuses stays refused. */
-const PASSING = /^(OOM|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|MISCONF|NOREPLICAS|UNBLOCKED)/;
+const PASSING =
+  /^(OOM|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|MISCONF|NOREPLICAS|UNBLOCKED|NOSCRIPT)/;
 
 /** Redis 6.2 wraps what happens within a script. */
 const PASSING_IN_SCRIPT =

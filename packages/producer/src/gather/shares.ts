@@ -1,11 +1,10 @@
 /** Values that many items use: each is in Redis once, as long as its pool lives. */
 
-import { within } from "@poolmq/shared/internal";
+import { DURABLE_TTL_MS, within } from "@poolmq/shared/internal";
 import type { Payload, QueueKeys } from "@poolmq/shared/internal";
 import type { Cluster, Redis } from "ioredis";
 
 import { CLEAN_UP_TIMEOUT_MS } from "./clean-up.ts";
-import { DURABLE_TTL_MS } from "./durable-maps.ts";
 import { untilTaken } from "./retry-refused.ts";
 import type { Seals } from "./seals.ts";
 

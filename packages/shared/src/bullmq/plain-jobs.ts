@@ -16,7 +16,7 @@ import { createRedisBackend, raw2NextJobData } from "bullmq";
 import type { BackendFactory, QueueBaseOptions, RedisQueueBackend, WorkerOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { runScript } from "../redis/run-script.ts";
+import { isUnknownScript, runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
 
 /**
@@ -139,6 +139,9 @@ const FETCH_BYTES = 1024 * 1024;
 /** The options with which a plain job may be added. BullMQ stores them under these very names. */
 const PLAIN_OPTIONS: ReadonlySet<string> = new Set(["jobId", "attempts", "backoff", "delay", "timestamp"]);
 
+/** SCRIPT FLUSH may come again while jobs are added again; so often it is not by chance. */
+const MAX_TRIES = 20;
+
 type Added = Parameters<RedisQueueBackend["addJobs"]>[0][number];
 type Complete = RedisQueueBackend["moveToCompleted"];
 type Completed = Awaited<ReturnType<Complete>>;
@@ -181,7 +184,22 @@ function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster): void
   };
 
   async function addSome(entries: Added[]): Promise<void> {
-    if (!entries.every(isPlain) || !(await addPlain(entries))) await addOtherwise(entries);
+    if (!entries.every(isPlain) || !(await addPlain(entries))) await addFully(entries);
+  }
+
+  /**
+   * BullMQ's own way is a pipeline. ioredis sends a single command again when Redis has forgotten its script, but not one
+   * in a pipeline. Jobs have ids, so adding all of them again adds only those that are missing.
+   */
+  async function addFully(entries: Added[]): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await addOtherwise(entries);
+        return;
+      } catch (error) {
+        if (!isUnknownScript(error) || tries === MAX_TRIES) throw error;
+      }
+    }
   }
 }
 

@@ -10,7 +10,13 @@ export interface Script {
   sha?: string;
 }
 
-/** Runs a script, which is sent as a whole only to a Redis that does not know it. */
+/** Bytes that are worth writing on their own: putting them together with the rest would copy them. */
+const LARGE_BYTES = 4 * 1024;
+
+/**
+ * Runs a script. It is sent as a whole the first time, and to a Redis that has forgotten it: one that was restarted or
+ * that has taken over, or after SCRIPT FLUSH.
+ */
 export async function runScript(
   redis: Redis | Cluster,
   script: Script,
@@ -19,15 +25,19 @@ export async function runScript(
 ): Promise<unknown> {
   if (script.sha !== undefined) {
     try {
-      if (args.some((arg) => Buffer.isBuffer(arg))) {
+      if (args.some((arg) => Buffer.isBuffer(arg) && arg.length >= LARGE_BYTES)) {
         return await sendBytes(redis, "evalsha", [script.sha, keys.length, ...keys, ...args]);
       }
       return await redis.evalsha(script.sha, keys.length, ...keys, ...args);
     } catch (error) {
-      // A restarted Redis has forgotten its scripts.
-      if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
+      if (!isUnknownScript(error)) throw error;
     }
   }
   script.sha ??= createHash("sha1").update(script.lua).digest("hex");
   return await redis.eval(script.lua, keys.length, ...keys, ...args);
+}
+
+/** Whether Redis refused a command because it does not know the script that it names. */
+export function isUnknownScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("NOSCRIPT");
 }

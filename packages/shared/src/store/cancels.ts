@@ -1,26 +1,24 @@
 /**
- * Cancels of maps, on their way to the worker machines, told twice: on the control channel, which reaches at once who
- * listens at that moment; and in a sorted set, at which machines look with every heartbeat, for those that were cut off.
+ * Cancels of maps. From outside, a map's producer is asked, by an entry in the stream that it reads. The worker machines
+ * are told twice: on the control channel, which reaches at once those that listen at that moment; and in a sorted set, at
+ * which machines look with every heartbeat, for those that were cut off.
  */
 
 import type { Cluster, Redis } from "ioredis";
 
+import { CANCEL_TTL_MS } from "./durations.ts";
 import type { QueueKeys } from "./keys.ts";
+import { READ_CLOCK } from "./redis-clock.ts";
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
 import type { ControlMessage } from "../wire.ts";
-
-/** A machine that is cut off for longer has lost its locks long ago, and its items to others. */
-const KEEP_MS = 10 * 60_000;
 
 /** A server that was promoted may be a little behind the clock of the one before. */
 const SKEW_MS = 5_000;
 
 /** KEYS: cancelled. ARGV: map id, how long to keep it in ms, channel, message. */
 const CANCEL: Script = {
-  lua: `
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
+  lua: `${READ_CLOCK}
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -30,12 +28,30 @@ return 1`,
 
 /** KEYS: cancelled. ARGV: since when, in ms of Redis's time. Gives Redis's time in ms, then the map ids. */
 const CANCELLED: Script = {
-  lua: `
-local t = redis.call('TIME')
+  lua: `${READ_CLOCK}
 local found = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf')
-table.insert(found, 1, tostring(t[1] * 1000 + math.floor(t[2] / 1000)))
+table.insert(found, 1, tostring(now))
 return found`,
 };
+
+/** KEYS: done, out. ARGV: message. Gives 0 if the map is not open. */
+const ASK: Script = {
+  lua: `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], '*', 'cancel', ARGV[1])
+redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1]))
+return 1`,
+};
+
+/** Asks the producer of a map to cancel it. */
+export async function askToCancel(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  mapId: string,
+  message: ControlMessage,
+): Promise<void> {
+  await runScript(redis, ASK, [keys.done(mapId), keys.out(mapId)], [JSON.stringify(message)]);
+}
 
 /**
  * Tells the machines of a queue that nobody wants a map any more.
@@ -48,7 +64,7 @@ export async function tellCancelled(
   mapId: string,
   message: ControlMessage,
 ): Promise<void> {
-  const args = [mapId, KEEP_MS, keys.control, JSON.stringify(message)];
+  const args = [mapId, CANCEL_TTL_MS, keys.control, JSON.stringify(message)];
   await runScript(redis, CANCEL, [keys.cancelled], args);
 }
 

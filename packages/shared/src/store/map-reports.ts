@@ -1,21 +1,20 @@
-/** Writes what is told of maps, and forgets what is old. */
+/** What producers tell of their maps, for whoever watches: written, rewritten, read, and forgotten when it is old. */
 
 import type { Cluster, Redis } from "ioredis";
 
 import type { QueueKeys } from "./keys.ts";
 import { parseObject } from "./parse-object.ts";
+import { READ_CLOCK } from "./redis-clock.ts";
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
-import type { MapReport } from "../wire.ts";
+import type { ErrorGroup, MapReport } from "../wire.ts";
 
 /** More than anyone looks at; the ones to be forgotten first go. */
 export const MAX_MAPS = 500;
 
 /** KEYS: maps, map-info. ARGV: number of maps to keep, then (id, ttlMs, report) for each map. */
 const REPORT: Script = {
-  lua: `
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
+  lua: `${READ_CLOCK}
 for i = 2, #ARGV, 3 do
   redis.call('ZADD', KEYS[1], now + ARGV[i + 1], ARGV[i])
   redis.call('HSET', KEYS[2], ARGV[i], now .. ' ' .. ARGV[i + 2])
@@ -41,6 +40,27 @@ export async function writeMapReports(
 ): Promise<number> {
   const args = reports.flatMap(([mapId, ttlMs, report]) => [mapId, ttlMs, JSON.stringify(report)]);
   return Number(await runScript(redis, REPORT, [keys.maps, keys.mapInfo], [MAX_MAPS, ...args]));
+}
+
+/** Writes groups of errors of a map, by their numbers, and keeps all of its groups for so long. */
+export async function writeErrorGroups(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  mapId: string,
+  groups: readonly (readonly [number: number, group: ErrorGroup])[],
+  ttlMs: number,
+): Promise<void> {
+  const fields = groups.flatMap(([number, group]) => [String(number), JSON.stringify(group)]);
+  const pipeline = redis.pipeline();
+  if (fields.length > 0) pipeline.hset(keys.errors(mapId), ...fields);
+  pipeline.pexpire(keys.errors(mapId), ttlMs);
+  await pipeline.exec();
+}
+
+/** Removes what producers told of all maps of a queue. */
+export async function removeMapReports(redis: Redis | Cluster, keys: QueueKeys): Promise<void> {
+  const mapIds = await redis.zrange(keys.maps, "0", "-1");
+  await redis.unlink(keys.maps, keys.mapInfo, ...mapIds.map((id) => keys.errors(id)));
 }
 
 /** Changes what another process told of a map, if it did. */

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 
-import type { GatherScripts, JobData, TaskInfo } from "@poolmq/shared/internal";
+import type { GatherScripts, JobData, Machines, TaskInfo } from "@poolmq/shared/internal";
 
 import type { Crew } from "../crew/crew.ts";
 import type { Locks } from "../queue/locks.ts";
@@ -16,7 +16,8 @@ import type { WorkObserver } from "./work-observer.ts";
 export interface JobContext {
   readonly machine: JobMachine;
   readonly crew: Pick<Crew, "run">;
-  readonly store: Pick<GatherScripts, "bytes" | "dropBytes" | "liveWorkers">;
+  readonly store: Pick<GatherScripts, "bytes" | "dropBytes">;
+  readonly fleet: Pick<Machines, "live">;
   readonly seals: JobSeals;
   readonly locks: Pick<Locks, "hold" | "release">;
   readonly unwanted: UnwantedMaps;

@@ -12,7 +12,7 @@ const MACHINE_LOSS_ATTEMPTS = 10;
 /** What `refuseJob` asks of the machine. */
 interface RefusalContext {
   readonly machine: Pick<JobContext["machine"], "tasks">;
-  readonly store: Pick<JobContext["store"], "liveWorkers">;
+  readonly fleet: JobContext["fleet"];
   readonly seals: Pick<JobContext["seals"], "believes">;
 }
 
@@ -21,7 +21,7 @@ interface RefusalContext {
  * can run it. Gives `undefined` if it can be run here.
  */
 export async function refuseJob(
-  { machine, store, seals }: RefusalContext,
+  { machine, fleet, seals }: RefusalContext,
   {
     job,
     data,
@@ -33,7 +33,7 @@ export async function refuseJob(
     return { code: "WORKER_LOST", losses, exitCode: null, signal: null, outOfMemory: false };
   }
   if (Object.hasOwn(machine.tasks, job.name)) return undefined;
-  const believed = (await store.liveWorkers()).filter((other) => seals.believes(other));
+  const believed = (await fleet.live()).filter((other) => seals.believes(other));
   const known = new Set([machine.tasks, ...believed.map(({ tasks }) => tasks)].flatMap(Object.keys));
   return known.has(job.name) ? "elsewhere" : { code: "TASK_NOT_REGISTERED", known: [...known].sort() };
 }

@@ -7,18 +7,18 @@ import type { Logger } from "pino";
 
 import type { TasksModuleError } from "@poolmq/shared";
 import { WIRE_VERSION } from "@poolmq/shared/internal";
-import type { GatherScripts, WorkerAdvertisement, WorkerDetail } from "@poolmq/shared/internal";
+import type { Machines, WorkerAdvertisement, WorkerDetail } from "@poolmq/shared/internal";
 
 import type { JobSeals } from "../job/job-seals.ts";
 import { VERSION } from "../version.ts";
 import type { ServedMachine } from "./served-machine.ts";
 
-/** Often enough that a machine missing for `WORKER_TTL_MS` has missed several. */
+/** Often enough that a machine missing for `MACHINE_TTL_MS` has missed several. */
 const HEARTBEAT_MS = 1_000;
 
 export class Heartbeat {
   readonly #machine: ServedMachine;
-  readonly #store: Pick<GatherScripts, "advertise" | "signOff">;
+  readonly #fleet: Pick<Machines, "advertise" | "signOff">;
   readonly #seals: Pick<JobSeals, "advertisement">;
   readonly #log: Pick<Logger, "warn">;
   #timer: NodeJS.Timeout | undefined;
@@ -29,12 +29,12 @@ export class Heartbeat {
 
   constructor(
     machine: ServedMachine,
-    store: Pick<GatherScripts, "advertise" | "signOff">,
+    fleet: Pick<Machines, "advertise" | "signOff">,
     seals: Pick<JobSeals, "advertisement">,
     log: Pick<Logger, "warn">,
   ) {
     this.#machine = machine;
-    this.#store = store;
+    this.#fleet = fleet;
     this.#seals = seals;
     this.#log = log;
   }
@@ -65,7 +65,7 @@ export class Heartbeat {
   /** Nobody is to wait for this machine any more. */
   async signOff(): Promise<void> {
     this.stop();
-    await this.#store.signOff(this.#machine.id);
+    await this.#fleet.signOff(this.#machine.id);
   }
 
   /** @param failure - why none of the children can run anything */
@@ -74,7 +74,7 @@ export class Heartbeat {
     try {
       const detail = this.#watched ? JSON.stringify(this.#detail()) : "";
       const text = JSON.stringify(this.#seals.advertisement(this.#advertisement(failure)));
-      this.#watched = await this.#store.advertise(this.#machine.id, text, detail);
+      this.#watched = await this.#fleet.advertise(this.#machine.id, text, detail);
     } catch (error) {
       this.#log.warn({ err: error }, "heartbeat failed");
     }

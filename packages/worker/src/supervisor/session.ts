@@ -13,6 +13,7 @@ import {
   connect,
   destroyConnection,
   GatherScripts,
+  Machines,
   queueKeys,
   within,
 } from "@poolmq/shared/internal";
@@ -94,6 +95,7 @@ export class Session {
     const { lockDurationMs, queue, prefix, signingKeys } = options;
     const keys = queueKeys(queue, prefix);
     const store = new GatherScripts(redis, keys);
+    const fleet = new Machines(redis, keys);
     const seals = new JobSeals(signingKeys?.signer(keys), log);
     const unwanted = new UnwantedMaps(async (mapId) => await store.wanted(mapId));
     const shared = new SharedValues(
@@ -109,7 +111,7 @@ export class Session {
     this.#log = log;
     this.#redis = redis;
     this.#subscriber = subscriber;
-    this.heartbeat = new Heartbeat(machine, store, seals, log);
+    this.heartbeat = new Heartbeat(machine, fleet, seals, log);
     this.reports = new TaskReports(store, seals);
     this.#publisher = new Publisher(store, log);
     this.#queue = this.#makeQueue(keys, async (job, token) => {
@@ -140,6 +142,7 @@ export class Session {
       },
       crew,
       store,
+      fleet,
       seals,
       locks: this.#locks,
       unwanted,

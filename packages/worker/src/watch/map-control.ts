@@ -5,8 +5,7 @@
  *   cancel:  out ◀── "cancel" ── here        its producer reads it, and ends the map as its own cancel() does
  *            if it does not:   keys of the map go, jobs are removed, machines are told to stop what runs
  *
- *   retry:   failed ──▶ (outcome out of `out`, bit to 0) ──▶ BullMQ job ──▶ (entry out of `failed`)
- *            Each step may be the last one: the next retry finds the entry again, and enqueuing twice is enqueuing once.
+ *   retry:   the steps are in `retry-scripts.ts`
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -15,23 +14,22 @@ import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
 import {
-  GatherScripts,
+  askToCancel,
+  CANCEL_TTL_MS,
+  DURABLE_TTL_MS,
   jobIdOf,
+  Machines,
   MAP_TTL_MS,
+  plainJobs,
+  PRODUCER_SILENCE_MS,
   queueKeys,
   readMapReport,
+  redisNowMs,
+  RetryScripts,
   rewriteMapReport,
-  runScript,
   tellCancelled,
 } from "@poolmq/shared/internal";
-import type {
-  ControlMessage,
-  FailedJob,
-  QueueKeys,
-  Script,
-  Signer,
-  SigningKeys,
-} from "@poolmq/shared/internal";
+import type { ControlMessage, FailedEntry, QueueKeys, Signer, SigningKeys } from "@poolmq/shared/internal";
 
 /**
  * What became of a cancel: the map's producer ended it; it was removed here, since it has no producer; there is none that
@@ -50,66 +48,14 @@ export type Retried =
 const PRODUCER_TIMEOUT_MS = 2_000;
 const POLL_MS = 20;
 
-/** A durable map's producer says every 3 s that it is there. */
-const PRODUCER_SILENCE_MS = 10_000;
-
-/** How long a durable map waits to be fetched. */
-const RETRIED_TTL_MS = 24 * 60 * 60_000;
-
-/** Jobs that are read, or removed, at a time. */
+/** Jobs that are removed at a time. */
 const BATCH = 500;
-
-/** A cancel is obeyed for so long, if it is signed. */
-const SIGNATURE_TTL_MS = 10 * 60_000;
-
-/** KEYS: done, out. ARGV: message. Gives 0 if the map is not open. */
-const ASK: Script = {
-  lua: `
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('XADD', KEYS[2], '*', 'cancel', ARGV[1])
-redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1]))
-return 1`,
-};
-
-/** KEYS: meta, failed. Gives whether the map is there, whether it was delivered, and for how long it was silent. */
-const LOOK: Script = {
-  lua: `
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local beat = redis.call('HGET', KEYS[1], 'beat')
-return {redis.call('EXISTS', KEYS[1]), redis.call('HEXISTS', KEYS[1], 'delivered'), now - (beat or 0)}`,
-};
-
-/** KEYS: meta, kept. ARGV: map id. It is under way again; gives when. */
-const REOPEN: Script = {
-  lua: `
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-redis.call('HDEL', KEYS[1], 'delivered')
--- Nobody waits for it, however lately somebody did.
-redis.call('HSET', KEYS[1], 'retried', now, 'beat', 0)
-redis.call('ZREM', KEYS[2], ARGV[1])
-return now`,
-};
-
-/** KEYS: done, out, failed. ARGV: index, entry of `failed`. Takes the outcome away; gives 0 if the entry is not there. */
-const TAKE_BACK: Script = {
-  lua: `
-if redis.call('HGET', KEYS[3], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('XDEL', KEYS[2], string.match(ARGV[2], '^%S+'))
-redis.call('SETBIT', KEYS[1], ARGV[1], 0)
-return 1`,
-};
-
-/** KEYS: failed. ARGV: index, entry. It may have failed again meanwhile. */
-const FORGET: Script = {
-  lua: `if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end return 1`,
-};
 
 export class MapControl {
   readonly #redis: Redis | Cluster;
   readonly #keys: QueueKeys;
   readonly #queue: Queue;
+  readonly #retries: RetryScripts;
   readonly #signer: Signer | undefined;
 
   /**
@@ -127,13 +73,11 @@ export class MapControl {
   ) {
     this.#redis = redis;
     this.#keys = queueKeys(options.queue, options.prefix);
+    this.#retries = new RetryScripts(redis, this.#keys);
     this.#signer = options.signingKeys?.signer(this.#keys);
     // Looks and changes jobs, and leaves nothing of its own behind.
-    this.#queue = new Queue(this.#keys.bullName, {
-      connection: redis,
-      prefix: this.#keys.bullPrefix,
-      skipMetasUpdate: true,
-    });
+    const bull = { connection: redis, prefix: this.#keys.bullPrefix, skipMetasUpdate: true };
+    this.#queue = new Queue(this.#keys.bullName, bull, plainJobs(redis));
     this.#queue.on("error", () => {}); // the one who asks is told
   }
 
@@ -147,11 +91,11 @@ export class MapControl {
     reason: string,
     { force = false }: { readonly force?: boolean } = {},
   ): Promise<Cancelled> {
-    const [done, out] = [this.#keys.done(mapId), this.#keys.out(mapId)];
+    const done = this.#keys.done(mapId);
     if ((await this.#redis.exists(done)) === 0) return "not found";
     if (this.#signer === undefined && (await this.#isSigned())) return "no key";
     const message = this.#signed({ t: "cancel", map: mapId, reason });
-    await runScript(this.#redis, ASK, [done, out], [JSON.stringify(message)]);
+    await askToCancel(this.#redis, this.#keys, mapId, message);
     const deadline = performance.now() + PRODUCER_TIMEOUT_MS;
     while (performance.now() < deadline) {
       if ((await this.#redis.exists(done)) === 0) return "by its producer";
@@ -170,25 +114,20 @@ export class MapControl {
    * outcomes with the others.
    */
   async retry(mapId: string): Promise<Retried> {
-    const [meta, failed] = [this.#keys.meta(mapId), this.#keys.failed(mapId)];
-    const look = (await runScript(this.#redis, LOOK, [meta, failed], [])) as [number, number, number];
-    const [exists, delivered, silentMs] = look;
-    if (exists === 0) {
+    const { exists, delivered, silentMs, hasFailed } = await this.#retries.look(mapId);
+    if (!exists) {
       const plain = (await this.#redis.exists(this.#keys.done(mapId))) === 1;
       return { problem: plain ? "not durable" : "not found" };
     }
-    if (delivered === 0 && silentMs < PRODUCER_SILENCE_MS) return { problem: "running", silentMs };
-    if ((await this.#redis.exists(failed)) === 0) return { items: 0 };
-    const since = Number(await runScript(this.#redis, REOPEN, [meta, this.#keys.kept], [mapId]));
+    if (!delivered && silentMs < PRODUCER_SILENCE_MS) return { problem: "running", silentMs };
+    if (!hasFailed) return { items: 0 };
+    const since = await this.#retries.reopen(mapId);
     let items = 0;
-    for (let cursor = "0"; ;) {
-      const [next, fields] = await this.#redis.hscan(failed, cursor, "COUNT", BATCH);
-      items += await this.#enqueue(mapId, entriesBefore(since, fields));
-      if (next === "0") break;
-      cursor = next;
+    for await (const entries of this.#retries.failed(mapId, since)) {
+      items += await this.#enqueue(mapId, entries);
     }
     await rewriteMapReport(this.#redis, this.#keys, mapId, ({ reason: _, errors: __, ...before }) => [
-      RETRIED_TTL_MS,
+      DURABLE_TTL_MS,
       {
         ...before,
         state: "running",
@@ -203,24 +142,24 @@ export class MapControl {
 
   /** Whether the queue's machines take signed messages only. */
   async #isSigned(): Promise<boolean> {
-    const machines = await new GatherScripts(this.#redis, this.#keys).liveWorkers();
+    const machines = await new Machines(this.#redis, this.#keys).live();
     return machines.some(({ keys }) => keys !== undefined);
   }
 
   #signed(message: ControlMessage): ControlMessage {
     if (this.#signer === undefined) return message;
-    return this.#signer.signObject("control", { ...message, expiresAt: Date.now() + SIGNATURE_TTL_MS });
+    return this.#signer.signObject("control", { ...message, expiresAt: Date.now() + CANCEL_TTL_MS });
   }
 
   /** Whether the map's producer was heard of a moment ago. */
   async #isAttended(mapId: string): Promise<boolean> {
-    const [text, [seconds]] = await Promise.all([
+    const [text, nowMs] = await Promise.all([
       this.#redis.hget(this.#keys.mapInfo, mapId),
-      this.#redis.time(),
+      redisNowMs(this.#redis),
     ]);
     const told = text === null ? undefined : readMapReport(text);
     if (told === undefined || told.report.state !== "running") return false;
-    return Number(seconds) * 1_000 - told.toldAtMs < PRODUCER_SILENCE_MS;
+    return nowMs - told.toldAtMs < PRODUCER_SILENCE_MS;
   }
 
   /** Lets go of the connection. */
@@ -229,20 +168,15 @@ export class MapControl {
   }
 
   async #enqueue(mapId: string, entries: readonly FailedEntry[]): Promise<number> {
-    const failed = this.#keys.failed(mapId);
-    const keys = [this.#keys.done(mapId), this.#keys.out(mapId), failed];
-    const taken = await Promise.all(
-      entries.map(({ at, text }) => runScript(this.#redis, TAKE_BACK, keys, [at, text])),
-    );
     // Of the others somebody else takes care.
-    const ours = entries.filter((_, place) => taken[place] === 1);
+    const ours = await this.#retries.takeBack(mapId, entries);
     const jobs = ours.map(({ at, job: { task, data, opts } }) => ({
       name: task,
       data,
       opts: { ...opts, jobId: jobIdOf(mapId, at) },
     }));
     if (jobs.length > 0) await this.#queue.addBulk(jobs);
-    await Promise.all(ours.map(({ at, text }) => runScript(this.#redis, FORGET, [failed], [at, text])));
+    await this.#retries.forget(mapId, ours);
     return ours.reduce((sum, { job: { data } }) => sum + data.n - (data.kept?.length ?? 0), 0);
   }
 
@@ -280,26 +214,3 @@ export class MapControl {
 
 /** Ids that are looked through at a time. */
 const PAGE = 10_000;
-
-/** A job of which an item failed. */
-interface FailedEntry {
-  readonly at: number;
-  /** As it is in Redis. */
-  readonly text: string;
-  readonly job: FailedJob;
-}
-
-/**
- * What failed before that moment, by Redis's clock: not what has failed again since.
- *
- * @param fields - index, entry, index, entry, …
- */
-function entriesBefore(ms: number, fields: readonly string[]): FailedEntry[] {
-  return fields.flatMap((at, place) => {
-    if (place % 2 === 1) return [];
-    const text = fields[place + 1] ?? "";
-    // The id of the outcome in its stream begins with the time.
-    if (Number.parseInt(text) >= ms) return [];
-    return [{ at: Number(at), text, job: JSON.parse(text.slice(text.indexOf(" ") + 1)) as FailedJob }];
-  });
-}

@@ -1,12 +1,9 @@
 /** A map, from what its producer told of it last. */
 
-import { runTimesOf } from "@poolmq/shared/internal";
+import { PRODUCER_SILENCE_MS, runTimesOf } from "@poolmq/shared/internal";
 import type { MapReport } from "@poolmq/shared/internal";
 
 import type { MapView } from "./queue-view.ts";
-
-/** A producer tells of its maps every second: one that missed so many is not there. */
-const PRODUCER_TTL_MS = 10_000;
 
 /**
  * @param toldAtMs - when the report was written
@@ -16,7 +13,7 @@ export function mapView(id: string, report: MapReport, toldAtMs: number, atMs: n
   const { task, call, host, pid, total, done, failed, running, perS } = report;
   const ended = report.state !== "running";
   const silentMs = ended ? 0 : Math.max(0, atMs - toldAtMs);
-  const alive = silentMs <= PRODUCER_TTL_MS;
+  const alive = silentMs <= PRODUCER_SILENCE_MS;
   const durable = report.durable === true;
   const isLost = !alive && !durable;
   return {

@@ -13,51 +13,16 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";
 
-import { parseObject, queueKeys, readMapReport, runScript, WORKER_TTL_MS } from "@poolmq/shared/internal";
-import type { ControlMessage, ErrorGroup, QueueKeys, Script } from "@poolmq/shared/internal";
+import { parseObject, queueKeys, readMapReport, readQueue, WATCH_TTL_MS } from "@poolmq/shared/internal";
+import type { ControlMessage, ErrorGroup, QueueKeys } from "@poolmq/shared/internal";
 
 import { machineView } from "./machine-view.ts";
 import { durableMapView, mapView } from "./map-view.ts";
 import type { ErrorsView, MapView, QueueView, RedisView } from "./queue-view.ts";
 
-/** How long machines go on telling after the last look, in ms. */
-const WATCH_TTL_MS = 5_000;
-
 /** A machine hears of a watcher at once; one that has not told by then is older, or busy. */
 const FIRST_LOOK_MS = 1_000;
 const FIRST_LOOK_POLL_MS = 20;
-
-/**
- * KEYS: workers, worker-info, worker-detail, maps, map-info, wait, prioritized, active, delayed. ARGV: ttlMs of
- * machines. Reads all in one step, on the node that has it.
- */
-const VIEW: Script = {
-  lua: `
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local machines = {}
-local live = redis.call('ZRANGEBYSCORE', KEYS[1], now - ARGV[1], '+inf', 'WITHSCORES')
-for i = 1, #live, 2 do
-  local id = live[i]
-  machines[#machines + 1] = {live[i + 1], redis.call('HGET', KEYS[2], id) or '', redis.call('HGET', KEYS[3], id) or ''}
-end
-local maps = {}
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], now, '+inf')) do
-  maps[#maps + 1] = {id, redis.call('HGET', KEYS[5], id) or ''}
-end
-local jobs = {redis.call('LLEN', KEYS[6]), redis.call('ZCARD', KEYS[7]), redis.call('LLEN', KEYS[8]),
-  redis.call('ZCARD', KEYS[9])}
-local info = redis.call('INFO', 'server') .. redis.call('INFO', 'memory') .. redis.call('INFO', 'clients')
-return {now, jobs, info, machines, maps}`,
-};
-
-type ViewReply = [
-  now: number,
-  jobs: [waiting: number, prioritized: number, active: number, delayed: number],
-  info: string,
-  machines: [beatAt: string, advertisement: string, detail: string][],
-  maps: [id: string, info: string][],
-];
 
 export class QueueWatcher {
   readonly #redis: Redis | Cluster;
@@ -126,12 +91,8 @@ export class QueueWatcher {
   }
 
   async #read(): Promise<QueueView> {
-    const { workers, workerInfo, workerDetail, maps, mapInfo } = this.#keys;
-    const lists = ["wait", "prioritized", "active", "delayed"].map((name) => this.#keys.job(name));
-    const keys = [workers, workerInfo, workerDetail, maps, mapInfo, ...lists];
-    const reply = (await runScript(this.#redis, VIEW, keys, [WORKER_TTL_MS])) as ViewReply;
-    const [atMs, [waiting, prioritized, active, delayed], info, machines, reports] = reply;
-    const views = reports.flatMap(([id, text]) => {
+    const { atMs, jobs, info, machines, reports } = await readQueue(this.#redis, this.#keys);
+    const views = reports.flatMap(({ id, text }) => {
       const read = readMapReport(text);
       if (read === undefined) return [];
       return [this.#withFound(mapView(id, read.report, read.toldAtMs, atMs), read.report.perJob, atMs)];
@@ -139,12 +100,12 @@ export class QueueWatcher {
     return {
       queue: this.#queue,
       atMs,
-      jobs: { waiting: waiting + prioritized, active, delayed },
+      jobs,
       redis: redisView(info),
       maps: (await Promise.all(views)).toSorted(byLife),
       machines: machines
-        .flatMap(([beatAt, advertisement, detail]) => {
-          return machineView(advertisement, detail, Number(beatAt), atMs) ?? [];
+        .flatMap(({ advertisement, detail, beatAtMs }) => {
+          return machineView(advertisement, detail, beatAtMs, atMs) ?? [];
         })
         .toSorted((a, b) => (a.host + a.id < b.host + b.id ? -1 : 1)),
     };

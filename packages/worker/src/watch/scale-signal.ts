@@ -7,7 +7,7 @@ import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 import { Gauge, Registry } from "prom-client";
 
-import { GatherScripts, queueKeys } from "@poolmq/shared/internal";
+import { Machines, queueKeys } from "@poolmq/shared/internal";
 
 /** A queue and its fleet at one moment. */
 export interface ScaleSignal {
@@ -41,7 +41,7 @@ const FLEET_HELP = {
 export class ScaleSignals {
   readonly #queue: string;
   readonly #bull: Queue;
-  readonly #scripts: GatherScripts;
+  readonly #machines: Machines;
   readonly #registry = new Registry();
   readonly #jobs: Gauge<"queue" | "state">;
   readonly #fleet: readonly {
@@ -63,7 +63,7 @@ export class ScaleSignals {
       skipMetasUpdate: true,
     });
     this.#bull.on("error", () => {}); // the one who asks is told
-    this.#scripts = new GatherScripts(redis, keys);
+    this.#machines = new Machines(redis, keys);
     const registers = [this.#registry];
     this.#jobs = new Gauge({
       name: "poolmq_queue_jobs",
@@ -86,7 +86,7 @@ export class ScaleSignals {
   async read(): Promise<ScaleSignal> {
     const reading = Promise.all([
       this.#bull.getJobCounts("wait", "prioritized", "delayed", "active"),
-      this.#scripts.liveWorkers(),
+      this.#machines.live(),
     ]);
     const [counts, machines] = await unlessLate(reading);
     const waiting = (counts["wait"] ?? 0) + (counts["prioritized"] ?? 0) + (counts["delayed"] ?? 0);

@@ -1,0 +1,31 @@
+/** How long what is in Redis is kept, and how long a silence is believed: each stands here once. */
+
+/**
+ * How long a map's keys outlive the last sign of its producer or workers, in ms. If it passes while the producer
+ * still lives (a laptop that slept), the next reconcile opens the map again: that costs time, not results.
+ */
+export const MAP_TTL_MS: number = 10 * 60_000;
+
+/** How long a durable map waits for someone to fetch it, in ms. */
+export const DURABLE_TTL_MS: number = 24 * 60 * 60_000;
+
+/** Whoever else reads the outcomes of a durable map that was delivered may go on for this long, in ms. */
+export const LATE_READERS_MS = 30_000;
+
+/**
+ * How long a cancel is kept for machines that were cut off, and obeyed if it is signed, in ms. A machine that is cut off
+ * for longer has lost its locks long ago, and its items to others.
+ */
+export const CANCEL_TTL_MS: number = 10 * 60_000;
+
+/** How long a machine counts as live after a heartbeat, in ms: it beats once a second, and may miss a few. */
+export const MACHINE_TTL_MS = 5_000;
+
+/** How long machines go on telling what they run after a watcher's last look, in ms. */
+export const WATCH_TTL_MS = 5_000;
+
+/**
+ * A producer that has not been heard of for so long is taken for dead, in ms. It tells of its maps every second, and of
+ * durable ones every three; a failover of Redis may keep it from that for some seconds.
+ */
+export const PRODUCER_SILENCE_MS = 10_000;

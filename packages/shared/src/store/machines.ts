@@ -1,0 +1,82 @@
+/** The worker machines of a queue, as they sign on with every heartbeat, and off when they end. */
+
+import type { Cluster, Redis } from "ioredis";
+
+import { MACHINE_TTL_MS } from "./durations.ts";
+import type { QueueKeys } from "./keys.ts";
+import { readAdvertisement } from "./read-advertisement.ts";
+import { READ_CLOCK } from "./redis-clock.ts";
+import { runScript } from "../redis/run-script.ts";
+import type { Script } from "../redis/run-script.ts";
+import type { WorkerAdvertisement } from "../wire.ts";
+
+/**
+ * KEYS: workers, worker-info, worker-detail, watch. ARGV: id, advertisement, ttlMs, what the machine tells watchers or "".
+ * Forgets machines whose last heartbeat is older than the TTL. Gives 1 if somebody watches.
+ */
+const ADVERTISE: Script = {
+  lua: `${READ_CLOCK}
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+local stale = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
+for _, id in ipairs(stale) do
+  redis.call('ZREM', KEYS[1], id)
+  redis.call('HDEL', KEYS[2], id)
+  redis.call('HDEL', KEYS[3], id)
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)
+redis.call('PEXPIRE', KEYS[2], ARGV[3] * 2)
+if ARGV[4] == '' then redis.call('HDEL', KEYS[3], ARGV[1])
+else
+  redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
+  redis.call('PEXPIRE', KEYS[3], ARGV[3])
+end
+return redis.call('EXISTS', KEYS[4])`,
+};
+
+/** KEYS: workers, worker-info. ARGV: ttlMs. Gives the advertisements of the live machines. */
+const LIVE: Script = {
+  lua: `${READ_CLOCK}
+local live = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now - ARGV[1], '+inf')) do
+  live[#live + 1] = redis.call('HGET', KEYS[2], id)
+end
+return live`,
+};
+
+export class Machines {
+  readonly #redis: Redis | Cluster;
+  readonly #keys: QueueKeys;
+
+  constructor(redis: Redis | Cluster, keys: QueueKeys) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  /**
+   * A machine's heartbeat. True if somebody watches, and wants to know more.
+   *
+   * @param detail - what only watchers want to know
+   */
+  async advertise(id: string, advertisement: string, detail = ""): Promise<boolean> {
+    const { workers, workerInfo, workerDetail, watch } = this.#keys;
+    const keys = [workers, workerInfo, workerDetail, watch];
+    return (await runScript(this.#redis, ADVERTISE, keys, [id, advertisement, MACHINE_TTL_MS, detail])) === 1;
+  }
+
+  /** A machine signs off. */
+  async signOff(id: string): Promise<void> {
+    await Promise.all([
+      this.#redis.zrem(this.#keys.workers, id),
+      this.#redis.hdel(this.#keys.workerInfo, id),
+      this.#redis.hdel(this.#keys.workerDetail, id),
+    ]);
+  }
+
+  /** The advertisements of the machines that are alive by Redis's clock. */
+  async live(): Promise<WorkerAdvertisement[]> {
+    const keys = [this.#keys.workers, this.#keys.workerInfo];
+    const texts = (await runScript(this.#redis, LIVE, keys, [MACHINE_TTL_MS])) as unknown[];
+    return texts.flatMap((text) => readAdvertisement(text) ?? []);
+  }
+}

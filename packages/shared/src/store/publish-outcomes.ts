@@ -1,0 +1,103 @@
+/** Publishes the outcomes of jobs: each enters its map's stream once, in the step that sets its bit. */
+
+import type { Cluster, Redis } from "ioredis";
+
+import type { QueueKeys } from "./keys.ts";
+import { runScript } from "../redis/run-script.ts";
+import type { Script } from "../redis/run-script.ts";
+import type { FailedJob, OutcomeText, RanText } from "../wire.ts";
+
+/**
+ * KEYS: done, out, in. ARGV: ttlMs, then (first index, `RanText`, outcome) for each job. Gives 0 if the map is not wanted.
+ *
+ * The producer keeps the keys from expiring; only when half of their time is gone is it done here, for a map whose
+ * producer has died.
+ */
+const PUBLISH: Script = publishScript(
+  3,
+  `redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])`,
+);
+
+/**
+ * The same for jobs that have bytes or may be kept. KEYS: further, failed. ARGV: ttlMs, then (first index, `RanText`,
+ * outcome, its bytes or "", job or "") for each job. What is kept keeps its arguments' bytes.
+ */
+const PUBLISH_WHOLE: Script = publishScript(
+  5,
+  `local id
+    if ARGV[i + 3] == '' then
+      id = redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])
+    else
+      id = redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2], 'b', ARGV[i + 3])
+    end
+    if ARGV[i + 4] == '' then
+      redis.call('HDEL', KEYS[3], ARGV[i])
+    else
+      redis.call('HSET', KEYS[4], ARGV[i], id .. ' ' .. ARGV[i + 4])
+      redis.call('PEXPIRE', KEYS[4], ARGV[1])
+    end`,
+);
+
+/**
+ * @param width - arguments for each job
+ * @param decide - what the first outcome of a job leads to
+ */
+function publishScript(width: number, decide: string): Script {
+  return {
+    lua: `
+local left = redis.call('PTTL', KEYS[1])
+if left == -2 then return 0 end
+for i = 2, #ARGV, ${width} do
+  if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
+    ${decide}
+  end
+end
+if left < ARGV[1] / 2 then
+  for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
+end
+return 1`,
+  };
+}
+
+/** The outcome of one job, to be published. */
+export interface Outcome {
+  /** Index of the job's first item. */
+  readonly at: number;
+  /** How long the job ran, in ms. */
+  readonly ms: number;
+  readonly text: OutcomeText;
+  /** The bytes that the text names. */
+  readonly bytes?: Buffer | undefined;
+  /** The job's arguments had bytes, which are of no use any more. */
+  readonly hadBytes?: boolean;
+  /** Who ran it: machine, process, and so on, as in a `RanText`. Absent: nobody did. */
+  readonly by?: string | undefined;
+  /** The job, if it is to be kept because an item of it failed. */
+  readonly failed?: FailedJob;
+}
+
+/** Publishes outcomes, each at most once. False if nobody wants the map's outcomes. */
+export async function publishOutcomes(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  mapId: string,
+  outcomes: readonly Outcome[],
+  ttlMs: number,
+): Promise<boolean> {
+  const whole = outcomes.some(
+    ({ bytes, hadBytes, failed }) => bytes !== undefined || hadBytes === true || failed !== undefined,
+  );
+  const args = outcomes.flatMap(({ at, ms, text, bytes = "", by, failed }) => {
+    const fields: (number | string | Buffer)[] = [at, ranText(ms, by), text];
+    if (whole) fields.push(bytes, failed === undefined ? "" : JSON.stringify(failed));
+    return fields;
+  });
+  const mapKeys = [keys.done(mapId), keys.out(mapId), keys.in(mapId)];
+  if (whole) mapKeys.push(keys.failed(mapId));
+  return (await runScript(redis, whole ? PUBLISH_WHOLE : PUBLISH, mapKeys, [ttlMs, ...args])) === 1;
+}
+
+function ranText(ms: number, by: string | undefined): RanText {
+  const rounded = String(Math.round(ms * 1_000) / 1_000);
+  return by === undefined ? rounded : `${rounded} ${by}`;
+}

@@ -1,0 +1,74 @@
+/** Reads what the machines and producers of a queue tell of themselves, and counts its jobs, in one step. */
+
+import type { Cluster, Redis } from "ioredis";
+
+import { MACHINE_TTL_MS } from "./durations.ts";
+import type { QueueKeys } from "./keys.ts";
+import { READ_CLOCK } from "./redis-clock.ts";
+import { runScript } from "../redis/run-script.ts";
+import type { Script } from "../redis/run-script.ts";
+
+/**
+ * KEYS: workers, worker-info, worker-detail, maps, map-info, wait, prioritized, active, delayed. ARGV: ttlMs of
+ * machines. As a script, it runs on the node of a Redis Cluster that has the queue, and \`INFO\` tells of that one.
+ */
+const READ: Script = {
+  lua: `${READ_CLOCK}
+local machines = {}
+local live = redis.call('ZRANGEBYSCORE', KEYS[1], now - ARGV[1], '+inf', 'WITHSCORES')
+for i = 1, #live, 2 do
+  local id = live[i]
+  machines[#machines + 1] = {live[i + 1], redis.call('HGET', KEYS[2], id) or '', redis.call('HGET', KEYS[3], id) or ''}
+end
+local maps = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], now, '+inf')) do
+  maps[#maps + 1] = {id, redis.call('HGET', KEYS[5], id) or ''}
+end
+local jobs = {redis.call('LLEN', KEYS[6]), redis.call('ZCARD', KEYS[7]), redis.call('LLEN', KEYS[8]),
+  redis.call('ZCARD', KEYS[9])}
+local info = redis.call('INFO', 'server') .. redis.call('INFO', 'memory') .. redis.call('INFO', 'clients')
+return {now, jobs, info, machines, maps}`,
+};
+
+type Reply = [
+  now: number,
+  jobs: [waiting: number, prioritized: number, active: number, delayed: number],
+  info: string,
+  machines: [beatAt: string, advertisement: string, detail: string][],
+  maps: [id: string, text: string][],
+];
+
+/** A queue at one moment, as it stands in Redis. */
+export interface QueueReading {
+  /** When it was read, by Redis's clock, in ms. */
+  readonly atMs: number;
+  readonly jobs: { readonly waiting: number; readonly active: number; readonly delayed: number };
+  /** What \`INFO\` says of the server, its memory and its clients. */
+  readonly info: string;
+  readonly machines: readonly {
+    /** When its last heartbeat was, by Redis's clock, in ms. */
+    readonly beatAtMs: number;
+    readonly advertisement: string;
+    /** What only watchers want to know; \`""\` if it has not told yet. */
+    readonly detail: string;
+  }[];
+  /** What producers told of their maps. */
+  readonly reports: readonly { readonly id: string; readonly text: string }[];
+}
+
+export async function readQueue(redis: Redis | Cluster, keys: QueueKeys): Promise<QueueReading> {
+  const { workers, workerInfo, workerDetail, maps, mapInfo } = keys;
+  const lists = ["wait", "prioritized", "active", "delayed"].map((name) => keys.job(name));
+  const all = [workers, workerInfo, workerDetail, maps, mapInfo, ...lists];
+  const reply = (await runScript(redis, READ, all, [MACHINE_TTL_MS])) as Reply;
+  const [atMs, [waiting, prioritized, active, delayed], info, machines, reports] = reply;
+  return {
+    atMs,
+    jobs: { waiting: waiting + prioritized, active, delayed },
+    info,
+    machines: machines.map(([beatAt, advertisement, detail]) => {
+      return { beatAtMs: Number(beatAt), advertisement, detail };
+    }),
+    reports: reports.map(([id, text]) => ({ id, text })),
+  };
+}
