@@ -17,14 +17,13 @@ import { VERSION } from "./version.ts";
 
 const program = new Command("poolmq")
   .description(
-    "The parallel map of Python's multiprocessing.Pool, for Node, across machines.\n" +
-      "Workers run the functions of a tasks module; programs call them with\n" +
-      "`pool.map()` of @poolmq/producer. Both meet on a Redis server.",
+    "The parallel map of Python's multiprocessing.Pool, for Node, across machines. Workers run the functions of a tasks module; programs call them with `pool.map()` of @poolmq/producer. Both meet on a Redis server.",
   )
   .version(VERSION, "-V, --version", "print the version")
   .helpOption("-h, --help", "print this help")
   .helpCommand("help [command]", "print the help of a command")
   .configureHelp({ showGlobalOptions: false })
+  .exitOverride(exitOfUsage)
   .showHelpAfterError("(run with --help for usage)")
   .showSuggestionAfterError()
   .addHelpText(
@@ -35,11 +34,9 @@ Examples:
   poolmq status --queue thumbnails
   poolmq worker --help`,
   );
-program.addCommand(workerCommand().copyInheritedSettings(program));
-program.addCommand(dashboardCommand().copyInheritedSettings(program));
-program.addCommand(healthcheckCommand().copyInheritedSettings(program));
-program.addCommand(aclCommand().copyInheritedSettings(program));
 for (const command of [
+  workerCommand(),
+  dashboardCommand(),
   statusCommand(),
   topCommand(),
   mapsCommand(),
@@ -47,10 +44,12 @@ for (const command of [
   errorsCommand(),
   cancelCommand(),
   retryCommand(),
+  scaleSignalCommand(),
+  healthcheckCommand(),
+  aclCommand(),
 ]) {
-  program.addCommand(command.copyInheritedSettings(program).exitOverride(exitOfUsage));
+  program.addCommand(command.copyInheritedSettings(program));
 }
-program.addCommand(scaleSignalCommand().copyInheritedSettings(program));
 
 // Compose files pass on what is not there as empty variables.
 for (const [name, value] of Object.entries(process.env)) {

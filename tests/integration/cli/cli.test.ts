@@ -96,12 +96,12 @@ describe("wrong use", () => {
     [["worker", MODULE, "--queue", "a:b"], /Expected `queue` to be 1 to 100 letters/],
     [["worker", MODULE, "--redis", "localhost:6379"], /did you mean redis:\/\/localhost:6379\?/],
     [["worker", MODULE, "--log-level", "loud"], /Allowed choices are trace, debug, info/],
-  ] as const)("%j ends with code 1 and says what is wrong", async ([args, message]) => {
+  ] as const)("%j ends with code 2 and says what is wrong", async ([args, message]) => {
     const { code, output } = await run(args);
     expect(output).toMatch(message);
     // One sentence for the user; a stack would be for us.
     expect(output).not.toMatch(/^\s+at /m);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
   });
 
   test("a module that is not there ends it", async () => {
@@ -166,7 +166,7 @@ describe("a worker", () => {
   test("names the variable that holds a wrong URL", async () => {
     const { code, output } = await run(["worker", MODULE], { POOLMQ_REDIS_URL: "cache:6379" });
     expect(output).toMatch(/Expected `POOLMQ_REDIS_URL` to be a URL .*did you mean redis:\/\/cache:6379\?/);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
   });
 
   test("gives tasks the variables that it was told to, and no address of Redis", async () => {

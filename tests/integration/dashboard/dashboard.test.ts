@@ -136,7 +136,7 @@ describe("without a token", () => {
         redis().url,
       ]);
       expect(output).toContain(`On ${host}, others can reach the dashboard, so it needs a token`);
-      expect(code).toBe(1);
+      expect(code).toBe(2);
     }
   });
 });
@@ -200,7 +200,7 @@ describe("with a token", () => {
     });
     expect(output).toMatch(/to have at least 16 characters, got 7\. .*openssl rand/);
     expect(output).not.toContain("hunter2");
-    expect(code).toBe(1);
+    expect(code).toBe(2);
   });
 });
 

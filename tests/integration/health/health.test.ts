@@ -256,7 +256,7 @@ describe("poolmq healthcheck", () => {
 
   test("says which port it needs", async () => {
     expect(await runPoolmq(["healthcheck"])).toMatchObject({
-      code: 1,
+      code: 2,
       output: expect.stringContaining("Expected --port (or POOLMQ_HEALTH_PORT)"),
     });
   });

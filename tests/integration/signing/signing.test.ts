@@ -362,7 +362,7 @@ describe("the command", () => {
     ["giving it to tasks", ["--env", "POOLMQ_SIGNING_KEY"], { POOLMQ_SIGNING_KEY: KEY }, /key of their own/],
   ])("refuses %s", async ([, args, env, message]) => {
     const { code, output } = await runPoolmq(["worker", MODULE.pathname, ...args], env);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(output).toMatch(message);
     expect(output).not.toMatch(/hunter2|this fleet/);
   });

@@ -72,7 +72,7 @@ test.each([
   [["--queue", "a:b"], /queue/],
 ])("says why it can't tell: %s", async (args, reason) => {
   const { code, output: text } = await output(args, { POOLMQ_REDIS_URL: redis().url });
-  expect(code).toBe(1);
+  expect(code).toBe(2);
   expect(text).toMatch(reason);
 });
 

@@ -32,9 +32,7 @@ export function cancelCommand(): Command {
   return queueCommand("cancel")
     .summary("end a map that is in flight")
     .description(
-      "Ends a map as its own cancel() does: its handle rejects with a CancelledError, what\n" +
-        "waits is removed, what runs is stopped, on whichever machine. Also if its producer\n" +
-        "is gone. A map that was kept for a retry is forgotten.",
+      "Ends a map as its own cancel() does: its handle rejects with a CancelledError, what waits is removed, what runs is stopped, on whichever machine. Also if its producer is gone. A map that was kept for a retry is forgotten.",
     )
     .argument("<map>", MAP_ARGUMENT)
     .addOption(
@@ -93,10 +91,7 @@ export function retryCommand(): Command {
   return queueCommand("retry")
     .summary("run the failed items of a durable map again")
     .description(
-      "Runs those items of a map again that failed, and only those. It needs a `mapId`, which\n" +
-        "keeps a map with failures for 24 hours after it was delivered. attach(mapId) then\n" +
-        "gives the new outcomes among the others, in order. While the producer of the map\n" +
-        "still waits for other items, it is refused.",
+      "Runs those items of a map again that failed, and only those. It needs a `mapId`, which keeps a map with failures for 24 hours after it was delivered. attach(mapId) then gives the new outcomes among the others, in order. While the producer of the map still waits for other items, it is refused.",
     )
     .argument("<map>", MAP_ARGUMENT)
     .addHelpText(
@@ -136,7 +131,7 @@ async function withMap(
     }
     const { signingKeyFile: file } = flags;
     const signingKeys = resolveSigningKeys(file === undefined ? undefined : readSigningKeys(file));
-    const control = new MapControl(queue.redis, { queue: queue.name, signingKeys });
+    const control = new MapControl(queue.redis, { queue: queue.name, prefix: queue.prefix, signingKeys });
     try {
       return await action(found.id, control);
     } finally {

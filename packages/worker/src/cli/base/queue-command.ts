@@ -8,17 +8,18 @@ import { checkQueueName, checkServer, connect, destroyConnection, queueKeys } fr
 import { QueueWatcher } from "../../watch/queue-watcher.ts";
 import type { QueueKeys } from "@poolmq/shared/internal";
 
-import { connectionOf, DEFAULTS } from "../../worker-options.ts";
+import { connectionOf } from "../../worker-options.ts";
 import { EXIT } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
-import { queueOption, redisOption } from "./queue-options.ts";
-import { reportError } from "./report-error.ts";
+import { prefixOption, queueOption, redisOption } from "./queue-options.ts";
+import { exitCodeFor, reportError } from "./report-error.ts";
 
 /** Somebody sits before it and waits. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
 export interface QueueFlags {
   readonly queue: string;
+  readonly prefix: string;
   readonly redis?: string;
   readonly json?: true;
 }
@@ -26,6 +27,7 @@ export interface QueueFlags {
 /** A queue to look at. */
 export interface ReachedQueue {
   readonly name: string;
+  readonly prefix: string;
   readonly redis: Redis | Cluster;
   /** Where Redis is, without its password. */
   readonly address: string;
@@ -37,6 +39,7 @@ export function queueCommand(name: string): Command {
   return new Command(name)
     .helpOption("-h, --help", "print this help")
     .addOption(queueOption())
+    .addOption(prefixOption())
     .addOption(redisOption())
     .addOption(new Option("--json", "print JSON"));
 }
@@ -48,20 +51,14 @@ export function exitOfUsage({ exitCode }: CommanderError): never {
 
 /** Reaches the queue, does something with it, and ends the process with the exit code that it gives. */
 export async function withQueue(
-  { queue, redis: url }: QueueFlags,
+  { queue, prefix, redis: url }: QueueFlags,
   action: (queue: ReachedQueue) => Promise<ExitCode>,
 ): Promise<never> {
   // A reader that has seen enough (`| head`) is no error.
   process.stdout.on("error", () => process.exit(EXIT.fine));
-  let resolved: ReturnType<typeof connectionOf>;
   try {
-    resolved = connectionOf(url);
-    checkQueueName("queue", queue);
-  } catch (error) {
-    reportError(error);
-    process.exit(EXIT.usage);
-  }
-  try {
+    const resolved = connectionOf(url);
+    const keys = queueKeys(checkQueueName("queue", queue), checkQueueName("prefix", prefix));
     const redis = await connect(resolved, {
       role: "commands",
       name: "cli",
@@ -73,15 +70,16 @@ export async function withQueue(
         name: queue,
         redis,
         address: resolved.address,
-        keys: queueKeys(queue, DEFAULTS.prefix),
-        watcher: new QueueWatcher(redis, { queue, prefix: DEFAULTS.prefix }),
+        prefix,
+        keys,
+        watcher: new QueueWatcher(redis, { queue, prefix }),
       });
     } finally {
       destroyConnection(redis);
     }
   } catch (error) {
     reportError(error);
-    process.exit(EXIT.error);
+    process.exit(exitCodeFor(error));
   }
   process.exit();
 }

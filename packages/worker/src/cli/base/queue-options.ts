@@ -8,6 +8,12 @@ export function queueOption(): Option {
   return new Option("-q, --queue <name>", "queue to look at").env("POOLMQ_QUEUE").default(DEFAULTS.queue);
 }
 
+export function prefixOption(): Option {
+  return new Option("--prefix <name>", "first part of every key of the queue in Redis")
+    .env("POOLMQ_PREFIX")
+    .default(DEFAULTS.prefix);
+}
+
 export function redisOption(): Option {
   return new Option(
     "-r, --redis <url>",

@@ -1,6 +1,13 @@
-import { PoolmqError } from "@poolmq/shared";
+import { InvalidOptionError, PoolmqError } from "@poolmq/shared";
 
+import { EXIT } from "./exit-code.ts";
+import type { ExitCode } from "./exit-code.ts";
 import { DashboardPortError, HealthPortError } from "../../health/health-port-error.ts";
+
+/** The exit code of a command that ended in this error: 2 if the command line is wrong, else 1. */
+export function exitCodeFor(error: unknown): ExitCode {
+  return error instanceof InvalidOptionError ? EXIT.usage : EXIT.error;
+}
 
 /** Tells the user. Our own errors are sentences; the user's own come with their stack; any other is a bug of ours. */
 export function reportError(error: unknown): void {

@@ -12,9 +12,7 @@ export function errorsCommand(): Command {
   return queueCommand("errors")
     .summary("show what the items of a map failed of")
     .description(
-      "Shows the errors of a map, those of the same class and message together (numbers in\n" +
-        "messages may differ): how many, of which items, and one stack. They are kept until\n" +
-        "ten minutes after the end of the map; at most 20 kinds, and 100 items of each.",
+      "Shows the errors of a map, those of the same class and message together (numbers in messages may differ): how many, of which items, and one stack. They are kept for ten minutes after the end of the map: 20 kinds at most, each with the indices of its first 100 items.",
     )
     .argument("<map>", "id of the map, or how it begins: `poolmq maps` lists them")
     .addHelpText("after", EXIT_CODES_HELP)

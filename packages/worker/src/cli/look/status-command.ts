@@ -15,9 +15,7 @@ export function statusCommand(): Command {
   return queueCommand("status")
     .summary("show a queue: its maps, its workers, what they run")
     .description(
-      "Shows a queue as it is now: the jobs that wait, the maps in flight with their\n" +
-        "progress, and each worker process with what it runs. Maps are shown once they are\n" +
-        "a second old, and for ten minutes after their end.",
+      "Shows a queue as it is now: the jobs that wait, the maps in flight with their progress, and each worker process with what it runs. Maps are shown once they are a second old, and for ten minutes after their end.",
     )
     .addHelpText(
       "after",
@@ -34,9 +32,7 @@ export function mapsCommand(): Command {
   return queueCommand("maps")
     .summary("list the maps of a queue")
     .description(
-      "Lists the maps in flight, the oldest first, then those that ended in the last ten\n" +
-        "minutes. A map that has no `mapId` and whose producer is gone is `lost`; one that\n" +
-        "has is `unattended`, and waits for attach() or the same call.",
+      "Lists the maps in flight, the oldest first, then those that ended in the last ten minutes. A map that has no `mapId` and whose producer is gone is `lost`; one that has is `unattended`, and waits for attach() or the same call.",
     )
     .addHelpText("after", EXIT_CODES_WITHOUT_MAP_HELP)
     .action((flags: QueueFlags) =>
@@ -52,8 +48,7 @@ export function workersCommand(): Command {
   return queueCommand("workers")
     .summary("list the worker machines of a queue and what they run")
     .description(
-      "Lists the worker machines that are alive: their versions, the tasks that they have,\n" +
-        "and each process with what it runs now and for how long.",
+      "Lists the worker machines that are alive: their versions, the tasks that they have, and each process with what it runs now and for how long.",
     )
     .addHelpText("after", EXIT_CODES_WITHOUT_MAP_HELP)
     .action((flags: QueueFlags) =>

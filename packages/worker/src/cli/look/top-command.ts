@@ -25,8 +25,7 @@ export function topCommand(): Command {
   return queueCommand("top")
     .summary("watch a queue live")
     .description(
-      "Shows what `poolmq status` shows, again and again, until q or Ctrl-C. Where stdout\n" +
-        "is no terminal, it is printed each time; with --json, as one object per line.",
+      "Shows what `poolmq status` shows, again and again, until q or Ctrl-C. Where stdout is no terminal, it is printed each time; with --json, one object a line.",
     )
     .addOption(
       new Option("--interval-ms <ms>", "how often to look, at least 100").default(1_000).argParser(integer),

@@ -6,8 +6,8 @@ import { checkQueueName, queueKeys } from "@poolmq/shared/internal";
 import { aclRules } from "../../watch/acl.ts";
 import type { AclRole } from "../../watch/acl.ts";
 
-import { DEFAULTS } from "../../worker-options.ts";
-import { reportError } from "../base/report-error.ts";
+import { prefixOption, queueOption } from "../base/queue-options.ts";
+import { exitCodeFor, reportError } from "../base/report-error.ts";
 
 interface AclFlags {
   readonly queue: string;
@@ -22,13 +22,11 @@ export function aclCommand(): Command {
   return new Command("acl")
     .summary("print the Redis logins that a queue needs")
     .description(
-      "Prints ACL SETUSER lines for a Redis login that can do what producers or workers\n" +
-        "of one queue do, and nothing else. Put a password in place of CHANGE-ME, and run\n" +
-        "them as an administrator, or write them to the ACL file. Connects to nothing.",
+      "Prints ACL SETUSER lines for a Redis login that can do what producers or workers of one queue do, and nothing else. Put a password in place of CHANGE-ME, and run them as an administrator, or write them to the ACL file. Connects to nothing.",
     )
     .helpOption("-h, --help", "print this help")
-    .addOption(new Option("-q, --queue <name>", "queue").env("POOLMQ_QUEUE").default(DEFAULTS.queue))
-    .addOption(new Option("--prefix <name>", "first part of every key").default(DEFAULTS.prefix))
+    .addOption(queueOption())
+    .addOption(prefixOption())
     .addOption(
       new Option(
         "--role <role>",
@@ -53,6 +51,6 @@ function acl({ queue, prefix, role }: AclFlags): void {
     }
   } catch (error) {
     reportError(error);
-    process.exitCode = 1;
+    process.exitCode = exitCodeFor(error);
   }
 }

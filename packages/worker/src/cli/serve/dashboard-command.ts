@@ -14,11 +14,12 @@ import { QueueFeed } from "../../dashboard/queue-feed.ts";
 import { connectionOf, DEFAULTS } from "../../worker-options.ts";
 import { integer } from "../base/integer.ts";
 import { mapActions } from "./map-actions.ts";
-import { redisOption } from "../base/queue-options.ts";
-import { reportError } from "../base/report-error.ts";
+import { prefixOption, redisOption } from "../base/queue-options.ts";
+import { exitCodeFor, reportError } from "../base/report-error.ts";
 
 interface DashboardFlags {
   readonly queue: readonly string[];
+  readonly prefix: string;
   readonly redis?: string;
   readonly host: string;
   readonly port: number;
@@ -35,9 +36,7 @@ export function dashboardCommand(): Command {
   return new Command("dashboard")
     .summary("serve a web page that shows what a queue and its fleet are doing")
     .description(
-      "Serves a web page: the maps that run, with their progress, run times and errors; the\n" +
-        "machines, with what each of their processes runs; the queue, and Redis's memory.\n" +
-        "It only shows, and only to this machine, unless told otherwise.",
+      "Serves a web page: the maps that run, with their progress, run times and errors; the machines, with what each of their processes runs; the queue, and Redis's memory. It only shows, and only to this machine, unless told otherwise.",
     )
     .helpOption("-h, --help", "print this help")
     .addOption(
@@ -45,6 +44,7 @@ export function dashboardCommand(): Command {
         .default([], `POOLMQ_QUEUE, else "${DEFAULTS.queue}"`)
         .argParser((name: string, names: string[]) => [...names, name]),
     )
+    .addOption(prefixOption())
     .addOption(redisOption())
     .addOption(
       new Option("--port <port>", "port to serve it on; 0: a free one")
@@ -86,10 +86,11 @@ async function dashboard(flags: DashboardFlags): Promise<void> {
     const resolved = connectionOf(flags.redis);
     const names = flags.queue.length > 0 ? flags.queue : [process.env["POOLMQ_QUEUE"] ?? DEFAULTS.queue];
     for (const name of names) checkQueueName("queue", name);
+    const prefix = checkQueueName("prefix", flags.prefix);
     const redis = await connect(resolved, { role: "commands", name: "dashboard" });
     try {
       await checkServer(redis, resolved.address);
-      const queues = [...new Set(names)].map((name) => ({ name, keys: queueKeys(name, DEFAULTS.prefix) }));
+      const queues = [...new Set(names)].map((name) => ({ name, keys: queueKeys(name, prefix) }));
       const writable = flags.write === true;
       const [files, jobPages] = await Promise.all([
         readPageFiles(),
@@ -100,8 +101,8 @@ async function dashboard(flags: DashboardFlags): Promise<void> {
         port,
         access: new Access(token),
         queues: queues.map(({ name }) => {
-          const watcher = new QueueWatcher(redis, { queue: name, prefix: DEFAULTS.prefix });
-          const actions = writable ? { actions: mapActions(redis, name) } : {};
+          const watcher = new QueueWatcher(redis, { queue: name, prefix });
+          const actions = writable ? { actions: mapActions(redis, { queue: name, prefix }) } : {};
           return { name, feed: new QueueFeed(watcher), ...actions };
         }),
         files,
@@ -115,7 +116,7 @@ async function dashboard(flags: DashboardFlags): Promise<void> {
     }
   } catch (error) {
     reportError(error);
-    process.exit(1);
+    process.exit(exitCodeFor(error));
   }
   process.exit(0);
 }

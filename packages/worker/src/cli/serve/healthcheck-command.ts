@@ -2,6 +2,7 @@
 
 import { Command, Option } from "commander";
 
+import { EXIT } from "../base/exit-code.ts";
 import { integer } from "../base/integer.ts";
 
 interface HealthcheckFlags {
@@ -18,8 +19,7 @@ export function healthcheckCommand(): Command {
   return new Command("healthcheck")
     .summary("ask the worker of this container whether it is healthy")
     .description(
-      "Asks a worker that was started with --health-port. Exits with 0 if it is ready\n" +
-        "to take work, else with 1 and the reason. For HEALTHCHECK in a Dockerfile.",
+      "Asks a worker that was started with --health-port. Exits with 0 if it is ready to take work, else with 1 and the reason. For HEALTHCHECK in a Dockerfile.",
     )
     .helpOption("-h, --help", "print this help")
     .addOption(
@@ -51,7 +51,7 @@ async function healthcheck({ port, host, live, timeoutMs }: HealthcheckFlags): P
   if (port === undefined || port < 1 || port > 65_535) {
     const got = port === undefined ? "none" : String(port);
     console.error(`poolmq: Expected --port (or POOLMQ_HEALTH_PORT) to be from 1 to 65535, got ${got}`);
-    process.exitCode = 1;
+    process.exitCode = EXIT.usage;
     return;
   }
   const address = host === undefined || WILDCARDS.includes(host) ? "127.0.0.1" : host;

@@ -10,9 +10,12 @@ import type { Cancelled } from "../../watch/map-control.ts";
 import { retriedText } from "../view/retried-text.ts";
 
 /** The connection stays the caller's. */
-export function mapActions(redis: Redis | Cluster, queue: string): MapActions {
+export function mapActions(
+  redis: Redis | Cluster,
+  at: { readonly queue: string; readonly prefix: string },
+): MapActions {
   const withControl = async (act: (control: MapControl) => Promise<ActionResult>): Promise<ActionResult> => {
-    const control = new MapControl(redis, { queue, signingKeys: resolveSigningKeys(undefined) });
+    const control = new MapControl(redis, { ...at, signingKeys: resolveSigningKeys(undefined) });
     try {
       return await act(control);
     } finally {

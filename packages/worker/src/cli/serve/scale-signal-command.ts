@@ -9,11 +9,12 @@ import { ScaleSignals } from "../../watch/scale-signal.ts";
 import type { ScaleSignal } from "../../watch/scale-signal.ts";
 import { connectionOf, DEFAULTS } from "../../worker-options.ts";
 import { integer } from "../base/integer.ts";
-import { queueOption, redisOption } from "../base/queue-options.ts";
-import { reportError } from "../base/report-error.ts";
+import { prefixOption, queueOption, redisOption } from "../base/queue-options.ts";
+import { exitCodeFor, reportError } from "../base/report-error.ts";
 
 interface ScaleSignalFlags {
   readonly queue: string;
+  readonly prefix: string;
   readonly redis?: string;
   readonly json?: true;
   readonly port?: number;
@@ -26,12 +27,11 @@ export function scaleSignalCommand(): Command {
   return new Command("scale-signal")
     .summary("print how much work waits and runs, for autoscalers")
     .description(
-      "Prints what an autoscaler needs to know of a queue: jobs that wait, jobs that run,\n" +
-        "and the workers that are there. Scale on the backlog, which is both: by what waits\n" +
-        "alone, a busy fleet would be scaled to zero. Needs no worker.",
+      "Prints what an autoscaler needs to know of a queue: jobs that wait, jobs that run, and the workers that are there. Scale on the backlog, which is both: by what waits alone, a busy fleet would be scaled to zero. Needs no worker.",
     )
     .helpOption("-h, --help", "print this help")
     .addOption(queueOption())
+    .addOption(prefixOption())
     .addOption(redisOption())
     .addOption(new Option("--json", "print one JSON object"))
     .addOption(
@@ -62,14 +62,15 @@ Example:
     .action(scaleSignal);
 }
 
-async function scaleSignal({ queue, redis: url, json, port, host }: ScaleSignalFlags): Promise<void> {
+async function scaleSignal({ queue, prefix, redis: url, json, port, host }: ScaleSignalFlags): Promise<void> {
   try {
     const resolved = connectionOf(url);
     checkQueueName("queue", queue);
+    checkQueueName("prefix", prefix);
     const redis = await connect(resolved, { role: "commands", name: "scale-signal" });
     try {
       await checkServer(redis, resolved.address);
-      const signals = new ScaleSignals(redis, { queue, prefix: DEFAULTS.prefix });
+      const signals = new ScaleSignals(redis, { queue, prefix });
       if (port === undefined) {
         const signal = await signals.read();
         console.log(json === true ? JSON.stringify(signal) : plain(signal));
@@ -81,7 +82,7 @@ async function scaleSignal({ queue, redis: url, json, port, host }: ScaleSignalF
     }
   } catch (error) {
     reportError(error);
-    process.exit(1);
+    process.exit(exitCodeFor(error));
   }
   process.exit(0);
 }

@@ -10,8 +10,8 @@ import { DEFAULTS, resolveWorkerOptions } from "../../worker-options.ts";
 import type { WorkerOptions } from "../../worker-options.ts";
 import { integer } from "../base/integer.ts";
 import { readSigningKeys } from "../base/read-signing-keys.ts";
-import { redisOption } from "../base/queue-options.ts";
-import { reportError } from "../base/report-error.ts";
+import { prefixOption, redisOption } from "../base/queue-options.ts";
+import { exitCodeFor, reportError } from "../base/report-error.ts";
 import { taskEnvironment } from "./task-environment.ts";
 
 interface WorkerFlags {
@@ -21,6 +21,7 @@ interface WorkerFlags {
   readonly maxMemoryPerChildMb: number;
   readonly workerLossAttempts: number;
   readonly queue: string;
+  readonly prefix: string;
   readonly redis?: string;
   readonly shutdownTimeoutMs: number;
   readonly env: readonly string[];
@@ -42,9 +43,7 @@ export function workerCommand(): Command {
   return new Command("worker")
     .summary("serve a queue with the functions of a tasks module")
     .description(
-      "Runs the functions that a tasks module exports, for every program on the same\n" +
-        "Redis and queue. This process supervises; the functions run in child processes,\n" +
-        "one per core. Start as many as you like, on as many machines as you like.",
+      "Runs the functions that a tasks module exports, for every program on the same Redis and queue. This process supervises; the functions run in child processes, one per core. Start as many as you like, on as many machines as you like.",
     )
     .argument(
       "<module>",
@@ -53,6 +52,7 @@ export function workerCommand(): Command {
     .helpOption("-h, --help", "print this help")
     .optionsGroup("What it serves:")
     .addOption(new Option("-q, --queue <name>", "queue to serve").env("POOLMQ_QUEUE").default(DEFAULTS.queue))
+    .addOption(prefixOption())
     .addOption(redisOption())
     .optionsGroup("How much at a time:")
     .addOption(
@@ -165,7 +165,8 @@ Signals:
 
 Exit codes:
   0   it was told to stop, and stopped
-  1   it could not start: wrong flags, no Redis, a module that does not load`,
+  1   it could not start: no Redis, a module that does not load
+  2   the command line is wrong`,
     )
     .action(worker);
 }
@@ -191,18 +192,19 @@ async function worker(module: string, flags: WorkerFlags): Promise<void> {
     }
   } catch (error) {
     reportError(error);
-    process.exit(1);
+    process.exit(exitCodeFor(error));
   }
   process.exit(0);
 }
 
 function workerOptions(module: string, flags: WorkerFlags, logger: Logger): WorkerOptions {
   const { maxTasksPerChild, maxMemoryPerChildMb, workerLossAttempts } = flags;
-  const { queue, processes, concurrency, shutdownTimeoutMs, healthPort, healthHost } = flags;
+  const { queue, prefix, processes, concurrency, shutdownTimeoutMs, healthPort, healthHost } = flags;
   return {
     module,
     connection: flags.redis,
     queue,
+    prefix,
     processes,
     concurrency,
     maxTasksPerChild,
