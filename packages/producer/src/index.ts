@@ -53,6 +53,7 @@ export {
   RedisNotFoundError,
   SerializationError,
   SharedValueGoneError,
+  SigningKeyError,
   TaskNotRegisteredError,
   TasksModuleError,
   TaskTimeoutError,

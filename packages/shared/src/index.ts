@@ -3,34 +3,36 @@
 export type { ClusterConnectionOptions, ConnectionOption } from "./redis/connection-options.ts";
 export {
   CancelledError,
-  CorruptJobError,
-  DecodeError,
-  EmbeddedRedisError,
-  EvictionPolicyError,
   GetTimeoutError,
   IncompleteMapError,
   InvalidOptionError,
   InvalidStateError,
-  LimitError,
-  LocalMachineError,
   MapIdInUseError,
   NestedPoolError,
   PoolClosedError,
-  PoolmqError,
-  RedisConnectionError,
-  RedisNotFoundError,
+  SigningKeyError,
+  UnknownMapError,
+} from "./errors/call-errors.ts";
+export {
+  CorruptJobError,
+  DecodeError,
+  LimitError,
   SerializationError,
   SharedValueGoneError,
-  SigningKeyError,
   TaskNotRegisteredError,
-  TasksModuleError,
   TaskTimeoutError,
-  UnknownMapError,
-  UnsupportedRedisError,
   WireVersionError,
   WorkerLostError,
-  WorkerStartError,
-} from "./errors/errors.ts";
-export type { RedisConnectionReason } from "./errors/errors.ts";
+} from "./errors/item-errors.ts";
+export { LocalMachineError, TasksModuleError, WorkerStartError } from "./errors/machine-errors.ts";
+export { PoolmqError } from "./errors/poolmq-error.ts";
+export {
+  EmbeddedRedisError,
+  EvictionPolicyError,
+  RedisConnectionError,
+  RedisNotFoundError,
+  UnsupportedRedisError,
+} from "./errors/redis-errors.ts";
+export type { RedisConnectionReason } from "./errors/redis-errors.ts";
 export type { TaskDefaults } from "./options/task-defaults.ts";
 export type { Backoff, RemoteInfo, TaskInfo } from "./wire.ts";

@@ -1,6 +1,6 @@
 /** Checks of options: each says what was expected and what came. */
 
-import { InvalidOptionError } from "../errors/errors.ts";
+import { InvalidOptionError } from "../errors/call-errors.ts";
 import { nearest } from "../errors/nearest.ts";
 import { short } from "../errors/short.ts";
 

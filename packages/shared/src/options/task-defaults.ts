@@ -1,7 +1,7 @@
 /** Options that a function's definition, the pool and the call may give; the later one wins. */
 
 import { checkInteger, checkOptions } from "./check-options.ts";
-import { InvalidOptionError } from "../errors/errors.ts";
+import { InvalidOptionError } from "../errors/call-errors.ts";
 import { short } from "../errors/short.ts";
 import type { Backoff } from "../wire.ts";
 

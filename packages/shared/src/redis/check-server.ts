@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from "ioredis";
 
 import { adviceFor, classifyFailure } from "./connection-failure.ts";
-import { EvictionPolicyError, RedisConnectionError, UnsupportedRedisError } from "../errors/errors.ts";
+import { EvictionPolicyError, RedisConnectionError, UnsupportedRedisError } from "../errors/redis-errors.ts";
 
 /** What a server says of itself. */
 export interface ServerInfo {

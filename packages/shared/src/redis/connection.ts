@@ -7,7 +7,7 @@ import {
   type ConnectionFailure,
 } from "./connection-failure.ts";
 import type { ResolvedConnection } from "./connection-options.ts";
-import { RedisConnectionError } from "../errors/errors.ts";
+import { RedisConnectionError } from "../errors/redis-errors.ts";
 import { forDuplicates } from "./for-duplicates.ts";
 
 export interface ConnectOptions {

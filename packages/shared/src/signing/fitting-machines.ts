@@ -1,6 +1,6 @@
 /** Which worker machines a producer can work with, as far as signing goes. */
 
-import { SigningKeyError } from "../errors/errors.ts";
+import { SigningKeyError } from "../errors/call-errors.ts";
 import type { Signer } from "./signing.ts";
 import type { WorkerAdvertisement } from "../wire.ts";
 

@@ -12,7 +12,7 @@
 import { createHmac, createSecretKey, hash, hkdfSync, timingSafeEqual } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 
-import { InvalidOptionError } from "../errors/errors.ts";
+import { InvalidOptionError } from "../errors/call-errors.ts";
 import type { QueueKeys } from "../store/keys.ts";
 
 /** One for each thing that is signed. */

@@ -5,8 +5,8 @@ import {
   TaskTimeoutError,
   WireVersionError,
   WorkerLostError,
-} from "../errors/errors.ts";
-import type { PoolmqError } from "../errors/errors.ts";
+} from "../errors/item-errors.ts";
+import type { PoolmqError } from "../errors/poolmq-error.ts";
 import type { Failure, RemoteInfo } from "../wire.ts";
 
 /** Makes the typed error of a failure that a worker reported as facts. */

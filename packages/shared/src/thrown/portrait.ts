@@ -7,7 +7,7 @@
 
 import { types } from "node:util";
 
-import { PoolmqError } from "../errors/errors.ts";
+import { PoolmqError } from "../errors/poolmq-error.ts";
 import { isError, keysOf, read, textOf, UNREADABLE } from "../values/safe-read.ts";
 import { lineageOf, nameOf, stackOf } from "./lineage.ts";
 import { findUncloneable } from "../values/uncloneable.ts";

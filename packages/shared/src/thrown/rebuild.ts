@@ -3,9 +3,15 @@
  * of classes are looked up only among known ones, and names of properties only ever define own properties.
  */
 
-import * as poolmqErrors from "../errors/errors.ts";
-import { DecodeError, PoolmqError } from "../errors/errors.ts";
+import * as callErrors from "../errors/call-errors.ts";
+import * as itemErrors from "../errors/item-errors.ts";
+import * as machineErrors from "../errors/machine-errors.ts";
+import * as redisErrors from "../errors/redis-errors.ts";
+import { DecodeError } from "../errors/item-errors.ts";
+import { PoolmqError } from "../errors/poolmq-error.ts";
 import { BUILT_IN_ERRORS } from "./lineage.ts";
+
+const POOLMQ_ERRORS: object = { ...callErrors, ...itemErrors, ...machineErrors, ...redisErrors };
 
 /** What names of properties a portrait may define without being enumerable. */
 const HIDDEN: ReadonlySet<unknown> = new Set(["cause", "errors"]);
@@ -110,8 +116,8 @@ function makeBuiltIn(kind: string, name: string, message: string): Error {
 }
 
 function ownPrototype(className: string): object | undefined {
-  const candidate: unknown = Object.hasOwn(poolmqErrors, className)
-    ? Reflect.get(poolmqErrors, className)
+  const candidate: unknown = Object.hasOwn(POOLMQ_ERRORS, className)
+    ? Reflect.get(POOLMQ_ERRORS, className)
     : undefined;
   const prototype = errorPrototype(candidate);
   return prototype instanceof PoolmqError ? prototype : undefined;

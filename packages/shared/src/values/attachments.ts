@@ -6,7 +6,7 @@
  *   bytes   one block for all parts of a text: a field of its own in Redis, a block behind the line on a pipe
  */
 
-import { DecodeError } from "../errors/errors.ts";
+import { DecodeError } from "../errors/item-errors.ts";
 import type { Payload } from "../wire.ts";
 
 /** Begins the name of a part. No JSON text and no other payload starts with it. */

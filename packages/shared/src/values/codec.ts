@@ -13,7 +13,7 @@ import { constants } from "node:buffer";
 import { ATTACHMENT_MARK, attachmentOf } from "./attachments.ts";
 import type { Attachments } from "./attachments.ts";
 import { fromCloneBytes, isTooSparse, toCloneBytes } from "./clone.ts";
-import { DecodeError, LimitError, SerializationError } from "../errors/errors.ts";
+import { DecodeError, LimitError, SerializationError } from "../errors/item-errors.ts";
 import { isDeeper } from "./json-depth.ts";
 import { toPlainJson } from "./plain-json.ts";
 import { findUncloneable } from "./uncloneable.ts";

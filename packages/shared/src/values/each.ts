@@ -9,7 +9,7 @@
 
 import { decode, encode } from "./codec.ts";
 import type { EncodeOptions } from "./codec.ts";
-import { DecodeError, LimitError } from "../errors/errors.ts";
+import { DecodeError, LimitError } from "../errors/item-errors.ts";
 import { packNumbers, unpackNumbers } from "./packed-numbers.ts";
 import { toPlainJson } from "./plain-json.ts";
 import type { Payload } from "../wire.ts";

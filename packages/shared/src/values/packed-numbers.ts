@@ -7,7 +7,7 @@
 
 import { endianness } from "node:os";
 
-import { DecodeError } from "../errors/errors.ts";
+import { DecodeError } from "../errors/item-errors.ts";
 
 const KINDS = { b: Int8Array, s: Int16Array, i: Int32Array, d: Float64Array } as const;
 

@@ -1,0 +1,47 @@
+/** What keeps a worker machine from serving. */
+
+import { PoolmqError } from "./poolmq-error.ts";
+
+/** The Redis or the worker machine that the pool started for itself ended unexpectedly. */
+export class LocalMachineError extends PoolmqError {
+  readonly code = "LOCAL_MACHINE";
+}
+
+/** The only worker machines that are there can't serve: their tasks module does not load, or its initializer fails. */
+export class WorkerStartError extends PoolmqError {
+  readonly code = "WORKER_START";
+  /** Path of the tasks module. */
+  readonly module: string;
+
+  constructor(facts: { host: string; module: string; phase: string; reason: string }) {
+    const what = facts.phase === "initializer" ? "the initializer fails" : "the module does not load";
+    super(
+      `No worker can serve: on ${facts.host}, ${what} of the tasks module ${facts.module}: ${facts.reason}. See the log of that worker.`,
+    );
+    this.module = facts.module;
+  }
+}
+
+/** The tasks module did not load, exports no function, or its initializer failed. The reason is the `cause`. */
+export class TasksModuleError extends PoolmqError {
+  readonly code = "TASKS_MODULE";
+  /** What it was doing: being imported, running its `initializer`, or either, when its process ended. */
+  readonly phase: "load" | "initializer" | "exit";
+  /** Path of the tasks module. */
+  readonly module: string;
+  /** Message of what was thrown. */
+  readonly reason: string;
+
+  constructor(facts: { module: string; phase: "load" | "initializer" | "exit"; cause: unknown }) {
+    const reason = facts.cause instanceof Error ? facts.cause.message : String(facts.cause);
+    const what = {
+      load: "did not load",
+      initializer: "has an initializer that failed",
+      exit: "ended its process",
+    };
+    super(`The tasks module ${facts.module} ${what[facts.phase]}: ${reason}`, { cause: facts.cause });
+    this.phase = facts.phase;
+    this.module = facts.module;
+    this.reason = reason;
+  }
+}

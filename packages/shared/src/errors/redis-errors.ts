@@ -1,0 +1,119 @@
+/** What stands between poolmq and a Redis that it can use. */
+
+import { PoolmqError } from "./poolmq-error.ts";
+
+/** Why a Redis server could not be used. */
+export type RedisConnectionReason =
+  /** Nothing answers at the address (yet). */
+  | "unreachable"
+  /** Something accepts connections and does not become ready: still loading its data, or blocked. */
+  | "not-ready"
+  /** A password is missing or wrong. */
+  | "auth"
+  /** The login is not allowed to run a command that poolmq needs. */
+  | "permission"
+  /** One side speaks TLS and the other does not, or the certificate is not accepted. */
+  | "tls"
+  /** What answers does not speak Redis's protocol. */
+  | "protocol"
+  /** The database number does not exist. */
+  | "database"
+  /** A Cluster was addressed as a single server, or the other way round. */
+  | "cluster"
+  /** The `AbortSignal` fired. */
+  | "aborted";
+
+/** Redis can't be reached, or does not let us in. */
+export class RedisConnectionError extends PoolmqError {
+  readonly code = "REDIS_CONNECTION";
+  /** What stands in the way. */
+  readonly reason: RedisConnectionReason;
+  /** Where it was looked for, without user name and password. */
+  readonly address: string;
+
+  constructor(
+    facts: {
+      reason: RedisConnectionReason;
+      address: string;
+      waitedMs?: number;
+      detail: string;
+      advice: string;
+    },
+    options?: ErrorOptions,
+  ) {
+    const waited = facts.waitedMs === undefined ? "" : ` within ${facts.waitedMs} ms`;
+    super(`Could not use Redis at ${facts.address}${waited}: ${facts.detail}. ${facts.advice}`, options);
+    this.reason = facts.reason;
+    this.address = facts.address;
+  }
+}
+
+/** The server is older than poolmq needs, or does not say what it is. */
+export class UnsupportedRedisError extends PoolmqError {
+  readonly code = "REDIS_UNSUPPORTED";
+  /** The version that the server gave; undefined if it gave none. */
+  readonly version: string | undefined;
+
+  constructor(facts: { address: string; version: string | undefined; minimum: string }) {
+    const is = facts.version === undefined ? "does not say its version" : `is version ${facts.version}`;
+    super(
+      `The Redis server at ${facts.address} ${is}. Expected Redis ${facts.minimum} or newer, or Valkey: ` +
+        "for example the container images redis:7-bookworm or valkey/valkey:8.",
+    );
+    this.version = facts.version;
+  }
+}
+
+/** The server may throw away keys when its memory is full, and with them queued work. */
+export class EvictionPolicyError extends PoolmqError {
+  readonly code = "REDIS_EVICTION";
+  /** The server's `maxmemory-policy`. */
+  readonly policy: string;
+
+  constructor(facts: { address: string; policy: string }) {
+    super(
+      `The Redis server at ${facts.address} evicts keys when its memory is full (maxmemory-policy ${facts.policy}), ` +
+        "which loses queued work. Run `redis-cli CONFIG SET maxmemory-policy noeviction` and put the line " +
+        "`maxmemory-policy noeviction` in its redis.conf (on a managed service: in its parameter group).",
+    );
+    this.policy = facts.policy;
+  }
+}
+
+/** No `redis-server` or `valkey-server` to embed. */
+export class RedisNotFoundError extends PoolmqError {
+  readonly code = "REDIS_NOT_FOUND";
+
+  constructor(facts: { looked: string; install: string; docker: string; url: string }) {
+    super(
+      `No Redis is configured, and no redis-server or valkey-server was found to start one (${facts.looked}). ` +
+        `Install one: ${facts.install}. Or run one in Docker: \`${facts.docker}\` and set REDIS_URL=${facts.url}`,
+    );
+  }
+}
+
+/** The embedded Redis did not start, or ended by itself. */
+export class EmbeddedRedisError extends PoolmqError {
+  readonly code = "EMBEDDED_REDIS";
+  /** `null` if a signal ended it. */
+  readonly exitCode: number | null;
+  /** `null` if it exited. */
+  readonly signal: string | null;
+  /** The last lines that the server wrote. */
+  readonly output: string;
+
+  constructor(facts: {
+    server: string;
+    what: "did not start" | "ended unexpectedly";
+    exitCode: number | null;
+    signal: string | null;
+    output: string;
+  }) {
+    const how = facts.signal === null ? `exit code ${facts.exitCode ?? "unknown"}` : `signal ${facts.signal}`;
+    const said = facts.output === "" ? "It wrote nothing." : `Its last output:\n${facts.output}`;
+    super(`The embedded Redis (${facts.server}) ${facts.what} (${how}). ${said}`);
+    this.exitCode = facts.exitCode;
+    this.signal = facts.signal;
+    this.output = facts.output;
+  }
+}
