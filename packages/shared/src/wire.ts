@@ -163,6 +163,8 @@ export type Failure =
       readonly exitCode: number | null;
       readonly signal: string | null;
       readonly outOfMemory: boolean;
+      /** What was thrown and not caught, encoded by the thrown-value codec, if that ended the last one. */
+      readonly thrown?: Payload;
     }
   | { readonly code: "TASK_TIMEOUT"; readonly timeoutMs: number }
   | { readonly code: "TASK_NOT_REGISTERED"; readonly known: readonly string[] }

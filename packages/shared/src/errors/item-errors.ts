@@ -77,6 +77,8 @@ export class WorkerLostError extends PoolmqError {
     exitCode: number | null;
     signal: string | null;
     outOfMemory: boolean;
+    /** What was thrown and not caught, if that ended the last one. */
+    cause?: unknown;
   }) {
     const how = facts.outOfMemory
       ? "ran out of memory"
@@ -88,6 +90,7 @@ export class WorkerLostError extends PoolmqError {
     super(
       `${facts.by.task} took its worker process down ${facts.losses} times on item ${facts.by.index}; the last one ${how}. ` +
         "It was given up after `workerLossAttempts`; the other items are not affected.",
+      "cause" in facts ? { cause: facts.cause } : undefined,
     );
     this.losses = facts.losses;
     this.exitCode = facts.exitCode;

@@ -8,6 +8,7 @@ import {
 } from "../errors/item-errors.ts";
 import type { PoolmqError } from "../errors/poolmq-error.ts";
 import type { Failure, RemoteInfo } from "../wire.ts";
+import { decodeThrown } from "./thrown.ts";
 
 /** Makes the typed error of a failure that a worker reported as facts. */
 export function failureError(failure: Failure, by: RemoteInfo): PoolmqError {
@@ -16,10 +17,15 @@ export function failureError(failure: Failure, by: RemoteInfo): PoolmqError {
   return error;
 }
 
+/** What ended the process, if it was told. */
+function causeOf(thrown: string | undefined): { readonly cause?: unknown } {
+  return thrown === undefined ? {} : { cause: decodeThrown(thrown) };
+}
+
 function make(failure: Failure, by: RemoteInfo): PoolmqError {
   switch (failure.code) {
     case "WORKER_LOST":
-      return new WorkerLostError({ ...failure, by });
+      return new WorkerLostError({ ...failure, by, ...causeOf(failure.thrown) });
     case "TASK_TIMEOUT":
       return new TaskTimeoutError({ ...failure, by });
     case "TASK_NOT_REGISTERED":

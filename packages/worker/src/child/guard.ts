@@ -1,7 +1,10 @@
 /**
- * A thread of the child, for what must work while user code blocks the main thread. fd 4 is its line to the supervisor:
- * - it ends the process when the supervisor is gone: the kernel closes the line however the supervisor dies;
- * - it takes back runs that wait behind a long one.
+ * A thread of the child, for what must work while user code blocks the main thread, or has broken it. fd 4 is its line to
+ * the supervisor:
+ * - it ends the process, and what its tasks have started, when the supervisor is gone: the kernel closes the line however
+ *   the supervisor dies;
+ * - it takes back runs that wait behind a long one;
+ * - it says whether the main thread's event loop turns.
  */
 
 import { Socket } from "node:net";
@@ -11,12 +14,33 @@ import { FrameWriter, readFrames } from "../pipe/frames.ts";
 import type { FromGuard, ToGuard } from "../pipe/pipe-messages.ts";
 import { revoke } from "./claims.ts";
 
-const claims = workerData as Int32Array<SharedArrayBuffer>;
+/** What the main thread and its guard both see. */
+export interface GuardData {
+  readonly claims: Int32Array<SharedArrayBuffer>;
+  /** Its one word counts the turns of the main thread's event loop. */
+  readonly turns: Int32Array<SharedArrayBuffer>;
+}
+
+const { claims, turns } = workerData as GuardData;
 const line = new Socket({ fd: 4, readable: true, writable: true });
 const out = new FrameWriter(line);
-const end = (): void => void process.kill(process.pid, "SIGKILL");
 line.on("close", end);
 line.on("error", end);
-readFrames<ToGuard>(line, ({ id, slot }) => {
-  out.write({ t: "revoked", id, ok: revoke(claims, slot, id) } satisfies FromGuard);
-});
+readFrames<ToGuard>(line, answer, end);
+
+function answer(message: ToGuard): void {
+  const said: FromGuard =
+    message.t === "ping"
+      ? { t: "alive", turns: Atomics.load(turns, 0) }
+      : { t: "revoked", id: message.id, ok: revoke(claims, message.slot, message.id) };
+  out.write(said);
+}
+
+function end(): void {
+  try {
+    // The child leads a process group of its own, in which what its tasks have started is too.
+    process.kill(-process.pid, "SIGKILL");
+  } finally {
+    process.kill(process.pid, "SIGKILL");
+  }
+}

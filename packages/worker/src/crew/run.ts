@@ -1,10 +1,10 @@
-/** One job on its way through a machine's children. */
+/** One job on its way through a crew. */
 
-import type { ItemOutcome, OutcomeText, Payload } from "@poolmq/shared/internal";
+import type { ChildDetail, ItemOutcome, OutcomeText, Payload } from "@poolmq/shared/internal";
 
-import type { ChildExit } from "./process-host.ts";
+import type { HostExit } from "./host.ts";
 
-/** What a child is asked to run: one job. */
+/** What a host is asked to run: one job. */
 export interface Run {
   readonly fn: string;
   readonly map: string;
@@ -47,9 +47,18 @@ export type RunEnd =
       /** How many items failed in a way that another attempt may mend. */
       readonly retriable: number;
       readonly ms: number;
+      /** How long the answer was on its way, in ms, if the host knows. */
+      readonly transitMs?: number | undefined;
     })
-  /** Its child died while running it. */
-  | (Partly & { readonly kind: "lost"; readonly exit: ChildExit })
+  /** It took its host down, as far as we know. */
+  | (Partly & {
+      readonly kind: "lost";
+      readonly exit: HostExit;
+      /** What was thrown and not caught, encoded, if that is why. */
+      readonly thrown?: Payload | undefined;
+    })
+  /** Its host died while running it, by what an item left behind that has its outcome: nobody is charged. */
+  | (Partly & { readonly kind: "interrupted" })
   /** An item took longer than `timeoutMs`: it stopped when asked to, or its child was killed. */
   | (Partly & { readonly kind: "timeout" })
   /** Its map was cancelled. */
@@ -73,7 +82,7 @@ export type StopReason = "timeout" | "cancelled" | "shutdown";
 export class Ticket {
   readonly run: Run;
   readonly settle: (end: RunEnd) => void;
-  /** When it began to wait for a child, by the monotonic clock. */
+  /** When it began to wait for a host, by the monotonic clock. */
   heldSince: number = performance.now();
   /** Offset of the item that is running, as far as we know. */
   current: number | undefined;
@@ -82,17 +91,24 @@ export class Ticket {
   running = false;
   /** Since when, by the monotonic clock. */
   runningSince = 0;
-  /** The child said that it begins: it is to blame if the child dies. */
+  /** The host said that it begins: it is to blame if the host dies. */
   begun = false;
   stopped: StopReason | undefined;
-  /** Runs while the function runs: the time limit, then the grace period. */
-  timer: NodeJS.Timeout | undefined;
 
   constructor(run: Run, settle: (end: RunEnd) => void) {
     this.run = run;
     this.settle = settle;
     // A job of one item needs no report to know which one runs.
     this.current = run.n === 1 ? 0 : undefined;
+  }
+
+  /** What is told of it to who watches, while it runs. */
+  get detail(): ChildDetail["runs"][number] | undefined {
+    if (!this.running) return undefined;
+    const { fn: task, map, at, n, attempt } = this.run;
+    const sinceMs = Math.round(this.runningSince + Date.now() - performance.now());
+    const facts = { task, map, at, n, attempt, sinceMs };
+    return n === 1 || this.current === undefined ? facts : { ...facts, offset: this.current };
   }
 
   partly(pid: number): Partly {

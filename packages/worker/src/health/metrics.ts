@@ -4,7 +4,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom
 
 import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
 
-import type { ChildLossReason } from "../crew/crew.ts";
+import type { ChildLossReason } from "../crew/loss-reason.ts";
 import type { ObservedJob, WorkObserver } from "../job/work-observer.ts";
 import type { MachineSnapshot } from "../supervisor/machine-status.ts";
 

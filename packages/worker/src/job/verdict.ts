@@ -49,6 +49,12 @@ export function verdictOn(end: RunEnd, context: VerdictContext): Verdict {
     }
     case "lost":
       return onLoss(end, context);
+    case "interrupted": {
+      const kept = keptWith(data, end.outcomes);
+      return kept.size < data.n
+        ? { do: "again", data: { ...data, kept: [...kept] } }
+        : onCovered(kept, context);
+    }
     default:
       return end satisfies never;
   }
@@ -104,7 +110,9 @@ function onLoss(end: Extract<RunEnd, { kind: "lost" }>, context: VerdictContext)
   const losses = (isOld ? suspect.losses : 0) + 1;
   if (losses < workerLossAttempts) return { do: "again", data: { ...before, suspect: { offset, losses } } };
   const { exitCode, signal, outOfMemory } = end.exit;
-  const failure: Failure = { code: "WORKER_LOST", losses, exitCode, signal, outOfMemory };
+  const { thrown } = end;
+  const facts = { code: "WORKER_LOST", losses, exitCode, signal, outOfMemory } as const;
+  const failure: Failure = thrown === undefined ? facts : { ...facts, thrown };
   kept.set(offset, { s: "failed", failure, by: context.info(offset, end.pid) });
   return onCovered(kept, context);
 }

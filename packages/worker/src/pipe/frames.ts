@@ -1,24 +1,46 @@
 /**
  * The pipe between a supervisor and a child: one message per line, `JSON header [TAB text] LF`. JSON escapes tabs and
  * newlines, and payloads hold none, so the text passes through unopened. A header with `bytes` is followed by so many bytes.
+ *
+ * Tasks run in the same process as the child's end, and may have changed what everybody shares. So what is called here
+ * was taken hold of before any task was loaded, and a supervisor that reads what makes no sense is told so, instead of
+ * failing itself.
  */
 
 import { once } from "node:events";
 import type { Socket } from "node:net";
 
+const { parse, stringify } = JSON;
+const allocate = Buffer.allocUnsafeSlow.bind(Buffer);
+const concat = Buffer.concat.bind(Buffer);
+const schedule = setImmediate;
+
 const LF = 0x0a;
+
+/** More belongs to no message: a header that claims it is not ours. */
+const MAX_FRAME_BYTES = 1024 * 1024 * 1024;
 
 /** Is given a message: its header, its text, and the bytes that came with it, in memory of their own. */
 export type OnFrame<Header> = (header: Header, text: string, bytes: Buffer | undefined) => void;
 
-/** Reads messages from a socket. */
-export function readFrames<Header>(socket: Socket, onFrame: OnFrame<Header>): void {
+/**
+ * Reads messages from a socket.
+ *
+ * @param onGarbage - is told once, of what is no message; nothing is read after it. Without it, that is thrown
+ */
+export function readFrames<Header>(
+  socket: Socket,
+  onFrame: OnFrame<Header>,
+  onGarbage?: (reason: string) => void,
+): void {
   // Pieces of a line that is still arriving; joined once, so that a line of many megabytes costs no quadratic copying.
   let pieces: Buffer[] = [];
+  let length = 0;
   /** The message whose bytes are arriving. */
   let head:
     | { readonly header: Header; readonly text: string; readonly bytes: Buffer; filled: number }
     | undefined;
+  let isBroken = false;
 
   /** Gives where the rest of the data starts. */
   function takeBytes(message: NonNullable<typeof head>, data: Buffer, start: number): number {
@@ -34,14 +56,26 @@ export function readFrames<Header>(socket: Socket, onFrame: OnFrame<Header>): vo
 
   function takeLine(line: string): void {
     const tab = line.indexOf("\t");
-    const header = JSON.parse(tab === -1 ? line : line.slice(0, tab)) as Header & { readonly bytes?: number };
+    const header = readHeader<Header>(tab === -1 ? line : line.slice(0, tab));
+    if (header === undefined) return refuse(`a line that is no message: ${stringify(line.slice(0, 80))}`);
     const text = tab === -1 ? "" : line.slice(tab + 1);
-    if (header.bytes === undefined) return onFrame(header, text, undefined);
-    head = { header, text, bytes: Buffer.allocUnsafeSlow(header.bytes), filled: 0 };
+    const { bytes } = header;
+    if (bytes === undefined) return onFrame(header, text, undefined);
+    if (!(bytes > 0 && bytes <= MAX_FRAME_BYTES && bytes % 1 === 0))
+      return refuse(`a message that claims ${bytes} bytes`);
+    head = { header, text, bytes: allocate(bytes), filled: 0 };
+  }
+
+  function refuse(what: string): void {
+    isBroken = true;
+    pieces = [];
+    head = undefined;
+    if (onGarbage === undefined) throw new Error(`The pipe brought ${what}`);
+    onGarbage(`it wrote ${what}`);
   }
 
   socket.on("data", (data: Buffer) => {
-    for (let start = 0; start < data.length;) {
+    for (let start = 0; start < data.length && !isBroken;) {
       if (head !== undefined) {
         start = takeBytes(head, data, start);
         if (head !== undefined) release(data);
@@ -50,19 +84,33 @@ export function readFrames<Header>(socket: Socket, onFrame: OnFrame<Header>): vo
       const end = data.indexOf(LF, start);
       if (end === -1) {
         pieces.push(data.subarray(start));
+        length += data.length - start;
+        if (length > MAX_FRAME_BYTES) refuse(`a line of more than ${MAX_FRAME_BYTES} bytes`);
         return;
       }
       if (pieces.length === 0) {
         takeLine(data.toString("utf8", start, end));
       } else {
         pieces.push(data.subarray(start, end));
-        const line = Buffer.concat(pieces).toString();
+        const line = concat(pieces).toString();
         pieces = [];
+        length = 0;
         takeLine(line);
       }
       start = end + 1;
     }
   });
+}
+
+function readHeader<Header>(text: string): (Header & { readonly bytes?: number }) | undefined {
+  try {
+    const header: unknown = parse(text);
+    return typeof header === "object" && header !== null
+      ? (header as Header & { readonly bytes?: number })
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -72,11 +120,6 @@ export function readFrames<Header>(socket: Socket, onFrame: OnFrame<Header>): vo
 function release(data: Buffer): void {
   const { buffer } = data as Buffer<ArrayBuffer>;
   if (buffer.byteLength === data.length) buffer.transfer(0);
-}
-
-/** Makes the line of one message. */
-function frame(header: unknown, text: string): string {
-  return text === "" ? `${JSON.stringify(header)}\n` : `${JSON.stringify(header)}\t${text}\n`;
 }
 
 /**
@@ -93,18 +136,22 @@ export class FrameWriter {
   }
 
   write(header: object, text = "", bytes?: Buffer): void {
+    this.writeLine(stringify(bytes === undefined ? header : { ...header, bytes: bytes.length }), text, bytes);
+  }
+
+  /** @param header - JSON, which names the number of the bytes if there are any */
+  writeLine(header: string, text: string, bytes: Buffer | undefined): void {
+    this.#lines += text === "" ? `${header}\n` : `${header}\t${text}\n`;
     if (bytes !== undefined) {
-      this.#lines += frame({ ...header, bytes: bytes.length }, text);
       this.#socket.cork();
       this.flush();
       if (this.#socket.writable) this.#socket.write(bytes);
       this.#socket.uncork();
       return;
     }
-    this.#lines += frame(header, text);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(this.flush);
+    schedule(this.flush);
   }
 
   readonly flush = (): void => {

@@ -41,6 +41,8 @@ export type ToChild =
   | { readonly t: "unshare"; readonly id: string }
   /** Fires the `AbortSignal` of a run. */
   | { readonly t: "abort"; readonly id: number; readonly reason: string }
+  /** Answer at once: nothing was heard for a while, although a run is under way. */
+  | { readonly t: "ping" }
   /** Run the finalizer and exit. */
   | { readonly t: "stop" };
 
@@ -68,24 +70,32 @@ export type FromChild =
       readonly next?: number;
       /** Memory of the process (resident set), in bytes, if it was looked at. */
       readonly rss?: number;
+      /** How long this message was on its way, in ms. Set by the host that received it, if it knows. */
+      readonly transitMs?: number;
     }
   /** The run was taken back before it began. */
   | { readonly t: "skipped"; readonly id: number }
   /** An item printed or logged. Followed by a `LogLine` as JSON. */
   | { readonly t: "log"; readonly id: number; readonly index: number }
   /** A value that the task gave to `progress()`. Followed by its payload. */
-  | { readonly t: "progress"; readonly id: number; readonly index: number };
+  | { readonly t: "progress"; readonly id: number; readonly index: number }
+  /**
+   * The process is about to end, because something was thrown that nobody caught, or `process.exit()` was called.
+   * Followed by the payload of what was thrown, if something was. With `id` and `offset` if the async context tells
+   * which item of which run did it: that run may have ended long ago.
+   */
+  | { readonly t: "ending"; readonly id?: number; readonly offset?: number }
+  | { readonly t: "pong" };
 
-/** Take back a run that the child has not begun, even while its main thread is blocked. */
-export interface ToGuard {
-  readonly t: "revoke";
-  readonly id: number;
-  readonly slot: number;
-}
+/** Supervisor to guard, which answers even while the main thread is blocked. */
+export type ToGuard =
+  /** Take back a run that the child has not begun. */
+  | { readonly t: "revoke"; readonly id: number; readonly slot: number }
+  /** Say how it goes. */
+  | { readonly t: "ping" };
 
-/** Whether the run was taken back; if not, it has begun, or has ended. */
-export interface FromGuard {
-  readonly t: "revoked";
-  readonly id: number;
-  readonly ok: boolean;
-}
+export type FromGuard =
+  /** Whether the run was taken back; if not, it has begun, or has ended. */
+  | { readonly t: "revoked"; readonly id: number; readonly ok: boolean }
+  /** How often the main thread's event loop was seen to turn: if this grows, the main thread is not computing. */
+  | { readonly t: "alive"; readonly turns: number };

@@ -1,6 +1,6 @@
 /** How a worker machine is doing, as its health checks and metrics see it. */
 
-import type { ChildLossReason } from "../crew/crew.ts";
+import type { ChildLossReason } from "../crew/loss-reason.ts";
 
 /** See the supervisor, which explains them. */
 export type MachineState = "starting" | "running" | "draining" | "stopped";

@@ -23,10 +23,8 @@ import { TasksModuleError } from "@poolmq/shared";
 import { within } from "@poolmq/shared/internal";
 import type { TaskInfo } from "@poolmq/shared/internal";
 
-import { childEnvironment } from "../crew/child-environment.ts";
-import { ContainerMemory } from "../crew/container-memory.ts";
 import { Crew } from "../crew/crew.ts";
-import type { CrewOptions } from "../crew/crew.ts";
+import { processCrew } from "../crew/process-crew.ts";
 import { NO_OBSERVER } from "../job/work-observer.ts";
 import type { WorkObserver } from "../job/work-observer.ts";
 import { TaskOutput } from "../output/task-output.ts";
@@ -79,8 +77,7 @@ export class Supervisor {
     this.#log = (options.logger ?? pino({ level: "silent" })).child({ worker: this.id });
     this.#crew = new Crew(
       {
-        ...crewOptions(this.id, options),
-        output: new TaskOutput(tasks.logger ?? this.#log, tasks.prints),
+        ...processCrew(this.id, options, new TaskOutput(tasks.logger ?? this.#log, tasks.prints)),
         // Only what came through the session runs, so there is one whenever a task has something to say.
         onChange: () => this.#session?.onCrewChange(),
         onProgress: (...args) => this.#session?.reports.progress(...args),
@@ -235,30 +232,6 @@ export class Supervisor {
     await this.#session?.close(false);
     this.#closed.resolve();
   }
-}
-
-type CrewSetting = Exclude<keyof CrewOptions, "output" | "onChange" | "onProgress" | "onLog">;
-
-function crewOptions(workerId: string, options: ResolvedWorkerOptions): Pick<CrewOptions, CrewSetting> {
-  const memory = new ContainerMemory();
-  const env = childEnvironment(workerId, options.env);
-  const { processes, concurrency, maxOutcomeBytes, redactRemoteStacks, killGraceMs } = options;
-  const { module, startTimeoutMs, maxTasksPerChild, maxMemoryPerChildMb } = options;
-  return {
-    module,
-    workerId,
-    processes,
-    concurrency,
-    maxOutcomeBytes,
-    redactRemoteStacks,
-    env,
-    memory,
-    heapFlags: memory.heapFlags(processes, env["NODE_OPTIONS"]),
-    killGraceMs,
-    startTimeoutMs,
-    maxTasksPerChild,
-    maxMemoryPerChildMb,
-  };
 }
 
 function servedBy(

@@ -1,0 +1,91 @@
+/** What a running item can learn of itself and say, and what is reported of the items of a watched run. */
+
+import { encode } from "@poolmq/shared/task";
+import type { RemoteInfo } from "@poolmq/shared/task";
+
+import type { ToChild } from "../pipe/pipe-messages.ts";
+import type { TaskContext } from "../task/task-context.ts";
+import { forwardItemLog } from "./item-log.ts";
+import type { OutcomeLimit } from "./outcome-writer.ts";
+import type { ItemWatcher } from "./run-chunk.ts";
+import { taskLogger } from "./task-logger.ts";
+import type { RecordTarget } from "./task-logger.ts";
+import type { WayOut } from "./way-out.ts";
+
+export type RunMessage = Extract<ToChild, { t: "run" }>;
+
+const { stringify } = JSON;
+
+/** An item, as the pipe names it. */
+interface Owner {
+  readonly id: number;
+  readonly offset: number;
+}
+
+const owners = new WeakMap<TaskContext, Owner>();
+
+/** Gives the item that a context belongs to. */
+export function ownerOf(context: TaskContext): Owner | undefined {
+  return owners.get(context);
+}
+
+export class ItemContexts {
+  readonly #out: WayOut;
+  readonly #limit: OutcomeLimit | undefined;
+  readonly #records: RecordTarget;
+
+  /** @param records - where what tasks log goes */
+  constructor(out: WayOut, limit: OutcomeLimit | undefined, records: RecordTarget) {
+    this.#out = out;
+    this.#limit = limit;
+    this.#records = records;
+  }
+
+  make({ id, map: mapId, at, attempt, logs }: RunMessage, index: number, signal: AbortSignal): TaskContext {
+    const out = this.#out;
+    const limit = this.#limit;
+    const records = logs === true ? { ...this.#records, forwards: true } : this.#records;
+    const item = { mapId, index, attempt };
+    const made: TaskContext = {
+      ...item,
+      signal,
+      get log() {
+        return taskLogger(item, records);
+      },
+      progress: (value) => out.send({ t: "progress", id, index }, encode(value, limit)),
+    };
+    owners.set(made, { id, offset: index - at });
+    if (logs === true) {
+      forwardItemLog(made, (line) => {
+        out.send({ t: "log", id, index }, stringify(line));
+        // It may be its last words.
+        out.flush();
+      });
+    }
+    return made;
+  }
+
+  /** Reports each item of a run as it goes. */
+  watcher(id: number): ItemWatcher {
+    const out = this.#out;
+    return {
+      started(offset) {
+        out.send({ t: "start", id, offset });
+        out.flush();
+      },
+      ended(offset, outcome) {
+        out.send({ t: "item", id, offset }, stringify(outcome));
+        out.flush();
+      },
+    };
+  }
+
+  /** Keeps the stack of what was thrown in the log: the caller does not get it, and somebody will look for it. */
+  logStack(err: unknown, { task, index, attempt }: RemoteInfo, mapId: string): void {
+    try {
+      taskLogger({ mapId, index, attempt }, this.#records).error({ task, err }, "task failed");
+    } catch {
+      // What was thrown can't be read.
+    }
+  }
+}

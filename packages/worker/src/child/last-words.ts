@@ -1,0 +1,35 @@
+/**
+ * Says who is to blame before a host ends by something that a task left behind: a promise or a timer whose error nobody
+ * catches, or a call of `process.exit()`. The async context tells whose it is, which may be an item that ended long ago.
+ *
+ * Whatever is not caught still ends the host in Node's own way, which prints it; a task module that listens for
+ * `uncaughtException` itself goes on.
+ */
+
+import { encodeThrown } from "@poolmq/shared/task";
+import type { Payload } from "@poolmq/shared/task";
+
+import { currentTaskContext } from "../task/task-context.ts";
+import { ownerOf } from "./item-context.ts";
+import type { OutcomeLimit } from "./outcome-writer.ts";
+import type { WayOut } from "./way-out.ts";
+
+/** Gives a function to call before the host ends in good order. */
+export function tellLastWords(out: WayOut, limit: OutcomeLimit | undefined): () => void {
+  let isOver = false;
+  const tell = (text?: Payload): void => {
+    if (isOver) return;
+    isOver = true;
+    const context = currentTaskContext();
+    const owner = context === undefined ? undefined : ownerOf(context);
+    out.send({ t: "ending", ...owner }, text);
+    out.flush();
+  };
+  process.on("uncaughtExceptionMonitor", (thrown: unknown) => {
+    if (process.listenerCount("uncaughtException") === 0) tell(encodeThrown(thrown, limit));
+  });
+  process.on("exit", () => tell());
+  return () => {
+    isOver = true;
+  };
+}

@@ -1,0 +1,238 @@
+/**
+ * The runs of a host: those that wait, begun in the order in which they came, and those that run.
+ *
+ * Tasks share this thread's globals and may have changed them. So the lists here have no method of `Map` or `Array` in
+ * them, and what else is called was taken hold of before any task was loaded.
+ */
+
+import { performance } from "node:perf_hooks";
+
+import { decode } from "@poolmq/shared/task";
+import type { Payload } from "@poolmq/shared/task";
+
+import type { ToChild } from "../pipe/pipe-messages.ts";
+import { claim } from "./claims.ts";
+import type { ItemContexts, RunMessage } from "./item-context.ts";
+import { endItemLog } from "./item-log.ts";
+import type { OutcomeLimit } from "./outcome-writer.ts";
+import { runChunk } from "./run-chunk.ts";
+import type { TaskFunction, TaskModule } from "./task-module.ts";
+import type { WayOut } from "./way-out.ts";
+
+const Controller = AbortController;
+const Exception = DOMException;
+const NONE: ReadonlySet<number> = new Set();
+
+interface Entry {
+  readonly message: RunMessage;
+  readonly args: Payload;
+  readonly bytes: Buffer | undefined;
+  next: Entry | undefined;
+}
+
+/** A shared value, or why it can't be had. */
+type Share = { readonly value: unknown } | { readonly error: unknown };
+
+export interface RunQueueOptions {
+  readonly workerId: string;
+  readonly concurrency: number;
+  readonly outcomeLimit: OutcomeLimit | undefined;
+  /** Errors of tasks are sent without their stacks. */
+  readonly redactStacks: boolean;
+  readonly claims: Int32Array<SharedArrayBuffer>;
+  /** Gives the memory of the process, in bytes, if it is to be looked at. */
+  readonly residentBytes: () => number | undefined;
+  /** A run has ended. */
+  readonly onRunEnd: () => void;
+  /** It was told to end, and nothing runs any more. */
+  readonly onIdle: () => void;
+}
+
+export class RunQueue {
+  readonly #options: RunQueueOptions;
+  readonly #module: TaskModule;
+  readonly #out: WayOut;
+  readonly #contexts: ItemContexts;
+  /** Those that wait, oldest first. */
+  #first: Entry | undefined;
+  #last: Entry | undefined;
+  /** What can stop a run, by its id. */
+  readonly #running: Record<number, AbortController> = bare();
+  #runningCount = 0;
+  /** The run of which a `done` has said that it begins. */
+  #announced: number | undefined;
+  readonly #shares: Record<string, Share> = bare();
+  #stopping = false;
+
+  constructor(module: TaskModule, out: WayOut, contexts: ItemContexts, options: RunQueueOptions) {
+    this.#module = module;
+    this.#out = out;
+    this.#contexts = contexts;
+    this.#options = options;
+  }
+
+  take(message: ToChild, text: Payload, bytes: Buffer | undefined): void {
+    switch (message.t) {
+      case "run":
+        this.#add({ message, args: text, bytes, next: undefined });
+        return this.#startNext();
+      case "abort":
+        return this.#abort(message.id, message.reason);
+      case "share":
+        this.#shares[message.id] = readShare(text, bytes);
+        return;
+      case "unshare":
+        delete this.#shares[message.id];
+        return;
+      case "ping":
+        this.#out.send({ t: "pong" });
+        return this.#out.flush();
+      case "stop":
+        this.#stopping = true;
+        if (this.#runningCount === 0) this.#options.onIdle();
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #add(entry: Entry): void {
+    if (this.#last === undefined) this.#first = entry;
+    else this.#last.next = entry;
+    this.#last = entry;
+  }
+
+  #abort(id: number, reason: string): void {
+    const controller = this.#running[id];
+    if (controller !== undefined) {
+      return controller.abort(new Exception(`The task was stopped: ${reason}`, "AbortError"));
+    }
+    if (this.#remove(id)) this.#out.send({ t: "done", id, ms: 0, retriable: 0 });
+  }
+
+  /** Takes a run out that waits. */
+  #remove(id: number): boolean {
+    let before: Entry | undefined;
+    for (let entry = this.#first; entry !== undefined; before = entry, entry = entry.next) {
+      if (entry.message.id !== id) continue;
+      if (before === undefined) this.#first = entry.next;
+      else before.next = entry.next;
+      if (this.#last === entry) this.#last = before;
+      return true;
+    }
+    return false;
+  }
+
+  #startNext(): void {
+    while (this.#runningCount < this.#options.concurrency) {
+      const next = this.#first;
+      if (next === undefined) return;
+      this.#first = next.next;
+      if (this.#first === undefined) this.#last = undefined;
+      const { id, slot } = next.message;
+      if (!claim(this.#options.claims, slot, id)) {
+        this.#out.send({ t: "skipped", id });
+        continue;
+      }
+      if (id !== this.#announced) {
+        // Before it may take the process down.
+        this.#out.send({ t: "begun", id });
+        this.#out.flush();
+      }
+      const controller = new Controller();
+      this.#running[id] = controller;
+      this.#runningCount++;
+      void this.#run(next, controller);
+    }
+  }
+
+  async #run({ message, args, bytes }: Entry, controller: AbortController): Promise<void> {
+    const { id, fn: task, map: mapId, at, n, attempt } = message;
+    const { workerId: worker, outcomeLimit, redactStacks } = this.#options;
+    const contexts = this.#contexts;
+    const { signal } = controller;
+    const started = performance.now();
+    const { fn, shares } = this.#functionOf(message);
+    const ran = await runChunk(
+      {
+        fn,
+        task,
+        at,
+        n,
+        attempt,
+        args,
+        bytes,
+        skip: message.skip === undefined ? NONE : new Set(message.skip),
+        shares,
+        ...(outcomeLimit === undefined ? {} : { outcomeLimit }),
+        ...(redactStacks ? { keepStack: (thrown, by) => contexts.logStack(thrown, by, mapId) } : {}),
+        worker,
+        signal,
+        trace: message.trace,
+        context: (index) => contexts.make(message, index, signal),
+        onItemEnd: message.logs === true ? endItemLog : undefined,
+      },
+      message.careful === true ? contexts.watcher(id) : undefined,
+    );
+    const ms = performance.now() - started;
+    const next = this.#stopping ? undefined : this.#first?.message.id;
+    this.#announced = next;
+    const rss = this.#options.residentBytes();
+    const facts = { t: "done", id, ms, retriable: ran.retriable } as const;
+    this.#out.send(
+      next === undefined && rss === undefined
+        ? facts
+        : { ...facts, ...(next === undefined ? {} : { next }), ...(rss === undefined ? {} : { rss }) },
+      ran.text,
+      ran.bytes,
+    );
+    // Before the next item may take the process down: the loss would be charged to this one.
+    this.#out.flush();
+    // Nor is a large result to wait in this process until the next function lets go of it.
+    if (ran.bytes !== undefined) await this.#out.drained();
+    delete this.#running[id];
+    this.#runningCount--;
+    this.#options.onRunEnd();
+    if (this.#stopping && this.#runningCount === 0) this.#options.onIdle();
+    else this.#startNext();
+  }
+
+  /** The function of a run, and the shared values among its arguments. */
+  #functionOf(message: RunMessage): {
+    readonly fn: TaskFunction;
+    readonly shares: (readonly [position: number, value: unknown])[];
+  } {
+    const shares: [number, unknown][] = [];
+    let fn = this.#module.tasks.get(message.fn) ?? notRegistered;
+    const named = message.shares;
+    if (named === undefined) return { fn, shares };
+    for (let i = 0; i < named.length; i++) {
+      const [position, shareId] = named[i] as readonly [number, string];
+      const share = this.#shares[shareId] ?? { value: undefined };
+      if ("value" in share) shares[shares.length] = [position, share.value];
+      else fn = () => fail(share.error);
+    }
+    return { fn, shares };
+  }
+}
+
+/** An object without a prototype, in which only its own keys are found. */
+function bare<V>(): Record<string | number, V> {
+  return Object.create(null) as Record<string | number, V>;
+}
+
+function readShare(payload: Payload, bytes: Buffer | undefined): Share {
+  try {
+    return { value: decode(payload, { bytes }) };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function fail(error: unknown): never {
+  throw error;
+}
+
+function notRegistered(): never {
+  throw new Error("unreachable: the supervisor sends only registered tasks");
+}

@@ -1,0 +1,74 @@
+/** Loads a host's tasks module, says so, and gives what runs its tasks: the same in a process and in a thread. */
+
+import { encodeThrown, flushTelemetry } from "@poolmq/shared/task";
+
+import { ItemContexts } from "./item-context.ts";
+import { tellLastWords } from "./last-words.ts";
+import type { OutcomeLimit } from "./outcome-writer.ts";
+import { RunQueue } from "./run-queue.ts";
+import type { RunQueueOptions } from "./run-queue.ts";
+import { infoOf } from "./task-info.ts";
+import type { RecordTarget } from "./task-logger.ts";
+import { loadTaskModule } from "./task-module.ts";
+import type { TaskModule } from "./task-module.ts";
+import type { WayOut } from "./way-out.ts";
+
+export interface StartTasksOptions extends Omit<RunQueueOptions, "outcomeLimit" | "onIdle"> {
+  /** Path of the tasks module. */
+  readonly module: string;
+  /** Largest result or error of an item, in bytes; no limit without it. */
+  readonly maxOutcomeBytes: number | undefined;
+  /** Where what tasks log goes. */
+  readonly records: RecordTarget;
+}
+
+/** Gives `undefined` if the module does not load: the host is about to end then. */
+export async function startTasks(out: WayOut, options: StartTasksOptions): Promise<RunQueue | undefined> {
+  const { maxOutcomeBytes } = options;
+  const outcomeLimit: OutcomeLimit | undefined =
+    maxOutcomeBytes === undefined ? undefined : { maxBytes: maxOutcomeBytes, limit: "maxOutcomeBytes" };
+  const endsInOrder = tellLastWords(out, outcomeLimit);
+  const module = await load(options.module, (phase, thrown) => {
+    endsInOrder();
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    // The supervisor says it in its own log; what it tells others is its own to decide.
+    out.send({ t: "unfit", phase, reason }, encodeThrown(thrown));
+    out.end(1);
+  });
+  if (module === undefined) return undefined;
+  const contexts = new ItemContexts(out, outcomeLimit, options.records);
+  const queue = new RunQueue(module, out, contexts, {
+    ...options,
+    outcomeLimit,
+    onIdle: () => void finish(module, out, endsInOrder),
+  });
+  const tasks = Object.fromEntries([...module.tasks].map(([name, fn]) => [name, infoOf(fn)]));
+  out.send({ t: "ready", tasks });
+  return queue;
+}
+
+async function load(
+  path: string,
+  onFailure: (phase: "load" | "initializer", thrown: unknown) => void,
+): Promise<TaskModule | undefined> {
+  let phase: "load" | "initializer" = "load";
+  try {
+    const loaded = await loadTaskModule(path);
+    phase = "initializer";
+    await loaded.initializer?.();
+    return loaded;
+  } catch (thrown) {
+    onFailure(phase, thrown);
+    return undefined;
+  }
+}
+
+async function finish(module: TaskModule, out: WayOut, endsInOrder: () => void): Promise<void> {
+  try {
+    await module.finalizer?.();
+    await flushTelemetry();
+  } finally {
+    endsInOrder();
+    out.end(0);
+  }
+}

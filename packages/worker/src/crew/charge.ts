@@ -1,0 +1,36 @@
+/** Who is charged when a host ends unasked: a pure rule. */
+
+import type { Payload } from "@poolmq/shared/task";
+
+import type { SentRun } from "./sent-runs.ts";
+
+/** What a host said of its end before it came. */
+export interface LastWords {
+  /** The run and the item whose async context did it, if that is known. The run may have ended long ago. */
+  readonly id: number | undefined;
+  readonly offset: number | undefined;
+  /** What was thrown, if something was. */
+  readonly thrown: Payload | undefined;
+}
+
+/**
+ * - `charged`: it took its host down.
+ * - `interrupted`: one of its items did that has its outcome by now. The others run again, and nobody pays.
+ * - `back`: it is to run elsewhere as if it had never been here.
+ */
+export type Charge = "charged" | "interrupted" | "back";
+
+/** @param hasWorked - the host has answered a run: its module works */
+export function chargeOf(sent: SentRun, lastWords: LastWords | undefined, hasWorked: boolean): Charge {
+  const { ticket, id } = sent;
+  if (lastWords?.id !== undefined) {
+    if (lastWords.id !== id) return "back";
+    return lastWords.offset !== undefined && ticket.outcomes.has(lastWords.offset)
+      ? "interrupted"
+      : "charged";
+  }
+  if (ticket.begun) return "charged";
+  // Without a word that it began, too, while the host has never answered anything: a module that ends its process by
+  // itself would otherwise be started for ever.
+  return ticket.running && !hasWorked ? "charged" : "back";
+}

@@ -1,0 +1,74 @@
+/**
+ * How many jobs are worth holding here beyond those that run: enough of short ones to hide the round trip to Redis, and
+ * none while those that are held wait behind something long, because another machine may be free for them.
+ */
+
+/** Jobs worth this much of a host's time may be held here per host. */
+const HELD_MS = 20;
+const MAX_HELD = 256;
+
+/** A job that waited this long for a host of this machine goes back to Redis. */
+const MAX_WAIT_MS = 50;
+
+/** Where runs have ended within this time, the hosts are getting through what is held. */
+const BUSY_MS = 20;
+
+export class FetchAhead {
+  readonly #hosts: number;
+  readonly #concurrency: number;
+  /** Moving mean of the run time of a job, in ms; `undefined` before the first. */
+  #meanMs: number | undefined;
+  /** When a run ended last, by the monotonic clock. */
+  #endedAt = 0;
+  /** Jobs went back because all hosts are busy with something long. */
+  #isCongested = false;
+
+  constructor(hosts: number, concurrency: number) {
+    this.#hosts = hosts;
+    this.#concurrency = concurrency;
+  }
+
+  get meanMs(): number | undefined {
+    return this.#meanMs;
+  }
+
+  /** How many jobs are worth having here: those that run, and a little ahead if they are short. */
+  get capacity(): number {
+    const ahead =
+      this.#meanMs === undefined || this.#isCongested
+        ? 0
+        : Math.min(MAX_HELD, Math.floor((HELD_MS * this.#concurrency) / this.#meanMs));
+    return Math.max(1, this.#hosts * (this.#concurrency + ahead));
+  }
+
+  /** A job has run for so long. Gives whether the capacity is another now. */
+  measured(ms: number): boolean {
+    this.#endedAt = performance.now();
+    const before = this.capacity;
+    this.#meanMs = this.#meanMs === undefined ? ms : this.#meanMs * 0.9 + ms * 0.1;
+    return this.capacity !== before;
+  }
+
+  /** A host is free. Gives whether the capacity is another now. */
+  freed(): boolean {
+    const was = this.#isCongested;
+    this.#isCongested = false;
+    return was;
+  }
+
+  /**
+   * Whether what is held is to go back; if so, nothing more is fetched ahead until a host is free.
+   *
+   * @param heldSince - since when the oldest one waits, by the monotonic clock
+   */
+  givesUp(heldSince: number, held: number, readyHosts: number): boolean {
+    const now = performance.now();
+    if (now - heldSince < MAX_WAIT_MS) return false;
+    // Tiny runs that the hosts are getting through take longer to give back than to do.
+    const places = Math.max(1, readyHosts) * this.#concurrency;
+    const leftMs = (held * (this.#meanMs ?? Infinity)) / places;
+    if (now - this.#endedAt < BUSY_MS && leftMs < MAX_WAIT_MS) return false;
+    this.#isCongested = true;
+    return true;
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * The runs of one host, from the message that sends each of them to what came of it: which have begun, whose clock
+ * runs, which are asked back because somebody else may be free, or because nobody wants them any more.
+ */
+
+import type { ItemOutcome, Payload } from "@poolmq/shared/internal";
+
+import { placesFor } from "../pipe/pipe-depth.ts";
+import type { FromChild, FromGuard } from "../pipe/pipe-messages.ts";
+import type { Host } from "./host.ts";
+import type { StopReason, Ticket } from "./run.ts";
+import { RunClock } from "./run-clock.ts";
+import { runMessage } from "./run-message.ts";
+import { SentRuns } from "./sent-runs.ts";
+import type { SentRun } from "./sent-runs.ts";
+
+export interface HostRunsOptions {
+  readonly concurrency: number;
+  /** How long a function that was told to stop may go on before its host is killed, in ms. */
+  readonly killGraceMs: number;
+}
+
+export interface HostRunsEvents {
+  /** A run that the host had not begun is to run elsewhere. */
+  onGivenBack(ticket: Ticket): void;
+  /** A run was told to stop, and goes on. */
+  onOverdue(ticket: Ticket): void;
+}
+
+export class HostRuns {
+  readonly #options: HostRunsOptions;
+  readonly #events: HostRunsEvents;
+  readonly #host: Host;
+  readonly #sent: SentRuns;
+  readonly #clock: RunClock;
+  /** Ids of the shared values that the host has. */
+  readonly #shares = new Set<string>();
+  /** The oldest run when it was last looked: one that is still there has run long. */
+  #oldestBefore: number | undefined;
+
+  constructor(host: Host, options: HostRunsOptions, events: HostRunsEvents) {
+    this.#host = host;
+    this.#options = options;
+    this.#events = events;
+    this.#sent = new SentRuns(placesFor(options.concurrency));
+    this.#clock = new RunClock(options.killGraceMs, {
+      onLimit: (sent) => this.#stop(sent, "timeout"),
+      onOverdue: ({ ticket }) => events.onOverdue(ticket),
+    });
+  }
+
+  get size(): number {
+    return this.#sent.size;
+  }
+
+  get hasSlot(): boolean {
+    return this.#sent.hasSlot;
+  }
+
+  /** Those that were not given back, oldest first. */
+  live(): Iterable<SentRun> {
+    return this.#sent.live();
+  }
+
+  ticket(id: number): Ticket | undefined {
+    return this.#sent.get(id)?.ticket;
+  }
+
+  send(ticket: Ticket): void {
+    const { run } = ticket;
+    const sent = this.#sent.add(ticket);
+    for (const { id, payload, bytes } of run.shares) {
+      if (this.#shares.has(id)) continue;
+      this.#shares.add(id);
+      this.#host.send({ t: "share", id }, payload, bytes);
+    }
+    this.#host.send(runMessage(sent, run), run.args, run.bytes);
+    // It waits for this one.
+    if (this.#sent.size === 1) this.#host.flush();
+    this.markRunning();
+  }
+
+  unshare(id: string): void {
+    if (this.#shares.delete(id)) this.#host.send({ t: "unshare", id });
+  }
+
+  /** Tells the runs that match to stop. */
+  stop(why: StopReason, matches: (ticket: Ticket) => boolean): void {
+    for (const sent of this.#sent.live()) if (matches(sent.ticket)) this.#stop(sent, why);
+  }
+
+  /** Asks for the runs back that wait behind one that has been running since the last call. */
+  takeBackTrapped(): void {
+    const oldest = this.#sent.oldestId;
+    const isTrap = oldest === this.#oldestBefore && this.#sent.size > this.#options.concurrency;
+    this.#oldestBefore = oldest;
+    if (!isTrap) return;
+    for (const sent of this.#sent.live()) {
+      if (!sent.ticket.running && sent.ticket.stopped === undefined) this.#revoke(sent);
+    }
+  }
+
+  /** It runs now: its clock starts; if it was told to stop while it waited, its grace. */
+  begun(id: number): void {
+    const sent = this.#sent.get(id);
+    if (sent === undefined || sent.ticket.begun) return;
+    sent.ticket.begun = true;
+    if (sent.ticket.stopped === undefined) this.#clock.startLimit(sent);
+    else this.#clock.startGrace(sent);
+  }
+
+  /** One of its items starts, or has ended: only runs that are watched tell. */
+  item({ t, id, offset }: Extract<FromChild, { t: "start" | "item" }>, text: Payload): void {
+    const sent = this.#sent.get(id);
+    // One that was told to stop has its outcome: that it was stopped.
+    if (sent === undefined || sent.ticket.stopped !== undefined) return;
+    if (t === "start") {
+      sent.ticket.current = offset;
+      this.#clock.startLimit(sent);
+      return;
+    }
+    this.#clock.stop(sent);
+    sent.ticket.outcomes.set(offset, JSON.parse(text) as ItemOutcome);
+    sent.ticket.current = undefined;
+  }
+
+  /** The host has answered it. Gives its ticket, unless it was given back. */
+  done(id: number): Ticket | undefined {
+    const sent = this.#sent.answered(id);
+    if (sent === undefined || sent.revoked) return undefined;
+    this.#clock.stop(sent);
+    return sent.ticket;
+  }
+
+  /** The host will not begin it. */
+  skipped(id: number): void {
+    const sent = this.#sent.answered(id);
+    // The host may tell it before its guard does.
+    if (sent !== undefined && !sent.revoked) this.giveBack(sent);
+  }
+
+  guardAnswered({ id, ok }: Extract<FromGuard, { t: "revoked" }>): void {
+    const sent = this.#sent.guardAnswered(id, ok);
+    if (sent === undefined) return;
+    if (ok) this.giveBack(sent);
+    // It has begun, which its main thread may have had no time to tell.
+    else this.begun(id);
+  }
+
+  /** It is to run elsewhere, as if it had never been here. */
+  giveBack(sent: SentRun): void {
+    this.#clock.stop(sent);
+    sent.ticket.running = false;
+    sent.ticket.begun = false;
+    this.#events.onGivenBack(sent.ticket);
+  }
+
+  /** Of the runs sent to a host, the oldest are running, as far as we know. */
+  markRunning(): void {
+    let place = 0;
+    for (const { ticket } of this.#sent.live()) {
+      if (place++ >= this.#options.concurrency) return;
+      if (ticket.running) continue;
+      ticket.running = true;
+      ticket.runningSince = performance.now();
+    }
+  }
+
+  /** The host is gone: stops all clocks and gives what it never answered. */
+  clear(): readonly SentRun[] {
+    const left = this.#sent.clear();
+    for (const sent of left) this.#clock.stop(sent);
+    return left;
+  }
+
+  #revoke(sent: SentRun): void {
+    if (sent.revoking || sent.revoked) return;
+    sent.revoking = true;
+    this.#host.sendToGuard({ t: "revoke", id: sent.id, slot: sent.slot });
+  }
+
+  #stop(sent: SentRun, why: StopReason): void {
+    const { ticket } = sent;
+    if (ticket.stopped !== undefined) return;
+    ticket.stopped = why;
+    this.#clock.stop(sent);
+    this.#host.send({ t: "abort", id: sent.id, reason: why });
+    if (ticket.begun) this.#clock.startGrace(sent);
+    // It waits, perhaps behind one that blocks the host's main thread: it must not begin any more.
+    else this.#revoke(sent);
+  }
+}

@@ -1,0 +1,86 @@
+/** How a host's start goes: its time limit, and why it came to nothing. */
+
+import type { Logger } from "pino";
+
+import { TasksModuleError } from "@poolmq/shared";
+import { decodeThrown } from "@poolmq/shared/task";
+import type { Payload } from "@poolmq/shared/task";
+
+import type { FromChild } from "../pipe/pipe-messages.ts";
+import type { Host, HostExit } from "./host.ts";
+
+interface HostStartOptions {
+  readonly module: string;
+  readonly startTimeoutMs: number;
+}
+
+export class HostStart {
+  readonly #options: HostStartOptions;
+  readonly #host: Host;
+  readonly #log: Logger;
+  readonly #timer: NodeJS.Timeout;
+  /** Why it never became ready, if it said so or we know. */
+  #error: unknown;
+  #wasReady = false;
+  #wasRetired = false;
+
+  constructor(options: HostStartOptions, host: Host, log: Logger) {
+    this.#options = options;
+    this.#host = host;
+    this.#log = log;
+    this.#timer = setTimeout(() => this.#tooLong(), options.startTimeoutMs).unref();
+  }
+
+  get wasReady(): boolean {
+    return this.#wasReady;
+  }
+
+  /** It was told to end: its end is no loss. */
+  get wasRetired(): boolean {
+    return this.#wasRetired;
+  }
+
+  /** It has said, or we know, why it does not become ready. */
+  get hasError(): boolean {
+    return this.#error !== undefined;
+  }
+
+  ready(): void {
+    clearTimeout(this.#timer);
+    this.#wasReady = true;
+    this.#log.info({ childPid: this.#host.pid }, "child ready");
+  }
+
+  retired(): void {
+    this.#wasRetired = true;
+  }
+
+  ended(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** @param isFirst - at the machine's start, the error is the answer of `start()`, and every host has the same */
+  unfit({ phase, reason }: Extract<FromChild, { t: "unfit" }>, thrown: Payload, isFirst: boolean): void {
+    const cause = decodeThrown(thrown);
+    this.#error = new TasksModuleError({ module: this.#options.module, phase, cause });
+    const told = isFirst ? { reason } : { err: cause };
+    this.#log.error({ childPid: this.#host.pid, phase, ...told }, "child unfit");
+  }
+
+  /** What its start failed of, if it never became ready. */
+  failure({ exitCode, signal, refused }: HostExit): TasksModuleError {
+    if (this.#error instanceof TasksModuleError) return this.#error;
+    const cause =
+      this.#error ?? refused ?? new Error(`exit code ${exitCode}, signal ${signal}, before it was ready`);
+    return new TasksModuleError({ module: this.#options.module, phase: "exit", cause });
+  }
+
+  #tooLong(): void {
+    const { startTimeoutMs } = this.#options;
+    this.#error = new Error(
+      `it was not ready within \`startTimeoutMs\` (${startTimeoutMs} ms): its import or its initializer does not end`,
+    );
+    this.#log.error({ childPid: this.#host.pid, startTimeoutMs }, "child did not start in time");
+    this.#host.kill();
+  }
+}

@@ -1,0 +1,70 @@
+/** Notices a host that is of no use any more: it is deaf, has lost its pipes, or does not end although it should. */
+
+import type { Host } from "./host.ts";
+import { SignOfLife } from "./sign-of-life.ts";
+
+/** One that closes our descriptors, or says that it is about to end, has ended by then; one that has not is killed. */
+const LAST_BREATH_MS = 1_000;
+
+/** How long a host that was told to end may take for its finalizer. */
+const RETIRE_GRACE_MS = 10_000;
+
+export class HostWatch {
+  readonly #host: Host;
+  readonly #onBroken: (reason: string) => void;
+  readonly #life = new SignOfLife();
+  /** Ends at the latest moment that it is given to end by itself. */
+  #killer: NodeJS.Timeout | undefined;
+
+  constructor(host: Host, onBroken: (reason: string) => void) {
+    this.#host = host;
+    this.#onBroken = onBroken;
+  }
+
+  /** Its main thread said something. */
+  heard(): void {
+    this.#life.heard();
+  }
+
+  /** Its guard said how often its event loop has turned. */
+  guardHeard(turns: number): void {
+    this.#life.guardHeard(turns);
+  }
+
+  /** Call once a `SIGN_OF_LIFE_TICK_MS`. @param isBusy - it has runs, so that there is something to hear of it */
+  tick(isBusy: boolean): void {
+    switch (this.#life.tick(isBusy)) {
+      case "none":
+        return;
+      case "ask":
+        this.#host.send({ t: "ping" });
+        this.#host.flush();
+        return this.#host.sendToGuard({ t: "ping" });
+      case "wait":
+        return this.#host.sendToGuard({ t: "ping" });
+      case "deaf":
+        return this.#onBroken("it neither heard nor answered, although its event loop turned");
+      case "gone":
+        return this.#onBroken("nothing of it answered any more");
+    }
+  }
+
+  /** It closed a pipe of its worker's, or said that it ends. */
+  severed(): void {
+    this.#killAfter(LAST_BREATH_MS, "it closed a pipe of its worker's, or said that it ends, and went on");
+  }
+
+  /** It was told to end. */
+  stopping(): void {
+    this.#killAfter(RETIRE_GRACE_MS, "its finalizer did not end");
+  }
+
+  ended(): void {
+    clearTimeout(this.#killer);
+  }
+
+  #killAfter(ms: number, reason: string): void {
+    clearTimeout(this.#killer);
+    this.#killer = setTimeout(() => this.#onBroken(reason), ms).unref();
+  }
+}

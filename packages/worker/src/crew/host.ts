@@ -1,0 +1,48 @@
+/**
+ * A host runs a tasks module: a child process (`process-host.ts`) or a thread (`thread-host.ts`). A crew knows of hosts
+ * only what stands here; clocks, charges and replacements are the same for both, and are written above.
+ *
+ * A host is not trusted: whatever it does or says, it only harms itself and the runs that it has begun.
+ */
+
+import type { Payload } from "@poolmq/shared/task";
+
+import type { FromChild, FromGuard, ToChild, ToGuard } from "../pipe/pipe-messages.ts";
+
+/** How a host ended. */
+export interface HostExit {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** V8 said that its heap is exhausted, or it was killed for the memory that it took. */
+  readonly outOfMemory: boolean;
+  /** Why the system did not even start it. */
+  readonly refused?: Error;
+}
+
+export interface HostEvents {
+  onMessage(message: FromChild, text: Payload, bytes: Buffer | undefined): void;
+  onGuard(message: FromGuard): void;
+  /** It wrote what no host writes. */
+  onGarbage(reason: string): void;
+  /** It has closed a descriptor of ours: it is about to end, or it can no longer hear or be heard. */
+  onSevered(): void;
+  /** Called once, after the last message. */
+  onExit(exit: HostExit): void;
+}
+
+export interface Host {
+  /** Process id; of a thread, its number in this process. 0 if it never started. */
+  readonly pid: number;
+  send(message: ToChild, text?: Payload, bytes?: Buffer): void;
+  /** Sends what was given to `send` at once, and not with what comes in the same turn of the event loop. */
+  flush(): void;
+  /** Reaches it even while user code blocks its main thread. */
+  sendToGuard(message: ToGuard): void;
+  /** Resident memory, in bytes, if the system tells. */
+  residentBytes(): number | undefined;
+  /** Ends it at once, with what its tasks started where it can be. @param facts - what its exit can't tell */
+  kill(facts?: { readonly outOfMemory?: boolean }): void;
+}
+
+/** Starts a host, which by itself does not keep this process alive. */
+export type StartHost = (events: HostEvents) => Host;

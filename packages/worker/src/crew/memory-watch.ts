@@ -1,0 +1,70 @@
+/** Ends hosts that take too much memory before it is everybody's: of their own limit, and of the container's. */
+
+import type { Logger } from "pino";
+
+import type { ContainerMemory } from "./container-memory.ts";
+import type { Member } from "./member.ts";
+
+const MIB = 1024 * 1024;
+
+/** A host above `maxMemoryPerChildMb` times this is not waited for until its item has ended. */
+const HARD_FACTOR = 1.5;
+
+export interface MemoryWatchOptions {
+  /** Number of hosts that there should be. */
+  readonly processes: number;
+  readonly maxMemoryPerChildMb: number;
+  /** Where hosts are processes: what they may take together. */
+  readonly memory?: ContainerMemory | undefined;
+}
+
+export class MemoryWatch {
+  readonly #options: MemoryWatchOptions;
+  readonly #log: Logger;
+  /** Killed because the container's memory was short: it must be gone before it is looked again. */
+  #victim: Member | undefined;
+
+  constructor(options: MemoryWatchOptions, log: Logger) {
+    this.#options = options;
+    this.#log = log;
+  }
+
+  look(members: Iterable<Member>): void {
+    this.#killTooLarge(members);
+    this.#killLargestIfShort(members);
+  }
+
+  gone(member: Member): void {
+    if (this.#victim === member) this.#victim = undefined;
+  }
+
+  #killTooLarge(members: Iterable<Member>): void {
+    const { maxMemoryPerChildMb } = this.#options;
+    if (maxMemoryPerChildMb === 0) return;
+    for (const member of members) {
+      const bytes = member.memoryBytes;
+      if (bytes === undefined || bytes <= maxMemoryPerChildMb * HARD_FACTOR * MIB) continue;
+      this.#log.warn({ childPid: member.pid, bytes, maxMemoryPerChildMb }, "child killed: too much memory");
+      member.killForMemory();
+    }
+  }
+
+  /** Better one host that we choose than whatever the kernel takes at the container's limit. */
+  #killLargestIfShort(members: Iterable<Member>): void {
+    const { memory, processes } = this.#options;
+    if (memory === undefined || this.#victim !== undefined || !memory.isShort) return;
+    let largest: { readonly member: Member; readonly bytes: number } | undefined;
+    for (const member of members) {
+      const bytes = member.memoryBytes ?? 0;
+      if (bytes > (largest?.bytes ?? 0)) largest = { member, bytes };
+    }
+    // If none takes more than its share, what takes it is a program that a task has started: that one is the kernel's.
+    if (largest === undefined || largest.bytes < memory.share(processes)) return;
+    this.#victim = largest.member;
+    this.#log.warn(
+      { childPid: largest.member.pid, bytes: largest.bytes },
+      "child killed: the container's memory is about to run out",
+    );
+    largest.member.killForMemory();
+  }
+}

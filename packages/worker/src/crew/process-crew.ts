@@ -1,0 +1,53 @@
+/** The options of a crew of child processes. */
+
+import type { TaskOutput } from "../output/task-output.ts";
+import { childEnvironment } from "./child-environment.ts";
+import { ContainerMemory } from "./container-memory.ts";
+import type { CrewOptions } from "./crew.ts";
+import { processHosts } from "./process-host.ts";
+
+/** What a user says of the processes; see the options of a worker. */
+export interface ProcessCrewOptions extends Omit<
+  CrewOptions,
+  "startHost" | "memory" | "onChange" | "onProgress" | "onLog"
+> {
+  readonly maxOutcomeBytes: number;
+  readonly redactRemoteStacks: boolean;
+  /** Variables that the processes get beside the harmless ones of this process. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** @param workerId - names the machine in `error.remote` @param output - where what tasks print and log goes */
+export function processCrew(
+  workerId: string,
+  options: ProcessCrewOptions,
+  output: TaskOutput,
+): Omit<CrewOptions, "onChange" | "onProgress" | "onLog"> {
+  const memory = new ContainerMemory();
+  const env = childEnvironment(workerId, options.env);
+  const { module, processes, concurrency, maxOutcomeBytes, redactRemoteStacks: redactStacks } = options;
+  const { killGraceMs, startTimeoutMs, maxTasksPerChild, maxMemoryPerChildMb } = options;
+  const heapFlags = memory.heapFlags(processes, env["NODE_OPTIONS"]);
+  const host = {
+    module,
+    workerId,
+    concurrency,
+    maxOutcomeBytes,
+    redactStacks,
+    env,
+    memory,
+    heapFlags,
+    output,
+  };
+  return {
+    startHost: processHosts(host),
+    module,
+    processes,
+    concurrency,
+    memory,
+    killGraceMs,
+    startTimeoutMs,
+    maxTasksPerChild,
+    maxMemoryPerChildMb,
+  };
+}

@@ -1,0 +1,44 @@
+/**
+ * When a host that ended is replaced. One that had worked is replaced at once. One that never got so far must not be
+ * started in a hot loop: the wait doubles with each such start, until a host works.
+ */
+
+import type { HostExit } from "./host.ts";
+
+const FIRST_DELAY_MS = 100;
+const MAX_DELAY_MS = 5_000;
+
+/** After so many starts that ended by SIGKILL, the module may bring them on itself: by the memory it takes, say. */
+const MAX_KILLED_STARTS = 3;
+
+export class RestartPolicy {
+  #failedStarts = 0;
+  /** Starts that SIGKILL has ended, since a host was last ready. */
+  #killedStarts = 0;
+
+  /** A host has loaded its module. */
+  wasReady(): void {
+    this.#killedStarts = 0;
+  }
+
+  /** A host has answered a run. */
+  hasWorked(): void {
+    this.#failedStarts = 0;
+  }
+
+  /** Gives how long to wait before the next start, in ms, after one that came to nothing. */
+  nextDelayMs(): number {
+    return Math.min(FIRST_DELAY_MS * 2 ** this.#failedStarts++, MAX_DELAY_MS);
+  }
+
+  /**
+   * Whether the end of a host that was never ready says something of its module. Somebody's SIGKILL does not, unless it
+   * comes at every start.
+   *
+   * @param knownError - the host has said why it can't start, or we know it
+   */
+  blamesModule({ signal, outOfMemory }: HostExit, knownError: boolean): boolean {
+    if (signal !== "SIGKILL" || outOfMemory || knownError) return true;
+    return ++this.#killedStarts >= MAX_KILLED_STARTS;
+  }
+}

@@ -1,0 +1,25 @@
+import type { ToChild } from "../pipe/pipe-messages.ts";
+import type { Run } from "./run.ts";
+import type { SentRun } from "./sent-runs.ts";
+
+/** Makes the message that has a host run a job. What a job does not have is left out: the pipe is a hot path. */
+export function runMessage({ id, slot }: SentRun, run: Run): ToChild {
+  const { careful, skip, shares, fn, map, at, n, attempt, trace, logs } = run;
+  return {
+    t: "run",
+    id,
+    slot,
+    fn,
+    map,
+    at,
+    n,
+    attempt,
+    ...(careful ? { careful } : {}),
+    ...(skip.length === 0 ? {} : { skip }),
+    ...(shares.length === 0
+      ? {}
+      : { shares: shares.map(({ position, id: shareId }) => [position, shareId] as const) }),
+    ...(trace === undefined ? {} : { trace }),
+    ...(logs ? { logs } : {}),
+  };
+}

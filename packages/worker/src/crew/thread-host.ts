@@ -1,0 +1,148 @@
+/**
+ * One thread, seen from its pool: how it starts, what it is told, what it says, how it ends.
+ *
+ * A thread can be ended while it computes, but not while it waits in the system (`execFileSync`), and programs that its
+ * tasks started are this process's own: they go on after it.
+ */
+
+import { MessageChannel, Worker } from "node:worker_threads";
+import type { MessagePort } from "node:worker_threads";
+
+import type { Payload } from "@poolmq/shared/task";
+
+import { makeClaims, revoke } from "../child/claims.ts";
+import { besideThis, nodeFlags } from "../node-command.ts";
+import { printTo } from "../output/print-to.ts";
+import { placesFor } from "../pipe/pipe-depth.ts";
+import type { FromChild, ToChild, ToGuard } from "../pipe/pipe-messages.ts";
+import { monotonicMs, PortWriter, readPort } from "../pipe/thread-port.ts";
+import type { FromThread, ThreadData } from "../pipe/thread-port.ts";
+import type { Host, HostEvents, StartHost } from "./host.ts";
+import { refusedStart } from "./refused-start.ts";
+
+export interface ThreadHostOptions {
+  /** Path of the tasks module. */
+  readonly module: string;
+  /** Names the pool in `error.remote`. */
+  readonly workerId: string;
+  readonly concurrency: number;
+  /** Largest result or error of an item, in bytes; no limit without it. */
+  readonly maxOutcomeBytes: number | undefined;
+  readonly redactStacks: boolean;
+  /** Limit of a thread's heap; V8's own without it. */
+  readonly maxMemoryMb: number | undefined;
+}
+
+/** By then, all that a thread said before it ended has come. */
+const CLOSE_AFTER_EXIT_MS = 100;
+
+/** Starts threads. */
+export function threadHosts(options: ThreadHostOptions): StartHost {
+  return (events) => new ThreadHost(options, events);
+}
+
+class ThreadHost implements Host {
+  readonly pid: number;
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #out: PortWriter;
+  readonly #claims: ThreadData["claims"];
+  readonly #turns: ThreadData["turns"] = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  readonly #events: HostEvents;
+  #outOfMemory = false;
+  #refused: Error | undefined;
+  #ended = false;
+
+  constructor({ maxMemoryMb, ...facts }: ThreadHostOptions, events: HostEvents) {
+    this.#events = events;
+    this.#claims = makeClaims(placesFor(facts.concurrency));
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.#out = new PortWriter(port1, "copies");
+    const data: ThreadData = { ...facts, port: port2, claims: this.#claims, turns: this.#turns };
+    this.#worker = new Worker(besideThis(import.meta.url, "../child/thread-main"), {
+      name: "poolmq",
+      workerData: data,
+      transferList: [port2],
+      execArgv: nodeFlags(),
+      ...(maxMemoryMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: maxMemoryMb } }),
+    });
+    this.pid = this.#worker.threadId;
+    readPort<FromThread & { readonly endedAt?: number }>(
+      port1,
+      (...frame) => this.#onFrame(...frame),
+      (reason) => events.onGarbage(reason),
+    );
+    this.#listenForEnd();
+    // The crew keeps this process alive, and not each of its hosts.
+    port1.unref();
+    this.#worker.unref();
+  }
+
+  send(message: ToChild, text?: Payload, bytes?: Buffer): void {
+    this.#out.write(message, text, bytes);
+  }
+
+  flush(): void {
+    this.#out.flush();
+  }
+
+  /** This thread is the guard: it sees what the other one does. */
+  sendToGuard(message: ToGuard): void {
+    queueMicrotask(() => {
+      if (this.#ended) return;
+      if (message.t === "ping") {
+        return this.#events.onGuard({ t: "alive", turns: Atomics.load(this.#turns, 0) });
+      }
+      const { id, slot } = message;
+      this.#events.onGuard({ t: "revoked", id, ok: revoke(this.#claims, slot, id) });
+    });
+  }
+
+  /** Its memory is a part of this process's. */
+  residentBytes(): undefined {
+    return undefined;
+  }
+
+  kill({ outOfMemory = false }: { readonly outOfMemory?: boolean } = {}): void {
+    if (outOfMemory) this.#outOfMemory = true;
+    void this.#worker.terminate();
+  }
+
+  #onFrame(
+    message: FromThread & { readonly endedAt?: number },
+    text: string,
+    bytes: Buffer | undefined,
+  ): void {
+    if (this.#ended) return;
+    if (message.t === "print") return printTo(process[message.from], bytes ?? text);
+    const said: FromChild =
+      message.t === "done" && message.endedAt !== undefined
+        ? { ...message, transitMs: monotonicMs() - message.endedAt }
+        : message;
+    this.#events.onMessage(said, text, bytes);
+  }
+
+  #listenForEnd(): void {
+    this.#worker.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ERR_WORKER_OUT_OF_MEMORY") this.#outOfMemory = true;
+      if (error.code === "ERR_WORKER_INIT_FAILED") this.#refused = refusedStart(error);
+    });
+    this.#worker.on("exit", (exitCode) => {
+      // What it said is still on its way: the port closes after the last of it.
+      this.#port.once("close", () => this.#end(exitCode));
+      setTimeout(() => this.#end(exitCode), CLOSE_AFTER_EXIT_MS).unref();
+    });
+    this.#port.on("close", () => {
+      if (!this.#ended) this.#events.onSevered();
+    });
+  }
+
+  #end(exitCode: number): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#port.close();
+    const exit = { exitCode, signal: null, outOfMemory: this.#outOfMemory };
+    this.#events.onExit(this.#refused === undefined ? exit : { ...exit, refused: this.#refused });
+  }
+}

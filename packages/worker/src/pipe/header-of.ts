@@ -1,0 +1,42 @@
+import type { FromChild } from "./pipe-messages.ts";
+
+const { stringify } = JSON;
+
+/**
+ * Writes the header of what a child says, with the number of the bytes that follow. By hand: a task may have given
+ * strings or arrays a `toJSON`, which `JSON.stringify` heeds.
+ */
+export function headerOf(message: FromChild, bytes: number | undefined): string {
+  const rest = bytes === undefined ? "}" : `,"bytes":${bytes}}`;
+  switch (message.t) {
+    case "done": {
+      const { id, ms, retriable, next, rss } = message;
+      const begins = next === undefined ? "" : `,"next":${next}`;
+      const memory = rss === undefined ? "" : `,"rss":${rss}`;
+      return `{"t":"done","id":${id},"ms":${ms},"retriable":${retriable}${begins}${memory}${rest}`;
+    }
+    case "begun":
+      return `{"t":"begun","id":${message.id}${rest}`;
+    case "skipped":
+      return `{"t":"skipped","id":${message.id}${rest}`;
+    case "start":
+      return `{"t":"start","id":${message.id},"offset":${message.offset}${rest}`;
+    case "item":
+      return `{"t":"item","id":${message.id},"offset":${message.offset}${rest}`;
+    case "log":
+      return `{"t":"log","id":${message.id},"index":${message.index}${rest}`;
+    case "progress":
+      return `{"t":"progress","id":${message.id},"index":${message.index}${rest}`;
+    case "ending": {
+      const { id, offset } = message;
+      return `{"t":"ending"${id === undefined ? "" : `,"id":${id}`}${offset === undefined ? "" : `,"offset":${offset}`}${rest}`;
+    }
+    case "pong":
+      return `{"t":"pong"${rest}`;
+    case "ready":
+    case "unfit":
+      return stringify(message);
+    default:
+      return message satisfies never;
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The port between a pool and a thread, in place of the pipe to a process. It takes several messages at a time, each as
+ * three elements of one array: the message, its text, and its bytes.
+ */
+
+import type { MessagePort, Transferable } from "node:worker_threads";
+
+import type { OnFrame } from "./frames.ts";
+import type { FromChild } from "./pipe-messages.ts";
+
+const schedule = setImmediate;
+const bufferOf = Buffer.from.bind(Buffer);
+
+/** What a thread says: what a child says, and what its tasks print. */
+export type FromThread =
+  | FromChild
+  /** Followed by what was printed, as text or as bytes. */
+  | { readonly t: "print"; readonly from: "stdout" | "stderr" };
+
+/** What a thread is told at its start. */
+export interface ThreadData {
+  /** Path of the tasks module. */
+  readonly module: string;
+  /** Names the pool in `error.remote`. */
+  readonly workerId: string;
+  readonly concurrency: number;
+  readonly maxOutcomeBytes: number | undefined;
+  readonly redactStacks: boolean;
+  readonly port: MessagePort;
+  readonly claims: Int32Array<SharedArrayBuffer>;
+  /** Its one word counts the turns of the thread's event loop. */
+  readonly turns: Int32Array<SharedArrayBuffer>;
+}
+
+/** The one clock that all threads of a process share, in ms. */
+export function monotonicMs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1_000 + nanoseconds / 1_000_000;
+}
+
+/** Reads messages from a port. @param onGarbage - is told of what is no message */
+export function readPort<Message>(
+  port: MessagePort,
+  onFrame: OnFrame<Message>,
+  onGarbage: (reason: string) => void,
+): void {
+  port.on("message", (batch: unknown) => {
+    if (!Array.isArray(batch)) return onGarbage("it sent what is no message");
+    for (let i = 0; i < batch.length; i += 3) {
+      const bytes = batch[i + 2] as Uint8Array | undefined;
+      onFrame(
+        batch[i] as Message,
+        batch[i + 1] as string,
+        bytes === undefined ? undefined : bufferOf(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+      );
+    }
+  });
+}
+
+/** Collects messages and posts them together at the end of the turn of the event loop. */
+export class PortWriter {
+  readonly #port: MessagePort;
+  readonly #hands: "copies" | "bytes";
+  #batch: unknown[] = [];
+  #transfer: Transferable[] = [];
+  #scheduled = false;
+
+  /** @param hands - whether the bytes are still needed here */
+  constructor(port: MessagePort, hands: "copies" | "bytes") {
+    this.#port = port;
+    this.#hands = hands;
+  }
+
+  write(message: object, text = "", bytes?: Uint8Array): void {
+    const batch = this.#batch;
+    batch[batch.length] = message;
+    batch[batch.length] = text;
+    batch[batch.length] = bytes;
+    if (bytes !== undefined && this.#hands === "bytes" && ownsItsMemory(bytes)) {
+      this.#transfer[this.#transfer.length] = bytes.buffer as ArrayBuffer;
+    }
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    schedule(this.flush);
+  }
+
+  readonly flush = (): void => {
+    this.#scheduled = false;
+    const batch = this.#batch;
+    if (batch.length === 0) return;
+    const transfer = this.#transfer;
+    this.#batch = [];
+    if (transfer.length > 0) this.#transfer = [];
+    this.#port.postMessage(batch, transfer);
+  };
+}
+
+function ownsItsMemory({ buffer, byteLength }: Uint8Array): boolean {
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
+}
