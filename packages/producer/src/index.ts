@@ -4,7 +4,8 @@ export type { ThreadPoolOptions } from "./options/thread-pool-options.ts";
 export type { BasePool } from "./pool/base-pool.ts";
 export type { PoolState } from "./pool/pool-life.ts";
 export type { PoolStats } from "./engine/engine.ts";
-export type { LocalOptions, PoolOptions } from "./options/pool-options.ts";
+export type { LocalOptions } from "./options/local-options.ts";
+export type { PoolOptions } from "./options/pool-options.ts";
 export type { CallDefaults, CallOptions } from "./options/call-options.ts";
 export { ApplyResult } from "./result/apply-result.ts";
 export type { Handle } from "./result/handle.ts";
@@ -67,6 +68,8 @@ export type {
   Backoff,
   ClusterConnectionOptions,
   ConnectionOption,
+  HostOptions,
+  ProcessOptions,
   RedisConnectionReason,
   RemoteInfo,
   TaskDefaults,

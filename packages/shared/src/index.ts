@@ -34,5 +34,6 @@ export {
   UnsupportedRedisError,
 } from "./errors/redis-errors.ts";
 export type { RedisConnectionReason } from "./errors/redis-errors.ts";
+export type { HostOptions, ProcessOptions } from "./options/host-options.ts";
 export type { TaskDefaults } from "./options/task-defaults.ts";
 export type { Backoff, RemoteInfo, TaskInfo } from "./wire.ts";

@@ -54,6 +54,14 @@ export { readQueue } from "./store/read-queue.ts";
 export { runTimesOf, TimeSketch } from "./store/run-times.ts";
 export type { RunTimes } from "./store/run-times.ts";
 export { redactUrl } from "./redis/redact-url.ts";
+export {
+  HOST_OPTIONS,
+  PROCESS_DEFAULTS,
+  PROCESS_OPTIONS,
+  resolveHostOptions,
+  resolveProcessOptions,
+} from "./options/host-options.ts";
+export type { ResolvedHostOptions, ResolvedProcessOptions } from "./options/host-options.ts";
 export { checkTaskDefaults, TASK_DEFAULTS } from "./options/task-defaults.ts";
 export type { CheckedTaskDefaults } from "./options/task-defaults.ts";
 export { attachRemote, decodeThrown, encodeThrown } from "./thrown/thrown.ts";

@@ -6,20 +6,22 @@ import { resolve } from "node:path";
 import type { Logger } from "pino";
 
 import { InvalidOptionError } from "@poolmq/shared";
-import type { ConnectionOption } from "@poolmq/shared";
+import type { ConnectionOption, ProcessOptions } from "@poolmq/shared";
 import {
   availableCores,
-  checkEnvironment,
   checkLogger,
   checkOptions,
   checkQueueName,
+  PROCESS_DEFAULTS,
+  PROCESS_OPTIONS,
   resolveConnection,
+  resolveProcessOptions,
   resolveSigningKeys,
 } from "@poolmq/shared/internal";
-import type { ResolvedConnection, SigningKeys } from "@poolmq/shared/internal";
+import type { ResolvedConnection, ResolvedProcessOptions, SigningKeys } from "@poolmq/shared/internal";
 
 /** Options of a worker machine. */
-export interface WorkerOptions {
+export interface WorkerOptions extends ProcessOptions {
   /** The tasks module: a path (from the working directory) or a `file:` URL. Its exported functions are the tasks. */
   readonly module: string | URL;
   /** Redis. @defaultValue `POOLMQ_REDIS_URL`, else `REDIS_URL` of the environment, else `redis://127.0.0.1:6379` */
@@ -33,15 +35,6 @@ export interface WorkerOptions {
    * @defaultValue one per available core; under a CPU limit, such as a container's, as many as that, rounded up
    */
   readonly processes?: number | undefined;
-  /** Items that one child runs at a time, at least 1: more than 1 helps functions that wait for I/O. @defaultValue 1 */
-  readonly concurrency?: number | undefined;
-  /** After how many lost processes an item is given up with a `WorkerLostError`, at least 1. @defaultValue 3 */
-  readonly workerLossAttempts?: number | undefined;
-  /**
-   * Largest result or error of an item, in bytes of its encoded form, at least 1024; a larger result is that item's
-   * `LimitError`, and a larger error is cut down. @defaultValue 8388608 (8 MiB)
-   */
-  readonly maxOutcomeBytes?: number | undefined;
   /** How long a dead machine's items stay its own, in ms, at least 500. @defaultValue 3000 */
   readonly lockDurationMs?: number | undefined;
   /** How often machines look for items of dead machines, in ms, at least 100. @defaultValue 1000 */
@@ -50,19 +43,8 @@ export interface WorkerOptions {
   readonly shutdownTimeoutMs?: number | undefined;
   /** How long a function that was told to stop may go on before its process is killed, in ms. @defaultValue 500 */
   readonly killGraceMs?: number | undefined;
-  /** How long a child may take to import the module and run its `initializer`, in ms. @defaultValue 60000 */
-  readonly startTimeoutMs?: number | undefined;
-  /** Items that a child runs before it is replaced, against leaks; 0 for no limit. @defaultValue 0 */
-  readonly maxTasksPerChild?: number | undefined;
-  /**
-   * Memory (resident set) above which a child is replaced between items, in MiB; above 1.5 times as much it is killed,
-   * and its item is charged with the loss; 0 for no limit. The hard limit needs Linux. @defaultValue 0
-   */
-  readonly maxMemoryPerChildMb?: number | undefined;
   /** How long to try to reach Redis at the start, in ms. @defaultValue 10000 */
   readonly connectTimeoutMs?: number | undefined;
-  /** Environment variables for the tasks, beside the harmless ones that every child gets. @defaultValue none */
-  readonly env?: Readonly<Record<string, string>> | undefined;
   /**
    * Port for health checks and metrics over HTTP (`/livez`, `/readyz`, `/metrics`); 0 takes a free one.
    * @defaultValue none are served
@@ -92,24 +74,17 @@ export interface WorkerOptions {
 }
 
 /** `WorkerOptions`, checked and complete. */
-export interface ResolvedWorkerOptions {
+export interface ResolvedWorkerOptions extends ResolvedProcessOptions {
   readonly module: string;
   readonly connection: ResolvedConnection;
   readonly queue: string;
   readonly prefix: string;
   readonly processes: number;
-  readonly concurrency: number;
-  readonly workerLossAttempts: number;
-  readonly maxOutcomeBytes: number;
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
   readonly shutdownTimeoutMs: number;
   readonly killGraceMs: number;
-  readonly startTimeoutMs: number;
-  readonly maxTasksPerChild: number;
-  readonly maxMemoryPerChildMb: number;
   readonly connectTimeoutMs: number;
-  readonly env: Readonly<Record<string, string>>;
   readonly healthPort: number | undefined;
   readonly healthHost: string;
   readonly redactRemoteStacks: boolean;
@@ -118,39 +93,30 @@ export interface ResolvedWorkerOptions {
 }
 
 export const DEFAULTS: Readonly<
-  Record<DefaultedNumber, number> & Record<"queue" | "prefix" | "healthHost", string>
+  typeof PROCESS_DEFAULTS & Record<DefaultedNumber, number> & Record<DefaultedText, string>
 > = {
+  ...PROCESS_DEFAULTS,
   queue: "default",
   prefix: "poolmq",
   healthHost: "127.0.0.1",
-  concurrency: 1,
-  workerLossAttempts: 3,
-  maxOutcomeBytes: 8 * 1024 * 1024,
   // Short, because a supervisor never blocks: a dead machine's items are back in 3 to 4 s.
   lockDurationMs: 3_000,
   stalledIntervalMs: 1_000,
   shutdownTimeoutMs: 30_000,
   killGraceMs: 500,
-  startTimeoutMs: 60_000,
-  maxTasksPerChild: 0,
-  maxMemoryPerChildMb: 0,
   connectTimeoutMs: 10_000,
 } satisfies Partial<WorkerOptions>;
 
-const DEFAULT_URL = "redis://127.0.0.1:6379";
+type DefaultedText = "queue" | "prefix" | "healthHost";
 
 type DefaultedNumber =
-  | "concurrency"
-  | "workerLossAttempts"
-  | "maxOutcomeBytes"
   | "lockDurationMs"
   | "stalledIntervalMs"
   | "shutdownTimeoutMs"
   | "killGraceMs"
-  | "startTimeoutMs"
-  | "maxTasksPerChild"
-  | "maxMemoryPerChildMb"
   | "connectTimeoutMs";
+
+const DEFAULT_URL = "redis://127.0.0.1:6379";
 
 /**
  * Checks the options and fills in the defaults.
@@ -159,23 +125,17 @@ type DefaultedNumber =
  */
 export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOptions {
   const check = checkOptions(options, "worker options", [
+    ...PROCESS_OPTIONS,
     "module",
     "connection",
     "queue",
     "prefix",
     "processes",
-    "concurrency",
-    "workerLossAttempts",
-    "maxOutcomeBytes",
     "lockDurationMs",
     "stalledIntervalMs",
     "shutdownTimeoutMs",
     "killGraceMs",
-    "startTimeoutMs",
-    "maxTasksPerChild",
-    "maxMemoryPerChildMb",
     "connectTimeoutMs",
-    "env",
     "healthPort",
     "healthHost",
     "redactRemoteStacks",
@@ -183,26 +143,17 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     "logger",
   ]);
   return {
+    ...resolveProcessOptions(options),
     module: modulePath(options.module),
     connection: connectionOf(options.connection),
     queue: checkQueueName("queue", options.queue ?? DEFAULTS.queue),
     prefix: checkQueueName("prefix", options.prefix ?? DEFAULTS.prefix),
     processes: check.integer("processes", availableCores(), { min: 1, max: 1024 }),
-    concurrency: check.integer("concurrency", DEFAULTS.concurrency, { min: 1, max: 10_000 }),
-    workerLossAttempts: check.integer("workerLossAttempts", DEFAULTS.workerLossAttempts, { min: 1 }),
-    maxOutcomeBytes: check.integer("maxOutcomeBytes", DEFAULTS.maxOutcomeBytes, {
-      min: 1024,
-      max: 128 * 1024 * 1024,
-    }),
     lockDurationMs: check.integer("lockDurationMs", DEFAULTS.lockDurationMs, { min: 500 }),
     stalledIntervalMs: check.integer("stalledIntervalMs", DEFAULTS.stalledIntervalMs, { min: 100 }),
     shutdownTimeoutMs: check.integer("shutdownTimeoutMs", DEFAULTS.shutdownTimeoutMs, { min: 0 }),
     killGraceMs: check.integer("killGraceMs", DEFAULTS.killGraceMs, { min: 0 }),
-    startTimeoutMs: check.integer("startTimeoutMs", DEFAULTS.startTimeoutMs, { min: 100 }),
-    maxTasksPerChild: check.integer("maxTasksPerChild", DEFAULTS.maxTasksPerChild, { min: 0 }),
-    maxMemoryPerChildMb: check.integer("maxMemoryPerChildMb", DEFAULTS.maxMemoryPerChildMb, { min: 0 }),
     connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
-    env: checkEnvironment("env", options.env ?? {}),
     healthPort:
       options.healthPort === undefined ? undefined : check.integer("healthPort", 0, { min: 0, max: 65_535 }),
     healthHost: checkHost(options.healthHost ?? DEFAULTS.healthHost),

@@ -4,7 +4,7 @@ import { LocalMachineError } from "@poolmq/shared";
 import type { ResolvedConnection, TaskInfo } from "@poolmq/shared/internal";
 import type { LocalMachine } from "@poolmq/worker/internal";
 
-import type { ResolvedPoolOptions } from "../options/pool-options.ts";
+import type { RedisPoolOptions } from "../options/pool-options.ts";
 import { importWorkerPackage } from "./import-worker-package.ts";
 
 /** A machine that died is replaced this often in a row before its pool gives up. */
@@ -84,7 +84,7 @@ export class LocalMachineKeeper {
 
 /** Gives what starts a machine on the queue; `undefined` if the pool has none of its own. */
 export function machineStarter(
-  { local, prefix, connectTimeoutMs, signingKeys, ...given }: ResolvedPoolOptions,
+  { local, prefix, connectTimeoutMs, signingKeys, ...given }: RedisPoolOptions,
   resolved: ResolvedConnection,
   queue: string,
 ): (() => Promise<LocalMachine>) | undefined {
@@ -104,7 +104,7 @@ export function machineStarter(
       signingKey: signingKeys?.reveal(),
     };
     // An embedded Redis ends with this process, and takes all along.
-    const removesQueue = given.queue === undefined && given.connection !== undefined;
+    const removesQueue = given.queue === undefined && given.connection !== "embedded";
     return startLocalMachine(machine, { removesQueue });
   };
 }

@@ -23,7 +23,7 @@ import { startEmbeddedRedis } from "../embedded-redis/embedded-redis.ts";
 import type { EmbeddedRedis } from "../embedded-redis/embedded-redis.ts";
 import { Gather } from "../gather/gather.ts";
 import type { GatherHooks } from "../gather/gather.ts";
-import type { ResolvedPoolOptions } from "../options/pool-options.ts";
+import type { RedisPoolOptions } from "../options/pool-options.ts";
 import { LocalMachineKeeper, machineStarter } from "./local-machine-keeper.ts";
 
 interface Parts {
@@ -58,7 +58,7 @@ export class RedisBackend {
    * @param signal - gives up the start, and ends what was started so far
    */
   static async start(
-    options: ResolvedPoolOptions,
+    options: RedisPoolOptions,
     hooks: GatherHooks,
     onDead: (error: unknown) => void,
     signal: AbortSignal,
@@ -66,9 +66,12 @@ export class RedisBackend {
     const undo: (() => Promise<unknown> | void)[] = [];
     try {
       const embedded =
-        options.connection === undefined ? await startEmbeddedRedis({ onExit: onDead, signal }) : undefined;
+        typeof options.connection === "string"
+          ? await startEmbeddedRedis({ onExit: onDead, signal })
+          : undefined;
       if (embedded !== undefined) undo.push(() => embedded.close());
-      const resolved = options.connection ?? resolveConnection(embedded?.url);
+      const resolved =
+        typeof options.connection === "string" ? resolveConnection(embedded?.url) : options.connection;
       if (resolved === undefined) throw new LocalMachineError("The embedded Redis has no address");
 
       const ownQueue = options.local !== undefined && options.queue === undefined;

@@ -11,7 +11,7 @@ import type { Gather } from "../gather/gather.ts";
 import { autoChunks, fixedChunks } from "../map/chunk-size.ts";
 import type { ChunkSize } from "../map/chunk-size.ts";
 import type { MapRun } from "../map/map-run.ts";
-import type { ResolvedPoolOptions } from "../options/pool-options.ts";
+import type { RedisPoolOptions } from "../options/pool-options.ts";
 import type { Attachment, AttachRequest, CallFacts, Engine, EngineHost, PoolStats } from "./engine.ts";
 import { checkTask, lookForWorkers } from "./look-for-workers.ts";
 import { RedisBackend } from "./redis-backend.ts";
@@ -22,7 +22,7 @@ const LOCAL_CLOSE_TIMEOUT_MS = 5_000;
 const READY_POLL_MS = 50;
 
 export class RedisEngine implements Engine {
-  readonly #options: ResolvedPoolOptions;
+  readonly #options: RedisPoolOptions;
   readonly #host: EngineHost;
   /** Absent while nothing is started: the last start found no Redis. */
   #backend: Promise<RedisBackend> | undefined;
@@ -31,7 +31,7 @@ export class RedisEngine implements Engine {
   readonly #unneeded = new AbortController();
 
   /** Starts connecting, and in local mode starts the worker processes. What goes wrong there is told by the next call. */
-  constructor(options: ResolvedPoolOptions, host: EngineHost) {
+  constructor(options: RedisPoolOptions, host: EngineHost) {
     this.#options = options;
     this.#host = host;
     this.#backend = this.#start();

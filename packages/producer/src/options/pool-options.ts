@@ -1,58 +1,20 @@
 /** Options of a pool and of a call: documented, with defaults, checked in one place. */
 
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-
 import type { Logger } from "pino";
 
-import { InvalidOptionError } from "@poolmq/shared";
 import type { ConnectionOption } from "@poolmq/shared";
-import {
-  availableCores,
-  checkEnvironment,
-  checkInteger,
-  checkLogger,
-  checkOptions,
-  checkQueueName,
-  resolveConnection,
-  resolveSigningKeys,
-  short,
-} from "@poolmq/shared/internal";
-import type { ResolvedConnection, SigningKeys } from "@poolmq/shared/internal";
+import { checkLogger, checkOptions, checkQueueName, resolveSigningKeys } from "@poolmq/shared/internal";
+import type { SigningKeys } from "@poolmq/shared/internal";
 
 import { CALL_DEFAULTS, checkCallDefaults } from "./call-options.ts";
 import type { CallDefaults, CheckedCallDefaults } from "./call-options.ts";
+import { LOCAL_OPTIONS, resolveLocalOptions } from "./local-options.ts";
+import type { LocalOptions, ResolvedLocalOptions } from "./local-options.ts";
+import { readConnection } from "./read-connection.ts";
+import type { QueuePlace } from "./read-connection.ts";
+import { readTasks } from "./read-tasks.ts";
 import { checkTelemetry } from "./telemetry-options.ts";
 import type { ResolvedTelemetry, TelemetryOptions } from "./telemetry-options.ts";
-
-/** Options of a worker machine of the pool's own, in local mode. */
-export interface LocalOptions {
-  /**
-   * Worker processes to start on this machine, at least 1; they end with the pool. Needs `tasks` as a path or URL.
-   * @defaultValue one per available core if `tasks` is a path or URL and no Redis is configured, else none
-   */
-  readonly processes?: number | undefined;
-  /** Items that one process runs at a time. @defaultValue 1 */
-  readonly concurrency?: number | undefined;
-  /** After how many lost processes an item is given up with a `WorkerLostError`. @defaultValue 3 */
-  readonly workerLossAttempts?: number | undefined;
-  /** Items that a process runs before it is replaced, against leaks; 0 for no limit. @defaultValue 0 */
-  readonly maxTasksPerChild?: number | undefined;
-  /**
-   * Memory (resident set) above which a process is replaced between items, in MiB; above 1.5 times as much it is killed,
-   * and its item is charged with the loss; 0 for no limit. The hard limit needs Linux. @defaultValue 0
-   */
-  readonly maxMemoryPerChildMb?: number | undefined;
-  /**
-   * Largest result or error of an item, in bytes of its encoded form; what is larger is that item's `LimitError`, and an
-   * error is cut down. @defaultValue 8388608 (8 MiB)
-   */
-  readonly maxOutcomeBytes?: number | undefined;
-  /** How long a process may take to import the tasks module and run its `initializer`, in ms. @defaultValue 60000 */
-  readonly startTimeoutMs?: number | undefined;
-  /** Environment variables for the tasks, beside the harmless ones that every process gets. @defaultValue none */
-  readonly env?: Readonly<Record<string, string>> | undefined;
-}
 
 /**
  * Options of a pool.
@@ -66,15 +28,17 @@ export interface PoolOptions<T> extends CallDefaults, LocalOptions {
    */
   readonly tasks?: URL | string | T | undefined;
   /**
-   * Redis: a URL (`redis://`, `rediss://`, `unix:///path`), ioredis options, a Cluster or Sentinel.
-   * @defaultValue `POOLMQ_REDIS_URL`, else `REDIS_URL` of the environment, else, in local mode, an embedded Redis
+   * Where the queue is. In Redis: a URL (`redis://`, `rediss://`, `unix:///path`), ioredis options, a Cluster or Sentinel.
+   * `"memory"`: in this process, with worker processes of the pool's own; it needs no Redis. `"embedded"`: in a private
+   * Redis that starts and ends with the pool, to develop what needs one.
+   * @defaultValue `POOLMQ_REDIS_URL`, else `REDIS_URL` of the environment, else `"memory"`
    */
   readonly connection?: ConnectionOption | undefined;
-  /** Name of the queue. @defaultValue `"default"`; in local mode one of the pool's own */
+  /** Name of the queue in Redis. @defaultValue `"default"`; with `processes` one of the pool's own */
   readonly queue?: string | undefined;
   /** First part of every key in Redis. @defaultValue `"poolmq"` */
   readonly prefix?: string | undefined;
-  /** How many jobs of a map may be in Redis at a time, at least 1: it bounds the memory of Redis. @defaultValue 5000 */
+  /** How many jobs of a map may be in the queue at a time, at least 1: it bounds the queue's memory. @defaultValue 5000 */
   readonly window?: number | undefined;
   /**
    * Largest arguments of a job, in bytes of their encoded form. A chunk that has more is sent as several jobs; an item
@@ -111,8 +75,7 @@ export interface ResolvedPoolOptions {
   readonly modulePath: string | undefined;
   /** The tasks module itself, if it was given. */
   readonly module: object | undefined;
-  /** Undefined: an embedded Redis. */
-  readonly connection: ResolvedConnection | undefined;
+  readonly connection: QueuePlace;
   readonly queue: string | undefined;
   readonly prefix: string;
   readonly defaults: CheckedCallDefaults;
@@ -124,20 +87,14 @@ export interface ResolvedPoolOptions {
   readonly signingKeys: SigningKeys | undefined;
   readonly signatureTtlMs: number;
   readonly logger: Logger | undefined;
-  /** Undefined: no worker machine of the pool's own. */
-  readonly local: (LocalOptions & { readonly module: string; readonly processes: number }) | undefined;
+  /** Undefined: no worker processes of the pool's own. */
+  readonly local: ResolvedLocalOptions | undefined;
 }
 
-const LOCAL_OPTIONS = [
-  "processes",
-  "concurrency",
-  "workerLossAttempts",
-  "maxOutcomeBytes",
-  "startTimeoutMs",
-  "maxTasksPerChild",
-  "maxMemoryPerChildMb",
-  "env",
-] as const satisfies readonly (keyof LocalOptions)[];
+/** The same of a pool whose queue is in Redis. */
+export interface RedisPoolOptions extends ResolvedPoolOptions {
+  readonly connection: Exclude<QueuePlace, "memory">;
+}
 
 const POOL_OPTIONS: readonly (keyof PoolOptions<unknown>)[] = [
   "tasks",
@@ -179,10 +136,9 @@ export function resolvePoolOptions<T>(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): ResolvedPoolOptions {
   const check = checkOptions(options, "pool options", POOL_OPTIONS);
-  const tasks = readTasks(options.tasks);
-  const connection = resolveConnection(options.connection, env);
+  const connection = readConnection(options.connection, env);
   return {
-    ...tasks,
+    ...readTasks(options.tasks),
     connection,
     queue: options.queue === undefined ? undefined : checkQueueName("queue", options.queue),
     prefix: checkQueueName("prefix", options.prefix ?? DEFAULTS.prefix),
@@ -199,64 +155,6 @@ export function resolvePoolOptions<T>(
     signingKeys: resolveSigningKeys(options.signingKey, env),
     signatureTtlMs: check.integer("signatureTtlMs", DEFAULTS.signatureTtlMs, { min: 1_000 }),
     logger: checkLogger("logger", options.logger),
-    local: resolveLocal(options, tasks.modulePath, connection),
+    local: resolveLocalOptions(options, typeof connection === "object"),
   };
-}
-
-function resolveLocal<T>(
-  options: PoolOptions<T>,
-  module: string | undefined,
-  connection: ResolvedConnection | undefined,
-): ResolvedPoolOptions["local"] {
-  const { processes } = options;
-  if (processes === undefined && connection !== undefined) {
-    const stray = LOCAL_OPTIONS.find((name) => options[name] !== undefined);
-    if (stray === undefined) return undefined;
-    throw new InvalidOptionError(
-      `\`${stray}\` is for local worker processes, of which this pool has none: give \`processes\` too, or set it where the workers run`,
-    );
-  }
-  if (module === undefined) {
-    const need =
-      "Expected `tasks` to be the path or URL of the tasks module, which local worker processes load";
-    throw new InvalidOptionError(
-      processes === undefined
-        ? "No Redis is configured: give `connection` or set REDIS_URL to reach a fleet, or give `tasks` (a path or URL) for worker processes on this machine"
-        : `${need}, got ${options.tasks === undefined ? "undefined" : 'the module itself: write new URL("./tasks.ts", import.meta.url)'}`,
-    );
-  }
-  return {
-    module,
-    processes: checkInteger("processes", processes ?? availableCores(), { min: 1, max: 1024 }),
-    concurrency: checkInteger("concurrency", options.concurrency ?? 1, { min: 1, max: 10_000 }),
-    workerLossAttempts: checkInteger("workerLossAttempts", options.workerLossAttempts ?? 3, { min: 1 }),
-    ...(options.maxOutcomeBytes === undefined
-      ? {}
-      : {
-          maxOutcomeBytes: checkInteger("maxOutcomeBytes", options.maxOutcomeBytes, {
-            min: 1024,
-            max: 128 * 1024 * 1024,
-          }),
-        }),
-    startTimeoutMs: checkInteger("startTimeoutMs", options.startTimeoutMs ?? 60_000, { min: 100 }),
-    maxTasksPerChild: checkInteger("maxTasksPerChild", options.maxTasksPerChild ?? 0, { min: 0 }),
-    maxMemoryPerChildMb: checkInteger("maxMemoryPerChildMb", options.maxMemoryPerChildMb ?? 0, { min: 0 }),
-    env: checkEnvironment("env", options.env ?? {}),
-  };
-}
-
-/** Tells a module from where one lies. @throws InvalidOptionError */
-export function readTasks(tasks: unknown): { modulePath: string | undefined; module: object | undefined } {
-  if (tasks === undefined) return { modulePath: undefined, module: undefined };
-  if (tasks instanceof URL || (typeof tasks === "string" && tasks.startsWith("file:"))) {
-    const url = new URL(tasks);
-    if (url.protocol === "file:") return { modulePath: fileURLToPath(url), module: undefined };
-  } else if (typeof tasks === "string" && tasks !== "") {
-    return { modulePath: resolve(tasks), module: undefined };
-  } else if (typeof tasks === "object" && tasks !== null) {
-    return { modulePath: undefined, module: tasks };
-  }
-  throw new InvalidOptionError(
-    `Expected \`tasks\` to be a path, a file: URL or an imported module, got ${short(tasks)}`,
-  );
 }

@@ -38,6 +38,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    */
   constructor(options: PoolOptions<T> = {}) {
     const resolved = resolvePoolOptions(options);
-    super(resolved, (host) => new RedisEngine(resolved, host));
+    const connection = resolved.connection === "memory" ? "embedded" : resolved.connection;
+    super(resolved, (host) => new RedisEngine({ ...resolved, connection }, host));
   }
 }

@@ -1,0 +1,36 @@
+import { InvalidOptionError } from "@poolmq/shared";
+import type { ConnectionOption } from "@poolmq/shared";
+import { nearest, resolveConnection } from "@poolmq/shared/internal";
+import type { ResolvedConnection } from "@poolmq/shared/internal";
+
+/** Where a pool's queue is: in a Redis that was named, in a private one of the pool's own, or in this process's memory. */
+export type QueuePlace = ResolvedConnection | "embedded" | "memory";
+
+const WORDS = ["embedded", "memory"] as const;
+
+/**
+ * Reads the option `connection`: what it says, else `POOLMQ_REDIS_URL`, else `REDIS_URL`, else memory.
+ *
+ * @throws InvalidOptionError
+ */
+export function readConnection(
+  option: ConnectionOption | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): QueuePlace {
+  const word = WORDS.find((known) => known === option);
+  if (word !== undefined) return word;
+  if (option === "") {
+    throw new InvalidOptionError(
+      'Expected `connection` to be where Redis is, got "": give a URL such as redis://127.0.0.1:6379, or "memory" (or leave it out) for a pool that needs no Redis',
+    );
+  }
+  if (typeof option === "string") {
+    const meant = nearest(option, WORDS);
+    if (meant !== undefined) {
+      throw new InvalidOptionError(
+        `Expected \`connection\` to be a URL, "embedded" or "memory", got "${option}". Did you mean "${meant}"?`,
+      );
+    }
+  }
+  return resolveConnection(option, env) ?? "memory";
+}

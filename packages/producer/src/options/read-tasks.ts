@@ -1,0 +1,44 @@
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { InvalidOptionError } from "@poolmq/shared";
+import { short } from "@poolmq/shared/internal";
+
+/** What the option `tasks` says of the tasks module. */
+export interface GivenTasks {
+  /** Its path, if it was given as one. */
+  readonly modulePath: string | undefined;
+  /** The module itself, if it was given. */
+  readonly module: object | undefined;
+}
+
+/** Tells a module from where one lies. @throws InvalidOptionError */
+export function readTasks(tasks: unknown): GivenTasks {
+  if (tasks === undefined) return { modulePath: undefined, module: undefined };
+  if (tasks instanceof URL || (typeof tasks === "string" && tasks.startsWith("file:"))) {
+    const url = new URL(tasks);
+    if (url.protocol === "file:") return { modulePath: fileURLToPath(url), module: undefined };
+  } else if (typeof tasks === "string" && tasks !== "") {
+    return { modulePath: resolve(tasks), module: undefined };
+  } else if (typeof tasks === "object" && tasks !== null) {
+    return { modulePath: undefined, module: tasks };
+  }
+  throw new InvalidOptionError(
+    `Expected \`tasks\` to be a path, a file: URL or an imported module, got ${short(tasks)}`,
+  );
+}
+
+/**
+ * As `readTasks`, where workers of the pool's own are to load the module. Gives its path.
+ *
+ * @param who - loads it: "each thread loads"
+ * @throws InvalidOptionError if it is not given as a path
+ */
+export function readModulePath(tasks: unknown, who: string): string {
+  const { modulePath } = readTasks(tasks);
+  if (modulePath !== undefined) return modulePath;
+  throw new InvalidOptionError(
+    `Expected \`tasks\` to be the path or URL of the tasks module, which ${who}, got ` +
+      (tasks === undefined ? "undefined" : 'the module itself: write new URL("./tasks.ts", import.meta.url)'),
+  );
+}
