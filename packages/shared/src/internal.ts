@@ -85,6 +85,7 @@ export { readAdvertisement } from "./store/read-advertisement.ts";
 export { REFUSED } from "./values/uncloneable.ts";
 export { unrefConnection } from "./redis/unref-connection.ts";
 export { WIRE_VERSION } from "./wire.ts";
+export { repeatWhenAnswered } from "./host/repeat-when-answered.ts";
 export { within } from "./host/settles-within.ts";
 export type {
   ChildDetail,

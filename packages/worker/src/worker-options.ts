@@ -43,7 +43,10 @@ export interface WorkerOptions extends ProcessOptions {
   readonly shutdownTimeoutMs?: number | undefined;
   /** How long a function that was told to stop may go on before its process is killed, in ms. @defaultValue 500 */
   readonly killGraceMs?: number | undefined;
-  /** How long to try to reach Redis at the start, in ms. @defaultValue 10000 */
+  /**
+   * How long to try to reach Redis at the start, in ms; 0: as long as it takes, and the log says so once a minute.
+   * @defaultValue 10000
+   */
   readonly connectTimeoutMs?: number | undefined;
   /**
    * Port for health checks and metrics over HTTP (`/livez`, `/readyz`, `/metrics`); 0 takes a free one.
@@ -153,7 +156,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     stalledIntervalMs: check.integer("stalledIntervalMs", DEFAULTS.stalledIntervalMs, { min: 100 }),
     shutdownTimeoutMs: check.integer("shutdownTimeoutMs", DEFAULTS.shutdownTimeoutMs, { min: 0 }),
     killGraceMs: check.integer("killGraceMs", DEFAULTS.killGraceMs, { min: 0 }),
-    connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
+    connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 0 }),
     healthPort:
       options.healthPort === undefined ? undefined : check.integer("healthPort", 0, { min: 0, max: 65_535 }),
     healthHost: checkHost(options.healthHost ?? DEFAULTS.healthHost),

@@ -120,7 +120,8 @@ describe("wrong use", () => {
 
   test("a Redis that does not run ends it within its time limit, with what to do", async () => {
     const url = `redis://127.0.0.1:${await freePort()}`;
-    const { code, output } = await run(["worker", MODULE], { REDIS_URL: url });
+    const args = ["worker", MODULE, "--connect-timeout-ms", "10000"];
+    const { code, output } = await run(args, { REDIS_URL: url });
     expect(output).toMatch(/Could not use Redis at redis:\/\/127\.0\.0\.1:\d+ within 10000 ms: .*docker run/);
     expect(code).toBe(1);
   });

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { GatherScripts, JobData, Machines, TaskInfo } from "@poolmq/shared/internal";
 
 import type { Crew } from "../crew/crew.ts";
+import type { ThrottledLog } from "../log/throttled-log.ts";
 import type { Locks } from "../queue/locks.ts";
 import type { QueuedJob } from "../queue/job-queue.ts";
 import type { JobSeals } from "./job-seals.ts";
@@ -25,6 +26,8 @@ export interface JobContext {
   readonly publisher: Pick<Publisher, "publish">;
   readonly reports: Pick<TaskReports, "flush">;
   readonly log: Logger;
+  /** For lines of items that threw. */
+  readonly failures: Pick<ThrottledLog, "warn">;
 }
 
 /** What a job's way depends on, of the machine that it is on. */

@@ -18,6 +18,7 @@ import { handBack, handOn } from "./hand-back.ts";
 import { readArguments } from "./job-arguments.ts";
 import type { JobArguments } from "./job-arguments.ts";
 import type { JobContext, JobInHand } from "./job-context.ts";
+import { logFailures } from "./log-failures.ts";
 import { infoOf, publishFailure, publishOutcome } from "./publish-outcome.ts";
 import { refuseJob } from "./refuse-job.ts";
 import { traceOf } from "./trace-of.ts";
@@ -45,6 +46,7 @@ export async function processJob(context: JobContext, job: QueuedJob, token: str
   const run = runOf(context, hand, given, info);
   const end = await context.crew.run(run);
   if (end.kind === "done") context.machine.observer.ran(job, end.ms);
+  logFailures(context, hand, end);
 
   const verdict = judge(context, hand, run, end);
   switch (verdict.do) {

@@ -1,9 +1,9 @@
 /** Publishes outcomes: those that finish in one turn of the event loop go to Redis in one script per map. */
 
-import type { Logger } from "pino";
-
 import { isForeignKey } from "@poolmq/shared/task";
 import type { GatherScripts, Outcome } from "@poolmq/shared/internal";
+
+import type { ThrottledLog } from "../log/throttled-log.ts";
 
 interface Pending {
   readonly outcomes: Outcome[];
@@ -16,14 +16,14 @@ const MAX_RETRY_DELAY_MS = 1_000;
 
 export class Publisher {
   readonly #scripts: GatherScripts;
-  readonly #log: Pick<Logger, "warn">;
+  readonly #log: Pick<ThrottledLog, "warn">;
   #pending = new Map<string, Pending>();
   readonly #retries = new Set<() => void>();
   /** How often Redis refused outcomes, which were then tried again. */
   retries = 0;
   #closed = false;
 
-  constructor(scripts: GatherScripts, log: Pick<Logger, "warn">) {
+  constructor(scripts: GatherScripts, log: Pick<ThrottledLog, "warn">) {
     this.#scripts = scripts;
     this.#log = log;
   }
@@ -63,7 +63,8 @@ export class Publisher {
         if (this.#closed || isForeignKey(error)) throw error;
         this.retries++;
         // Out of memory, loading, read-only: all pass. The result is in hand, so it is worth waiting with it.
-        this.#log.warn({ mapId, outcomes: outcomes.length, err: error }, "publish refused, trying again");
+        const facts = (): object => ({ mapId, outcomes: outcomes.length, err: error });
+        this.#log.warn("publish refused", facts, "publish refused, trying again");
         await this.#pause(delayMs);
       }
     }

@@ -10,6 +10,9 @@ import type { JobSeals } from "./job-seals.ts";
 /** Often enough for a person to watch; a task that reports in a loop must not flood Redis. */
 const INTERVAL_MS = 100;
 
+/** So many lines of an item wait while Redis does not answer; of more, only the number is told. */
+const MAX_LINES = 1_000;
+
 /** What one item has said. */
 interface Words {
   readonly mapId: string;
@@ -18,6 +21,8 @@ interface Words {
   progress?: Payload;
   /** Lines, as JSON. */
   lines: string[];
+  /** Lines more than that. */
+  dropped: number;
   by?: Omit<LogBatch, "lines">;
 }
 
@@ -27,6 +32,8 @@ export class TaskReports {
   /** By map and index. */
   readonly #words = new Map<string, Map<number, Words>>();
   #timer: NodeJS.Timeout | undefined;
+  /** Answers that Redis owes: nothing more is sent on the timer until then. */
+  #owed = 0;
 
   constructor(scripts: GatherScripts, seals: JobSeals) {
     this.#scripts = scripts;
@@ -46,7 +53,8 @@ export class TaskReports {
       words = this.#wordsOf(mapId, index);
     }
     words.by = by;
-    words.lines.push(line);
+    if (words.lines.length < MAX_LINES) words.lines.push(line);
+    else words.dropped++;
   }
 
   /** Sends on what these items have said: their outcome comes next. */
@@ -65,25 +73,34 @@ export class TaskReports {
     let ofMap = this.#words.get(mapId);
     if (ofMap === undefined) this.#words.set(mapId, (ofMap = new Map<number, Words>()));
     let words = ofMap.get(index);
-    if (words === undefined) ofMap.set(index, (words = { mapId, index, lines: [] }));
-    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#sendAll(), INTERVAL_MS);
+    if (words === undefined) ofMap.set(index, (words = { mapId, index, lines: [], dropped: 0 }));
+    this.#timer ??= setTimeout(() => this.#sendAll(), INTERVAL_MS);
     return words;
   }
 
   #sendAll(): void {
-    this.#timer = undefined;
+    this.#timer = this.#owed === 0 ? undefined : setTimeout(() => this.#sendAll(), INTERVAL_MS);
+    if (this.#timer !== undefined) return;
     for (const ofMap of this.#words.values()) for (const words of ofMap.values()) this.#send(words);
     this.#words.clear();
   }
 
   /** What is refused is lost: it is no result. */
-  #send({ mapId, index, progress, lines, by }: Words): void {
+  #send({ mapId, index, progress, lines, dropped, by }: Words): void {
     if (progress !== undefined) {
       const payload = this.#seals.progress(mapId, index, progress);
-      this.#scripts.progress(mapId, index, payload).catch(() => {});
+      this.#await(this.#scripts.progress(mapId, index, payload));
     }
     if (by === undefined) return;
-    const batch: LogBatch = { ...by, lines: lines.map((line) => JSON.parse(line) as LogLine) };
-    this.#scripts.log(mapId, index, this.#seals.log(mapId, index, JSON.stringify(batch))).catch(() => {});
+    const told = lines.map((line) => JSON.parse(line) as LogLine);
+    if (dropped > 0) told.push(["dropped", dropped]);
+    const batch: LogBatch = { ...by, lines: told };
+    this.#await(this.#scripts.log(mapId, index, this.#seals.log(mapId, index, JSON.stringify(batch))));
+  }
+
+  #await(sent: Promise<void>): void {
+    this.#owed++;
+    const answered = (): void => void this.#owed--;
+    sent.then(answered, answered);
   }
 }

@@ -41,6 +41,8 @@ export class JobQueue extends Worker<unknown, null> {
   /** What becomes of the jobs that were begun when they were fetched, until BullMQ comes to them. */
   readonly #begun: Map<QueuedJob, Promise<null>>;
   readonly #redis: Redis | Cluster;
+  /** Jobs that were fetched and have not come to their end here. */
+  inHand = 0;
 
   constructor(
     redis: Redis | Cluster,
@@ -53,7 +55,7 @@ export class JobQueue extends Worker<unknown, null> {
       const ended = begun.get(job);
       begun.delete(job);
       try {
-        return await (ended ?? hooks.process(job, token));
+        return await (ended ?? this.#begin(job, token));
       } finally {
         hooks.settled(job, token);
       }
@@ -100,11 +102,20 @@ export class JobQueue extends Worker<unknown, null> {
       // A job that stays when it is done would pass for one that is still to be run: ours say nothing of it.
       delete job.opts.removeOnComplete;
       delete job.opts.removeOnFail;
-      const ended = this.#hooks.process(job, job.token ?? "");
+      const ended = this.#begin(job, job.token ?? "");
       ended.catch(() => {}); // told when BullMQ comes to it
       this.#begun.set(job, ended);
     }
     return job;
+  }
+
+  async #begin(job: QueuedJob, token: string): Promise<null> {
+    this.inHand++;
+    try {
+      return await this.#hooks.process(job, token);
+    } finally {
+      this.inHand--;
+    }
   }
 
   protected override createJob(data: unknown, jobId: string): Job<unknown, null> {

@@ -5,35 +5,41 @@
 
 import type { Logger } from "pino";
 
+import { repeatWhenAnswered } from "@poolmq/shared/internal";
+
+import type { ThrottledLog } from "../log/throttled-log.ts";
+
 /** Extends locks; gives the ids of jobs whose lock is no longer ours. */
 export type ExtendLocks = (jobIds: string[], tokens: string[], durationMs: number) => Promise<string[]>;
 
 export class Locks {
+  readonly #extend: ExtendLocks;
+  readonly #durationMs: number;
+  readonly #log: Pick<Logger, "warn">;
+  readonly #refusals: Pick<ThrottledLog, "warn">;
+  /** Token of the lock by id of the job. */
   readonly #held = new Map<string, string>();
+  /** Those of them whose lock expired, with the token that they had then: told and counted once. */
+  readonly #lost = new Map<string, string>();
+  readonly #renewal: { stop(): void };
+  readonly #lateness: NodeJS.Timeout;
   /** How many locks expired before they were renewed, so that another machine may have taken the job. */
   lost = 0;
-  readonly #timer: NodeJS.Timeout;
 
-  constructor(extend: ExtendLocks, lockDurationMs: number, log: Logger) {
-    const everyMs = lockDurationMs / 3;
-    let due = performance.now() + everyMs;
+  constructor(
+    extend: ExtendLocks,
+    durationMs: number,
+    log: Pick<Logger, "warn">,
+    refusals: Pick<ThrottledLog, "warn">,
+  ) {
+    this.#extend = extend;
+    this.#durationMs = durationMs;
+    this.#log = log;
+    this.#refusals = refusals;
     // Three tries a lock: two may be late or refused before it expires.
-    this.#timer = setInterval(() => {
-      const lateMs = performance.now() - due;
-      due = performance.now() + everyMs;
-      // A supervisor does nothing long: if it is late, the machine had no time for it, or was frozen.
-      if (lateMs > everyMs)
-        log.warn({ lateMs: Math.round(lateMs) }, "machine overloaded: locks are renewed late");
-      if (this.#held.size === 0) return;
-      extend([...this.#held.keys()], [...this.#held.values()], lockDurationMs).then(
-        (lost) => {
-          // Somebody else runs these now. Whoever publishes first decides; the other outcome is dropped.
-          this.lost += lost.length;
-          if (lost.length > 0) log.warn({ jobs: lost }, "locks lost");
-        },
-        (error: unknown) => log.warn({ err: error, jobs: this.#held.size }, "locks not renewed"),
-      );
-    }, everyMs);
+    const everyMs = durationMs / 3;
+    this.#renewal = repeatWhenAnswered(everyMs, async () => await this.#renew());
+    this.#lateness = this.#watchLateness(everyMs);
   }
 
   hold(jobId: string, token: string): void {
@@ -43,9 +49,45 @@ export class Locks {
   /** A job that was handed back may be here again already, with another token. */
   release(jobId: string, token: string): void {
     if (this.#held.get(jobId) === token) this.#held.delete(jobId);
+    if (this.#lost.get(jobId) === token) this.#lost.delete(jobId);
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#renewal.stop();
+    clearInterval(this.#lateness);
+  }
+
+  async #renew(): Promise<void> {
+    if (this.#held.size === 0) return;
+    const asked = new Map(this.#held);
+    try {
+      const lost = await this.#extend([...asked.keys()], [...asked.values()], this.#durationMs);
+      // Somebody else runs these now. Whoever publishes first decides; the other outcome is dropped.
+      this.#note(lost.map((jobId) => [jobId, asked.get(jobId) ?? ""]));
+    } catch (error) {
+      const facts = (): object => ({ err: error, jobs: asked.size });
+      this.#refusals.warn("locks not renewed", facts, "locks not renewed");
+    }
+  }
+
+  /** A lock that is lost is reported lost at every renewal, as long as its job is in hand. */
+  #note(lost: readonly (readonly [jobId: string, token: string])[]): void {
+    const news = lost.filter(
+      ([jobId, token]) => this.#held.get(jobId) === token && this.#lost.get(jobId) !== token,
+    );
+    if (news.length === 0) return;
+    for (const [jobId, token] of news) this.#lost.set(jobId, token);
+    this.lost += news.length;
+    this.#log.warn({ jobs: news.map(([jobId]) => jobId) }, "locks lost");
+  }
+
+  /** A supervisor does nothing long: if it is late, the machine had no time for it, or was frozen. */
+  #watchLateness(everyMs: number): NodeJS.Timeout {
+    let due = performance.now() + everyMs;
+    return setInterval(() => {
+      const lateMs = Math.round(performance.now() - due);
+      due = performance.now() + everyMs;
+      if (lateMs > everyMs) this.#log.warn({ lateMs }, "machine overloaded: locks are renewed late");
+    }, everyMs);
   }
 }

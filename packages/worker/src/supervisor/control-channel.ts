@@ -2,7 +2,7 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { CancelReader } from "@poolmq/shared/internal";
+import { CancelReader, repeatWhenAnswered } from "@poolmq/shared/internal";
 import type { ControlMessage, QueueKeys } from "@poolmq/shared/internal";
 
 import type { JobSeals } from "../job/job-seals.ts";
@@ -27,7 +27,7 @@ export class ControlChannel {
   readonly #seals: Pick<JobSeals, "obeys">;
   readonly #cancels: CancelReader;
   readonly #hooks: ControlHooks;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: { stop(): void } | undefined;
 
   /**
    * @param redis - for commands
@@ -51,14 +51,13 @@ export class ControlChannel {
   async listen(): Promise<void> {
     this.#subscriber.on("message", (_channel: string, text: string) => this.#onMessage(text));
     await this.#subscriber.subscribe(this.#channel);
-    this.#timer = setInterval(() => {
-      this.#catchUp().catch(() => {}); // the heartbeat tells of a Redis that refuses
-    }, CATCH_UP_MS);
+    // The heartbeat tells of a Redis that refuses.
+    this.#timer = repeatWhenAnswered(CATCH_UP_MS, async () => await this.#catchUp());
     await this.#catchUp();
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#timer?.stop();
   }
 
   async #catchUp(): Promise<void> {

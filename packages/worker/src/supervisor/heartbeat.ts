@@ -3,13 +3,12 @@
 import { hostname } from "node:os";
 import { basename } from "node:path";
 
-import type { Logger } from "pino";
-
 import type { TasksModuleError } from "@poolmq/shared";
-import { WIRE_VERSION } from "@poolmq/shared/internal";
+import { repeatWhenAnswered, WIRE_VERSION } from "@poolmq/shared/internal";
 import type { Machines, WorkerAdvertisement, WorkerDetail } from "@poolmq/shared/internal";
 
 import type { JobSeals } from "../job/job-seals.ts";
+import type { ThrottledLog } from "../log/throttled-log.ts";
 import { VERSION } from "../version.ts";
 import type { ServedMachine } from "./served-machine.ts";
 
@@ -20,28 +19,31 @@ export class Heartbeat {
   readonly #machine: ServedMachine;
   readonly #fleet: Pick<Machines, "advertise" | "signOff">;
   readonly #seals: Pick<JobSeals, "advertisement">;
-  readonly #log: Pick<Logger, "warn">;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #refusals: Pick<ThrottledLog, "warn">;
+  #timer: { stop(): void } | undefined;
   /** Somebody wants to see what runs here. */
   #watched = false;
   /** Number of ready children that was told last. */
   #told = 0;
+  /** Resolves once the last sign of life was answered: nothing is sent while it is not, so that nothing piles up. */
+  #answer: Promise<void> = Promise.resolve();
+  #isOwed = false;
 
   constructor(
     machine: ServedMachine,
     fleet: Pick<Machines, "advertise" | "signOff">,
     seals: Pick<JobSeals, "advertisement">,
-    log: Pick<Logger, "warn">,
+    refusals: Pick<ThrottledLog, "warn">,
   ) {
     this.#machine = machine;
     this.#fleet = fleet;
     this.#seals = seals;
-    this.#log = log;
+    this.#refusals = refusals;
   }
 
   /** Resolves after the first sign of life. */
   async start(): Promise<void> {
-    this.#timer = setInterval(() => void this.beat(), HEARTBEAT_MS);
+    this.#timer = repeatWhenAnswered(HEARTBEAT_MS, async () => await this.beat());
     await this.beat();
   }
 
@@ -58,7 +60,7 @@ export class Heartbeat {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#timer?.stop();
     this.#timer = undefined;
   }
 
@@ -68,16 +70,29 @@ export class Heartbeat {
     await this.#fleet.signOff(this.#machine.id);
   }
 
-  /** @param failure - why none of the children can run anything */
+  /**
+   * Tells how the machine is. While the last answer is owed it waits for that one, after which is told what changed.
+   *
+   * @param failure - why none of the children can run anything
+   */
   async beat(failure: TasksModuleError | undefined = this.#machine.crew.startFailure): Promise<void> {
+    if (!this.#isOwed) this.#answer = this.#tell(failure);
+    await this.#answer;
+  }
+
+  async #tell(failure: TasksModuleError | undefined): Promise<void> {
+    this.#isOwed = true;
     this.#told = this.#machine.crew.ready;
     try {
       const detail = this.#watched ? JSON.stringify(this.#detail()) : "";
       const text = JSON.stringify(this.#seals.advertisement(this.#advertisement(failure)));
       this.#watched = await this.#fleet.advertise(this.#machine.id, text, detail);
     } catch (error) {
-      this.#log.warn({ err: error }, "heartbeat failed");
+      this.#refusals.warn("heartbeat failed", () => ({ err: error }), "heartbeat failed");
+    } finally {
+      this.#isOwed = false;
     }
+    this.onCrewChange();
   }
 
   #advertisement(failure: TasksModuleError | undefined): WorkerAdvertisement {

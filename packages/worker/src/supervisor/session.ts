@@ -10,7 +10,6 @@ import type { Logger } from "pino";
 
 import {
   checkServer,
-  connect,
   destroyConnection,
   GatherScripts,
   Machines,
@@ -26,12 +25,14 @@ import { Publisher } from "../job/publisher.ts";
 import { SharedValues } from "../job/shared-values.ts";
 import { TaskReports } from "../job/task-reports.ts";
 import { UnwantedMaps } from "../job/unwanted-maps.ts";
+import { ThrottledLog } from "../log/throttled-log.ts";
 import { JobQueue } from "../queue/job-queue.ts";
 import { Locks } from "../queue/locks.ts";
 import { mendJobs } from "../queue/mend-jobs.ts";
 import { ControlChannel } from "./control-channel.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { logOutages } from "./log-outages.ts";
+import { OutageLog } from "./outage-log.ts";
+import { reachRedis } from "./reach-redis.ts";
 import type { ServedMachine } from "./served-machine.ts";
 
 /** BullMQ's own limit fails a job without an outcome. `refuseJob` gives up long before. */
@@ -39,6 +40,13 @@ const NO_STALL_LIMIT = 1_000_000;
 
 /** After an error of the queue, a fetch is tried again after this long, in ms. */
 const RETRY_FETCH_MS = 500;
+
+/** A Redis that does not answer a PING within this, in ms, has nothing that a machine should wait for at its end. */
+const ANSWER_MS = 500;
+
+/** What Redis refuses is told so often, in ms; and what items throw, of each kind. */
+const REFUSALS_PERIOD_MS = 60_000;
+const FAILURES_PERIOD_MS = 10_000;
 
 /** How long a step of closing the queue may take, if Redis answers, and once it was told not to wait. */
 const CLOSE_TIMEOUT_MS = 2_000;
@@ -48,7 +56,7 @@ export class Session {
   readonly heartbeat: Heartbeat;
   readonly reports: TaskReports;
   readonly #machine: ServedMachine;
-  readonly #log: Logger;
+  readonly #outages: OutageLog;
   readonly #redis: Redis | Cluster;
   readonly #subscriber: Redis | Cluster;
   readonly #queue: JobQueue;
@@ -63,17 +71,17 @@ export class Session {
    * @throws RedisConnectionError, UnsupportedRedisError, EvictionPolicyError
    */
   static async open(machine: ServedMachine, log: Logger, signal: AbortSignal): Promise<Session> {
-    const { connection: resolved, connectTimeoutMs } = machine.options;
+    const { connection: resolved, connectTimeoutMs: waitMs } = machine.options;
     const opened: (Redis | Cluster)[] = [];
     const giveUp = (): void => opened.forEach(destroyConnection);
     signal.addEventListener("abort", giveUp);
     try {
-      const given = { connectTimeoutMs, signal };
-      const redis = await connect(resolved, { role: "commands", name: machine.id, ...given });
+      const reach = async (role: "commands" | "blocking", name: string): Promise<Redis | Cluster> =>
+        await reachRedis(resolved, { role, name, signal }, waitMs, log);
+      const redis = await reach("commands", machine.id);
       opened.push(redis);
       await checkServer(redis, resolved.address);
-      const name = `${machine.id}-control`;
-      const subscriber = await connect(resolved, { role: "blocking", name, ...given });
+      const subscriber = await reach("blocking", `${machine.id}-control`);
       opened.push(subscriber);
       signal.throwIfAborted();
       return new Session(machine, log, redis, subscriber);
@@ -97,6 +105,7 @@ export class Session {
     const store = new GatherScripts(redis, keys);
     const fleet = new Machines(redis, keys);
     const seals = new JobSeals(signingKeys?.signer(keys), log);
+    const refusals = new ThrottledLog(log, REFUSALS_PERIOD_MS);
     const unwanted = new UnwantedMaps(async (mapId) => await store.wanted(mapId));
     const shared = new SharedValues(
       async (shareId) => seals.share(shareId, await redis.getBuffer(keys.share(shareId))),
@@ -108,17 +117,17 @@ export class Session {
     };
 
     this.#machine = machine;
-    this.#log = log;
+    this.#outages = new OutageLog(redis, options.connection.address, log);
     this.#redis = redis;
     this.#subscriber = subscriber;
-    this.heartbeat = new Heartbeat(machine, fleet, seals, log);
+    this.heartbeat = new Heartbeat(machine, fleet, seals, refusals);
     this.reports = new TaskReports(store, seals);
-    this.#publisher = new Publisher(store, log);
-    this.#queue = this.#makeQueue(keys, async (job, token) => {
+    this.#publisher = new Publisher(store, refusals);
+    this.#queue = this.#makeQueue(keys, log, refusals, async (job, token) => {
       await processJob(context, job, token);
       return null;
     });
-    this.#locks = new Locks((...args) => this.#queue.extendJobLocks(...args), lockDurationMs, log);
+    this.#locks = new Locks((...args) => this.#queue.extendJobLocks(...args), lockDurationMs, log, refusals);
     this.#control = new ControlChannel(redis, subscriber, keys, seals, {
       onWatch: () => this.heartbeat.onWatch(),
       onCancel: cancel,
@@ -150,6 +159,7 @@ export class Session {
       publisher: this.#publisher,
       reports: this.reports,
       log,
+      failures: new ThrottledLog(log, FAILURES_PERIOD_MS),
     };
   }
 
@@ -168,8 +178,6 @@ export class Session {
     await this.#control.listen();
     await this.heartbeat.start();
     this.#queue.run().catch((error: unknown) => this.#queue.emit("error", error as Error));
-    const outages = logOutages(this.#redis, this.#machine.options.connection.address, this.#log);
-    void this.#machine.draining.then(() => outages.stop());
     // Children may have become ready in between.
     this.onCrewChange();
   }
@@ -182,7 +190,11 @@ export class Session {
 
   /** Takes no more jobs. Resolves once those in hand have ended. */
   async pause(): Promise<void> {
-    await this.#queue.pause();
+    const paused = this.#queue.pause();
+    // BullMQ waits for its last fetch too. A Redis that is away does not answer that, and has nothing to answer.
+    while (!(await within(ANSWER_MS, paused))) {
+      if (this.#queue.inHand === 0 && !(await within(ANSWER_MS, this.ping()))) return;
+    }
   }
 
   /** Whether Redis can be told anything at this moment. */
@@ -192,6 +204,7 @@ export class Session {
 
   /** @param isGraceful - whether to wait for what BullMQ has still to tell Redis */
   async close(isGraceful: boolean): Promise<void> {
+    this.#outages.close();
     this.heartbeat.stop();
     this.#control.close();
     this.#locks.close();
@@ -203,7 +216,12 @@ export class Session {
     destroyConnection(this.#redis);
   }
 
-  #makeQueue(keys: QueueKeys, process: ConstructorParameters<typeof JobQueue>[2]["process"]): JobQueue {
+  #makeQueue(
+    keys: QueueKeys,
+    log: Logger,
+    refusals: ThrottledLog,
+    process: ConstructorParameters<typeof JobQueue>[2]["process"],
+  ): JobQueue {
     const { id, crew, options } = this.#machine;
     const queue = new JobQueue(
       this.#redis,
@@ -224,10 +242,11 @@ export class Session {
       },
     );
     queue.on("error", (error) => {
-      this.#log.warn({ err: error }, "queue error");
+      if (OutageLog.isOf(error)) return;
+      // The first word tells what Redis or BullMQ has against it; others may name a job.
+      refusals.warn(`queue error ${error.message.split(" ", 1)[0]}`, () => ({ err: error }), "queue error");
       // Of BullMQ's own parsing, or of the loops over what it parsed.
-      if (error instanceof SyntaxError || error instanceof TypeError)
-        void mendJobs(this.#redis, keys, this.#log);
+      if (error instanceof SyntaxError || error instanceof TypeError) void mendJobs(this.#redis, keys, log);
     });
     return queue;
   }

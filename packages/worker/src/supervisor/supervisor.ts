@@ -29,6 +29,7 @@ import { NO_OBSERVER } from "../job/work-observer.ts";
 import type { WorkObserver } from "../job/work-observer.ts";
 import { TaskOutput } from "../output/task-output.ts";
 import type { PrintTarget } from "../output/task-output.ts";
+import { VERSION } from "../version.ts";
 import type { ResolvedWorkerOptions } from "../worker-options.ts";
 import type { MachineSnapshot, MachineState } from "./machine-status.ts";
 import type { ServedMachine } from "./served-machine.ts";
@@ -148,7 +149,14 @@ export class Supervisor {
       await session.serve();
       this.#setState("running");
       this.#log.info(
-        { tasks: Object.keys(tasks), processes: this.#options.processes },
+        {
+          queue: this.#options.queue,
+          redis: this.#options.connection.address,
+          version: VERSION,
+          supervisorPid: process.pid,
+          tasks: Object.keys(tasks),
+          processes: this.#options.processes,
+        },
         "worker machine ready",
       );
     } catch (error) {

@@ -23,6 +23,7 @@ interface WorkerFlags {
   readonly queue: string;
   readonly prefix: string;
   readonly redis?: string;
+  readonly connectTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
   readonly env: readonly string[];
   readonly signingKeyFile?: string;
@@ -96,6 +97,15 @@ export function workerCommand(): Command {
     )
     .optionsGroup("How it is run:")
     .addOption(
+      new Option(
+        "--connect-timeout-ms <ms>",
+        "how long to wait for Redis at the start; 0: as long as it takes",
+      )
+        .env("POOLMQ_CONNECT_TIMEOUT_MS")
+        .default(0)
+        .argParser(integer),
+    )
+    .addOption(
       new Option("--shutdown-timeout-ms <ms>", "how long running items may go on after SIGTERM")
         .env("POOLMQ_SHUTDOWN_TIMEOUT_MS")
         .default(DEFAULTS.shutdownTimeoutMs)
@@ -165,7 +175,8 @@ Signals:
 
 Exit codes:
   0   it was told to stop, and stopped
-  1   it could not start: no Redis, a module that does not load
+  1   it could not start: a Redis that refuses it (or is not there within
+      --connect-timeout-ms), a module that does not load
   2   the command line is wrong`,
     )
     .action(worker);
@@ -199,7 +210,8 @@ async function worker(module: string, flags: WorkerFlags): Promise<void> {
 
 function workerOptions(module: string, flags: WorkerFlags, logger: Logger): WorkerOptions {
   const { maxTasksPerChild, maxMemoryPerChildMb, workerLossAttempts } = flags;
-  const { queue, prefix, processes, concurrency, shutdownTimeoutMs, healthPort, healthHost } = flags;
+  const { queue, prefix, processes, concurrency, connectTimeoutMs } = flags;
+  const { shutdownTimeoutMs, healthPort, healthHost } = flags;
   return {
     module,
     connection: flags.redis,
@@ -210,6 +222,7 @@ function workerOptions(module: string, flags: WorkerFlags, logger: Logger): Work
     maxTasksPerChild,
     maxMemoryPerChildMb,
     workerLossAttempts,
+    connectTimeoutMs,
     shutdownTimeoutMs,
     healthPort,
     healthHost,

@@ -1,0 +1,57 @@
+import { decodeThrown } from "@poolmq/shared/task";
+import type { ItemOutcome } from "@poolmq/shared/internal";
+
+import type { RunEnd } from "../crew/run.ts";
+import type { JobContext, JobInHand } from "./job-context.ts";
+
+/** More say no more to whoever looks for the place. */
+const MAX_FRAMES = 5;
+
+/**
+ * A line for items that threw, at most one per task and class of error in a while. It has the error's class and frames,
+ * and not its message: that is the task's own, may repeat arguments, and no argument gets into a log. Callers have it,
+ * and so has `poolmq errors`.
+ */
+export function logFailures(
+  { failures }: Pick<JobContext, "failures">,
+  { job, data }: JobInHand,
+  end: RunEnd,
+): void {
+  if (end.kind !== "done" || end.text.startsWith("=")) return;
+  const outcomes =
+    end.text === "" ? end.outcomes : (JSON.parse(end.text.slice(1)) as ItemOutcome[]).entries();
+  for (const [offset, outcome] of outcomes) {
+    if (outcome.s !== "threw") continue;
+    const facts = (): object => ({
+      task: job.name,
+      mapId: data.map,
+      index: data.at + offset,
+      attempt: job.attemptsMade + 1,
+      ...factsOf(outcome.thrown),
+    });
+    failures.warn(`${job.name} ${classOf(outcome.thrown)}`, facts, "item threw");
+  }
+}
+
+/** The class of what was thrown, as its text has it: opening every one would cost more than the item. */
+function classOf(thrown: string): string {
+  return /"class":"([^"\\]*)"/.exec(thrown.slice(0, 500))?.[1] ?? "";
+}
+
+function factsOf(payload: string): { readonly error: string; readonly frames?: readonly string[] } {
+  const thrown = decoded(payload);
+  if (!(thrown instanceof Error)) return { error: typeof thrown };
+  const { name, message, stack = "" } = thrown;
+  // Its message comes first, and may have lines that look like frames.
+  const below = stack.slice(Math.max(0, stack.indexOf(message)) + message.length);
+  const frames = below.split("\n").filter((line) => /^\s+at /.test(line));
+  return { error: name, frames: frames.slice(0, MAX_FRAMES).map((line) => line.trim()) };
+}
+
+function decoded(payload: string): unknown {
+  try {
+    return decodeThrown(payload);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * An outage of Redis is a line when it begins, one a minute while it lasts, and one when it ends. What fails meanwhile
+ * because Redis is away says nothing new.
+ */
+
+import type { Cluster, Redis } from "ioredis";
+import type { Logger } from "pino";
+
+const REMINDER_MS = 60_000;
+
+type Listened = Pick<Redis | Cluster, "on" | "off">;
+
+export class OutageLog {
+  readonly #redis: Listened;
+  readonly #address: string;
+  readonly #log: Pick<Logger, "info" | "warn">;
+  readonly #reminderMs: number;
+  #lostAt: number | undefined;
+  #reminder: NodeJS.Timeout | undefined;
+
+  constructor(
+    redis: Listened,
+    address: string,
+    log: Pick<Logger, "info" | "warn">,
+    reminderMs: number = REMINDER_MS,
+  ) {
+    this.#redis = redis;
+    this.#address = address;
+    this.#log = log;
+    this.#reminderMs = reminderMs;
+    redis.on("close", this.#onClose);
+    redis.on("ready", this.#onReady);
+  }
+
+  /** Whether an error only says that the connection is lost, of which the lines of the outage tell. */
+  static isOf(error: unknown): boolean {
+    const { code, message = "" } = error as Partial<NodeJS.ErrnoException>;
+    return (
+      /^(ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/.test(
+        code ?? "",
+      ) || /^Connection is closed|Socket timeout|Failed to refresh slots cache/.test(message)
+    );
+  }
+
+  close(): void {
+    clearInterval(this.#reminder);
+    this.#redis.off("close", this.#onClose);
+    this.#redis.off("ready", this.#onReady);
+  }
+
+  readonly #onClose = (): void => {
+    if (this.#lostAt !== undefined) return;
+    this.#lostAt = performance.now();
+    this.#log.warn({ redis: this.#address }, "Redis connection lost, trying again until it is back");
+    this.#reminder = setInterval(
+      () => this.#log.warn(this.#facts(), "Redis is still away"),
+      this.#reminderMs,
+    );
+  };
+
+  readonly #onReady = (): void => {
+    if (this.#lostAt === undefined) return;
+    clearInterval(this.#reminder);
+    this.#log.info(this.#facts(), "Redis connection is back");
+    this.#lostAt = undefined;
+  };
+
+  #facts(): object {
+    return { redis: this.#address, awayMs: Math.round(performance.now() - (this.#lostAt ?? 0)) };
+  }
+}

@@ -1,0 +1,124 @@
+/** A worker machine while Redis is away: what it says, and what it waits for. */
+
+import { fileURLToPath } from "node:url";
+
+import { expect, onTestFinished, test } from "vitest";
+
+import { RedisServer } from "../../support/redis-server.ts";
+import { Marks, Stage, TASKS } from "../../support/stage.ts";
+import { until, within } from "../../support/until.ts";
+import { recordsOf, startWorker } from "../../support/worker-program.ts";
+
+const MODULE = fileURLToPath(TASKS);
+
+async function ownRedis(): Promise<RedisServer> {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  return redis;
+}
+
+test("an outage with work under way is one line when it begins and one when it ends", async () => {
+  const redis = await ownRedis();
+  const stage = new Stage(redis);
+  const worker = startWorker(MODULE, { url: redis.url, queue: stage.queue }, ["--log-level", "info"]);
+  await worker.line(/worker machine ready/);
+  const marks = new Marks();
+  const map = stage.pool().map("gated", [{ log: marks.log, gate: marks.gate }]);
+  await marks.started(1);
+  await redis.kill();
+  await worker.line(/Redis connection lost/);
+  // Long enough for many tries to connect: `queue error` came with each of them.
+  const from = performance.now();
+  await until(() => performance.now() - from > 3_000, { what: "some of the outage" });
+  marks.open();
+  await redis.restart();
+  await worker.line(/Redis connection is back/);
+  expect(await map).toHaveLength(1);
+  const told = recordsOf(worker).filter(({ level }) => level >= 40);
+  expect(told.filter(({ msg }) => !msg.startsWith("Redis connection lost"))).toEqual([]);
+  expect(told).toHaveLength(1);
+});
+
+test("a worker that starts while Redis is away waits for it, and says so", async () => {
+  const redis = await ownRedis();
+  const stage = new Stage(redis);
+  await redis.kill();
+  const worker = startWorker(MODULE, { url: redis.url, queue: stage.queue });
+  await worker.line(/"msg":"waiting for Redis"/);
+  await redis.restart();
+  await worker.line(/worker machine ready/);
+  expect(await stage.pool().map("increment", [1])).toEqual([2]);
+});
+
+test("a worker that waits for Redis ends at once when it is told to", async () => {
+  const redis = await ownRedis();
+  await redis.kill();
+  const worker = startWorker(MODULE, { url: redis.url, queue: "q" });
+  await worker.line(/"msg":"waiting for Redis"/);
+  worker.kill("SIGTERM");
+  expect(await within(5_000, "its end", worker.exited)).toMatchObject({ code: 0 });
+});
+
+test("--connect-timeout-ms bounds how long a worker waits for Redis", async () => {
+  const redis = await ownRedis();
+  await redis.kill();
+  const worker = startWorker(MODULE, { url: redis.url, queue: "q" }, ["--connect-timeout-ms", "500"]);
+  expect(await within(10_000, "its end", worker.exited)).toMatchObject({ code: 1 });
+  expect(worker.output).toMatch(/within 500 ms/);
+});
+
+test.each(["killed", "frozen"])(
+  "an idle worker ends at once on SIGTERM while Redis is %s",
+  async (how) => {
+    const redis = await ownRedis();
+    const stage = new Stage(redis);
+    const worker = startWorker(MODULE, { url: redis.url, queue: stage.queue });
+    await worker.line(/worker machine ready/);
+    expect(await stage.pool().map("increment", [1])).toEqual([2]);
+    if (how === "killed") {
+      await redis.kill();
+      await worker.line(/Redis connection lost/);
+    } else {
+      redis.pause();
+      onTestFinished(() => redis.resume());
+    }
+    worker.kill("SIGTERM");
+    expect(await within(6_000, "its end", worker.exited)).toMatchObject({ code: 0 });
+  },
+  40_000,
+);
+
+test("a worker that is ready says what it serves, and where", async () => {
+  const redis = await ownRedis();
+  const stage = new Stage(redis);
+  const worker = startWorker(MODULE, { url: redis.url, queue: stage.queue });
+  await worker.line(/worker machine ready/);
+  const [ready] = recordsOf(worker).filter(({ msg }) => msg === "worker machine ready");
+  expect(ready).toMatchObject({
+    queue: stage.queue,
+    redis: redis.url,
+    version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+    supervisorPid: expect.any(Number),
+  });
+});
+
+test("items that throw leave one line with task, map, index, attempt and error, and then a count", async () => {
+  const redis = await ownRedis();
+  const stage = new Stage(redis);
+  const worker = startWorker(MODULE, { url: redis.url, queue: stage.queue });
+  const pool = stage.pool();
+  const handle = pool.map("fail", [1, 3, 5, 7, 9], { chunksize: 1 });
+  await handle.wait();
+  await worker.line(/"msg":"item threw"/);
+  const [line, ...more] = recordsOf(worker).filter(({ msg }) => msg === "item threw");
+  expect(more).toEqual([]);
+  expect(line).toMatchObject({
+    level: 40,
+    task: "fail",
+    mapId: handle.id,
+    index: expect.any(Number),
+    attempt: 1,
+    error: "PaymentError",
+    frames: expect.arrayContaining([expect.stringContaining("tasks.ts")]),
+  });
+});
