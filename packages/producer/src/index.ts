@@ -52,6 +52,7 @@ export {
   PoolmqError,
   RedisConnectionError,
   RedisNotFoundError,
+  RedisRefusedError,
   SerializationError,
   SharedValueGoneError,
   SigningKeyError,
@@ -71,6 +72,7 @@ export type {
   HostOptions,
   ProcessOptions,
   RedisConnectionReason,
+  RefusalReason,
   RemoteInfo,
   TaskDefaults,
 } from "@poolmq/shared";

@@ -31,9 +31,10 @@ export {
   EvictionPolicyError,
   RedisConnectionError,
   RedisNotFoundError,
+  RedisRefusedError,
   UnsupportedRedisError,
 } from "./errors/redis-errors.ts";
-export type { RedisConnectionReason } from "./errors/redis-errors.ts";
+export type { RedisConnectionReason, RefusalReason } from "./errors/redis-errors.ts";
 export type { HostOptions, ProcessOptions } from "./options/host-options.ts";
 export type { TaskDefaults } from "./options/task-defaults.ts";
 export type { Backoff, RemoteInfo, TaskInfo } from "./wire.ts";

@@ -53,6 +53,7 @@ export { isPrivateQueueName, privateQueueName } from "./store/private-queue.ts";
 export { readQueue } from "./store/read-queue.ts";
 export { runTimesOf, TimeSketch } from "./store/run-times.ts";
 export type { RunTimes } from "./store/run-times.ts";
+export { classifyRefusal, refusedError } from "./redis/refusal.ts";
 export { redactUrl } from "./redis/redact-url.ts";
 export {
   HOST_OPTIONS,

@@ -1,6 +1,6 @@
 /** The BullMQ queue, as a producer uses it: adds jobs, counts them, removes them. */
 
-import { plainJobs } from "@poolmq/shared/internal";
+import { classifyRefusal, plainJobs, refusedError } from "@poolmq/shared/internal";
 import type { GatherScripts, QueueKeys } from "@poolmq/shared/internal";
 import { Queue } from "bullmq";
 import type { QueueOptions } from "bullmq";
@@ -10,7 +10,7 @@ import type { Chunk } from "../map/chunk.ts";
 import type { Meter } from "../map/meter.ts";
 import type { GatheredMap } from "./gathered-map.ts";
 import { findLost } from "./reconcile.ts";
-import { passes, refusalDelays } from "./retry-refused.ts";
+import { refusalDelays } from "./retry-refused.ts";
 import type { Seals } from "./seals.ts";
 import { toJob } from "./to-job.ts";
 
@@ -56,7 +56,7 @@ export class Jobs {
         return;
       } catch (error) {
         if (map.ended) return;
-        if (!passes(error)) throw error;
+        if (!classifyRefusal(error).passes) throw refusedError(error);
         refused = true;
         const facts = { mapId: map.id, jobs: missing.length, err: error };
         this.#options.warn(facts, "enqueuing refused, trying again");

@@ -48,6 +48,53 @@ export class RedisConnectionError extends PoolmqError {
   }
 }
 
+/** Why a Redis server did not do what it was asked. */
+export type RefusalReason =
+  /** It is a read-only replica. */
+  | "replica"
+  /** It is loading its data from disk. */
+  | "loading"
+  /** Its primary is being replaced, or the Cluster is not whole. */
+  | "failover"
+  /** `maxmemory` is reached. */
+  | "memory"
+  /** It can't save its data to disk. */
+  | "persistence"
+  /** Fewer replicas are connected than it wants. */
+  | "replicas"
+  /** A script keeps it from everything else. */
+  | "busy"
+  /** It has forgotten a script. */
+  | "script"
+  /** The connection is cut. */
+  | "connection"
+  /** It does not accept the user name and password, which may have been changed. */
+  | "auth"
+  /** The login may not run a command, or not on these keys. */
+  | "permission"
+  /** A key holds something that is not poolmq's. */
+  | "wrong-type"
+  /** A value is larger than the server takes. */
+  | "too-large"
+  /** None of these: the server's own words are in the message. */
+  | "unknown";
+
+/** Redis refused a command, in a way that does not pass by itself. What it answered is the `cause`. */
+export class RedisRefusedError extends PoolmqError {
+  readonly code = "REDIS_REFUSED";
+  /** What stands in the way. */
+  readonly reason: RefusalReason;
+
+  constructor(
+    facts: { command?: string | undefined; reason: RefusalReason; detail: string; advice: string },
+    options?: ErrorOptions,
+  ) {
+    const what = facts.command === undefined ? "a command" : facts.command.toUpperCase();
+    super(`Redis refused ${what}: ${facts.detail}. ${facts.advice}.`, options);
+    this.reason = facts.reason;
+  }
+}
+
 /** The server is older than poolmq needs, or does not say what it is. */
 export class UnsupportedRedisError extends PoolmqError {
   readonly code = "REDIS_UNSUPPORTED";
