@@ -7,6 +7,7 @@ export {
   checkOptions,
   checkQueueName,
 } from "./options/check-options.ts";
+export { moduleOrSibling } from "./options/module-or-sibling.ts";
 export { fetchPlainJobs, plainJobs } from "./bullmq/plain-jobs.ts";
 export { availableCores, Cgroup } from "./host/cgroup.ts";
 export { askToCancel, CancelReader, tellCancelled } from "./store/cancels.ts";

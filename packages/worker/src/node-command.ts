@@ -1,14 +1,24 @@
 /** How a process of this package starts another one, from the sources as well as from `dist`. */
 
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
+import { existsSync } from "node:fs";
 
-/** True when this package runs from its TypeScript sources. */
-const FROM_SOURCES: boolean = extname(fileURLToPath(import.meta.url)) === ".ts";
+import { LocalMachineError } from "@poolmq/shared";
 
-/** The module beside the caller's, with the extension that this build has: `besideThis(import.meta.url, "./guard")`. */
-export function besideThis(callerUrl: string, name: string): URL {
-  return new URL(`${name}${FROM_SOURCES ? ".ts" : ".js"}`, callerUrl);
+/** True when this package runs from its TypeScript sources. A bundle in CommonJS has no address, whatever its type says. */
+const FROM_SOURCES: boolean = (import.meta.url as string | undefined)?.endsWith(".ts") === true;
+
+/**
+ * The module beside the caller's, with the extension that this build has: `besideThis(import.meta.url, "./guard")`.
+ *
+ * @throws LocalMachineError where a bundler has put the caller into a file of its own, and that module nowhere
+ */
+export function besideThis(callerUrl: string | undefined, name: string): URL {
+  const url = new URL(`${name}${FROM_SOURCES ? ".ts" : ".js"}`, callerUrl ?? "file:///bundle.cjs");
+  if (existsSync(url)) return url;
+  throw new LocalMachineError(
+    `Processes and threads are started from files of @poolmq/worker, which a bundler left out (${name}.js): ` +
+      "mark the packages `poolmq` and `@poolmq/*` as external, and install them where the bundle runs",
+  );
 }
 
 /** Flags that decide how a module loads. Others are the parent's own affair: a debugger's port, a heap size, `--eval`. */

@@ -14,6 +14,7 @@ import {
   checkQueueName,
   PROCESS_DEFAULTS,
   PROCESS_OPTIONS,
+  moduleOrSibling,
   resolveConnection,
   resolveProcessOptions,
   resolveSigningKeys,
@@ -182,8 +183,8 @@ function checkHost(host: string): string {
 
 function modulePath(module: string | URL): string {
   if (module instanceof URL || (typeof module === "string" && module.startsWith("file:")))
-    return fileURLToPath(module);
-  if (typeof module === "string" && module !== "") return resolve(module);
+    return moduleOrSibling(fileURLToPath(module));
+  if (typeof module === "string" && module !== "") return moduleOrSibling(resolve(module));
   throw new InvalidOptionError(
     `Expected \`module\` to be the path or file: URL of a tasks module, got ${module === "" ? "an empty string" : typeof module}`,
   );

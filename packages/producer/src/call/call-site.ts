@@ -8,10 +8,19 @@ import type { CallSite } from "../map/read-outcomes.ts";
 const OWN_FRAMES = 8;
 
 /** Where the frames of this package lie: as an address and, through a source map, as a path. */
-const OWN_FOLDERS: readonly string[] = [
-  new URL("../../", import.meta.url).pathname,
-  fileURLToPath(new URL("../../", import.meta.url)),
-];
+const OWN_FOLDERS: readonly string[] = ownFolders();
+
+/**
+ * In a bundle this file lies nowhere, or where the caller's own code does. Then nothing may be left out, or the line
+ * that made the call would be.
+ */
+function ownFolders(): string[] {
+  // A bundle in CommonJS has no address, whatever its type says.
+  const here = import.meta.url as string | undefined;
+  if (here === undefined || !/\/call\/call-site\.[jt]s$/.test(here)) return [];
+  const folder = new URL("../../", here);
+  return [folder.pathname, fileURLToPath(folder)];
+}
 
 /**
  * Takes note of the caller's stack, and gives it as text without the frames of this package. Only an error needs the
@@ -26,12 +35,16 @@ export function callSite(call: string): CallSite {
   let text: string | undefined;
   return () => {
     if (text !== undefined) return text;
-    const frames = (here.stack ?? "")
-      .split("\n")
-      .slice(1)
-      .filter((frame) => !OWN_FOLDERS.some((folder) => frame.includes(folder)))
-      .slice(0, stackTraceLimit);
+    const frames = withoutOwn((here.stack ?? "").split("\n").slice(1), call).slice(0, stackTraceLimit);
     if (frames.length > 0) text = [`    --- called by the producer: ${call}() ---`, ...frames].join("\n");
     return text;
   };
+}
+
+/** Leaves out the frames of this package, which a bundle shows only by the pool's method that was called. */
+function withoutOwn(frames: readonly string[], call: string): readonly string[] {
+  if (OWN_FOLDERS.length > 0) {
+    return frames.filter((frame) => !OWN_FOLDERS.some((folder) => frame.includes(folder)));
+  }
+  return frames.slice(frames.findIndex((frame) => frame.includes(`.${call} (`)) + 1);
 }

@@ -26,7 +26,7 @@ export interface PoolOptions<T> extends CallDefaults, LocalOptions {
    * The tasks module: its path (from the working directory) or `file:` URL, which local mode needs, or the imported
    * module itself. A producer of a fleet needs none: the type argument is enough.
    */
-  readonly tasks?: URL | string | T | undefined;
+  readonly tasks?: URL | string | (T extends PromiseLike<unknown> ? "await the import" : T) | undefined;
   /**
    * Where the queue is. In Redis: a URL (`redis://`, `rediss://`, `unix:///path`), ioredis options, a Cluster or Sentinel.
    * `"memory"`: in this process, with worker processes of the pool's own; it needs no Redis. `"embedded"`: in a private

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { InvalidOptionError } from "@poolmq/shared";
-import { short } from "@poolmq/shared/internal";
+import { moduleOrSibling, short } from "@poolmq/shared/internal";
 
 /** What the option `tasks` says of the tasks module. */
 export interface GivenTasks {
@@ -17,9 +17,14 @@ export function readTasks(tasks: unknown): GivenTasks {
   if (tasks === undefined) return { modulePath: undefined, module: undefined };
   if (tasks instanceof URL || (typeof tasks === "string" && tasks.startsWith("file:"))) {
     const url = new URL(tasks);
-    if (url.protocol === "file:") return { modulePath: fileURLToPath(url), module: undefined };
+    if (url.protocol === "file:")
+      return { modulePath: moduleOrSibling(fileURLToPath(url)), module: undefined };
   } else if (typeof tasks === "string" && tasks !== "") {
-    return { modulePath: resolve(tasks), module: undefined };
+    return { modulePath: moduleOrSibling(resolve(tasks)), module: undefined };
+  } else if (tasks instanceof Promise) {
+    throw new InvalidOptionError(
+      'Expected `tasks` to be a tasks module, got a promise of one: write `tasks: await import("./tasks.ts")`, or new URL("./tasks.ts", import.meta.url)',
+    );
   } else if (typeof tasks === "object" && tasks !== null) {
     return { modulePath: undefined, module: tasks };
   }
