@@ -28,6 +28,8 @@ export { decodeEach, encodeEach } from "./values/each.ts";
 export { resolveConnection } from "./redis/connection-options.ts";
 export type { ResolvedConnection } from "./redis/connection-options.ts";
 export { connect, destroyConnection } from "./redis/connection.ts";
+export { errorFacts } from "./thrown/error-facts.ts";
+export { ErrorGroups } from "./thrown/error-groups.ts";
 export { failureError } from "./thrown/failure-error.ts";
 export { GatherScripts } from "./store/gather-scripts.ts";
 export { Machines } from "./store/machines.ts";
@@ -51,7 +53,9 @@ export { nearest } from "./errors/nearest.ts";
 export { openTelemetry } from "./host/open-telemetry.ts";
 export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./host/open-telemetry.ts";
 export { isPrivateQueueName, privateQueueName } from "./store/private-queue.ts";
+export type { QueueReading } from "./store/read-queue.ts";
 export { readQueue } from "./store/read-queue.ts";
+export { readFailedJobs } from "./store/read-failed.ts";
 export { runTimesOf, TimeSketch } from "./store/run-times.ts";
 export type { RunTimes } from "./store/run-times.ts";
 export { classifyRefusal, refusedError } from "./redis/refusal.ts";
@@ -74,6 +78,7 @@ export {
   checkJob,
   contentOf,
   openOutcome,
+  peekAtOutcome,
   sealOutcome,
   shareFacts,
   signJob,

@@ -314,6 +314,8 @@ export interface MapReport {
   readonly startedAtMs?: number;
   /** For how long no item has come to its outcome, in ms; since it began, if none has. */
   readonly quietMs: number;
+  /** Number of all its jobs, if it was retried from outside. */
+  readonly jobs?: number;
   /** Nobody looks after it: it was retried from outside, and not attached to since. */
   readonly unattended?: true;
   /** Failed items in each group of errors, by number of the group. */

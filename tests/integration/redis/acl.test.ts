@@ -90,9 +90,10 @@ test("an operator looks at a queue, retries its maps and ends them with this log
   const connection = await connected(await login(queue, "operator"));
   const watcher = new QueueWatcher(connection, { queue });
   expect((await watcher.readOnce()).machines).toHaveLength(1);
-  expect(await watcher.errors("m")).toBeUndefined();
+  expect(await watcher.errors("m")).toMatchObject({ failed: 1 });
   const control = new MapControl(connection, { queue });
   expect(await control.retry("m")).toEqual({ items: 1 });
+  expect(await watcher.errors("m")).toMatchObject({ task: "fail" });
   expect(await control.cancel("m", "enough")).toBe("removed");
   await control.close();
   expect(await denied()).toEqual([]);
@@ -198,7 +199,7 @@ describe("poolmq acl", () => {
 
   test("names a queue that can't be one", async () => {
     const { code, output } = await runPoolmq(["acl", "--queue", "a b"]);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(output).toContain("Expected `queue` to be");
   });
 });

@@ -54,7 +54,9 @@ class Controlled extends Watched {
   async left(mapId: string): Promise<string[]> {
     const keys = await redis().admin.keys(this.keys.pattern);
     const own = new RegExp(`:${mapId}[:-](\\w+)$`);
-    return keys.flatMap((key) => own.exec(key)?.[1] ?? []).sort();
+    const found = keys.flatMap((key) => own.exec(key)?.[1] ?? []).sort();
+    // What its producer told of it is kept for those who look.
+    return found.filter((part) => part !== "errors");
   }
 }
 

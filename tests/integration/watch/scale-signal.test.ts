@@ -1,9 +1,11 @@
+import { Queue } from "bullmq";
 import { describe, expect, onTestFinished, test } from "vitest";
 
 import { Program, type ProgramOptions } from "../../support/processes.ts";
 import { redisForFile, RedisServer } from "../../support/redis-server.ts";
-import { Marks, Stage } from "../../support/stage.ts";
+import { Marks, rejection, Stage } from "../../support/stage.ts";
 import { until, within } from "../../support/until.ts";
+import { Watched } from "../../support/watched.ts";
 
 const redis = redisForFile();
 const CLI = new URL("../../../packages/worker/src/cli.ts", import.meta.url);
@@ -36,6 +38,35 @@ async function busyFleet(): Promise<{ readonly stage: Stage; readonly finish: ()
   };
   return { stage, finish };
 }
+
+test("a paused queue and the jobs of a dead producer are no backlog", async () => {
+  const stage = new Watched(redis());
+  await using producer = Program.source(`
+    import { Pool } from "@poolmq/producer";
+    const pool = new Pool({ connection: ${JSON.stringify(redis().url)}, queue: ${JSON.stringify(stage.queue)} });
+    const map = pool.map("step", Array.from({ length: 50 }, () => ({ does: "end", x: 1, gate: "" })));
+    console.log("id", map.id);
+  `);
+  const [, id = ""] = await producer.line(/id (\S+)/);
+  await stage.map(id, ({ running }) => running === 50);
+  const args = ["--queue", stage.queue, "--redis", redis().url, "--json"];
+  const read = async () => JSON.parse((await output(args)).output) as object;
+  expect(await read()).toMatchObject({ waiting: 50, backlog: 50 });
+  producer.kill("SIGKILL");
+  await producer.exited;
+  await stage.age(id, 11_000);
+  expect(await read()).toMatchObject({ waiting: 50, orphaned: 50, backlog: 0 });
+  // Somebody waits for these.
+  const map = stage.client().map("step", stage.steps("end", "end", "end"));
+  await stage.map(map.id);
+  expect(await read()).toMatchObject({ waiting: 53, orphaned: 50, backlog: 3 });
+  const queue = new Queue(stage.keys.bullName, { connection: redis().admin, prefix: stage.keys.bullPrefix });
+  onTestFinished(() => queue.close());
+  await queue.pause();
+  expect(await read()).toMatchObject({ waiting: 53, paused: true, backlog: 0 });
+  map.cancel();
+  await rejection(map);
+});
 
 const IDLE = { waiting: 0, active: 0, backlog: 0, machines: 0, workers: 0, slots: 0 };
 

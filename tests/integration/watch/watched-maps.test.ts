@@ -1,6 +1,8 @@
 /** What producers tell of their maps. */
 
-import { expect, test } from "vitest";
+import { MapControl } from "@poolmq/worker/control";
+import { Queue } from "bullmq";
+import { expect, onTestFinished, test } from "vitest";
 
 import { Program } from "../../support/processes.ts";
 import { redisForFile } from "../../support/redis-server.ts";
@@ -114,6 +116,68 @@ test("a map has begun at one moment, whenever one looks, and maps keep their pla
   for (const [id, startedAtMs] of JSON.parse(first) as [string, number][]) {
     expect(ended.maps.find((map) => map.id === id)?.startedAtMs).toBe(startedAtMs);
   }
+});
+
+test("after a retry, what fails again is counted again, whatever the chunks, and nobody has to attach", async () => {
+  const stage = new Watched(redis());
+  await stage.workers();
+  const pool = stage.client();
+  const control = new MapControl(redis().admin, stage);
+  onTestFinished(() => control.close());
+  for (const [mapId, chunksize] of [
+    ["single", 1],
+    ["chunks", 3],
+  ] as const) {
+    const steps = stage.steps("end", "fail", "end", "fail", "end", "end", "end", "fail");
+    await rejection(pool.map("step", steps, { mapId, chunksize }));
+    await stage.map(mapId, ({ state }) => state === "failed");
+    expect(await control.retry(mapId)).toMatchObject({ items: expect.any(Number) as number });
+    const again = await stage.map(mapId, ({ done }) => done === 8);
+    expect(again).toMatchObject({ done: 8, failed: 3, running: 0, leftMs: null });
+    const errors = await stage.watcher.errors(mapId);
+    expect(errors).toMatchObject({ failed: 3, others: 0 });
+    expect(errors?.groups).toMatchObject([{ name: "RangeError", count: 3, indices: [1, 3, 7] }]);
+    const outcomes = await pool.attach(mapId).settled();
+    expect(outcomes.filter(({ status }) => status === "rejected")).toHaveLength(3);
+  }
+});
+
+test("a paused queue says so, and its maps that they wait for it", async () => {
+  const stage = new Watched(redis());
+  await stage.workers();
+  const queue = new Queue(stage.keys.bullName, { connection: redis().admin, prefix: stage.keys.bullPrefix });
+  onTestFinished(() => queue.close());
+  await queue.pause();
+  const map = stage.client().map("step", stage.steps("end", "end"));
+  expect(await stage.map(map.id, ({ waitsFor }) => waitsFor !== null)).toMatchObject({
+    state: "running",
+    waitsFor: "resume",
+    leftMs: null,
+    itemsPerS: 0,
+  });
+  expect(await stage.watcher.read()).toMatchObject({ paused: true, jobs: { waiting: 2 } });
+  await queue.resume();
+  await map;
+  expect(await stage.watcher.read()).toMatchObject({ paused: false });
+});
+
+test("a map that others hold up waits, and has no time left that anybody knows", async () => {
+  const stage = new Watched(redis());
+  const pool = stage.client();
+  const early = pool.map("step", stage.steps("end", "end"));
+  expect(await stage.map(early.id, ({ waitsFor }) => waitsFor !== null)).toMatchObject({
+    waitsFor: "workers",
+  });
+  await stage.workers();
+  await early;
+  const busy = pool.map("step", stage.steps("wait"), { priority: 1 });
+  await stage.map(busy.id, ({ running }) => running === 1);
+  const behind = pool.map("step", stage.steps("end", "end"), { priority: 2 });
+  const seen = await stage.map(behind.id, ({ waitsFor }) => waitsFor !== null);
+  expect(seen).toMatchObject({ state: "running", waitsFor: "turn", leftMs: null });
+  expect(await stage.map(busy.id)).toMatchObject({ waitsFor: null });
+  stage.marks.open();
+  await Promise.all([busy, behind]);
 });
 
 test("a stream of endless input has neither a total nor a time left", async () => {

@@ -11,6 +11,7 @@ import type { Cluster, Redis } from "ioredis";
 import { CancelledError } from "@poolmq/shared";
 import {
   DURABLE_TTL_MS,
+  errorFacts,
   MAP_TTL_MS,
   MAX_MAPS,
   removeMapReports,
@@ -19,13 +20,11 @@ import {
   writeErrorGroups,
   writeMapReports,
 } from "@poolmq/shared/internal";
-import type { MapReport, QueueKeys } from "@poolmq/shared/internal";
+import type { ErrorGroups, MapReport, QueueKeys } from "@poolmq/shared/internal";
 
-import { errorFacts } from "../account/error-facts.ts";
 import type { Measured } from "../account/map-account.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 import type { MapEnd } from "../map/sink.ts";
-import type { MapTally } from "../account/map-tally.ts";
 
 /** A map that is reported. */
 export interface ReportedMap {
@@ -34,7 +33,7 @@ export interface ReportedMap {
   /** Name of the pool's method. */
   readonly call: string;
   readonly progress: MapProgress;
-  readonly tally: MapTally;
+  readonly errors: ErrorGroups;
   readonly measured: Measured;
 }
 
@@ -123,7 +122,7 @@ export class MapReports {
     await rewriteMapReport(this.#redis, this.#keys, mapId, (before) => {
       const state = stateOf(end, { failed });
       const ttlMs = state === "failed" ? DURABLE_TTL_MS : MAP_TTL_MS;
-      const { unattended: _, ...rest } = before;
+      const { unattended: _, jobs: __, ...rest } = before;
       return [ttlMs, { ...rest, state, total: total ?? done, done, failed, running: 0 }];
     });
   }
@@ -166,19 +165,19 @@ export class MapReports {
   }
 
   async #tellErrors({ map }: Reported, ttlMs: number): Promise<void> {
-    const { tally } = map;
-    if (tally.errors.length === 0) return;
-    await writeErrorGroups(this.#redis, this.#keys, map.id, tally.takeChanged(), ttlMs);
+    const { errors } = map;
+    if (errors.counts.length === 0) return;
+    await writeErrorGroups(this.#redis, this.#keys, map.id, errors.takeChanged(), ttlMs);
   }
 }
 
 function reportOf(reported: Reported, state: State): MapReport {
   const { map, durable, openedAt, startedAtMs } = reported;
-  const { task, call, progress, tally, measured } = map;
+  const { task, call, progress, measured } = map;
   const { total, done, failed, running, rate } = progress;
   reported.told = true;
   reported.total = total;
-  const { errors } = tally;
+  const errors = map.errors.counts;
   const { times, jobs, quietMs } = measured;
   return {
     v: WIRE_VERSION,

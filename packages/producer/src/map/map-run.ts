@@ -11,13 +11,13 @@
  * - `ended`: every item has its outcome, or the map failed as a whole, or it was cancelled. Nothing more is told.
  */
 
+import { ErrorGroups } from "@poolmq/shared/internal";
 import type { OutcomeText } from "@poolmq/shared/internal";
 
 import { MapAccount } from "../account/map-account.ts";
 import type { Measured } from "../account/map-account.ts";
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
-import { MapTally } from "../account/map-tally.ts";
 import type { Chunk } from "./chunk.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { ChunkSize } from "./chunk-size.ts";
@@ -63,7 +63,7 @@ export class MapRun implements CarriedMap {
   /** Name of the task. May be corrected before `start()`. */
   task: string;
   chunkSize: ChunkSize | undefined;
-  readonly tally: MapTally = new MapTally();
+  readonly errors: ErrorGroups = new ErrorGroups();
   readonly #options: MapRunOptions;
   readonly #sink: Sink;
   readonly #reader: ChunkReader;
@@ -269,7 +269,7 @@ export class MapRun implements CarriedMap {
       this.#sink.succeeded(index, settled.value);
     } else {
       this.#account.failed();
-      this.tally.failed(index, settled.error);
+      this.errors.failed(index, settled.error);
       this.#sink.failed(index, settled.error);
     }
   }

@@ -113,6 +113,11 @@ export function openOutcome(
   return isGenuine ? { content, text } : undefined;
 }
 
+/** The text of an outcome, sealed or not, for those who only look and have no key. Nothing may be decided by it. */
+export function peekAtOutcome(text: OutcomeText): OutcomeText {
+  return text.startsWith(SEAL_MARK) ? text.slice(1 + 2 * SIGNATURE_LENGTH) : text;
+}
+
 function outcomeFacts(
   { map, at }: Pick<JobData, "map" | "at">,
   content: string,

@@ -9,7 +9,7 @@ import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
 
 /**
- * KEYS: workers, worker-info, worker-detail, maps, map-info, wait, prioritized, active, delayed. ARGV: ttlMs of
+ * KEYS: workers, worker-info, worker-detail, maps, map-info, wait, prioritized, active, delayed, paused, meta. ARGV: ttlMs of
  * machines. As a script, it runs on the node of a Redis Cluster that has the queue, and \`INFO\` tells of that one.
  */
 const READ: Script = {
@@ -25,14 +25,21 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], now, '+inf')) do
   maps[#maps + 1] = {id, redis.call('HGET', KEYS[5], id) or ''}
 end
 local jobs = {redis.call('LLEN', KEYS[6]), redis.call('ZCARD', KEYS[7]), redis.call('LLEN', KEYS[8]),
-  redis.call('ZCARD', KEYS[9])}
+  redis.call('ZCARD', KEYS[9]), redis.call('LLEN', KEYS[10]), redis.call('HEXISTS', KEYS[11], 'paused')}
 local info = redis.call('INFO', 'server') .. redis.call('INFO', 'memory') .. redis.call('INFO', 'clients')
 return {now, jobs, info, machines, maps}`,
 };
 
 type Reply = [
   now: number,
-  jobs: [waiting: number, prioritized: number, active: number, delayed: number],
+  jobs: [
+    waiting: number,
+    prioritized: number,
+    active: number,
+    delayed: number,
+    older: number,
+    paused: number,
+  ],
   info: string,
   machines: [beatAt: string, advertisement: string, detail: string][],
   maps: [id: string, text: string][],
@@ -42,6 +49,8 @@ type Reply = [
 export interface QueueReading {
   /** When it was read, by Redis's clock, in ms. */
   readonly atMs: number;
+  /** Workers are told to take no jobs. */
+  readonly paused: boolean;
   readonly jobs: { readonly waiting: number; readonly active: number; readonly delayed: number };
   /** What \`INFO\` says of the server, its memory and its clients. */
   readonly info: string;
@@ -58,13 +67,15 @@ export interface QueueReading {
 
 export async function readQueue(redis: Redis | Cluster, keys: QueueKeys): Promise<QueueReading> {
   const { workers, workerInfo, workerDetail, maps, mapInfo } = keys;
-  const lists = ["wait", "prioritized", "active", "delayed"].map((name) => keys.job(name));
+  const lists = ["wait", "prioritized", "active", "delayed", "paused", "meta"].map((name) => keys.job(name));
   const all = [workers, workerInfo, workerDetail, maps, mapInfo, ...lists];
   const reply = (await runScript(redis, READ, all, [MACHINE_TTL_MS])) as Reply;
-  const [atMs, [waiting, prioritized, active, delayed], info, machines, reports] = reply;
+  const [atMs, [waiting, prioritized, active, delayed, older, paused], info, machines, reports] = reply;
   return {
     atMs,
-    jobs: { waiting: waiting + prioritized, active, delayed },
+    paused: paused === 1,
+    // Before version 5 of BullMQ, a pause moved jobs to a list of their own.
+    jobs: { waiting: waiting + prioritized + older, active, delayed },
     info,
     machines: machines.map(([beatAt, advertisement, detail]) => {
       return { beatAtMs: Number(beatAt), advertisement, detail };

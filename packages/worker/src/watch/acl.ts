@@ -28,10 +28,10 @@ const WORKER =
 
 /** Counting jobs, reading what machines and maps tell of themselves, and telling them that somebody watches. */
 const WATCHER =
-  "bitcount eval evalsha exists get hget hgetall lindex llen publish rpop set time zcard zcount zrange zrangebyscore";
+  "bitcount eval evalsha exists get hexists hget hgetall hlen hscan lindex llen lrange publish rpop set time xrange xrevrange zcard zcount zrange zrangebyscore";
 
 /** Ending maps, and running their failed items again, as well. */
-const OPERATOR = "hscan xdel";
+const OPERATOR = "xdel";
 
 const COMMANDS: Readonly<Record<AclRole, readonly string[]>> = {
   producer: listed(CONNECTION, SHARED, PRODUCER),

@@ -121,6 +121,7 @@ export class MapControl {
     }
     if (!delivered && silentMs < PRODUCER_SILENCE_MS) return { problem: "running", silentMs };
     if (!hasFailed) return { items: 0 };
+    const jobs = await this.#redis.bitcount(this.#keys.done(mapId));
     const since = await this.#retries.reopen(mapId);
     let items = 0;
     for await (const entries of this.#retries.failed(mapId, since)) {
@@ -135,6 +136,9 @@ export class MapControl {
         failed: Math.max(0, before.failed - items),
         running: items,
         perS: 0,
+        // Of a map that was not read to its end, nobody knows.
+        ...(delivered ? { jobs } : {}),
+        unattended: true,
       },
     ]);
     return { items };

@@ -4,6 +4,7 @@ import { PRODUCER_SILENCE_MS, runTimesOf } from "@poolmq/shared/internal";
 import type { MapReport } from "@poolmq/shared/internal";
 
 import type { MapView } from "./queue-view.ts";
+import type { FoundMap } from "./unattended-map.ts";
 
 /**
  * @param toldAtMs - when the report was written
@@ -13,9 +14,9 @@ export function mapView(id: string, report: MapReport, toldAtMs: number, atMs: n
   const { task, call, host, pid, total, done, failed, running, perS } = report;
   const ended = report.state !== "running";
   const silentMs = ended ? 0 : Math.max(0, atMs - toldAtMs);
-  const alive = silentMs <= PRODUCER_SILENCE_MS;
+  const alive = silentMs <= PRODUCER_SILENCE_MS && report.unattended !== true;
   const durable = report.durable === true;
-  const isLost = !alive && !durable;
+  const isLost = !alive && !durable && !ended;
   return {
     id,
     task,
@@ -32,33 +33,43 @@ export function mapView(id: string, report: MapReport, toldAtMs: number, atMs: n
     itemsPerS: alive ? perS : 0,
     leftMs: ended || !alive ? null : leftMs(total, done, perS),
     runTimes: runTimesOf(report.runTimes, report.timesMs, report.maxMs),
+    waitsFor: null,
     retriable: false,
     reason: report.reason ?? (isLost ? "its producer is gone" : null),
   };
 }
 
-/** What Redis has of a durable map. */
-export interface FoundMap {
-  readonly exists: boolean;
-  /** Number of jobs that have their outcome. */
-  readonly jobs: number;
-  readonly total: number | undefined;
-  /** There are jobs of which an item failed. */
-  readonly hasFailed: boolean;
-}
-
-/** A durable map whose producer is gone or has delivered it, from what Redis has of it. */
-export function durableMapView(map: MapView, found: FoundMap, perJob: number, atMs: number): MapView {
-  const view = map.state === "running" ? unattendedMapView(map, found, perJob, atMs) : map;
-  return { ...view, retriable: found.exists && found.hasFailed };
-}
-
-function unattendedMapView(map: MapView, found: FoundMap, perJob: number, atMs: number): MapView {
+/**
+ * A durable map whose producer is gone, or that has delivered it, from what Redis has of it.
+ *
+ * @param failed - items of it that failed, by what is kept of them
+ * @param jobs - number of all its jobs, if that is known
+ */
+export function durableMapView(
+  map: MapView,
+  found: FoundMap,
+  {
+    failed,
+    perJob,
+    jobs,
+  }: { readonly failed: number; readonly perJob: number; readonly jobs: number | undefined },
+  atMs: number,
+): MapView {
+  const retriable = found.exists && found.failedJobs > 0;
+  if (map.state !== "running") return { ...map, retriable };
+  // When it was heard of last: a moment that stays the same, however often one looks.
+  const toldAtMs = atMs - map.producer.silentMs;
   if (!found.exists)
-    return { ...map, state: "lost", endedAtMs: atMs, reason: "it was fetched meanwhile, or has expired" };
+    return { ...map, state: "lost", endedAtMs: toldAtMs, reason: "it was fetched meanwhile, or has expired" };
   const total = found.total ?? map.total;
-  const done = Math.min(total ?? Infinity, Math.round(found.jobs * perJob));
-  return { ...map, total, done, running: total === null ? map.running : total - done };
+  const left = jobs === undefined ? undefined : Math.max(0, jobs - found.jobs);
+  const counted =
+    left === undefined || total === null ? found.jobs * perJob : total - (left === 0 ? 0 : left * perJob);
+  const done = Math.min(total ?? Infinity, Math.max(0, Math.round(counted)));
+  const running = total === null ? map.running : total - done;
+  // Right after a retry its items are still failing again: it is offered once that is over.
+  const isQuiet = map.producer.silentMs > PRODUCER_SILENCE_MS;
+  return { ...map, total, done, failed, running, retriable: retriable && isQuiet };
 }
 
 function leftMs(total: number | undefined, done: number, perS: number): number | null {

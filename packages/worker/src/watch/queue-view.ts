@@ -10,6 +10,8 @@ export interface QueueView {
   readonly queue: string;
   /** When it was looked at. */
   readonly atMs: number;
+  /** Workers finish what they have, and take no more until the queue is resumed. */
+  readonly paused: boolean;
   readonly jobs: JobCounts;
   readonly redis: RedisView;
   /** Those that run, by their start, then those that ended, the last first. Maps that succeeded in less than a second are not told of. */
@@ -58,9 +60,11 @@ export interface MapView {
   readonly failed: number;
   /** Items that were handed to the queue and have no outcome yet: they wait or run. */
   readonly running: number;
+  /** Why nothing of it runs; `null` if something does, if it has ended, or if that can't be told. */
+  readonly waitsFor: WaitsFor | null;
   /** Items that came to their outcome, per second, over the last 10 s; over the whole of a map that has ended. */
   readonly itemsPerS: number;
-  /** How long the rest takes at this rate; `null` if that can't be told. */
+  /** How long the rest takes at this rate; `null` if that can't be told, as while it waits. */
   readonly leftMs: number | null;
   readonly runTimes: RunTimes;
   /** Items of it failed, and can be run again: it is durable, has been delivered or has no producer, and is kept. */
@@ -68,6 +72,15 @@ export interface MapView {
   /** Why it ended before all its items did; `null` if it did not. */
   readonly reason: string | null;
 }
+
+/**
+ * Why nothing of a map runs, if nothing does:
+ *
+ * - `"resume"`: the queue is paused.
+ * - `"workers"`: no worker machine is there that can run anything.
+ * - `"turn"`: machines run something else, or its items wait for the time of another attempt.
+ */
+export type WaitsFor = "resume" | "workers" | "turn";
 
 interface ProducerView {
   readonly host: string;

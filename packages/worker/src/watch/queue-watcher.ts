@@ -13,12 +13,21 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";
 
-import { parseObject, queueKeys, readMapReport, readQueue, WATCH_TTL_MS } from "@poolmq/shared/internal";
-import type { ControlMessage, ErrorGroup, QueueKeys } from "@poolmq/shared/internal";
+import {
+  parseObject,
+  queueKeys,
+  readMapReport,
+  readQueue,
+  redisNowMs,
+  WATCH_TTL_MS,
+} from "@poolmq/shared/internal";
+import type { ControlMessage, ErrorGroup, MapReport, QueueKeys } from "@poolmq/shared/internal";
 
 import { machineView } from "./machine-view.ts";
 import { durableMapView, mapView } from "./map-view.ts";
-import type { ErrorsView, MapView, QueueView, RedisView } from "./queue-view.ts";
+import type { ErrorGroupView, ErrorsView, MachineView, MapView, QueueView, RedisView } from "./queue-view.ts";
+import { FailedItems, findMap, keptFailures } from "./unattended-map.ts";
+import { waitsFor } from "./waits-for.ts";
 
 /** A machine hears of a watcher at once; one that has not told by then is older, or busy. */
 const FIRST_LOOK_MS = 1_000;
@@ -28,6 +37,7 @@ export class QueueWatcher {
   readonly #redis: Redis | Cluster;
   readonly #queue: string;
   readonly #keys: QueueKeys;
+  readonly #failedItems: FailedItems;
   #watchedAt = -Infinity;
 
   /** The connection stays the caller's. */
@@ -38,6 +48,7 @@ export class QueueWatcher {
     this.#redis = redis;
     this.#queue = queue;
     this.#keys = queueKeys(queue, prefix);
+    this.#failedItems = new FailedItems(redis, this.#keys);
   }
 
   /** Looks. Made for about once a second: machines tell what they run as long as it is called every few seconds. */
@@ -64,22 +75,28 @@ export class QueueWatcher {
       this.#redis.hget(this.#keys.mapInfo, mapId),
       this.#redis.hgetall(this.#keys.errors(mapId)),
     ]);
-    const report = info === null ? undefined : readMapReport(info)?.report;
-    if (report === undefined) return undefined;
-    const groups = (report.errors ?? []).flatMap((count, number) => {
-      const group = readGroup(texts[number]);
-      if (group === undefined) return [];
-      const indices = group.indices.toSorted((a, b) => a - b);
-      return [{ ...group, stack: group.stack ?? null, indices, count }];
-    });
-    const told = groups.reduce((sum, { count }) => sum + count, 0);
-    return {
-      mapId,
-      task: report.task,
-      failed: report.failed,
-      groups: groups.toSorted((a, b) => b.count - a.count),
-      others: Math.max(0, report.failed - told),
-    };
+    const told = info === null ? undefined : readMapReport(info);
+    // Of a map that nobody reads, its producer can't tell: what is kept of its failed items does.
+    const isRead =
+      told !== undefined &&
+      (told.report.durable !== true ||
+        told.report.state !== "running" ||
+        mapView(mapId, told.report, told.toldAtMs, await redisNowMs(this.#redis)).producer.alive);
+    return isRead ? toldErrors(mapId, told.report, texts) : await this.#keptErrors(mapId, told?.report);
+  }
+
+  async #keptErrors(mapId: string, report: MapReport | undefined): Promise<ErrorsView | undefined> {
+    const found = await findMap(this.#redis, this.#keys, mapId);
+    if (!found.exists) return undefined;
+    const [task, kept, failed] = await Promise.all([
+      this.#redis.hget(this.#keys.meta(mapId), "task"),
+      keptFailures(this.#redis, this.#keys, mapId),
+      this.#failedItems.count(mapId, found, report?.perJob ?? 0),
+    ]);
+    const { groups } = kept;
+    const { counts } = groups;
+    const views = groups.takeChanged().map(([number, group]) => groupView(group, counts[number] ?? 0));
+    return errorsView(mapId, report?.task ?? task ?? "", failed, views);
   }
 
   async #watch(): Promise<void> {
@@ -91,44 +108,56 @@ export class QueueWatcher {
   }
 
   async #read(): Promise<QueueView> {
-    const { atMs, jobs, info, machines, reports } = await readQueue(this.#redis, this.#keys);
+    const { atMs, paused, jobs, info, machines: told, reports } = await readQueue(this.#redis, this.#keys);
+    const machines = told
+      .flatMap(({ advertisement, detail, beatAtMs }) => {
+        return machineView(advertisement, detail, beatAtMs, atMs) ?? [];
+      })
+      .toSorted((a, b) => (a.host + a.id < b.host + b.id ? -1 : 1));
     const views = reports.flatMap(({ id, text }) => {
       const read = readMapReport(text);
-      if (read === undefined) return [];
-      return [this.#withFound(mapView(id, read.report, read.toldAtMs, atMs), read.report.perJob, atMs)];
+      return read === undefined ? [] : [this.#view(id, read, atMs)];
     });
+    const maps = (await Promise.all(views)).map(({ map, quietMs }) =>
+      waiting(map, quietMs, { paused, machines }),
+    );
     return {
       queue: this.#queue,
       atMs,
+      paused,
       jobs,
       redis: redisView(info),
-      maps: (await Promise.all(views)).toSorted(byLife),
-      machines: machines
-        .flatMap(({ advertisement, detail, beatAtMs }) => {
-          return machineView(advertisement, detail, beatAtMs, atMs) ?? [];
-        })
-        .toSorted((a, b) => (a.host + a.id < b.host + b.id ? -1 : 1)),
+      maps: maps.toSorted(byLife),
+      machines,
     };
   }
 
   /** A durable map goes on without its producer, and stays if items failed: what is there of it tells how it is. */
-  async #withFound(map: MapView, perJob: number, atMs: number): Promise<MapView> {
+  async #view(
+    id: string,
+    { report, toldAtMs }: { readonly report: MapReport; readonly toldAtMs: number },
+    atMs: number,
+  ): Promise<{ readonly map: MapView; readonly quietMs: number }> {
+    const map = mapView(id, report, toldAtMs, atMs);
     const mayBeThere = map.state === "failed" || (map.state === "running" && !map.producer.alive);
-    if (!map.durable || !mayBeThere) return map;
-    const [exists, hasFailed, total, jobs] = await Promise.all([
-      this.#redis.exists(this.#keys.meta(map.id)),
-      this.#redis.exists(this.#keys.failed(map.id)),
-      this.#redis.hget(this.#keys.meta(map.id), "total"),
-      this.#redis.bitcount(this.#keys.done(map.id)),
-    ]);
-    const found = {
-      exists: exists === 1,
-      hasFailed: hasFailed === 1,
-      jobs,
-      total: total === null ? undefined : Number(total),
-    };
-    return durableMapView(map, found, perJob, atMs);
+    if (!map.durable || !mayBeThere) return { map, quietMs: report.quietMs };
+    const found = await findMap(this.#redis, this.#keys, id);
+    const { perJob, jobs } = report;
+    const failed = map.state === "running" ? await this.#failedItems.count(id, found, perJob) : map.failed;
+    const quietMs = found.lastAtMs === undefined ? report.quietMs : atMs - found.lastAtMs;
+    return { map: durableMapView(map, found, { failed, perJob, jobs }, atMs), quietMs };
   }
+}
+
+/** A map of which nothing runs has neither a rate nor a time left. */
+function waiting(
+  map: MapView,
+  quietMs: number,
+  queue: { readonly paused: boolean; readonly machines: readonly MachineView[] },
+): MapView {
+  if (map.state !== "running") return map;
+  const reason = waitsFor({ id: map.id, running: map.running, quietMs }, queue);
+  return reason === null ? map : { ...map, waitsFor: reason, itemsPerS: 0, leftMs: null };
 }
 
 /** Those that run, the oldest first; then those that ended, the last first. */
@@ -138,6 +167,29 @@ function byLife(a: MapView, b: MapView): number {
     return a.startedAtMs - b.startedAtMs || (a.id < b.id ? -1 : 1);
   }
   return b.endedAtMs - a.endedAtMs || (a.id < b.id ? -1 : 1);
+}
+
+function toldErrors(mapId: string, report: MapReport, texts: Readonly<Record<string, string>>): ErrorsView {
+  const groups = (report.errors ?? []).flatMap((count, number) => {
+    const group = readGroup(texts[number]);
+    return group === undefined ? [] : [groupView(group, count)];
+  });
+  return errorsView(mapId, report.task, report.failed, groups);
+}
+
+function groupView(group: ErrorGroup, count: number): ErrorGroupView {
+  return { ...group, stack: group.stack ?? null, indices: group.indices.toSorted((a, b) => a - b), count };
+}
+
+function errorsView(
+  mapId: string,
+  task: string,
+  failed: number,
+  groups: readonly ErrorGroupView[],
+): ErrorsView {
+  const told = groups.reduce((sum, { count }) => sum + count, 0);
+  const sorted = groups.toSorted((a, b) => b.count - a.count);
+  return { mapId, task, failed, groups: sorted, others: Math.max(0, failed - told) };
 }
 
 function readGroup(text: string | undefined): ErrorGroup | undefined {

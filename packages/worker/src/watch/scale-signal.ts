@@ -3,22 +3,29 @@
  * zero has none to ask.
  */
 
-import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 import { Gauge, Registry } from "prom-client";
 
-import { Machines, queueKeys } from "@poolmq/shared/internal";
+import { queueKeys, readAdvertisement, readQueue } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/internal";
+
+import { OrphanedJobs } from "./orphaned-jobs.ts";
 
 /** A queue and its fleet at one moment. */
 export interface ScaleSignal {
   readonly queue: string;
   /** Jobs that wait for a worker, those that wait for another attempt included. */
   readonly waiting: number;
+  /** Those of them that wait for nobody: their producer is gone. Workers drop them when they come to them. Absent: none. */
+  readonly orphaned?: number;
   /** Jobs that workers have taken. */
   readonly active: number;
+  /** Workers take no more jobs until the queue is resumed. Absent: they do. */
+  readonly paused?: true;
   /**
-   * Both together: what to scale on. By `waiting` alone, a fleet that has just taken the last jobs would be scaled to
-   * zero while it runs them.
+   * What to scale on: the jobs that run, and those that wait for a worker and for somebody. By `waiting` alone, a fleet that
+   * has just taken the last jobs would be scaled to zero while it runs them; and more workers do nothing for a queue that is
+   * paused.
    */
   readonly backlog: number;
   /** Worker machines that are alive. */
@@ -32,21 +39,48 @@ export interface ScaleSignal {
 /** Longer than Redis takes when it is well, shorter than autoscalers wait. */
 const READ_TIMEOUT_MS = 2_000;
 
-const FLEET_HELP = {
-  machines: "Worker machines of a queue that are alive",
-  workers: "Worker processes on the machines of a queue",
-  slots: "Items that the workers of a queue can run at a time",
-} as const;
+const GAUGES: readonly {
+  readonly name: string;
+  readonly help: string;
+  readonly read: (signal: ScaleSignal) => number;
+}[] = [
+  {
+    name: "backlog",
+    help: "Jobs of a queue that run, or that wait for a worker and for somebody: what to scale on",
+    read: ({ backlog }) => backlog,
+  },
+  {
+    name: "paused",
+    help: "1 while workers take no jobs of a queue, until it is resumed",
+    read: ({ paused }) => (paused === true ? 1 : 0),
+  },
+  {
+    name: "machines",
+    help: "Worker machines of a queue that are alive",
+    read: ({ machines }) => machines,
+  },
+  {
+    name: "workers",
+    help: "Worker processes on the machines of a queue",
+    read: ({ workers }) => workers,
+  },
+  {
+    name: "slots",
+    help: "Items that the workers of a queue can run at a time",
+    read: ({ slots }) => slots,
+  },
+];
 
 export class ScaleSignals {
+  readonly #redis: Redis | Cluster;
   readonly #queue: string;
-  readonly #bull: Queue;
-  readonly #machines: Machines;
+  readonly #keys: QueueKeys;
+  readonly #orphans: OrphanedJobs;
   readonly #registry = new Registry();
   readonly #jobs: Gauge<"queue" | "state">;
-  readonly #fleet: readonly {
-    readonly of: "machines" | "workers" | "slots";
+  readonly #gauges: readonly {
     readonly gauge: Gauge<"queue">;
+    readonly read: (signal: ScaleSignal) => number;
   }[];
 
   /** The connection stays the caller's. */
@@ -54,49 +88,44 @@ export class ScaleSignals {
     redis: Redis | Cluster,
     { queue, prefix }: { readonly queue: string; readonly prefix: string },
   ) {
-    const keys = queueKeys(queue, prefix);
+    this.#redis = redis;
     this.#queue = queue;
-    // Looks, and leaves nothing behind.
-    this.#bull = new Queue(keys.bullName, {
-      connection: redis,
-      prefix: keys.bullPrefix,
-      skipMetasUpdate: true,
-    });
-    this.#bull.on("error", () => {}); // the one who asks is told
-    this.#machines = new Machines(redis, keys);
+    this.#keys = queueKeys(queue, prefix);
+    this.#orphans = new OrphanedJobs(redis, this.#keys);
     const registers = [this.#registry];
     this.#jobs = new Gauge({
       name: "poolmq_queue_jobs",
-      help: "Jobs of a queue: waiting, and active. Their sum is what to scale on",
+      help: "Jobs of a queue: waiting, those of them that are orphaned, and active",
       labelNames: ["queue", "state"],
       registers,
     });
-    this.#fleet = (["machines", "workers", "slots"] as const).map((of) => ({
-      of,
-      gauge: new Gauge({
-        name: `poolmq_queue_${of}`,
-        help: FLEET_HELP[of],
-        labelNames: ["queue"],
-        registers,
-      }),
+    this.#gauges = GAUGES.map(({ name, help, read }) => ({
+      gauge: new Gauge({ name: `poolmq_queue_${name}`, help, labelNames: ["queue"], registers }),
+      read,
     }));
   }
 
   /** Asks Redis. Rejects if it does not answer in time. */
   async read(): Promise<ScaleSignal> {
-    const reading = Promise.all([
-      this.#bull.getJobCounts("wait", "prioritized", "delayed", "active"),
-      this.#machines.live(),
-    ]);
-    const [counts, machines] = await unlessLate(reading);
-    const waiting = (counts["wait"] ?? 0) + (counts["prioritized"] ?? 0) + (counts["delayed"] ?? 0);
-    const active = counts["active"] ?? 0;
-    const fit = machines.filter(({ unfit }) => unfit === undefined);
+    return await unlessLate(this.#read());
+  }
+
+  async #read(): Promise<ScaleSignal> {
+    const reading = await readQueue(this.#redis, this.#keys);
+    const { paused, jobs, machines } = reading;
+    const { active } = jobs;
+    const waiting = jobs.waiting + jobs.delayed;
+    const orphaned = await this.#orphans.count(reading);
+    const fit = machines
+      .flatMap(({ advertisement }) => readAdvertisement(advertisement) ?? [])
+      .filter(({ unfit }) => unfit === undefined);
     return {
       queue: this.#queue,
       waiting,
+      ...(orphaned === 0 ? {} : { orphaned }),
       active,
-      backlog: waiting + active,
+      ...(paused ? { paused } : {}),
+      backlog: active + (paused ? 0 : waiting - orphaned),
       machines: fit.length,
       workers: fit.reduce((sum, { processes }) => sum + processes, 0),
       slots: fit.reduce((sum, { processes, concurrency }) => sum + processes * (concurrency ?? 1), 0),
@@ -106,10 +135,11 @@ export class ScaleSignals {
   /** The same, as the page that Prometheus reads. */
   async page(): Promise<{ readonly contentType: string; readonly text: string }> {
     const signal = await this.read();
-    const { queue, waiting, active } = signal;
-    this.#jobs.set({ queue, state: "waiting" }, waiting);
-    this.#jobs.set({ queue, state: "active" }, active);
-    for (const { of, gauge } of this.#fleet) gauge.set({ queue }, signal[of]);
+    const { queue, waiting, orphaned = 0, active } = signal;
+    for (const [state, jobs] of Object.entries({ waiting, orphaned, active })) {
+      this.#jobs.set({ queue, state }, jobs);
+    }
+    for (const { gauge, read } of this.#gauges) gauge.set({ queue }, read(signal));
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
   }
 }

@@ -25,7 +25,7 @@ export function mapsTable(
     { title: "MAP", cell: ({ id }) => id, shrinkTo: 14 },
     { title: "TASK", cell: ({ task }) => task, shrinkTo: 9 },
     { title: "CALL", cell: ({ call, durable }) => (durable ? `${call}, durable` : call), optional: 4 },
-    { title: "STATE", cell: stateOf, style: ({ state }) => STYLES[state] },
+    { title: "STATE", cell: stateOf, style: styleOf },
     {
       title: "",
       cell: ({ total, done }) => (total === null ? "" : bar(done, total, BAR_WIDTH)),
@@ -43,12 +43,12 @@ export function mapsTable(
     {
       title: "LEFT",
       align: "right",
-      cell: ({ leftMs, state }) => (leftMs === null ? (state === "running" ? "?" : "") : duration(leftMs)),
+      cell: leftOf,
     },
     {
-      title: "AGE",
+      title: "TIME",
       align: "right",
-      cell: ({ startedAtMs }) => duration(Math.max(0, atMs - startedAtMs)),
+      cell: (map) => ageOf(map, atMs),
       optional: 3,
     },
     {
@@ -62,8 +62,30 @@ export function mapsTable(
   return table(maps, columns, width);
 }
 
-function stateOf({ state, durable, producer }: MapView): string {
+const WAITS_FOR: Readonly<Record<NonNullable<MapView["waitsFor"]>, string>> = {
+  resume: "paused",
+  workers: "no workers",
+  turn: "waiting",
+};
+
+function stateOf({ state, durable, producer, waitsFor }: MapView): string {
+  if (waitsFor !== null) return WAITS_FOR[waitsFor];
   return state === "running" && durable && !producer.alive ? "unattended" : state;
+}
+
+function styleOf({ state, waitsFor }: MapView): Style {
+  return waitsFor === null ? STYLES[state] : "yellow";
+}
+
+/** What waits has no time left that anybody knows. */
+function leftOf({ leftMs, state, waitsFor }: MapView): string {
+  if (leftMs !== null) return duration(leftMs);
+  return state === "running" && waitsFor === null ? "?" : "";
+}
+
+/** Of a map that has ended, how long it took. */
+function ageOf({ startedAtMs, endedAtMs }: MapView, atMs: number): string {
+  return duration(Math.max(0, (endedAtMs ?? atMs) - startedAtMs));
 }
 
 function doneOf({ done, total }: MapView): string {

@@ -31,7 +31,7 @@ export function statusText(view: QueueView, width: number): string[] {
   ];
 }
 
-function headLines({ queue, jobs, redis, atMs }: QueueView): string[] {
+function headLines({ queue, paused, jobs, redis, atMs }: QueueView): string[] {
   const { waiting, active, delayed } = jobs;
   const memory =
     redis.maxBytes === null
@@ -40,6 +40,7 @@ function headLines({ queue, jobs, redis, atMs }: QueueView): string[] {
   const time = new Date(atMs).toISOString().slice(11, 19);
   return [
     `${paint("bold", clean(queue))}  ${paint("dim", `${redis.product} ${redis.version} · ${memory} · ${time} UTC`)}`,
+    ...(paused ? [`${paint("yellow", "paused")}: workers take no jobs until it is resumed`] : []),
     `jobs: ${count(waiting)} waiting, ${count(active)} active, ${count(delayed)} delayed`,
   ];
 }

@@ -1,6 +1,6 @@
-/** Which errors the items of a map ended in, by kind. Bounded. */
+/** Which errors the items of a map ended in: those of one kind together. Bounded. */
 
-import type { ErrorGroup } from "@poolmq/shared/internal";
+import type { ErrorGroup } from "../wire.ts";
 
 import { errorFacts } from "./error-facts.ts";
 
@@ -16,7 +16,7 @@ interface Group {
   count: number;
 }
 
-export class MapTally {
+export class ErrorGroups {
   readonly #groups = new Map<string, Group>();
   /** Groups of which there is something new to tell. */
   readonly #changed = new Set<Group>();
@@ -39,7 +39,7 @@ export class MapTally {
   }
 
   /** Number of items in each group of errors. */
-  get errors(): number[] {
+  get counts(): number[] {
     return [...this.#groups.values()].map(({ count }) => count);
   }
 

@@ -1,4 +1,4 @@
-import { short } from "@poolmq/shared/internal";
+import { short } from "../errors/short.ts";
 
 const MAX_MESSAGE = 500;
 const MAX_STACK = 4_000;

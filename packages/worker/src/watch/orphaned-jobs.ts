@@ -1,0 +1,76 @@
+/** Counts the jobs that wait for nobody: their producer is gone, and nobody else can fetch what they come to. */
+
+import type { Cluster, Redis } from "ioredis";
+
+import { readMapReport } from "@poolmq/shared/internal";
+import type { QueueKeys, QueueReading } from "@poolmq/shared/internal";
+
+import { mapView } from "./map-view.ts";
+
+/** Ids that are read at a time. */
+const PAGE = 10_000;
+
+/** All ids are looked through, so that this is not done more often. */
+const LOOK_MS = 5_000;
+
+export class OrphanedJobs {
+  readonly #redis: Redis | Cluster;
+  readonly #keys: QueueKeys;
+  #counted = 0;
+  #countedAt = -Infinity;
+
+  constructor(redis: Redis | Cluster, keys: QueueKeys) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  async count({ atMs, jobs, reports }: QueueReading): Promise<number> {
+    if (jobs.waiting + jobs.delayed === 0) return 0;
+    if (performance.now() - this.#countedAt > LOOK_MS) {
+      this.#countedAt = performance.now();
+      this.#counted = await this.#count(atMs, reports);
+    }
+    return Math.min(this.#counted, jobs.waiting + jobs.delayed);
+  }
+
+  async #count(atMs: number, reports: QueueReading["reports"]): Promise<number> {
+    const waiting = await this.#waitingByMap();
+    const states = new Map(
+      reports.flatMap(({ id, text }) => {
+        const read = waiting.has(id) ? readMapReport(text) : undefined;
+        return read === undefined ? [] : [[id, mapView(id, read.report, read.toldAtMs, atMs).state] as const];
+      }),
+    );
+    let orphaned = 0;
+    for (const [mapId, jobs] of waiting) {
+      const state = states.get(mapId);
+      // One that was not told of is a second old at most, or was forgotten with its keys.
+      const isOrphaned =
+        state === "lost" || (state !== "running" && (await this.#redis.exists(this.#keys.done(mapId))) === 0);
+      if (isOrphaned) orphaned += jobs;
+    }
+    return orphaned;
+  }
+
+  async #waitingByMap(): Promise<Map<string, number>> {
+    const counts = new Map<string, number>();
+    const read = {
+      wait: (from: number, to: number) => this.#redis.lrange(this.#keys.job("wait"), from, to),
+      prioritized: (from: number, to: number) =>
+        this.#redis.zrange(this.#keys.job("prioritized"), String(from), String(to)),
+      delayed: (from: number, to: number) =>
+        this.#redis.zrange(this.#keys.job("delayed"), String(from), String(to)),
+    };
+    for (const page of Object.values(read)) {
+      for (let start = 0; ; start += PAGE) {
+        const ids = await page(start, start + PAGE - 1);
+        for (const id of ids) {
+          const mapId = id.slice(0, id.lastIndexOf("-"));
+          counts.set(mapId, (counts.get(mapId) ?? 0) + 1);
+        }
+        if (ids.length < PAGE) break;
+      }
+    }
+    return counts;
+  }
+}

@@ -1,0 +1,28 @@
+/** What a map waits for of which nothing runs. */
+
+import type { MachineView, WaitsFor } from "./queue-view.ts";
+
+/** An item that came to its outcome since says that the map is being worked at, whatever runs at this very moment. */
+const QUIET_MS = 2_000;
+
+/**
+ * Gives what a map waits for; `null` if some of it runs, if it has nothing to run, or if that can't be told.
+ *
+ * @param map - `quietMs`: for how long no item of it has come to its outcome
+ */
+export function waitsFor(
+  { id, running, quietMs }: { readonly id: string; readonly running: number; readonly quietMs: number },
+  { paused, machines }: { readonly paused: boolean; readonly machines: readonly MachineView[] },
+): WaitsFor | null {
+  if (running === 0) return null;
+  const fit = machines.filter(({ unfit }) => unfit === null);
+  const isRun = fit.some(({ children }) =>
+    children?.some((child) => child.running.some(({ mapId }) => mapId === id)),
+  );
+  if (isRun) return null;
+  if (paused) return "resume";
+  if (fit.length === 0) return "workers";
+  // A machine that has not told what it runs may run this.
+  if (quietMs < QUIET_MS || fit.some(({ children }) => children === null)) return null;
+  return "turn";
+}
