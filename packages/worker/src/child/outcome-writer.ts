@@ -1,17 +1,23 @@
 /** Writes down what became of a job's items. Nothing here throws: a result that can't be sent is that item's error. */
 
 import { Attachments, encode, encodeEach, encodeThrown, LimitError } from "@poolmq/shared/task";
-import type { ItemOutcome, RemoteInfo } from "@poolmq/shared/task";
+import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
 
-import type { RanItems } from "./ran-items.ts";
-import type { ChunkRan } from "./run-chunk.ts";
-import type { Ran } from "./run-item.ts";
+import type { Ran, RanItems } from "./ran-items.ts";
 import { noFrames, userFrames } from "./user-frames.ts";
 
 /** The limit of one item's outcome, and the name that users know it by. */
 export interface OutcomeLimit {
   readonly maxBytes: number;
   readonly limit: string;
+}
+
+/** What the items came to; of a watched run, nothing that the watcher was not told. */
+export interface ChunkRan {
+  readonly text: OutcomeText;
+  /** That the text names. */
+  readonly bytes?: Buffer | undefined;
+  readonly retriable: number;
 }
 
 /** Takes what was thrown where its stack is not sent. Must not throw. */

@@ -1,4 +1,12 @@
-import type { Ran } from "./run-item.ts";
+/** What one call came to. */
+export type Ran =
+  | { readonly ok: true; readonly value: unknown }
+  | {
+      readonly ok: false;
+      readonly thrown: unknown;
+      /** Another attempt may mend it. */
+      readonly retriable: boolean;
+    };
 
 /** What the items of a run came to, in their order. */
 export class RanItems {

@@ -1,16 +1,16 @@
 /** Runs the items of one job, one after the other. */
 
-import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
+import type { ItemOutcome, RemoteInfo } from "@poolmq/shared/task";
 
 import { Turn } from "../task/task-context.ts";
 import type { TaskContext } from "../task/task-context.ts";
 import { ItemArguments } from "./item-arguments.ts";
 import type { SpanFacts } from "./item-span.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";
-import type { KeepStack, OutcomeLimit } from "./outcome-writer.ts";
+import type { ChunkRan, KeepStack, OutcomeLimit } from "./outcome-writer.ts";
 import { RanItems } from "./ran-items.ts";
 import { mayTakeTurns, runItem, runRow, settle } from "./run-item.ts";
-import type { Ran } from "./run-item.ts";
+import type { Ran } from "./ran-items.ts";
 import type { TaskFunction } from "./task-module.ts";
 
 export interface ChunkRun {
@@ -46,14 +46,6 @@ export interface ChunkRun {
 export interface ItemWatcher {
   started(offset: number): void;
   ended(offset: number, outcome: ItemOutcome): void;
-}
-
-/** What the items came to; of a watched run, nothing that the watcher was not told. */
-export interface ChunkRan {
-  readonly text: OutcomeText;
-  /** That the text names. */
-  readonly bytes?: Buffer | undefined;
-  readonly retriable: number;
 }
 
 /**

@@ -13,18 +13,8 @@ import type { ItemArguments } from "./item-arguments.ts";
 import { inItemSpan } from "./item-span.ts";
 import type { SpanFacts } from "./item-span.ts";
 import { watchingLeftovers } from "./leftovers.ts";
-import type { RanItems } from "./ran-items.ts";
+import type { Ran, RanItems } from "./ran-items.ts";
 import type { TaskFunction } from "./task-module.ts";
-
-/** What one call came to. */
-export type Ran =
-  | { readonly ok: true; readonly value: unknown }
-  | {
-      readonly ok: false;
-      readonly thrown: unknown;
-      /** Another attempt may mend it. */
-      readonly retriable: boolean;
-    };
 
 /** Functions whose last call returned no promise. */
 const synchronous = new WeakSet<TaskFunction>();

@@ -19,11 +19,9 @@ import type { Level, Logger } from "pino";
 
 import { drainOf } from "./backpressure.ts";
 import { readLines } from "./read-lines.ts";
+import type { PrintTarget } from "../pipe/child-settings.ts";
 import { TAG } from "../pipe/output-tag.ts";
 import { Throttle } from "./throttle.ts";
-
-/** Where what tasks print goes: into the log, or where this process prints. */
-export type PrintTarget = "log" | "inherit";
 
 /** A print that is longer is no line for people. */
 const MAX_LINE_CHARS = 8 * 1024;

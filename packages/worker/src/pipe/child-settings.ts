@@ -1,4 +1,5 @@
-import type { PrintTarget } from "../output/task-output.ts";
+/** Where what tasks print goes: into the machine's log, or to where the machine itself prints. */
+export type PrintTarget = "log" | "inherit";
 
 /** What a child is told at its start: JSON, as its one argument. */
 export interface ChildSettings {

@@ -28,7 +28,7 @@ import { processCrew } from "../crew/process-crew.ts";
 import { NO_OBSERVER } from "../job/work-observer.ts";
 import type { WorkObserver } from "../job/work-observer.ts";
 import { TaskOutput } from "../output/task-output.ts";
-import type { PrintTarget } from "../output/task-output.ts";
+import type { PrintTarget } from "../pipe/child-settings.ts";
 import { VERSION } from "../version.ts";
 import type { ResolvedWorkerOptions } from "../worker-options.ts";
 import type { MachineSnapshot, MachineState } from "./machine-status.ts";
