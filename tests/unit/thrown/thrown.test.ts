@@ -21,6 +21,11 @@ function thrownBy(run: () => unknown): AnyError {
   throw new Error("Expected an error");
 }
 
+/** From Node 24 on. */
+const SuppressedError = Reflect.get(globalThis, "SuppressedError") as
+  | (new (error: unknown, suppressed: unknown, message: string) => Error)
+  | undefined;
+
 class NotFound extends Error {}
 
 class HttpError extends Error {
@@ -112,6 +117,29 @@ describe("a thrown error comes back as itself", () => {
       "m",
       original.stack,
     ]);
+  });
+
+  test.skipIf(SuppressedError === undefined)("as a SuppressedError with both of its errors", () => {
+    const make = (): Error =>
+      new (SuppressedError as NonNullable<typeof SuppressedError>)(
+        new TypeError("could not close the file"),
+        new HttpError(507),
+        "m",
+      );
+    for (const find of [
+      (error: unknown) => back(error),
+      (error: unknown) => back(new Error("outer", { cause: error })).cause,
+      (error: unknown) =>
+        (back(new AggregateError([error])) as unknown as AggregateError).errors[0] as unknown,
+    ]) {
+      const copy = find(make()) as AnyError;
+      expect(copy).toBeInstanceOf(SuppressedError);
+      expect(copy).toMatchObject({ name: "SuppressedError", message: "m" });
+      expect(copy["error"]).toBeInstanceOf(TypeError);
+      expect(copy["error"]).toMatchObject({ message: "could not close the file" });
+      expect(copy["suppressed"]).toMatchObject({ message: "http 507", status: 507 });
+      expect(Object.keys(copy)).toEqual([]);
+    }
   });
 
   test("as an AggregateError whose errors are errors too", () => {

@@ -1,7 +1,14 @@
 import { deepStrictEqual } from "node:assert";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { createSecretKey } from "node:crypto";
+import { EventEmitter } from "node:events";
+import { statSync } from "node:fs";
+import { BlockList, createServer, SocketAddress } from "node:net";
+import { createHistogram } from "node:perf_hooks";
+import { Readable } from "node:stream";
 import { runInNewContext } from "node:vm";
 
-import { decode, encode } from "@poolmq/shared/internal";
+import { Attachments, decode, encode } from "@poolmq/shared/internal";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
@@ -197,6 +204,24 @@ describe("memory", () => {
     expect(view.buffer.byteLength).toBe(5);
   });
 
+  test.each([3, 600, 5_000])(
+    "a decoded Buffer of %i numbers has memory of its own, at its start",
+    (count) => {
+      const bytes = Buffer.from(new Float64Array(count).fill(0.5).buffer);
+      const whole = copy(bytes) as Buffer;
+      const { part } = copy({ name: "weights", part: bytes, large: Buffer.alloc(100_000) }) as {
+        part: Buffer;
+      };
+      const attachments = new Attachments();
+      const text = encode(bytes, { attachments });
+      const attached = decode(text, { bytes: attachments.bytes }) as Buffer;
+      for (const got of [whole, part, attached]) {
+        expect(new Float64Array(got.buffer, got.byteOffset, count)[1]).toBe(0.5);
+        expect(got.buffer.byteLength).toBe(bytes.length);
+      }
+    },
+  );
+
   test("a view need not be aligned", () => {
     deepStrictEqual(copy(["x", new Float64Array([1.5]), "yy", new Float64Array([2.5])]), [
       "x",
@@ -239,6 +264,15 @@ describe("a payload", () => {
   });
 });
 
+test("what Node gives as data is sent as data", () => {
+  const stats = statSync("/");
+  expect(copy(stats)).toMatchObject({ ino: stats.ino, size: stats.size });
+  class Room extends EventEmitter {
+    readonly guests = ["a"];
+  }
+  expect(copy(new Room())).toMatchObject({ guests: ["a"] });
+});
+
 describe("what can't be sent is named with its path", () => {
   class Service {
     readonly client = { connect(): void {} };
@@ -277,6 +311,17 @@ describe("what can't be sent is named with its path", () => {
     ["a Blob", { b: new Blob(["x"]) }, "a Blob", ".b"],
     ["an AbortSignal", { signal: new AbortController().signal }, "an AbortSignal", ".signal"],
     ["a MessagePort", { port1 }, "a MessagePort", ".port1"],
+    ["a DOMException, whose message V8 loses", [AbortSignal.abort().reason], "a DOMException", "[0]"],
+    ["a BlockList", { list: new BlockList() }, "a BlockList", ".list"],
+    ["a SocketAddress", { from: new SocketAddress({}) }, "a SocketAddress", ".from"],
+    ["a KeyObject", { key: createSecretKey(Buffer.alloc(8)) }, "a KeyObject", ".key"],
+    ["a histogram", { h: createHistogram() }, "a RecordableHistogram", ".h"],
+    ["Headers", { headers: new Headers({ a: "b" }) }, "a Headers", ".headers"],
+    ["a FormData", { form: new FormData() }, "a FormData", ".form"],
+    ["a Response", { res: new Response("x") }, "a Response", ".res"],
+    ["an AsyncLocalStorage", { s: new AsyncLocalStorage() }, "an AsyncLocalStorage", ".s"],
+    ["a server", { server: createServer() }, "a Server", ".server"],
+    ["a stream", { stream: new Readable() }, "a Readable", ".stream"],
     ["shared memory", [new SharedArrayBuffer(8)], "a SharedArrayBuffer", "[0]"],
     [
       "a view of shared memory",

@@ -28,6 +28,14 @@ export const BUILT_IN_ERRORS: ReadonlyMap<string, new (message: string) => Error
   }),
 );
 
+/**
+ * Error classes that only newer versions of Node have. They travel as an \`Error\` with the name of its class, so that an
+ * older Node takes them too: \`SuppressedError\` is there from Node 24 on.
+ */
+export const NEWER_ERRORS: ReadonlyMap<string, unknown> = new Map(
+  ["SuppressedError"].map((name): [string, unknown] => [name, Reflect.get(globalThis, name)]),
+);
+
 /** The lineage of an error of any realm. */
 export function lineageOf(error: object): Lineage {
   let first = "";

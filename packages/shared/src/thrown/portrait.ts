@@ -30,11 +30,14 @@ export interface Portrait {
    * and `stack` stand alone: their values are above.
    */
   props?: (readonly [name: string, value: Carried] | readonly [name: string])[];
-  /** `cause` and `errors` where they are own and not enumerable, as constructors define them. */
+  /** Those of `HIDDEN_PROPERTIES` that are own and not enumerable, as constructors define them. */
   hidden?: (readonly [name: string, value: Carried])[];
   /** Made by poolmq itself. */
   own?: true;
 }
+
+/** What the constructors of \`Error\`, \`AggregateError\` and \`SuppressedError\` define without being enumerable. */
+export const HIDDEN_PROPERTIES: readonly string[] = ["cause", "errors", "error", "suppressed"];
 
 /** Errors below errors, of which the outermost are kept. Each takes five levels of the codec's nesting. */
 const MAX_LEVELS = 100;
@@ -91,7 +94,7 @@ export class Portraitist {
       );
     }
     const hidden: [string, Carried][] = [];
-    for (const key of ["cause", "errors"]) {
+    for (const key of HIDDEN_PROPERTIES) {
       if (isHidden(error, key)) hidden.push([key, this.#property(error, key, level)]);
     }
     if (props.length > 0) portrait.props = props;

@@ -9,12 +9,10 @@ import * as machineErrors from "../errors/machine-errors.ts";
 import * as redisErrors from "../errors/redis-errors.ts";
 import { DecodeError } from "../errors/item-errors.ts";
 import { PoolmqError } from "../errors/poolmq-error.ts";
-import { BUILT_IN_ERRORS } from "./lineage.ts";
+import { BUILT_IN_ERRORS, NEWER_ERRORS } from "./lineage.ts";
+import { HIDDEN_PROPERTIES } from "./portrait.ts";
 
 const POOLMQ_ERRORS: object = { ...callErrors, ...itemErrors, ...machineErrors, ...redisErrors };
-
-/** What names of properties a portrait may define without being enumerable. */
-const HIDDEN: ReadonlySet<unknown> = new Set(["cause", "errors"]);
 
 /** Levels of errors and arrays. Portraits have up to 100; a forged one must not exhaust the stack. */
 const MAX_LEVELS = 250;
@@ -73,7 +71,7 @@ class Rebuilder {
       if (isDue && !props.some(([prop]) => prop === key)) define(key, value, false);
     }
     for (const [key, value] of pairsOf(portrait["hidden"])) {
-      if (!HIDDEN.has(key)) throw malformed("`cause` or `errors`", key);
+      if (!HIDDEN_PROPERTIES.includes(key)) throw malformed(HIDDEN_PROPERTIES.join(" or "), key);
       define(key, this.value(value, level + 1), false);
     }
     for (const [key, value] of props) {
@@ -88,7 +86,9 @@ class Rebuilder {
     const className = textOf(portrait, "class");
     const error = makeBuiltIn(kind, name, message);
     const prototype =
-      portrait["own"] === true ? ownPrototype(className) : errorPrototype(this.#classes.get(className));
+      portrait["own"] === true
+        ? ownPrototype(className)
+        : errorPrototype(this.#classes.get(className) ?? NEWER_ERRORS.get(className));
     if (prototype) Object.setPrototypeOf(error, prototype);
     else if (className !== kind) Object.setPrototypeOf(error, standInPrototype(error, className));
     return error;

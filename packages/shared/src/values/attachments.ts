@@ -43,7 +43,8 @@ export class Attachments {
 }
 
 /**
- * The part that a payload names, in memory of its own: what came with it may be the receiving socket's.
+ * The part that a payload names. It lies on the bytes, which may be the receiving socket's memory: what is read from it is
+ * to be copied.
  *
  * @throws DecodeError if the bytes are not there
  */
@@ -56,9 +57,5 @@ export function attachmentOf(name: Payload, bytes: Buffer | undefined): Buffer {
   if (bytes === undefined || end > bytes.length) {
     throw new DecodeError(`A payload has ${bytes?.length ?? 0} bytes beside it, and needs ${end}`);
   }
-  const isAlone = start === 0 && end === bytes.length && bytes.buffer.byteLength === end;
-  if (isAlone) return bytes;
-  const own = Buffer.allocUnsafeSlow(end - start);
-  bytes.copy(own, 0, start, end);
-  return own;
+  return bytes.subarray(start, end);
 }

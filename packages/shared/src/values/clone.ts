@@ -46,12 +46,21 @@ const ViewReader = v8.DefaultDeserializer as unknown as new (
   bytes: Buffer,
 ) => v8.DefaultDeserializer & { _readHostObject(): unknown };
 
-/** Gives each typed array memory of its own. Node's reader leaves them on the bytes of the whole payload. */
+/**
+ * Gives each typed array, and each Buffer, memory of its own. Node's reader leaves them on the bytes of the whole payload:
+ * a small one would keep a large payload in memory, and lies there at whatever offset, where its bytes can't be looked at
+ * as \`Float64Array\`.
+ */
 class CloneReader extends ViewReader {
   /** Called by V8 for each view. */
   override _readHostObject(): unknown {
     const view = this.#readView();
-    if (Buffer.isBuffer(view)) return view; // whose users know that `buffer` is larger
+    if (Buffer.isBuffer(view)) {
+      // \`Buffer.from\` would put it into the memory that small Buffers share.
+      const own = Buffer.allocUnsafeSlow(view.length);
+      view.copy(own);
+      return own;
+    }
     if (view instanceof DataView) {
       return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
     }

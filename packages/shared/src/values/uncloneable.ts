@@ -3,6 +3,7 @@
 import { types } from "node:util";
 import v8 from "node:v8";
 
+import { isNodeObject } from "./node-objects.ts";
 import { isNativeError } from "./safe-read.ts";
 import { hasOnlyElements, LONG_ARRAY } from "./plain-json.ts";
 
@@ -79,6 +80,8 @@ function visit(value: unknown, depthLeft: number, seen: Set<object>): Found | un
   const below = depthLeft - 1;
   if (types.isMap(value)) return visitMap(value, below, seen);
   if (types.isSet(value)) return visitSet(value, below, seen);
+  // V8 writes an error without a message for it. Those that are thrown travel as portraits.
+  if (value instanceof DOMException) return found("a DOMException");
   if (isNativeError(value)) {
     // Of an error, structured clone takes name, message, stack and cause.
     return Object.hasOwn(value, "cause") ? visitProperty(value, "cause", false, below, seen) : undefined;
@@ -175,6 +178,7 @@ function exoticName(object: object, isEmpty: boolean): string | undefined {
   // Iterators, `Intl` formats, weak references and other built-ins have no own properties, so V8's answer is about the
   // object itself.
   if (isEmpty && isRefused(object)) return withArticle(tag ?? classNameOf(object));
+  if (isNodeObject(object, prototype)) return withArticle(classNameOf(object));
   return undefined;
 }
 
