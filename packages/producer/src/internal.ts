@@ -21,4 +21,5 @@ export { Slots } from "./result/ordered-results.ts";
 export { Gather } from "./gather/gather.ts";
 export { TaskLogs } from "./account/task-log.ts";
 export { decide } from "./gather/reconcile.ts";
+export { Patience } from "./gather/patience.ts";
 export { InFlight } from "./map/in-flight.ts";

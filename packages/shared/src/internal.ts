@@ -40,6 +40,8 @@ export type { FailedEntry } from "./store/retry-scripts.ts";
 export type { Reconciled } from "./store/reconcile-jobs.ts";
 export { isForeignKey } from "./redis/is-wrong-type.ts";
 export { jobIdOf, queueKeys } from "./store/keys.ts";
+export { removeLimbo } from "./store/limbo.ts";
+export type { RemovedLimbo } from "./store/limbo.ts";
 export type { QueueKeys } from "./store/keys.ts";
 export {
   MAX_MAPS,

@@ -1,5 +1,7 @@
 /** Calls that Redis refuses for now: they wait, and do not fail. */
 
+import { setImmediate as nextTurn } from "node:timers/promises";
+
 import { expect, onTestFinished, test } from "vitest";
 
 import { RedisServer } from "../../support/redis-server.ts";
@@ -83,4 +85,26 @@ test("a link that is dead from its start is given up for another one", async () 
   await until(() => proxy.connections > 0, { what: "the pool to connect" });
   proxy.restore();
   expect(await pool.map("increment", [1])).toEqual([2]);
+});
+
+test("a Redis that forgets its scripts over and over refuses nothing for good", async () => {
+  const redis = await startRedis();
+  const stage = new Stage(redis);
+  await stage.machine();
+  const pool = stage.pool();
+  let flushing = true;
+  const flushes = (async () => {
+    while (flushing) {
+      await redis.admin.script("FLUSH");
+      await nextTurn();
+    }
+  })();
+  onTestFinished(() => void (flushing = false));
+  const items = [...Array(1_000).keys()];
+  const results = items.map((item) => item + 1);
+  for (const options of [{}, { priority: 2 }, { mapId: "m" }, { chunksize: 5 }, { attempts: 2 }]) {
+    expect(await pool.map("increment", items, options)).toEqual(results);
+  }
+  flushing = false;
+  await flushes;
 });

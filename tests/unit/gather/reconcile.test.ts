@@ -33,3 +33,13 @@ test("a map whose keys were gone begins anew", () => {
     beginsAnew: true,
   });
 });
+
+test("on a stream that is never read to its end, what was decided long ago is gone", () => {
+  const suspects = { indices: new Set([2]), lastEntry: "4-0" };
+  expect(decide({ ...FOUND, decided: [2, 3], lastEntry: "6-0" }, "5-0", suspects).undelivered).toEqual([2]);
+});
+
+test("what was decided behind an entry that was not read yet may still come", () => {
+  const suspects = { indices: new Set([2]), lastEntry: "5-1" };
+  expect(decide({ ...FOUND, decided: [2, 3], lastEntry: "6-0" }, "5-0", suspects).undelivered).toEqual([]);
+});

@@ -7,7 +7,7 @@ import type { MapEnd } from "../map/sink.ts";
 import type { CarriedMap } from "../map/transport.ts";
 import type { Gathered, KindTools, MapKind } from "./map-kind.ts";
 import type { OutcomeEntry } from "./read-entry.ts";
-import { findLost } from "./reconcile.ts";
+import { findLost, lookForLost } from "./reconcile.ts";
 
 /** Others learn within some seconds that a durable map's producer has died. */
 const DURABLE_BEAT_MS = 3_000;
@@ -94,7 +94,7 @@ export class DurableMap implements MapKind {
   }
 
   async lookAfter(gathered: Gathered): Promise<readonly Chunk[]> {
-    return await findLost(gathered, this.#map.chunks(this.#map.underWay), this.#tools.scripts);
+    return await lookForLost(gathered, this.#tools);
   }
 
   outlives(end: MapEnd): boolean {

@@ -7,6 +7,7 @@
  *   under way    bit 0, a job       a worker publishes; a lost one's job stalls, and another runs it
  *   decided      bit 1, an entry    read here, once; by the next producer of a durable map if this one has died
  *   lost         bit 0, no job      Redis lost it: `findLost` finds it, and it is enqueued again
+ *   in limbo     bit 0, a job       in no list, so that no worker gets it: `removeLimbo` makes it a lost one
  *   undelivered  bit 1, no entry    Redis lost the entry: `findLost` clears the bit, and it is enqueued again
  *
  * Invariants, which `tests/faults/gather-model.test.ts` checks in random orders of steps and crashes:
@@ -18,7 +19,14 @@
 import type { Cluster, Redis } from "ioredis";
 
 import { IncompleteMapError, SigningKeyError, UnknownMapError } from "@poolmq/shared";
-import { fittingMachines, GatherScripts, isForeignKey, Machines, within } from "@poolmq/shared/internal";
+import {
+  fittingMachines,
+  GatherScripts,
+  isForeignKey,
+  Machines,
+  removeLimbo,
+  within,
+} from "@poolmq/shared/internal";
 import type { Payload, QueueKeys, Signer } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../map/chunk.ts";
@@ -29,12 +37,13 @@ import { AttachedMap } from "./attached-map.ts";
 import { CLEAN_UP_TIMEOUT_MS, CleanUp } from "./clean-up.ts";
 import { DurableMap } from "./durable-map.ts";
 import { DurableMaps } from "./durable-maps.ts";
-import { FIRST_PATIENCE_MS, GatheredMap } from "./gathered-map.ts";
+import { GatheredMap } from "./gathered-map.ts";
 import { Jobs } from "./jobs.ts";
 import type { KindTools, MapKind, MapMode } from "./map-kind.ts";
 import { MapReports } from "./map-reports.ts";
 import type { ReportedMap } from "./map-reports.ts";
 import { OutcomeReader } from "./outcome-reader.ts";
+import { FIRST_PATIENCE_MS } from "./patience.ts";
 import { PlainMap } from "./plain-map.ts";
 import { untilTaken } from "./retry-refused.ts";
 import { Seals } from "./seals.ts";
@@ -110,6 +119,7 @@ export class Gather implements Transport {
       durable: this.durable,
       seals,
       reader: new OutcomeReader(commands, blocking, { keys, seals }, warn),
+      removeLimbo: (mapId, indices) => removeLimbo(commands, keys, mapId, indices),
       warn,
       ask: (map, question) => this.ask(map, question),
     };
@@ -267,7 +277,7 @@ export class Gather implements Transport {
     const now = performance.now();
     for (const gathered of this.#maps.values()) {
       const due = gathered.due(now);
-      if (due === "lookAfter") void this.#lookAfter(gathered);
+      if (due === "lookAfter") void gathered.lookAfter(() => this.#lookAfter(gathered));
       else if (due === "reopen") gathered.reopen();
     }
   }

@@ -5,13 +5,10 @@ import type { OutcomeText } from "@poolmq/shared/internal";
 
 import type { Meter } from "../map/meter.ts";
 import type { CarriedMap } from "../map/transport.ts";
-import type { Gathered, MapKind } from "./map-kind.ts";
+import type { Gathered, MapKind, Suspects } from "./map-kind.ts";
+import { Patience } from "./patience.ts";
 import type { Entry, OutcomeEntry } from "./read-entry.ts";
 import type { Seals } from "./seals.ts";
-
-/** A map that is quiet for so long is looked after. The time doubles up to the second one: long tasks are quiet too. */
-export const FIRST_PATIENCE_MS = 2_000;
-const MAX_PATIENCE_MS = 15_000;
 
 /** Streams are trimmed after this many entries, or bytes, were taken from them: often enough to bound Redis, not a cost. */
 const TRIM_EVERY = 250;
@@ -33,18 +30,21 @@ export class GatheredMap implements Gathered {
   opened: Promise<unknown> = Promise.resolve();
   /** When it was begun here, by the monotonic clock. */
   readonly since: number = performance.now();
+  readonly patience: Patience;
+  /** What was decided when it was last looked, and had not come in then. */
+  suspects: Suspects | undefined;
   readonly #options: GatheredMapOptions;
   #openedAt = this.since;
-  /** When something genuine of the map last arrived, or it was looked after. */
-  #quietSince = this.since;
-  #patienceMs: number;
+  /** How often `reopen` waits for an answer of Redis: while it is away, these must not pile up. */
+  #opening = 0;
+  #lookingAfter = false;
   readonly #taken = { length: 0, entriesSinceTrim: 0, lengthAtTrim: 0 };
 
   constructor(map: CarriedMap, kind: MapKind, options: GatheredMapOptions) {
     this.map = map;
     this.kind = kind;
     this.#options = options;
-    this.#patienceMs = options.firstPatienceMs;
+    this.patience = new Patience(options.firstPatienceMs, this.since);
   }
 
   get mapId(): string {
@@ -59,28 +59,40 @@ export class GatheredMap implements Gathered {
   /** Declares that the map is wanted, or goes on wanting it. */
   reopen(): void {
     this.#openedAt = performance.now();
-    this.opened = this.kind.open();
+    this.#opening++;
+    this.opened = this.kind.open().finally(() => this.#opening--);
     this.opened.catch(() => {}); // whoever waits for it is told
   }
 
   /** What is due at this moment: to look for what Redis has lost, or to say that the map is still wanted. */
   due(now: number): "lookAfter" | "reopen" | undefined {
-    if (now - this.#quietSince >= this.#patienceMs) {
-      this.#quietSince = now;
-      this.#patienceMs = Math.min(this.#patienceMs * 2, MAX_PATIENCE_MS);
-      return "lookAfter";
+    if (this.#isToBeLookedAfter(now)) return "lookAfter";
+    if (this.#opening > 0 || now - this.#openedAt < this.kind.beatMs) return undefined;
+    return "reopen";
+  }
+
+  #isToBeLookedAfter(now: number): boolean {
+    if (this.#lookingAfter) return false;
+    if (this.patience.isQuiet(now)) return true;
+    return this.kind.isOurs && this.patience.isBusyForLong(now);
+  }
+
+  /** Looks after the map, once at a time: while Redis is away, these must not pile up. */
+  async lookAfter(step: () => Promise<void>): Promise<void> {
+    this.#lookingAfter = true;
+    this.patience.looks(performance.now(), this.map.underWay.length);
+    try {
+      await step();
+    } finally {
+      this.#lookingAfter = false;
     }
-    return now - this.#openedAt >= this.kind.beatMs ? "reopen" : undefined;
   }
 
   onEntries(entries: readonly Entry[]): void {
     let heard = false;
     for (const entry of entries) heard = this.#take(entry) || heard;
     // Only genuine entries reset the silence timer; otherwise a forger could keep us from looking for what is missing.
-    if (heard) {
-      this.#quietSince = performance.now();
-      this.#patienceMs = this.#options.firstPatienceMs;
-    }
+    if (heard) this.patience.heard(performance.now());
     this.#taken.entriesSinceTrim += entries.length;
     this.#trimIfMuch();
   }

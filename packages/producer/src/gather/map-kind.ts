@@ -1,12 +1,13 @@
 /** The seam between the gather and the three kinds of map that it gathers. */
 
-import type { GatherScripts, JobData } from "@poolmq/shared/internal";
+import type { GatherScripts, JobData, RemovedLimbo } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../map/chunk.ts";
 import type { MapEnd } from "../map/sink.ts";
 import type { CarriedMap } from "../map/transport.ts";
 import type { DurableMaps } from "./durable-maps.ts";
 import type { OutcomeReader, Reading } from "./outcome-reader.ts";
+import type { Patience } from "./patience.ts";
 import type { OutcomeEntry } from "./read-entry.ts";
 import type { Seals } from "./seals.ts";
 
@@ -16,6 +17,13 @@ import type { Seals } from "./seals.ts";
  * - `attached`: another process enqueued it; here its outcomes are only read.
  */
 export type MapMode = "plain" | "durable" | "attached";
+
+/** Chunks that have their outcome by the bitmap, though it has not come in. */
+export interface Suspects {
+  readonly indices: ReadonlySet<number>;
+  /** Id of the last entry of the stream at that moment: once it was read, they should have come in. */
+  readonly lastEntry: string;
+}
 
 /** What the gather keeps of a map, as far as its kind deals with it. */
 export interface Gathered extends Reading {
@@ -27,6 +35,9 @@ export interface Gathered extends Reading {
   /** Resolves once the last `reopen` has reached Redis. */
   readonly opened: Promise<unknown>;
   reopen(): void;
+  readonly patience: Patience;
+  /** What was decided when it was last looked, and had not come in then. */
+  suspects: Suspects | undefined;
   /** Takes the outcome of a chunk. False if it is not genuine. */
   takeOutcome(entry: OutcomeEntry): boolean;
 }
@@ -76,6 +87,8 @@ export interface KindTools {
   readonly durable: DurableMaps;
   readonly seals: Seals;
   readonly reader: OutcomeReader;
+  /** Removes those of a map's jobs that no worker will ever get, and gives their indices. */
+  removeLimbo(mapId: string, indices: readonly number[]): Promise<RemovedLimbo>;
   warn(facts: Readonly<Record<string, unknown>>, message: string): void;
   /** Asks Redis something for a map, until it answers or the map has ended. */
   ask<V>(map: Pick<CarriedMap, "id" | "ended">, question: () => Promise<V>): Promise<V>;

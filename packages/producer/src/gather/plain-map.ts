@@ -6,7 +6,7 @@ import type { JobData } from "@poolmq/shared/internal";
 import type { Chunk } from "../map/chunk.ts";
 import type { CarriedMap } from "../map/transport.ts";
 import type { Gathered, KindTools, MapKind } from "./map-kind.ts";
-import { findLost } from "./reconcile.ts";
+import { lookForLost } from "./reconcile.ts";
 
 /** How often the keys of a map are kept from expiring while it lives. */
 const REOPEN_MS = 60_000;
@@ -50,7 +50,7 @@ export class PlainMap implements MapKind {
   settledHere(): void {}
 
   async lookAfter(gathered: Gathered): Promise<readonly Chunk[]> {
-    return await findLost(gathered, this.#map.chunks(this.#map.underWay), this.#tools.scripts);
+    return await lookForLost(gathered, this.#tools);
   }
 
   outlives(): boolean {

@@ -20,7 +20,7 @@ const SHARED =
 
 /** Enqueuing, reading outcomes, durable maps, shared values, cancelling. */
 const PRODUCER =
-  "getbit getrange hdel hexists lindex ltrim persist publish rpop rpush sadd scard setbit setrange smembers type xgroup xrange xread xrevrange xtrim zcount zremrangebyscore zrevrangebyscore";
+  "getbit getrange hdel hexists lindex lpos lset ltrim persist publish rpop rpush sadd scard setbit setrange smembers type xgroup xrange xread xrevrange xtrim zcount zremrangebyscore zrevrangebyscore";
 
 /** Taking jobs and finding stalled ones, publishing outcomes, hearing of what is cancelled. */
 const WORKER =

@@ -1,0 +1,106 @@
+/**
+ * Jobs in limbo: BullMQ has the job, and no worker will ever get it, because it stands in none of the lists from which
+ * workers fetch, or counts as completed or failed although it has no outcome. Another BullMQ worker on the queue leaves
+ * such jobs behind, and so does whoever deletes one of the lists.
+ */
+
+import type { Cluster, Redis } from "ioredis";
+
+import { runScript } from "../redis/run-script.ts";
+import type { Script } from "../redis/run-script.ts";
+import { jobIdOf } from "./keys.ts";
+import type { QueueKeys } from "./keys.ts";
+
+/**
+ * KEYS: done, prioritized, delayed. ARGV: prefix of the map's job keys, of its job ids, then indices. Gives those whose job
+ * exists, has no outcome, is not locked, and is in neither sorted set: they should be in a list.
+ */
+const LOOSE: Script = {
+  lua: `
+local loose = {}
+for i = 3, #ARGV do
+  local key, id = ARGV[1] .. ARGV[i], ARGV[2] .. ARGV[i]
+  if redis.call('GETBIT', KEYS[1], ARGV[i]) == 0 and redis.call('EXISTS', key) == 1
+      and redis.call('EXISTS', key .. ':lock') == 0
+      and not redis.call('ZSCORE', KEYS[2], id) and not redis.call('ZSCORE', KEYS[3], id) then
+    loose[#loose + 1] = ARGV[i]
+  end
+end
+return loose`,
+};
+
+/**
+ * KEYS: done, prioritized, delayed, wait, paused, active, completed, failed. ARGV: as LOOSE. Removes those that are in no
+ * list either, and gives their indices. It looks again at everything: a job may have moved since it was found loose.
+ */
+const REMOVE: Script = {
+  lua: `
+local removed = {}
+for i = 3, #ARGV do
+  local key, id = ARGV[1] .. ARGV[i], ARGV[2] .. ARGV[i]
+  if redis.call('GETBIT', KEYS[1], ARGV[i]) == 0 and redis.call('EXISTS', key .. ':lock') == 0
+      and not redis.call('ZSCORE', KEYS[2], id) and not redis.call('ZSCORE', KEYS[3], id)
+      and not redis.call('LPOS', KEYS[4], id) and not redis.call('LPOS', KEYS[5], id)
+      and not redis.call('LPOS', KEYS[6], id) then
+    redis.call('ZREM', KEYS[7], id)
+    redis.call('ZREM', KEYS[8], id)
+    redis.call('DEL', key, key .. ':logs')
+    removed[#removed + 1] = ARGV[i]
+  end
+end
+return removed`,
+};
+
+/** In this order jobs move: who reads one list after the other meets each job that waits. */
+const LISTS = ["wait", "paused", "active"] as const;
+
+/** Ids that are read from a list at a time. */
+const PAGE = 1_000;
+
+/** Jobs that are looked for in whole lists in one script. */
+const REMOVED_AT_ONCE = 20;
+
+/** What `removeLimbo` did. */
+export interface RemovedLimbo {
+  /** First indices of jobs that can be enqueued again. */
+  readonly removed: number[];
+  /** How many ids were read from lists to find out. */
+  readonly idsRead: number;
+}
+
+/** Removes those of a map's jobs that are in limbo. */
+export async function removeLimbo(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  mapId: string,
+  indices: readonly number[],
+): Promise<RemovedLimbo> {
+  const idPrefix = jobIdOf(mapId, 0).slice(0, -1);
+  const prefixes = [keys.job(idPrefix), idPrefix];
+  const sets = [keys.done(mapId), keys.job("prioritized"), keys.job("delayed")];
+  const loose = new Set<string>();
+  let idsRead = 0;
+  for (let start = 0; start < indices.length; start += PAGE) {
+    const args = [...prefixes, ...indices.slice(start, start + PAGE)];
+    for (const index of (await runScript(redis, LOOSE, sets, args)) as string[]) loose.add(index);
+  }
+  // Whole lists are read from here, in pages, so that Redis is not kept from everything else.
+  for (const list of LISTS) {
+    for (let start = 0; loose.size > 0; start += PAGE) {
+      const ids = await redis.lrange(keys.job(list), start, start + PAGE - 1);
+      idsRead += ids.length;
+      for (const id of ids) {
+        if (id.startsWith(idPrefix)) loose.delete(id.slice(idPrefix.length));
+      }
+      if (ids.length < PAGE) break;
+    }
+  }
+  const removed: number[] = [];
+  const all = [...sets, ...[...LISTS, "completed", "failed"].map((name) => keys.job(name))];
+  const candidates = [...loose];
+  for (let start = 0; start < candidates.length; start += REMOVED_AT_ONCE) {
+    const args = [...prefixes, ...candidates.slice(start, start + REMOVED_AT_ONCE)];
+    removed.push(...((await runScript(redis, REMOVE, all, args)) as string[]).map(Number));
+  }
+  return { removed, idsRead };
+}

@@ -1,0 +1,148 @@
+/** Jobs that Redis loses while their map is busy, or that exist and that no worker will ever get. */
+
+import type { Pool } from "@poolmq/producer";
+import { Worker } from "bullmq";
+import { expect, onTestFinished, test } from "vitest";
+
+import type * as tasks from "../../fixtures/tasks.ts";
+import { redisForFile } from "../../support/redis-server.ts";
+import { Stage } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
+
+const redis = redisForFile();
+
+function* endless(): Generator<number> {
+  for (let index = 0; ; index++) yield index;
+}
+
+/** Reads an endless stream, which is never quiet, until told to stop. */
+class BusyStream {
+  readonly seen = new Set<number>();
+  #stop = false;
+  readonly #read: Promise<void>;
+
+  constructor(pool: Pool<typeof tasks>) {
+    this.#read = this.#readOn(pool);
+    onTestFinished(() => void (this.#stop = true));
+  }
+
+  async #readOn(pool: Pool<typeof tasks>): Promise<void> {
+    for await (const result of pool.imapUnordered("backwards", endless(), { buffersize: 500 })) {
+      this.seen.add(result);
+      if (this.#stop) return;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stop = true;
+    await this.#read;
+  }
+}
+
+async function busy(): Promise<{ stage: Stage; stream: BusyStream; mapId: () => Promise<string> }> {
+  const stage = new Stage(redis());
+  await stage.machine({ concurrency: 4 });
+  const stream = new BusyStream(stage.pool());
+  await until(() => stream.seen.size > 600, { what: "the stream to be busy" });
+  const mapId = async (): Promise<string> => {
+    const [key = ""] = await redis().admin.keys(stage.keys.done("*"));
+    return key.split(":").at(-2) ?? "";
+  };
+  return { stage, stream, mapId };
+}
+
+test("jobs that vanish while the map stays busy run all the same", async () => {
+  const { stage, stream } = await busy();
+  const { admin } = redis();
+  const wait = stage.keys.job("wait");
+  const lost = await admin.lrange(wait, 0, 19);
+  for (const id of lost) await admin.multi().lrem(wait, 0, id).del(stage.keys.job(id)).exec();
+  expect(lost.length).toBe(20);
+  const indices = lost.map((id) => Number(id.split("-").at(-1)));
+  await until(() => indices.every((index) => stream.seen.has(index)), {
+    what: "the lost items",
+    timeoutMs: 20_000,
+  });
+});
+
+test("outcomes that vanish while the map stays busy are made again", async () => {
+  const { stage, stream, mapId } = await busy();
+  const { admin } = redis();
+  const id = await mapId();
+  // As if an outcome had been published, and its entry lost: the job is gone, its bit set.
+  const wait = stage.keys.job("wait");
+  const lost = await admin.lrange(wait, 0, 9);
+  for (const job of lost) {
+    const index = Number(job.split("-").at(-1));
+    const key = stage.keys.job(job);
+    await admin.multi().setbit(stage.keys.done(id), index, 1).lrem(wait, 0, job).del(key).exec();
+  }
+  const indices = lost.map((job) => Number(job.split("-").at(-1)));
+  await until(() => indices.every((index) => stream.seen.has(index)), {
+    what: "the lost items",
+    timeoutMs: 30_000,
+  });
+});
+
+test.for(["completed", "failed"] as const)(
+  "jobs that another BullMQ worker keeps as %s are enqueued again",
+  { timeout: 60_000 },
+  async (how) => {
+    const stage = new Stage(redis());
+    const map = stage.pool().map("increment", [...Array(20).keys()]);
+    await until(async () => (await redis().admin.llen(stage.keys.job("wait"))) === 20, { what: "the jobs" });
+    const other = new Worker(
+      stage.keys.bullName,
+      async () => {
+        if (how === "failed") throw new Error("not mine");
+      },
+      { connection: redis().admin, prefix: stage.keys.bullPrefix },
+    );
+    other.on("error", () => {});
+    await until(async () => (await redis().admin.zcard(stage.keys.job(how))) > 2, {
+      what: "it to take some",
+    });
+    await other.close();
+    await stage.machine();
+    expect(await map).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+    await expect.poll(() => redis().admin.keys(stage.keys.job("*-[0-9]"))).toEqual([]);
+  },
+);
+
+test("jobs whose list was deleted are enqueued again", { timeout: 60_000 }, async () => {
+  const stage = new Stage(redis());
+  const map = stage.pool().map("increment", [1, 2, 3]);
+  await until(async () => (await redis().admin.llen(stage.keys.job("wait"))) === 3, { what: "the jobs" });
+  await redis().admin.del(stage.keys.job("wait"));
+  await stage.machine();
+  expect(await map).toEqual([2, 3, 4]);
+});
+
+test("jobs that wait for a worker, run, or are delayed stay as they are, however long", async () => {
+  const stage = new Stage(redis());
+  const pool = stage.pool();
+  const maps = [
+    pool.map("increment", [1, 2, 3]),
+    pool.map("increment", [1, 2, 3], { priority: 3 }),
+    pool.map("increment", [1, 2, 3], { mapId: "m" }),
+  ];
+  const ids = async (): Promise<unknown> => [
+    await redis().admin.lrange(stage.keys.job("wait"), 0, -1),
+    await redis().admin.zrange(stage.keys.job("prioritized"), "0", "-1"),
+  ];
+  await until(async () => (await redis().admin.keys(stage.keys.job("*-?"))).length === 9, {
+    what: "the jobs",
+  });
+  const before = await ids();
+  const looked = await redis().admin.info("commandstats");
+  await until(
+    async () => {
+      const calls = (text: string): number => Number(/cmdstat_lrange:calls=(\d+)/.exec(text)?.[1] ?? 0);
+      return calls(await redis().admin.info("commandstats")) > calls(looked) + 1;
+    },
+    { what: "the producer to look for jobs in limbo", timeoutMs: 40_000 },
+  );
+  expect(await ids()).toEqual(before);
+  await stage.machine();
+  for (const map of maps) expect(await map).toEqual([2, 3, 4]);
+}, 60_000);
