@@ -149,7 +149,7 @@ function beginMap<V>(
   life.track(run);
   telemetry?.began(run);
   const start = async (): Promise<void> => {
-    if (typeof task === "function") run.task = await tasks.nameOf(task, run.task);
+    if (typeof task === "function") run.task = await tasks.nameOf(call, task as () => unknown);
     classes = tasks.errorClasses;
     await engine.begin(run, { durable, autoChunks: chunksize === "auto" });
   };

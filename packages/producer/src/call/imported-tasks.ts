@@ -2,6 +2,8 @@
 
 import { pathToFileURL } from "node:url";
 
+import { InvalidOptionError } from "@poolmq/shared";
+
 import type { ErrorClass } from "../map/read-outcomes.ts";
 import { exportedAs } from "./task-name.ts";
 
@@ -31,17 +33,62 @@ export class ImportedTasks {
   }
 
   /**
-   * Gives the name under which a task is exported. Whoever has the function has imported its module, so importing the
-   * module once more runs nothing.
+   * Gives the name under which a function is exported. Whoever has the function has imported its module, so importing
+   * the module once more runs nothing. A function of the same name is not enough: workers would run another one than
+   * the caller meant, and nobody would notice.
    *
-   * @param name - name to use if the module does not export the task
+   * @param call - name of the pool's method
+   * @throws InvalidOptionError if the tasks module does not export this very function
    */
-  async nameOf(task: unknown, name: string): Promise<string> {
+  async nameOf(call: string, task: AnyFunction): Promise<string> {
     if (this.#module === undefined && this.#path !== undefined) {
       this.#module = (await import(pathToFileURL(this.#path).href)) as object;
     }
-    return exportedAs(task, this.#module) ?? name;
+    const name = exportedAs(task, this.#module);
+    if (name === undefined) throw this.#notExported(call, task);
+    return name;
   }
+
+  #notExported(call: string, task: AnyFunction): InvalidOptionError {
+    const kind = kindOf(task);
+    if (this.#module === undefined) {
+      return new InvalidOptionError(
+        `${call}() was given ${kind}, and this pool can't tell which task of its workers that is: write ` +
+          `${lineFor(call, task)}, or give the pool \`tasks\``,
+      );
+    }
+    const where = this.#path ?? "the tasks module";
+    return new InvalidOptionError(
+      Object.hasOwn(this.#module, nameFor(task))
+        ? `${call}() was given ${kind} that is not the one which ${where} exports by that name: write ` +
+            `${lineFor(call, task)} to run the one there, or export this one there too`
+        : `${call}() was given ${kind} that ${where} does not export, so that no worker has it: write ` +
+            `\`export function ${nameFor(task)}(…) { … }\` there, and ${lineFor(call, task)} here`,
+    );
+  }
+}
+
+type AnyFunction = (...args: never[]) => unknown;
+
+const BOUND = /^(bound )+/;
+
+/** What a function is, in words. */
+function kindOf(task: AnyFunction): string {
+  const text = Function.prototype.toString.call(task);
+  const name = task.name === "" ? "without a name" : `\`${task.name.replace(BOUND, "")}\``;
+  if (/^class\b/.test(text)) return `a class ${name}`;
+  if (BOUND.test(task.name)) return `a bound function ${name}`;
+  if (/^(async\s+)?(function|\*)/.test(text)) return `a function ${name}`;
+  return text.includes("=>") ? `an arrow function ${name}` : `a method ${name}`;
+}
+
+/** The call as it should be. */
+function lineFor(call: string, task: AnyFunction): string {
+  return `${call}("${nameFor(task)}", …)`;
+}
+
+function nameFor(task: AnyFunction): string {
+  return task.name.replace(BOUND, "") || "yourTask";
 }
 
 function isErrorClass(value: unknown): value is ErrorClass {

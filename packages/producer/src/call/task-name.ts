@@ -3,19 +3,14 @@ import { short } from "@poolmq/shared/internal";
 
 /**
  * Gives the name under which workers have registered a task: the name itself, or the export of the given module that
- * is this function, or the function's own name.
+ * is this function. While that module is not imported, a function goes by its own name; `ImportedTasks.nameOf()` has
+ * the last word.
  *
  * @throws InvalidOptionError
  */
 export function taskName(call: string, task: unknown, module: object | undefined): string {
   if (typeof task === "string" && task !== "") return task;
-  if (typeof task === "function") {
-    const name = exportedAs(task, module) ?? task.name;
-    if (name !== "") return name;
-    throw new InvalidOptionError(
-      `${call}() was given an anonymous function, but only a function that the tasks module exports can run in a worker: pass it or its export name`,
-    );
-  }
+  if (typeof task === "function") return exportedAs(task, module) ?? task.name;
   throw new InvalidOptionError(
     `Expected the task of ${call}() to be the name of a function that the tasks module exports, got ${short(task)}`,
   );
