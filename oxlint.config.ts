@@ -17,7 +17,6 @@ const ORDER = {
     "progress.ts",
     "pool",
     "call",
-    "threads",
     "engine",
     "embedded-redis",
     "gather",

@@ -14,14 +14,17 @@ const SMALL_FILES_PER_JOB = 32;
  * Does the work with a pool of worker processes on this machine.
  *
  * @param files the largest first
+ * @param connection where the queue is
  * @returns a result per file, in the order of the files
  */
 export async function inPool(
   title: string,
   files: readonly FoundFile[],
   processes: number,
+  connection: "embedded" | "memory",
 ): Promise<FileSizes[]> {
-  await using pool = new Pool<typeof tasks>({ tasks: new URL("./tasks.ts", import.meta.url), processes });
+  const module = new URL("./tasks.ts", import.meta.url);
+  await using pool = new Pool<typeof tasks>({ tasks: module, processes, connection });
   const paths = files.map((file) => file.path);
   const largeFiles = files.filter((file) => file.bytes >= LARGE_BYTES).length;
   // Where stderr is no terminal, the bars are not drawn.

@@ -17,15 +17,10 @@ function threadPool(options: Partial<ThreadPoolOptions> = {}): ThreadPool<typeof
   return pool;
 }
 
-const fixture = (name: string): URL => new URL(`../fixtures/${name}.ts`, import.meta.url);
+/** What a thread loads of poolmq beside its port. */
+const THREAD = new URL("../../packages/worker/src/child/start-tasks.ts", import.meta.url).href;
 
-/** Names a file to which a tasks module writes. */
-function hooksLog(): Marks {
-  const marks = new Marks();
-  vi.stubEnv("HOOKS_LOG", marks.log);
-  onTestFinished(() => void vi.unstubAllEnvs());
-  return marks;
-}
+const fixture = (name: string): URL => new URL(`../fixtures/${name}.ts`, import.meta.url);
 
 describe("options", () => {
   test.for([
@@ -121,9 +116,8 @@ describe("threads", () => {
   });
 
   test("that can't be started again fail the calls instead of trying for ever", async () => {
-    vi.stubEnv("HOOKS_LOG", join(temporaryFolder(), "log"));
-    onTestFinished(() => void vi.unstubAllEnvs());
-    const pool = threadPool({ tasks: fixture("loads-once") });
+    const env = { HOOKS_LOG: join(temporaryFolder(), "log") };
+    const pool = threadPool({ tasks: fixture("loads-once"), env });
     const error = { code: "TASKS_MODULE", message: expect.stringContaining("no second time") };
     expect(await rejection(pool.map("increment", [1]))).toMatchObject(error);
     expect(await rejection(pool.map("increment", [1]))).toMatchObject(error);
@@ -140,16 +134,20 @@ describe("threads", () => {
 
 describe("hooks of the tasks module", () => {
   test("finalizer() runs once in each thread when the pool is closed", async () => {
-    const marks = hooksLog();
-    const pool = threadPool({ tasks: fixture("hooked"), threads: 3 });
+    const marks = new Marks();
+    const pool = threadPool({ tasks: fixture("hooked"), threads: 3, env: { HOOKS_LOG: marks.log } });
     await pool.ready(3);
     await pool[Symbol.asyncDispose]();
     expect(marks.lines).toEqual(["finalized", "finalized", "finalized"]);
   });
 
   test("an initializer that fails is not tried again and again", async () => {
-    const marks = hooksLog();
-    const pool = threadPool({ tasks: fixture("initializer-fails"), threads: 2 });
+    const marks = new Marks();
+    const pool = threadPool({
+      tasks: fixture("initializer-fails"),
+      threads: 2,
+      env: { HOOKS_LOG: marks.log },
+    });
     await rejection(pool.ready());
     await rejection(pool.map("increment", [1]));
     await pool[Symbol.asyncDispose]();
@@ -166,7 +164,8 @@ test("a value that another pool has shared is refused", async () => {
 test("what a thread loads of poolmq has no Redis client, queue or command line in it", async () => {
   await using program = Program.source(`
     import { createRequire } from "node:module";
-    for (const door of ["@poolmq/worker/internal", "@poolmq/worker", "@poolmq/shared/task"]) await import(door);
+    const doors = ["@poolmq/worker", "@poolmq/shared/task", ${JSON.stringify(THREAD)}];
+    for (const door of doors) await import(door);
     const loaded = Object.keys(createRequire(import.meta.filename ?? "/").cache ?? {});
     console.log(loaded.filter((file) => /ioredis|bullmq|commander|pino/.test(file)).length);
   `);

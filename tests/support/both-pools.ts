@@ -6,7 +6,7 @@ import { afterAll, describe, onTestFinished } from "vitest";
 import type * as tasks from "../fixtures/behaviours.ts";
 import { redisForFile } from "./redis-server.ts";
 
-/** A pool of either kind on the tasks of `fixtures/behaviours.ts`. */
+/** A pool of any kind on the tasks of `fixtures/behaviours.ts`. */
 type AnyPool = Pool<typeof tasks> | ThreadPool<typeof tasks>;
 
 interface AnyPoolOptions extends CallDefaults {
@@ -20,7 +20,7 @@ interface AnyPoolOptions extends CallDefaults {
 
 /** The pools of one kind. */
 export interface PoolKind {
-  readonly kind: "Pool" | "ThreadPool";
+  readonly kind: "Pool" | "Pool in memory" | "ThreadPool";
   /** A pool with two workers, for all tests that leave it as it was. */
   shared(): AnyPool;
   /** A pool that ends with the test. */
@@ -30,14 +30,19 @@ export interface PoolKind {
 /** The tasks module of the suite. */
 export const BEHAVIOURS: URL = new URL("../fixtures/behaviours.ts", import.meta.url);
 
-/** Runs the same tests on a `Pool` with processes of its own, on a real Redis, and on a `ThreadPool`. */
+/** Runs the same tests on a `Pool` with processes of its own, on a real Redis and in memory, and on a `ThreadPool`. */
 export function onBothPools(tests: (pools: PoolKind) => void): void {
   const redis = redisForFile();
-  describe.each(["Pool", "ThreadPool"] as const)("%s", (kind) => {
+  describe.each(["Pool", "Pool in memory", "ThreadPool"] as const)("%s", (kind) => {
     const make = ({ workers = 1, tasks: module = BEHAVIOURS, ...options }: AnyPoolOptions): AnyPool =>
-      kind === "Pool"
-        ? new Pool<typeof tasks>({ tasks: module, connection: redis().url, processes: workers, ...options })
-        : new ThreadPool<typeof tasks>({ tasks: module, threads: workers, ...options });
+      kind === "ThreadPool"
+        ? new ThreadPool<typeof tasks>({ tasks: module, threads: workers, ...options })
+        : new Pool<typeof tasks>({
+            tasks: module,
+            connection: kind === "Pool" ? redis().url : "memory",
+            processes: workers,
+            ...options,
+          });
     let shared: AnyPool | undefined;
     afterAll(() => shared?.terminate());
     tests({

@@ -25,7 +25,7 @@ function embeddedPid(): number {
 
 test("an embedded Redis that dies fails the running map and later ones, and the pool still ends", async () => {
   const marks = new Marks();
-  const pool = new Pool<typeof tasks>({ tasks: TASKS, processes: 1 });
+  const pool = new Pool<typeof tasks>({ tasks: TASKS, processes: 1, connection: "embedded" });
   onTestFinished(() => pool.terminate());
   const result = pool.map("gated", [{ log: marks.log, gate: marks.gate }]);
   const [child] = await marks.started(1);

@@ -61,6 +61,9 @@ describe("options of a pool", () => {
 
   test.for([
     ["", "Expected `connection` to be a URL"],
+    ["", "for a pool that needs no Redis, leave it out"],
+    ["embeded", 'got "embeded". Did you mean "embedded"?'],
+    ["memroy", 'Did you mean "memory"?'],
     ["localhost:6379", "did you mean redis://localhost:6379?"],
     ["http://127.0.0.1:6379", "Expected `connection` to be a URL"],
     ["redis://127.0.0.1:6379/zero", "the database after the host is a number"],

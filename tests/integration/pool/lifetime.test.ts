@@ -44,14 +44,14 @@ function start(
   { marks, where, traces }: { marks?: Marks; where: string; traces: Traces },
 ): Program {
   const program = Program.file(PRODUCER, {
-    args: [what, marks?.log ?? "", where === "embedded" ? where : redis().url],
+    args: [what, marks?.log ?? "", where === "a server" ? redis().url : where],
     env: { TMPDIR: traces.folder, REDIS_URL: undefined, POOLMQ_REDIS_URL: undefined },
   });
   onTestFinished(() => program[Symbol.asyncDispose]());
   return program;
 }
 
-const WHERE = ["embedded", "a server"] as const;
+const WHERE = ["memory", "embedded", "a server"] as const;
 
 /** What pools left on the server, beside what wakes a read and expires within seconds. */
 async function leftOnServer(): Promise<string[]> {
@@ -59,7 +59,7 @@ async function leftOnServer(): Promise<string[]> {
   return keys.filter((key) => !key.includes(":wake:"));
 }
 
-describe.each(WHERE)("with Redis on %s, a forgotten pool", (where) => {
+describe.each(WHERE)("with the queue in %s, a forgotten pool", (where) => {
   test.for([
     ["nothing", ""],
     ["used", "results [ 2, 3, 4 ]\n"],
@@ -78,7 +78,7 @@ describe.each(WHERE)("with Redis on %s, a forgotten pool", (where) => {
   );
 });
 
-describe.each(WHERE)("with Redis on %s, nothing is left of a pool whose process", (where) => {
+describe.each(WHERE)("with the queue in %s, nothing is left of a pool whose process", (where) => {
   test.for([
     ["is killed while it waits for an endless loop", "busy", (program: Program) => program.kill("SIGKILL")],
     ["is ended by SIGTERM", "busy", (program: Program) => program.kill("SIGTERM")],
@@ -100,7 +100,7 @@ describe.each(WHERE)("with Redis on %s, nothing is left of a pool whose process"
     const started = await marks.started(what === "busy" ? 2 : 1);
     const pids = traces.note(program);
     expect(pids).toEqual(expect.arrayContaining(started.map(Number)));
-    expect(pids.length).toBeGreaterThanOrEqual(3);
+    expect(pids.length).toBeGreaterThanOrEqual(where === "memory" ? 2 : 3);
     await end(program);
     await within(5_000, "its end", program.exited);
     await traces.gone();
@@ -118,24 +118,20 @@ describe.each(WHERE)("with Redis on %s, nothing is left of a pool whose process"
   });
 });
 
-test(
-  "Ctrl-C in a terminal ends a producer, its workers and its embedded Redis",
+test.for([
+  ["embedded", 5],
+  ["memory", 2],
+] as const)(
+  "Ctrl-C in a terminal ends a producer and all that it started (%s)",
   { skip: !HAS_TERMINAL },
-  async () => {
+  async ([where, processes]) => {
     const marks = new Marks();
     const traces = new Traces();
     const setFolder = `data:text/javascript,process.env.TMPDIR='${traces.folder}'`;
-    const program = onTerminal([
-      "--import",
-      setFolder,
-      fileURLToPath(PRODUCER),
-      "busy",
-      marks.log,
-      "embedded",
-    ]);
+    const program = onTerminal(["--import", setFolder, fileURLToPath(PRODUCER), "busy", marks.log, where]);
     await marks.started(2);
     const pids = traces.note(program);
-    expect(pids.length).toBeGreaterThanOrEqual(5);
+    expect(pids.length).toBeGreaterThanOrEqual(processes);
     program.send("\u0003");
     await within(5_000, "its end", program.exited);
     await traces.gone();
@@ -148,7 +144,7 @@ describe("a pool that ends in good order", () => {
     const before = new Set(await redis().admin.keys("*"));
     await using program = Program.source(
       `import { Pool } from "@poolmq/producer";
-       for (const connection of [undefined, ${JSON.stringify(redis().url)}]) {
+       for (const connection of ["memory", "embedded", ${JSON.stringify(redis().url)}]) {
          await using pool = new Pool({
            tasks: ${JSON.stringify(new URL("../../fixtures/tasks.ts", import.meta.url).href)},
            processes: 1,
@@ -175,7 +171,7 @@ test("no Redis server to embed is told with how to install one", async () => {
     `import { Pool } from "@poolmq/producer";
      import { findRedisServer } from "@poolmq/producer/internal";
      try { findRedisServer({ PATH: "/nonexistent" }, []); } catch (error) { console.log(error.code, error.message); }
-     await using pool = new Pool({ tasks: ${JSON.stringify(new URL("../../fixtures/tasks.ts", import.meta.url).href)} });
+     await using pool = new Pool({ tasks: ${JSON.stringify(new URL("../../fixtures/tasks.ts", import.meta.url).href)}, connection: "embedded" });
      await pool.map("increment", [1]).catch((error) => console.log(error.code, error.message));`,
     {
       env: {

@@ -21,7 +21,7 @@ export function readConnection(
   if (word !== undefined) return word;
   if (option === "") {
     throw new InvalidOptionError(
-      'Expected `connection` to be where Redis is, got "": give a URL such as redis://127.0.0.1:6379, or "memory" (or leave it out) for a pool that needs no Redis',
+      'Expected `connection` to be a URL such as redis://127.0.0.1:6379, got "": for a pool that needs no Redis, leave it out',
     );
   }
   if (typeof option === "string") {

@@ -24,6 +24,8 @@ export interface ThreadPoolOptions extends CallDefaults, HostOptions {
   readonly tasks: URL | string;
   /** Number of threads, at least 1. @defaultValue one per available core */
   readonly threads?: number | undefined;
+  /** Items that a thread runs before it is replaced, against leaks; 0 for no limit. @defaultValue 0 */
+  readonly maxTasksPerThread?: number | undefined;
   /**
    * Memory for the objects of one thread, in MiB: an item that needs more ends its thread. What lies outside of
    * JavaScript's heap, such as a `Buffer`, does not count. @defaultValue V8's own limit
@@ -43,6 +45,7 @@ export interface ResolvedThreadPoolOptions extends ResolvedHostOptions {
   readonly modulePath: string;
   readonly defaults: CheckedCallDefaults;
   readonly threads: number;
+  readonly maxTasksPerThread: number;
   readonly maxMemoryPerThreadMb: number | undefined;
   readonly telemetry: ResolvedTelemetry | undefined;
   readonly logger: Logger | undefined;
@@ -52,6 +55,7 @@ const THREAD_POOL_OPTIONS: readonly (keyof ThreadPoolOptions)[] = [
   "tasks",
   "threads",
   ...HOST_OPTIONS,
+  "maxTasksPerThread",
   "maxMemoryPerThreadMb",
   "telemetry",
   "logger",
@@ -70,6 +74,7 @@ export function resolveThreadPoolOptions(options: ThreadPoolOptions): ResolvedTh
     modulePath: readModulePath(options.tasks, "each thread loads"),
     defaults: checkCallDefaults(options),
     threads: check.integer("threads", availableCores(), { min: 1, max: 1024 }),
+    maxTasksPerThread: check.integer("maxTasksPerThread", 0, { min: 0 }),
     maxMemoryPerThreadMb:
       options.maxMemoryPerThreadMb === undefined
         ? undefined

@@ -11,10 +11,12 @@
  *                                                                      └──────────────────────────┘
  */
 
+import type { Engine, EngineHost } from "../engine/engine.ts";
+import { MemoryEngine } from "../engine/memory-engine.ts";
 import { RedisEngine } from "../engine/redis-engine.ts";
 import type { UntypedTasks } from "../call/task-types.ts";
 import { resolvePoolOptions } from "../options/pool-options.ts";
-import type { PoolOptions } from "../options/pool-options.ts";
+import type { PoolOptions, ResolvedPoolOptions } from "../options/pool-options.ts";
 import { BasePool } from "./base-pool.ts";
 
 /**
@@ -38,7 +40,19 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    */
   constructor(options: PoolOptions<T> = {}) {
     const resolved = resolvePoolOptions(options);
-    const connection = resolved.connection === "memory" ? "embedded" : resolved.connection;
-    super(resolved, (host) => new RedisEngine({ ...resolved, connection }, host));
+    super(resolved, (host) => engineOf(resolved, host));
   }
+}
+
+function engineOf(options: ResolvedPoolOptions, host: EngineHost): Engine {
+  const { connection, local } = options;
+  if (connection !== "memory") return new RedisEngine({ ...options, connection }, host);
+  if (local === undefined) throw new Error("unreachable: a pool in memory has workers of its own");
+  const { maxShareBytes, logger } = options;
+  const durableHint =
+    'add `connection: "redis://127.0.0.1:6379"`, or `connection: "embedded"` to try it out, to this pool';
+  return new MemoryEngine(
+    { crew: { ...local, hosts: "processes", logger }, maxShareBytes, durableHint },
+    host,
+  );
 }

@@ -2,21 +2,24 @@
  * The pool of threads: CPython's `multiprocessing.pool.ThreadPool`.
  *
  *  this process
- * ┌──────────────────────────────────────────────────────────────┐
- * │ ThreadPool.map(fn, …)                         Piscina        │
- * │  MapRun: encode, ──chunks──▶ ThreadTransport ──▶ thread × n: │
- * │  window, slots   ◀─outcomes─  waits, judges  ◀── run-item    │
- * └──────────────────────────────────────────────────────────────┘
+ * ┌───────────────────────────────────────────────────────────────┐
+ * │ ThreadPool.map(fn, …)                          Crew           │
+ * │  MapRun: encode, ──chunks──▶ MemoryQueue ───▶ thread × n:     │
+ * │  window, slots   ◀─outcomes─  waits, judges ◀── run-item      │
+ * └───────────────────────────────────────────────────────────────┘
  */
 
 import type { UntypedTasks } from "../call/task-types.ts";
-import { ThreadEngine } from "../threads/thread-engine.ts";
+import { MemoryEngine } from "../engine/memory-engine.ts";
 import { resolveThreadPoolOptions } from "../options/thread-pool-options.ts";
 import type { ThreadPoolOptions } from "../options/thread-pool-options.ts";
 import { BasePool } from "./base-pool.ts";
 
 /** Jobs of a map that wait here: enough to keep the threads busy, few enough to be cheap to throw away. */
 const WINDOW_JOBS = 2_000;
+
+const DURABLE_HINT =
+  'use `new Pool({ tasks, processes, connection: "redis://127.0.0.1:6379" })` in place of this ThreadPool';
 
 /**
  * A pool of threads of this process, without Redis: the interface of `Pool`, for work on one machine and for the unit
@@ -40,13 +43,18 @@ export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {
    */
   constructor(options: ThreadPoolOptions) {
     const resolved = resolveThreadPoolOptions(options);
+    const { modulePath: module, threads: processes, maxTasksPerThread: maxTasksPerChild } = resolved;
+    const hosts = { module, processes, maxTasksPerChild, maxMemoryPerChildMb: 0 };
     const parts = {
       ...resolved,
       module: undefined,
+      queue: undefined,
       window: WINDOW_JOBS,
       maxPayloadBytes: undefined,
-      queue: undefined,
     };
-    super(parts, (host) => new ThreadEngine(resolved, host));
+    super(parts, (host) => {
+      const crew = { ...resolved, ...hosts, hosts: "threads" as const };
+      return new MemoryEngine({ crew, maxShareBytes: Infinity, durableHint: DURABLE_HINT }, host);
+    });
   }
 }

@@ -16,6 +16,7 @@ import { headerOf } from "../pipe/header-of.ts";
 import { besideThis, nodeFlags } from "../node-command.ts";
 import { placesFor } from "../pipe/pipe-depth.ts";
 import type { ToChild } from "../pipe/pipe-messages.ts";
+import { monotonicMs } from "../pipe/transit.ts";
 import { makeClaims } from "./claims.ts";
 import { countTurns } from "./count-turns.ts";
 import type { GuardData } from "./guard.ts";
@@ -31,6 +32,7 @@ const RECORDS_FD = 5;
 const MEMORY_INTERVAL_MS = 100;
 
 const settings = JSON.parse(process.argv[2] ?? "") as ChildSettings;
+const { tellsTransit } = settings;
 // Taken hold of now: tasks may put something else in their place.
 const exit = process.exit.bind(process);
 const rss = process.memoryUsage.rss.bind(process);
@@ -62,7 +64,10 @@ printAtOnce();
 const untagPrints = settings.prints === "log" ? tagPrints() : (): void => {};
 
 const out: WayOut = {
-  send: (message, text = "", bytes) => frames.writeLine(headerOf(message, bytes?.length), text, bytes),
+  send(message, text = "", bytes) {
+    const said = tellsTransit && message.t === "done" ? { ...message, endedAt: monotonicMs() } : message;
+    frames.writeLine(headerOf(said, bytes?.length), text, bytes);
+  },
   flush: frames.flush,
   drained: () => frames.drained(),
   end(exitCode) {

@@ -6,8 +6,9 @@
 import { workerData } from "node:worker_threads";
 
 import type { ToChild } from "../pipe/pipe-messages.ts";
-import { monotonicMs, PortWriter, readPort } from "../pipe/thread-port.ts";
+import { PortWriter, readPort } from "../pipe/thread-port.ts";
 import type { FromThread, ThreadData } from "../pipe/thread-port.ts";
+import { monotonicMs } from "../pipe/transit.ts";
 import { countTurns } from "./count-turns.ts";
 import { startTasks } from "./start-tasks.ts";
 import type { WayOut } from "./way-out.ts";

@@ -13,6 +13,8 @@ export interface ProcessCrewOptions extends Omit<
 > {
   readonly maxOutcomeBytes: number;
   readonly redactRemoteStacks: boolean;
+  /** The processes say of each run when it ended. */
+  readonly tellsTransit?: boolean;
   /** Variables that the processes get beside the harmless ones of this process. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -25,7 +27,14 @@ export function processCrew(
 ): Omit<CrewOptions, "onChange" | "onProgress" | "onLog"> {
   const memory = new ContainerMemory();
   const env = childEnvironment(workerId, options.env);
-  const { module, processes, concurrency, maxOutcomeBytes, redactRemoteStacks: redactStacks } = options;
+  const {
+    module,
+    processes,
+    concurrency,
+    maxOutcomeBytes,
+    redactRemoteStacks: redactStacks,
+    tellsTransit = false,
+  } = options;
   const { killGraceMs, startTimeoutMs, maxTasksPerChild, maxMemoryPerChildMb } = options;
   const heapFlags = memory.heapFlags(processes, env["NODE_OPTIONS"]);
   const host = {
@@ -34,6 +43,7 @@ export function processCrew(
     concurrency,
     maxOutcomeBytes,
     redactStacks,
+    tellsTransit,
     env,
     memory,
     heapFlags,

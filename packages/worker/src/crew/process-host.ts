@@ -11,6 +11,7 @@ import type { ChildSettings } from "../pipe/child-settings.ts";
 import type { ContainerMemory } from "./container-memory.ts";
 import { FrameWriter, readFrames } from "../pipe/frames.ts";
 import type { FromChild, FromGuard, ToChild, ToGuard } from "../pipe/pipe-messages.ts";
+import { withTransit } from "../pipe/transit.ts";
 import { besideThis, nodeFlags } from "../node-command.ts";
 import type { TaskOutput } from "../output/task-output.ts";
 import type { Host, HostEvents, HostExit, StartHost } from "./host.ts";
@@ -115,7 +116,11 @@ class ProcessHost implements Host {
     const onGarbage = (reason: string): void => this.#events.onGarbage(reason);
     work.on("data", () => onGarbage("it wrote to the pipe on which it is told what to do"));
     readFrames<FromGuard>(line, (message) => this.#events.onGuard(message), onGarbage);
-    readFrames<FromChild>(outcomes, (...frame) => this.#events.onMessage(...frame), onGarbage);
+    readFrames<FromChild>(
+      outcomes,
+      (message, ...rest) => this.#events.onMessage(withTransit(message), ...rest),
+      onGarbage,
+    );
     this.#process.stderr?.on("data", (data: Buffer | string) => {
       if (data.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
     });

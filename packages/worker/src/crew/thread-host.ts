@@ -14,9 +14,10 @@ import { makeClaims, revoke } from "../child/claims.ts";
 import { besideThis, nodeFlags } from "../node-command.ts";
 import { printTo } from "../output/print-to.ts";
 import { placesFor } from "../pipe/pipe-depth.ts";
-import type { FromChild, ToChild, ToGuard } from "../pipe/pipe-messages.ts";
-import { monotonicMs, PortWriter, readPort } from "../pipe/thread-port.ts";
+import type { ToChild, ToGuard } from "../pipe/pipe-messages.ts";
+import { PortWriter, readPort } from "../pipe/thread-port.ts";
 import type { FromThread, ThreadData } from "../pipe/thread-port.ts";
+import { withTransit } from "../pipe/transit.ts";
 import type { Host, HostEvents, StartHost } from "./host.ts";
 import { refusedStart } from "./refused-start.ts";
 
@@ -29,6 +30,8 @@ export interface ThreadHostOptions {
   /** Largest result or error of an item, in bytes; no limit without it. */
   readonly maxOutcomeBytes: number | undefined;
   readonly redactStacks: boolean;
+  /** Its environment: it does not see this process's. */
+  readonly env: Readonly<Record<string, string>>;
   /** Limit of a thread's heap; V8's own without it. */
   readonly maxMemoryMb: number | undefined;
 }
@@ -53,7 +56,7 @@ class ThreadHost implements Host {
   #refused: Error | undefined;
   #ended = false;
 
-  constructor({ maxMemoryMb, ...facts }: ThreadHostOptions, events: HostEvents) {
+  constructor({ maxMemoryMb, env, ...facts }: ThreadHostOptions, events: HostEvents) {
     this.#events = events;
     this.#claims = makeClaims(placesFor(facts.concurrency));
     const { port1, port2 } = new MessageChannel();
@@ -62,13 +65,14 @@ class ThreadHost implements Host {
     const data: ThreadData = { ...facts, port: port2, claims: this.#claims, turns: this.#turns };
     this.#worker = new Worker(besideThis(import.meta.url, "../child/thread-main"), {
       name: "poolmq",
+      env,
       workerData: data,
       transferList: [port2],
       execArgv: nodeFlags(),
       ...(maxMemoryMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: maxMemoryMb } }),
     });
     this.pid = this.#worker.threadId;
-    readPort<FromThread & { readonly endedAt?: number }>(
+    readPort<FromThread>(
       port1,
       (...frame) => this.#onFrame(...frame),
       (reason) => events.onGarbage(reason),
@@ -109,18 +113,10 @@ class ThreadHost implements Host {
     void this.#worker.terminate();
   }
 
-  #onFrame(
-    message: FromThread & { readonly endedAt?: number },
-    text: string,
-    bytes: Buffer | undefined,
-  ): void {
+  #onFrame(message: FromThread, text: string, bytes: Buffer | undefined): void {
     if (this.#ended) return;
     if (message.t === "print") return printTo(process[message.from], bytes ?? text);
-    const said: FromChild =
-      message.t === "done" && message.endedAt !== undefined
-        ? { ...message, transitMs: monotonicMs() - message.endedAt }
-        : message;
-    this.#events.onMessage(said, text, bytes);
+    this.#events.onMessage(withTransit(message), text, bytes);
   }
 
   #listenForEnd(): void {

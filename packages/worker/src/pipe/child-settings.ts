@@ -13,6 +13,8 @@ export interface ChildSettings {
   readonly maxOutcomeBytes: number;
   /** Errors of tasks are sent without their stacks. */
   readonly redactStacks: boolean;
+  /** Says of each run when it ended: whoever asked for it is on this machine, and no Redis says how long its way was. */
+  readonly tellsTransit: boolean;
   /** Where what tasks print goes. */
   readonly prints: PrintTarget;
   /** Below this level, records of tasks need not be written. */

@@ -10,10 +10,11 @@ export function headerOf(message: FromChild, bytes: number | undefined): string 
   const rest = bytes === undefined ? "}" : `,"bytes":${bytes}}`;
   switch (message.t) {
     case "done": {
-      const { id, ms, retriable, next, rss } = message;
+      const { id, ms, retriable, next, rss, endedAt } = message;
       const begins = next === undefined ? "" : `,"next":${next}`;
       const memory = rss === undefined ? "" : `,"rss":${rss}`;
-      return `{"t":"done","id":${id},"ms":${ms},"retriable":${retriable}${begins}${memory}${rest}`;
+      const ended = endedAt === undefined ? "" : `,"endedAt":${endedAt}`;
+      return `{"t":"done","id":${id},"ms":${ms},"retriable":${retriable}${begins}${memory}${ended}${rest}`;
     }
     case "begun":
       return `{"t":"begun","id":${message.id}${rest}`;

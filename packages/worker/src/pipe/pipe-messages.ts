@@ -70,6 +70,8 @@ export type FromChild =
       readonly next?: number;
       /** Memory of the process (resident set), in bytes, if it was looked at. */
       readonly rss?: number;
+      /** When it was sent, by the clock that all processes of a machine share, if it was to be said. */
+      readonly endedAt?: number;
       /** How long this message was on its way, in ms. Set by the host that received it, if it knows. */
       readonly transitMs?: number;
     }

@@ -32,12 +32,6 @@ export interface ThreadData {
   readonly turns: Int32Array<SharedArrayBuffer>;
 }
 
-/** The one clock that all threads of a process share, in ms. */
-export function monotonicMs(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1_000 + nanoseconds / 1_000_000;
-}
-
 /** Reads messages from a port. @param onGarbage - is told of what is no message */
 export function readPort<Message>(
   port: MessagePort,

@@ -1,0 +1,168 @@
+/** The engine of a pool without Redis: its queue is in this process's memory, its workers are a crew of this machine. */
+
+import { randomBytes } from "node:crypto";
+
+import { InvalidOptionError, TaskNotRegisteredError } from "@poolmq/shared";
+import { Attachments, checkInteger, encode } from "@poolmq/shared/internal";
+import type { TaskInfo } from "@poolmq/shared/internal";
+import type { LocalCrew, LocalCrewOptions, SharedValue } from "@poolmq/worker/internal";
+import type * as WorkerPackage from "@poolmq/worker/internal";
+
+import { checkArity } from "../map/check-arity.ts";
+import { autoChunks, fixedChunks } from "../map/chunk-size.ts";
+import type { MapRun } from "../map/map-run.ts";
+import { Changes } from "./changes.ts";
+import type { Attachment, CallFacts, Engine, EngineHost, PoolStats } from "./engine.ts";
+import { importWorkerPackage } from "./import-worker-package.ts";
+import { MemoryQueue } from "./memory-queue.ts";
+
+/** How long the workers may take to end in good order: they are idle by then, but may have a `finalizer`. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** Workers that die while they start are replaced this often in a row, with none that works, before the pool gives up. */
+const MAX_FAILED_STARTS = 5;
+
+export interface MemoryEngineOptions {
+  readonly crew: LocalCrewOptions;
+  readonly maxShareBytes: number;
+  /** What a user has to write for a pool whose maps outlive it: the end of an error's message. */
+  readonly durableHint: string;
+}
+
+/** What there is once the workers' package is loaded. */
+interface Parts extends LocalCrew {
+  /** Resolves once the first worker has loaded the tasks module. */
+  readonly tasks: Promise<Readonly<Record<string, TaskInfo>>>;
+  readonly queue: Promise<MemoryQueue>;
+}
+
+export class MemoryEngine implements Engine {
+  readonly #options: MemoryEngineOptions;
+  readonly #host: EngineHost;
+  readonly #parts: Promise<Parts>;
+  /** Encoded values that were shared, by id. */
+  readonly #shares = new Map<string, SharedValue>();
+  readonly #changes = new Changes();
+  #queue: MemoryQueue | undefined;
+  #alive = false;
+  #failedStarts = 0;
+
+  /** Starts the workers. What goes wrong there is told by the next call. */
+  constructor(options: MemoryEngineOptions, host: EngineHost) {
+    this.#options = options;
+    this.#host = host;
+    this.#parts = importWorkerPackage("Worker processes and threads on this machine need").then((worker) =>
+      this.#start(worker),
+    );
+    this.#parts.catch(() => {}); // each call tells it
+  }
+
+  check({ mapId }: { readonly mapId: string | undefined }): void {
+    if (mapId !== undefined) throw this.#notDurable("`mapId`");
+  }
+
+  async begin(run: MapRun, { autoChunks: auto }: CallFacts): Promise<void> {
+    const { tasks: registered, queue } = await this.#parts;
+    const tasks = await registered;
+    const info = Object.hasOwn(tasks, run.task) ? tasks[run.task] : undefined;
+    if (info === undefined) {
+      throw new TaskNotRegisteredError({ task: run.task, known: Object.keys(tasks).sort() });
+    }
+    checkArity(run.call, run.task, info.arity);
+    if (run.ended) return;
+    const size = auto ? "auto" : (info.chunksize ?? 1);
+    run.chunkSize ??= size === "auto" ? this.#autoChunks(run) : fixedChunks(size);
+    await run.start(await queue);
+  }
+
+  attach(): Attachment {
+    throw this.#notDurable("attach()");
+  }
+
+  async share(value: unknown): Promise<string> {
+    const attachments = new Attachments();
+    const limit = { maxBytes: this.#options.maxShareBytes, limit: "maxShareBytes" };
+    const payload = encode(value, { ...limit, attachments });
+    const id = randomBytes(9).toString("hex");
+    this.#shares.set(id, { payload, bytes: attachments.bytes });
+    return id;
+  }
+
+  async ready(minWorkers: number): Promise<void> {
+    checkInteger("minWorkers", minWorkers, { min: 0, max: this.#options.crew.processes });
+    const { crew, tasks } = await this.#parts;
+    await tasks;
+    await this.#changes.until(() => crew.ready >= minWorkers || !this.#host.isOpen);
+  }
+
+  /** The one machine is this one. */
+  async stats(): Promise<PoolStats> {
+    const { crew, queue: starting } = await this.#parts;
+    const queue = await starting;
+    return { ...queue.counts, machines: 1, workers: crew.ready, ...queue.measured() };
+  }
+
+  onIdle(idle: boolean): void {
+    this.#alive = !idle;
+    this.#parts.then(
+      ({ crew }) => crew.ref(this.#alive),
+      () => {}, // nothing was started
+    );
+  }
+
+  async end(hurried: boolean): Promise<void> {
+    const parts = await this.#parts.catch(() => undefined); // each call told why it did not start
+    this.#queue?.close();
+    this.#changes.changed();
+    await parts?.crew.close(hurried ? 0 : CLOSE_TIMEOUT_MS);
+  }
+
+  #start({ localCrew, verdictOn }: typeof WorkerPackage): Parts {
+    const { id, crew } = localCrew(this.#options.crew, {
+      onProgress: (...args) => this.#queue?.progress(...args),
+      onLog: (...args) => this.#queue?.log(...args),
+      onChange: () => this.#onChange(),
+    });
+    crew.ref(this.#alive);
+    const tasks = crew.start();
+    const queue = tasks.then((registered) => {
+      this.#queue = new MemoryQueue({
+        crew,
+        tasks: registered,
+        worker: id,
+        pid: this.#options.crew.hosts === "threads" ? process.pid : undefined,
+        shares: this.#shares,
+        workerLossAttempts: this.#options.crew.workerLossAttempts,
+        verdictOn,
+      });
+      return this.#queue;
+    });
+    // Each call tells it. Whatever the first worker could not do, the others can't either.
+    queue.catch(() => crew.kill());
+    return { id, crew, tasks, queue };
+  }
+
+  #onChange(): void {
+    this.#changes.changed();
+    this.#queue?.dispatch();
+    void this.#parts.then(({ crew }) => {
+      if (crew.ready > 0) this.#failedStarts = 0;
+      if (crew.startFailure === undefined || this.#queue === undefined) return;
+      if (++this.#failedStarts >= MAX_FAILED_STARTS) this.#host.failAll(crew.startFailure);
+    });
+  }
+
+  #autoChunks(run: MapRun): ReturnType<typeof autoChunks> {
+    const { processes, concurrency } = this.#options.crew;
+    return autoChunks(
+      () => run.remaining,
+      () => processes * concurrency,
+    );
+  }
+
+  #notDurable(what: string): InvalidOptionError {
+    return new InvalidOptionError(
+      `Expected no ${what} on a pool whose queue is in this process's memory, which ends with it. A map that can be taken up again lives in Redis: ${this.#options.durableHint}`,
+    );
+  }
+}

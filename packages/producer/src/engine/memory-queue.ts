@@ -1,0 +1,242 @@
+/**
+ * The queue of a pool in memory: moves the chunks of its maps to the crew and their outcomes back. How a run is judged is
+ * what a worker machine does (`verdictOn`); here is what BullMQ does there: which job is next, and when a failed item is
+ * tried again.
+ *
+ *   enqueue ──▶ waiting ──room──▶ Crew.run ──▶ verdict: publish ──▶ MapRun.take
+ *                  ▲                              │ again, retry
+ *                  └──────────────────────────────┘
+ */
+
+import type { Backoff } from "@poolmq/shared";
+import { decode, WIRE_VERSION } from "@poolmq/shared/internal";
+import type { JobData, LogBatch, Payload, RemoteInfo, TaskInfo } from "@poolmq/shared/internal";
+import type { Crew, Run, RunEnd, SharedValue, verdictOn } from "@poolmq/worker/internal";
+
+import type { Chunk } from "../map/chunk.ts";
+import { Meter } from "../map/meter.ts";
+import type { CarriedMap, Transport } from "../map/transport.ts";
+import { backoffDelayMs } from "./backoff-delay.ts";
+import { FairQueue } from "./fair-queue.ts";
+
+/** The longest that a timer can wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** A chunk on its way. */
+interface MemoryJob {
+  readonly map: CarriedMap;
+  readonly chunk: Chunk;
+  readonly data: JobData;
+  readonly attempt: number;
+  readonly priority: number | undefined;
+}
+
+export interface MemoryQueueOptions {
+  readonly crew: Pick<Crew, "run" | "cancel" | "capacity">;
+  /** What the workers have registered, by name. */
+  readonly tasks: Readonly<Record<string, TaskInfo>>;
+  /** Names the pool in `error.remote`. */
+  readonly worker: string;
+  /** Process id of a worker; undefined if each is a process of its own. */
+  readonly pid: number | undefined;
+  /** Values that were shared, by id. */
+  readonly shares: ReadonlyMap<string, SharedValue>;
+  readonly workerLossAttempts: number;
+  readonly verdictOn: typeof verdictOn;
+}
+
+export class MemoryQueue implements Transport {
+  readonly #options: MemoryQueueOptions;
+  /** Maps under way, by id. */
+  readonly #maps = new Map<string, CarriedMap>();
+  readonly #waiting = new FairQueue<MemoryJob>();
+  /** Jobs that wait for another attempt. */
+  readonly #delayed = new Map<MemoryJob, NodeJS.Timeout>();
+  readonly #meter = new Meter();
+  /** How many jobs the crew has. */
+  #taken = 0;
+  #closed = false;
+
+  constructor(options: MemoryQueueOptions) {
+    this.#options = options;
+  }
+
+  /** Chunks that wait for a worker or for another attempt, and those that the crew has. */
+  get counts(): { readonly waiting: number; readonly active: number } {
+    return { waiting: this.#waiting.size + this.#delayed.size, active: this.#taken };
+  }
+
+  measured(): ReturnType<Meter["read"]> {
+    return this.#meter.read();
+  }
+
+  async enqueue(map: CarriedMap, chunks: readonly Chunk[]): Promise<void> {
+    const { priority, taskTimeoutMs } = map.job;
+    const timeoutMs = taskTimeoutMs ?? this.#options.tasks[map.task]?.timeoutMs;
+    this.#maps.set(map.id, map);
+    for (const chunk of chunks) {
+      const { at, n, args, shares } = chunk;
+      const data: JobData = {
+        v: WIRE_VERSION,
+        map: map.id,
+        at,
+        n,
+        args,
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+        ...(shares.length === 0 ? {} : { shares }),
+      };
+      this.#meter.sent(chunk);
+      this.#waiting.add({ map, chunk, data, attempt: 1, priority });
+    }
+    this.dispatch();
+  }
+
+  /** The map counts its items itself, and nobody else reads it. */
+  async seal(): Promise<void> {}
+
+  /** Nobody but the map needs to know what became of an item that no worker saw. */
+  settledHere(): void {}
+
+  drop(map: CarriedMap): void {
+    this.#maps.delete(map.id);
+    this.#waiting.remove(map.id);
+    for (const [job, timer] of this.#delayed) {
+      if (job.map !== map) continue;
+      clearTimeout(timer);
+      this.#delayed.delete(job);
+    }
+    this.#options.crew.cancel(map.id);
+  }
+
+  /** Gives the crew what it has room for. */
+  dispatch(): void {
+    while (!this.#closed && this.#taken < this.#options.crew.capacity) {
+      const job = this.#waiting.next();
+      if (job === undefined) return;
+      void this.#process(job);
+    }
+  }
+
+  /** Gives the crew nothing more. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** A running task said something of its progress. */
+  progress(mapId: string, index: number, value: Payload): void {
+    this.#maps.get(mapId)?.taskProgress(index, decode(value));
+  }
+
+  /** A running task printed or logged. @param line - a `LogLine` as JSON */
+  log({ map, attempt }: Run, index: number, pid: number, line: string): void {
+    const { worker } = this.#options;
+    const by: Omit<LogBatch, "lines"> = { worker, pid, attempt };
+    this.#maps.get(map)?.taskLog(index, `${JSON.stringify(by).slice(0, -1)},"lines":[${line}]}`);
+  }
+
+  /** Never rejects. */
+  async #process(job: MemoryJob): Promise<void> {
+    const { map, data, attempt, chunk } = job;
+    const { at, n, args, timeoutMs, suspect } = data;
+    const shares = this.#sharesOf(data);
+    if (typeof shares === "string") return this.#giveUp(job, shares);
+    const kept = data.kept ?? [];
+    this.#taken++;
+    const end = await this.#options.crew.run({
+      fn: map.task,
+      map: map.id,
+      at,
+      n,
+      attempt,
+      args,
+      bytes: chunk.bytes,
+      // Where each item needs a clock, or a culprit is looked for, or only some are run.
+      careful: n > 1 && (timeoutMs !== undefined || suspect !== undefined || kept.length > 0),
+      skip: kept.map(([offset]) => offset),
+      shares,
+      trace: map.job.trace?.(at),
+      logs: map.job.logs?.() ?? false,
+      timeoutMs,
+    });
+    this.#taken--;
+    if (!map.ended) this.#conclude(job, end);
+    this.dispatch();
+  }
+
+  #conclude(job: MemoryJob, end: RunEnd): void {
+    const { map, chunk, data, attempt } = job;
+    if (end.kind === "done") this.#waiting.ran(map.id, end.ms);
+    const verdict = this.#options.verdictOn(end, {
+      data,
+      attempt,
+      attempts: map.job.attempts ?? this.#options.tasks[map.task]?.attempts ?? 1,
+      workerLossAttempts: this.#options.workerLossAttempts,
+      timeoutMs: data.timeoutMs,
+      info: (offset, pid) => this.#info(job, offset, pid),
+    });
+    switch (verdict.do) {
+      case "publish": {
+        const ms = end.kind === "done" ? end.ms : 0;
+        this.#meter.came(chunk, ms);
+        const transitMs = end.kind === "done" ? end.transitMs : undefined;
+        return map.take(data.at, verdict.text, { ms, transitMs, by: this.#ranBy(job, end) }, verdict.bytes);
+      }
+      case "retry":
+        return this.#retryLater({ ...job, data: verdict.data, attempt: attempt + 1 }, attempt);
+      case "again":
+        return this.#waiting.putBack({ ...job, data: verdict.data });
+      case "drop":
+        return;
+      default:
+        verdict satisfies never;
+    }
+  }
+
+  #retryLater(job: MemoryJob, failedAttempt: number): void {
+    const { map } = job;
+    const backoff: Backoff | undefined = map.job.backoff ?? this.#options.tasks[map.task]?.backoff;
+    const timer = setTimeout(
+      () => {
+        this.#delayed.delete(job);
+        this.#waiting.add(job);
+        this.dispatch();
+      },
+      backoff === undefined ? 0 : Math.min(MAX_TIMER_MS, backoffDelayMs(backoff, failedAttempt)),
+    );
+    this.#delayed.set(job, timer);
+  }
+
+  /** The shared values among the job's arguments; the id of one that is gone. */
+  #sharesOf({ shares }: JobData): Run["shares"] | string {
+    if (shares === undefined) return [];
+    const found: Run["shares"][number][] = [];
+    for (const [position, id] of shares) {
+      const value = this.#options.shares.get(id);
+      if (value === undefined) return id;
+      found.push({ position, id, ...value });
+    }
+    return found;
+  }
+
+  /** It uses a value that another pool has shared. */
+  #giveUp(job: MemoryJob, shareId: string): void {
+    const { map, data } = job;
+    const failure = { code: "SHARED_VALUE_GONE", shareId } as const;
+    const outcomes = Array.from({ length: data.n }, (_, offset) => {
+      return { s: "failed", failure, by: this.#info(job, offset, 0) };
+    });
+    map.take(data.at, `!${JSON.stringify(outcomes)}`, { ms: 0 });
+  }
+
+  #ranBy({ data, attempt }: MemoryJob, end: RunEnd): string | undefined {
+    if (!("pid" in end)) return undefined;
+    const who = `${this.#options.worker} ${end.pid}`;
+    const losses = (data.suspect?.losses ?? 0) + (end.kind === "lost" ? 1 : 0);
+    return attempt === 1 && losses === 0 ? who : `${who} ${attempt} ${losses}`;
+  }
+
+  #info({ map, data, attempt }: MemoryJob, offset: number, pid: number): RemoteInfo {
+    const { worker } = this.#options;
+    return { task: map.task, index: data.at + offset, attempt, worker, pid: this.#options.pid ?? pid };
+  }
+}

@@ -1,0 +1,80 @@
+/** The workers of a pool in memory: a crew in the program's own process, with no machine and no Redis around it. */
+
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+
+import type { Logger } from "pino";
+
+import type { ResolvedProcessOptions } from "@poolmq/shared/internal";
+
+import { childEnvironment } from "../crew/child-environment.ts";
+import { ContainerMemory } from "../crew/container-memory.ts";
+import { Crew } from "../crew/crew.ts";
+import type { CrewOptions } from "../crew/crew.ts";
+import { processCrew } from "../crew/process-crew.ts";
+import { threadHosts } from "../crew/thread-host.ts";
+import { machineLog } from "../log/machine-log.ts";
+import { TaskOutput } from "../output/task-output.ts";
+
+/** How long a function that was told to stop may go on before its host is killed, in ms. */
+const KILL_GRACE_MS = 500;
+
+export interface LocalCrewOptions extends ResolvedProcessOptions {
+  readonly hosts: "processes" | "threads";
+  /** Path of the tasks module. */
+  readonly module: string;
+  /** Number of processes or threads. */
+  readonly processes: number;
+  /** Limit of a thread's heap, in MiB. @defaultValue V8's own */
+  readonly maxMemoryPerThreadMb?: number | undefined;
+  /** Where the crew tells of its hosts. @defaultValue stderr, at the level of `POOLMQ_LOG_LEVEL`, or nowhere */
+  readonly logger: Logger | undefined;
+}
+
+export type LocalCrewEvents = Pick<CrewOptions, "onProgress" | "onLog" | "onChange">;
+
+export interface LocalCrew {
+  /** Names the crew in `error.remote`. */
+  readonly id: string;
+  readonly crew: Crew;
+}
+
+/** Makes a crew. `crew.start()` starts its hosts. */
+export function localCrew(options: LocalCrewOptions, events: LocalCrewEvents): LocalCrew {
+  const id = `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`;
+  // To stderr: stdout is the program's. What the tasks print goes where the program prints, like that of any function.
+  const level = process.env["POOLMQ_LOG_LEVEL"] || undefined;
+  const crewOptions =
+    options.hosts === "threads"
+      ? threadCrew(id, options)
+      : processCrew(
+          id,
+          { ...options, redactRemoteStacks: false, tellsTransit: true, killGraceMs: KILL_GRACE_MS },
+          new TaskOutput(machineLog(level ?? "info", 2), "inherit"),
+        );
+  const crew = new Crew({ ...crewOptions, ...events }, options.logger ?? machineLog(level ?? "silent", 2));
+  return { id, crew };
+}
+
+function threadCrew(
+  workerId: string,
+  { maxMemoryPerThreadMb, env, ...options }: LocalCrewOptions,
+): Omit<CrewOptions, keyof LocalCrewEvents> {
+  const { module, concurrency, maxOutcomeBytes } = options;
+  return {
+    ...options,
+    startHost: threadHosts({
+      module,
+      workerId,
+      concurrency,
+      maxOutcomeBytes,
+      redactStacks: false,
+      env: childEnvironment(workerId, env),
+      maxMemoryMb: maxMemoryPerThreadMb,
+    }),
+    // Threads have no memory of their own that could be looked at: V8 keeps their limit.
+    memory: new ContainerMemory(),
+    maxMemoryPerChildMb: 0,
+    killGraceMs: KILL_GRACE_MS,
+  };
+}
