@@ -1,6 +1,10 @@
-import { expect, test } from "vitest";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 
 import { UnwantedMaps } from "../../../packages/worker/src/job/unwanted-maps.ts";
+
+/** A job that was enqueued now, or long ago. */
+const FRESH = () => ({ timestamp: Date.now(), stalledCounter: 0 });
+const OLD = { timestamp: Date.now() - 60_000, stalledCounter: 0 };
 
 /** What Redis says of maps, and how often it was asked. */
 class Store {
@@ -16,20 +20,49 @@ class Store {
   }
 }
 
-test("a map of which nothing was heard is wanted, and Redis is not asked", async () => {
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["performance", "Date"] });
+  onTestFinished(() => void vi.useRealTimers());
+});
+
+test("a machine that has just begun to listen asks about every map", async () => {
   const redis = new Store();
-  expect(await redis.unwanted.has("m")).toBe(false);
+  expect(await redis.unwanted.has("m", FRESH())).toBe(true);
+  const { unwanted } = new Store("m");
+  expect(await unwanted.has("m", FRESH())).toBe(false);
+});
+
+test.each([
+  ["that waited", OLD],
+  ["that a machine vanished with", { ...FRESH(), stalledCounter: 1 }],
+])("Redis is asked about the map of a job %s, once a second at most", async (_, job) => {
+  const redis = new Store("m");
+  vi.advanceTimersByTime(10_000);
+  expect(await redis.unwanted.has("m", job)).toBe(false);
+  redis.wanted.delete("m");
+  expect(await redis.unwanted.has("m", job)).toBe(false);
+  expect(redis.asked).toBe(1);
+  vi.advanceTimersByTime(1_001);
+  expect(await redis.unwanted.has("m", job)).toBe(true);
+  expect(redis.asked).toBe(2);
+});
+
+test("the map of a fresh job is wanted if nothing was heard of it, and Redis is not asked", async () => {
+  const redis = new Store();
+  vi.advanceTimersByTime(10_000);
+  expect(await redis.unwanted.has("m", FRESH())).toBe(false);
   expect(redis.asked).toBe(0);
 });
 
 test("a map that was noted stays unwanted until its producer opens it again", async () => {
   const redis = new Store();
+  vi.advanceTimersByTime(10_000);
   redis.unwanted.add("m");
-  expect(await redis.unwanted.has("m")).toBe(true);
+  expect(await redis.unwanted.has("m", FRESH())).toBe(true);
   redis.wanted.add("m");
-  expect(await redis.unwanted.has("m")).toBe(false);
+  expect(await redis.unwanted.has("m", FRESH())).toBe(false);
   redis.wanted.delete("m");
-  expect(await redis.unwanted.has("m"), "it was forgotten").toBe(false);
+  expect(await redis.unwanted.has("m", FRESH()), "it was forgotten").toBe(false);
 });
 
 test("a cancel that was missed counts once, and not for a map that was begun again", async () => {

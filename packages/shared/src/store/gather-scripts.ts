@@ -22,7 +22,9 @@
 
 import type { Cluster, Redis } from "ioredis";
 
+import { PRODUCER_SILENCE_MS } from "./durations.ts";
 import type { QueueKeys } from "./keys.ts";
+import { READ_CLOCK } from "./redis-clock.ts";
 import { publishOutcomes } from "./publish-outcomes.ts";
 import type { Outcome } from "./publish-outcomes.ts";
 import { reconcileJobs } from "./reconcile-jobs.ts";
@@ -64,6 +66,21 @@ const SAY: Script = {
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('XADD', KEYS[2], '*', ARGV[1], ARGV[2], 'v', ARGV[3])
 redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1]))
+return 1`,
+};
+
+/**
+ * KEYS: done, map-info. ARGV: map id, how long a producer may be silent in ms. A producer that was only cut off finds
+ * the jobs missing that were dropped meanwhile, and enqueues them again.
+ */
+const WANTED: Script = {
+  lua: `${READ_CLOCK}
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local told = redis.call('HGET', KEYS[2], ARGV[1])
+local at, text = string.match(told or '', '^(%d+) (.*)$')
+if not at or now - at <= tonumber(ARGV[2]) then return 1 end
+local ok, report = pcall(cjson.decode, text)
+if ok and type(report) == 'table' and report.state == 'running' and not report.durable then return 0 end
 return 1`,
 };
 
@@ -137,9 +154,10 @@ export class GatherScripts {
     await this.#redis.unlink(...this.#mapKeys(mapId));
   }
 
-  /** True while somebody wants the map's outcomes. */
+  /** True while somebody who is alive wants the map's outcomes, or will: a durable map waits for who takes it up. */
   async wanted(mapId: string): Promise<boolean> {
-    return (await this.#redis.exists(this.#keys.done(mapId))) === 1;
+    const keys = [this.#keys.done(mapId), this.#keys.mapInfo];
+    return (await this.#run(WANTED, keys, [mapId, PRODUCER_SILENCE_MS])) === 1;
   }
 
   #mapKeys(mapId: string): [string, string, string] {

@@ -16,6 +16,11 @@ export async function handBack({ locks }: JobContext, { job, token }: JobInHand)
   throw new WaitingError();
 }
 
+/** Lets go of a job that came to this machine a second time: under its new lock, it is not this call's any more. */
+export function leaveToOther(): never {
+  throw new WaitingError();
+}
+
 /** Leaves a job to a machine that has its function. */
 export async function handOn({ locks, machine }: JobContext, { job, token }: JobInHand): Promise<never> {
   locks.release(job.id ?? "", token);

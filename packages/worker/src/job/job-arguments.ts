@@ -41,5 +41,5 @@ async function readBytes(
   }
   if (!seals.admitsBytes(job, data, bytes)) return "gone";
   // While they were on their way, it may have been cancelled.
-  return (await unwanted.has(data.map)) ? "gone" : bytes;
+  return (await unwanted.has(data.map, job)) ? "gone" : bytes;
 }

@@ -8,6 +8,7 @@ import type { Locks } from "../queue/locks.ts";
 import type { QueuedJob } from "../queue/job-queue.ts";
 import type { JobSeals } from "./job-seals.ts";
 import type { Publisher } from "./publisher.ts";
+import type { RunsInHand } from "./runs-in-hand.ts";
 import type { SharedValues } from "./shared-values.ts";
 import type { TaskReports } from "./task-reports.ts";
 import type { UnwantedMaps } from "./unwanted-maps.ts";
@@ -21,6 +22,7 @@ export interface JobContext {
   readonly fleet: Pick<Machines, "live">;
   readonly seals: JobSeals;
   readonly locks: Pick<Locks, "hold" | "release">;
+  readonly runs: RunsInHand;
   readonly unwanted: UnwantedMaps;
   readonly shared: Pick<SharedValues, "get">;
   readonly publisher: Pick<Publisher, "publish">;

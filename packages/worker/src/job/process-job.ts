@@ -14,7 +14,7 @@ import type { QueuedJob } from "../queue/job-queue.ts";
 import { admitJob } from "./admit-job.ts";
 import { dropJob } from "./drop-job.ts";
 import { failedJob } from "./failed-job.ts";
-import { handBack, handOn } from "./hand-back.ts";
+import { handBack, handOn, leaveToOther } from "./hand-back.ts";
 import { readArguments } from "./job-arguments.ts";
 import type { JobArguments } from "./job-arguments.ts";
 import type { JobContext, JobInHand } from "./job-context.ts";
@@ -44,7 +44,8 @@ export async function processJob(context: JobContext, job: QueuedJob, token: str
   applyDefinition(job, info);
 
   const run = runOf(context, hand, given, info);
-  const end = await context.crew.run(run);
+  const end = await context.runs.run(job.id ?? "", token, async () => await context.crew.run(run));
+  if (end === "taken over") return leaveToOther();
   if (end.kind === "done") context.machine.observer.ran(job, end.ms);
   logFailures(context, hand, end);
 

@@ -1,23 +1,46 @@
 /** As many ids as a queue cancels in a day or so; one that was forgotten costs a run that nobody wants, and no more. */
 const MAX_IDS = 10_000;
 
-/** Maps whose outcomes nobody wanted when it was last looked. Forgets the oldest: a machine lives long. */
+/** A job that waited for longer, in ms, or that meets a machine which listens for less, may belong to a map that ended. */
+const FRESH_MS = 2_000;
+
+/** Redis is asked so often, in ms, about a map whose jobs are not fresh. */
+const ASK_AGAIN_MS = 1_000;
+
+/** What is to be known of a job. */
+interface QueuedJob {
+  /** When it was enqueued, in ms since 1970, by the producer's clock. */
+  readonly timestamp: number;
+  /** How often a machine vanished with it. */
+  readonly stalledCounter: number;
+}
+
+/**
+ * Maps whose outcomes nobody wants any more: they were cancelled, or their producer has died. Cancels are told to the
+ * machines; a machine that was not there then asks Redis, once a second for each map at most, and not for jobs that have
+ * just been enqueued. Forgets the oldest maps: a machine lives long.
+ */
 export class UnwantedMaps {
-  readonly #ids = new Set<string>();
   readonly #isWanted: (mapId: string) => Promise<boolean>;
+  readonly #ids = new Set<string>();
+  /** By map: when Redis was asked last, by the monotonic clock, and what it says. */
+  readonly #asked = new Map<string, { readonly at: number; readonly isWanted: Promise<boolean> }>();
+  readonly #since = performance.now();
 
   /** @param isWanted - asks Redis */
   constructor(isWanted: (mapId: string) => Promise<boolean>) {
     this.#isWanted = isWanted;
   }
 
-  /** Whether nobody wants the map's outcomes. */
-  async has(mapId: string): Promise<boolean> {
-    if (!this.#ids.has(mapId)) return false;
-    // Asked again: the producer opens a map again whose keys were lost.
-    if (!(await this.#isWanted(mapId))) return true;
-    this.#ids.delete(mapId);
-    return false;
+  /** Whether nobody wants the outcomes of the map that a job belongs to. */
+  async has(mapId: string, job: QueuedJob): Promise<boolean> {
+    const isKnown = this.#ids.has(mapId);
+    if (!isKnown && this.#isFresh(job)) return false;
+    // One that is known is asked about each time: its producer may have opened it again, if its keys were lost.
+    const isWanted = await (isKnown ? this.#isWanted(mapId) : this.#askSometimes(mapId));
+    if (isWanted) this.#ids.delete(mapId);
+    else this.add(mapId);
+    return !isWanted;
   }
 
   add(mapId: string): void {
@@ -31,5 +54,25 @@ export class UnwantedMaps {
     if (this.#ids.has(mapId) || (await this.#isWanted(mapId))) return false;
     this.add(mapId);
     return true;
+  }
+
+  #isFresh({ timestamp, stalledCounter }: QueuedJob): boolean {
+    if (performance.now() - this.#since < FRESH_MS) return false;
+    // Clocks may differ: then it is asked more often than it need be.
+    return stalledCounter === 0 && Math.abs(Date.now() - timestamp) < FRESH_MS;
+  }
+
+  async #askSometimes(mapId: string): Promise<boolean> {
+    const now = performance.now();
+    let asked = this.#asked.get(mapId);
+    if (asked === undefined || now - asked.at > ASK_AGAIN_MS) {
+      asked = { at: now, isWanted: this.#isWanted(mapId) };
+      // Put behind the others: the oldest come first.
+      this.#asked.delete(mapId);
+      this.#asked.set(mapId, asked);
+      const [oldest] = this.#asked.keys();
+      if (this.#asked.size > MAX_IDS && oldest !== undefined) this.#asked.delete(oldest);
+    }
+    return await asked.isWanted;
   }
 }

@@ -22,6 +22,7 @@ import type { JobContext } from "../job/job-context.ts";
 import { JobSeals } from "../job/job-seals.ts";
 import { processJob } from "../job/process-job.ts";
 import { Publisher } from "../job/publisher.ts";
+import { RunsInHand } from "../job/runs-in-hand.ts";
 import { SharedValues } from "../job/shared-values.ts";
 import { TaskReports } from "../job/task-reports.ts";
 import { UnwantedMaps } from "../job/unwanted-maps.ts";
@@ -154,6 +155,7 @@ export class Session {
       fleet,
       seals,
       locks: this.#locks,
+      runs: new RunsInHand(),
       unwanted,
       shared,
       publisher: this.#publisher,

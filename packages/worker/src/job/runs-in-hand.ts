@@ -1,0 +1,31 @@
+import type { RunEnd } from "../crew/run.ts";
+
+interface RunInHand {
+  /** Token of the lock under which the job is here now. */
+  token: string;
+  readonly end: Promise<RunEnd>;
+}
+
+/**
+ * The runs that are under way on this machine. If a lock expires while its job runs here, because Redis was away, the
+ * queue gives the job out again, and maybe to this very machine: then the run goes on under the new lock, and no second
+ * one is started beside it.
+ */
+export class RunsInHand {
+  readonly #runs = new Map<string, RunInHand>();
+
+  /**
+   * Runs a job, or takes over its run that is under way already.
+   *
+   * @returns how the run ended; "taken over" if the job came again meanwhile, and whoever has it now sees to its end
+   */
+  async run(jobId: string, token: string, begin: () => Promise<RunEnd>): Promise<RunEnd | "taken over"> {
+    let run = this.#runs.get(jobId);
+    if (run === undefined) this.#runs.set(jobId, (run = { token, end: begin() }));
+    else run.token = token;
+    const end = await run.end;
+    if (run.token !== token) return "taken over";
+    if (this.#runs.get(jobId) === run) this.#runs.delete(jobId);
+    return end;
+  }
+}
