@@ -95,7 +95,7 @@ export { REFUSED } from "./values/uncloneable.ts";
 export { unrefConnection } from "./redis/unref-connection.ts";
 export { WIRE_VERSION } from "./wire.ts";
 export { repeatWhenAnswered } from "./host/repeat-when-answered.ts";
-export { within } from "./host/settles-within.ts";
+export { MAX_TIMER_MS, within } from "./host/settles-within.ts";
 export type {
   ChildDetail,
   ControlMessage,

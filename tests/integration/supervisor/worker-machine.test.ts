@@ -58,6 +58,22 @@ describe("close", () => {
     expect(await result).toHaveLength(1);
   });
 
+  test("waits for what runs if its deadline is longer than a timer can wait", async () => {
+    const stage = new Stage(redis());
+    const marks = new Marks();
+    const machine = await stage.machine();
+    const result = stage.pool().map("gated", [{ log: marks.log, gate: marks.gate }]);
+    await marks.started(1);
+    const closed = machine.close(30 * 24 * 60 * 60_000);
+    const other = await stage.machine();
+    await until(async () => (await stage.pool().stats()).workers === 1, { what: "the machine to sign off" });
+    marks.open();
+    expect(await result).toHaveLength(1);
+    await closed;
+    expect(marks.lines).toHaveLength(1);
+    await other.close();
+  });
+
   test("may be called twice, and with two deadlines", async () => {
     const machine = await new Stage(redis()).machine();
     await Promise.all([machine.close(), machine.close(0), machine.closed]);

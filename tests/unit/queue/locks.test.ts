@@ -42,7 +42,7 @@ test("a lock that was released while its renewal was under way is not lost", asy
   answers[0]?.();
   await until(() => answers.length === 2, { what: "the next renewal" });
   expect(held.lost).toBe(0);
-  expect(records.lines).toEqual([]);
+  expect(records.of("locks lost")).toEqual([]);
 });
 
 test("nothing is sent while the last renewal is unanswered", async () => {

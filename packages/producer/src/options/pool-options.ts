@@ -150,7 +150,7 @@ export function resolvePoolOptions<T>(
       max: 128 * 1024 * 1024,
     }),
     maxShareBytes: check.integer("maxShareBytes", DEFAULTS.maxShareBytes, { min: 1, max: 512 * 1024 * 1024 }),
-    connectTimeoutMs: check.integer("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
+    connectTimeoutMs: check.milliseconds("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
     telemetry: checkTelemetry(options.telemetry),
     signingKeys: resolveSigningKeys(options.signingKey, env),
     signatureTtlMs: check.integer("signatureTtlMs", DEFAULTS.signatureTtlMs, { min: 1_000 }),

@@ -3,10 +3,13 @@
 import { InvalidOptionError } from "../errors/call-errors.ts";
 import { nearest } from "../errors/nearest.ts";
 import { short } from "../errors/short.ts";
+import { MAX_TIMER_MS } from "../host/settles-within.ts";
 
 /** Reads the checked values of one options object. */
 export interface OptionCheck {
   integer(name: string, fallback: number, range: { min: number; max?: number }): number;
+  /** A time that a timer can wait. */
+  milliseconds(name: string, fallback: number, range: { min: number }): number;
   /** False if it is not given. */
   boolean(name: string): boolean;
   /** The option is a function, if it is given. */
@@ -33,6 +36,13 @@ export function checkOptions(options: object, what: string, known: readonly stri
   const values = options as Readonly<Record<string, unknown>>;
   return {
     integer: (name, fallback, range) => checkInteger(name, values[name] ?? fallback, range),
+    milliseconds: (name, fallback, range) => {
+      const ms = checkInteger(name, values[name] ?? fallback, range);
+      if (ms <= MAX_TIMER_MS) return ms;
+      throw new InvalidOptionError(
+        `Expected \`${name}\` to be at most ${MAX_TIMER_MS} (24.8 days, in ms: the longest that a timer waits), got ${ms}`,
+      );
+    },
     boolean: (name) => {
       const value = values[name] ?? false;
       if (typeof value === "boolean") return value;

@@ -1,5 +1,6 @@
 /** Options of whatever runs tasks: worker machines, and the processes or threads of a pool's own. */
 
+import { MAX_TIMER_MS } from "../host/settles-within.ts";
 import { checkEnvironment, checkInteger } from "./check-options.ts";
 
 /** How the processes or threads that run tasks are kept. */
@@ -74,9 +75,6 @@ export const PROCESS_DEFAULTS: Readonly<Omit<ResolvedProcessOptions, "env">> = {
   maxTasksPerChild: 0,
   maxMemoryPerChildMb: 0,
 };
-
-/** The longest that a timer can wait. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Checks the options and fills in the defaults. @throws InvalidOptionError */
 export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {

@@ -1,8 +1,6 @@
-import { MAP_TTL_MS, WIRE_VERSION } from "@poolmq/shared/internal";
+import { MAP_TTL_MS, MAX_TIMER_MS, WIRE_VERSION } from "@poolmq/shared/internal";
 import type { JobData } from "@poolmq/shared/internal";
 
-/** The longest that a timer can wait. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 /** A year: durable maps have a day. */
 const MAX_TTL_MS = 365 * 24 * 60 * 60_000;
 
@@ -22,7 +20,7 @@ export function readJobData(data: unknown): JobData | string {
   if (v === WIRE_VERSION) {
     if (bytes !== undefined && !isInteger(bytes, 1, Number.MAX_SAFE_INTEGER))
       return "its bytes are no number";
-    if (timeoutMs !== undefined && !isInteger(timeoutMs, 1, MAX_TIMEOUT_MS)) return "its time limit is none";
+    if (timeoutMs !== undefined && !isInteger(timeoutMs, 1, MAX_TIMER_MS)) return "its time limit is none";
     if (shares !== undefined && !isListOfPairs(shares)) return "its shared values are not a list";
     if (kept !== undefined && !isListOfPairs(kept)) return "its outcomes are not a list";
     if (suspect !== undefined && (typeof suspect !== "object" || suspect === null))

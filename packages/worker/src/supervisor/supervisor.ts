@@ -20,7 +20,7 @@ import { pino } from "pino";
 import type { Logger } from "pino";
 
 import { TasksModuleError } from "@poolmq/shared";
-import { within } from "@poolmq/shared/internal";
+import { MAX_TIMER_MS, within } from "@poolmq/shared/internal";
 import type { TaskInfo } from "@poolmq/shared/internal";
 
 import { Crew } from "../crew/crew.ts";
@@ -177,9 +177,10 @@ export class Supervisor {
    * May be called twice, and before `start()`.
    */
   close(timeoutMs: number = this.#options.shutdownTimeoutMs): Promise<void> {
+    const boundedMs = Math.min(timeoutMs, MAX_TIMER_MS);
     this.#closing ??=
       this.#state === "running" && this.#session !== undefined
-        ? this.#drain(this.#session, timeoutMs)
+        ? this.#drain(this.#session, boundedMs)
         : this.#abandon();
     return this.#closing;
   }
