@@ -8,6 +8,7 @@ export type { LocalOptions } from "./options/local-options.ts";
 export type { PoolOptions } from "./options/pool-options.ts";
 export type { CallDefaults, CallOptions } from "./options/call-options.ts";
 export { ApplyResult } from "./result/apply-result.ts";
+export type { FailureGroup } from "./result/failure-groups.ts";
 export type { Handle } from "./result/handle.ts";
 export { MapResult } from "./result/map-result.ts";
 export type {

@@ -11,6 +11,12 @@ import { callSite } from "./call-site.ts";
 /** Takes up a map that was started with `mapId`. Whatever is wrong with it is told by the sink, never thrown. */
 export function beginAttach({ life, engine, tasks }: CallContext, mapId: string, sink: Sink): Begun {
   const site = callSite("attach");
+  const about = {
+    call: "attach",
+    task: String(mapId),
+    callSite: site,
+    warn: (message: string): void => life.warn(message),
+  };
   try {
     life.checkOpen("attach");
     checkMapId(mapId);
@@ -23,13 +29,15 @@ export function beginAttach({ life, engine, tasks }: CallContext, mapId: string,
     });
     life.track(map);
     return {
+      ...about,
       id: mapId,
+      watched: false,
       progress: () => map.progress,
       insights: () => map.insights,
       cancel: (reason) => map.cancel(new CancelledError({ mapId, reason })),
       handOn: () => {},
     };
   } catch (error) {
-    return { ...refused(error, sink), id: String(mapId) };
+    return { ...refused(error, sink, about), id: String(mapId) };
   }
 }

@@ -7,13 +7,13 @@ import { CancelledError } from "@poolmq/shared";
 import { noInsights } from "../account/insight-log.ts";
 import type { MapInsights } from "../account/map-insights.ts";
 import { NO_PROGRESS } from "../account/map-progress.ts";
-import type { MapProgress } from "../account/map-progress.ts";
+import type { CalledMap } from "../result/unseen-failure.ts";
 import { checkArity } from "../map/check-arity.ts";
 import { fixedChunks } from "../map/chunk-size.ts";
 import type { Input } from "../map/input.ts";
 import { MapRun } from "../map/map-run.ts";
 import type { Sink } from "../map/sink.ts";
-import type { ErrorClass } from "../map/read-outcomes.ts";
+import type { CallSite, ErrorClass } from "../map/read-outcomes.ts";
 import { resolveCallOptions } from "../options/call-options.ts";
 import type { CallOptions, ResolvedCallOptions } from "../options/call-options.ts";
 import { MapTelemetry } from "../telemetry/map-telemetry.ts";
@@ -40,9 +40,8 @@ export interface CallRequest<V> {
 }
 
 /** What the handles need of a call that has begun. */
-export interface Begun {
+export interface Begun extends CalledMap {
   readonly id: string;
-  progress(): MapProgress;
   insights(): MapInsights;
   cancel(reason?: unknown): void;
   handOn(): void;
@@ -51,6 +50,8 @@ export interface Begun {
 /** Begins a call. Whatever is wrong with it is told by its sink, never thrown. */
 export function beginCall<V>(context: CallContext, request: CallRequest<V>): Begun {
   const { life, engine, defaults } = context;
+  const { call, task, sink } = request;
+  const site = callSite(call);
   try {
     life.checkOpen(request.call);
     const options = resolveCallOptions<V>(request.options, defaults);
@@ -59,16 +60,19 @@ export function beginCall<V>(context: CallContext, request: CallRequest<V>): Beg
     const id = options.mapId ?? randomMapId();
     if (signal?.aborted === true) throw new CancelledError({ mapId: id, reason: signal.reason });
     if (options.mapId !== undefined) life.checkFree(id);
-    return beginMap(context, request, { id, options, input: request.input() });
+    return beginMap(context, request, { id, options, input: request.input(), site });
   } catch (error) {
-    return refused(error, request.sink);
+    const name = typeof task === "string" ? task : typeof task === "function" ? task.name : "";
+    return refused(error, sink, { call, task: name, callSite: site, warn: (message) => life.warn(message) });
   }
 }
 
 /** What a call has come to that never began. */
-export function refused(error: unknown, sink: Sink): Begun {
+export function refused(error: unknown, sink: Sink, about: Omit<CalledMap, "watched" | "progress">): Begun {
   sink.ended({ error });
   return {
+    ...about,
+    watched: false,
     id: "none",
     progress: () => NO_PROGRESS,
     insights: noInsights,
@@ -80,11 +84,16 @@ export function refused(error: unknown, sink: Sink): Begun {
 function beginMap<V>(
   context: CallContext,
   request: CallRequest<V>,
-  checked: { readonly id: string; readonly options: ResolvedCallOptions<V>; readonly input: Input },
+  checked: {
+    readonly id: string;
+    readonly options: ResolvedCallOptions<V>;
+    readonly input: Input;
+    readonly site: CallSite;
+  },
 ): Begun {
   const { engine, life, tasks } = context;
   const { call, task, keepsUntilRead } = request;
-  const { id, options, input } = checked;
+  const { id, options, input, site } = checked;
   const { signal, chunksize, onTaskProgress } = options;
   const durable = options.mapId !== undefined;
   if (typeof task === "function") checkArity(call, task.name, task.length);
@@ -129,7 +138,7 @@ function beginMap<V>(
       argumentLimit: context.argumentLimit,
       wholeChunks: durable,
       classes: () => classes,
-      callSite: callSite(call),
+      callSite: site,
       onTaskProgress:
         onTaskProgress === undefined
           ? undefined
@@ -156,6 +165,13 @@ function beginMap<V>(
   start().catch((error: unknown) => run.fail(error));
   return {
     id,
+    call,
+    get task() {
+      return run.task;
+    },
+    callSite: site,
+    watched: options.onError !== undefined,
+    warn: (message) => life.warn(message),
     progress: () => run.progress,
     insights: () => run.insights,
     cancel,

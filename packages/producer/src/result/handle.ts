@@ -1,15 +1,21 @@
 /** What the handles of `map` and `apply` have in common: CPython's `AsyncResult`, as a thenable. */
 
+import { inspect } from "node:util";
+import type { InspectOptions } from "node:util";
+
 import { GetTimeoutError, InvalidOptionError, InvalidStateError } from "@poolmq/shared";
 import { short, within } from "@poolmq/shared/internal";
 
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
+import type { FailureGroup } from "./failure-groups.ts";
+import { showHandle } from "./show-handle.ts";
+import { UnseenFailure } from "./unseen-failure.ts";
+import type { CalledMap } from "./unseen-failure.ts";
 
 /** How a handle reaches the map behind it. @internal */
-export interface HandledMap {
+export interface HandledMap extends CalledMap {
   readonly id: string;
-  progress(): MapProgress;
   insights(): MapInsights;
   cancel(reason?: unknown): void;
 }
@@ -18,11 +24,12 @@ export interface HandledMap {
 export interface HandledItems<R> {
   settled(): Promise<PromiseSettledResult<R>[]>;
   iterate(): AsyncIterableIterator<R>;
+  failures(): Promise<readonly FailureGroup[]>;
 }
 
 /**
- * A value that workers are making: await it, or ask it. It never raises an unhandled rejection: whoever does not look
- * at a result is not told of its failure.
+ * A value that workers are making: await it, or ask it. It never raises an unhandled rejection, which would end the
+ * process: many handles are looked at long after their map has failed. If nobody ever looks, a warning says so.
  *
  * @typeParam V - what `await` gives
  * @typeParam R - type of one result
@@ -31,16 +38,30 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
   readonly #map: HandledMap;
   readonly #items: HandledItems<R>;
   readonly #value: Promise<V>;
+  readonly #unseen: UnseenFailure;
   #state: "pending" | "succeeded" | "failed" = "pending";
+
+  static {
+    // What `console.log()` shows. Declarations have no way to write a member of this name.
+    void Object.defineProperty(this.prototype, inspect.custom, {
+      value(this: Handle<unknown, unknown>, _depth: number, options: InspectOptions): string {
+        return showHandle(this.constructor.name, this.#map, options);
+      },
+    });
+  }
 
   /** @internal */
   constructor(map: HandledMap, items: HandledItems<R>, value: Promise<V>) {
     this.#map = map;
     this.#items = items;
     this.#value = value;
+    this.#unseen = new UnseenFailure(map);
     value.then(
       () => (this.#state = "succeeded"),
-      () => (this.#state = "failed"),
+      (error: unknown) => {
+        this.#state = "failed";
+        this.#unseen.failed(this, error);
+      },
     );
   }
 
@@ -67,17 +88,17 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
     onfulfilled?: ((value: V) => A | PromiseLike<A>) | null,
     onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.#value.then(onfulfilled, onrejected);
+    return this.#looked.then(onfulfilled, onrejected);
   }
 
   /** As a promise's `catch`. */
   catch<B = never>(onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<V | B> {
-    return this.#value.catch(onrejected);
+    return this.#looked.catch(onrejected);
   }
 
   /** As a promise's `finally`. */
   finally(onfinally?: (() => void) | null): Promise<V> {
-    return this.#value.finally(onfinally);
+    return this.#looked.finally(onfinally);
   }
 
   /**
@@ -90,12 +111,12 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
     if (timeoutMs !== undefined && !(await this.wait(timeoutMs))) {
       throw new GetTimeoutError({ mapId: this.id, timeoutMs });
     }
-    return await this.#value;
+    return await this.#looked;
   }
 
   /** Waits until the map has ended, or `timeoutMs` have passed. True if it has ended. Never rejects with its failure. */
   async wait(timeoutMs?: number): Promise<boolean> {
-    const ended = this.#value.then(
+    const ended = this.#looked.then(
       () => true,
       () => true,
     );
@@ -113,6 +134,7 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
    * @throws InvalidStateError while the map has not ended
    */
   successful(): boolean {
+    this.#unseen.seen();
     if (this.#state !== "pending") return this.#state === "succeeded";
     throw new InvalidStateError(`Map ${this.id} has not ended: await it, or ask ready() first`);
   }
@@ -124,6 +146,7 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
    * @param reason - becomes the `cause` of that error
    */
   cancel(reason?: unknown): void {
+    this.#unseen.seen();
     this.#map.cancel(reason);
   }
 
@@ -134,12 +157,38 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
    * @throws what the call was refused with
    */
   async settled(): Promise<PromiseSettledResult<R>[]> {
+    this.#unseen.seen();
     return await this.#items.settled();
+  }
+
+  /**
+   * Waits for the end; gives the errors that items failed with, in groups, the largest first. Errors are alike if they
+   * have the same name and message, numbers aside.
+   *
+   * @throws what the call was refused with
+   * @example
+   * ```ts
+   * const parsed = pool.map("parse", ["1", "x", "y"]);
+   * for (const { name, count, indices } of await parsed.errors()) {
+   *   console.log(name, count, indices); // RangeError 2 [ 1, 2 ]
+   * }
+   * ```
+   */
+  async errors(): Promise<readonly FailureGroup[]> {
+    this.#unseen.seen();
+    return await this.#items.failures();
   }
 
   /** Gives the results in input order as they come. Iterating rejects at a failed item; `next()` goes on after it. */
   [Symbol.asyncIterator](): AsyncIterableIterator<R> {
+    this.#unseen.seen();
     return this.#items.iterate();
+  }
+
+  /** The value, for somebody who will see its failure. */
+  get #looked(): Promise<V> {
+    this.#unseen.seen();
+    return this.#value;
   }
 
   /** Name of the class, for messages. */

@@ -1,6 +1,8 @@
 /** The items of a map that keeps all its results: one slot per index, filled as outcomes come. */
 
 import type { MapEnd, Sink } from "../map/sink.ts";
+import { failureGroups, noteOthers } from "./failure-groups.ts";
+import type { FailureGroup } from "./failure-groups.ts";
 
 const EMPTY = Symbol("empty");
 
@@ -25,6 +27,7 @@ export class Slots<R> implements Sink {
   readonly #ended = Promise.withResolvers<MapEnd>();
   #end: MapEnd | undefined;
   #failedAt = Infinity;
+  #failures = 0;
   #changed: PromiseWithResolvers<void> | undefined;
 
   /** How the map ended, once it has. */
@@ -45,6 +48,7 @@ export class Slots<R> implements Sink {
   }
 
   failed(index: number, error: unknown): void {
+    this.#failures++;
     this.#failedAt = Math.min(this.#failedAt, index);
     this.#fill(index, [new Failed(error)]);
   }
@@ -70,8 +74,21 @@ export class Slots<R> implements Sink {
     // An input that threw, or a cancel, is told as it is: it is about the call, not about an item.
     if ("error" in end) throw end.error;
     const first = this.#slots[this.#failedAt];
-    if (first instanceof Failed) throw first.error;
+    if (first instanceof Failed) {
+      noteOthers(first.error, { index: this.#failedAt, failed: this.#failures, total: end.total });
+      throw first.error;
+    }
     return this.#slots as R[];
+  }
+
+  /** Waits for the end of the map; gives the errors of its items in groups. Throws only if the call itself was refused. */
+  async failures(): Promise<readonly FailureGroup[]> {
+    const end = await this.#ended.promise;
+    if ("error" in end && end.items === undefined) throw end.error;
+    const failures = this.#slots.flatMap((slot, index) =>
+      slot instanceof Failed ? [[index, slot.error] as const] : [],
+    );
+    return failureGroups(failures);
   }
 
   /**

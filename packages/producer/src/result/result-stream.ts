@@ -1,16 +1,21 @@
 /** The results of `imap` and its siblings: an async iterator that keeps only what has not been read. */
 
+import { inspect } from "node:util";
+import type { InspectOptions } from "node:util";
+
 import { GetTimeoutError } from "@poolmq/shared";
 
 import { checkTimeout } from "./handle.ts";
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 import type { MapEnd, Sink } from "../map/sink.ts";
+import { showHandle } from "./show-handle.ts";
+import { UnseenFailure } from "./unseen-failure.ts";
+import type { CalledMap } from "./unseen-failure.ts";
 
 /** How a stream reaches the map behind it. @internal */
-export interface StreamSource {
+export interface StreamSource extends CalledMap {
   readonly id: string;
-  progress(): MapProgress;
   insights(): MapInsights;
   cancel(reason?: unknown): void;
   /** The reader has taken an item. */
@@ -34,12 +39,25 @@ interface Waiter<R> {
 export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, AsyncDisposable {
   readonly #source: StreamSource;
   readonly #buffer: StreamBuffer<R>;
+  readonly #unseen: UnseenFailure;
+
+  static {
+    // What `console.log()` shows. Declarations have no way to write a member of this name.
+    Object.defineProperty(this.prototype, inspect.custom, {
+      value(this: ResultStream<unknown>, _depth: number, options: InspectOptions): string {
+        return showHandle("ResultStream", this.#source, options);
+      },
+    });
+  }
 
   /** @internal */
   constructor(source: StreamSource, buffer: StreamBuffer<R>) {
     this.#source = source;
     this.#buffer = buffer;
+    this.#unseen = new UnseenFailure(source);
     buffer.onTaken = () => source.handOn();
+    // A stream that nobody reads does not come to its end, because its window is full; its first failure is told.
+    void buffer.firstFailure.then(({ error }) => this.#unseen.failed(this, error));
   }
 
   /** Id of the map. */
@@ -65,6 +83,7 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
   async next(
     options: { readonly timeoutMs?: number | undefined } = {},
   ): Promise<IteratorResult<R, undefined>> {
+    this.#unseen.seen();
     const { timeoutMs } = options;
     const item = (timeoutMs === undefined ? this.#buffer.poll() : undefined) ?? (await this.#take(timeoutMs));
     if (item === undefined) return { done: true, value: undefined };
@@ -74,6 +93,7 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
 
   /** Ends the stream: cancels what has not ended, and forgets what was not read. */
   async return(): Promise<IteratorResult<R, undefined>> {
+    this.#unseen.seen();
     this.#buffer.close();
     this.#source.cancel("the stream was closed by its reader");
     return { done: true, value: undefined };
@@ -87,11 +107,13 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
 
   /** Cancels what has not ended. The next read rejects with a `CancelledError`, after what had come in before. */
   cancel(reason?: unknown): void {
+    this.#unseen.seen();
     this.#source.cancel(reason);
   }
 
   /** Gives each item's outcome in its turn instead of throwing. Reads from the same stream as `next()`. */
   settled(): AsyncIterableIterator<PromiseSettledResult<R>, undefined> {
+    this.#unseen.seen();
     return {
       next: async () => {
         const item = await this.#take(undefined);
@@ -156,10 +178,16 @@ export class StreamBuffer<R> implements Sink {
   #next = 0;
   #end: MapEnd | undefined;
   #errorTold = false;
+  readonly #failed = Promise.withResolvers<{ readonly error: unknown }>();
   onTaken: () => void = () => {};
 
   constructor(ordered: boolean) {
     this.#ordered = ordered;
+  }
+
+  /** Resolves if an item, or the call, fails. */
+  get firstFailure(): Promise<{ readonly error: unknown }> {
+    return this.#failed.promise;
   }
 
   succeeded(index: number, value: unknown): void {
@@ -176,10 +204,12 @@ export class StreamBuffer<R> implements Sink {
   }
 
   failed(index: number, error: unknown): void {
+    this.#failed.resolve({ error });
     this.#add(index, { ok: false, error });
   }
 
   ended(end: MapEnd): void {
+    if ("error" in end) this.#failed.resolve(end);
     this.#end ??= end;
     this.#deliver();
   }
