@@ -27,7 +27,7 @@ for (const row of options.rows) {
     printRow(result);
     results.push(result);
   } catch (error) {
-    // The others say something all the same.
+    // The other rows are worth having without it.
     process.exitCode = 1;
     console.error(`\n${row.id}. ${row.title}: FAILED\n`, error);
   }

@@ -1,4 +1,4 @@
-/** What bare Node processes do with functions that wait, with no queue: the ideal, with the timers that there are. */
+/** The ideal for functions that wait: bare Node processes without a queue, as exact as Node's timers are. */
 
 import { fork } from "node:child_process";
 import { once } from "node:events";

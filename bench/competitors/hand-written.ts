@@ -7,7 +7,7 @@ import { argumentsOf } from "./operations.ts";
 import { readSetup, serve } from "./serve.ts";
 import { timed, timedCalls, timedMap } from "./timed.ts";
 
-/** Jobs that one worker has at a time, although it computes one: it hides the way to Redis and back. */
+/** The concurrency of one worker. It computes one job at a time; the others hide the round trips to Redis. */
 const CONCURRENCY = 50;
 
 /** Jobs of a megabyte that go into one `addBulk`. */

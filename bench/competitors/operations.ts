@@ -28,7 +28,7 @@ export interface Operations {
       readonly args: Arguments;
       /** `undefined`: the competitor's default. */
       readonly chunksize?: number | "auto";
-      /** So many such maps, one after the other: `ms` is their mean. Not all programs can. */
+      /** Number of such maps, one after the other; `ms` is their mean. Not every competitor's program supports it. */
       readonly times?: number;
     };
     readonly reply: { readonly ms: number; readonly sum: number };

@@ -21,7 +21,7 @@ export function chart(results: readonly RowResult[]): string {
   const points = results.flatMap(({ id, checks }) =>
     checks.map((check) => ({
       label: `${id}. ${check.what}`,
-      // From 1 on, the target is met, whichever way it is meant.
+      // A value of 1 or more means that the target is met, whether it is a least or a most.
       x: check.target.is === "≥" ? check.value / check.target.value : check.target.value / check.value,
       text: `${valueOf(check)} (${targetOf(check)})`,
       met: isMet(check),

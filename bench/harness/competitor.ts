@@ -12,11 +12,11 @@ import { PROGRAMS } from "./competitors.ts";
 import type { Program, ProgramName } from "./competitors.ts";
 import { findPython } from "./python.ts";
 
-/** More than the slowest of them takes for anything that it is asked here. */
+/** Time limit of a request: more than the slowest competitor needs for anything that the bench asks of it. */
 const TIMEOUT_MS = 300_000;
 const STOP_TIMEOUT_MS = 10_000;
 
-/** That a competitor can't run here is no failure of the bench. */
+/** A competitor that is not installed here. It is left out, and the bench does not fail. */
 export class NotInstalledError extends Error {}
 
 export class Competitor implements AsyncDisposable {
@@ -36,7 +36,7 @@ export class Competitor implements AsyncDisposable {
     const path = fileURLToPath(new URL(`../competitors/${program.file}`, import.meta.url));
     const child = spawn(command(program), [...flags(program), path, JSON.stringify(setup)], {
       stdio: ["pipe", "pipe", "inherit"],
-      // A group of its own, which is ended as one.
+      // A process group of its own, so that its worker processes can be ended with it.
       detached: true,
     });
     const competitor = new Competitor(program.title, child);

@@ -17,7 +17,7 @@ export class Lane {
     this.#queue = queue;
   }
 
-  /** Starts what is missing to so many. A machine has one worker process. */
+  /** Starts producers and machines until there are so many. A machine has one worker process. */
   async grow({ producers, machines }: { producers: number; machines: number }): Promise<this> {
     const setup = { redis: this.redis.url, queue: this.#queue, processes: 1 };
     while (this.#machines < machines) {
@@ -31,7 +31,7 @@ export class Lane {
     return this;
   }
 
-  /** A map of each producer, at the same time, of so many items in all. Gives how long the longest took, in ms. */
+  /** Each producer makes one map, all at the same time, with so many items in all. Gives how long the longest took, in ms. */
   async map(items: number): Promise<number> {
     const args = { range: Math.ceil(items / this.#producers.length) };
     const times = await Promise.all(

@@ -51,7 +51,7 @@ function markdown(results: readonly RowResult[]): string {
   ].join("\n\n");
 }
 
-/** Rows of one run are mostly all there is, and then told of once. */
+/** Usually all rows are of one run; then its machine is described once. */
 function machines(results: readonly RowResult[]): string[] {
   const rows = Map.groupBy(results, ({ environment, at }) => {
     const { cpu, cores, memoryGiB, system, versions } = environment;

@@ -74,7 +74,7 @@ function suffix(unit: Check["unit"]): string {
   return unit === "×" ? "×" : unit === "" ? "" : ` ${unit}`;
 }
 
-/** Three digits that count, or all of an integer. */
+/** Three significant digits, or all digits of an integer. */
 export function figure(value: number): string {
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en-US");
   return String(Number(value.toPrecision(3)));

@@ -1,4 +1,4 @@
-/** Which Python runs a competitor: the system's first, for whose packages the distribution cares. */
+/** Which Python runs a competitor: the system's first, because the distribution's packages are installed for it. */
 
 import { spawnSync } from "node:child_process";
 

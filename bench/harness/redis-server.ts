@@ -9,7 +9,7 @@ import type { Readable, Writable } from "node:stream";
 
 import { Redis } from "ioredis";
 
-// Reads its stdin, which we hold; at its end it kills Redis.
+// A guard: it reads its stdin, which the bench holds open, and kills Redis when that ends.
 const LEASH = `exec 3<&0 </dev/null; "$@" 3<&- & redis=$!; read -r _ <&3; kill -9 $redis; wait $redis 2>/dev/null`;
 
 export class RedisServer implements AsyncDisposable {

@@ -28,13 +28,13 @@ export async function publish(results: readonly RowResult[]): Promise<void> {
   await writeFile(`${DOCS}/performance.svg`, chart(all));
   const page = `${DOCS}/performance.md`;
   await writeFile(page, withResults(await readFile(page, "utf8"), all));
-  // As everything else here: `npm test` checks it. `npm run bench` has the project's tools on PATH.
+  // Formats the file, because `npm test` checks the format. `npm run bench` has the project's tools on PATH.
   const { error } = spawnSync("oxfmt", [page, PUBLISHED]);
   if (error !== undefined) console.error(`not formatted, run oxfmt: ${error.message}`);
 }
 
 function toJson(results: readonly RowResult[]): string {
-  // More digits than anyone measures only make differences hard to read.
+  // Digits beyond what can be measured only make differences hard to read.
   const round = (_key: string, value: unknown): unknown =>
     typeof value === "number" ? Number(value.toPrecision(5)) : value;
   return `${JSON.stringify(results, round, 2)}\n`;

@@ -1,4 +1,4 @@
-/** Measures competitors in turns: what drifts on a machine then hits all of them alike. */
+/** Measures competitors in turns, so that a machine that gets slower affects all of them alike. */
 
 import { median } from "d3-array";
 
@@ -13,7 +13,7 @@ export interface Entrant {
 /** Values by round, of each entrant: `undefined` where it took no part. */
 export type Rounds = ReadonlyMap<string, readonly number[]>;
 
-/** Every other round goes the other way round, so that nobody always comes first. */
+/** Every other round goes in reverse order, so that no competitor always comes first. */
 export async function inTurns(rounds: number, entrants: readonly Entrant[]): Promise<Rounds> {
   const values = new Map<string, number[]>(entrants.map(({ who }) => [who, []]));
   for (let round = 0; round < rounds; round++) {

@@ -3,7 +3,7 @@
  * one that is slowed down becomes what limits, as on a machine with more cores, and what holds then can be measured.
  */
 
-/** Short, so that who waits for an answer waits for work and not for the next turn. */
+/** Short, so that a client mostly waits for the server's work, and hardly for its next turn. */
 const RUN_MS = 2;
 
 /** Begins at once; stop it before the process is to end. */
@@ -17,7 +17,7 @@ export function slowDown(pid: number, share: number): Disposable {
     process.kill(pid, "SIGSTOP");
     const now = performance.now();
     ranMs += now - resumedAt;
-    // Until what it ran is its share again: a timer that was late is made up for.
+    // Stopped until its run time is its share again. This makes up for timers that fired late.
     timer = setTimeout(resume, ranMs / share - (now - startedAt));
   }
 

@@ -1,4 +1,4 @@
-/** A million trivial items, in chunks of a size that finds itself, against the memory of one process. */
+/** A million trivial items with an automatic chunk size, compared with CPython's pool, which has no queue. */
 
 import { PROGRAMS } from "../harness/competitors.ts";
 import { inTurns, medianRatio } from "../harness/rounds.ts";
@@ -17,7 +17,7 @@ export const millionItems: Row = {
     const cpython = await stage.need("cpython");
     const piscina = await stage.need("piscina");
     const first = await poolmq.map(request);
-    // V8 compiles late what sees a hundred jobs a map.
+    // A map has only a hundred jobs, so V8 compiles the code that handles them late.
     for (let i = 0; i < WARM_UP; i++) await poolmq.map(request);
     await cpython.map(request);
     const times = await inTurns(stage.size(9, 3), [

@@ -14,7 +14,7 @@ const SCALE = [
   { producers: 8, machines: 4 },
 ] as const;
 
-/** Of a core: a server that has so little is what limits, also on two cores. */
+/** Share of a core: a server with so little is the bottleneck even on two cores. */
 const SLOW_SHARE = 0.07;
 
 export const manyProducers: Row = {

@@ -6,7 +6,7 @@ import type { FromActor, ProducerOptions } from "./messages.ts";
 /** One map of a producer that was reported. */
 export type EndedMap = Extract<FromActor, { readonly t: "ended" }>;
 
-/** Short, so that much is lost in little time; long enough for a busy computer to renew them. */
+/** Short, so that many machines can be lost in little time; long enough for a busy computer to renew the locks. */
 const LOCKS = { lockDurationMs: 1_000, stalledIntervalMs: 250 };
 
 export interface FleetOptions {
@@ -30,7 +30,7 @@ export class Machine {
       queue,
       processes: 1,
       concurrency: 3,
-      // Children are killed at random here, which is not their items' fault.
+      // Children are killed at random in a soak, so items must not fail for that.
       workerLossAttempts: 50,
       killGraceMs: 200,
       ...LOCKS,
@@ -69,7 +69,7 @@ export class Producer {
     await this.#actor.kill();
     this.lost++;
     const isDurable = this.name.startsWith("durable");
-    // What a plain producer was at ends with it.
+    // The map of a plain producer ends with the producer.
     if (!isDurable && this.current !== undefined) this.#next = this.current.number + 1;
     const resumes = isDurable && this.current !== undefined;
     if (!resumes) this.current = undefined;

@@ -17,9 +17,9 @@ export function listen(onStop: () => void): void {
   });
 }
 
-/** What is left after a collection: else the figure says more of the collector than of us. */
+/** Memory in use after a garbage collection: before one, the figure depends on the collector's timing. */
 async function tellMemory(): Promise<void> {
-  // What the first one finalises, the second one frees.
+  // The first collection runs finalizers; the second frees what they held.
   for (let round = 0; round < 2; round++) {
     globalThis.gc?.();
     await turn();

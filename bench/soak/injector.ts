@@ -22,7 +22,7 @@ export interface Stage {
   readonly plain: Producer;
 }
 
-/** Changes what is there, and nothing else: a key that is made by a fault would be left behind. */
+/** Changes keys only where they exist: a key that a fault created would be left behind. */
 const SET_IF_THERE = `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
@@ -101,7 +101,7 @@ export class Injector {
 
   async #onMachine(kind: FaultKind, { pick, forMs }: PlannedFault): Promise<boolean> {
     const { fleet } = this.#stage;
-    // Also the one whose memory is watched: it has children as the others, and may be frozen as they.
+    // Machines are frozen at random, including the one whose memory is watched.
     const any = fleet.all[Math.floor(pick * fleet.all.length)];
     if (kind === "child killed") {
       const [child] = any?.actor.children ?? [];
@@ -117,7 +117,7 @@ export class Injector {
     const other = fleet.pick(pick);
     if (other === undefined) return false;
     if (kind === "machine killed") await fleet.lose(other);
-    // One that does not serve yet has nothing to hand over.
+    // A machine that does not serve yet has nothing to hand over.
     else if (other.isReady) fleet.retire(other);
     else return false;
     return true;
@@ -147,7 +147,7 @@ export class Injector {
         await delay(forMs);
         return void (await redis.admin.config("SET", "maxmemory", "0"));
       case "primary demoted, promoted":
-        // Of a primary that is not there: it keeps its data, and refuses writes.
+        // A replica of a primary that does not exist: it keeps its data, and refuses writes.
         await redis.admin.replicaof("127.0.0.1", 1);
         await delay(forMs);
         return void (await redis.admin.replicaof("NO", "ONE"));
@@ -178,7 +178,7 @@ export class Injector {
           return await admin.eval(ADD_IF_THERE, 1, keys.out(map), "hello", "world");
       }
     };
-    // Before it is done: its outcome may be told before the reply is here.
+    // Recorded before the fault is done: the outcome may arrive before the reply to the command.
     if (kind !== "foreign entry")
       for (let offset = 0; offset < n; offset++) this.#damaged.add(`${map}#${at + offset}`);
     // A Redis that is full or not the primary at this moment refuses it.

@@ -77,7 +77,7 @@ async function plain(
     case "imapUnordered": {
       const stream = pool.imapUnordered("run", slowly(items), {
         buffersize: 100,
-        // The stream does not say whose error it is.
+        // A stream does not say which item an error belongs to.
         onError: (error, index) => tally.failed(index, error),
       });
       begun(stream.id);
@@ -106,7 +106,7 @@ async function plain(
   }
 }
 
-/** Takes the map up if there is one; what can't be completed like that, the same call completes. */
+/** Attaches to the map if it exists. If it can't be completed that way, the same call completes it. */
 async function durable(
   { tag, items }: Workload,
   tally: Tally,

@@ -3,7 +3,7 @@
 import type { SoakReport, Trend } from "./soak.ts";
 
 /**
- * Growth that is taken for none, per minute. A leak of one small object per item would show in the heap, which is what
+ * Growth per minute that is still taken for none. A leak of one small object per item would show in the heap, which is what
  * is in use: a soak makes tens of thousands of items a minute. RSS rises in steps, as the allocator keeps what was
  * freed after a peak.
  */

@@ -62,7 +62,7 @@ export interface Trend {
 
 const SAMPLE_MS = 2_500;
 
-/** How long the maps that run at the end may take, with nothing done to them any more. */
+/** How long the maps that run at the end may take, once no faults are injected any more. */
 const SETTLE_MS = 90_000;
 /** How long jobs of producers that were killed may take. */
 const DRAIN_MS = 60_000;
@@ -155,7 +155,7 @@ function judge(
   let unexplained = 0;
   for (const { kind, tag, mapId, verdict } of ended) {
     if (verdict.first !== undefined) told.push(`${kind} ${tag}: ${verdict.first}`);
-    // Whoever cancels a map is told so for what had not ended.
+    // Items that had not ended when their map was cancelled end in a CancelledError.
     const odd = verdict.odd.filter(({ code }) => !(kind === "cancelled" && code === "CANCELLED"));
     const strange = odd.filter(({ index }) => !injector.mayFail(mapId, index));
     damaged += odd.length - strange.length;

@@ -1,4 +1,4 @@
-/** Compares what was told of a map's items with what should be. */
+/** Compares the outcomes of a map's items with what they should be. */
 
 import { resultOf } from "./tasks.ts";
 import type { Item } from "./tasks.ts";

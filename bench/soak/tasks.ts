@@ -36,7 +36,7 @@ export async function run(item: Item): Promise<string> {
       if (taskContext().attempt === 1) throw new RangeError(`item ${x}`);
       break;
     case "never ends":
-      // Without blocking the process: its neighbours there have clocks too.
+      // Waits without blocking the process, because the time limits of the other items there go on.
       await delay(1_000_000);
       break;
     default:

@@ -7,7 +7,7 @@ import type { FileSizes } from "./tasks.ts";
 
 /** A file of at least this size is a job of its own; its compression takes longer than a job's way through Redis. */
 const LARGE_BYTES = 64 * 1024;
-/** Small files travel so many to a job: one by one, their way would cost more than the work. */
+/** Number of small files in one job: sent one by one, they would take longer to travel than to compress. */
 const SMALL_FILES_PER_JOB = 32;
 
 /**

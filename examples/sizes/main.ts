@@ -38,7 +38,7 @@ async function main(folder: string): Promise<void> {
   );
   console.log('Runs on BullMQ and a private Redis of its own: `connection: "embedded"`.\n');
 
-  // The pool goes first: whoever does has the files read from the disk, and it must not seem faster for that.
+  // The pool goes first: it reads the files from the disk, and the others from the cache. This does not favour the pool.
   const [results, poolMs] = await timed(() => inPool(titles.pool, files, processes, "embedded"));
   console.log(`\n${packageTable(byPackage(root, files, results))}\n`);
   tellUnreadable(unreadable.length, results);

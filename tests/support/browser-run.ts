@@ -12,7 +12,7 @@ export interface BrowserRun {
   readonly executablePath: string;
 }
 
-/** Why there is none. The other projects' tests run all the same, so this must not end the run. */
+/** Why there is no browser. The tests that need none still run, so this must not end the run. */
 export interface NoBrowser {
   readonly reason: string;
   /** None is installed, and that is no failure here. */

@@ -19,7 +19,7 @@ const errors = fc
 
 const memory = fc.uint8Array({ maxLength: 40 });
 
-/** Whatever structured clone carries, and fast-check's `anything` does not make of itself among it. */
+/** Any value that structured clone carries, including those that fast-check's `anything` does not make. */
 export const cloneable: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 6, arbitrary: plain },
   { weight: 1, arbitrary: errors },

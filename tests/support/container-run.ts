@@ -33,7 +33,7 @@ export interface ContainerRun {
   readonly buildMs: number;
 }
 
-/** Why there are none. The other projects' tests run all the same, so this must not end the run. */
+/** Why there are no containers. The tests that need none still run, so this must not end the run. */
 export interface NoContainers {
   readonly reason: string;
   /** No engine answers, and that is no failure here. */

@@ -4,7 +4,7 @@ import { Queue } from "bullmq";
 import type { RedisServer } from "./redis-server.ts";
 import { until } from "./until.ts";
 
-/** Somebody who can read and write everything in Redis, and has no signing key. */
+/** An attacker who can read and write everything in Redis, and has no signing key. */
 export class Forger {
   readonly #redis: RedisServer;
   readonly #keys: QueueKeys;

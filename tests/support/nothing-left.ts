@@ -20,7 +20,7 @@ const OF_VITEST = /[/\\]vitest[/\\]|^vitest-|\(vitest\b/;
 let folder: string | undefined;
 
 export function setup(): void {
-  // Other systems do not tell a process's environment.
+  // Only Linux lets one read another process's environment.
   if (!existsSync("/proc/self/environ")) return;
   // Short, because paths of sockets are limited.
   folder = mkdtempSync(join(tmpdir(), "pq-"));

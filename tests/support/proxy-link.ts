@@ -79,7 +79,7 @@ export class Link {
     client.on("error", () => undefined);
     this.#redis.on("error", () => undefined);
     client.once("close", () => this.#redis.destroy());
-    // An end that nobody was told of stays unnoticed.
+    // While the link is half-open, neither side learns that the other has closed.
     this.#redis.once("close", () => {
       if (!this.dead) client.destroy();
     });
@@ -121,7 +121,7 @@ export class Link {
     this.#answerDue();
   }
 
-  /** Sends the answers of our own that no reply of Redis stands before any more. */
+  /** Sends those of our own answers before which no reply of Redis is outstanding any more. */
   #answerDue(): void {
     for (let [next] = this.#due; next && "answer" in next; [next] = this.#due) {
       this.#due.shift();

@@ -51,7 +51,7 @@ export class RedisCluster {
       settings: {
         "cluster-enabled": "yes",
         "cluster-announce-ip": "127.0.0.1",
-        // Ten thousand above its own, by default, which may be above all ports.
+        // By default the bus port is the server's port plus 10,000, which may not be a port.
         "cluster-port": busPort,
         "cluster-node-timeout": 1_000,
         "cluster-replica-validity-factor": 0,

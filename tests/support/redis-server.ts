@@ -66,7 +66,7 @@ export class RedisServer implements AsyncDisposable {
         return server;
       } catch (error) {
         await server.stop();
-        // Somebody was faster to take the free port.
+        // Another process has taken the port meanwhile.
         if (attempt === 5 || !server.output.includes("in use")) throw error;
       }
     }
@@ -139,7 +139,7 @@ export class RedisServer implements AsyncDisposable {
     const command = [server, ...(sentinelFile ? [sentinelFile, "--sentinel"] : []), ...args];
     const guard = spawn("/bin/sh", ["-c", GUARD, "poolmq-test-guard", this.folder, ...command], {
       stdio: ["pipe", "pipe", "ignore"],
-      // Its own group: Ctrl-C is for the test run, which then lets go of the leash.
+      // A process group of its own: Ctrl-C ends the test run, and Redis ends when the run lets go of the leash.
       detached: true,
     });
     this.#guard = guard;

@@ -1,4 +1,4 @@
-/** Cuts a stream of Redis's protocol (RESP 2 and 3) into whole frames, for the proxy that meddles with single ones. */
+/** Cuts a stream of Redis's protocol (RESP 2 and 3) into whole frames, for the proxy, which changes single ones. */
 export class FrameReader {
   #rest: Buffer = Buffer.alloc(0);
 

@@ -72,7 +72,7 @@ export class TcpProxy implements AsyncDisposable {
     for (const link of this.#links) link.cut();
   }
 
-  /** Leads new connections elsewhere, as a name that a failover moves. */
+  /** Leads new connections to another server, as a host name does after a failover. */
   retarget(target: ProxyTarget): void {
     this.#state.target = target;
   }

@@ -33,7 +33,7 @@ const events = new EventSource(`/events${ofQueue}`);
 events.addEventListener("start", (event) => {
   const before = model;
   model = new Model(/** @type {StartMessage} */ (messageOf(event)));
-  // A connection that was made anew changes nothing of what somebody has opened.
+  // When the connection is made anew, the page stays as the user has opened it.
   if (before !== undefined) {
     model.toggled = before.toggled;
     model.allMaps = before.allMaps;

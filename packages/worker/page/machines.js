@@ -20,7 +20,7 @@ import { bytes, count, duration, plural } from "./format.js";
 /** Time that a lane shows, in ms. */
 const WINDOW_MS = 60_000;
 
-/** Lanes that are open unasked. */
+/** Number of machines whose lanes are open at first. */
 const OPEN_LANES = 24;
 
 /** A run is a straggler once it takes so many times as long as nearly all do, and can be noticed at all. */
@@ -160,7 +160,7 @@ function Lane({ spans, running, toldMs, lanes: { nowMs, colorOf, mapOf } }) {
           key: span.no,
           class: colorOf(span.mapId),
           x: span.fromMs - zero,
-          // Thinner ones would not show.
+          // A thinner span would be invisible.
           width: Math.max(span.toMs - span.fromMs, WINDOW_MS / 1_000),
           y: 1,
           height: 8,
