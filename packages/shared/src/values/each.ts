@@ -14,6 +14,9 @@ import { packNumbers, unpackNumbers } from "./packed-numbers.ts";
 import { toPlainJson } from "./plain-json.ts";
 import type { Payload } from "../wire.ts";
 
+// Taken hold of before any task is loaded: a task may put something else in its place.
+const { parse: parseJson, stringify } = JSON;
+
 /** Marks a list of payloads. No JSON text and no other payload starts with it. */
 const LIST_MARK = "^";
 
@@ -78,7 +81,7 @@ function listPayload(values: readonly unknown[], options: EncodeOptions): Payloa
   const parts = values.map((value) => encode(value, options));
   // Plain after all: it was only that they share something.
   const arePlain = parts.every((part) => !/^[~@]/.test(part));
-  return arePlain ? `[${parts.join(",")}]` : LIST_MARK + JSON.stringify(parts);
+  return arePlain ? `[${parts.join(",")}]` : LIST_MARK + stringify(parts);
 }
 
 function isPrimitive(value: unknown): boolean {
@@ -89,7 +92,7 @@ function isPrimitive(value: unknown): boolean {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
     throw new DecodeError("A list of payloads can't be decoded", { cause });
   }

@@ -7,6 +7,9 @@
 
 import { inspect, types } from "node:util";
 
+// Taken hold of before any task is loaded: a task may put something else in its place.
+const { stringify } = JSON;
+
 /** Up to this many objects are looked up in an array, which is faster than making a `Set`. */
 const FEW = 8;
 
@@ -42,7 +45,7 @@ export function toPlainJson(value: unknown, maxDepth: number): string | undefine
 function textOf(value: unknown, depthLeft: number, seen: Seen): string | undefined {
   switch (typeof value) {
     case "string":
-      return JSON.stringify(value);
+      return stringify(value);
     case "number":
       return isPlainNumber(value) ? `${value}` : undefined;
     case "boolean":
@@ -60,7 +63,7 @@ function textOf(value: unknown, depthLeft: number, seen: Seen): string | undefin
 function arrayText(array: readonly unknown[], depthLeft: number, seen: Seen): string | undefined {
   if (Object.getPrototypeOf(array) !== Array.prototype || !hasOnlyElements(array)) return undefined;
   if (array.length > TINY_ARRAY && isFlat(array) && !("toJSON" in array)) {
-    return isMostlyFractions(array) ? undefined : JSON.stringify(array);
+    return isMostlyFractions(array) ? undefined : stringify(array);
   }
   let text = "[";
   for (let at = 0; at < array.length; at++) {
@@ -89,7 +92,7 @@ function objectText(object: object, depthLeft: number, seen: Seen): string | und
 function keyText(key: string): string {
   const kept = keyTexts.get(key);
   if (kept !== undefined) return kept;
-  const text = `${JSON.stringify(key)}:`;
+  const text = `${stringify(key)}:`;
   if (keyTexts.size < MAX_KEY_TEXTS && key.length <= LONGEST_KEPT_KEY) keyTexts.set(key, text);
   return text;
 }

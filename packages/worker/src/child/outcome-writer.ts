@@ -6,6 +6,9 @@ import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
 import type { Ran, RanItems } from "./ran-items.ts";
 import { noFrames, userFrames } from "./user-frames.ts";
 
+// Taken hold of before any task is loaded: a task may put something else in its place.
+const { stringify } = JSON;
+
 /** The limit of one item's outcome, and the name that users know it by. */
 export interface OutcomeLimit {
   readonly maxBytes: number;
@@ -56,7 +59,7 @@ export class OutcomeWriter {
     }
     const outcomes = ran.each().map(([offset, item]) => this.write(item, info(offset), attachments));
     const retriable = outcomes.filter((outcome) => outcome.s === "threw" && outcome.final !== true).length;
-    return { text: `!${JSON.stringify(outcomes)}`, bytes: attachments.bytes, retriable };
+    return { text: `!${stringify(outcomes)}`, bytes: attachments.bytes, retriable };
   }
 
   /**

@@ -244,23 +244,29 @@ export class Crew {
     const { concurrency } = this.#options;
     const limit = concurrency + pipeDepth(this.#ahead.meanMs, concurrency);
     while (this.#held.length > 0) {
-      let freest: Member | undefined;
-      for (const member of this.#members) {
-        if (!member.hasPlace || member.load >= limit) continue;
-        if (freest === undefined || member.load < freest.load) freest = member;
-      }
-      if (freest === undefined) return;
-      const ticket = this.#held.shift();
+      const freest = this.#freest(limit);
+      const ticket = freest === undefined ? undefined : this.#held.shift();
       if (ticket === undefined) return;
-      freest.send(ticket);
+      freest?.send(ticket);
     }
+  }
+
+  /** The host that has the fewest runs, and fewer than `limit`. */
+  #freest(limit: number): Member | undefined {
+    let freest: Member | undefined;
+    for (const member of this.#members) {
+      if (!member.hasPlace || member.load >= limit) continue;
+      if (freest === undefined || member.load < freest.load) freest = member;
+    }
+    return freest;
   }
 
   /** No item waits behind a long one while another host or machine is idle. */
   #look(): void {
     const isTick = ++this.#looks % LOOKS_A_TICK === 0;
+    const free = this.#freest(this.#options.concurrency);
     for (const member of this.#members) {
-      member.takeBackTrapped();
+      member.takeBackTrapped(free !== undefined && free !== member);
       if (isTick) member.tick();
     }
     this.#memory.look(this.#members);

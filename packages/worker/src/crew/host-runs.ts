@@ -14,6 +14,9 @@ import { runMessage } from "./run-message.ts";
 import { SentRuns } from "./sent-runs.ts";
 import type { SentRun } from "./sent-runs.ts";
 
+/** A host whose event loop turns has begun a run long before. */
+const BLOCKED_MS = 100;
+
 export interface HostRunsOptions {
   readonly concurrency: number;
   /** How long a function that was told to stop may go on before its host is killed, in ms. */
@@ -98,6 +101,22 @@ export class HostRuns {
     for (const sent of this.#sent.live()) {
       if (!sent.ticket.running && sent.ticket.stopped === undefined) this.#revoke(sent);
     }
+  }
+
+  /**
+   * Asks for the runs back that had their turn a while ago and that the host has not begun, because another one blocks
+   * its event loop. Gives whether there are any.
+   */
+  takeBackBlocked(): boolean {
+    const since = performance.now() - BLOCKED_MS;
+    let isBlocked = false;
+    for (const sent of this.#sent.live()) {
+      const { running, begun, runningSince, stopped } = sent.ticket;
+      if (!running || begun || stopped !== undefined || runningSince > since) continue;
+      isBlocked = true;
+      this.#revoke(sent);
+    }
+    return isBlocked;
   }
 
   /** It runs now: its clock starts; if it was told to stop while it waited, its grace. */

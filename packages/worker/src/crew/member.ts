@@ -68,6 +68,8 @@ export class Member {
   #lastWords: LastWords | undefined;
   /** We killed it, to stop one of its runs: the others on it are not to blame. */
   #killed = false;
+  /** One of its runs blocks its event loop: it begins no other. */
+  #isBlocked = false;
   /** It was told to end. */
   #stopping = false;
 
@@ -149,7 +151,7 @@ export class Member {
   }
 
   get hasPlace(): boolean {
-    if (this.#state !== "ready" || !this.#runs.hasSlot) return false;
+    if (this.#state !== "ready" || this.#isBlocked || !this.#runs.hasSlot) return false;
     const { maxTasksPerChild } = this.#options;
     return maxTasksPerChild === 0 || this.#items + this.#runs.size < maxTasksPerChild;
   }
@@ -164,9 +166,10 @@ export class Member {
     this.#runs.stop(why, matches);
   }
 
-  /** Asks for the runs back that wait behind a long one: somebody else may be free. */
-  takeBackTrapped(): void {
+  /** Asks for the runs back that wait behind a long one. @param isOtherFree - another host could run them now */
+  takeBackTrapped(isOtherFree: boolean): void {
     this.#runs.takeBackTrapped();
+    if (isOtherFree && this.#runs.size > 1 && this.#runs.takeBackBlocked()) this.#isBlocked = true;
   }
 
   unshare(id: string): void {
@@ -201,6 +204,7 @@ export class Member {
 
   #onMessage(message: FromChild, text: Payload, bytes: Buffer | undefined): void {
     this.#watch.heard();
+    this.#isBlocked = false;
     try {
       this.#take(message, text, bytes);
     } catch (error) {

@@ -1,0 +1,194 @@
+import { pino } from "pino";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+
+import { Crew } from "../../../packages/worker/src/crew/crew.ts";
+import type { CrewOptions } from "../../../packages/worker/src/crew/crew.ts";
+import type { RunEnd } from "../../../packages/worker/src/crew/run.ts";
+import { aRun } from "./a-run.ts";
+import { FakeHost } from "./fake-host.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+class Stage {
+  readonly hosts: FakeHost[] = [];
+  readonly crew: Crew;
+
+  constructor(options: Partial<CrewOptions> & { readonly isReady?: boolean } = {}) {
+    const concurrency = options.concurrency ?? 1;
+    this.crew = new Crew(
+      {
+        startHost: (events) => {
+          const host = new FakeHost(events, concurrency, options.isReady ?? true);
+          this.hosts.push(host);
+          return host;
+        },
+        module: "/tasks.js",
+        processes: 1,
+        concurrency,
+        killGraceMs: 500,
+        startTimeoutMs: 5_000,
+        maxTasksPerChild: 0,
+        maxMemoryPerChildMb: 0,
+        onChange: () => {},
+        onProgress: () => {},
+        onLog: () => {},
+        ...options,
+      },
+      pino({ level: "silent" }),
+    );
+  }
+
+  async started(): Promise<this> {
+    void this.crew.start().catch(() => {});
+    await vi.advanceTimersByTimeAsync(5);
+    return this;
+  }
+
+  get alive(): FakeHost[] {
+    return this.hosts.filter((host) => host.isAlive);
+  }
+}
+
+/** What came of a run within so many ms. */
+async function within(ms: number, run: Promise<RunEnd>): Promise<RunEnd | "nothing"> {
+  let end: RunEnd | "nothing" = "nothing";
+  void run.then((it) => (end = it));
+  await vi.advanceTimersByTimeAsync(ms);
+  return end;
+}
+
+/** A run that its machine would run again at once: the crew hands back what waits for 50 ms. */
+async function again({ crew }: Pick<Stage, "crew">, fn: string): Promise<RunEnd> {
+  for (;;) {
+    const end = await crew.run(aRun({ fn }));
+    if (end.kind !== "unstarted") return end;
+  }
+}
+
+/** Makes the crew know that runs are short, so that it pipes some ahead. */
+async function warm({ crew }: Stage): Promise<void> {
+  const runs = Array.from({ length: 60 }, () => crew.run(aRun()));
+  await vi.advanceTimersByTimeAsync(500);
+  await Promise.all(runs);
+}
+
+describe("a host that is out of order is killed, and what it runs is charged", () => {
+  test.for([
+    ["writes garbage", (host: FakeHost) => host.garbage()],
+    ["says what nobody knows", (host: FakeHost) => host.say({ t: "nonsense" } as never)],
+    ["claims a run that took no time", (host: FakeHost) => host.say({ t: "done", id: 1 } as never)],
+    ["sends an outcome that is none", (host: FakeHost) => host.say({ t: "item", id: 1, offset: 0 }, "{")],
+    ["is ready twice", (host: FakeHost) => host.say({ t: "ready", tasks: {} })],
+  ] as const)("because it %s", async ([, act]) => {
+    const { crew, hosts } = await new Stage().started();
+    const run = crew.run(aRun({ fn: "endless" }));
+    await vi.advanceTimersByTimeAsync(5);
+    act(hosts[0] as FakeHost);
+    expect(await within(5, run)).toMatchObject({ kind: "lost", exit: { signal: "SIGKILL" } });
+    expect(await within(300, again({ crew }, "quick"))).toMatchObject({ kind: "done" });
+  });
+
+  test("because it closes a pipe and does not end within a second", async () => {
+    const { crew, hosts } = await new Stage().started();
+    const run = crew.run(aRun({ fn: "endless" }));
+    await vi.advanceTimersByTimeAsync(5);
+    hosts[0]?.severed();
+    const next = again({ crew }, "quick");
+    expect(await within(990, run)).toBe("nothing");
+    expect(await within(20, run)).toMatchObject({ kind: "lost" });
+    expect(await within(300, next)).toMatchObject({ kind: "done" });
+  });
+
+  test("because it is deaf", async () => {
+    const { crew, hosts } = await new Stage().started();
+    const run = crew.run(aRun({ fn: "endless" }));
+    await vi.advanceTimersByTimeAsync(5);
+    if (hosts[0] !== undefined) hosts[0].isDeaf = true;
+    expect(await within(8_000, run)).toMatchObject({ kind: "lost" });
+  });
+});
+
+test("a host that computes for a minute is left alone", async () => {
+  const { crew, hosts } = await new Stage().started();
+  expect(await within(60_000, crew.run(aRun({ fn: "endless" })))).toBe("nothing");
+  expect(hosts.length).toBe(1);
+});
+
+test("a retired host whose finalizer does not end is killed after 10 s; there are never more of them than hosts", async () => {
+  const stage = await new Stage({ processes: 2, maxTasksPerChild: 1 }).started();
+  let most = 0;
+  for (let round = 0; round < 20; round++) {
+    for (const host of stage.hosts) host.endsWhenTold = false;
+    expect(await within(50, stage.crew.run(aRun()))).toMatchObject({ kind: "done" });
+    most = Math.max(most, stage.alive.length);
+  }
+  expect(most).toBeLessThanOrEqual(5);
+  await vi.advanceTimersByTimeAsync(10_100);
+  expect(stage.alive.length).toBe(2);
+});
+
+describe("a run that waits in the pipe when it is cancelled", () => {
+  test.for(["blocks", "slow"])("never begins behind one that %s", async (first) => {
+    const stage = await new Stage().started();
+    await warm(stage);
+    const a = stage.crew.run(aRun({ fn: first, map: "a" }));
+    const b = stage.crew.run(aRun({ fn: "endless", map: "b", timeoutMs: 60_000 }));
+    await vi.advanceTimersByTimeAsync(3);
+    stage.crew.cancel("b");
+    expect(await within(5, b)).toMatchObject({ kind: "cancelled" });
+    expect(await within(400, a)).toMatchObject({ kind: "done" });
+    expect(await within(100, stage.crew.run(aRun()))).toMatchObject({ kind: "done" });
+    expect(stage.hosts.length).toBe(1);
+  });
+
+  test("is killed after its grace if it begins at that moment", async () => {
+    const stage = await new Stage().started();
+    await warm(stage);
+    const b = stage.crew.run(aRun({ fn: "endless", map: "b" }));
+    stage.crew.cancel("b"); // the message that runs it is on its way
+    expect(await within(600, b)).toMatchObject({ kind: "cancelled" });
+    expect(await within(400, stage.crew.run(aRun()))).toMatchObject({ kind: "done" });
+  });
+});
+
+describe("what an item left behind", () => {
+  test("ends the host of an innocent one, which runs again and is not charged", async () => {
+    const stage = await new Stage().started();
+    const guilty = stage.crew.run(aRun({ fn: "leaves" }));
+    const innocent = again(stage, "slow");
+    expect(await within(50, guilty)).toMatchObject({ kind: "done" });
+    expect(await within(500, innocent)).toMatchObject({ kind: "done" });
+    expect(stage.hosts.length).toBe(2);
+  });
+});
+
+test("the clock of an item starts when it begins, not while another one blocks its host", async () => {
+  const { crew } = await new Stage({ concurrency: 2 }).started();
+  const spinning = crew.run(aRun({ fn: "spins", timeoutMs: 300 }));
+  const waiting = crew.run(aRun({ fn: "quick", timeoutMs: 200 }));
+  expect(await within(900, spinning)).toMatchObject({ kind: "timeout" });
+  expect(await within(300, waiting)).toMatchObject({ kind: "done" });
+});
+
+test("what waits for a host whose event loop another one blocks goes to a host that is free", async () => {
+  const stage = await new Stage({ processes: 2, concurrency: 2 }).started();
+  const spins = ["spins", "quick"].map((fn) => stage.crew.run(aRun({ fn })));
+  await vi.advanceTimersByTimeAsync(50);
+  // One goes to the host that is free, one behind the one that spins.
+  const two = [again(stage, "slow"), again(stage, "slow"), again(stage, "slow")];
+  for (const run of two) expect(await within(1_500, run)).toMatchObject({ kind: "done" });
+  expect(await within(1, spins[0] as Promise<RunEnd>)).toBe("nothing");
+});
+
+test("close() ends what the finalizers do not, at its deadline", async () => {
+  const stage = await new Stage({ processes: 3 }).started();
+  for (const host of stage.hosts) host.endsWhenTold = false;
+  let isClosed = false;
+  void stage.crew.close(1_000).then(() => (isClosed = true));
+  await vi.advanceTimersByTimeAsync(990);
+  expect(isClosed).toBe(false);
+  await vi.advanceTimersByTimeAsync(20);
+  expect(isClosed).toBe(true);
+  expect(stage.alive).toEqual([]);
+});

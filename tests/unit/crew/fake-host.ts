@@ -1,0 +1,168 @@
+/** A host of plain objects: it keeps to the messages of the pipe, and what its tasks do is told by their names. */
+
+import type { Host, HostEvents, HostExit } from "../../../packages/worker/src/crew/host.ts";
+import type { FromChild, ToChild, ToGuard } from "../../../packages/worker/src/pipe/pipe-messages.ts";
+
+type RunMessage = Extract<ToChild, { t: "run" }>;
+
+/**
+ * - `quick`, `slow`: end after 1 and 300 ms. `heeds`: ends when it is told to stop. `endless`: never ends.
+ * - `blocks`: computes for 120 ms, and nothing else of the main thread is done meanwhile. `spins`: for ever.
+ * - `crashes`: ends the process as it begins. `leaves`: ends at once, and what it left behind ends the process 5 ms later.
+ */
+export const TASKS = ["quick", "slow", "heeds", "endless", "blocks", "spins", "crashes", "leaves"] as const;
+
+export type TaskName = (typeof TASKS)[number];
+
+const MS: Readonly<Partial<Record<string, number>>> = { quick: 1, slow: 300, blocks: 120 };
+
+export class FakeHost implements Host {
+  static nextPid = 1;
+  readonly pid: number = FakeHost.nextPid++;
+  readonly sent: ToChild[] = [];
+  isAlive = true;
+  /** It hears nothing any more, although its loop turns. */
+  isDeaf = false;
+  /** A finalizer that does not end. */
+  endsWhenTold = true;
+  readonly running: Map<number, RunMessage> = new Map();
+  readonly #concurrency: number;
+  readonly #events: HostEvents;
+  readonly #claims = new Map<number, number>();
+  readonly #waiting: RunMessage[] = [];
+  readonly #inbox: ToChild[] = [];
+  #blocked = false;
+  #stopping = false;
+  #turns = 0;
+
+  constructor(events: HostEvents, concurrency: number, isReady = true) {
+    this.#events = events;
+    this.#concurrency = concurrency;
+    if (isReady) this.after(1, () => this.say({ t: "ready", tasks: {} }));
+  }
+
+  send(message: ToChild): void {
+    this.sent.push(message);
+    this.#inbox.push(message);
+    this.after(0, () => this.#read());
+  }
+
+  flush(): void {}
+
+  sendToGuard(message: ToGuard): void {
+    this.after(0, () => {
+      if (message.t === "ping") {
+        if (!this.#blocked) this.#turns += 4;
+        return this.#events.onGuard({ t: "alive", turns: this.#turns });
+      }
+      const before = this.#claims.get(message.slot);
+      const ok = before !== message.id;
+      if (ok) this.#claims.set(message.slot, -message.id);
+      this.#events.onGuard({ t: "revoked", id: message.id, ok });
+    });
+  }
+
+  residentBytes(): undefined {
+    return undefined;
+  }
+
+  kill({ outOfMemory = false }: { readonly outOfMemory?: boolean } = {}): void {
+    this.end({ exitCode: null, signal: "SIGKILL", outOfMemory });
+  }
+
+  say(message: FromChild, text = ""): void {
+    if (this.isAlive) this.#events.onMessage(message, text, undefined);
+  }
+
+  garbage(): void {
+    this.#events.onGarbage("it wrote a line that is no message");
+  }
+
+  severed(): void {
+    this.#events.onSevered();
+  }
+
+  /** The process has ended. */
+  end(exit: HostExit = { exitCode: 1, signal: null, outOfMemory: false }): void {
+    if (!this.isAlive) return;
+    this.isAlive = false;
+    this.running.clear();
+    // Never at once: the end of a process is an event.
+    setTimeout(() => this.#events.onExit(exit), 0);
+  }
+
+  /** Runs something later, unless the process has ended by then. */
+  after(ms: number, fn: () => void): void {
+    setTimeout(() => {
+      if (this.isAlive) fn();
+    }, ms);
+  }
+
+  #read(): void {
+    if (this.#blocked || this.isDeaf) return;
+    for (const message of this.#inbox.splice(0)) this.#hear(message);
+    this.#startNext();
+  }
+
+  #hear(message: ToChild): void {
+    if (message.t === "run") this.#waiting.push(message);
+    else if (message.t === "ping") this.say({ t: "pong" });
+    else if (message.t === "abort") this.#abort(message.id);
+    else if (message.t === "stop") {
+      this.#stopping = true;
+      if (this.running.size === 0 && this.endsWhenTold)
+        this.end({ exitCode: 0, signal: null, outOfMemory: false });
+    }
+  }
+
+  #abort(id: number): void {
+    const waits = this.#waiting.findIndex((message) => message.id === id);
+    if (waits !== -1) {
+      this.#waiting.splice(waits, 1);
+      return this.say({ t: "done", id, ms: 0, retriable: 0 }, "=[]");
+    }
+    if (this.running.get(id)?.fn === "heeds") this.#done(id);
+  }
+
+  #startNext(): void {
+    while (this.isAlive && !this.#blocked && this.running.size < this.#concurrency) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      const { id, slot, fn } = next;
+      if (this.#claims.get(slot) === -id) {
+        this.say({ t: "skipped", id });
+        continue;
+      }
+      this.#claims.set(slot, id);
+      this.running.set(id, next);
+      this.say({ t: "begun", id });
+      this.#begin(id, fn);
+    }
+  }
+
+  #begin(id: number, fn: string): void {
+    const ms = MS[fn];
+    if (fn === "crashes") return this.end();
+    if (fn === "leaves") {
+      this.after(5, () => {
+        this.say({ t: "ending", id, offset: 0 }, "");
+        this.end();
+      });
+      return this.#done(id);
+    }
+    if (fn === "blocks" || fn === "spins") this.#blocked = true;
+    if (ms === undefined) return;
+    this.after(ms, () => {
+      if (fn === "blocks") this.#blocked = false;
+      this.#done(id);
+      this.#read();
+    });
+  }
+
+  #done(id: number): void {
+    if (!this.running.delete(id)) return;
+    this.say({ t: "done", id, ms: 1, retriable: 0 }, "=[1]");
+    if (this.#stopping && this.running.size === 0 && this.endsWhenTold) this.end();
+    this.after(0, () => this.#read());
+  }
+}

@@ -1,0 +1,38 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+
+import { FetchAhead } from "../../../packages/worker/src/crew/fetch-ahead.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+test("as many jobs are fetched as can run, and of short ones some more", () => {
+  const ahead = new FetchAhead(4, 2);
+  expect(ahead.capacity).toBe(8);
+  expect(ahead.measured(1_000)).toBe(false);
+  expect(ahead.capacity).toBe(8);
+  for (let run = 0; run < 200; run++) ahead.measured(1);
+  expect(ahead.capacity).toBe(4 * (2 + 39));
+});
+
+test("what waits behind something long goes back, and nothing is fetched ahead until a host is free", () => {
+  const ahead = new FetchAhead(2, 1);
+  ahead.measured(1);
+  expect(ahead.capacity).toBe(42);
+  const since = performance.now();
+  vi.advanceTimersByTime(49);
+  expect(ahead.givesUp(since, 10, 2)).toBe(false);
+  vi.advanceTimersByTime(1);
+  expect(ahead.givesUp(since, 10, 2)).toBe(true);
+  expect(ahead.capacity).toBe(2);
+  expect(ahead.freed()).toBe(true);
+  expect(ahead.freed()).toBe(false);
+  expect(ahead.capacity).toBe(42);
+});
+
+test("tiny runs that the hosts are getting through stay", () => {
+  const ahead = new FetchAhead(2, 1);
+  const since = performance.now();
+  vi.advanceTimersByTime(60);
+  ahead.measured(0.1);
+  expect(ahead.givesUp(since, 100, 2)).toBe(false);
+});
