@@ -57,6 +57,7 @@ export {
   SerializationError,
   SharedValueGoneError,
   SigningKeyError,
+  SystemLimitError,
   TaskNotRegisteredError,
   TasksModuleError,
   TaskTimeoutError,

@@ -24,7 +24,12 @@ export {
   WireVersionError,
   WorkerLostError,
 } from "./errors/item-errors.ts";
-export { LocalMachineError, TasksModuleError, WorkerStartError } from "./errors/machine-errors.ts";
+export {
+  LocalMachineError,
+  SystemLimitError,
+  TasksModuleError,
+  WorkerStartError,
+} from "./errors/machine-errors.ts";
 export { PoolmqError } from "./errors/poolmq-error.ts";
 export {
   EmbeddedRedisError,

@@ -37,6 +37,12 @@ describe("a host that says who did it", () => {
     expect(chargeOf(sent(BEGUN, [1]), { id: 7, offset: 2, thrown: undefined }, true)).toBe("charged");
   });
 
+  test("charges the first that a host runs if our own code fails, and nobody later", () => {
+    const words = { id: undefined, offset: undefined, thrown: undefined, isOwn: true };
+    expect(chargeOf(sent(BEGUN), words, false)).toBe("charged");
+    expect(chargeOf(sent(BEGUN), words, true)).toBe("back");
+  });
+
   test("charges what runs if it does not know whose it was", () => {
     expect(chargeOf(sent(BEGUN), { id: undefined, offset: undefined, thrown: '"x"' }, true)).toBe("charged");
   });

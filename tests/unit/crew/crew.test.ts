@@ -115,6 +115,7 @@ test("a host that computes for a minute is left alone", async () => {
   expect(hosts.length).toBe(1);
 });
 
+// Row 36.
 test("a retired host whose finalizer does not end is killed after 10 s; there are never more of them than hosts", async () => {
   const stage = await new Stage({ processes: 2, maxTasksPerChild: 1 }).started();
   let most = 0;

@@ -66,6 +66,10 @@ export class FakeHost implements Host {
     return undefined;
   }
 
+  hasPrograms(): boolean {
+    return false;
+  }
+
   kill({ outOfMemory = false }: { readonly outOfMemory?: boolean } = {}): void {
     this.end({ exitCode: null, signal: "SIGKILL", outOfMemory });
   }

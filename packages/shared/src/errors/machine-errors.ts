@@ -45,3 +45,28 @@ export class TasksModuleError extends PoolmqError {
     this.reason = reason;
   }
 }
+
+/** What the system refuses when it does not start a process or a thread. */
+const LIMITS: Readonly<Record<string, string>> = {
+  EMFILE:
+    "this process has too many open files (EMFILE), and each worker process takes five. Raise the limit of open files (`ulimit -n`), or start fewer",
+  ENFILE: "the system has too many open files (ENFILE). Raise its limit, or start fewer",
+  EAGAIN:
+    "it allows no more processes and threads (EAGAIN). Raise their limit (`ulimit -u`, or `pids.max` of the container), or start fewer",
+  ENOMEM: "it has no memory for another one (ENOMEM). Start fewer",
+};
+
+/** The system does not start as many processes or threads as were asked for. What it answered is the `cause`. */
+export class SystemLimitError extends PoolmqError {
+  readonly code = "SYSTEM_LIMIT";
+  /** What the system answered: `"EMFILE"`, `"EAGAIN"`, … */
+  readonly limit: string;
+
+  /** @param what - what was to be started: "a worker process" */
+  constructor(what: string, cause: Error) {
+    const text = `${(cause as NodeJS.ErrnoException).code} ${cause.message}`;
+    const limit = /\bE[A-Z]{3,}\b/.exec(text.replaceAll("ERR_", ""))?.[0] ?? "UNKNOWN";
+    super(`The system did not start ${what}: ${LIMITS[limit] ?? cause.message}`, { cause });
+    this.limit = limit;
+  }
+}

@@ -42,6 +42,8 @@ export interface RunQueueOptions {
   readonly claims: Int32Array<SharedArrayBuffer>;
   /** Gives the memory of the process, in bytes, if it is to be looked at. */
   readonly residentBytes: () => number | undefined;
+  /** Our own code has failed, which only something can bring about that a task did to this process. */
+  readonly onBroken: (error: unknown) => void;
   /** A run has ended. */
   readonly onRunEnd: () => void;
   /** It was told to end, and nothing runs any more. */
@@ -71,7 +73,16 @@ export class RunQueue {
     this.#options = options;
   }
 
+  /** Never throws. */
   take(message: ToChild, text: Payload, bytes: Buffer | undefined): void {
+    try {
+      this.#take(message, text, bytes);
+    } catch (error) {
+      this.#options.onBroken(error);
+    }
+  }
+
+  #take(message: ToChild, text: Payload, bytes: Buffer | undefined): void {
     switch (message.t) {
       case "run":
         this.#add({ message, args: text, bytes, next: undefined });
@@ -142,7 +153,15 @@ export class RunQueue {
       const controller = new Controller();
       this.#running[id] = controller;
       this.#runningCount++;
-      void this.#run(next, controller);
+      void this.#runOrBreak(next, controller);
+    }
+  }
+
+  async #runOrBreak(entry: Entry, controller: AbortController): Promise<void> {
+    try {
+      await this.#run(entry, controller);
+    } catch (error) {
+      this.#options.onBroken(error);
     }
   }
 

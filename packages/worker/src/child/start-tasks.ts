@@ -13,7 +13,7 @@ import { loadTaskModule } from "./task-module.ts";
 import type { TaskModule } from "./task-module.ts";
 import type { WayOut } from "./way-out.ts";
 
-export interface StartTasksOptions extends Omit<RunQueueOptions, "outcomeLimit" | "onIdle"> {
+export interface StartTasksOptions extends Omit<RunQueueOptions, "outcomeLimit" | "onIdle" | "onBroken"> {
   /** Path of the tasks module. */
   readonly module: string;
   /** Largest result or error of an item, in bytes; no limit without it. */
@@ -40,6 +40,12 @@ export async function startTasks(out: WayOut, options: StartTasksOptions): Promi
   const queue = new RunQueue(module, out, contexts, {
     ...options,
     outcomeLimit,
+    onBroken(error) {
+      out.send({ t: "ending", own: true }, safely(() => encodeThrown(error)) ?? "");
+      out.flush();
+      endsInOrder();
+      out.end(1);
+    },
     onIdle: () => void finish(module, out, endsInOrder),
   });
   const tasks = Object.fromEntries([...module.tasks].map(([name, fn]) => [name, infoOf(fn)]));
@@ -59,6 +65,14 @@ async function load(
     return loaded;
   } catch (thrown) {
     onFailure(phase, thrown);
+    return undefined;
+  }
+}
+
+function safely<V>(fn: () => V): V | undefined {
+  try {
+    return fn();
+  } catch {
     return undefined;
   }
 }

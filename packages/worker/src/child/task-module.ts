@@ -1,6 +1,7 @@
 /** A user's tasks module, loaded: its functions by export name, and its hooks. */
 
-import { pathToFileURL } from "node:url";
+import { createRequire } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 import { addSyntaxPosition } from "./syntax-position.ts";
 
@@ -24,15 +25,16 @@ const HOOKS = new Set(["initializer", "finalizer"]);
  */
 export async function loadTaskModule(specifier: string): Promise<TaskModule> {
   const url = specifier.startsWith("file:") ? specifier : pathToFileURL(specifier).href;
-  const exports = await importModule(url);
+  const namespace = await importModule(url);
+  const required = requiredOf(namespace, url);
+  const exports = required === undefined ? namespace : commonJsExports(required);
   const tasks = new Map<string, TaskFunction>();
   for (const [name, value] of Object.entries(exports)) {
     if (typeof value === "function" && !HOOKS.has(name) && !isClass(value))
       tasks.set(name, value as TaskFunction);
   }
   if (tasks.size === 0) {
-    // A file without any `export` is CommonJS to Node, which adds exports of its own.
-    const names = Object.keys((exports["module.exports"] as object | undefined) ?? exports);
+    const names = Object.keys(exports);
     throw new Error(
       `Expected the tasks module to export at least one function, got ${names.length === 0 ? "no exports" : `only ${names.join(", ")}`}. ` +
         "Write `export function yourTask(…) { … }` in it.",
@@ -48,6 +50,47 @@ async function importModule(url: string): Promise<Record<string, unknown>> {
     addSyntaxPosition(error, url);
     throw error;
   }
+}
+
+/**
+ * What `require()` gives of a CommonJS module, in `{ value }`. Of one that is imported, Node lists only those exports
+ * that it can guess from the source text.
+ */
+function requiredOf(
+  namespace: Record<string, unknown>,
+  url: string,
+): { readonly value: unknown } | undefined {
+  // Node 22 does not have it in the namespace, but, as every release, in the cache of `require()`.
+  if ("module.exports" in namespace) return { value: namespace["module.exports"] };
+  const cached = createRequire(url).cache[fileURLToPath(url)];
+  return cached?.loaded === true && cached.exports === namespace["default"]
+    ? { value: cached.exports }
+    : undefined;
+}
+
+/** Its functions by name, each called as a method of what it was exported on; methods of a class's instance too. */
+function commonJsExports({ value: exported }: { readonly value: unknown }): Record<string, unknown> {
+  if (exported === null || (typeof exported !== "object" && typeof exported !== "function")) return {};
+  const found: Record<string, unknown> = typeof exported === "function" ? { default: exported } : {};
+  const names = new Set(Object.keys(exported));
+  for (
+    let proto: unknown = Object.getPrototypeOf(exported);
+    proto !== null && proto !== Object.prototype && proto !== Function.prototype;
+    proto = Object.getPrototypeOf(proto)
+  ) {
+    for (const name of Object.getOwnPropertyNames(proto)) if (name !== "constructor") names.add(name);
+  }
+  for (const name of names) {
+    const value = (exported as Record<string, unknown>)[name];
+    found[name] =
+      typeof value === "function" && !isClass(value) ? methodOf(exported, value as TaskFunction) : value;
+  }
+  return found;
+}
+
+function methodOf(owner: object, fn: TaskFunction): unknown {
+  // With what the function has of its own: its name, its number of parameters, the options of its definition.
+  return Object.defineProperties(fn.bind(owner) as object, Object.getOwnPropertyDescriptors(fn));
 }
 
 function hook(value: unknown): (() => unknown) | undefined {

@@ -11,6 +11,8 @@ export interface LastWords {
   readonly offset: number | undefined;
   /** What was thrown, if something was. */
   readonly thrown: Payload | undefined;
+  /** No task failed, but our own code, because of what some task had done to the host. */
+  readonly isOwn?: boolean;
 }
 
 /**
@@ -29,6 +31,8 @@ export function chargeOf(sent: SentRun, lastWords: LastWords | undefined, hasWor
       ? "interrupted"
       : "charged";
   }
+  // What a fresh host runs did it itself; what runs later may find what another one left.
+  if (lastWords?.isOwn === true && hasWorked) return "back";
   if (ticket.begun) return "charged";
   // Without a word that it began, too, while the host has never answered anything: a module that ends its process by
   // itself would otherwise be started for ever.

@@ -300,6 +300,11 @@ export class Crew {
 
   /** What the end of a host that never became ready says of the module. */
   #learn({ start }: Member, exit: HostExit): void {
+    if (exit.refused !== undefined) {
+      // With fewer hosts than there should be, too, it works.
+      if (this.#tasks === undefined && this.#members.size === 0) this.#ready.reject(exit.refused);
+      return;
+    }
     if (start.wasReady || (!this.#closing && !this.#policy.blamesModule(exit, start.hasError))) return;
     this.#startFailure = start.failure(exit);
     if (this.#tasks === undefined) this.#ready.reject(this.#startFailure);

@@ -68,10 +68,9 @@ export class HostStart {
   }
 
   /** What its start failed of, if it never became ready. */
-  failure({ exitCode, signal, refused }: HostExit): TasksModuleError {
+  failure({ exitCode, signal }: HostExit): TasksModuleError {
     if (this.#error instanceof TasksModuleError) return this.#error;
-    const cause =
-      this.#error ?? refused ?? new Error(`exit code ${exitCode}, signal ${signal}, before it was ready`);
+    const cause = this.#error ?? new Error(`exit code ${exitCode}, signal ${signal}, before it was ready`);
     return new TasksModuleError({ module: this.#options.module, phase: "exit", cause });
   }
 

@@ -5,6 +5,7 @@
  * A host is not trusted: whatever it does or says, it only harms itself and the runs that it has begun.
  */
 
+import type { SystemLimitError } from "@poolmq/shared";
 import type { Payload } from "@poolmq/shared/task";
 
 import type { FromChild, FromGuard, ToChild, ToGuard } from "../pipe/pipe-messages.ts";
@@ -16,7 +17,7 @@ export interface HostExit {
   /** V8 said that its heap is exhausted, or it was killed for the memory that it took. */
   readonly outOfMemory: boolean;
   /** Why the system did not even start it. */
-  readonly refused?: Error;
+  readonly refused?: SystemLimitError;
 }
 
 export interface HostEvents {
@@ -40,6 +41,8 @@ export interface Host {
   sendToGuard(message: ToGuard): void;
   /** Resident memory, in bytes, if the system tells. */
   residentBytes(): number | undefined;
+  /** Whether programs that its tasks have started still run, as far as the system tells. */
+  hasPrograms(): boolean;
   /** Ends it at once, with what its tasks started where it can be. @param facts - what its exit can't tell */
   kill(facts?: { readonly outOfMemory?: boolean }): void;
 }

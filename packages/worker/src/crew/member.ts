@@ -242,8 +242,8 @@ export class Member {
       case "unfit":
         return this.start.unfit(message, text, this.#events.isFirstStart());
       case "ending": {
-        const { id, offset } = message;
-        this.#lastWords ??= { id, offset, thrown: text === "" ? undefined : text };
+        const { id, offset, own: isOwn = false } = message;
+        this.#lastWords ??= { id, offset, thrown: text === "" ? undefined : text, isOwn };
         return this.#onSevered();
       }
       case "pong":
@@ -269,6 +269,9 @@ export class Member {
       ticket.settle({ kind: "done", text, bytes, retriable, ms, transitMs, ...ticket.partly(this.pid) });
     } else {
       ticket.settleStopped(this.pid);
+      // It stopped, and what it had started may go on: that ends with its process.
+      if (ticket.begun && this.#host.hasPrograms())
+        this.retire("a task that was stopped left programs behind");
     }
     const { maxTasksPerChild, maxMemoryPerChildMb } = this.#options;
     if (maxTasksPerChild > 0 && this.#items >= maxTasksPerChild) this.retire("maxTasksPerChild");

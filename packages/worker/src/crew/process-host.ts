@@ -5,6 +5,7 @@ import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 
+import { SystemLimitError } from "@poolmq/shared";
 import type { Payload } from "@poolmq/shared/task";
 
 import type { ChildSettings } from "../pipe/child-settings.ts";
@@ -15,7 +16,7 @@ import { withTransit } from "../pipe/transit.ts";
 import { besideThis, nodeFlags } from "../node-command.ts";
 import type { TaskOutput } from "../output/task-output.ts";
 import type { Host, HostEvents, HostExit, StartHost } from "./host.ts";
-import { refusedStart } from "./refused-start.ts";
+import { hasOthersInGroup } from "./process-group.ts";
 import { residentBytes } from "./resident-bytes.ts";
 
 export interface ProcessHostOptions extends Omit<ChildSettings, "prints" | "logLevel"> {
@@ -65,7 +66,9 @@ class ProcessHost implements Host {
       // A process group of its own, so that what its tasks start ends with it.
       detached: HAS_GROUPS,
     });
-    this.#process.on("error", (error) => this.#end({ exitCode: null, signal: null }, refusedStart(error)));
+    this.#process.on("error", (error) =>
+      this.#end({ exitCode: null, signal: null }, new SystemLimitError("a worker process", error)),
+    );
     if (this.#process.pid === undefined) return;
     memory.preferVictim(this.pid);
     output.attach(this.#process);
@@ -92,6 +95,10 @@ class ProcessHost implements Host {
 
   residentBytes(): number | undefined {
     return residentBytes(this.pid);
+  }
+
+  hasPrograms(): boolean {
+    return HAS_GROUPS && hasOthersInGroup(this.pid);
   }
 
   kill({ outOfMemory = false }: { readonly outOfMemory?: boolean } = {}): void {
@@ -139,7 +146,7 @@ class ProcessHost implements Host {
     });
   }
 
-  #end(how: Pick<HostExit, "exitCode" | "signal">, refused?: Error): void {
+  #end(how: Pick<HostExit, "exitCode" | "signal">, refused?: SystemLimitError): void {
     if (this.#ended) return;
     this.#ended = true;
     if (how.signal === "SIGKILL" && !this.#wasKilled) this.#outOfMemory ||= this.#memory.claimKill();

@@ -8,6 +8,7 @@
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 
+import { SystemLimitError } from "@poolmq/shared";
 import type { Payload } from "@poolmq/shared/task";
 
 import { makeClaims, revoke } from "../child/claims.ts";
@@ -19,7 +20,6 @@ import { PortWriter, readPort } from "../pipe/thread-port.ts";
 import type { FromThread, ThreadData } from "../pipe/thread-port.ts";
 import { withTransit } from "../pipe/transit.ts";
 import type { Host, HostEvents, StartHost } from "./host.ts";
-import { refusedStart } from "./refused-start.ts";
 
 export interface ThreadHostOptions {
   /** Path of the tasks module. */
@@ -53,7 +53,7 @@ class ThreadHost implements Host {
   readonly #turns: ThreadData["turns"] = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #events: HostEvents;
   #outOfMemory = false;
-  #refused: Error | undefined;
+  #refused: SystemLimitError | undefined;
   #ended = false;
 
   constructor({ maxMemoryMb, env, ...facts }: ThreadHostOptions, events: HostEvents) {
@@ -108,6 +108,11 @@ class ThreadHost implements Host {
     return undefined;
   }
 
+  /** They would be this process's own, and go on after the thread anyway. */
+  hasPrograms(): boolean {
+    return false;
+  }
+
   kill({ outOfMemory = false }: { readonly outOfMemory?: boolean } = {}): void {
     if (outOfMemory) this.#outOfMemory = true;
     void this.#worker.terminate();
@@ -122,7 +127,7 @@ class ThreadHost implements Host {
   #listenForEnd(): void {
     this.#worker.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "ERR_WORKER_OUT_OF_MEMORY") this.#outOfMemory = true;
-      if (error.code === "ERR_WORKER_INIT_FAILED") this.#refused = refusedStart(error);
+      if (error.code === "ERR_WORKER_INIT_FAILED") this.#refused = new SystemLimitError("a thread", error);
     });
     this.#worker.on("exit", (exitCode) => {
       // What it said is still on its way: the port closes after the last of it.

@@ -11,7 +11,7 @@ import type { ConnectionOption } from "@poolmq/shared";
 import { decodeThrown } from "@poolmq/shared/task";
 import type { TaskInfo } from "@poolmq/shared/task";
 
-import { TasksModuleError } from "@poolmq/shared";
+import { SystemLimitError, TasksModuleError } from "@poolmq/shared";
 import { besideThis, nodeFlags } from "../node-command.ts";
 import type { WorkerOptions } from "../worker-options.ts";
 
@@ -79,7 +79,7 @@ export function startLocalMachine(
     );
   });
   child.on("error", (error) => {
-    ready.reject(error);
+    ready.reject(new SystemLimitError("the worker machine", error));
     exited.resolve({ exitCode: null, signal: null });
   });
   child.on("exit", (exitCode, signal) => {
@@ -90,7 +90,8 @@ export function startLocalMachine(
     );
     exited.resolve({ exitCode, signal });
   });
-  const send = (message: ToMachine): void => void child.send(message, () => {});
+  // One that was not started has no channel.
+  const send = (message: ToMachine): void => void (child.connected && child.send(message, () => {}));
   send({ t: "start", options, removesQueue });
   const ref = (alive: boolean): void => {
     if (alive) {

@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 export interface Drain {
   readonly writableNeedDrain: boolean;
   once(event: "drain", listener: () => void): unknown;
+  removeListener(event: "drain", listener: () => void): unknown;
 }
 
 /** Gives the drain of a logger's destination; `undefined` if it has none, because it writes at once. */

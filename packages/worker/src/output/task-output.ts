@@ -18,10 +18,12 @@ import { pino } from "pino";
 import type { Level, Logger } from "pino";
 
 import { drainOf } from "./backpressure.ts";
+import { printTo } from "./print-to.ts";
 import { readLines } from "./read-lines.ts";
 import type { PrintTarget } from "../pipe/child-settings.ts";
 import { TAG } from "../pipe/output-tag.ts";
 import { Throttle } from "./throttle.ts";
+import { WholeLines } from "./whole-lines.ts";
 
 /** A print that is longer is no line for people. */
 const MAX_LINE_CHARS = 8 * 1024;
@@ -65,10 +67,8 @@ export class TaskOutput {
       this.#logThrottle.add(records);
     }
     if (this.target === "inherit") {
-      child.stdout?.on("data", (data: Buffer) => process.stdout.write(data));
-      if (child.stdout) this.#stdoutThrottle.add(child.stdout);
-      child.stderr?.on("data", (data: Buffer) => process.stderr.write(data));
-      if (child.stderr) this.#stderrThrottle.add(child.stderr);
+      if (child.stdout) passOn(child.stdout, process.stdout, this.#stdoutThrottle);
+      if (child.stderr) passOn(child.stderr, process.stderr, this.#stderrThrottle);
       return;
     }
     if (child.stdout) this.#readPrints(child.stdout, "stdout", childPid);
@@ -112,6 +112,14 @@ export class TaskOutput {
     const { msg } = record;
     this.#log[level]({ childPid, ...facts }, typeof msg === "string" ? msg : "");
   }
+}
+
+/** Passes prints on as they are, a whole line at a time. */
+function passOn(from: Readable, to: NodeJS.WriteStream, throttle: Throttle): void {
+  const lines = new WholeLines((bytes) => printTo(to, bytes));
+  from.on("data", (data: Buffer) => lines.take(data));
+  from.on("end", () => lines.flush());
+  throttle.add(from);
 }
 
 function parseRecord(line: string): Readonly<Record<string, unknown>> | undefined {

@@ -6,6 +6,9 @@ import type { Drain } from "./backpressure.ts";
  * Reads streams piece by piece, no faster than their common destination takes it, and with a turn of the event loop
  * between two pieces: locks and outcomes have to get through.
  */
+/** How often it is looked whether a destination that says nothing takes more. */
+const LOOK_MS = 250;
+
 export class Throttle {
   readonly #drain: () => Drain | undefined;
   readonly #paused = new Set<Readable>();
@@ -29,8 +32,21 @@ export class Throttle {
     if (this.#waiting) return;
     this.#waiting = true;
     const drain = this.#drain();
-    if (drain?.writableNeedDrain === true) drain.once("drain", this.#resume);
+    if (drain?.writableNeedDrain === true) this.#awaitDrain(drain);
     else setImmediate(this.#resume);
+  }
+
+  #awaitDrain(drain: Drain): void {
+    const goOn = (): void => {
+      clearInterval(looker);
+      drain.removeListener("drain", goOn);
+      this.#resume();
+    };
+    drain.once("drain", goOn);
+    // A destination that failed takes all that comes from then on, and never says that it drained.
+    const looker = setInterval(() => {
+      if (!drain.writableNeedDrain) goOn();
+    }, LOOK_MS).unref();
   }
 
   readonly #resume = (): void => {

@@ -29,8 +29,9 @@ export function headerOf(message: FromChild, bytes: number | undefined): string 
     case "progress":
       return `{"t":"progress","id":${message.id},"index":${message.index}${rest}`;
     case "ending": {
-      const { id, offset } = message;
-      return `{"t":"ending"${id === undefined ? "" : `,"id":${id}`}${offset === undefined ? "" : `,"offset":${offset}`}${rest}`;
+      const { id, offset, own } = message;
+      const item = id === undefined ? "" : `,"id":${id},"offset":${offset ?? 0}`;
+      return `{"t":"ending"${item}${own === true ? `,"own":true` : ""}${rest}`;
     }
     case "pong":
       return `{"t":"pong"${rest}`;

@@ -84,9 +84,10 @@ export type FromChild =
   /**
    * The process is about to end, because something was thrown that nobody caught, or `process.exit()` was called.
    * Followed by the payload of what was thrown, if something was. With `id` and `offset` if the async context tells
-   * which item of which run did it: that run may have ended long ago.
+   * which item of which run did it: that run may have ended long ago. With `own` if what failed is not a task but our
+   * own code, because of what some task did to this process before.
    */
-  | { readonly t: "ending"; readonly id?: number; readonly offset?: number }
+  | { readonly t: "ending"; readonly id?: number; readonly offset?: number; readonly own?: true }
   | { readonly t: "pong" };
 
 /** Supervisor to guard, which answers even while the main thread is blocked. */

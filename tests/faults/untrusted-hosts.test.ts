@@ -1,0 +1,137 @@
+/** What a task may do to the process that it runs in: the machine and the other items do not notice. Rows 34 to 39. */
+
+import type { Pool } from "@poolmq/producer";
+import { expect, test } from "vitest";
+
+import type * as tasks from "../fixtures/evil-tasks.ts";
+import { figure } from "../support/fault-stage.ts";
+import { isRunning } from "../support/processes.ts";
+import { redisForFile } from "../support/redis-server.ts";
+import { Marks, rejection, Stage } from "../support/stage.ts";
+import { until } from "../support/until.ts";
+
+const redis = redisForFile();
+const EVIL = new URL("../fixtures/evil-tasks.ts", import.meta.url);
+
+/** A machine on which whoever is charged once has failed, and a pool. */
+async function stageOf(options: Parameters<Stage["machine"]>[0] = {}): Promise<Pool<typeof tasks>> {
+  const stage = new Stage(redis());
+  await stage.machine({ module: EVIL, workerLossAttempts: 1, killGraceMs: 200, ...options });
+  return stage.pool<typeof tasks>();
+}
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+test.for([
+  ["a line that is none", 6, "garbage\n"],
+  ["a message that nobody knows", 6, '{"t":"nonsense"}\n'],
+  ["a message that claims 10¹⁴ bytes", 6, '{"t":"progress","id":1,"index":0,"bytes":100000000000000}\n'],
+  ["on the pipe that it reads", 3, "x"],
+  ["on the line of its guard", 4, "garbage\n"],
+] as const)(
+  "row 34: a task that writes to a pipe, %s: it is charged, nobody else notices",
+  async ([, fd, text]) => {
+    const pool = await stageOf({ processes: 2 });
+    const good = pool.map("good", numbers(100));
+    expect(await rejection(pool.apply("writesTo", [fd, text]))).toMatchObject({
+      code: "WORKER_LOST",
+      cause: { message: expect.stringContaining("The process was killed: it ") as string },
+    });
+    expect(await good).toEqual(numbers(100).map((x) => 2 * x));
+  },
+);
+
+test("row 34: half a message is taken for silence, and ends its process", async () => {
+  const pool = await stageOf();
+  expect(await rejection(pool.apply("writesTo", [6, '{"t":"pong"']))).toMatchObject({ code: "WORKER_LOST" });
+  expect(await pool.map("good", [1, 2])).toEqual([2, 4]);
+});
+
+test.for([
+  "an indenting JSON.stringify",
+  "no JSON",
+  "a toJSON of all arrays",
+  "no Buffer, Promise, performance and setImmediate",
+  "a Map that throws",
+  "no process.exit and process.kill",
+])("row 34: a task that leaves its process with %s does no harm to the next items", async (what) => {
+  const pool = await stageOf();
+  expect(await pool.apply("breaks", [what])).toBe(1);
+  expect(await pool.map("quick", numbers(20))).toEqual(numbers(20));
+});
+
+test.for([[[3]], [[4]], [[6]], [[3, 6]]])(
+  "row 35: a task that closes the pipes %o and goes on is killed and charged",
+  async ([fds = []]) => {
+    const pool = await stageOf();
+    await pool.ready();
+    const from = performance.now();
+    expect(await rejection(pool.apply("closes", fds as never))).toMatchObject({ code: "WORKER_LOST" });
+    figure(35, "a host that has closed its pipes is noticed and killed", performance.now() - from, "ms");
+    expect(await pool.map("good", [1, 2])).toEqual([2, 4]);
+  },
+);
+
+test("row 35: a task that says that it exits, and does not, is killed and charged", async () => {
+  const pool = await stageOf();
+  expect(await rejection(pool.apply("exitsForEver", []))).toMatchObject({ code: "WORKER_LOST" });
+});
+
+test.for(["timer", "promise", "exit"] as const)(
+  "row 37: what an item left behind, by %s, is charged to nobody once it has its outcome",
+  async (what) => {
+    const pool = await stageOf({ processes: 2, concurrency: 4 });
+    const left = pool.map(
+      "leaves",
+      Array.from({ length: 10 }, () => what),
+    );
+    const innocent = pool.map("good", numbers(60));
+    expect(await left).toEqual(Array.from({ length: 10 }, () => "done"));
+    expect(await innocent).toEqual(numbers(60).map((x) => 2 * x));
+  },
+);
+
+test.for(["timer", "promise", "nextTick"] as const)(
+  "row 37: an item that ends its process by an error that nobody catches, by %s, pays alone, and the error is the cause",
+  async (how) => {
+    const pool = await stageOf({ concurrency: 4 });
+    const innocent = pool.map("good", numbers(30));
+    const error = await rejection(pool.apply("dies", [how]));
+    expect(error).toMatchObject({ code: "WORKER_LOST", exitCode: 1 });
+    expect((error as Error).cause).toBeInstanceOf(TypeError);
+    expect((error as Error).cause).toMatchObject({ message: "the true reason" });
+    expect(await innocent).toEqual(numbers(30).map((x) => 2 * x));
+  },
+);
+
+test.for(["spawn", "sync", "signal"] as const)(
+  "row 38: programs that a task started (%s) end when it reaches its time limit, and when it is cancelled",
+  async (how) => {
+    const pool = await stageOf();
+    const marks = new Marks();
+    await rejection(pool.apply("program", [marks.log, how], { taskTimeoutMs: 500 }));
+    const cancelled = pool.apply("program", [marks.log, how]);
+    await marks.started(4);
+    cancelled.cancel();
+    await rejection(cancelled);
+    const pids = marks.lines.map(Number);
+    await until(() => !pids.some(isRunning), { what: "the programs to end" });
+  },
+);
+
+test("row 39: an item that waits in a pipe when its map is cancelled never begins", async () => {
+  const pool = await stageOf();
+  const marks = new Marks();
+  for (let round = 0; round < 3; round++) {
+    // Tiny ones, so that some are piped ahead.
+    await pool.map("quick", numbers(1_000));
+    const hog = pool.apply("hog", [marks.log, 500]);
+    const waiting = pool.apply("forever", [marks.log], round === 1 ? { taskTimeoutMs: 60_000 } : {});
+    await marks.started(round + 1);
+    waiting.cancel();
+    await rejection(waiting);
+    await hog;
+    expect(await pool.map("quick", [1])).toEqual([1]);
+  }
+  expect(marks.lines).not.toContain("forever");
+});
