@@ -1,4 +1,4 @@
-/** A wall clock that is set. Row 27. */
+/** A wall clock that is set, or wrong from the start. Rows 27 and 54. */
 
 import { expect, test } from "vitest";
 
@@ -11,6 +11,7 @@ const redis = redisForFile();
 /** Short enough to wait for three, long enough for a busy computer to renew them in time. */
 const LOCKS = { lockDurationMs: 1_000, stalledIntervalMs: 200 } as const;
 const CLOCK = new URL("../fixtures/stepped-clock.ts", import.meta.url);
+const SKEW = new URL("../fixtures/skewed-clock.ts", import.meta.url);
 
 test.for([60_000, -60_000])(
   "row 27: a clock that is set by %i ms: locks are held, nothing runs again",
@@ -38,5 +39,36 @@ test.for([60_000, -60_000])(
     await expectWhole(held, doubled(4));
     expect(log.reruns + load.reruns).toBe(0);
     figure(27, `items run again after a step of ${stepMs / 1_000} s`, log.reruns + load.reruns, "");
+  },
+);
+
+test.for([
+  [60_000, 0],
+  [-60_000, 0],
+  [60_000, -60_000],
+])(
+  "row 54: a back-off is as long as was asked for on machines whose clocks are off by %j ms",
+  async (skews) => {
+    const stage = new FaultStage(redis());
+    for (const skewMs of skews) {
+      await stage.machineProcess(
+        { concurrency: 4 },
+        { execArgv: ["--import", SKEW.href], env: { CLOCK_SKEW_MS: String(skewMs) } },
+      );
+    }
+    const log = new RunLog();
+    const pool = stage.pool<typeof tasks>();
+    const backoff = { type: "fixed", delayMs: 1_000 } as const;
+    await pool.map("failsOnce", log.items(12), { attempts: 2, backoff, chunksize: 1 });
+    const pauses = log.pausesMs;
+    expect(pauses).toHaveLength(12);
+    figure(
+      54,
+      `longest pause for a back-off of 1,000 ms, clocks off by ${skews.join(" and ")} ms`,
+      Math.max(...pauses),
+      "ms",
+    );
+    expect(Math.min(...pauses)).toBeGreaterThan(950);
+    expect(Math.max(...pauses)).toBeLessThan(3_000);
   },
 );

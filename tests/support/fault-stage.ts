@@ -117,6 +117,14 @@ export class RunLog {
     return executions.length - new Set(executions.map(({ index }) => index)).size;
   }
 
+  /** How long each item that ran twice waited between the two, in ms. */
+  get pausesMs(): number[] {
+    return [...new Set(this.executions.map(({ index }) => index))].flatMap((item) => {
+      const [first, second] = this.runsOf(item);
+      return first === undefined || second === undefined ? [] : [second.startedAt - first.startedAt];
+    });
+  }
+
   runsOf(index: number): Execution[] {
     return this.executions.filter((execution) => execution.index === index);
   }

@@ -34,7 +34,7 @@ export { failureError } from "./thrown/failure-error.ts";
 export { GatherScripts } from "./store/gather-scripts.ts";
 export { Machines } from "./store/machines.ts";
 export type { Outcome } from "./store/publish-outcomes.ts";
-export { redisNowMs } from "./store/redis-clock.ts";
+export { RedisClock, redisNowMs } from "./store/redis-clock.ts";
 export { RetryScripts } from "./store/retry-scripts.ts";
 export type { FailedEntry } from "./store/retry-scripts.ts";
 export type { Reconciled } from "./store/reconcile-jobs.ts";

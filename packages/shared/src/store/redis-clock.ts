@@ -12,3 +12,32 @@ export async function redisNowMs(redis: Redis | Cluster): Promise<number> {
   const [seconds, micros] = await redis.time();
   return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
 }
+
+/** Redis's clock as this process knows it. Goes by the monotonic clock, so that setting the wall clock changes nothing. */
+export class RedisClock {
+  readonly #redis: Redis | Cluster;
+  /** Redis's time less that of the monotonic clock, in ms. Until it was asked for, this machine's own time is taken. */
+  #offsetMs: number = Date.now() - performance.now();
+
+  constructor(redis: Redis | Cluster) {
+    this.#redis = redis;
+  }
+
+  /** Asks Redis for its time. To be done now and then, because clocks drift and a failover brings another one. */
+  async read(): Promise<void> {
+    const askedAt = performance.now();
+    const redisMs = await redisNowMs(this.#redis);
+    // As if both ways took equally long.
+    this.#offsetMs = redisMs - (askedAt + performance.now()) / 2;
+  }
+
+  /** Redis's time, in ms since 1970. */
+  get nowMs(): number {
+    return Math.round(performance.now() + this.#offsetMs);
+  }
+
+  /** How much Redis's clock is ahead of this machine's, in ms. */
+  get aheadMs(): number {
+    return this.nowMs - Date.now();
+  }
+}

@@ -5,6 +5,7 @@ import type { Job, JobJson, Processor, WorkerOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
 import { fetchPlainJobs, plainJobs } from "@poolmq/shared/internal";
+import type { RedisClock } from "@poolmq/shared/internal";
 
 /** What a job holds: our data, or whatever else somebody wrote there. */
 export type QueuedJob = Job<unknown, null>;
@@ -41,11 +42,13 @@ export class JobQueue extends Worker<unknown, null> {
   /** What becomes of the jobs that were begun when they were fetched, until BullMQ comes to them. */
   readonly #begun: Map<QueuedJob, Promise<null>>;
   readonly #redis: Redis | Cluster;
+  readonly #clock: RedisClock;
   /** Jobs that were fetched and have not come to their end here. */
   inHand = 0;
 
   constructor(
     redis: Redis | Cluster,
+    clock: RedisClock,
     name: string,
     hooks: JobQueueHooks,
     options: Omit<WorkerOptions, "connection">,
@@ -60,10 +63,11 @@ export class JobQueue extends Worker<unknown, null> {
         hooks.settled(job, token);
       }
     };
-    super(name, processor, { ...options, connection: redis }, plainJobs(redis));
+    super(name, processor, { ...options, connection: redis }, plainJobs(redis, clock));
     this.#hooks = hooks;
     this.#begun = begun;
     this.#redis = redis;
+    this.#clock = clock;
   }
 
   protected override async moveToActive(token: string, name?: string): Promise<Job<unknown, null>> {
@@ -73,7 +77,7 @@ export class JobQueue extends Worker<unknown, null> {
     const places = this.concurrency - (inHand ?? this.concurrency);
     const lock = { token, durationMs: this.opts.lockDuration ?? 0, worker: name ?? "" };
     if (places <= 1) return await super.moveToActive(token, name);
-    const { jobs, isEmpty } = await fetchPlainJobs(this.#redis, this.backend, lock, places);
+    const { jobs, isEmpty } = await fetchPlainJobs(this.#redis, this.backend, lock, places, this.#clock);
     // Each begins here, so in their order.
     const [first, ...others] = jobs.map((raw) => this.#take(raw, token));
     if (first === undefined && !isEmpty) return await super.moveToActive(token, name);

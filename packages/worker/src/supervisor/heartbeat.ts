@@ -5,7 +5,7 @@ import { basename } from "node:path";
 
 import type { TasksModuleError } from "@poolmq/shared";
 import { repeatWhenAnswered, WIRE_VERSION } from "@poolmq/shared/internal";
-import type { Machines, WorkerAdvertisement, WorkerDetail } from "@poolmq/shared/internal";
+import type { Machines, RedisClock, WorkerAdvertisement, WorkerDetail } from "@poolmq/shared/internal";
 
 import type { JobSeals } from "../job/job-seals.ts";
 import type { ThrottledLog } from "../log/throttled-log.ts";
@@ -19,6 +19,7 @@ export class Heartbeat {
   readonly #machine: ServedMachine;
   readonly #fleet: Pick<Machines, "advertise" | "signOff">;
   readonly #seals: Pick<JobSeals, "advertisement">;
+  readonly #clock: Pick<RedisClock, "read">;
   readonly #refusals: Pick<ThrottledLog, "warn">;
   #timer: { stop(): void } | undefined;
   /** Somebody wants to see what runs here. */
@@ -33,11 +34,13 @@ export class Heartbeat {
     machine: ServedMachine,
     fleet: Pick<Machines, "advertise" | "signOff">,
     seals: Pick<JobSeals, "advertisement">,
+    clock: Pick<RedisClock, "read">,
     refusals: Pick<ThrottledLog, "warn">,
   ) {
     this.#machine = machine;
     this.#fleet = fleet;
     this.#seals = seals;
+    this.#clock = clock;
     this.#refusals = refusals;
   }
 
@@ -86,7 +89,11 @@ export class Heartbeat {
     try {
       const detail = this.#watched ? JSON.stringify(this.#detail()) : "";
       const text = JSON.stringify(this.#seals.advertisement(this.#advertisement(failure)));
-      this.#watched = await this.#fleet.advertise(this.#machine.id, text, detail);
+      const [watched] = await Promise.all([
+        this.#fleet.advertise(this.#machine.id, text, detail),
+        this.#clock.read(),
+      ]);
+      this.#watched = watched;
     } catch (error) {
       this.#refusals.warn("heartbeat failed", () => ({ err: error }), "heartbeat failed");
     } finally {

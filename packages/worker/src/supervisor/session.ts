@@ -14,6 +14,7 @@ import {
   GatherScripts,
   Machines,
   queueKeys,
+  RedisClock,
   within,
 } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/internal";
@@ -28,6 +29,7 @@ import { TaskReports } from "../job/task-reports.ts";
 import { UnwantedMaps } from "../job/unwanted-maps.ts";
 import { ThrottledLog } from "../log/throttled-log.ts";
 import { JobQueue } from "../queue/job-queue.ts";
+import type { JobQueueHooks } from "../queue/job-queue.ts";
 import { Locks } from "../queue/locks.ts";
 import { mendJobs } from "../queue/mend-jobs.ts";
 import { ControlChannel } from "./control-channel.ts";
@@ -106,6 +108,7 @@ export class Session {
     const store = new GatherScripts(redis, keys);
     const fleet = new Machines(redis, keys);
     const seals = new JobSeals(signingKeys?.signer(keys), log);
+    const clock = new RedisClock(redis);
     const refusals = new ThrottledLog(log, REFUSALS_PERIOD_MS);
     const unwanted = new UnwantedMaps(async (mapId) => await store.wanted(mapId));
     const shared = new SharedValues(
@@ -121,10 +124,10 @@ export class Session {
     this.#outages = new OutageLog(redis, options.connection.address, log);
     this.#redis = redis;
     this.#subscriber = subscriber;
-    this.heartbeat = new Heartbeat(machine, fleet, seals, refusals);
+    this.heartbeat = new Heartbeat(machine, fleet, seals, clock, refusals);
     this.reports = new TaskReports(store, seals);
     this.#publisher = new Publisher(store, refusals);
-    this.#queue = this.#makeQueue(keys, log, refusals, async (job, token) => {
+    this.#queue = this.#makeQueue(keys, clock, log, refusals, async (job, token) => {
       await processJob(context, job, token);
       return null;
     });
@@ -220,13 +223,15 @@ export class Session {
 
   #makeQueue(
     keys: QueueKeys,
+    clock: RedisClock,
     log: Logger,
     refusals: ThrottledLog,
-    process: ConstructorParameters<typeof JobQueue>[2]["process"],
+    process: JobQueueHooks["process"],
   ): JobQueue {
     const { id, crew, options } = this.#machine;
     const queue = new JobQueue(
       this.#redis,
+      clock,
       keys.bullName,
       { process, settled: (job, token) => this.#locks.release(job.id ?? "", token) },
       {

@@ -1,0 +1,111 @@
+/** The scripts of the short way for plain jobs: see `plain-jobs.ts`. */
+
+import type { Script } from "../redis/run-script.ts";
+
+/**
+ * KEYS: wait, active, meta, marker, events. ARGV: prefix of job keys; for each job its id, name, data, options, time.
+ * Gives 0 if the queue is not plain: then nothing was added.
+ */
+export const ADD: Script = {
+  lua: `
+local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'opts.maxLenEvents')
+if meta[1] or meta[2] then return 0 end
+local added = {}
+for i = 2, #ARGV, 5 do
+  local key = ARGV[1] .. ARGV[i]
+  if redis.call('EXISTS', key) == 0 then
+    redis.call('HMSET', key, 'name', ARGV[i + 1], 'data', ARGV[i + 2], 'opts', ARGV[i + 3], 'timestamp', ARGV[i + 4],
+      'delay', 0, 'priority', 0)
+    added[#added + 1] = ARGV[i]
+  end
+end
+if #added > 0 then
+  redis.call('LPUSH', KEYS[1], unpack(added))
+  redis.call('ZADD', KEYS[4], 0, '0')
+end
+-- What BullMQ's own scripts, which trim it too, say of jobs that are fetched or retried.
+redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', meta[3] or 10000)
+return 1`,
+};
+
+/**
+ * KEYS: wait, active, meta, marker, events, prioritized, delayed, stalled. ARGV: prefix of job keys, time, how long a
+ * lock lasts in ms, name of the worker. Gives 0 if the queue is not plain: then nothing was done.
+ */
+const FETCHING = `
+local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'max', 'opts.maxLenEvents')
+if meta[1] or meta[2] or meta[3] or redis.call('ZCARD', KEYS[6]) > 0 then return 0 end
+local delayed = redis.call('ZRANGE', KEYS[7], 0, 0, 'WITHSCORES')
+local nextDelayed = delayed[2] and tonumber(delayed[2]) / 0x1000
+if nextDelayed and nextDelayed < ARGV[2] + 1 then return 0 end
+
+local fetched = false
+local function fetch(token)
+  local id = redis.call('RPOPLPUSH', KEYS[1], KEYS[2])
+  if not id then return {0, 0, 0, nextDelayed or 0} end
+  local key = ARGV[1] .. id
+  redis.call('SET', key .. ':lock', token, 'PX', ARGV[3])
+  redis.call('HMSET', key, 'processedOn', ARGV[2], 'pb', ARGV[4])
+  redis.call('HINCRBY', key, 'ats', 1)
+  fetched = true
+  return {redis.call('HGETALL', key), id, 0, 0}
+end
+local function finish(replies)
+  -- Others are woken only if there is something left for them.
+  if fetched and redis.call('LLEN', KEYS[1]) > 0 then redis.call('ZADD', KEYS[4], 0, '0') end
+  redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', meta[4] or 10000)
+  return replies
+end`;
+
+/**
+ * ARGV, further: a token, how many jobs at most, how many bytes they may have. Gives 1 if nothing is left, not even
+ * delayed, else 0; then what BullMQ's script gives for each.
+ */
+export const FETCH: Script = {
+  lua: `${FETCHING}
+local replies, bytes = {0}, 0
+while #replies <= tonumber(ARGV[6]) and bytes < tonumber(ARGV[7]) do
+  local reply = fetch(ARGV[5])
+  if reply[2] == 0 then
+    if not nextDelayed then replies[1] = 1 end
+    break
+  end
+  bytes = bytes + redis.call('HSTRLEN', ARGV[1] .. reply[2], 'data')
+  replies[#replies + 1] = reply
+end
+return finish(replies)`,
+};
+
+/**
+ * ARGV, further: for each job its id, its token, and 1 if another one is to be fetched in its place. Gives for each job
+ * what BullMQ's script gives, or -100 if this one is not plain: then nothing was done with it.
+ */
+export const COMPLETE: Script = {
+  lua: `${FETCHING}
+local function complete(id, token, another)
+  local key = ARGV[1] .. id
+  local job = redis.call('HMGET', key, 'name', 'parentKey', 'deid')
+  if not job[1] then return -1 end
+  if job[2] or job[3] then return -100 end
+  local lock = redis.call('GET', key .. ':lock')
+  if lock ~= token then return lock and -6 or -2 end
+  if redis.call('LREM', KEYS[2], -1, id) == 0 then return -3 end
+  redis.call('SREM', KEYS[8], id)
+  redis.call('DEL', key, key .. ':lock', key .. ':logs')
+  if another == '1' then return fetch(token) end
+  return 0
+end
+
+local replies = {}
+for i = 5, #ARGV, 3 do
+  local ok, reply = pcall(complete, ARGV[i], ARGV[i + 1], ARGV[i + 2])
+  if not ok then
+    -- A damaged job is its own trouble; what keeps the first from being written keeps all.
+    local text = type(reply) == 'table' and reply.err or reply
+    if i == 5 then return redis.error_reply(string.match(text, '%-(%u%u+ .*)') or text) end
+    reply = -100
+  end
+  replies[#replies + 1] = reply
+end
+return finish(replies)`,
+};
