@@ -14,6 +14,8 @@ interface AnyPoolOptions extends CallDefaults {
   readonly workers?: number;
   readonly concurrency?: number;
   readonly workerLossAttempts?: number;
+  readonly startTimeoutMs?: number;
+  readonly env?: Readonly<Record<string, string>>;
   readonly tasks?: URL;
   readonly logger?: Logger;
 }

@@ -52,6 +52,7 @@ export {
   writeMapReports,
 } from "./store/map-reports.ts";
 export { nearest } from "./errors/nearest.ts";
+export { loadingTasks } from "./host/loading-tasks.ts";
 export { openTelemetry } from "./host/open-telemetry.ts";
 export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./host/open-telemetry.ts";
 export { isPrivateQueueName, privateQueueName } from "./store/private-queue.ts";

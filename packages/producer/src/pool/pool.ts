@@ -18,6 +18,7 @@ import type { UntypedTasks } from "../call/task-types.ts";
 import { resolvePoolOptions } from "../options/pool-options.ts";
 import type { PoolOptions, ResolvedPoolOptions } from "../options/pool-options.ts";
 import { BasePool } from "./base-pool.ts";
+import { refuseImportBomb } from "./refuse-import-bomb.ts";
 
 /**
  * A pool of worker processes, on this machine or a fleet: CPython's `multiprocessing.Pool`.
@@ -40,6 +41,7 @@ export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
    */
   constructor(options: PoolOptions<T> = {}) {
     const resolved = resolvePoolOptions(options);
+    if (resolved.local !== undefined) refuseImportBomb(resolved.local.module);
     super(resolved, (host) => engineOf(resolved, host));
   }
 }

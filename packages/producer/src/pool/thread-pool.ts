@@ -14,6 +14,7 @@ import { MemoryEngine } from "../engine/memory-engine.ts";
 import { resolveThreadPoolOptions } from "../options/thread-pool-options.ts";
 import type { ThreadPoolOptions } from "../options/thread-pool-options.ts";
 import { BasePool } from "./base-pool.ts";
+import { refuseImportBomb } from "./refuse-import-bomb.ts";
 
 /** Jobs of a map that wait here: enough to keep the threads busy, few enough to be cheap to throw away. */
 const WINDOW_JOBS = 2_000;
@@ -43,6 +44,7 @@ export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {
    */
   constructor(options: ThreadPoolOptions) {
     const resolved = resolveThreadPoolOptions(options);
+    refuseImportBomb(resolved.modulePath);
     const { modulePath: module, threads: processes, maxTasksPerThread: maxTasksPerChild } = resolved;
     const hosts = { module, processes, maxTasksPerChild, maxMemoryPerChildMb: 0 };
     const parts = {

@@ -1,6 +1,6 @@
 /** Loads a host's tasks module, says so, and gives what runs its tasks: the same in a process and in a thread. */
 
-import { encodeThrown, flushTelemetry } from "@poolmq/shared/task";
+import { encodeThrown, flushTelemetry, setLoadingTasks } from "@poolmq/shared/task";
 
 import { ItemContexts } from "./item-context.ts";
 import { tellLastWords } from "./last-words.ts";
@@ -59,13 +59,17 @@ async function load(
 ): Promise<TaskModule | undefined> {
   let phase: "load" | "initializer" = "load";
   try {
+    setLoadingTasks({ module: path, phase });
     const loaded = await loadTaskModule(path);
     phase = "initializer";
+    setLoadingTasks({ module: path, phase });
     await loaded.initializer?.();
     return loaded;
   } catch (thrown) {
     onFailure(phase, thrown);
     return undefined;
+  } finally {
+    setLoadingTasks(undefined);
   }
 }
 

@@ -8,6 +8,7 @@ import type { Payload } from "@poolmq/shared/task";
 
 import type { FromChild } from "../pipe/pipe-messages.ts";
 import type { Host, HostExit } from "./host.ts";
+import { PatientTimer } from "./patient-timer.ts";
 
 interface HostStartOptions {
   readonly module: string;
@@ -18,7 +19,7 @@ export class HostStart {
   readonly #options: HostStartOptions;
   readonly #host: Host;
   readonly #log: Logger;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: PatientTimer;
   /** Why it never became ready, if it said so or we know. */
   #error: unknown;
   #wasReady = false;
@@ -28,7 +29,7 @@ export class HostStart {
     this.#options = options;
     this.#host = host;
     this.#log = log;
-    this.#timer = setTimeout(() => this.#tooLong(), options.startTimeoutMs).unref();
+    this.#timer = new PatientTimer(options.startTimeoutMs, () => this.#tooLong());
   }
 
   get wasReady(): boolean {
@@ -46,7 +47,7 @@ export class HostStart {
   }
 
   ready(): void {
-    clearTimeout(this.#timer);
+    this.#timer.clear();
     this.#wasReady = true;
     this.#log.info({ childPid: this.#host.pid }, "child ready");
   }
@@ -56,7 +57,7 @@ export class HostStart {
   }
 
   ended(): void {
-    clearTimeout(this.#timer);
+    this.#timer.clear();
   }
 
   /** @param isFirst - at the machine's start, the error is the answer of `start()`, and every host has the same */

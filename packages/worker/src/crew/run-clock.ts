@@ -3,6 +3,7 @@
  * most one of the two, and none unless it needs one: most runs never do.
  */
 
+import { PatientTimer } from "./patient-timer.ts";
 import type { SentRun } from "./sent-runs.ts";
 
 export interface RunClockEvents {
@@ -35,13 +36,12 @@ export class RunClock {
 
   stop(sent: SentRun): void {
     if (sent.timer === undefined) return;
-    clearTimeout(sent.timer);
+    sent.timer.clear();
     sent.timer = undefined;
   }
 
   #set(sent: SentRun, ms: number, onEnd: () => void): void {
-    clearTimeout(sent.timer);
-    // The crew keeps this process alive while it must, and not each of its clocks.
-    sent.timer = setTimeout(onEnd, ms).unref();
+    sent.timer?.clear();
+    sent.timer = new PatientTimer(ms, onEnd);
   }
 }

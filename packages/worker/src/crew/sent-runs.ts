@@ -10,6 +10,7 @@
  *                        otherwise hit whoever has the place next
  */
 
+import type { PatientTimer } from "./patient-timer.ts";
 import type { Ticket } from "./run.ts";
 
 export interface SentRun {
@@ -21,7 +22,7 @@ export interface SentRun {
   /** It was given back: the host will skip it. */
   revoked: boolean;
   /** Runs out at its time limit, or at the end of its grace. Belongs to `RunClock`. */
-  timer: NodeJS.Timeout | undefined;
+  timer: PatientTimer | undefined;
 }
 
 export class SentRuns {
