@@ -6,7 +6,7 @@ const ROOT = new URL("../../", import.meta.url);
 
 /** What people read: the pages beside the sources, and those in docs/. */
 const PAGES = globSync(
-  ["*.md", "docs/**/*.md", "packages/*/README.md", "tests/**/README.md", ".github/**/*.md"],
+  ["*.md", "llms.txt", "docs/**/*.md", "packages/*/README.md", "tests/**/README.md", ".github/**/*.md"],
   {
     cwd: ROOT,
     exclude: (path) => path.includes("node_modules"),
