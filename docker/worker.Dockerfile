@@ -1,4 +1,4 @@
-# A worker machine of poolmq: `poolmq worker`, for the tasks module that you mount at /srv/app or copy there.
+# poolmq's image: every command of `poolmq`, by default `poolmq worker` for the tasks module that you mount at /srv/app or copy there.
 #
 #   docker build -f docker/worker.Dockerfile -t poolmq-worker .          (from the root of the repository)
 #   docker run -e REDIS_URL=redis://… -v "$PWD/tasks.ts:/srv/app/tasks.ts:ro" poolmq-worker
@@ -38,6 +38,10 @@ RUN set -eu; \
       installed="/production/node_modules/@poolmq/$package"; \
       mkdir -p "$installed"; \
       cp -a "packages/$package/package.json" "packages/$package/dist" "$installed/"; \
+      if [ -d "packages/$package/page" ]; then \
+        mkdir "$installed/page"; \
+        find "packages/$package/page" -type f ! -name '*.ts' ! -name '*.json' -exec cp {} "$installed/page/" \;; \
+      fi; \
       find "$installed" -type f \( -name '*.map' -o -name '*.d.ts' -o -name '.tsbuildinfo' \) -delete; \
     done; \
     chmod 755 /production/node_modules/@poolmq/worker/dist/cli.js; \
@@ -60,7 +64,8 @@ ENV NODE_ENV=production \
 EXPOSE 9090
 # By number, so that a cluster can see that it is not root.
 USER 1000:1000
-# Healthy is a worker that takes work: whatever waits for this service can count on it.
+# Healthy is a worker that takes work, or a dashboard or scale-signal that reaches Redis: whatever waits for this service
+# can count on it.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["poolmq", "healthcheck"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["tini", "--", "poolmq"]

@@ -127,6 +127,48 @@ describe.skipIf(NO_ENGINE)("the worker's image", () => {
     expect(JSON.parse(idle.output)).toMatchObject({ backlog: 0, machines: 1, workers: 1 });
   });
 
+  test("has what every command needs, and what serves is healthy by its own health check", async () => {
+    const { image, network, labels } = containerRun();
+    const flags = [
+      ...Object.entries(labels).flatMap(([name, value]) => ["--label", `${name}=${value}`]),
+      "--network",
+      network,
+      "--read-only",
+      "--cap-drop=ALL",
+      "--env=POOLMQ_REDIS_URL=redis://redis:6379",
+      "--env=POOLMQ_QUEUE=every-command",
+    ];
+    const help = await docker("run", "--rm", ...flags, image, "--help");
+    const [, list = ""] = help.split("Commands:\n");
+    const commands = [...(list.split("\n\n")[0]?.matchAll(/^  ([a-z-]+)/gm) ?? [])].map(
+      ([, name = ""]) => name,
+    );
+    expect(commands).toEqual(expect.arrayContaining(["worker", "dashboard", "scale-signal", "status"]));
+    const each = commands.map((name) => `poolmq ${name} --help >/dev/null`).join(" && ");
+    await docker("run", "--rm", ...flags, "--entrypoint", "sh", image, "-c", each);
+    const looks = ["status", "maps", "workers", "scale-signal", "acl"]
+      .map((name) => `poolmq ${name}`)
+      .join(" && ");
+    expect(await docker("run", "--rm", ...flags, "--entrypoint", "sh", image, "-c", looks)).toContain(
+      "backlog 0",
+    );
+    for (const command of [
+      ["dashboard", "--host", "0.0.0.0"],
+      ["scale-signal", "--port", "9091", "--host", "0.0.0.0"],
+    ]) {
+      const token = ["-e", "POOLMQ_DASHBOARD_TOKEN=0123456789abcdef"];
+      const id = await docker("run", "-d", "--health-interval", "1s", ...flags, ...token, image, ...command);
+      onTestFinished(() => docker("rm", "--force", id).then(() => undefined));
+      await until(
+        async () => (await docker("inspect", "--format", "{{.State.Health.Status}}", id)) === "healthy",
+        {
+          what: `${command[0]} to be healthy`,
+          timeoutMs: 30_000,
+        },
+      );
+    }
+  });
+
   test("its first process reaps what tasks leave behind, and passes signals on", async () => {
     const fleet = new Fleet();
     const pool = fleet.pool();

@@ -13,8 +13,8 @@ import { HealthPortError } from "./health-port-error.ts";
 import { closeServer, listen, urlOf } from "./http-listener.ts";
 
 export interface HealthPages {
-  readiness(): Promise<{ readonly status: "ready" | "not ready" }>;
-  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+  readiness(): Promise<{ readonly status: "ready" | "not ready"; readonly reason?: string }>;
+  metrics?(): Promise<{ readonly contentType: string; readonly text: string }>;
   /** Another page, in JSON: its path, and what gives it. */
   readonly json?: { readonly path: string; read(): Promise<object> };
 }
@@ -79,6 +79,7 @@ export class HealthServer {
         return send(response, code, JSON_TYPE, `${JSON.stringify(report)}\n`);
       }
       case "/metrics": {
+        if (this.#pages.metrics === undefined) return send(response, 404, "text/plain", "/livez, /readyz\n");
         const { contentType, text } = await this.#pages.metrics();
         return send(response, 200, contentType, text);
       }

@@ -13,11 +13,13 @@ import { readPageFiles } from "../../dashboard/page-files.ts";
 import { QueueFeed } from "../../dashboard/queue-feed.ts";
 import { connectionOf, DEFAULTS } from "../../worker-options.ts";
 import { integer } from "../base/integer.ts";
+import { healthHostOption, healthPortOption, serveHealth } from "./health-beside.ts";
+import type { HealthFlags } from "./health-beside.ts";
 import { mapActions } from "./map-actions.ts";
 import { prefixOption, redisOption } from "../base/queue-options.ts";
 import { exitCodeFor, reportError } from "../base/report-error.ts";
 
-interface DashboardFlags {
+interface DashboardFlags extends HealthFlags {
   readonly queue: readonly string[];
   readonly prefix: string;
   readonly redis?: string;
@@ -66,6 +68,8 @@ export function dashboardCommand(): Command {
     .addOption(
       new Option("--write", "let the page cancel and retry maps, and its pages of single jobs change them"),
     )
+    .addOption(healthPortOption())
+    .addOption(healthHostOption())
     .addHelpText(
       "after",
       `
@@ -108,8 +112,10 @@ async function dashboard(flags: DashboardFlags): Promise<void> {
         files,
         jobPages,
       });
+      const endHealth = await serveHealth(flags, redis);
       console.log(`dashboard at ${server.url}`);
       await toldToStop();
+      await endHealth();
       await server.close();
     } finally {
       destroyConnection(redis);

@@ -17,9 +17,9 @@ const WILDCARDS: readonly (string | undefined)[] = ["0.0.0.0", "::", undefined];
 
 export function healthcheckCommand(): Command {
   return new Command("healthcheck")
-    .summary("ask the worker of this container whether it is healthy")
+    .summary("ask what this container runs whether it is healthy")
     .description(
-      "Asks a worker that was started with --health-port. Exits with 0 if it is ready to take work, else with 1 and the reason. For HEALTHCHECK in a Dockerfile.",
+      "Asks a worker, a dashboard or a scale-signal that was started with --health-port. Exits with 0 if it is ready, else with 1 and the reason. For HEALTHCHECK in a Dockerfile.",
     )
     .helpOption("-h, --help", "print this help")
     .addOption(

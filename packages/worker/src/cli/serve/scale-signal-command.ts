@@ -8,11 +8,13 @@ import { HealthServer } from "../../health/health-server.ts";
 import { ScaleSignals } from "../../watch/scale-signal.ts";
 import type { ScaleSignal } from "../../watch/scale-signal.ts";
 import { connectionOf, DEFAULTS } from "../../worker-options.ts";
+import { healthHostOption, healthPortOption, serveHealth } from "./health-beside.ts";
+import type { HealthFlags } from "./health-beside.ts";
 import { integer } from "../base/integer.ts";
 import { prefixOption, queueOption, redisOption } from "../base/queue-options.ts";
 import { exitCodeFor, reportError } from "../base/report-error.ts";
 
-interface ScaleSignalFlags {
+interface ScaleSignalFlags extends HealthFlags {
   readonly queue: string;
   readonly prefix: string;
   readonly redis?: string;
@@ -47,6 +49,8 @@ export function scaleSignalCommand(): Command {
         .env("POOLMQ_SIGNAL_HOST")
         .default(DEFAULTS.healthHost),
     )
+    .addOption(healthPortOption())
+    .addOption(healthHostOption())
     .addHelpText(
       "after",
       `
@@ -62,7 +66,8 @@ Example:
     .action(scaleSignal);
 }
 
-async function scaleSignal({ queue, prefix, redis: url, json, port, host }: ScaleSignalFlags): Promise<void> {
+async function scaleSignal(flags: ScaleSignalFlags): Promise<void> {
+  const { queue, prefix, redis: url, json, port, host } = flags;
   try {
     const resolved = connectionOf(url);
     checkQueueName("queue", queue);
@@ -75,7 +80,9 @@ async function scaleSignal({ queue, prefix, redis: url, json, port, host }: Scal
         const signal = await signals.read();
         console.log(json === true ? JSON.stringify(signal) : plain(signal));
       } else {
+        const beside = flags.healthPort === port ? async () => {} : await serveHealth(flags, redis);
         await serve(signals, { host, port });
+        await beside();
       }
     } finally {
       destroyConnection(redis);

@@ -1,0 +1,51 @@
+/**
+ * Health checks of a command that is no worker. In the image, `POOLMQ_HEALTH_PORT` is set and `poolmq healthcheck` asks
+ * there, so that a container is healthy by what it runs, whichever command that is.
+ */
+
+import { Option } from "commander";
+import type { Cluster, Redis } from "ioredis";
+
+import { within } from "@poolmq/shared/internal";
+
+import { HealthServer } from "../../health/health-server.ts";
+import { DEFAULTS } from "../../worker-options.ts";
+import { integer } from "../base/integer.ts";
+
+export interface HealthFlags {
+  readonly healthPort?: number;
+  readonly healthHost: string;
+}
+
+/** Shorter than the second that Kubernetes waits for an answer by default. */
+const PING_TIMEOUT_MS = 500;
+
+export function healthPortOption(): Option {
+  return new Option("--health-port <port>", "serve /livez and /readyz here (default: not served)")
+    .env("POOLMQ_HEALTH_PORT")
+    .argParser(integer);
+}
+
+export function healthHostOption(): Option {
+  return new Option("--health-host <host>", "address to serve them on")
+    .env("POOLMQ_HEALTH_HOST")
+    .default(DEFAULTS.healthHost);
+}
+
+/** Serves them if a port was given. Gives what ends that. */
+export async function serveHealth(
+  { healthPort: port, healthHost: host }: HealthFlags,
+  redis: Redis | Cluster,
+): Promise<() => Promise<void>> {
+  if (port === undefined) return async () => {};
+  const server = await HealthServer.listen(
+    { host, port },
+    {
+      async readiness() {
+        if (await within(PING_TIMEOUT_MS, redis.ping())) return { status: "ready" };
+        return { status: "not ready", reason: `Redis did not answer a PING within ${PING_TIMEOUT_MS} ms` };
+      },
+    },
+  );
+  return () => server.close();
+}
