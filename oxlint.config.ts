@@ -36,6 +36,7 @@ const ORDER = {
     "cli/view",
     "index.ts",
     "internal.ts",
+    "control.ts",
     "dashboard",
     "dev",
     "local",

@@ -344,6 +344,14 @@ export type ControlMessage =
     | { readonly t: "unshare"; readonly shares: readonly string[] }
     /** Somebody watches from now on: do not wait for the next heartbeat to tell what you run. Never signed: who watches needs no key. */
     | { readonly t: "watch" }
+    /** A machine takes no more jobs, finishes what it runs, and ends. `by`: who asked for it, for the machine's log. */
+    | { readonly t: "drain"; readonly worker: string; readonly by: string }
+    /** A machine is to have so many child processes. */
+    | { readonly t: "resize"; readonly worker: string; readonly processes: number; readonly by: string }
+    /** The process that runs this item is killed, and the item charged with it. */
+    | { readonly t: "kill"; readonly map: string; readonly index: number; readonly by: string }
+    /** Something was done to the queue from outside, which belongs in the logs. */
+    | { readonly t: "notice"; readonly what: string; readonly by: string }
   ) & {
     /** When the signature ends, in ms since the epoch. With `sig`. */
     readonly expiresAt?: number;

@@ -2,10 +2,13 @@
 /** The `poolmq` command. */
 
 import { Command } from "commander";
+import type { Argument } from "commander";
 
 import { dashboardCommand } from "./cli/serve/dashboard-command.ts";
 import { aclCommand } from "./cli/serve/acl-command.ts";
 import { healthcheckCommand } from "./cli/serve/healthcheck-command.ts";
+import { drainCommand, killItemCommand, resizeCommand } from "./cli/act/machine-commands.ts";
+import { pauseCommand, purgeCommand, resumeCommand } from "./cli/act/queue-commands.ts";
 import { cancelCommand, retryCommand } from "./cli/act/map-commands.ts";
 import { errorsCommand } from "./cli/look/errors-command.ts";
 import { exitOfUsage } from "./cli/base/queue-command.ts";
@@ -15,6 +18,10 @@ import { topCommand } from "./cli/look/top-command.ts";
 import { workerCommand } from "./cli/serve/worker-command.ts";
 import { VERSION } from "./version.ts";
 
+function termOf(argument: Argument): string {
+  return argument.required ? `<${argument.name()}>` : `[${argument.name()}]`;
+}
+
 const program = new Command("poolmq")
   .description(
     "The parallel map of Python's multiprocessing.Pool, for Node, across machines. Workers run the functions of a tasks module; programs call them with `pool.map()` of @poolmq/producer. Both meet on a Redis server.",
@@ -22,7 +29,10 @@ const program = new Command("poolmq")
   .version(VERSION, "-V, --version", "print the version")
   .helpOption("-h, --help", "print this help")
   .helpCommand("help [command]", "print the help of a command")
-  .configureHelp({ showGlobalOptions: false })
+  .configureHelp({
+    showGlobalOptions: false,
+    subcommandTerm: (command) => [command.name(), ...command.registeredArguments.map(termOf)].join(" "),
+  })
   .exitOverride(exitOfUsage)
   .showHelpAfterError("(run with --help for usage)")
   .showSuggestionAfterError()
@@ -44,6 +54,12 @@ for (const command of [
   errorsCommand(),
   cancelCommand(),
   retryCommand(),
+  pauseCommand(),
+  resumeCommand(),
+  drainCommand(),
+  resizeCommand(),
+  killItemCommand(),
+  purgeCommand(),
   scaleSignalCommand(),
   healthcheckCommand(),
   aclCommand(),

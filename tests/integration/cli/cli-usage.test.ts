@@ -14,7 +14,10 @@ import { runPoolmq, startWorker, workerArgs } from "../../support/worker-program
 const redis = redisForFile();
 const MODULE = fileURLToPath(TASKS);
 
-const QUEUE_COMMANDS = ["status", "top", "maps", "workers", "errors", "cancel", "retry", "scale-signal"];
+const QUEUE_COMMANDS =
+  "status top maps workers errors cancel retry pause resume purge drain resize kill-item scale-signal".split(
+    " ",
+  );
 
 test.for([
   ["--help"],

@@ -4,7 +4,7 @@ import { Pool } from "@poolmq/producer";
 import { queueKeys } from "@poolmq/shared/internal";
 import { aclRules, QueueWatcher } from "@poolmq/worker/internal";
 import { runWorker } from "@poolmq/worker";
-import { MapControl } from "@poolmq/worker/control";
+import { MachineControl, MapControl, QueueControl } from "@poolmq/worker/control";
 import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 
@@ -96,6 +96,15 @@ test("an operator looks at a queue, retries its maps and ends them with this log
   expect(await watcher.errors("m")).toMatchObject({ task: "fail" });
   expect(await control.cancel("m", "enough")).toBe("removed");
   await control.close();
+  const whole = new QueueControl(connection, { queue, by: "test" });
+  await whole.pause();
+  await whole.resume();
+  expect([...(await whole.dead())]).toEqual([]);
+  await whole.purge("m");
+  await whole.close();
+  const machines = new MachineControl(connection, { queue, by: "test" });
+  const [id = ""] = (await watcher.read()).machines.map((machine) => machine.id);
+  expect(await machines.resize(id, 2)).toBe("done");
   expect(await denied()).toEqual([]);
 });
 

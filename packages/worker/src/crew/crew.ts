@@ -48,6 +48,7 @@ export class Crew {
     stopped_task: 0,
   };
   readonly #options: CrewOptions;
+  #processes: number;
   readonly #log: Logger;
   readonly #members = new Set<Member>();
   readonly #held: Ticket[] = [];
@@ -66,6 +67,7 @@ export class Crew {
 
   constructor(options: CrewOptions, log: Logger) {
     this.#options = options;
+    this.#processes = options.processes;
     this.#log = log;
     this.#ahead = new FetchAhead(options.processes, options.concurrency);
     this.#memory = new MemoryWatch(options, log);
@@ -75,7 +77,7 @@ export class Crew {
 
   /** Starts the hosts; gives the registered functions once the first of them is ready. */
   async start(): Promise<Readonly<Record<string, TaskInfo>>> {
-    for (let i = 0; i < this.#options.processes; i++) this.#spawn();
+    for (let i = 0; i < this.#processes; i++) this.#spawn();
     return await this.#ready.promise;
   }
 
@@ -145,6 +147,30 @@ export class Crew {
       ticket.settle({ kind: "cancelled" });
     }
     for (const member of this.#members) member.stop("cancelled", ({ run }) => run.map === mapId);
+  }
+
+  /** Number of hosts that there should be. */
+  get processes(): number {
+    return this.#processes;
+  }
+
+  /** Starts hosts, or lets those that have least to do end, until there are so many. */
+  resize(processes: number): void {
+    this.#processes = processes;
+    this.#ahead.resize(processes);
+    const staying = [...this.#members].filter((member) => !member.isRetiring);
+    const surplus = staying.toSorted((a, b) => a.load - b.load).slice(0, staying.length - processes);
+    if (staying.length > processes) for (const member of surplus) member.retire("resized");
+    else this.#replaceRetired();
+    this.#options.onChange();
+  }
+
+  /** Kills the host that runs this item, which is charged with it. Gives its process id; `undefined` if none does. */
+  killItem(mapId: string, index: number): number | undefined {
+    for (const member of this.#members) {
+      if (member.killItem(mapId, index)) return member.pid;
+    }
+    return undefined;
   }
 
   /** Stops what runs, by its signal, then by killing: it is to run elsewhere, uncharged. */
@@ -223,9 +249,9 @@ export class Crew {
       if (!member.isRetiring) taking++;
       else if (member.isStopping) stopping.push(member);
     }
-    for (let i = taking; i < this.#options.processes; i++) this.#spawn();
+    for (let i = taking; i < this.#processes; i++) this.#spawn();
     // Where finalizers take longer than items, those that wait for theirs must not become ever more.
-    for (const member of stopping.slice(0, -this.#options.processes)) member.kill("shutdown");
+    for (const member of stopping.slice(0, -this.#processes)) member.kill("shutdown");
   }
 
   #takeBack(ticket: Ticket): void {

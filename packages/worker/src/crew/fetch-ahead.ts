@@ -14,7 +14,7 @@ const MAX_WAIT_MS = 50;
 const BUSY_MS = 20;
 
 export class FetchAhead {
-  readonly #hosts: number;
+  #hosts: number;
   readonly #concurrency: number;
   /** Moving mean of the run time of a job, in ms; `undefined` before the first. */
   #meanMs: number | undefined;
@@ -26,6 +26,11 @@ export class FetchAhead {
   constructor(hosts: number, concurrency: number) {
     this.#hosts = hosts;
     this.#concurrency = concurrency;
+  }
+
+  /** There are more hosts now, or fewer. */
+  resize(hosts: number): void {
+    this.#hosts = hosts;
   }
 
   get meanMs(): number | undefined {

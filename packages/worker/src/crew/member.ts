@@ -197,6 +197,19 @@ export class Member {
     this.#host.kill();
   }
 
+  /** Ends it at once if it runs this item, which is charged. */
+  killItem(mapId: string, index: number): boolean {
+    for (const { ticket } of this.#runs.live()) {
+      const { map, at, n } = ticket.run;
+      const runsIt =
+        ticket.current === undefined ? index >= at && index < at + n : index === at + ticket.current;
+      if (!ticket.running || map !== mapId || !runsIt) continue;
+      this.#host.kill();
+      return true;
+    }
+    return false;
+  }
+
   /** Ends it at once because it takes too much memory: the running items are charged. */
   killForMemory(): void {
     this.#host.kill({ outOfMemory: true });

@@ -16,10 +16,19 @@ export interface ControlHooks {
   /** The map is in the list of those that were cancelled; it may have been begun again since. */
   onMissedCancel(mapId: string): Promise<void>;
   onUnshare(shareId: string): void;
+  /** An operator wants something of the machine. */
+  onOrder(order: Order): void;
 }
 
+/** What operators ask of a machine. */
+export type Order = Extract<ControlMessage, { readonly t: "drain" | "resize" | "kill" | "notice" }>;
+
 /** A message as anyone may have published it. */
-type Told = Readonly<Partial<Record<"t" | "map" | "shares" | "expiresAt" | "sig", unknown>>>;
+type Told = Readonly<
+  Partial<Record<"t" | "map" | "shares" | "expiresAt" | "sig" | (typeof ORDER_FIELDS)[number], unknown>>
+>;
+
+const ORDER_FIELDS = ["worker", "processes", "index", "what", "by"] as const;
 
 export class ControlChannel {
   readonly #subscriber: Redis | Cluster;
@@ -72,12 +81,29 @@ export class ControlChannel {
     else if (this.#seals.obeys(message)) this.#obey(message);
   }
 
-  #obey({ t, map, shares }: Told): void {
+  #obey(message: Told): void {
+    const { t, map, shares } = message;
+    const order = orderOf(message);
+    if (order !== undefined) this.#hooks.onOrder(order);
     if (t === ("cancel" satisfies ControlMessage["t"]) && typeof map === "string") this.#hooks.onCancel(map);
     if (t === ("unshare" satisfies ControlMessage["t"]) && Array.isArray(shares)) {
       for (const id of shares as readonly unknown[]) this.#hooks.onUnshare(String(id));
     }
   }
+}
+
+/** Gives what an operator asks for, if it is whole. */
+function orderOf({ t, map, worker, processes, index, what, by }: Told): Order | undefined {
+  if (typeof by !== "string") return undefined;
+  if (t === "drain" && typeof worker === "string") return { t, worker, by };
+  if (t === "resize" && typeof worker === "string" && isCount(processes)) return { t, worker, processes, by };
+  if (t === "kill" && typeof map === "string" && isCount(index)) return { t, map, index, by };
+  if (t === "notice" && typeof what === "string") return { t, what, by };
+  return undefined;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 function read(text: string): Told | undefined {

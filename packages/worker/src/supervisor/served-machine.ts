@@ -12,6 +12,8 @@ export interface ServedMachine {
   /** Registered functions by name. Empty until the module is loaded. */
   readonly tasks: Readonly<Record<string, TaskInfo>>;
   readonly observer: WorkObserver;
+  /** Takes no more jobs, finishes what runs, and ends. */
+  readonly drain: () => void;
   /** Resolves once the machine takes nothing new. */
   readonly draining: Promise<void>;
 }

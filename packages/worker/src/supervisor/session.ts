@@ -36,6 +36,7 @@ import { ControlChannel } from "./control-channel.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { OutageLog } from "./outage-log.ts";
 import { reachRedis } from "./reach-redis.ts";
+import { obeyOrder } from "./orders.ts";
 import type { ServedMachine } from "./served-machine.ts";
 
 /** BullMQ's own limit fails a job without an outcome. `refuseJob` gives up long before. */
@@ -139,6 +140,7 @@ export class Session {
         if (await unwanted.learn(mapId)) crew.cancel(mapId);
       },
       onUnshare: (shareId) => shared.forget(shareId),
+      onOrder: (order) => obeyOrder(order, machine, log),
     });
     const context: JobContext = {
       machine: {

@@ -108,7 +108,7 @@ export class Supervisor {
     const { pids, ready, jobs, losses } = this.#crew;
     return {
       state: this.#state,
-      processes: this.#options.processes,
+      processes: this.#crew.processes,
       childrenReady: ready,
       childrenStarting: pids.length - ready,
       jobsWaiting: jobs.waiting,
@@ -256,6 +256,7 @@ function servedBy(
     options,
     crew,
     draining,
+    drain: () => void supervisor.close(),
     get tasks() {
       return supervisor.tasks;
     },

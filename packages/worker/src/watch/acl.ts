@@ -7,7 +7,7 @@ import type { QueueKeys } from "@poolmq/shared/internal";
 
 /**
  * Who logs in. `both` is a pool with workers of its own, `watcher` is `poolmq status`, its siblings and `scale-signal`;
- * `operator` is `poolmq cancel` and `retry` too.
+ * `operator` is `poolmq cancel`, `retry`, `pause`, `drain` and whatever else changes something, too.
  */
 export type AclRole = "producer" | "worker" | "both" | "watcher" | "operator";
 

@@ -15,10 +15,8 @@ import type { Cluster, Redis } from "ioredis";
 
 import {
   askToCancel,
-  CANCEL_TTL_MS,
   DURABLE_TTL_MS,
   jobIdOf,
-  Machines,
   MAP_TTL_MS,
   plainJobs,
   PRODUCER_SILENCE_MS,
@@ -29,7 +27,9 @@ import {
   rewriteMapReport,
   tellCancelled,
 } from "@poolmq/shared/internal";
-import type { ControlMessage, FailedEntry, QueueKeys, Signer, SigningKeys } from "@poolmq/shared/internal";
+import type { FailedEntry, QueueKeys, SigningKeys } from "@poolmq/shared/internal";
+
+import { Orders } from "./orders.ts";
 
 /**
  * What became of a cancel: the map's producer ended it; it was removed here, since it has no producer; there is none that
@@ -56,7 +56,7 @@ export class MapControl {
   readonly #keys: QueueKeys;
   readonly #queue: Queue;
   readonly #retries: RetryScripts;
-  readonly #signer: Signer | undefined;
+  readonly #orders: Orders;
 
   /**
    * The connection stays the caller's.
@@ -74,7 +74,7 @@ export class MapControl {
     this.#redis = redis;
     this.#keys = queueKeys(options.queue, options.prefix);
     this.#retries = new RetryScripts(redis, this.#keys);
-    this.#signer = options.signingKeys?.signer(this.#keys);
+    this.#orders = new Orders(redis, this.#keys, options.signingKeys);
     // Looks and changes jobs, and leaves nothing of its own behind.
     const bull = { connection: redis, prefix: this.#keys.bullPrefix, skipMetasUpdate: true };
     this.#queue = new Queue(this.#keys.bullName, bull, plainJobs(redis));
@@ -93,16 +93,16 @@ export class MapControl {
   ): Promise<Cancelled> {
     const done = this.#keys.done(mapId);
     if ((await this.#redis.exists(done)) === 0) return "not found";
-    if (this.#signer === undefined && (await this.#isSigned())) return "no key";
-    const message = this.#signed({ t: "cancel", map: mapId, reason });
+    if (await this.#orders.lackKey()) return "no key";
+    const message = this.#orders.signed({ t: "cancel", map: mapId, reason });
     await askToCancel(this.#redis, this.#keys, mapId, message);
     const deadline = performance.now() + PRODUCER_TIMEOUT_MS;
     while (performance.now() < deadline) {
       if ((await this.#redis.exists(done)) === 0) return "by its producer";
       await delay(POLL_MS);
     }
-    if (!force && (await this.#isAttended(mapId))) return "no answer";
-    await this.#remove(mapId);
+    if (!force && (await this.isAttended(mapId))) return "no answer";
+    await this.remove(mapId);
     await rewriteMapReport(this.#redis, this.#keys, mapId, (before) => {
       return [MAP_TTL_MS, { ...before, state: "cancelled", running: 0, reason }];
     });
@@ -144,25 +144,15 @@ export class MapControl {
     return { items };
   }
 
-  /** Whether the queue's machines take signed messages only. */
-  async #isSigned(): Promise<boolean> {
-    const machines = await new Machines(this.#redis, this.#keys).live();
-    return machines.some(({ keys }) => keys !== undefined);
-  }
-
-  #signed(message: ControlMessage): ControlMessage {
-    if (this.#signer === undefined) return message;
-    return this.#signer.signObject("control", { ...message, expiresAt: Date.now() + CANCEL_TTL_MS });
-  }
-
   /** Whether the map's producer was heard of a moment ago. */
-  async #isAttended(mapId: string): Promise<boolean> {
+  async isAttended(mapId: string): Promise<boolean> {
     const [text, nowMs] = await Promise.all([
       this.#redis.hget(this.#keys.mapInfo, mapId),
       redisNowMs(this.#redis),
     ]);
     const told = text === null ? undefined : readMapReport(text);
-    if (told === undefined || told.report.state !== "running") return false;
+    if (told === undefined || told.report.state !== "running" || told.report.unattended === true)
+      return false;
     return nowMs - told.toldAtMs < PRODUCER_SILENCE_MS;
   }
 
@@ -184,20 +174,21 @@ export class MapControl {
     return ours.reduce((sum, { job: { data } }) => sum + data.n - (data.kept?.length ?? 0), 0);
   }
 
-  /** Removes a map whose producer does not answer. */
-  async #remove(mapId: string): Promise<void> {
+  /** Removes a map whose producer does not answer. Gives how many of its jobs waited. */
+  async remove(mapId: string): Promise<number> {
     const keys = this.#keys;
     const [done, bytes, meta] = [keys.done(mapId), keys.in(mapId), keys.meta(mapId)];
     await this.#redis.unlink(done, bytes, meta, keys.args(mapId), keys.failed(mapId));
     await this.#redis.zrem(keys.kept, mapId);
     // The stream stays for a while: it tells a producer that comes back why its map has ended.
     await this.#redis.pexpire(keys.out(mapId), MAP_TTL_MS);
-    await tellCancelled(this.#redis, keys, mapId, this.#signed({ t: "cancel", map: mapId }));
+    await tellCancelled(this.#redis, keys, mapId, this.#orders.signed({ t: "cancel", map: mapId }));
     const ids = await this.#waiting(mapId);
     for (let start = 0; start < ids.length; start += BATCH) {
       // One that a worker has taken meanwhile is not removed: that worker drops it.
       await Promise.all(ids.slice(start, start + BATCH).map((id) => this.#queue.remove(id).catch(() => 0)));
     }
+    return ids.length;
   }
 
   /** Ids of the map's jobs that no worker has. */

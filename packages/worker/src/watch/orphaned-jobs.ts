@@ -28,12 +28,17 @@ export class OrphanedJobs {
     if (jobs.waiting + jobs.delayed === 0) return 0;
     if (performance.now() - this.#countedAt > LOOK_MS) {
       this.#countedAt = performance.now();
-      this.#counted = await this.#count(atMs, reports);
+      const byMap = await this.byMap({ atMs, reports });
+      this.#counted = [...byMap.values()].reduce((sum, n) => sum + n, 0);
     }
     return Math.min(this.#counted, jobs.waiting + jobs.delayed);
   }
 
-  async #count(atMs: number, reports: QueueReading["reports"]): Promise<number> {
+  /** Gives the maps that nobody will fetch, with the number of their jobs that wait. */
+  async byMap({
+    atMs,
+    reports,
+  }: Pick<QueueReading, "atMs" | "reports">): Promise<ReadonlyMap<string, number>> {
     const waiting = await this.#waitingByMap();
     const states = new Map(
       reports.flatMap(({ id, text }) => {
@@ -41,13 +46,13 @@ export class OrphanedJobs {
         return read === undefined ? [] : [[id, mapView(id, read.report, read.toldAtMs, atMs).state] as const];
       }),
     );
-    let orphaned = 0;
+    const orphaned = new Map<string, number>();
     for (const [mapId, jobs] of waiting) {
       const state = states.get(mapId);
       // One that was not told of is a second old at most, or was forgotten with its keys.
       const isOrphaned =
         state === "lost" || (state !== "running" && (await this.#redis.exists(this.#keys.done(mapId))) === 0);
-      if (isOrphaned) orphaned += jobs;
+      if (isOrphaned) orphaned.set(mapId, jobs);
     }
     return orphaned;
   }

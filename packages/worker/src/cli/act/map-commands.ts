@@ -5,8 +5,6 @@ import { hostname } from "node:os";
 import { Option } from "commander";
 import type { Command } from "commander";
 
-import { resolveSigningKeys } from "@poolmq/shared/internal";
-
 import { MapControl } from "../../watch/map-control.ts";
 import type { Cancelled } from "../../watch/map-control.ts";
 import { EXIT, EXIT_CODES_HELP } from "../base/exit-code.ts";
@@ -14,16 +12,13 @@ import type { ExitCode } from "../base/exit-code.ts";
 import { findMapId } from "../base/find-map.ts";
 import { complain, queueCommand, withQueue } from "../base/queue-command.ts";
 import type { QueueFlags, ReachedQueue } from "../base/queue-command.ts";
-import { readSigningKeys } from "../base/read-signing-keys.ts";
+import { signingKeyOption, signingKeysOf } from "../base/operator.ts";
+import type { OperatorFlags } from "../base/operator.ts";
 import { retriedText } from "../view/retried-text.ts";
 
 const MAP_ARGUMENT = "id of the map, or how it begins: `poolmq maps` lists them";
 
-interface ControlFlags extends QueueFlags {
-  readonly signingKeyFile?: string;
-}
-
-interface CancelFlags extends ControlFlags {
+interface CancelFlags extends OperatorFlags {
   readonly reason: string;
   readonly force?: true;
 }
@@ -47,12 +42,7 @@ export function cancelCommand(): Command {
         "also if its producer lives and does not answer: it has hung, or is too busy to hear",
       ),
     )
-    .addOption(
-      new Option(
-        "--signing-key-file <path>",
-        "sign it, on a queue whose workers have a signing key (or POOLMQ_SIGNING_KEY: the key itself)",
-      ).env("POOLMQ_SIGNING_KEY_FILE"),
-    )
+    .addOption(signingKeyOption())
     .addHelpText(
       "after",
       `
@@ -120,7 +110,7 @@ ${EXIT_CODES_HELP}`,
 /** Finds the map that is meant. One that nobody told of may be there all the same. */
 async function withMap(
   given: string,
-  flags: ControlFlags,
+  flags: OperatorFlags,
   action: (id: string, control: MapControl) => Promise<ExitCode>,
 ): Promise<void> {
   await withQueue(flags, async (queue) => {
@@ -129,8 +119,7 @@ async function withMap(
       complain(found.problem);
       return EXIT.notFound;
     }
-    const { signingKeyFile: file } = flags;
-    const signingKeys = resolveSigningKeys(file === undefined ? undefined : readSigningKeys(file));
+    const signingKeys = signingKeysOf(flags);
     const control = new MapControl(queue.redis, { queue: queue.name, prefix: queue.prefix, signingKeys });
     try {
       return await action(found.id, control);

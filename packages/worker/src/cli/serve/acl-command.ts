@@ -30,7 +30,7 @@ export function aclCommand(): Command {
     .addOption(
       new Option(
         "--role <role>",
-        "who logs in; both: a pool with workers of its own; watcher: poolmq status and scale-signal; operator: poolmq cancel and retry too (default: a login each for producers and workers)",
+        "who logs in; both: a pool with workers of its own; watcher: poolmq status and scale-signal; operator: poolmq cancel, pause, drain and so on too (default: a login each for producers and workers)",
       ).choices(["producer", "worker", "both", "watcher", "operator"]),
     )
     .addHelpText(

@@ -1,0 +1,152 @@
+/** `poolmq drain`, `poolmq resize` and `poolmq kill-item`: what can be done to a machine, and to one of its processes. */
+
+import type { Command } from "commander";
+
+import { InvalidOptionError } from "@poolmq/shared";
+
+import { MachineControl } from "../../watch/machine-control.ts";
+import type { Ordered } from "../../watch/machine-control.ts";
+import type { MachineView } from "../../watch/queue-view.ts";
+import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
+import type { ExitCode } from "../base/exit-code.ts";
+import { findMapId } from "../base/find-map.ts";
+import { integer } from "../base/integer.ts";
+import { signingKeyOption, signingKeysOf, whoAmI } from "../base/operator.ts";
+import type { OperatorFlags } from "../base/operator.ts";
+import { complain, queueCommand, withQueue } from "../base/queue-command.ts";
+import type { ReachedQueue } from "../base/queue-command.ts";
+
+const MACHINE_ARGUMENT = "its id, how that begins, its host, or <host>:<pid>: `poolmq workers` lists them";
+const EXIT_CODES = `${EXIT_CODES_WITHOUT_MAP_HELP}\n  3  there is no such machine, or nothing runs that item`;
+
+const NOT_DONE: Readonly<Record<Exclude<Ordered, "done">, string>> = {
+  "no answer": "did not answer within some seconds: it may be cut off, or be older than this command",
+  "no key":
+    "was not asked: this queue's workers have a signing key. Give it with --signing-key-file or POOLMQ_SIGNING_KEY",
+};
+
+export function drainCommand(): Command {
+  return queueCommand("drain")
+    .summary("let a worker machine finish what it runs, and end")
+    .description(
+      "The machine takes no more jobs, finishes what it runs for as long as its --shutdown-timeout-ms says, hands back the rest, and ends with exit code 0, as after SIGTERM. What started it may start it again.",
+    )
+    .argument("<machine>", MACHINE_ARGUMENT)
+    .addOption(signingKeyOption())
+    .addHelpText("after", EXIT_CODES)
+    .action((given: string, flags: OperatorFlags) =>
+      withMachine(given, flags, async (machine, control) => {
+        const ordered = await control.drain(machine.id);
+        return told(
+          flags,
+          machine.id,
+          ordered,
+          `${machine.id} takes no more jobs, and ends after what it runs`,
+        );
+      }),
+    );
+}
+
+export function resizeCommand(): Command {
+  return queueCommand("resize")
+    .summary("change the number of processes of a worker machine")
+    .description(
+      "The machine starts child processes, or lets some end after what they run, until it has so many. It has what it was started with again after a restart.",
+    )
+    .argument("<machine>", MACHINE_ARGUMENT)
+    .argument("<processes>", "how many child processes it is to have", integer)
+    .addOption(signingKeyOption())
+    .addHelpText("after", EXIT_CODES)
+    .action((given: string, processes: number, flags: OperatorFlags) =>
+      withMachine(
+        given,
+        flags,
+        async (machine, control) => {
+          const ordered = await control.resize(machine.id, processes);
+          const many = `${processes} ${processes === 1 ? "process" : "processes"}`;
+          return told(flags, machine.id, ordered, `${machine.id} has ${many}`);
+        },
+        () => {
+          if (processes >= 1 && processes <= 1_024) return;
+          throw new InvalidOptionError(`Expected <processes> to be from 1 to 1024, got ${processes}`);
+        },
+      ),
+    );
+}
+
+export function killItemCommand(): Command {
+  return queueCommand("kill-item")
+    .summary("kill the process that runs an item")
+    .description(
+      "Kills the process that runs an item which does not end. The item is charged with it as after any lost process: it runs again, unless it has taken as many processes down as it may, and then fails with a WorkerLostError. No other item is charged with it.",
+    )
+    .argument("<map>", "id of the map, or how it begins")
+    .argument("<index>", "index of the item", integer)
+    .addOption(signingKeyOption())
+    .addHelpText("after", EXIT_CODES)
+    .action((given: string, index: number, flags: OperatorFlags) =>
+      withQueue(flags, async (queue) => {
+        const { maps } = await queue.watcher.read();
+        const found = findMapId(
+          given,
+          maps.map(({ id }) => id),
+        );
+        const mapId = "id" in found ? found.id : given;
+        const ordered = await controlOf(queue, flags).killItem(mapId, index);
+        if (ordered === "not running") {
+          complain(`No process runs item ${index} of ${mapId}`);
+          return EXIT.notFound;
+        }
+        return told(
+          flags,
+          `${mapId} ${index}`,
+          ordered,
+          `the process that ran item ${index} of ${mapId} is gone`,
+        );
+      }),
+    );
+}
+
+function told({ json }: OperatorFlags, what: string, ordered: Ordered, text: string): ExitCode {
+  if (ordered !== "done") {
+    complain(`${what} ${NOT_DONE[ordered]}`);
+    return EXIT.error;
+  }
+  console.log(json === true ? JSON.stringify({ done: true, what }, null, 2) : text);
+  return EXIT.fine;
+}
+
+async function withMachine(
+  given: string,
+  flags: OperatorFlags,
+  action: (machine: MachineView, control: MachineControl) => Promise<ExitCode>,
+  check: () => void = () => {},
+): Promise<void> {
+  await withQueue(flags, async (queue) => {
+    check();
+    const { machines } = await queue.watcher.read();
+    const found = findMachine(given, machines);
+    if (typeof found === "string") {
+      complain(found);
+      return EXIT.notFound;
+    }
+    return await action(found, controlOf(queue, flags));
+  });
+}
+
+function controlOf({ redis, name, prefix }: ReachedQueue, flags: OperatorFlags): MachineControl {
+  return new MachineControl(redis, { queue: name, prefix, signingKeys: signingKeysOf(flags), by: whoAmI() });
+}
+
+function findMachine(given: string, machines: readonly MachineView[]): MachineView | string {
+  const fits = machines.filter(({ id, host, pid }) => {
+    return id.startsWith(given) || host === given || `${host}:${pid}` === given;
+  });
+  const [only] = fits;
+  const exact = fits.find(({ id }) => id === given);
+  if (exact !== undefined) return exact;
+  if (only !== undefined && fits.length === 1) return only;
+  if (only === undefined)
+    return `There is no worker machine "${given}" on this queue. \`poolmq workers\` lists them`;
+  return `More than one machine is meant by "${given}": ${fits.map(({ id }) => id).join(", ")}`;
+}

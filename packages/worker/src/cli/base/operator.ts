@@ -1,0 +1,40 @@
+/** Who gives an order, for the logs of those who obey, and with which key. */
+
+import { hostname, userInfo } from "node:os";
+
+import { Option } from "commander";
+
+import { resolveSigningKeys } from "@poolmq/shared/internal";
+import type { SigningKeys } from "@poolmq/shared/internal";
+
+import { readSigningKeys } from "./read-signing-keys.ts";
+import type { QueueFlags } from "./queue-command.ts";
+
+export interface OperatorFlags extends QueueFlags {
+  readonly signingKeyFile?: string;
+}
+
+export function signingKeyOption(): Option {
+  return new Option(
+    "--signing-key-file <path>",
+    "sign it, on a queue whose workers have a signing key (or POOLMQ_SIGNING_KEY: the key itself)",
+  ).env("POOLMQ_SIGNING_KEY_FILE");
+}
+
+export function signingKeysOf({ signingKeyFile: file }: OperatorFlags): SigningKeys | undefined {
+  return resolveSigningKeys(file === undefined ? undefined : readSigningKeys(file));
+}
+
+/** `user@host` of whoever runs the command. */
+export function whoAmI(): string {
+  return `${userName()}@${hostname()}`;
+}
+
+/** In a container, a user id may have no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? "?");
+  }
+}

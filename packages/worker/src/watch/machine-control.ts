@@ -1,0 +1,98 @@
+/** Drains machines, changes the number of their processes, and kills items, from outside. */
+
+import { setTimeout as delay } from "node:timers/promises";
+
+import type { Cluster, Redis } from "ioredis";
+
+import { queueKeys } from "@poolmq/shared/internal";
+import type { SigningKeys } from "@poolmq/shared/internal";
+
+import { Orders } from "./orders.ts";
+import { QueueWatcher } from "./queue-watcher.ts";
+import type { QueueView } from "./queue-view.ts";
+
+/** What became of an order: the machine was seen to do it; it said nothing for some seconds; it takes signed orders only. */
+export type Ordered = "done" | "no answer" | "no key";
+
+/** A machine obeys at once, and tells of itself once a second. */
+const ANSWER_MS = 6_000;
+const POLL_MS = 100;
+
+export class MachineControl {
+  readonly #orders: Orders;
+  readonly #watcher: QueueWatcher;
+  readonly #by: string;
+
+  /**
+   * The connection stays the caller's.
+   *
+   * @param options - `by`: who asks for it, for the machines' logs
+   */
+  constructor(
+    redis: Redis | Cluster,
+    options: {
+      readonly queue: string;
+      readonly prefix?: string | undefined;
+      readonly signingKeys?: SigningKeys | undefined;
+      readonly by: string;
+    },
+  ) {
+    this.#orders = new Orders(redis, queueKeys(options.queue, options.prefix), options.signingKeys);
+    this.#watcher = new QueueWatcher(redis, options);
+    this.#by = options.by;
+  }
+
+  /** A machine takes no more jobs, finishes what it runs, and ends. Resolves once it takes none. */
+  async drain(worker: string): Promise<Ordered> {
+    return await this.#order({ t: "drain", worker, by: this.#by }, ({ machines }) => {
+      return machines.every(({ id }) => id !== worker);
+    });
+  }
+
+  /** A machine starts child processes, or ends some after what they run. Resolves once it says that it has so many. */
+  async resize(worker: string, processes: number): Promise<Ordered> {
+    return await this.#order({ t: "resize", worker, processes, by: this.#by }, ({ machines }) => {
+      return machines.some((machine) => machine.id === worker && machine.processes === processes);
+    });
+  }
+
+  /**
+   * Kills the process that runs an item. As after any lost process, the item runs again, unless it has taken as many down
+   * as it may. Resolves once the process is gone; "not running" if no process runs the item.
+   */
+  async killItem(map: string, index: number): Promise<Ordered | "not running"> {
+    const before = await this.#watcher.readOnce();
+    const runs = pidsThatRun(before, map, index);
+    if (runs.length === 0) return "not running";
+    return await this.#order({ t: "kill", map, index, by: this.#by }, (view) => {
+      const there = new Set(
+        view.machines.flatMap(({ id, children }) => children?.map(({ pid }) => `${id} ${pid}`)),
+      );
+      return runs.every((run) => !there.has(run));
+    });
+  }
+
+  async #order(
+    message: Parameters<Orders["send"]>[0],
+    isDone: (view: QueueView) => boolean,
+  ): Promise<Ordered> {
+    if (await this.#orders.lackKey()) return "no key";
+    await this.#orders.send(message);
+    const deadline = performance.now() + ANSWER_MS;
+    while (performance.now() < deadline) {
+      if (isDone(await this.#watcher.read())) return "done";
+      await delay(POLL_MS);
+    }
+    return "no answer";
+  }
+}
+
+function pidsThatRun({ machines }: QueueView, map: string, index: number): string[] {
+  return machines.flatMap(({ id, children }) =>
+    (children ?? [])
+      .filter(({ running }) =>
+        running.some((run) => run.mapId === map && index >= run.index && index < run.index + run.items),
+      )
+      .map(({ pid }) => `${id} ${pid}`),
+  );
+}

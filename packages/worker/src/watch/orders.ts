@@ -1,0 +1,35 @@
+/** Messages to the machines of a queue, signed where the queue's machines take signed ones only. */
+
+import type { Cluster, Redis } from "ioredis";
+
+import { CANCEL_TTL_MS, Machines } from "@poolmq/shared/internal";
+import type { ControlMessage, QueueKeys, SigningKeys, Signer } from "@poolmq/shared/internal";
+
+export class Orders {
+  readonly #redis: Redis | Cluster;
+  readonly #keys: QueueKeys;
+  readonly #signer: Signer | undefined;
+
+  constructor(redis: Redis | Cluster, keys: QueueKeys, signingKeys: SigningKeys | undefined) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#signer = signingKeys?.signer(keys);
+  }
+
+  /** The queue's machines take signed messages only, and there is no key here to sign with. */
+  async lackKey(): Promise<boolean> {
+    if (this.#signer !== undefined) return false;
+    const machines = await new Machines(this.#redis, this.#keys).live();
+    return machines.some(({ keys }) => keys !== undefined);
+  }
+
+  signed(message: ControlMessage): ControlMessage {
+    if (this.#signer === undefined) return message;
+    return this.#signer.signObject("control", { ...message, expiresAt: Date.now() + CANCEL_TTL_MS });
+  }
+
+  /** Tells all machines that listen. */
+  async send(message: ControlMessage): Promise<void> {
+    await this.#redis.publish(this.#keys.control, JSON.stringify(this.signed(message)));
+  }
+}

@@ -1,0 +1,127 @@
+/** The commands that change a queue, a machine or an item from outside. */
+
+import { Queue } from "bullmq";
+import { expect, onTestFinished, test } from "vitest";
+
+import { Program } from "../../support/processes.ts";
+import { redisForFile } from "../../support/redis-server.ts";
+import { rejection } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
+import { Watched } from "../../support/watched.ts";
+import { runPoolmq, startWorker } from "../../support/worker-program.ts";
+
+const redis = redisForFile();
+
+class Operated extends Watched {
+  constructor() {
+    super(redis());
+  }
+
+  /** A machine in a process of its own, whose log can be read. */
+  async worker(...args: string[]): Promise<Program> {
+    const program = startWorker(Watched.module.pathname, { url: redis().url, queue: this.queue }, args);
+    await program.line(/worker machine ready/);
+    return program;
+  }
+
+  run(...args: string[]) {
+    return runPoolmq([...args, "-q", this.queue, "-r", redis().url]);
+  }
+}
+
+test("pause stops the taking of jobs, resume goes on, and machines log who did it", async () => {
+  const stage = new Operated();
+  const worker = await stage.worker("-p", "1");
+  expect(await stage.run("pause")).toMatchObject({
+    code: 0,
+    output: `${stage.queue} is paused: \`poolmq resume\` goes on with it\n`,
+  });
+  await worker.line(/"by":"[^"]+@[^"]+","what":"paused the queue"/);
+  const map = stage.client().map("step", stage.steps("end"));
+  await stage.map(map.id, ({ waitsFor }) => waitsFor === "resume");
+  expect((await stage.run("status")).output).toContain(
+    "\npaused: workers take no jobs until it is resumed\n",
+  );
+  expect((await stage.run("maps")).output).toMatch(/ paused /);
+  expect(JSON.parse((await stage.run("resume", "--json")).output)).toEqual({
+    queue: stage.queue,
+    paused: false,
+  });
+  expect(await map).toEqual([0]);
+});
+
+test("resize changes the number of a machine's processes, up and down", async () => {
+  const stage = new Operated();
+  const worker = await stage.worker("-p", "1");
+  const { machines } = await stage.watcher.readOnce();
+  const id = machines[0]?.id ?? "";
+  expect(await stage.run("resize", id, "3")).toEqual({ code: 0, output: `${id} has 3 processes\n` });
+  const map = stage.client().map("step", stage.steps("wait", "wait", "wait"));
+  await until(async () => (await stage.watcher.read()).jobs.active === 3, { what: "three to run" });
+  stage.marks.open();
+  await map;
+  expect(await stage.run("resize", id.slice(0, -2), "1")).toMatchObject({ code: 0 });
+  await worker.line(/"from":3,"to":1/);
+  expect(await stage.client().map("step", stage.steps("end", "end"))).toEqual([0, 1]);
+  expect(await stage.run("resize", id, "0")).toMatchObject({ code: 2 });
+  expect(await stage.run("resize", "nobody", "2")).toMatchObject({ code: 3 });
+});
+
+test("drain lets a machine finish what it runs, and end", async () => {
+  const stage = new Operated();
+  const worker = await stage.worker("-p", "1");
+  const map = stage.client().map("step", stage.steps("wait", "end"));
+  await until(async () => (await stage.watcher.read()).jobs.active === 1, { what: "the first to run" });
+  const id = (await stage.watcher.read()).machines[0]?.id ?? "";
+  const draining = stage.run("drain", id);
+  await worker.line(/an operator drains this machine/);
+  expect(await draining).toMatchObject({ code: 0 });
+  stage.marks.open();
+  expect(await worker.exited).toEqual({ code: 0, signal: null });
+  await stage.workers();
+  expect(await map).toEqual([0, 1]);
+});
+
+test("kill-item kills the process of an item that does not end, which then runs again", async () => {
+  const stage = new Operated();
+  const worker = await stage.worker("-p", "1");
+  const map = stage.client().map("step", stage.steps("wait"));
+  await until(async () => (await stage.watcher.read()).jobs.active === 1, { what: "it to run" });
+  expect(await stage.run("kill-item", map.id, "7")).toMatchObject({ code: 3 });
+  expect(await stage.run("kill-item", map.id, "0")).toMatchObject({ code: 0 });
+  await worker.line(/an operator kills an item/);
+  await worker.line(/child lost/);
+  stage.marks.open();
+  expect(await map).toEqual([0]);
+});
+
+test("purge removes what a dead producer has left, and leaves what somebody waits for", async () => {
+  const stage = new Operated();
+  await using producer = Program.source(`
+    import { Pool } from "@poolmq/producer";
+    const pool = new Pool({ connection: ${JSON.stringify(redis().url)}, queue: ${JSON.stringify(stage.queue)} });
+    const map = pool.map("step", Array.from({ length: 30 }, () => ({ does: "end", x: 1, gate: "" })));
+    console.log("id", map.id);
+  `);
+  const [, id = ""] = await producer.line(/id (\S+)/);
+  await stage.map(id, ({ running }) => running === 30);
+  expect(await stage.run("purge", id)).toMatchObject({
+    code: 1,
+    output: expect.stringContaining("lives") as string,
+  });
+  producer.kill("SIGKILL");
+  await producer.exited;
+  const wanted = stage.client().map("step", stage.steps("end"));
+  await stage.map(wanted.id);
+  await stage.age(id, 11_000);
+  expect((await stage.run("purge", "--dry-run")).output).toBe(`${id}: 30 jobs would be removed\n`);
+  expect((await stage.run("purge")).output).toBe(`${id}: 30 jobs removed\n`);
+  expect(await redis().admin.keys(`${stage.keys.job("map")}:${id}:*`)).toEqual([]);
+  expect((await stage.watcher.read()).maps.map((map) => map.id)).toEqual([wanted.id]);
+  expect(await stage.run("purge", "nothing")).toMatchObject({ code: 3 });
+  const queue = new Queue(stage.keys.bullName, { connection: redis().admin, prefix: stage.keys.bullPrefix });
+  onTestFinished(() => queue.close());
+  expect(await queue.getJobCounts("wait")).toEqual({ wait: 1 });
+  wanted.cancel();
+  await rejection(wanted);
+});
