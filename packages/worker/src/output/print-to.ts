@@ -1,5 +1,8 @@
 import type { Writable } from "node:stream";
 
+/** Streams that have failed to take what tasks printed. */
+const failed = new WeakSet<Writable>();
+
 function ignore(): void {}
 
 /**
@@ -8,10 +11,13 @@ function ignore(): void {}
  */
 export function printTo(stream: Writable, printed: string | Uint8Array): void {
   if (stream.destroyed) return;
-  stream.once("error", ignore);
+  // A stream tells an error after it has told it to the write, and several of them where several writes were on their way.
+  const isNew = !failed.has(stream);
+  if (isNew) stream.once("error", ignore);
   stream.write(printed, (error) => {
-    // It emits the error after this, by which time no other listener may be there.
-    if (error instanceof Error && stream.listenerCount("error") === 0) stream.once("error", ignore);
+    if (!(error instanceof Error) || failed.has(stream)) return;
+    failed.add(stream);
+    stream.on("error", ignore);
   });
-  stream.removeListener("error", ignore);
+  if (isNew) stream.removeListener("error", ignore);
 }
