@@ -40,6 +40,7 @@ export type { FailedEntry } from "./store/retry-scripts.ts";
 export type { Reconciled } from "./store/reconcile-jobs.ts";
 export { isForeignKey } from "./redis/is-wrong-type.ts";
 export { jobIdOf, queueKeys } from "./store/keys.ts";
+export { removeWaiting } from "./store/remove-waiting.ts";
 export { removeLimbo } from "./store/limbo.ts";
 export type { RemovedLimbo } from "./store/limbo.ts";
 export type { QueueKeys } from "./store/keys.ts";

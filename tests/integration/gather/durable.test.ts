@@ -437,3 +437,51 @@ async function attachOnce(pool: Pool<Tasks>): Promise<{ readonly value: PromiseL
   const seen = until(() => value.progress.total !== undefined, { what: "the total" }).then(() => undefined);
   return (await Promise.race([early, seen])) === "unknown" ? undefined : { value };
 }
+
+describe("a producer that stops in good order", () => {
+  test("by terminate() leaves its map, which goes on", async () => {
+    const stage = new Durable();
+    const pool = stage.client();
+    const map = pool.map("logged", stage.items(20), { mapId: "m" });
+    await stage.sealed();
+    await pool.terminate();
+    expect(await rejection(map)).toMatchObject({ code: "CANCELLED" });
+    await stage.workers();
+    expect(await stage.client().attach("m")).toEqual(doubled(20));
+    expect(stage.repeats).toBe(0);
+  });
+
+  test("by close() leaves the results at which nobody has looked", async () => {
+    const stage = new Durable();
+    await stage.workers();
+    const pool = stage.client();
+    const map = pool.map("logged", stage.items(20), { mapId: "m" });
+    expect(map.ready()).toBe(false);
+    pool.close();
+    await pool.join();
+    expect(await stage.client().attach("m")).toEqual(doubled(20));
+    expect(stage.repeats).toBe(0);
+    await stage.expireSoon();
+  });
+
+  test("by close() leaves nothing of a map that was awaited", async () => {
+    const stage = new Durable();
+    await stage.workers();
+    const pool = stage.client();
+    const map = pool.map("logged", stage.items(20), { mapId: "m" });
+    pool.close();
+    expect(await map).toEqual(doubled(20));
+    await pool.join();
+    expect(await stage.leftovers()).toEqual([]);
+  });
+});
+
+test("results at which nobody has looked yet stay in Redis until somebody does", async () => {
+  const stage = new Durable();
+  await stage.workers();
+  const map = stage.client().map("logged", stage.items(3), { mapId: "m" });
+  await until(() => map.ready(), { what: "the map to end" });
+  expect(await stage.leftovers()).toContain(stage.keys.out("m"));
+  expect(await map).toEqual(doubled(3));
+  await expect.poll(() => stage.leftovers()).toEqual([]);
+});

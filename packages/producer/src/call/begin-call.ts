@@ -44,6 +44,8 @@ export interface Begun extends CalledMap {
   readonly id: string;
   insights(): MapInsights;
   cancel(reason?: unknown): void;
+  /** Somebody looks at the results, or waits for them. */
+  look?(): void;
   handOn(): void;
 }
 
@@ -137,6 +139,8 @@ function beginMap<V>(
       keepsUntilRead,
       argumentLimit: context.argumentLimit,
       wholeChunks: durable,
+      // A stream is read while it goes on.
+      keepsUntilLookedAt: durable && !keepsUntilRead,
       classes: () => classes,
       callSite: site,
       onTaskProgress:
@@ -175,6 +179,7 @@ function beginMap<V>(
     progress: () => run.progress,
     insights: () => run.insights,
     cancel,
+    look: () => run.look(),
     handOn: () => run.handOn(),
   };
 }

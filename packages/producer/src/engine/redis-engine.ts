@@ -11,6 +11,7 @@ import type { Gather } from "../gather/gather.ts";
 import { autoChunks, fixedChunks } from "../map/chunk-size.ts";
 import type { ChunkSize } from "../map/chunk-size.ts";
 import type { MapRun } from "../map/map-run.ts";
+import type { MapEnd } from "../map/sink.ts";
 import type { RedisPoolOptions } from "../options/pool-options.ts";
 import type { Attachment, AttachRequest, CallFacts, Engine, EngineHost, PoolStats } from "./engine.ts";
 import { checkTask, lookForWorkers } from "./look-for-workers.ts";
@@ -57,20 +58,24 @@ export class RedisEngine implements Engine {
 
   attach({ mapId, sink, callSite, classes }: AttachRequest): Attachment {
     let gather: Gather | undefined;
+    /** It was cancelled before it was found. */
+    let early: MapEnd | undefined;
     const map: AttachedRun = new AttachedRun(mapId, sink, { callSite, classes }, (how, end) => {
-      if (how === "over") gather?.drop(map, end);
-      else gather?.leave(map);
+      if (how === "left") gather?.leave(map);
+      else if (gather === undefined) early = end;
+      else gather.drop(map, end);
     });
     const attach = async (): Promise<void> => {
       const backend = await this.#started();
       await backend.gather.ask(map, () => backend.checkNotNested("attach"));
       const { total } = await backend.gather.ask(map, () => backend.gather.durable.find(mapId));
-      if (map.ended) return;
+      if (map.ended && early === undefined) return;
       ({ gather } = backend);
       await gather.open(map, "attached");
+      if (early !== undefined) return gather.drop(map, early);
       if (total !== undefined) map.sealed(total);
     };
-    attach().catch((error: unknown) => map.fail(error));
+    this.#host.keepAliveWhile(attach()).catch((error: unknown) => map.fail(error));
     return map;
   }
 

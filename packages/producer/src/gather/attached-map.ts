@@ -66,7 +66,10 @@ export class AttachedMap implements MapKind {
     return false;
   }
 
+  /** One that was read to its end is delivered. One that is cancelled ends for everybody: first of all for its producer. */
   async end(gathered: Gathered, end: MapEnd): Promise<void> {
-    await this.#tools.durable.end(gathered, end);
+    const { durable } = this.#tools;
+    if ("error" in end) await durable.cancel(this.#map.id, "cancelled through a handle of attach()");
+    else await durable.end(gathered, end);
   }
 }

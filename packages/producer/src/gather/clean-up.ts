@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 
-import { jobIdOf, tellCancelled, within } from "@poolmq/shared/internal";
+import { jobIdOf, removeWaiting, tellCancelled, within } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/internal";
 import type { Cluster, Redis } from "ioredis";
 
@@ -25,6 +25,9 @@ interface CleanUpOptions {
   /** Told of each clean-up: it should be done before this process ends. */
   cleaning(done: Promise<unknown>): void;
 }
+
+/** So few jobs are removed one by one. */
+const FEW_JOBS = 40;
 
 export class CleanUp {
   readonly #options: CleanUpOptions;
@@ -69,7 +72,11 @@ export class CleanUp {
     await gathered.kind.end(gathered, end);
     if (underWay.length === 0) return [];
     await tellCancelled(redis, keys, id, seals.control({ t: "cancel", map: id }));
-    return await this.#options.jobs.remove(underWay.map((at) => jobIdOf(id, at)));
+    const ids = underWay.map((at) => jobIdOf(id, at));
+    // One job is looked for in the whole list; of many, the list is looked through for all of them.
+    if (ids.length <= FEW_JOBS) return await this.#options.jobs.remove(ids);
+    await removeWaiting(redis, keys, id, underWay);
+    return this.#options.ownWorkers ? await this.#options.jobs.existing(ids) : [];
   }
 
   /** Waits until jobs that were told to stop are gone. */

@@ -99,8 +99,8 @@ export class DurableMap implements MapKind {
 
   outlives(end: MapEnd): boolean {
     if (!("error" in end)) return false;
-    const { error } = end;
-    return error instanceof PoolmqError && OUTLIVED.has(error.code);
+    const { error, stays } = end;
+    return stays === true || (error instanceof PoolmqError && OUTLIVED.has(error.code));
   }
 
   async end(gathered: Gathered, end: MapEnd): Promise<void> {

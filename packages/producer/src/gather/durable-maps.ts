@@ -11,7 +11,7 @@ import { createHash } from "node:crypto";
 import type { Cluster, Redis } from "ioredis";
 
 import { IncompleteMapError, MapIdInUseError, UnknownMapError } from "@poolmq/shared";
-import { DurableScripts, PRODUCER_SILENCE_MS } from "@poolmq/shared/internal";
+import { askToCancel, DurableScripts, PRODUCER_SILENCE_MS } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../map/chunk.ts";
@@ -30,10 +30,14 @@ export interface DurableMap {
 }
 
 export class DurableMaps {
+  readonly #redis: Redis | Cluster;
+  readonly #keys: QueueKeys;
   readonly #scripts: DurableScripts;
   readonly #seals: Seals;
 
   constructor(redis: Redis | Cluster, keys: QueueKeys, seals: Seals) {
+    this.#redis = redis;
+    this.#keys = keys;
     this.#scripts = new DurableScripts(redis, keys);
     this.#seals = seals;
   }
@@ -86,6 +90,16 @@ export class DurableMaps {
     if (total === "") return { task, total: undefined };
     this.#seals.checkTotal(mapId, Number(total), sig);
     return { task, total: Number(total) };
+  }
+
+  /**
+   * Ends a map for everybody. Its producer, if it lives, takes keys that are gone for lost, and enqueues again what is
+   * missing: it is told first. Its stream stays for a while, so that it learns of it even if it is slow.
+   */
+  async cancel(mapId: string, reason: string): Promise<void> {
+    const message = this.#seals.control({ t: "cancel", map: mapId, reason });
+    await askToCancel(this.#redis, this.#keys, mapId, message);
+    await this.#scripts.drop(mapId);
   }
 
   /**

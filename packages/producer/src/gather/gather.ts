@@ -198,11 +198,20 @@ export class Gather implements Transport {
 
   drop(map: CarriedMap, end: MapEnd): void {
     const gathered = this.#maps.get(map.id);
-    if (gathered === undefined) return;
+    // Another handle may have taken the map up since.
+    if (gathered?.map !== map) return;
     const stays = gathered.kind.outlives(end);
     if (!stays) this.#reportEnd(gathered, end);
     this.leave(map);
     if (!stays) this.#cleanUp.forget(gathered, end);
+  }
+
+  /** The map has its last outcome, and stays until somebody has looked at the results. */
+  settle(map: CarriedMap, end: MapEnd): void {
+    const gathered = this.#maps.get(map.id);
+    if (gathered === undefined) return;
+    this.#reportEnd(gathered, end);
+    this.#tools.reader.remove(gathered);
   }
 
   /** Reads no more of the map, which stays as it is. */

@@ -89,6 +89,18 @@ export class Jobs {
     return left;
   }
 
+  /** Gives the ids of those jobs that are still there. */
+  async existing(ids: readonly string[]): Promise<string[]> {
+    const { redis, keys } = this.#options;
+    const found: string[] = [];
+    for (let start = 0; start < ids.length; start += BATCH) {
+      const batch = ids.slice(start, start + BATCH);
+      const exist = await Promise.all(batch.map((id) => redis.exists(keys.job(id))));
+      found.push(...batch.filter((_, i) => exist[i] === 1));
+    }
+    return found;
+  }
+
   /** Numbers of jobs that wait and that run, of all producers on the queue. */
   async counts(): Promise<{ readonly waiting: number; readonly active: number }> {
     const counts = await this.#queue.getJobCounts("wait", "prioritized", "delayed", "active");

@@ -50,6 +50,8 @@ export interface MapRunOptions {
   readonly job: JobOptions;
   /** Whether `handOn` says when an item's place in the window is free; else it is as soon as it is settled. */
   readonly keepsUntilRead: boolean;
+  /** Whether the results stay with the transport until `look()` says that they were delivered. */
+  readonly keepsUntilLookedAt?: boolean;
   /** Errors that a tasks module exports, by name: a remote error of that name is an instance. */
   readonly classes: () => ReadonlyMap<string, ErrorClass> | undefined;
   /** Where the call was made; a remote error shows it after the worker's stack. */
@@ -82,6 +84,10 @@ export class MapRun implements CarriedMap {
   #state: "running" | "ended" = "running";
   /** The transport knows how many items there are. */
   #sealed = false;
+  /** Somebody has looked at the results, or waits for them. */
+  #lookedAt = false;
+  /** How the map ended, while nobody has looked at the results. */
+  #unread: MapEnd | undefined;
   /** Set while the map waits for room in its window. */
   #room: PromiseWithResolvers<void> | undefined;
 
@@ -190,6 +196,19 @@ export class MapRun implements CarriedMap {
     this.#end({ error, items: Math.max(this.#reader.next, this.#options.length ?? 0) });
   }
 
+  /** The pool has ended, before the map has: a durable map stays for others. */
+  leave(error: unknown): void {
+    this.#end({ error, stays: true, items: Math.max(this.#reader.next, this.#options.length ?? 0) });
+  }
+
+  /** Somebody looks at the results, or waits for them: from now on, to come to the end is to be delivered. */
+  look(): void {
+    this.#lookedAt = true;
+    if (this.#unread === undefined) return;
+    this.#transport?.drop(this, this.#unread);
+    this.#unread = undefined;
+  }
+
   /** Takes the outcome of the chunk that starts at `at`. A second outcome is not looked at. */
   take(at: number, text: OutcomeText, { ms, transitMs, by }: RunFacts, bytes?: Buffer): void {
     if (this.#state === "ended") return;
@@ -288,7 +307,10 @@ export class MapRun implements CarriedMap {
     this.#room?.resolve();
     this.#firstOutcome.stop();
     this.#reader.close();
-    this.#transport?.drop(this, end);
+    if (this.#options.keepsUntilLookedAt && !this.#lookedAt && "total" in end) {
+      this.#unread = end;
+      this.#transport?.settle?.(this, end);
+    } else this.#transport?.drop(this, end);
     this.#inFlight.clear();
     this.#sink.ended(end);
   }

@@ -5,6 +5,8 @@ export type MapEnd =
   | { readonly total: number }
   | {
       readonly error: unknown;
+      /** Only the pool has ended: a durable map stays for others. */
+      readonly stays?: boolean;
       /** Number of items as far as it was known then; `undefined` if the call was refused. */
       readonly items?: number;
     };

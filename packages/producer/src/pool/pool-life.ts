@@ -28,6 +28,8 @@ const NEXT_STATES: Readonly<Record<PoolState, readonly PoolState[]>> = {
 interface Pending {
   readonly id: string;
   fail(error: unknown): void;
+  /** The pool ends: a durable map stays for others. Absent: it fails. */
+  leave?(error: unknown): void;
 }
 
 /** The longest interval of a timer. */
@@ -126,7 +128,11 @@ export class PoolLife implements EngineHost {
   async terminate(reason: unknown): Promise<void> {
     if (this.#state === "open" || this.#state === "closing") {
       this.#setState("terminated");
-      for (const map of this.#pending) map.fail(new CancelledError({ mapId: map.id, reason }));
+      for (const map of this.#pending) {
+        const error = new CancelledError({ mapId: map.id, reason });
+        if (map.leave === undefined) map.fail(error);
+        else map.leave(error);
+      }
       this.#endIfIdle();
     }
     await this.#ended.promise;

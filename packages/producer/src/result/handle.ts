@@ -18,6 +18,8 @@ export interface HandledMap extends CalledMap {
   readonly id: string;
   insights(): MapInsights;
   cancel(reason?: unknown): void;
+  /** Somebody looks at the results, or waits for them. */
+  look?(): void;
 }
 
 /** How a handle reaches what its items came to. @internal */
@@ -134,7 +136,7 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
    * @throws InvalidStateError while the map has not ended
    */
   successful(): boolean {
-    this.#unseen.seen();
+    this.#see();
     if (this.#state !== "pending") return this.#state === "succeeded";
     throw new InvalidStateError(`Map ${this.id} has not ended: await it, or ask ready() first`);
   }
@@ -146,7 +148,7 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
    * @param reason - becomes the `cause` of that error
    */
   cancel(reason?: unknown): void {
-    this.#unseen.seen();
+    this.#see();
     this.#map.cancel(reason);
   }
 
@@ -157,7 +159,7 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
    * @throws what the call was refused with
    */
   async settled(): Promise<PromiseSettledResult<R>[]> {
-    this.#unseen.seen();
+    this.#see();
     return await this.#items.settled();
   }
 
@@ -175,20 +177,26 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
    * ```
    */
   async errors(): Promise<readonly FailureGroup[]> {
-    this.#unseen.seen();
+    this.#see();
     return await this.#items.failures();
   }
 
   /** Gives the results in input order as they come. Iterating rejects at a failed item; `next()` goes on after it. */
   [Symbol.asyncIterator](): AsyncIterableIterator<R> {
-    this.#unseen.seen();
+    this.#see();
     return this.#items.iterate();
   }
 
   /** The value, for somebody who will see its failure. */
   get #looked(): Promise<V> {
-    this.#unseen.seen();
+    this.#see();
     return this.#value;
+  }
+
+  /** Somebody looks at what came of the map, or waits for it. */
+  #see(): void {
+    this.#unseen.seen();
+    this.#map.look?.();
   }
 
   /** Name of the class, for messages. */

@@ -23,6 +23,7 @@ import {
   queueKeys,
   readMapReport,
   redisNowMs,
+  removeWaiting,
   RetryScripts,
   rewriteMapReport,
   tellCancelled,
@@ -47,9 +48,6 @@ export type Retried =
 /** A producer that lives reads its streams all the time. */
 const PRODUCER_TIMEOUT_MS = 2_000;
 const POLL_MS = 20;
-
-/** Jobs that are removed at a time. */
-const BATCH = 500;
 
 export class MapControl {
   readonly #redis: Redis | Cluster;
@@ -183,26 +181,20 @@ export class MapControl {
     // The stream stays for a while: it tells a producer that comes back why its map has ended.
     await this.#redis.pexpire(keys.out(mapId), MAP_TTL_MS);
     await tellCancelled(this.#redis, keys, mapId, this.#orders.signed({ t: "cancel", map: mapId }));
-    const ids = await this.#waiting(mapId);
-    for (let start = 0; start < ids.length; start += BATCH) {
-      // One that a worker has taken meanwhile is not removed: that worker drops it.
-      await Promise.all(ids.slice(start, start + BATCH).map((id) => this.#queue.remove(id).catch(() => 0)));
-    }
-    return ids.length;
+    // A job that a worker has taken meanwhile is not removed: that worker drops it.
+    return await removeWaiting(this.#redis, keys, mapId, await this.#sortedIndices(mapId));
   }
 
-  /** Ids of the map's jobs that no worker has. */
-  async #waiting(mapId: string): Promise<string[]> {
-    const found: string[] = [];
+  /** First indices of those of the map's jobs that wait in their order of priority, or for another attempt. */
+  async #sortedIndices(mapId: string): Promise<number[]> {
+    const found = new Set<number>();
     for (let start = 0; ; start += PAGE) {
-      const ids = await this.#queue.getRanges(
-        ["wait", "prioritized", "delayed"],
-        start,
-        start + PAGE - 1,
-        true,
-      );
-      if (ids.length === 0) return [...new Set(found)];
-      found.push(...ids.filter((id) => id.slice(0, id.lastIndexOf("-")) === mapId));
+      const ids = await this.#queue.getRanges(["prioritized", "delayed"], start, start + PAGE - 1, true);
+      if (ids.length === 0) return [...found];
+      for (const id of ids) {
+        const dash = id.lastIndexOf("-");
+        if (id.slice(0, dash) === mapId) found.add(Number(id.slice(dash + 1)));
+      }
     }
   }
 }

@@ -1,0 +1,114 @@
+/** What a cancel leaves: nothing that runs, for nobody, at a cost in proportion to what waits. */
+
+import { fileURLToPath } from "node:url";
+
+import { jobIdOf } from "@poolmq/shared/internal";
+import { expect, onTestFinished, test } from "vitest";
+
+import { redisForFile } from "../../support/redis-server.ts";
+import { Marks, rejection, Stage, TASKS } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
+import { startWorker } from "../../support/worker-program.ts";
+
+const redis = redisForFile();
+
+/** Processor time that Redis has used, in ms. */
+async function usedMs(): Promise<number> {
+  const text = await redis().admin.info("cpu");
+  const seconds = [...text.matchAll(/used_cpu_(?:user|sys):([\d.]+)/g)].map(([, value]) => Number(value));
+  return seconds.reduce((sum, value) => sum + value, 0) * 1_000;
+}
+
+async function waiting(stage: Stage): Promise<number> {
+  return await redis().admin.llen(stage.keys.job("wait"));
+}
+
+test("cancelling jobs that wait costs Redis a few times what enqueuing them did", async () => {
+  const stage = new Stage(redis());
+  const pool = stage.pool();
+  await pool.stats();
+  const count = 30_000;
+  const before = await usedMs();
+  const map = pool.map("increment", [...Array(count).keys()], { mapId: "large" });
+  await until(async () => (await waiting(stage)) === count, { what: "the jobs", timeoutMs: 30_000 });
+  const enqueued = await usedMs();
+  map.cancel();
+  await until(async () => (await waiting(stage)) === 0, { what: "no job to wait", timeoutMs: 30_000 });
+  // Job by job, it was fifty times as much.
+  expect((await usedMs()) - enqueued).toBeLessThan(5 * (enqueued - before));
+  await expect.poll(() => redis().admin.keys(stage.keys.job("large-*"))).toEqual([]);
+}, 60_000);
+
+test("cancelling a map leaves the jobs of others as they are, in their order", async () => {
+  const stage = new Stage(redis());
+  const pool = stage.pool();
+  const others = (): Promise<string[]> => redis().admin.lrange(stage.keys.job("wait"), 0, -1);
+  const maps = [];
+  for (const [mapId, count] of [
+    ["a", 700],
+    ["b", 1_300],
+    ["a-1", 600],
+    ["c", 700],
+  ] as const) {
+    const before = await waiting(stage);
+    maps.push(pool.map("increment", [...Array(count).keys()], { mapId }));
+    await until(async () => (await waiting(stage)) === before + count, { what: `map ${mapId}` });
+  }
+  const expected = (await others()).filter((id) => !/^[ab]-\d+$/.test(id));
+  expect(expected.length).toBe(1_300);
+  maps[1]?.cancel();
+  maps[0]?.cancel();
+  await expect.poll(() => waiting(stage)).toBe(1_300);
+  expect(await others()).toEqual(expected);
+  await expect.poll(() => redis().admin.exists(stage.keys.job(jobIdOf("b", 0)))).toBe(0);
+});
+
+test("jobs that wait by priority, or for another attempt, are removed too", async () => {
+  const stage = new Stage(redis());
+  await stage.machine({ concurrency: 2 });
+  const pool = stage.pool();
+  const map = pool.map("fail", [1, 3, 5, 7, 9, 11], {
+    attempts: 5,
+    backoff: { type: "fixed", delayMs: 60_000 },
+  });
+  const delayed = stage.keys.job("delayed");
+  await until(async () => (await redis().admin.zcard(delayed)) === 6, { what: "all to be delayed" });
+  map.cancel();
+  await expect.poll(() => redis().admin.zcard(delayed)).toBe(0);
+});
+
+test("cancel() of an attached handle ends the map for its producer too", async () => {
+  const stage = new Stage(redis());
+  const marks = new Marks();
+  await stage.machine();
+  const call = { log: marks.log, gate: marks.gate };
+  const map = stage.pool().map("gated", [call, call, call, call], { mapId: "m" });
+  void map.wait();
+  await marks.started(1);
+  const attached = stage.pool().attach("m");
+  void attached.wait();
+  attached.cancel("enough");
+  expect(await rejection(map)).toMatchObject({ code: "CANCELLED" });
+  expect(await rejection(attached)).toMatchObject({ code: "CANCELLED", cause: "enough" });
+  await expect.poll(() => redis().admin.keys(stage.keys.job("m-*"))).toEqual([]);
+  expect(marks.lines.length).toBe(1);
+});
+
+test("what ran on a machine that died does not run again once its map is cancelled", async () => {
+  const stage = new Stage(redis());
+  const marks = new Marks();
+  const machine = startWorker(fileURLToPath(TASKS), { url: redis().url, queue: stage.queue });
+  onTestFinished(() => machine[Symbol.asyncDispose]());
+  const pool = stage.pool();
+  const map = pool.map("gated", [{ log: marks.log, gate: marks.gate }]);
+  void map.wait();
+  await marks.started(1);
+  machine.kill("SIGKILL");
+  await machine.exited;
+  map.cancel();
+  await pool.terminate();
+  await stage.machine();
+  const job = (): Promise<string[]> => redis().admin.keys(stage.keys.job("*-0"));
+  await until(async () => (await job()).length === 0, { what: "the job to be dropped", timeoutMs: 20_000 });
+  expect(marks.lines.length).toBe(1);
+}, 40_000);
