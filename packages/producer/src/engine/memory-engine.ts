@@ -130,7 +130,7 @@ export class MemoryEngine implements Engine {
         crew,
         tasks: registered,
         worker: id,
-        pid: this.#options.crew.hosts === "threads" ? process.pid : undefined,
+        pid: this.#options.crew.hosts === "processes" ? undefined : process.pid,
         shares: this.#shares,
         workerLossAttempts: this.#options.crew.workerLossAttempts,
         verdictOn,

@@ -2,6 +2,7 @@
 
 import type { Logger } from "pino";
 
+import { InvalidOptionError } from "@poolmq/shared";
 import type { HostOptions } from "@poolmq/shared";
 import {
   availableCores,
@@ -16,13 +17,20 @@ import { CALL_DEFAULTS, checkCallDefaults } from "./call-options.ts";
 import type { CallDefaults, CheckedCallDefaults } from "./call-options.ts";
 import { checkTelemetry } from "./telemetry-options.ts";
 import type { ResolvedTelemetry, TelemetryOptions } from "./telemetry-options.ts";
-import { readModulePath } from "./read-tasks.ts";
+import { readModulePath, readTasks } from "./read-tasks.ts";
 
 /** Options of a pool of threads. */
 export interface ThreadPoolOptions extends CallDefaults, HostOptions {
-  /** The tasks module: its path (from the working directory) or `file:` URL. Each thread loads it. */
-  readonly tasks: URL | string;
-  /** Number of threads, at least 1. @defaultValue one per available core */
+  /**
+   * The tasks module: its path (from the working directory) or `file:` URL, from which each thread loads it. With
+   * `threads: 0` also the imported module itself, whose mocks then hold.
+   */
+  readonly tasks: URL | string | object;
+  /**
+   * Number of threads. 0 runs the tasks in this very thread and event loop, for tests and debugging: mocks, coverage and
+   * breakpoints work there, while a function that computes can't be stopped, and one that exits ends the program.
+   * @defaultValue one per available core
+   */
   readonly threads?: number | undefined;
   /** Items that a thread runs before it is replaced, against leaks; 0 for no limit. @defaultValue 0 */
   readonly maxTasksPerThread?: number | undefined;
@@ -42,7 +50,10 @@ export interface ThreadPoolOptions extends CallDefaults, HostOptions {
 
 /** `ThreadPoolOptions`, checked and complete. */
 export interface ResolvedThreadPoolOptions extends ResolvedHostOptions {
-  readonly modulePath: string;
+  /** Path of the tasks module, if it was given as one. */
+  readonly modulePath: string | undefined;
+  /** The module itself, if it was given: then there are no threads. */
+  readonly module: object | undefined;
   readonly defaults: CheckedCallDefaults;
   readonly threads: number;
   readonly maxTasksPerThread: number;
@@ -62,6 +73,9 @@ const THREAD_POOL_OPTIONS: readonly (keyof ThreadPoolOptions)[] = [
   ...CALL_DEFAULTS,
 ];
 
+/** What has no meaning where the tasks run in this very thread. */
+const OF_THREADS = ["env", "maxTasksPerThread", "maxMemoryPerThreadMb"] as const;
+
 /**
  * Checks a thread pool's options and fills in the defaults.
  *
@@ -69,11 +83,21 @@ const THREAD_POOL_OPTIONS: readonly (keyof ThreadPoolOptions)[] = [
  */
 export function resolveThreadPoolOptions(options: ThreadPoolOptions): ResolvedThreadPoolOptions {
   const check = checkOptions(options, "thread pool options", THREAD_POOL_OPTIONS);
+  if (options.threads === 0) {
+    const stray = OF_THREADS.find((name) => options[name] !== undefined);
+    if (stray !== undefined) {
+      throw new InvalidOptionError(
+        `\`${stray}\` is for threads, of which this pool has none: leave it out, or give \`threads\` of at least 1`,
+      );
+    }
+  }
+  if (options.threads !== 0 || options.tasks === undefined)
+    readModulePath(options.tasks, "each thread loads");
   return {
     ...resolveHostOptions(options),
-    modulePath: readModulePath(options.tasks, "each thread loads"),
+    ...readTasks(options.tasks),
     defaults: checkCallDefaults(options),
-    threads: check.integer("threads", availableCores(), { min: 1, max: 1024 }),
+    threads: check.integer("threads", availableCores(), { min: 0, max: 1024 }),
     maxTasksPerThread: check.integer("maxTasksPerThread", 0, { min: 0 }),
     maxMemoryPerThreadMb:
       options.maxMemoryPerThreadMb === undefined

@@ -44,18 +44,18 @@ export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {
    */
   constructor(options: ThreadPoolOptions) {
     const resolved = resolveThreadPoolOptions(options);
-    refuseImportBomb(resolved.modulePath);
-    const { modulePath: module, threads: processes, maxTasksPerThread: maxTasksPerChild } = resolved;
-    const hosts = { module, processes, maxTasksPerChild, maxMemoryPerChildMb: 0 };
-    const parts = {
+    const { modulePath, module: exports, threads, maxTasksPerThread: maxTasksPerChild } = resolved;
+    if (modulePath !== undefined && threads > 0) refuseImportBomb(modulePath);
+    const crew = {
       ...resolved,
-      module: undefined,
-      queue: undefined,
-      window: WINDOW_JOBS,
-      maxPayloadBytes: undefined,
+      hosts: threads === 0 ? ("inline" as const) : ("threads" as const),
+      module: modulePath ?? "of this program",
+      exports,
+      processes: Math.max(1, threads),
+      maxTasksPerChild,
+      maxMemoryPerChildMb: 0,
     };
-    super(parts, (host) => {
-      const crew = { ...resolved, ...hosts, hosts: "threads" as const };
+    super({ ...resolved, queue: undefined, window: WINDOW_JOBS, maxPayloadBytes: undefined }, (host) => {
       return new MemoryEngine({ crew, maxShareBytes: Infinity, durableHint: DURABLE_HINT }, host);
     });
   }

@@ -27,7 +27,11 @@ export async function loadTaskModule(specifier: string): Promise<TaskModule> {
   const url = specifier.startsWith("file:") ? specifier : pathToFileURL(specifier).href;
   const namespace = await importModule(url);
   const required = requiredOf(namespace, url);
-  const exports = required === undefined ? namespace : commonJsExports(required);
+  return readTaskModule(required === undefined ? namespace : commonJsExports(required));
+}
+
+/** Finds the tasks among the exports of a module. @throws an `Error` if it exports no function */
+export function readTaskModule(exports: Readonly<Record<string, unknown>>): TaskModule {
   const tasks = new Map<string, TaskFunction>();
   for (const [name, value] of Object.entries(exports)) {
     if (typeof value === "function" && !HOOKS.has(name) && !isClass(value))

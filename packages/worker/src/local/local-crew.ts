@@ -11,6 +11,7 @@ import { childEnvironment } from "../crew/child-environment.ts";
 import { ContainerMemory } from "../crew/container-memory.ts";
 import { Crew } from "../crew/crew.ts";
 import type { CrewOptions } from "../crew/crew.ts";
+import { inlineHosts } from "../crew/inline-host.ts";
 import { processCrew } from "../crew/process-crew.ts";
 import { threadHosts } from "../crew/thread-host.ts";
 import { machineLog } from "../log/machine-log.ts";
@@ -20,9 +21,12 @@ import { TaskOutput } from "../output/task-output.ts";
 const KILL_GRACE_MS = 500;
 
 export interface LocalCrewOptions extends ResolvedProcessOptions {
-  readonly hosts: "processes" | "threads";
+  /** `inline`: in this very process and event loop. */
+  readonly hosts: "processes" | "threads" | "inline";
   /** Path of the tasks module. */
   readonly module: string;
+  /** The module itself, for inline hosts; else they load it from its path. */
+  readonly exports?: object | undefined;
   /** Number of processes or threads. */
   readonly processes: number;
   /** Limit of a thread's heap, in MiB. @defaultValue V8's own */
@@ -45,7 +49,7 @@ export function localCrew(options: LocalCrewOptions, events: LocalCrewEvents): L
   // To stderr: stdout is the program's. What the tasks print goes where the program prints, like that of any function.
   const level = process.env["POOLMQ_LOG_LEVEL"] || undefined;
   const crewOptions =
-    options.hosts === "threads"
+    options.hosts !== "processes"
       ? threadCrew(id, options)
       : processCrew(
           id,
@@ -58,20 +62,21 @@ export function localCrew(options: LocalCrewOptions, events: LocalCrewEvents): L
 
 function threadCrew(
   workerId: string,
-  { maxMemoryPerThreadMb, env, ...options }: LocalCrewOptions,
+  { maxMemoryPerThreadMb, env, exports, ...options }: LocalCrewOptions,
 ): Omit<CrewOptions, keyof LocalCrewEvents> {
   const { module, concurrency, maxOutcomeBytes } = options;
+  const host = { module, workerId, concurrency, maxOutcomeBytes };
+  const own = {
+    redactStacks: false,
+    env: childEnvironment(workerId, env),
+    maxMemoryMb: maxMemoryPerThreadMb,
+  };
   return {
     ...options,
-    startHost: threadHosts({
-      module,
-      workerId,
-      concurrency,
-      maxOutcomeBytes,
-      redactStacks: false,
-      env: childEnvironment(workerId, env),
-      maxMemoryMb: maxMemoryPerThreadMb,
-    }),
+    startHost:
+      options.hosts === "inline"
+        ? inlineHosts({ ...host, module: exports ?? module })
+        : threadHosts({ ...host, ...own }),
     // Threads have no memory of their own that could be looked at: V8 keeps their limit.
     memory: new ContainerMemory(),
     maxMemoryPerChildMb: 0,

@@ -1,0 +1,145 @@
+/**
+ * A host that runs the tasks in this very process and event loop, for tests and debugging: mocks, coverage and
+ * breakpoints work in them.
+ *
+ * Nothing can be ended here but by its own consent. A function that does not heed its signal is given up when it is
+ * killed: it goes on, and nobody waits for it. While one computes, no clock runs, so a time limit is noticed only
+ * afterwards. And `process.exit()`, or running out of memory, ends the program.
+ */
+
+import type { Payload } from "@poolmq/shared/task";
+import { encodeThrown } from "@poolmq/shared/task";
+
+import { makeClaims, revoke } from "../child/claims.ts";
+import { ItemContexts } from "../child/item-context.ts";
+import type { OutcomeLimit } from "../child/outcome-writer.ts";
+import { RunQueue } from "../child/run-queue.ts";
+import { infoOf } from "../child/task-info.ts";
+import { loadTaskModule, readTaskModule } from "../child/task-module.ts";
+import type { TaskModule } from "../child/task-module.ts";
+import type { WayOut } from "../child/way-out.ts";
+import { placesFor } from "../pipe/pipe-depth.ts";
+import type { ToChild, ToGuard } from "../pipe/pipe-messages.ts";
+import type { Host, HostEvents, StartHost } from "./host.ts";
+
+export interface InlineHostOptions {
+  /** The tasks module, or its path. */
+  readonly module: object | string;
+  /** Names the pool in `error.remote`. */
+  readonly workerId: string;
+  readonly concurrency: number;
+  readonly maxOutcomeBytes: number;
+}
+
+/** Starts hosts in this process. */
+export function inlineHosts(options: InlineHostOptions): StartHost {
+  return (events) => new InlineHost(options, events);
+}
+
+class InlineHost implements Host {
+  readonly pid: number = process.pid;
+  readonly #options: InlineHostOptions;
+  readonly #events: HostEvents;
+  readonly #claims: ReturnType<typeof makeClaims>;
+  #queue: RunQueue | undefined;
+  #turns = 0;
+  #ended = false;
+
+  constructor(options: InlineHostOptions, events: HostEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#claims = makeClaims(placesFor(options.concurrency));
+    setImmediate(() => void this.#load());
+  }
+
+  send(message: ToChild, text = "", bytes?: Buffer): void {
+    // A task may change what it is given, and the bytes are needed again for another attempt.
+    const own = bytes === undefined ? undefined : Buffer.from(bytes);
+    setImmediate(() => this.#queue?.take(message, text, own));
+  }
+
+  /** Everything goes at once. */
+  flush(): void {}
+
+  sendToGuard(message: ToGuard): void {
+    setImmediate(() => {
+      if (this.#ended) return;
+      if (message.t === "ping") return this.#events.onGuard({ t: "alive", turns: ++this.#turns });
+      const { id, slot } = message;
+      this.#events.onGuard({ t: "revoked", id, ok: revoke(this.#claims, slot, id) });
+    });
+  }
+
+  /** Its memory is this process's. */
+  residentBytes(): undefined {
+    return undefined;
+  }
+
+  /** They would be this process's own. */
+  hasPrograms(): boolean {
+    return false;
+  }
+
+  /** Gives up what runs: it can't be ended. */
+  kill(): void {
+    setImmediate(() => this.#end());
+  }
+
+  async #load(): Promise<void> {
+    const { module: given, workerId, concurrency, maxOutcomeBytes } = this.#options;
+    const out = this.#wayOut();
+    let phase: "load" | "initializer" = "load";
+    try {
+      const module = typeof given === "string" ? await loadTaskModule(given) : readTaskModule({ ...given });
+      phase = "initializer";
+      await module.initializer?.();
+      const outcomeLimit: OutcomeLimit = { maxBytes: maxOutcomeBytes, limit: "maxOutcomeBytes" };
+      const contexts = new ItemContexts(out, outcomeLimit, { level: "info", fd: 1 });
+      this.#queue = new RunQueue(module, out, contexts, {
+        workerId,
+        concurrency,
+        outcomeLimit,
+        redactStacks: false,
+        claims: this.#claims,
+        residentBytes: () => undefined,
+        onBroken: (error) => this.#events.onGarbage(String(error)),
+        onRunEnd: () => {},
+        onIdle: () => void this.#finish(module),
+      });
+      out.send({
+        t: "ready",
+        tasks: Object.fromEntries([...module.tasks].map(([name, fn]) => [name, infoOf(fn)])),
+      });
+    } catch (thrown) {
+      const reason = thrown instanceof Error ? thrown.message : String(thrown);
+      out.send({ t: "unfit", phase, reason }, encodeThrown(thrown));
+      this.#end();
+    }
+  }
+
+  #wayOut(): WayOut {
+    return {
+      send: (message, text: Payload = "", bytes) => {
+        if (!this.#ended) this.#events.onMessage(message, text, bytes);
+      },
+      flush: () => {},
+      drained: () => Promise.resolve(),
+      end: () => this.#end(),
+    };
+  }
+
+  async #finish(module: TaskModule): Promise<void> {
+    try {
+      await module.finalizer?.();
+    } catch {
+      // As in a process, where the end follows whatever a finalizer does.
+    }
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#events.onExit({ exitCode: 0, signal: null, outOfMemory: false });
+  }
+}
