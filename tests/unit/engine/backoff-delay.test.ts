@@ -20,3 +20,11 @@ test.for(["fixed", "exponential"] as const)("a %s back-off waits as long as Bull
     }
   }
 });
+
+test("grows to what a timer can wait, and no further", () => {
+  const backoff = { type: "exponential", delayMs: 2 ** 30 } as const;
+  const delays = [1, 2, 3, 60, 2_000].map((attempt) => backoffDelayMs(backoff, attempt));
+  expect(delays[0]).toBe(2 ** 30);
+  for (const delay of delays) expect(delay).toBeLessThan(2 ** 31);
+  expect(delays.toSorted((a, b) => a - b)).toEqual(delays);
+});

@@ -1,4 +1,5 @@
 import type { Backoff } from "@poolmq/shared";
+import { MAX_TIMER_MS } from "@poolmq/shared/internal";
 
 /**
  * How long to wait after attempt number `attempt` failed, in ms: what BullMQ waits for a job with the same back-off.
@@ -10,6 +11,10 @@ export function backoffDelayMs(
   attempt: number,
   random: () => number = Math.random,
 ): number {
-  const longest = type === "exponential" ? Math.round(2 ** (attempt - 1) * delayMs) : delayMs;
+  // A timer that is given more fires at once.
+  const longest = Math.min(
+    type === "exponential" ? Math.round(2 ** (attempt - 1) * delayMs) : delayMs,
+    MAX_TIMER_MS,
+  );
   return jitter === 0 ? longest : Math.floor(random() * longest * jitter + longest * (1 - jitter));
 }

@@ -153,7 +153,11 @@ export function resolvePoolOptions<T>(
     connectTimeoutMs: check.milliseconds("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
     telemetry: checkTelemetry(options.telemetry),
     signingKeys: resolveSigningKeys(options.signingKey, env),
-    signatureTtlMs: check.integer("signatureTtlMs", DEFAULTS.signatureTtlMs, { min: 1_000 }),
+    // No timer waits for it. Ten years, so that what it is added to stays a time that JSON carries.
+    signatureTtlMs: check.integer("signatureTtlMs", DEFAULTS.signatureTtlMs, {
+      min: 1_000,
+      max: 10 * 365 * 24 * 60 * 60_000,
+    }),
     logger: checkLogger("logger", options.logger),
     local: resolveLocalOptions(options, typeof connection === "object"),
   };

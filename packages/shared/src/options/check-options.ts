@@ -36,13 +36,7 @@ export function checkOptions(options: object, what: string, known: readonly stri
   const values = options as Readonly<Record<string, unknown>>;
   return {
     integer: (name, fallback, range) => checkInteger(name, values[name] ?? fallback, range),
-    milliseconds: (name, fallback, range) => {
-      const ms = checkInteger(name, values[name] ?? fallback, range);
-      if (ms <= MAX_TIMER_MS) return ms;
-      throw new InvalidOptionError(
-        `Expected \`${name}\` to be at most ${MAX_TIMER_MS} (24.8 days, in ms: the longest that a timer waits), got ${ms}`,
-      );
-    },
+    milliseconds: (name, fallback, range) => checkMilliseconds(name, values[name] ?? fallback, range),
     boolean: (name) => {
       const value = values[name] ?? false;
       if (typeof value === "boolean") return value;
@@ -67,6 +61,15 @@ export function checkInteger(
     return value;
   const span = range.max === undefined ? `≥ ${range.min}` : `from ${range.min} to ${range.max}`;
   throw new InvalidOptionError(`Expected \`${name}\` to be an integer ${span}${or}, got ${short(value)}`);
+}
+
+/** Gives `value` if it is a time in ms that a timer can wait. @throws InvalidOptionError */
+export function checkMilliseconds(name: string, value: unknown, range: { min: number }): number {
+  const ms = checkInteger(name, value, range);
+  if (ms <= MAX_TIMER_MS) return ms;
+  throw new InvalidOptionError(
+    `Expected \`${name}\` to be at most ${MAX_TIMER_MS} (24.8 days, in ms: the longest that a timer waits), got ${ms}`,
+  );
 }
 
 /**

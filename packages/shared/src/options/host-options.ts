@@ -1,7 +1,6 @@
 /** Options of whatever runs tasks: worker machines, and the processes or threads of a pool's own. */
 
-import { MAX_TIMER_MS } from "../host/settles-within.ts";
-import { checkEnvironment, checkInteger } from "./check-options.ts";
+import { checkEnvironment, checkInteger, checkMilliseconds } from "./check-options.ts";
 
 /** How the processes or threads that run tasks are kept. */
 export interface HostOptions {
@@ -93,10 +92,11 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
       options.maxOutcomeBytes ?? HOST_DEFAULTS.maxOutcomeBytes,
       { min: 1024, max: 128 * 1024 * 1024 },
     ),
-    startTimeoutMs: checkInteger("startTimeoutMs", options.startTimeoutMs ?? HOST_DEFAULTS.startTimeoutMs, {
-      min: 100,
-      max: MAX_TIMER_MS,
-    }),
+    startTimeoutMs: checkMilliseconds(
+      "startTimeoutMs",
+      options.startTimeoutMs ?? HOST_DEFAULTS.startTimeoutMs,
+      { min: 100 },
+    ),
     env: checkEnvironment("env", options.env ?? {}),
   };
 }
@@ -113,7 +113,8 @@ export function resolveProcessOptions(options: ProcessOptions): ResolvedProcessO
     maxMemoryPerChildMb: checkInteger(
       "maxMemoryPerChildMb",
       options.maxMemoryPerChildMb ?? PROCESS_DEFAULTS.maxMemoryPerChildMb,
-      { min: 0 },
+      // A terabyte: many times over, it would count as no limit.
+      { min: 0, max: 2 ** 20 },
     ),
   };
 }

@@ -1,6 +1,6 @@
 /** Options that a function's definition, the pool and the call may give; the later one wins. */
 
-import { checkInteger, checkOptions } from "./check-options.ts";
+import { checkInteger, checkMilliseconds, checkOptions } from "./check-options.ts";
 import { InvalidOptionError } from "../errors/call-errors.ts";
 import { short } from "../errors/short.ts";
 import type { Backoff } from "../wire.ts";
@@ -50,8 +50,7 @@ export function checkTaskDefaults(options: TaskDefaults): CheckedTaskDefaults {
     ...(backoff === undefined ? {} : { backoff: checkBackoff(backoff) }),
     ...(taskTimeoutMs === undefined
       ? {}
-      : // The longest that a timer can wait.
-        { taskTimeoutMs: checkInteger("taskTimeoutMs", taskTimeoutMs, { min: 1, max: 2 ** 31 - 1 }) }),
+      : { taskTimeoutMs: checkMilliseconds("taskTimeoutMs", taskTimeoutMs, { min: 1 }) }),
   };
 }
 
@@ -61,13 +60,13 @@ function checkChunksize(chunksize: unknown): number | "auto" {
 
 function checkBackoff(backoff: unknown): Backoff {
   if (typeof backoff === "number") {
-    return { type: "fixed", delayMs: checkInteger("backoff", backoff, { min: 0 }) };
+    return { type: "fixed", delayMs: checkMilliseconds("backoff", backoff, { min: 0 }) };
   }
   if (typeof backoff === "object" && backoff !== null) {
     checkOptions(backoff, "`backoff` option", ["type", "delayMs", "jitter"]);
     const { type, delayMs: delay, jitter = 0 } = backoff as Partial<Backoff>;
     if (type === "fixed" || type === "exponential") {
-      const delayMs = checkInteger("backoff.delayMs", delay, { min: 0 });
+      const delayMs = checkMilliseconds("backoff.delayMs", delay, { min: 0 });
       if (typeof jitter === "number" && jitter >= 0 && jitter <= 1) return { type, delayMs, jitter };
       throw new InvalidOptionError(
         `Expected \`backoff.jitter\` to be a number from 0 to 1, got ${short(jitter)}`,

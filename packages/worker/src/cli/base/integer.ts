@@ -1,7 +1,16 @@
 import { InvalidArgumentError } from "commander";
 
+import { MAX_TIMER_MS } from "@poolmq/shared/internal";
+
 /** Reads the value of a flag. Which ones make sense is told where the options are checked. */
 export function integer(text: string): number {
   if (/^-?\d+$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Expected an integer.");
+}
+
+/** Reads a time in ms that a timer can wait: it fires at once if it is given more. */
+export function milliseconds(text: string): number {
+  const ms = integer(text);
+  if (ms >= 0 && ms <= MAX_TIMER_MS) return ms;
+  throw new InvalidArgumentError(`Expected an integer from 0 to ${MAX_TIMER_MS}.`);
 }

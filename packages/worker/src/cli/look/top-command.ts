@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import type { QueueView } from "../../watch/queue-view.ts";
 
 import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
-import { integer } from "../base/integer.ts";
+import { milliseconds } from "../base/integer.ts";
 import { queueCommand, withQueue } from "../base/queue-command.ts";
 import type { QueueFlags, ReachedQueue } from "../base/queue-command.ts";
 import { clean } from "../view/format.ts";
@@ -28,7 +28,9 @@ export function topCommand(): Command {
       "Shows what `poolmq status` shows, again and again, until q or Ctrl-C. Where stdout is no terminal, it is printed each time; with --json, one object a line.",
     )
     .addOption(
-      new Option("--interval-ms <ms>", "how often to look, at least 100").default(1_000).argParser(integer),
+      new Option("--interval-ms <ms>", "how often to look, at least 100")
+        .default(1_000)
+        .argParser(milliseconds),
     )
     .addHelpText("after", EXIT_CODES_WITHOUT_MAP_HELP)
     .action((flags: TopFlags) => top(flags));

@@ -3,7 +3,7 @@
 import { Command, Option } from "commander";
 
 import { EXIT } from "../base/exit-code.ts";
-import { integer } from "../base/integer.ts";
+import { integer, milliseconds } from "../base/integer.ts";
 
 interface HealthcheckFlags {
   readonly port?: number;
@@ -35,7 +35,9 @@ export function healthcheckCommand(): Command {
       ),
     )
     .addOption(
-      new Option("--timeout-ms <ms>", "how long to wait for the answer").default(2_000).argParser(integer),
+      new Option("--timeout-ms <ms>", "how long to wait for the answer")
+        .default(2_000)
+        .argParser(milliseconds),
     )
     .addHelpText(
       "after",
