@@ -60,7 +60,7 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions = {}): Pr
   signal?.throwIfAborted();
   const server = findRedisServer();
   const { folder, socket } = await makeRedisFolder();
-  const guard = spawnGuard(server, folder, socket);
+  const guard = spawnGuard(server, folder);
   const output = collectOutput(guard);
 
   let ready = false;

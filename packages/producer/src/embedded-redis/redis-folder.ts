@@ -5,6 +5,9 @@ import { join } from "node:path";
 
 const PREFIX = "poolmq-redis-";
 
+/** Name of the unix socket in the folder. */
+export const SOCKET = "redis.sock";
+
 /** A unix socket's path fits in 104 bytes on macOS (108 on Linux), with the zero at its end. */
 const MAX_SOCKET_PATH = 103;
 
@@ -14,11 +17,11 @@ const STALE_AFTER_MS = 60_000;
 /** Makes a folder that only this user can enter, short enough for a socket in it. */
 export async function makeRedisFolder(): Promise<{ readonly folder: string; readonly socket: string }> {
   const base =
-    Buffer.byteLength(join(tmpdir(), `${PREFIX}XXXXXX`, "redis.sock")) > MAX_SOCKET_PATH ? "/tmp" : tmpdir();
+    Buffer.byteLength(join(tmpdir(), `${PREFIX}XXXXXX`, SOCKET)) > MAX_SOCKET_PATH ? "/tmp" : tmpdir();
   const folder = await mkdtemp(join(base, PREFIX));
   // Left by servers whose guard was killed too: a power cut, or a container that ran out of memory.
   void removeStaleFolders(base).catch(() => undefined);
-  return { folder, socket: join(folder, "redis.sock") };
+  return { folder, socket: join(folder, SOCKET) };
 }
 
 /** Removes this user's folders in `base` whose server is gone. */
@@ -29,7 +32,7 @@ export async function removeStaleFolders(base: string, staleAfterMs: number = ST
     const stats = await lstat(folder);
     const mine = stats.isDirectory() && stats.uid === process.getuid?.();
     if (!mine || Date.now() - stats.mtimeMs < staleAfterMs) continue;
-    if (!(await answers(join(folder, "redis.sock")))) await rm(folder, { recursive: true, force: true });
+    if (!(await answers(join(folder, SOCKET)))) await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -5,6 +5,8 @@ import type { ChildProcessByStdio } from "node:child_process";
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
 
+import { SOCKET } from "./redis-folder.ts";
+
 // Only `sh`, `kill`, `read`, `wait` and `rm`. Redis is killed and not asked to stop: its data is not to be kept, and
 // a busy script would delay the answer. The watcher is needed because `sh` can't wait for a process and a pipe at once.
 // What it started, it waits for: in a container nobody else may.
@@ -31,18 +33,19 @@ const MAX_OUTPUT_CHARS = 2_000;
 
 export type Guard = ChildProcessByStdio<Writable, Readable, Readable>;
 
-/** Starts the guard, which starts Redis. */
-export function spawnGuard(server: string, folder: string, socket: string): Guard {
+/** Starts the guard, which starts Redis in the folder. */
+export function spawnGuard(server: string, folder: string): Guard {
   const settings = [
     ["--port", "0"],
-    ["--unixsocket", socket],
+    // In the folder where it starts: Valkey does not take a path that has a quote.
+    ["--unixsocket", SOCKET],
     ["--unixsocketperm", "700"],
     ["--save", ""],
     ["--appendonly", "no"],
     ["--maxmemory-policy", "noeviction"],
     ["--daemonize", "no"],
     ["--supervised", "no"],
-    ["--dir", folder],
+    ["--dir", "."],
     ["--logfile", ""],
     ["--loglevel", "notice"],
     // A crash report shows the arguments of the last command, which are users' data.

@@ -43,8 +43,8 @@ async function checkNode(redis: Redis, address: string, inCluster: boolean): Pro
   }
   const policy = fields.get("maxmemory_policy");
   if (policy !== undefined && policy !== "noeviction") throw new EvictionPolicyError({ address, policy });
-  if (!inCluster && fields.get("redis_mode") === "cluster") {
-    const failure = { reason: "cluster", detail: "it is a node of a Redis Cluster" } as const;
+  if (!inCluster && (fields.get("redis_mode") ?? fields.get("server_mode")) === "cluster") {
+    const failure = { reason: "cluster", detail: "it is a node of a Cluster" } as const;
     throw new RedisConnectionError({ ...failure, address, advice: adviceFor(failure, address) });
   }
   const runId = fields.get("run_id") ?? "";

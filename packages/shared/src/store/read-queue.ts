@@ -10,7 +10,7 @@ import type { Script } from "../redis/run-script.ts";
 
 /**
  * KEYS: workers, worker-info, worker-detail, maps, map-info, wait, prioritized, active, delayed, paused, meta. ARGV: ttlMs of
- * machines. As a script, it runs on the node of a Redis Cluster that has the queue, and \`INFO\` tells of that one.
+ * machines. As a script, it runs on the node of a Redis Cluster that has the queue, and `INFO` tells of that one.
  */
 const READ: Script = {
   lua: `${READ_CLOCK}
@@ -52,13 +52,13 @@ export interface QueueReading {
   /** Workers are told to take no jobs. */
   readonly paused: boolean;
   readonly jobs: { readonly waiting: number; readonly active: number; readonly delayed: number };
-  /** What \`INFO\` says of the server, its memory and its clients. */
+  /** What `INFO` says of the server, its memory and its clients. */
   readonly info: string;
   readonly machines: readonly {
     /** When its last heartbeat was, by Redis's clock, in ms. */
     readonly beatAtMs: number;
     readonly advertisement: string;
-    /** What only watchers want to know; \`""\` if it has not told yet. */
+    /** What only watchers want to know; `""` if it has not told yet. */
     readonly detail: string;
   }[];
   /** What producers told of their maps. */
