@@ -49,14 +49,14 @@ const ViewReader = v8.DefaultDeserializer as unknown as new (
 /**
  * Gives each typed array, and each Buffer, memory of its own. Node's reader leaves them on the bytes of the whole payload:
  * a small one would keep a large payload in memory, and lies there at whatever offset, where its bytes can't be looked at
- * as \`Float64Array\`.
+ * as `Float64Array`.
  */
 class CloneReader extends ViewReader {
   /** Called by V8 for each view. */
   override _readHostObject(): unknown {
     const view = this.#readView();
     if (Buffer.isBuffer(view)) {
-      // \`Buffer.from\` would put it into the memory that small Buffers share.
+      // `Buffer.from` would put it into the memory that small Buffers share.
       const own = Buffer.allocUnsafeSlow(view.length);
       view.copy(own);
       return own;
