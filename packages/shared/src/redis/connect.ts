@@ -1,14 +1,10 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from "ioredis";
 
-import {
-  adviceFor,
-  classifyFailure,
-  withoutArguments,
-  type ConnectionFailure,
-} from "./connection-failure.ts";
+import { withoutArguments } from "./connection-failure.ts";
 import type { ResolvedConnection } from "./connection-options.ts";
-import { RedisConnectionError } from "../errors/redis-errors.ts";
+import { destroyConnection } from "./destroy-connection.ts";
 import { forDuplicates } from "./for-duplicates.ts";
+import { ATTEMPT_TIMEOUT_MS, untilReady } from "./until-ready.ts";
 
 export interface ConnectOptions {
   /**
@@ -32,18 +28,12 @@ export interface ConnectOptions {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** A single attempt: short, because a host that does not answer may have moved by the next one. */
-const ATTEMPT_TIMEOUT_MS = 5_000;
-
 /**
  * A command without any answer for this long means a dead link, and the connection is made anew. TCP itself needs a
  * quarter of an hour for that if the other side vanished. Must be longer than any blocking command: BullMQ blocks for up to
  * 10 s.
  */
 const SILENCE_MS = 15_000;
-
-/** Tries until the first connection stands: one whose link is dead from its start must not take all of the time. */
-const ATTEMPTS = 3;
 
 /** Notices a dead link that nothing is sent on: Node probes ten times, a second apart, after this. */
 const KEEP_ALIVE_MS = 5_000;
@@ -96,47 +86,6 @@ export async function connect(
     destroyConnection(connection);
     throw error;
   }
-}
-
-/** Closes a connection at once, whatever state it is in. Commands without a reply are rejected. */
-export function destroyConnection(connection: Redis | Cluster): void {
-  const nodes = connection.isCluster ? (connection as Cluster).nodes() : [connection];
-  for (const node of nodes as readonly NodeInternals[]) {
-    // disconnect() waits for the other side, with a timer that holds the process, even if there is no other side.
-    if (node.connector) node.connector.disconnectTimeout = 0;
-    // ioredis subscribes again by itself after a reconnect, and listens to no answer: nobody would catch that rejection.
-    const { offlineQueue, commandQueue } = node as unknown as QueueInternals;
-    for (const queue of [offlineQueue, commandQueue]) {
-      for (const { command } of queue?.toArray() ?? []) command.promise.catch(() => {});
-    }
-  }
-  const isBetweenAttempts = connection.status === "reconnecting";
-  connection.disconnect();
-  for (const node of nodes as readonly NodeInternals[]) node.stream?.destroy();
-  if (isBetweenAttempts) {
-    // There is no socket whose end could tell it: ioredis leaves the commands waiting for ever.
-    const internals = connection as unknown as QueueInternals;
-    internals.flushQueue?.(new Error("Connection is closed."));
-    internals.setStatus?.("end");
-  }
-}
-
-interface CommandQueue {
-  toArray(): { readonly command: { readonly promise: Promise<unknown> } }[];
-}
-
-/** What ioredis 6.0 has no public name for. */
-interface NodeInternals {
-  readonly stream?: { readonly connecting: boolean; destroy(): unknown };
-  readonly connector?: { disconnectTimeout?: number };
-}
-
-/** Likewise. */
-interface QueueInternals {
-  readonly offlineQueue?: CommandQueue;
-  readonly commandQueue?: CommandQueue;
-  flushQueue?(error: Error): void;
-  setStatus?(status: string): void;
 }
 
 function open(
@@ -202,93 +151,4 @@ function handleErrors(connection: Redis | Cluster): void {
       asking.on("error", (error: Error) => connection.emit("node error", withoutArguments(error)));
     });
   });
-}
-
-function untilReady(
-  connection: Redis | Cluster,
-  resolved: ResolvedConnection,
-  waitMs: number,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const { address } = resolved;
-  return new Promise((resolve, reject) => {
-    let last: ConnectionFailure | undefined;
-    let cause: Error | undefined;
-
-    const settle = (failure?: ConnectionFailure, waitedMs?: number) => {
-      clearTimeout(timer);
-      clearInterval(attempts);
-      connection.off("ready", onReady);
-      connection.off("error", onError);
-      connection.off("node error", onError);
-      connection.off("close", onClose);
-      connection.off("end", onEnd);
-      signal?.removeEventListener("abort", onAbort);
-      if (failure === undefined) return resolve();
-      const advice = adviceFor(failure, address);
-      const facts = { reason: failure.reason, address, detail: failure.detail, advice };
-      reject(
-        new RedisConnectionError(waitedMs === undefined ? facts : { ...facts, waitedMs }, cause && { cause }),
-      );
-    };
-
-    const onReady = () => settle();
-    const onError = (error: Error) => {
-      const failure = classifyFailure(error);
-      // Follows the error that says why.
-      if (last && failure.detail === "Connection is closed") return;
-      cause = error;
-      last = failure;
-      if (failure.final) settle(failure);
-    };
-    const onClose = () => {
-      last ??= { reason: "unreachable", final: false, detail: "it closes the connection without an answer" };
-    };
-    const onEnd = () =>
-      settle(last ?? { reason: "unreachable", final: true, detail: "the connection was closed" });
-    const onAbort = () => settle({ reason: "aborted", final: true, detail: "connecting was aborted" });
-    const onTimeout = () => settle(failureAtTimeout(connection, last), waitMs);
-
-    /** It stands, and nothing is answered. */
-    const onSilence = () => {
-      if (connection.status !== "connect" || connection.isCluster) return;
-      last = NOT_READY;
-      (connection as Redis).disconnect(true);
-    };
-
-    const timer = setTimeout(onTimeout, waitMs);
-    const attempts = setInterval(onSilence, Math.min(waitMs / ATTEMPTS, ATTEMPT_TIMEOUT_MS));
-    connection.once("ready", onReady);
-    connection.on("error", onError);
-    connection.on("node error", onError);
-    connection.on("close", onClose);
-    connection.once("end", onEnd);
-    signal?.addEventListener("abort", onAbort, { once: true });
-  });
-}
-
-const NOT_READY: ConnectionFailure = {
-  reason: "not-ready",
-  final: true,
-  detail: "it accepts connections, but does not become ready",
-};
-
-function failureAtTimeout(
-  connection: Redis | Cluster,
-  last: ConnectionFailure | undefined,
-): ConnectionFailure {
-  const { status } = connection;
-  if (status === "connect" || status === "ready") {
-    return NOT_READY;
-  }
-  const { stream } = connection as NodeInternals;
-  if (status === "connecting" && stream?.connecting === false) {
-    // Redis waits for more when it gets the start of a TLS handshake as a command.
-    return {
-      reason: "tls",
-      final: true,
-      detail: "it accepts connections, but does not answer the TLS handshake",
-    };
-  }
-  return last ?? { reason: "unreachable", final: true, detail: "nothing answered" };
 }

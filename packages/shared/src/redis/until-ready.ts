@@ -1,0 +1,106 @@
+import type { Cluster, Redis } from "ioredis";
+
+import { adviceFor, classifyFailure } from "./connection-failure.ts";
+import type { ConnectionFailure } from "./connection-failure.ts";
+import type { ResolvedConnection } from "./connection-options.ts";
+import { RedisConnectionError } from "../errors/redis-errors.ts";
+
+/** A single attempt: short, because a host that does not answer may have moved by the next one. */
+export const ATTEMPT_TIMEOUT_MS = 5_000;
+
+/** Tries until the first connection stands: one whose link is dead from its start must not take all of the time. */
+const ATTEMPTS = 3;
+
+/**
+ * Waits until a new connection stands.
+ *
+ * @throws RedisConnectionError after `waitMs`, which says what stood in the way; at once if waiting can't help
+ */
+export function untilReady(
+  connection: Redis | Cluster,
+  resolved: ResolvedConnection,
+  waitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { address } = resolved;
+  return new Promise((resolve, reject) => {
+    let last: ConnectionFailure | undefined;
+    let cause: Error | undefined;
+
+    const settle = (failure?: ConnectionFailure, waitedMs?: number) => {
+      clearTimeout(timer);
+      clearInterval(attempts);
+      connection.off("ready", onReady);
+      connection.off("error", onError);
+      connection.off("node error", onError);
+      connection.off("close", onClose);
+      connection.off("end", onEnd);
+      signal?.removeEventListener("abort", onAbort);
+      if (failure === undefined) return resolve();
+      const advice = adviceFor(failure, address);
+      const facts = { reason: failure.reason, address, detail: failure.detail, advice };
+      reject(
+        new RedisConnectionError(waitedMs === undefined ? facts : { ...facts, waitedMs }, cause && { cause }),
+      );
+    };
+
+    const onReady = () => settle();
+    const onError = (error: Error) => {
+      const failure = classifyFailure(error);
+      // Follows the error that says why.
+      if (last && failure.detail === "Connection is closed") return;
+      cause = error;
+      last = failure;
+      if (failure.final) settle(failure);
+    };
+    const onClose = () => {
+      last ??= { reason: "unreachable", final: false, detail: "it closes the connection without an answer" };
+    };
+    const onEnd = () =>
+      settle(last ?? { reason: "unreachable", final: true, detail: "the connection was closed" });
+    const onAbort = () => settle({ reason: "aborted", final: true, detail: "connecting was aborted" });
+    const onTimeout = () => settle(failureAtTimeout(connection, last), waitMs);
+
+    /** It stands, and nothing is answered. */
+    const onSilence = () => {
+      if (connection.status !== "connect" || connection.isCluster) return;
+      last = NOT_READY;
+      (connection as Redis).disconnect(true);
+    };
+
+    const timer = setTimeout(onTimeout, waitMs);
+    const attempts = setInterval(onSilence, Math.min(waitMs / ATTEMPTS, ATTEMPT_TIMEOUT_MS));
+    connection.once("ready", onReady);
+    connection.on("error", onError);
+    connection.on("node error", onError);
+    connection.on("close", onClose);
+    connection.once("end", onEnd);
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+const NOT_READY: ConnectionFailure = {
+  reason: "not-ready",
+  final: true,
+  detail: "it accepts connections, but does not become ready",
+};
+
+function failureAtTimeout(
+  connection: Redis | Cluster,
+  last: ConnectionFailure | undefined,
+): ConnectionFailure {
+  const { status } = connection;
+  if (status === "connect" || status === "ready") {
+    return NOT_READY;
+  }
+  const { stream } = connection as { readonly stream?: { readonly connecting: boolean } };
+  if (status === "connecting" && stream?.connecting === false) {
+    // Redis waits for more when it gets the start of a TLS handshake as a command.
+    return {
+      reason: "tls",
+      final: true,
+      detail: "it accepts connections, but does not answer the TLS handshake",
+    };
+  }
+  return last ?? { reason: "unreachable", final: true, detail: "nothing answered" };
+}
