@@ -69,6 +69,7 @@ const ORDER = {
     "values",
     "host",
     "errors",
+    "wire-watch.ts",
     "wire.ts",
   ],
 } as const;

@@ -100,25 +100,20 @@ export { WIRE_VERSION } from "./wire.ts";
 export { repeatWhenAnswered } from "./host/repeat-when-answered.ts";
 export { MAX_TIMER_MS, within } from "./host/settles-within.ts";
 export type {
-  ChildDetail,
   ControlMessage,
-  ErrorGroup,
   FailedJob,
   Failure,
   ItemOutcome,
   JobData,
   KeptOutcome,
-  MapReport,
-  MapState,
   LogBatch,
   LogLine,
   OutcomeText,
   RanText,
   Payload,
   RemoteInfo,
-  SpanDetail,
   Suspect,
   TaskInfo,
   WorkerAdvertisement,
-  WorkerDetail,
 } from "./wire.ts";
+export type { ChildDetail, ErrorGroup, MapReport, MapState, SpanDetail, WorkerDetail } from "./wire-watch.ts";

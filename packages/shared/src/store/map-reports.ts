@@ -7,7 +7,7 @@ import { parseObject } from "./parse-object.ts";
 import { READ_CLOCK } from "./redis-clock.ts";
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
-import type { ErrorGroup, MapReport } from "../wire.ts";
+import type { ErrorGroup, MapReport } from "../wire-watch.ts";
 
 /** More than anyone looks at; the ones to be forgotten first go. */
 export const MAX_MAPS = 500;

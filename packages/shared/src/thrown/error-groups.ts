@@ -1,6 +1,6 @@
 /** Which errors the items of a map ended in: those of one kind together. Bounded. */
 
-import type { ErrorGroup } from "../wire.ts";
+import type { ErrorGroup } from "../wire-watch.ts";
 
 import { errorFacts } from "./error-facts.ts";
 
