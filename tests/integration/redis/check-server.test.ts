@@ -47,6 +47,19 @@ test.for([
   expect(await check(await serverThatSays(info))).toMatchObject(expected);
 });
 
+test.each([
+  ["a node of a Redis Cluster", "redis_mode:cluster", "cluster", /\{ cluster: \[nodes\] \}/],
+  ["a node of a Valkey Cluster", "server_mode:cluster", "cluster", /\{ cluster: \[nodes\] \}/],
+  ["a replica", "role:slave", "replica", /primary/],
+])("%s is refused to who connects to it as a single server", async (_what, line, reason, message) => {
+  const info = `redis_version:7.2.4\r\n${line}\r\nmaxmemory_policy:noeviction\r\n`;
+  await expect(check(await serverThatSays(info))).rejects.toMatchObject({
+    code: "REDIS_CONNECTION",
+    reason,
+    message: expect.stringMatching(message),
+  });
+});
+
 test("a server that may evict is refused, with the command that changes it", async () => {
   await using server = await RedisServer.start({ settings: { "maxmemory-policy": "allkeys-lru" } });
   await expect(check(server.url)).rejects.toMatchObject({

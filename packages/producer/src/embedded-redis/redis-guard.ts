@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
 import { constants } from "node:os";
+import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 
 import { SOCKET } from "./redis-folder.ts";
@@ -35,17 +36,18 @@ export type Guard = ChildProcessByStdio<Writable, Readable, Readable>;
 
 /** Starts the guard, which starts Redis in the folder. */
 export function spawnGuard(server: string, folder: string): Guard {
+  // The whole path shows in lists of processes. Valkey takes none that has a quote; the server starts in its folder.
+  const place = /['"\\]/.test(folder) ? "." : folder;
   const settings = [
     ["--port", "0"],
-    // In the folder where it starts: Valkey does not take a path that has a quote.
-    ["--unixsocket", SOCKET],
+    ["--unixsocket", join(place, SOCKET)],
     ["--unixsocketperm", "700"],
     ["--save", ""],
     ["--appendonly", "no"],
     ["--maxmemory-policy", "noeviction"],
     ["--daemonize", "no"],
     ["--supervised", "no"],
-    ["--dir", "."],
+    ["--dir", place],
     ["--logfile", ""],
     ["--loglevel", "notice"],
     // A crash report shows the arguments of the last command, which are users' data.

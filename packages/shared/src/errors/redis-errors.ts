@@ -20,6 +20,8 @@ export type RedisConnectionReason =
   | "database"
   /** A Cluster was addressed as a single server, or the other way round. */
   | "cluster"
+  /** It is a read-only replica. */
+  | "replica"
   /** The `AbortSignal` fired. */
   | "aborted";
 

@@ -16,8 +16,8 @@ export interface ServerInfo {
 const MINIMUM = "6.2";
 
 /**
- * Refuses a server that poolmq can't work on: older than Redis 6.2, allowed to evict keys, or a Cluster that was
- * connected to as a single server. Asks INFO (not CONFIG, which a least-privilege login lacks), in one round trip; on a
+ * Refuses a server that poolmq can't work on: older than Redis 6.2, allowed to evict keys, a read-only replica, or a Cluster
+ * that was connected to as a single server. Asks INFO (not CONFIG, which a least-privilege login lacks), in one round trip; on a
  * Cluster it asks every primary.
  *
  * @throws UnsupportedRedisError, EvictionPolicyError, RedisConnectionError
@@ -45,6 +45,10 @@ async function checkNode(redis: Redis, address: string, inCluster: boolean): Pro
   if (policy !== undefined && policy !== "noeviction") throw new EvictionPolicyError({ address, policy });
   if (!inCluster && (fields.get("redis_mode") ?? fields.get("server_mode")) === "cluster") {
     const failure = { reason: "cluster", detail: "it is a node of a Cluster" } as const;
+    throw new RedisConnectionError({ ...failure, address, advice: adviceFor(failure, address) });
+  }
+  if (fields.get("role") === "slave") {
+    const failure = { reason: "replica", detail: "it is a read-only replica" } as const;
     throw new RedisConnectionError({ ...failure, address, advice: adviceFor(failure, address) });
   }
   const runId = fields.get("run_id") ?? "";

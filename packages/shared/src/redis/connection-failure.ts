@@ -78,6 +78,8 @@ export function adviceFor({ reason, detail }: Omit<ConnectionFailure, "final">, 
       return address.startsWith("cluster ")
         ? "Pass the address as a plain URL instead of { cluster: [nodes] }"
         : "Pass it as { cluster: [nodes] } instead of a plain URL";
+    case "replica":
+      return "Connect to its primary: by its address, or by { sentinels, name } or { cluster: [nodes] }, which find it again after a failover";
     case "not-ready":
       return "It may still be loading its data, or be blocked by a slow command: try again later or raise `connectTimeoutMs`";
     case "unreachable":
