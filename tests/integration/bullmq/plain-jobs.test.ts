@@ -2,7 +2,7 @@ import { Queue, Worker } from "bullmq";
 import type { Job, QueueOptions, WorkerOptions } from "bullmq";
 import { describe, expect, test } from "vitest";
 
-import { plainJobs } from "@poolmq/shared/internal";
+import { fetchPlainJobs, plainJobs } from "@poolmq/shared/internal";
 
 import { redisForFile } from "../../support/redis-server.ts";
 import { uniqueQueue } from "../../support/unique.ts";
@@ -154,6 +154,19 @@ describe("plain jobs", () => {
     await until(() => completed.length === 9, { what: "the others to be completed" });
     expect(completed).not.toContain("j-4");
     await redis().admin.del(`bull:${both.name}:j-4`);
+  });
+
+  test("whose data vanished while they waited are passed over", async () => {
+    await using both = new Both();
+    const queue = both.queue(true);
+    await queue.addBulk(jobs(4));
+    const { admin } = redis();
+    await admin.del(`bull:${both.name}:j-0`, `bull:${both.name}:j-2`);
+    const lock = { token: "t", durationMs: 1_000, worker: "w" };
+    const { jobs: fetched } = await fetchPlainJobs(admin, queue.getBackend(), lock, 10);
+    expect(fetched.map(([, id]) => id)).toEqual(["j-1", "j-3"]);
+    expect(await admin.exists(`bull:${both.name}:j-0`, `bull:${both.name}:j-2`)).toBe(0);
+    expect(await queue.getJobCounts("wait", "active")).toEqual({ wait: 0, active: 2 });
   });
 
   test("whose lock was taken by another are not completed", async () => {

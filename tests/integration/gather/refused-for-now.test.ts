@@ -18,7 +18,8 @@ async function startRedis(): Promise<RedisServer> {
 /** Has no room while the call is made, and gets some once it has refused something of it. */
 async function fullFor<V>(redis: RedisServer, call: () => PromiseLike<V>): Promise<V> {
   await redis.admin.config("RESETSTAT");
-  await redis.admin.config("SET", "maxmemory", "1mb");
+  // Less than any server takes for itself.
+  await redis.admin.config("SET", "maxmemory", "1");
   const result = Promise.resolve(call());
   result.catch(() => {}); // told at the end
   await until(async () => (await redis.admin.info("errorstats")).includes("errorstat_OOM"), {

@@ -44,6 +44,11 @@ local function fetch(token)
   local id = redis.call('RPOPLPUSH', KEYS[1], KEYS[2])
   if not id then return {0, 0, 0, nextDelayed or 0} end
   local key = ARGV[1] .. id
+  if redis.call('EXISTS', key) == 0 then
+    -- Its data vanished while it waited. What is written below would make a damaged job of it, which is never found missing.
+    redis.call('LREM', KEYS[2], 1, id)
+    return fetch(token)
+  end
   redis.call('SET', key .. ':lock', token, 'PX', ARGV[3])
   redis.call('HMSET', key, 'processedOn', ARGV[2], 'pb', ARGV[4])
   redis.call('HINCRBY', key, 'ats', 1)
