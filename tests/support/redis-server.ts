@@ -15,6 +15,8 @@ export interface RedisServerOptions {
   readonly listen?: "unix" | "tcp";
   /** Lines of redis.conf: `{ requirepass: "secret", appendonly: "yes", maxmemory: "20mb" }`. */
   readonly settings?: Readonly<Record<string, string | number>>;
+  /** Program to run. @defaultValue `POOLMQ_REDIS_SERVER`, else `redis-server` */
+  readonly server?: string;
   /** Starts a Sentinel instead, with this configuration file. */
   readonly sentinelFile?: string;
 }
@@ -135,7 +137,7 @@ export class RedisServer implements AsyncDisposable {
     if (!sentinelFile) this.#writeLogins();
     const lines = { ...listen, dir: this.folder, ...(sentinelFile ? {} : quiet), ...own, ...settings };
     const args = Object.entries(lines).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const server = process.env["POOLMQ_REDIS_SERVER"] ?? "redis-server";
+    const server = this.#options.server ?? process.env["POOLMQ_REDIS_SERVER"] ?? "redis-server";
     const command = [server, ...(sentinelFile ? [sentinelFile, "--sentinel"] : []), ...args];
     const guard = spawn("/bin/sh", ["-c", GUARD, "poolmq-test-guard", this.folder, ...command], {
       stdio: ["pipe", "pipe", "ignore"],
