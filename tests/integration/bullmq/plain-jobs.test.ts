@@ -163,7 +163,8 @@ describe("plain jobs", () => {
     const { admin } = redis();
     await admin.del(`bull:${both.name}:j-0`, `bull:${both.name}:j-2`);
     const lock = { token: "t", durationMs: 1_000, worker: "w" };
-    const { jobs: fetched } = await fetchPlainJobs(admin, queue.getBackend(), lock, 10);
+    const clock = { nowMs: Date.now() };
+    const { jobs: fetched } = await fetchPlainJobs(admin, queue.getBackend(), lock, 10, clock);
     expect(fetched.map(([, id]) => id)).toEqual(["j-1", "j-3"]);
     expect(await admin.exists(`bull:${both.name}:j-0`, `bull:${both.name}:j-2`)).toBe(0);
     expect(await queue.getJobCounts("wait", "active")).toEqual({ wait: 0, active: 2 });
