@@ -55,7 +55,7 @@ export {
 } from "./store/map-reports.ts";
 export { nearest } from "./errors/nearest.ts";
 export { loadingTasks } from "./host/loading-tasks.ts";
-export { openTelemetry } from "./host/open-telemetry.ts";
+export { openTelemetry, packageVersion, QUEUE_FIELD } from "./host/open-telemetry.ts";
 export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./host/open-telemetry.ts";
 export { isPrivateQueueName, privateQueueName } from "./store/private-queue.ts";
 export type { QueueReading } from "./store/read-queue.ts";

@@ -11,6 +11,7 @@ export { isForeignKey } from "./redis/is-wrong-type.ts";
 export { checkTaskDefaults, TASK_DEFAULTS } from "./options/task-defaults.ts";
 export type { CheckedTaskDefaults, TaskDefaults } from "./options/task-defaults.ts";
 export { setLoadingTasks } from "./host/loading-tasks.ts";
-export { flushTelemetry, openTelemetry } from "./host/open-telemetry.ts";
+export { flushTelemetry, openTelemetry, packageVersion, QUEUE_FIELD } from "./host/open-telemetry.ts";
+export type { Attributes } from "./host/open-telemetry.ts";
 export { decodeThrown, encodeThrown } from "./thrown/thrown.ts";
 export type { ItemOutcome, JobData, LogLine, OutcomeText, Payload, RemoteInfo, TaskInfo } from "./wire.ts";

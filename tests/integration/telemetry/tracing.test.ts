@@ -80,7 +80,17 @@ describe.each(["Pool", "ThreadPool"] as const)("%s", (kind) => {
 
       expect(map).toMatchObject({ parentSpanId: caller?.spanId, kind: KIND.producer });
       expect(map?.attributes).toEqual({
-        ...(kind === "Pool" ? { "bullmq.queue.name": queue } : {}),
+        ...(kind === "Pool"
+          ? {
+              "bullmq.queue.name": queue,
+              "messaging.system": "bullmq",
+              "messaging.destination.name": queue,
+              "messaging.operation.name": "map",
+              "messaging.operation.type": "send",
+              "messaging.batch.message_count": Math.ceil(3 / chunksize),
+            }
+          : {}),
+        "error.type": "items_failed",
         "bullmq.queue.operation": "addBulk",
         "bullmq.job.name": "traced",
         "bullmq.job.bulk.count": Math.ceil(3 / chunksize),
@@ -94,6 +104,16 @@ describe.each(["Pool", "ThreadPool"] as const)("%s", (kind) => {
       for (const [index, item] of items.entries()) {
         expect(item).toMatchObject({ parentSpanId: map?.spanId, kind: KIND.consumer });
         expect(item.attributes).toEqual({
+          ...(kind === "Pool"
+            ? {
+                "messaging.system": "bullmq",
+                "messaging.destination.name": queue,
+                "messaging.operation.name": "process",
+                "messaging.operation.type": "process",
+                "messaging.message.id": item.attributes["bullmq.job.id"],
+              }
+            : {}),
+          ...(index === 1 ? { "error.type": "RangeError" } : {}),
           "bullmq.queue.operation": "process",
           "bullmq.job.name": "traced",
           "bullmq.job.id": `${String(map?.attributes["poolmq.map.id"])}-${index - (index % chunksize)}`,
@@ -183,6 +203,10 @@ test("metrics of maps: items by outcome, items in flight, durations", async () =
     [1, of("failed")],
   ]);
   expect(all["poolmq.items.in_flight"]).toEqual([[0, { "bullmq.job.name": "traced" }]]);
+  // A map of 83 ms and one of 4.9 s are told apart.
+  expect(all["poolmq.map.duration"]?.[0]?.[0]).toMatchObject({
+    buckets: { boundaries: expect.arrayContaining([0.005, 0.1, 0.5, 5]) as number[] },
+  });
   expect(
     all["poolmq.map.duration"]?.map(([value, attributes]) => [
       (value as { count: number }).count,

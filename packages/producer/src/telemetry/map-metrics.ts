@@ -3,6 +3,7 @@
  * numbers, which are read when somebody collects: an item costs no call of the API.
  */
 
+import { packageVersion } from "@poolmq/shared/internal";
 import type { Attributes, OpenTelemetry } from "@poolmq/shared/internal";
 
 import type { MapEnd } from "../map/sink.ts";
@@ -12,8 +13,14 @@ import type { MapProgress } from "../account/map-progress.ts";
 const MAX_TASKS = 100;
 const OTHER_TASKS = "(other)";
 
-/** What one task's items came to. */
+/** Seconds, as the semantic conventions have them for the duration of a messaging operation, and longer: maps take longer. */
+const DURATION_BUCKETS_S = [
+  0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 300, 900, 3_600,
+];
+
+/** What one task's items came to, on one queue. */
 interface Counts {
+  readonly attributes: Attributes;
   succeeded: number;
   failed: number;
 }
@@ -26,20 +33,23 @@ interface MeteredMap {
 
 export class MapMetrics {
   readonly #counts = new Map<string, Counts>();
-  readonly #underWay = new Map<MeteredMap, number>();
+  readonly #underWay = new Map<
+    MeteredMap,
+    { readonly queue: string | undefined; readonly beganAt: number }
+  >();
   readonly #duration: { record(value: number, attributes?: Attributes): void };
 
   constructor(api: OpenTelemetry) {
-    const meter = api.metrics.getMeter("@poolmq/producer");
+    const meter = api.metrics.getMeter("@poolmq/producer", packageVersion(import.meta.url));
     meter
       .createObservableCounter("poolmq.items", {
         description: "Items that came to their outcome",
         unit: "{item}",
       })
       .addCallback((result) => {
-        for (const [task, { succeeded, failed }] of this.#counts) {
-          result.observe(succeeded, { "bullmq.job.name": task, "poolmq.outcome": "succeeded" });
-          result.observe(failed, { "bullmq.job.name": task, "poolmq.outcome": "failed" });
+        for (const { attributes, succeeded, failed } of this.#counts.values()) {
+          result.observe(succeeded, { ...attributes, "poolmq.outcome": "succeeded" });
+          result.observe(failed, { ...attributes, "poolmq.outcome": "failed" });
         }
       });
     meter
@@ -48,44 +58,49 @@ export class MapMetrics {
         unit: "{item}",
       })
       .addCallback((result) => {
-        const running = new Map([...this.#counts.keys()].map((task) => [task, 0]));
-        for (const { task, progress } of this.#underWay.keys()) {
-          const label = this.#label(task);
-          running.set(label, (running.get(label) ?? 0) + progress.running);
+        const running = new Map([...this.#counts.values()].map((counts) => [counts, 0]));
+        for (const [{ task, progress }, { queue }] of this.#underWay) {
+          const counts = this.#countsOf(task, queue);
+          running.set(counts, (running.get(counts) ?? 0) + progress.running);
         }
-        for (const [task, items] of running) result.observe(items, { "bullmq.job.name": task });
+        for (const [{ attributes }, items] of running) result.observe(items, attributes);
       });
     this.#duration = meter.createHistogram("poolmq.map.duration", {
       description: "From a call to the end of its map",
       unit: "s",
+      advice: { explicitBucketBoundaries: DURATION_BUCKETS_S },
     });
   }
 
-  /** Begins to count a map. */
-  begin(map: MeteredMap): void {
-    this.#underWay.set(map, performance.now());
+  /** Begins to count a map; its pool may have no queue that anyone could name. */
+  begin(map: MeteredMap, queue: string | undefined): void {
+    this.#underWay.set(map, { queue, beganAt: performance.now() });
   }
 
   /** An item of the task came to its outcome. */
-  settled(task: string, outcome: keyof Counts): void {
-    const label = this.#label(task);
-    let counts = this.#counts.get(label);
-    if (counts === undefined) this.#counts.set(label, (counts = { succeeded: 0, failed: 0 }));
-    counts[outcome]++;
+  settled(task: string, queue: string | undefined, outcome: "succeeded" | "failed"): void {
+    this.#countsOf(task, queue)[outcome]++;
   }
 
   end(map: MeteredMap, end: MapEnd, failed: number): void {
-    const beganAt = this.#underWay.get(map);
+    const begun = this.#underWay.get(map);
     this.#underWay.delete(map);
-    if (beganAt === undefined) return;
-    this.#duration.record((performance.now() - beganAt) / 1_000, {
-      "bullmq.job.name": this.#label(map.task),
+    if (begun === undefined) return;
+    this.#duration.record((performance.now() - begun.beganAt) / 1_000, {
+      ...this.#countsOf(map.task, begun.queue).attributes,
       "poolmq.outcome": "error" in end || failed > 0 ? "failed" : "succeeded",
     });
   }
 
-  #label(task: string): string {
-    return this.#counts.has(task) || this.#counts.size < MAX_TASKS ? task : OTHER_TASKS;
+  #countsOf(task: string, queue: string | undefined): Counts {
+    const key = `${task}\n${queue ?? ""}`;
+    const known = this.#counts.get(key);
+    if (known !== undefined) return known;
+    if (this.#counts.size >= MAX_TASKS && task !== OTHER_TASKS) return this.#countsOf(OTHER_TASKS, undefined);
+    const destination = queue === undefined ? {} : { "messaging.destination.name": queue };
+    const counts = { attributes: { "bullmq.job.name": task, ...destination }, succeeded: 0, failed: 0 };
+    this.#counts.set(key, counts);
+    return counts;
   }
 }
 

@@ -3,7 +3,8 @@
  * BullMQ's own telemetry uses for it, so that the spans of items hang under it.
  */
 
-import type { Context, OpenTelemetry, Span } from "@poolmq/shared/internal";
+import { errorFacts, packageVersion, QUEUE_FIELD } from "@poolmq/shared/internal";
+import type { Attributes, Context, OpenTelemetry, Span } from "@poolmq/shared/internal";
 
 import type { MapEnd } from "../map/sink.ts";
 import type { ResolvedTelemetry } from "../options/telemetry-options.ts";
@@ -23,6 +24,7 @@ export interface SpannedMap {
 export class MapSpan {
   readonly #api: OpenTelemetry;
   readonly #span: Span;
+  readonly #queue: string | undefined;
   readonly #itemSpans: number;
   /** What a job carries whose items get spans, and one whose items get none. */
   readonly #sampled: string | undefined;
@@ -31,6 +33,7 @@ export class MapSpan {
   /** Begins the span, under the one that is active where the pool is called. */
   constructor(api: OpenTelemetry, { id, call, task, queue }: SpannedMap, { itemSpans }: ResolvedTelemetry) {
     this.#api = api;
+    this.#queue = queue;
     this.#itemSpans = itemSpans;
     const { trace, context, SpanKind } = api;
     const caller = context.active();
@@ -38,9 +41,9 @@ export class MapSpan {
       "bullmq.queue.operation": "addBulk",
       "bullmq.job.name": task,
       "poolmq.map.id": id,
-      ...(queue === undefined ? {} : { "bullmq.queue.name": queue }),
+      ...(queue === undefined ? {} : { "bullmq.queue.name": queue, ...messagingOf(call, queue) }),
     };
-    const tracer = trace.getTracer("@poolmq/producer");
+    const tracer = trace.getTracer("@poolmq/producer", packageVersion(import.meta.url));
     this.#span = tracer.startSpan(`${call} ${task}`, { kind: SpanKind.PRODUCER, attributes }, caller);
     const spanContext = this.#span.spanContext();
     this.#sampled = this.#written(trace.setSpan(caller, this.#span));
@@ -55,6 +58,7 @@ export class MapSpan {
   end(end: MapEnd, { jobs, items, failed }: { jobs: number; items: number; failed: number }): void {
     this.#span.setAttributes({
       "bullmq.job.bulk.count": jobs,
+      ...(this.#queue === undefined ? {} : { "messaging.batch.message_count": jobs }),
       "poolmq.map.items": items,
       "poolmq.map.failed": failed,
     });
@@ -62,8 +66,10 @@ export class MapSpan {
     if ("error" in end) {
       const error = end.error instanceof Error ? end.error : String(end.error);
       this.#span.recordException(error);
+      this.#span.setAttributes({ "error.type": errorFacts(end.error).name });
       this.#span.setStatus({ code, message: error instanceof Error ? error.message : error });
     } else if (failed > 0) {
+      this.#span.setAttributes({ "error.type": "items_failed" });
       this.#span.setStatus({ code, message: `${failed} of ${items} items failed` });
     }
     this.#span.end();
@@ -72,6 +78,18 @@ export class MapSpan {
   #written(context: Context): string | undefined {
     const carrier: Record<string, string> = {};
     this.#api.propagation.inject(context, carrier);
-    return Object.keys(carrier).length === 0 ? undefined : JSON.stringify(carrier);
+    if (Object.keys(carrier).length === 0) return undefined;
+    if (this.#queue !== undefined) carrier[QUEUE_FIELD] = this.#queue;
+    return JSON.stringify(carrier);
   }
+}
+
+/** What the semantic conventions for messaging say of a span, beside BullMQ's own names. */
+function messagingOf(call: string, queue: string): Attributes {
+  return {
+    "messaging.system": "bullmq",
+    "messaging.destination.name": queue,
+    "messaging.operation.name": call,
+    "messaging.operation.type": "send",
+  };
 }

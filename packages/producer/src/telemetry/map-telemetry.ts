@@ -14,10 +14,12 @@ import type { ResolvedTelemetry } from "../options/telemetry-options.ts";
 export class MapTelemetry {
   readonly #span: MapSpan | undefined;
   readonly #metrics: MapMetrics | undefined;
+  readonly #queue: string | undefined;
 
-  private constructor(span: MapSpan | undefined, metrics: MapMetrics | undefined) {
+  private constructor(span: MapSpan | undefined, metrics: MapMetrics | undefined, queue: string | undefined) {
     this.#span = span;
     this.#metrics = metrics;
+    this.#queue = queue;
   }
 
   /** Begins to tell; `undefined` if nobody listens. */
@@ -28,6 +30,7 @@ export class MapTelemetry {
     return new MapTelemetry(
       tracing === undefined ? undefined : new MapSpan(tracing, map, options),
       metering === undefined ? undefined : mapMetrics(metering),
+      map.queue,
     );
   }
 
@@ -44,11 +47,11 @@ export class MapTelemetry {
     const metrics = this.#metrics;
     return {
       succeeded: (index, value) => {
-        metrics?.settled(map().task, "succeeded");
+        metrics?.settled(map().task, this.#queue, "succeeded");
         inner.succeeded(index, value);
       },
       failed: (index, error) => {
-        metrics?.settled(map().task, "failed");
+        metrics?.settled(map().task, this.#queue, "failed");
         inner.failed(index, error);
       },
       ended: (end) => {
@@ -60,7 +63,7 @@ export class MapTelemetry {
 
   /** The map is under way. */
   began(map: Pick<MapRun, "task" | "progress">): void {
-    this.#metrics?.begin(map);
+    this.#metrics?.begin(map, this.#queue);
   }
 
   #end(map: Pick<MapRun, "task" | "progress"> & { readonly insights: MapInsights }, end: MapEnd): void {

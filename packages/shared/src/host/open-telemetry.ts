@@ -37,11 +37,16 @@ interface Observable {
 interface MetricOptions {
   readonly description: string;
   readonly unit: string;
+  /** Bounds of a histogram's buckets: the SDK's own suit milliseconds. */
+  readonly advice?: { explicitBucketBoundaries?: number[] };
 }
 
 export interface OpenTelemetry {
   readonly trace: {
-    getTracer(name: string): {
+    getTracer(
+      name: string,
+      version?: string,
+    ): {
       startSpan(
         name: string,
         options: { readonly kind: number; readonly attributes: Attributes },
@@ -61,7 +66,10 @@ export interface OpenTelemetry {
     extract(context: Context, carrier: Readonly<Record<string, string>>): Context;
   };
   readonly metrics: {
-    getMeter(name: string): {
+    getMeter(
+      name: string,
+      version?: string,
+    ): {
       createObservableCounter(name: string, options: MetricOptions): Observable;
       createObservableUpDownCounter(name: string, options: MetricOptions): Observable;
       createHistogram(
@@ -77,6 +85,21 @@ export interface OpenTelemetry {
 
 /** Where the API, in whichever copy, keeps what a program has registered: what copies of version 1 have in common. */
 const REGISTERED = Symbol.for("opentelemetry.js.api.1");
+
+/**
+ * The field that a job's trace has beside those of the propagators: the name of its queue, which the process that runs the
+ * job does not know otherwise. Propagators read their own fields only.
+ */
+export const QUEUE_FIELD = "poolmq-queue";
+
+/** Version of the package that makes spans and metrics; `undefined` where it is bundled. */
+export function packageVersion(url: string): string | undefined {
+  try {
+    return (createRequire(url)("../../package.json") as { readonly version: string }).version;
+  } catch {
+    return undefined;
+  }
+}
 
 let loaded: OpenTelemetry | undefined;
 

@@ -1,6 +1,7 @@
 /** An item's span, under that of its map, where both processes have set up OpenTelemetry. */
 
-import { openTelemetry } from "@poolmq/shared/task";
+import { openTelemetry, packageVersion, QUEUE_FIELD } from "@poolmq/shared/task";
+import type { Attributes } from "@poolmq/shared/task";
 
 import type { TaskContext } from "../task/task-context.ts";
 
@@ -25,7 +26,8 @@ export async function inItemSpan<V>(
   const carrier = api === undefined ? undefined : readCarrier(facts.trace);
   if (api === undefined || carrier === undefined) return await fn();
   const { trace, context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode } = api;
-  const parent = propagation.extract(ROOT_CONTEXT, carrier);
+  const { [QUEUE_FIELD]: queue, ...written } = carrier;
+  const parent = propagation.extract(ROOT_CONTEXT, written);
   const { task, at, index, worker } = facts;
   const options = {
     kind: SpanKind.CONSUMER,
@@ -37,19 +39,34 @@ export async function inItemSpan<V>(
       "bullmq.worker.id": worker,
       "poolmq.map.id": mapId,
       "poolmq.item.index": index,
+      ...(queue === undefined ? {} : messagingOf(queue, `${mapId}-${at}`)),
     },
   };
-  const span = trace.getTracer("@poolmq/worker").startSpan(`process ${task}`, options, parent);
+  const span = trace
+    .getTracer("@poolmq/worker", packageVersion(import.meta.url))
+    .startSpan(`process ${task}`, options, parent);
   try {
     return await context.with(trace.setSpan(parent, span), fn);
   } catch (thrown) {
     const error = thrown instanceof Error ? thrown : String(thrown);
     span.recordException(error);
+    span.setAttributes({ "error.type": thrown instanceof Error ? String(thrown.name) : typeof thrown });
     span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : error });
     throw thrown;
   } finally {
     span.end();
   }
+}
+
+/** What the semantic conventions for messaging say of a span, beside BullMQ's own names. */
+function messagingOf(queue: string, jobId: string): Attributes {
+  return {
+    "messaging.system": "bullmq",
+    "messaging.destination.name": queue,
+    "messaging.operation.name": "process",
+    "messaging.operation.type": "process",
+    "messaging.message.id": jobId,
+  };
 }
 
 /** Anyone who can write to Redis can write there. */

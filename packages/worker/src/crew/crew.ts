@@ -99,6 +99,11 @@ export class Crew {
     return ready;
   }
 
+  /** Resident memory of all hosts together, as far as the system tells. */
+  get memoryBytes(): number {
+    return [...this.#members].reduce((sum, member) => sum + (member.memoryBytes ?? 0), 0);
+  }
+
   /** Jobs that wait here or in a pipe, and jobs that run. */
   get jobs(): { readonly waiting: number; readonly running: number } {
     let sent = 0;

@@ -2,11 +2,13 @@
 
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
+import { within } from "@poolmq/shared/internal";
 import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
 
 import type { ChildLossReason } from "../crew/loss-reason.ts";
 import type { ObservedJob, WorkObserver } from "../job/work-observer.ts";
 import type { MachineSnapshot } from "../supervisor/machine-status.ts";
+import { VERSION } from "../version.ts";
 
 /** Prometheus draws a straight line through a bucket: 24 to a power of ten keep its quantiles within 10 % of the truth. */
 const BUCKETS_PER_DECADE = 24;
@@ -17,6 +19,9 @@ const BUCKETS_S = Array.from(
   (_, place) => Number((SHORTEST_S * 10 ** (place / BUCKETS_PER_DECADE)).toPrecision(3)),
 );
 
+/** A scrape waits for it. */
+const PING_TIMEOUT_MS = 500;
+
 /** A module with more tasks than this has the rest of them counted together: every label value is a series for ever. */
 const MAX_TASKS = 100;
 
@@ -26,6 +31,7 @@ const OTHER_TASKS = "(other)";
 
 /** What the machine's metrics are made of. */
 export interface MeteredMachine {
+  ping(): Promise<void>;
   readonly snapshot: MachineSnapshot;
   /** Registered functions by name. */
   readonly tasks: Readonly<Record<string, unknown>>;
@@ -37,10 +43,11 @@ export class Metrics implements WorkObserver {
   readonly #items: Counter<"task" | "outcome">;
   readonly #runSeconds: Histogram<"task">;
   readonly #waitSeconds: Histogram<"task">;
+  readonly #retries: Counter<"task">;
   /** Tasks that have series of their own, by which came first. */
   readonly #named = new Map<string, number>();
 
-  constructor(machine: MeteredMachine, labels: { readonly worker: string; readonly queue: string }) {
+  constructor(machine: MeteredMachine, labels: { readonly queue: string }) {
     this.#machine = machine;
     const registers = [this.#registry];
     this.#registry.setDefaultLabels(labels);
@@ -66,14 +73,24 @@ export class Metrics implements WorkObserver {
       buckets: BUCKETS_S,
       registers,
     });
+    this.#retries = new Counter({
+      name: "poolmq_job_retries_total",
+      help: "Runs of jobs that were tried again because an item had failed",
+      labelNames: ["task"],
+      registers,
+    });
     this.#addSnapshot();
+    this.#addHealth();
   }
 
   ran(job: ObservedJob, ms: number): void {
     const task = this.#label(job.name, MAX_TIMED_TASKS);
     this.#runSeconds.observe({ task }, ms / 1_000);
     // Later attempts follow other runs of the job; only the first one tells how long the queue is. Clocks may differ.
-    if (job.attemptsMade > 0) return;
+    if (job.attemptsMade > 0) {
+      this.#retries.inc({ task: this.#label(job.name) });
+      return;
+    }
     this.#waitSeconds.observe({ task }, Math.max(0, Date.now() - ms - job.timestamp) / 1_000);
   }
 
@@ -91,6 +108,33 @@ export class Metrics implements WorkObserver {
   /** Gives the page that Prometheus reads. */
   async page(): Promise<{ readonly contentType: string; readonly text: string }> {
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
+  }
+
+  #addHealth(): void {
+    const machine = this.#machine;
+    const registers = [this.#registry];
+    new Gauge({
+      name: "poolmq_build_info",
+      help: "1, with the versions of poolmq and of Node",
+      labelNames: ["version", "node"],
+      registers,
+    }).set({ version: VERSION, node: process.versions.node }, 1);
+    new Gauge({
+      name: "poolmq_redis_up",
+      help: "1 if Redis answers a PING in time",
+      registers,
+      async collect() {
+        this.set((await within(PING_TIMEOUT_MS, machine.ping())) ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: "poolmq_child_memory_bytes",
+      help: "Resident memory of all child processes together",
+      registers,
+      collect() {
+        this.set(machine.snapshot.childMemoryBytes);
+      },
+    });
   }
 
   /** What is counted where it happens anyway is read only when somebody looks. */

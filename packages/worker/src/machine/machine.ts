@@ -64,7 +64,7 @@ async function startHealth(
     import("../health/metrics.ts"),
     import("../health/readiness.ts"),
   ]);
-  const metrics = new Metrics(supervisor, { worker: supervisor.id, queue });
+  const metrics = new Metrics(supervisor, { queue });
   const readiness = new Readiness(supervisor);
   const health = await Health.listen(
     { host, port },

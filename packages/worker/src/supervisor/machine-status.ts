@@ -13,6 +13,8 @@ export interface MachineSnapshot {
   /** Children whose module is loaded and whose initializer is done. */
   readonly childrenReady: number;
   readonly childrenStarting: number;
+  /** Resident memory of all children together, as far as the system tells. */
+  readonly childMemoryBytes: number;
   /** Jobs that are here and have not started. */
   readonly jobsWaiting: number;
   readonly jobsRunning: number;

@@ -105,12 +105,13 @@ export class Supervisor {
 
   /** How the machine is doing at this moment. */
   get snapshot(): MachineSnapshot {
-    const { pids, ready, jobs, losses } = this.#crew;
+    const { pids, ready, jobs, losses, memoryBytes } = this.#crew;
     return {
       state: this.#state,
       processes: this.#crew.processes,
       childrenReady: ready,
       childrenStarting: pids.length - ready,
+      childMemoryBytes: memoryBytes,
       jobsWaiting: jobs.waiting,
       jobsRunning: jobs.running,
       childLosses: losses,
