@@ -40,6 +40,8 @@ export { RetryScripts } from "./store/retry-scripts.ts";
 export type { FailedEntry } from "./store/retry-scripts.ts";
 export type { Reconciled } from "./store/reconcile-jobs.ts";
 export { isForeignKey } from "./redis/is-wrong-type.ts";
+export { largestValue } from "./redis/largest-value.ts";
+export type { LargestValue } from "./redis/largest-value.ts";
 export { jobIdOf, queueKeys } from "./store/keys.ts";
 export { removeWaiting } from "./store/remove-waiting.ts";
 export { removeLimbo } from "./store/limbo.ts";

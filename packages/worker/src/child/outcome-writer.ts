@@ -13,6 +13,8 @@ const { stringify } = JSON;
 export interface OutcomeLimit {
   readonly maxBytes: number;
   readonly limit: string;
+  /** The limit of all outcomes of a job together, if it is the same one. @defaultValue what V8 and Redis take */
+  readonly isForJob?: true;
 }
 
 /** What the items came to; of a watched run, nothing that the watcher was not told. */
@@ -89,11 +91,13 @@ export class OutcomeWriter {
 
   #checkRoom(length: number): void {
     const got = this.#written + length;
-    if (got > MAX_JOB_BYTES) {
+    const { maxBytes, limit, isForJob } = this.#limit ?? {};
+    const max = isForJob === true ? (maxBytes ?? MAX_JOB_BYTES) : MAX_JOB_BYTES;
+    if (got > max) {
       throw new LimitError({
         what: "The chunk of this item, with its encoded result,",
-        limit: "maxJobOutcomeBytes",
-        max: MAX_JOB_BYTES,
+        limit: isForJob === true ? (limit ?? "") : "maxJobOutcomeBytes",
+        max,
         got,
         unit: "bytes",
         advice: "Give a smaller `chunksize`",

@@ -167,7 +167,8 @@ export class RunQueue {
 
   async #run({ message, args, bytes }: Entry, controller: AbortController): Promise<void> {
     const { id, fn: task, map: mapId, at, n, attempt } = message;
-    const { workerId: worker, outcomeLimit, redactStacks } = this.#options;
+    const { workerId: worker, redactStacks } = this.#options;
+    const outcomeLimit = message.outcomeLimit ?? this.#options.outcomeLimit;
     const contexts = this.#contexts;
     const { signal } = controller;
     const started = performance.now();

@@ -4,7 +4,7 @@ import type { SentRun } from "./sent-runs.ts";
 
 /** Makes the message that has a host run a job. What a job does not have is left out: the pipe is a hot path. */
 export function runMessage({ id, slot }: SentRun, run: Run): ToChild {
-  const { careful, skip, shares, fn, map, at, n, attempt, trace, logs } = run;
+  const { careful, skip, shares, fn, map, at, n, attempt, trace, logs, outcomeLimit } = run;
   return {
     t: "run",
     id,
@@ -21,5 +21,6 @@ export function runMessage({ id, slot }: SentRun, run: Run): ToChild {
       : { shares: shares.map(({ position, id: shareId }) => [position, shareId] as const) }),
     ...(trace === undefined ? {} : { trace }),
     ...(logs ? { logs } : {}),
+    ...(outcomeLimit === undefined ? {} : { outcomeLimit }),
   };
 }

@@ -2,6 +2,7 @@
 
 import type { ChildDetail, ItemOutcome, OutcomeText, Payload } from "@poolmq/shared/internal";
 
+import type { OutcomeLimit } from "../child/outcome-writer.ts";
 import type { HostExit } from "./host.ts";
 
 /** What a host is asked to run: one job. */
@@ -23,6 +24,8 @@ export interface Run {
   readonly trace: string | undefined;
   /** What its items print and log is forwarded. */
   readonly logs: boolean;
+  /** Stands in for the limit of outcomes that the host was started with: what takes them takes less. */
+  readonly outcomeLimit?: OutcomeLimit | undefined;
   /** Time limit of the function for each item, in ms, from its start. */
   readonly timeoutMs: number | undefined;
 }

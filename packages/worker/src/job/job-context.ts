@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 
 import type { GatherScripts, JobData, Machines, TaskInfo } from "@poolmq/shared/internal";
 
+import type { OutcomeLimit } from "../child/outcome-writer.ts";
 import type { Crew } from "../crew/crew.ts";
 import type { ThrottledLog } from "../log/throttled-log.ts";
 import type { Locks } from "../queue/locks.ts";
@@ -27,6 +28,8 @@ export interface JobContext {
   readonly shared: Pick<SharedValues, "get">;
   readonly publisher: Pick<Publisher, "publish">;
   readonly reports: Pick<TaskReports, "flush">;
+  /** What Redis takes in one piece, where that is less than an outcome may have otherwise. */
+  readonly outcomeLimit: OutcomeLimit | undefined;
   readonly log: Logger;
   /** For lines of items that threw. */
   readonly failures: Pick<ThrottledLog, "warn">;

@@ -80,7 +80,7 @@ function applyDefinition(job: QueuedJob, info: TaskInfo | undefined): void {
 }
 
 function runOf(
-  { machine }: JobContext,
+  { machine, outcomeLimit }: JobContext,
   { job, data }: JobInHand,
   { bytes, shares }: JobArguments,
   info: TaskInfo | undefined,
@@ -102,6 +102,7 @@ function runOf(
     trace: traceOf(job),
     // Callers who may not see where a task failed may not see what it says either.
     logs: data.logs === true && !machine.redactRemoteStacks,
+    outcomeLimit,
     timeoutMs,
   };
 }

@@ -7,6 +7,7 @@ import type { RunEnd } from "../crew/run.ts";
 import { dropJob } from "./drop-job.ts";
 import { failedJob } from "./failed-job.ts";
 import type { JobContext, JobInHand } from "./job-context.ts";
+import { fitOutcomes } from "./fit-outcomes.ts";
 import { ranBy } from "./ran-by.ts";
 import { outcomesOf } from "./verdict.ts";
 
@@ -24,10 +25,16 @@ export interface JobOutcome {
 /** Resolves once the outcome is safe in Redis, or nobody wants it. */
 export async function publishOutcome(
   context: JobContext,
-  { job, data }: JobInHand,
-  { text, bytes, end, failed }: JobOutcome,
+  hand: JobInHand,
+  { text: whole, bytes, end, failed }: JobOutcome,
 ): Promise<void> {
-  const { machine, seals, publisher, unwanted } = context;
+  const { job, data } = hand;
+  const { machine, seals, publisher, unwanted, outcomeLimit } = context;
+  const pid = end !== undefined && "pid" in end ? end.pid : 0;
+  const text =
+    outcomeLimit === undefined
+      ? whole
+      : fitOutcomes(whole, outcomeLimit, (offset) => infoOf(context, hand, offset, pid));
   context.reports.flush(data.map, data.at, data.n);
   const by = end !== undefined && "pid" in end ? ranBy(machine.id, end, job, data) : undefined;
   const kept =

@@ -6,10 +6,15 @@ import type { GatherScripts, Outcome } from "@poolmq/shared/internal";
 import type { ThrottledLog } from "../log/throttled-log.ts";
 
 interface Pending {
+  readonly mapId: string;
   readonly outcomes: Outcome[];
   readonly ttlMs: number;
   readonly settled: PromiseWithResolvers<boolean>;
+  bytes: number;
 }
+
+/** Outcomes of more bytes than this together go to Redis in several commands: others are to be served meanwhile. */
+const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
 /** A refused publish (Redis is full, say) is tried again after 50 ms, 100 ms, … up to this. */
 const MAX_RETRY_DELAY_MS = 1_000;
@@ -17,26 +22,37 @@ const MAX_RETRY_DELAY_MS = 1_000;
 export class Publisher {
   readonly #scripts: GatherScripts;
   readonly #log: Pick<ThrottledLog, "warn">;
-  #pending = new Map<string, Pending>();
+  readonly #maxBatchBytes: number;
+  #pending: Pending[] = [];
+  /** By map: the last of those that are pending. */
+  readonly #open = new Map<string, Pending>();
   readonly #retries = new Set<() => void>();
   /** How often Redis refused outcomes, which were then tried again. */
   retries = 0;
   #closed = false;
 
-  constructor(scripts: GatherScripts, log: Pick<ThrottledLog, "warn">) {
+  constructor(
+    scripts: GatherScripts,
+    log: Pick<ThrottledLog, "warn">,
+    maxBatchBytes: number = MAX_BATCH_BYTES,
+  ) {
     this.#scripts = scripts;
     this.#log = log;
+    this.#maxBatchBytes = Math.min(maxBatchBytes, MAX_BATCH_BYTES);
   }
 
   /** Resolves once the outcome is safe in Redis: true, or false if nobody wants this map's outcomes any more. */
   publish(mapId: string, outcome: Outcome, ttlMs: number): Promise<boolean> {
-    let pending = this.#pending.get(mapId);
-    if (pending === undefined) {
-      if (this.#pending.size === 0) setImmediate(this.#flush);
-      pending = { outcomes: [], ttlMs, settled: Promise.withResolvers() };
-      this.#pending.set(mapId, pending);
+    const bytes = outcome.text.length + (outcome.bytes?.length ?? 0);
+    let pending = this.#open.get(mapId);
+    if (pending === undefined || pending.bytes + bytes > this.#maxBatchBytes) {
+      if (this.#pending.length === 0) setImmediate(this.#flush);
+      pending = { mapId, outcomes: [], ttlMs, settled: Promise.withResolvers(), bytes: 0 };
+      this.#pending.push(pending);
+      this.#open.set(mapId, pending);
     }
     pending.outcomes.push(outcome);
+    pending.bytes += bytes;
     return pending.settled.promise;
   }
 
@@ -48,8 +64,9 @@ export class Publisher {
 
   readonly #flush = (): void => {
     const pending = this.#pending;
-    this.#pending = new Map();
-    for (const [mapId, { outcomes, ttlMs, settled }] of pending) {
+    this.#pending = [];
+    this.#open.clear();
+    for (const { mapId, outcomes, ttlMs, settled } of pending) {
       void this.#send(mapId, outcomes, ttlMs).then(settled.resolve, settled.reject);
     }
   };

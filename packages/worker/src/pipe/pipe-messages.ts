@@ -34,6 +34,8 @@ export type ToChild =
       readonly trace?: string;
       /** Send what the items print and log. */
       readonly logs?: true;
+      /** Of this run's outcomes, in place of the one that the child was started with. */
+      readonly outcomeLimit?: { readonly maxBytes: number; readonly limit: string; readonly isForJob?: true };
     }
   /** A shared value, sent before the first run that uses it. Followed by its payload, and by its bytes. */
   | { readonly t: "share"; readonly id: string }

@@ -12,13 +12,15 @@ import {
   checkServer,
   destroyConnection,
   GatherScripts,
+  largestValue,
   Machines,
   queueKeys,
   RedisClock,
   within,
 } from "@poolmq/shared/internal";
-import type { QueueKeys } from "@poolmq/shared/internal";
+import type { LargestValue, QueueKeys } from "@poolmq/shared/internal";
 
+import type { OutcomeLimit } from "../child/outcome-writer.ts";
 import type { JobContext } from "../job/job-context.ts";
 import { JobSeals } from "../job/job-seals.ts";
 import { processJob } from "../job/process-job.ts";
@@ -51,6 +53,9 @@ const ANSWER_MS = 500;
 /** What Redis refuses is told so often, in ms; and what items throw, of each kind. */
 const REFUSALS_PERIOD_MS = 60_000;
 const FAILURES_PERIOD_MS = 10_000;
+
+/** Redis takes values of 512 MiB, and all that a child gives, unless its settings say less. */
+const USUAL_LARGEST_BYTES = 256 * 1024 * 1024;
 
 /** How long a step of closing the queue may take, if Redis answers, and once it was told not to wait. */
 const CLOSE_TIMEOUT_MS = 2_000;
@@ -85,10 +90,13 @@ export class Session {
       const redis = await reach("commands", machine.id);
       opened.push(redis);
       await checkServer(redis, resolved.address);
-      const subscriber = await reach("blocking", `${machine.id}-control`);
+      const [largest, subscriber] = await Promise.all([
+        largestValue(redis),
+        reach("blocking", `${machine.id}-control`),
+      ]);
       opened.push(subscriber);
       signal.throwIfAborted();
-      return new Session(machine, log, redis, subscriber);
+      return new Session(machine, log, redis, subscriber, largest);
     } catch (error) {
       giveUp();
       throw error;
@@ -102,6 +110,7 @@ export class Session {
     log: Logger,
     redis: Redis | Cluster,
     subscriber: Redis | Cluster,
+    largest: LargestValue | undefined,
   ) {
     const { id, options, crew } = machine;
     const { lockDurationMs, queue, prefix, signingKeys } = options;
@@ -127,7 +136,7 @@ export class Session {
     this.#subscriber = subscriber;
     this.heartbeat = new Heartbeat(machine, fleet, seals, clock, refusals);
     this.reports = new TaskReports(store, seals);
-    this.#publisher = new Publisher(store, refusals);
+    this.#publisher = new Publisher(store, refusals, largest?.bytes);
     this.#queue = this.#makeQueue(keys, clock, log, refusals, async (job, token) => {
       await processJob(context, job, token);
       return null;
@@ -165,6 +174,7 @@ export class Session {
       shared,
       publisher: this.#publisher,
       reports: this.reports,
+      outcomeLimit: outcomeLimit(largest, options.maxOutcomeBytes),
       log,
       failures: new ThrottledLog(log, FAILURES_PERIOD_MS),
     };
@@ -259,4 +269,13 @@ export class Session {
     });
     return queue;
   }
+}
+
+/** What Redis takes of an outcome, where that is less than a child would give. */
+function outcomeLimit(largest: LargestValue | undefined, maxOutcomeBytes: number): OutcomeLimit | undefined {
+  // A child keeps what it gives of a whole job far below what Redis takes unless it is told otherwise.
+  if (largest === undefined || largest.bytes >= USUAL_LARGEST_BYTES) return undefined;
+  if (largest.bytes < maxOutcomeBytes)
+    return { maxBytes: largest.bytes, limit: largest.setting, isForJob: true };
+  return { maxBytes: maxOutcomeBytes, limit: "maxOutcomeBytes", isForJob: true };
 }

@@ -20,7 +20,7 @@ import { pino } from "pino";
 import type { Logger } from "pino";
 
 import { TasksModuleError } from "@poolmq/shared";
-import { MAX_TIMER_MS, within } from "@poolmq/shared/internal";
+import { MAX_TIMER_MS, refusedError, within } from "@poolmq/shared/internal";
 import type { TaskInfo } from "@poolmq/shared/internal";
 
 import { Crew } from "../crew/crew.ts";
@@ -138,7 +138,7 @@ export class Supervisor {
   /**
    * Loads the module in the children, reaches Redis and begins to take jobs.
    *
-   * @throws TasksModuleError, RedisConnectionError, UnsupportedRedisError, EvictionPolicyError
+   * @throws TasksModuleError, RedisConnectionError, UnsupportedRedisError, EvictionPolicyError, RedisRefusedError
    */
   async start(): Promise<void> {
     const opening = this.#open();
@@ -169,7 +169,7 @@ export class Supervisor {
         );
       }
       await this.#abandon();
-      throw error;
+      throw refusedError(error);
     }
   }
 

@@ -1,0 +1,39 @@
+import type { Cluster, Redis } from "ioredis";
+
+/** What a server takes and gives at most in one piece. */
+export interface LargestValue {
+  readonly bytes: number;
+  /** Name of the server's setting that limits it. */
+  readonly setting: string;
+}
+
+/** What else is in a command or a reply beside the value: keys, numbers, the digest of a script. */
+const BESIDE_BYTES = 4 * 1024;
+
+const SETTINGS = ["proto-max-bulk-len", "client-query-buffer-limit", "client-output-buffer-limit"] as const;
+
+/**
+ * Asks a server how large a value may be. A larger one is never taken: the server ends the connection, which then sends
+ * it again. Gives `undefined` if the server does not tell, as to a login that may not ask.
+ */
+export async function largestValue(connection: Redis | Cluster): Promise<LargestValue | undefined> {
+  const nodes = connection.isCluster ? (connection as Cluster).nodes("master") : [connection as Redis];
+  const asked = nodes.flatMap((node) => SETTINGS.map(async (setting) => await ask(node, setting)));
+  const limits = (await Promise.all(asked)).flatMap((limit) => limit ?? []);
+  return limits.toSorted((a, b) => a.bytes - b.bytes)[0];
+}
+
+async function ask(node: Redis, setting: string): Promise<LargestValue | undefined> {
+  try {
+    const [, value] = (await node.call("CONFIG", "GET", setting)) as string[];
+    const bytes = bytesOf(value ?? "");
+    return bytes > 0 ? { bytes: bytes - BESIDE_BYTES, setting } : undefined;
+  } catch {
+    return undefined; // it may not ask, or the server does not know the setting
+  }
+}
+
+/** A number; or, of the output buffers, the hard limit of each kind of client: `normal 0 0 0 replica …`. 0 is no limit. */
+function bytesOf(value: string): number {
+  return Number(/^\d+$/.exec(value)?.[0] ?? /\bnormal (\d+)/.exec(value)?.[1] ?? 0);
+}

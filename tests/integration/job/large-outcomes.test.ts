@@ -1,0 +1,77 @@
+/** Outcomes that a Redis with small limits of its own will never take. */
+
+import { expect, onTestFinished, test } from "vitest";
+
+import { RedisServer } from "../../support/redis-server.ts";
+import { rejection, Stage } from "../../support/stage.ts";
+import { within } from "../../support/until.ts";
+
+const MIB = 1024 * 1024;
+
+async function stageOn(
+  settings: Readonly<Record<string, string>>,
+): Promise<{ redis: RedisServer; stage: Stage }> {
+  const redis = await RedisServer.start({ settings });
+  onTestFinished(() => redis.stop());
+  return { redis, stage: new Stage(redis) };
+}
+
+async function connectionsMade(redis: RedisServer): Promise<number> {
+  return Number(/total_connections_received:(\d+)/.exec(await redis.admin.info("stats"))?.[1]);
+}
+
+test.each([
+  ["proto-max-bulk-len", { "proto-max-bulk-len": "1mb" }],
+  ["client-query-buffer-limit", { "client-query-buffer-limit": "1mb" }],
+  ["client-output-buffer-limit", { "client-output-buffer-limit": "normal 1mb 1mb 1" }],
+])(
+  "a result above Redis's %s is that item's error, and its neighbours do not notice",
+  async (setting, settings) => {
+    const { redis, stage } = await stageOn(settings);
+    // A login that may ask Redis for its limits.
+    await stage.machine({ connection: redis.url });
+    const pool = stage.pool({ connection: redis.url });
+    expect(await pool.map("repeat", [1])).toEqual(["x"]);
+    const before = await connectionsMade(redis);
+    const handle = pool.map("repeat", [100, 2 * MIB, 200], { chunksize: 1 });
+    const outcomes = await within(15_000, "the outcomes", handle.settled());
+    expect(outcomes).toMatchObject([
+      { status: "fulfilled" },
+      { status: "rejected", reason: { code: "LIMIT_EXCEEDED", limit: setting } },
+      { status: "fulfilled" },
+    ]);
+    expect(await pool.map("repeat", [2])).toEqual(["xx"]);
+    expect(await connectionsMade(redis)).toBe(before);
+  },
+);
+
+test("results that Redis takes one by one are not sent as more than it takes", async () => {
+  const { redis, stage } = await stageOn({ "client-query-buffer-limit": "1mb" });
+  await stage.machine({ connection: redis.url, concurrency: 8 });
+  const pool = stage.pool({ connection: redis.url });
+  expect(await pool.map("repeat", [1])).toEqual(["x"]);
+  const before = await connectionsMade(redis);
+  const sizes = Array.from({ length: 24 }, () => 400_000);
+  const results = await within(20_000, "the results", pool.map("repeatLater", sizes, { chunksize: 1 }));
+  expect(results.map(({ length }) => length)).toEqual(sizes);
+  expect(await connectionsMade(redis)).toBe(before);
+});
+
+test.each([undefined, 20_000])(
+  "a chunk whose results are too large together loses the largest of them (time limit: %s)",
+  async (taskTimeoutMs) => {
+    const { redis, stage } = await stageOn({ "proto-max-bulk-len": "1mb" });
+    await stage.machine({ connection: redis.url });
+    const pool = stage.pool({ connection: redis.url });
+    const options = { chunksize: 4, ...(taskTimeoutMs === undefined ? {} : { taskTimeoutMs }) };
+    const handle = pool.map("repeat", [100, 0.6 * MIB, 200, 0.7 * MIB].map(Math.floor), options);
+    const outcomes = await within(15_000, "the outcomes", handle.settled());
+    expect(outcomes.map(({ status }) => status).toSorted()).toEqual([
+      "fulfilled",
+      "fulfilled",
+      "fulfilled",
+      "rejected",
+    ]);
+    expect(await rejection(handle)).toMatchObject({ code: "LIMIT_EXCEEDED", limit: "proto-max-bulk-len" });
+  },
+);
