@@ -26,6 +26,9 @@ let model;
 let trouble;
 /** What came of the last action. @type {string | undefined} */
 let notice;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let forgetting;
+const NOTICE_MS = 8_000;
 /** The server was asked for something, and has not answered. */
 let acting = false;
 
@@ -37,6 +40,7 @@ events.addEventListener("start", (event) => {
   if (before !== undefined) {
     model.toggled = before.toggled;
     model.allMaps = before.allMaps;
+    model.filter = before.filter;
   }
   trouble = undefined;
   draw();
@@ -58,12 +62,17 @@ events.addEventListener("error", () => {
   draw();
 });
 window.addEventListener("hashchange", () => {
+  say(undefined);
   window.scrollTo(0, 0);
   draw();
 });
 
 /** @type {Actions} */
 const actions = {
+  filter(filter) {
+    if (model !== undefined) model.filter = filter;
+    draw();
+  },
   showAllMaps() {
     if (model !== undefined) model.allMaps = true;
     draw();
@@ -90,6 +99,13 @@ const actions = {
   },
 };
 
+/** Says what came of an action, for as long as it takes to read. @param {string | undefined} text */
+function say(text) {
+  clearTimeout(forgetting);
+  notice = text;
+  if (text !== undefined) forgetting = setTimeout(() => (say(undefined), draw()), NOTICE_MS);
+}
+
 /**
  * Asks the server to do something to a map, and says what came of it. Clicks that follow before that do nothing.
  *
@@ -104,10 +120,10 @@ function act(action, map, { success, failure }) {
   fetch(`/${action}?${query}`, { method: "POST" })
     .then(async (response) => {
       const text = (await response.text()).trim();
-      notice = response.ok ? success(text) : failure(text);
+      say(response.ok ? success(text) : failure(text));
     })
     .catch((/** @type {Error} */ error) => {
-      notice = failure(error.message);
+      say(failure(error.message));
     })
     .finally(() => {
       acting = false;
@@ -140,7 +156,9 @@ function App() {
       notice === undefined ? null : h("p", { class: "notice" }, notice),
     ),
     model === undefined
-      ? h("p", { class: "quiet" }, "Looking at the queue …")
+      ? trouble === undefined
+        ? h("p", { class: "quiet" }, "Looking at the queue …")
+        : null
       : mapId === undefined
         ? h(Overview, { model, actions })
         : h(MapPage, { model, actions, mapId: decodeURIComponent(mapId) }),

@@ -5,6 +5,7 @@
 
 import { Component, h } from "./preact.js";
 import { count, duration } from "./format.js";
+import { GAP_MS } from "./model.js";
 
 /**
  * @typedef {object} Series
@@ -41,12 +42,21 @@ export class LineChart extends Component {
     const at = this.state.at === undefined ? undefined : Math.min(this.state.at, times.length - 1);
     const shown = at ?? times.length - 1;
     const shapes = series.flatMap(({ color, values }) => {
-      const line = values.map((value, index) => `${round(x(times[index] ?? last))},${round(y(value))}`);
-      if (line.length === 1) line.unshift(`0,${round(y(values[0] ?? 0))}`);
-      return [
-        h("polygon", { class: `area ${color}`, points: `0,${HEIGHT} ${line.join(" ")} ${WIDTH},${HEIGHT}` }),
-        h("polyline", { class: `line ${color}`, points: line.join(" ") }),
-      ];
+      // What nobody looked at is left out: a line over it would show what never was.
+      return stretches(times).flatMap(([from, to]) => {
+        const points = values
+          .slice(from, to)
+          .map((value, index) => [x(times[from + index] ?? last), y(value)]);
+        const [start = [0, HEIGHT]] = points;
+        if (points.length === 1)
+          points.unshift([times.length === 1 ? 0 : (start[0] ?? 0) - 2, start[1] ?? 0]);
+        const line = points.map(([left = 0, top = 0]) => `${round(left)},${round(top)}`).join(" ");
+        const [left, right] = [round(points[0]?.[0] ?? 0), round(points.at(-1)?.[0] ?? WIDTH)];
+        return [
+          h("polygon", { class: `area ${color}`, points: `${left},${HEIGHT} ${line} ${right},${HEIGHT}` }),
+          h("polyline", { class: `line ${color}`, points: line }),
+        ];
+      });
     });
     const cursor =
       at === undefined
@@ -207,6 +217,20 @@ export function Histogram({ runTimes: { histogram, medianMs, p95Ms } }) {
           `Half of them took at most ${duration(medianMs)}, 95% at most ${duration(p95Ms)}.`,
         ),
   );
+}
+
+/** The parts of the times between which nobody failed to look: from, to (excluded). @param {readonly number[]} times */
+function stretches(times) {
+  /** @type {[number, number][]} */
+  const found = [];
+  times.forEach((time, index) => {
+    const before = times[index - 1];
+    const current = found.at(-1);
+    if (current === undefined || before === undefined || time - before > GAP_MS)
+      found.push([index, index + 1]);
+    else current[1] = index + 1;
+  });
+  return found;
 }
 
 /** A round number at or above the highest value. @param {number} highest @param {number} base */

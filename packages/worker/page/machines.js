@@ -13,6 +13,7 @@ import { bytes, count, duration, plural } from "./format.js";
  * @typedef {object} Lanes
  * @property {number} nowMs
  * @property {(machine: string, pid: number) => readonly SpanView[]} spansOf
+ * @property {(fromMs: number) => [number, number][]} seen when somebody looked
  * @property {(mapId: string) => string} colorOf
  * @property {(mapId: string) => MapView | undefined} mapOf
  */
@@ -138,7 +139,7 @@ function ProcessLane({ machine, child, toldMs, ...lanes }) {
 }
 
 /** @param {{ spans: readonly SpanView[], running: readonly RunningView[], toldMs: number, lanes: Lanes }} props */
-function Lane({ spans, running, toldMs, lanes: { nowMs, colorOf, mapOf } }) {
+function Lane({ spans, running, toldMs, lanes: { nowMs, colorOf, mapOf, seen } }) {
   const told = { nowMs: toldMs, mapOf };
   const zero = Math.floor(nowMs / HOUR_MS) * HOUR_MS - HOUR_MS;
   const fromMs = nowMs - WINDOW_MS;
@@ -153,6 +154,9 @@ function Lane({ spans, running, toldMs, lanes: { nowMs, colorOf, mapOf } }) {
       role: "img",
       "aria-label": `${plural(busy.length, "span")} of work in the last minute, ${running.length} running`,
     },
+    seen(fromMs).map(([from, to]) =>
+      h("rect", { key: `seen ${from}`, class: "seen", x: from - zero, width: to - from, y: 0, height: 10 }),
+    ),
     busy.map((span) =>
       h(
         "rect",

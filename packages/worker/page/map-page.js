@@ -43,11 +43,11 @@ export function MapPage({ model, actions, mapId }) {
     h(
       "div",
       { class: "headline" },
-      h("h2", {}, task, " ", h(StateBadge, { state })),
+      h("h2", {}, task, " ", h(StateBadge, { map })),
       model.writable && retriable
         ? h("button", { type: "button", onClick: () => actions.retry(map) }, "Retry failed items")
         : null,
-      model.writable && state === "running"
+      model.writable && (state === "running" || state === "lost")
         ? h("button", { type: "button", onClick: () => actions.cancel(map) }, "Cancel this map")
         : null,
     ),

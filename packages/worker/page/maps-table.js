@@ -12,11 +12,12 @@ const SHOWN = 50;
 /**
  * @param {{
  *   maps: readonly MapView[], nowMs: number, colorOf: (mapId: string) => string,
- *   all: boolean, onAll: () => void, onCancel: ((map: MapView) => void) | undefined,
+ *   all: boolean, none: boolean, onAll: () => void, onCancel: ((map: MapView) => void) | undefined,
  * }} props
  */
-export function MapsTable({ maps, nowMs, colorOf, all, onAll, onCancel }) {
+export function MapsTable({ maps, nowMs, colorOf, all, none, onAll, onCancel }) {
   if (maps.length === 0) {
+    if (none) return h("p", { class: "quiet" }, "No map is like that.");
     return h("p", { class: "quiet" }, "No maps. Those that run for more than a second show here.");
   }
   const shown = all ? maps : maps.slice(0, SHOWN);
@@ -71,9 +72,9 @@ function MapRow({ map, nowMs, colorOf, onCancel }) {
       "th",
       { scope: "row", class: "task" },
       h("a", { href: `#/maps/${encodeURIComponent(id)}` }, h("i", { class: `swatch ${colorOf(id)}` }), task),
-      h("span", { class: "quiet id", title: id }, `${call} ${id.length > 14 ? `${id.slice(0, 13)}…` : id}`),
+      h("span", { class: "quiet id", title: id }, `${call} ${id}`),
     ),
-    h("td", { class: "state" }, h(StateBadge, { state })),
+    h("td", { class: "state" }, h(StateBadge, { map })),
     h(
       "td",
       { class: "how-far" },
@@ -103,7 +104,7 @@ function MapRow({ map, nowMs, colorOf, onCancel }) {
       : h(
           "td",
           { class: "actions" },
-          state === "running"
+          state === "running" || state === "lost"
             ? h(
                 "button",
                 { type: "button", "aria-label": `Cancel ${task} ${id}`, onClick: () => onCancel(map) },

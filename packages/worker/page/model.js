@@ -1,5 +1,7 @@
 /** What the page knows: the first message of the server, and all that came after it. */
 
+import { ALL_MAPS } from "./maps-filter.js";
+
 /**
  * @typedef {import("../src/dashboard/messages.ts").StartMessage} StartMessage
  * @typedef {import("../src/dashboard/messages.ts").TickMessage} TickMessage
@@ -10,6 +12,7 @@
  * @typedef {import("../src/watch/queue-view.ts").SpanView} SpanView
  *
  * @typedef {object} Actions
+ * @property {(filter: import("./maps-filter.js").MapsFilter) => void} filter which maps are shown
  * @property {() => void} showAllMaps
  * @property {(id: string, other: boolean) => void} toggle a machine's lanes are (not) as they are unasked
  * @property {(map: MapView) => void} cancel
@@ -23,6 +26,9 @@ const MAX_POINTS = 600;
 const KEEP_SPANS_MS = 70_000;
 
 const COLORS = 8;
+
+/** The server looks once a second: what is further apart was not looked at in between. */
+export const GAP_MS = 3_500;
 
 export class Model {
   /** @type {StartMessage} */
@@ -42,6 +48,7 @@ export class Model {
   /** Machines whose lanes are not as they are unasked. @type {Set<string>} */
   toggled = new Set();
   allMaps = false;
+  filter = ALL_MAPS;
 
   /** @param {StartMessage} start */
   constructor(start) {
@@ -90,6 +97,19 @@ export class Model {
     return this.#history;
   }
 
+  /** When somebody looked since `fromMs`, from when to when. @type {(fromMs: number) => [number, number][]} */
+  seen = (fromMs) => {
+    /** @type {[number, number][]} */
+    const found = [];
+    for (const { atMs } of this.#history) {
+      const last = found.at(-1);
+      if (last !== undefined && atMs - last[1] <= GAP_MS) last[1] = atMs;
+      // Machines tell of the second before, too.
+      else found.push([atMs - 1_000, atMs]);
+    }
+    return found.filter(([, to]) => to > fromMs).map(([from, to]) => [Math.max(from, fromMs), to]);
+  };
+
   /** @returns {readonly ErrorsView[]} */
   get errors() {
     return [...this.#errors.values()];
@@ -106,7 +126,15 @@ export class Model {
 
   /** @type {(mapId: string) => string} */
   colorOf = (mapId) => {
-    const color = this.#colors.get(mapId) ?? `c${this.#colors.size % COLORS}`;
+    const known = this.#colors.get(mapId);
+    if (known !== undefined) return known;
+    // By its id, so that it has the same one when the page is loaded again; unless one that runs has that.
+    const taken = new Set(
+      this.view.maps.flatMap(({ id, state }) => (state === "running" ? (this.#colors.get(id) ?? []) : [])),
+    );
+    const first = hash(mapId);
+    let color = `c${first % COLORS}`;
+    for (let next = 1; next < COLORS && taken.has(color); next++) color = `c${(first + next) % COLORS}`;
     this.#colors.set(mapId, color);
     return color;
   };
@@ -131,6 +159,13 @@ export class Model {
       if (known.size === 0) this.#spans.delete(key);
     }
   }
+}
+
+/** A number from a text (FNV-1a). @param {string} text */
+function hash(text) {
+  let value = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
+  return value >>> 0;
 }
 
 /** @template T @param {T[]} points @param {T} point */

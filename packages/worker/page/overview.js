@@ -5,6 +5,7 @@ import { LineChart } from "./charts.js";
 import { ErrorGroups } from "./error-groups.js";
 import { bytes, count, plural, short } from "./format.js";
 import { Machines } from "./machines.js";
+import { filtered, MapsFilterBar } from "./maps-filter.js";
 import { MapsTable } from "./maps-table.js";
 
 /**
@@ -20,13 +21,22 @@ export function Overview({ model, actions }) {
   return h(
     "main",
     {},
+    view.paused
+      ? h(
+          "p",
+          { class: "notice" },
+          "Paused: workers take no jobs until the queue is resumed (poolmq resume).",
+        )
+      : null,
     h(Tiles, { model }),
     h(
       "section",
       { "aria-labelledby": "maps" },
       h("h2", { id: "maps" }, "Maps"),
+      h(MapsFilterBar, { maps, filter: model.filter, onFilter: actions.filter }),
       h(MapsTable, {
-        maps,
+        maps: filtered(maps, model.filter),
+        none: maps.length > 0,
         nowMs,
         colorOf: model.colorOf,
         all: model.allMaps,
@@ -54,6 +64,7 @@ export function Overview({ model, actions }) {
       h(Machines, {
         machines,
         nowMs,
+        seen: model.seen,
         spansOf: model.spansOf,
         colorOf: model.colorOf,
         mapOf: model.mapOf,

@@ -38,9 +38,10 @@ export function percent(done, total) {
 }
 
 /** How long it takes yet, or took. @param {MapView} map @param {number} nowMs */
-export function timeText({ state, startedAtMs, endedAtMs, leftMs, total }, nowMs) {
+export function timeText({ state, startedAtMs, endedAtMs, leftMs, total, waitsFor }, nowMs) {
   if (state !== "running") return `${duration((endedAtMs ?? nowMs) - startedAtMs)} in all`;
   if (leftMs !== null) return `${duration(leftMs)} left`;
+  if (waitsFor !== null) return WAITS_FOR[waitsFor];
   return total === null ? "input still read" : "time left unknown";
 }
 
@@ -49,7 +50,11 @@ export function rateText({ itemsPerS }) {
   return `${short(itemsPerS)} /s`;
 }
 
-/** @param {{ state: MapView["state"] }} props */
-export function StateBadge({ state }) {
-  return h("span", { class: `badge ${state}` }, state);
+const WAITS_FOR = { resume: "paused", workers: "no workers", turn: "waiting" };
+
+/** @param {{ map: MapView }} props */
+export function StateBadge({ map: { state, waitsFor, durable, producer } }) {
+  if (waitsFor !== null) return h("span", { class: "badge warn" }, WAITS_FOR[waitsFor]);
+  const isUnattended = state === "running" && durable && !producer.alive;
+  return h("span", { class: `badge ${state}` }, isUnattended ? "unattended" : state);
 }

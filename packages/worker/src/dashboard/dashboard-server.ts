@@ -156,7 +156,7 @@ export class DashboardServer {
     }
     const isRead = request.method === "GET" || request.method === "HEAD";
     if (pathname === "/" && isRead) return sendFile(response, files.get("index.html"));
-    if (pathname === "/events" && isRead) return this.#events(url, response);
+    if (pathname === "/events" && isRead) return this.#events(url, request, response);
     if (request.method === "POST") {
       if (pathname === "/cancel") return this.#act("cancel", url, response);
       if (pathname === "/retry") return this.#act("retry", url, response);
@@ -176,11 +176,11 @@ export class DashboardServer {
     redirect(response, "/");
   }
 
-  #events(url: URL, response: ServerResponse): void {
+  #events(url: URL, request: IncomingMessage, response: ServerResponse): void {
     const { queues, jobPages } = this.#options;
     const queue = this.#queue(url);
     if (queue === undefined) return send(response, 404, "text/plain", "no such queue\n");
-    streamEvents(response, queue.feed, {
+    streamEvents(request, response, queue.feed, {
       queues: queues.map(({ name }) => name),
       writable: queue.actions !== undefined,
       jobPages: typeof jobPages === "function" ? { path: JOB_PAGES_PATH } : jobPages,
