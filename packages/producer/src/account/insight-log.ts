@@ -18,7 +18,7 @@ export interface JobTimes {
   readonly ageMs: number | undefined;
   /** How long its outcome was on its way here, in ms, if that is known. */
   readonly transitMs: number | undefined;
-  /** Who ran it: the end of a `RanText` of the wire contract. */
+  /** The machine and process that ran it: the end of a `RanText` of the wire contract. */
   readonly by: string | undefined;
 }
 

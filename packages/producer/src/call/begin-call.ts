@@ -31,7 +31,7 @@ export interface CallRequest<V> {
   /** Name of the pool's method. */
   readonly call: string;
   readonly task: unknown;
-  /** Looks at the items. Throws if they are none. */
+  /** Reads the items as an input. Throws if they are not iterable. */
   readonly input: () => Input;
   readonly options: CallOptions<V> | undefined;
   readonly sink: Sink;

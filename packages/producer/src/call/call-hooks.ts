@@ -46,7 +46,7 @@ export function withHooks<V>(inner: Sink, hooks: CallHooks<V>): Sink {
   const progressed = (): void => {
     if (onProgress !== undefined) scheduled ??= setImmediate(tellProgress);
   };
-  // Whoever draws it has something to draw before the first item has ended: before the event loop has its turn.
+  // Reports once at the start, so that a progress bar is drawn before the first item has ended.
   if (onProgress !== undefined) queueMicrotask(() => call("onProgress", () => onProgress(hooks.progress())));
   return {
     succeeded(index, value) {

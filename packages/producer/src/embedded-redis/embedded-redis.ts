@@ -141,7 +141,7 @@ async function untilReady(
 }
 
 async function endGuard(guard: Guard, ended: Promise<unknown>): Promise<void> {
-  // Whoever awaits close() wants to see its end.
+  // Keeps the process alive until Redis is gone: close() resolves then.
   setReferenced(guard, true);
   guard.stdin.destroy();
   const timer = setTimeout(() => {

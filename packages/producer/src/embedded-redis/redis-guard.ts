@@ -10,7 +10,7 @@ import { SOCKET } from "./redis-folder.ts";
 
 // Only `sh`, `kill`, `read`, `wait` and `rm`. Redis is killed and not asked to stop: its data is not to be kept, and
 // a busy script would delay the answer. The watcher is needed because `sh` can't wait for a process and a pipe at once.
-// What it started, it waits for: in a container nobody else may.
+// It waits for the processes that it started, because in a container nothing else may reap them.
 const GUARD = `
 server=$1 folder=$2; shift 2
 exec 3<&0 </dev/null
@@ -54,7 +54,7 @@ export function spawnGuard(server: string, folder: string): Guard {
     ["--crash-log-enabled", "no"],
     ["--crash-memcheck-enabled", "no"],
   ].flat();
-  // An environment of its own: what this process's environment holds is none of the server's business.
+  // An empty environment: this process's variables may hold secrets, and the server needs none of them.
   const env: NodeJS.ProcessEnv = {};
   for (const name of ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TZ"]) {
     const value = process.env[name];

@@ -1,4 +1,4 @@
-/** Who serves a map: refuses what no live worker can run, and looks for a worker while there is none. */
+/** Looks for workers that can serve a map: refuses one that no live worker can run, and waits while there is no worker. */
 
 import { PoolmqError, TaskNotRegisteredError } from "@poolmq/shared";
 import type { TaskInfo } from "@poolmq/shared/internal";
@@ -7,7 +7,7 @@ import { checkArity } from "../map/check-arity.ts";
 import type { MapRun } from "../map/map-run.ts";
 import type { RedisBackend } from "./redis-backend.ts";
 
-/** Workers that are just starting need about this long; after it, waiting for them is worth a word. */
+/** Workers that are just starting need about this long. If none has come by then, a warning says that the map waits. */
 const NO_WORKER_WARNING_MS = 3_000;
 
 const LOOK_FOR_WORKERS_MS = 500;

@@ -139,7 +139,7 @@ export class RedisEngine implements Engine {
   async #started(): Promise<RedisBackend> {
     if (this.#backend === undefined) {
       this.#backend = this.#start();
-      // It was not there when the pool said that it is busy.
+      // The new backend missed the last `onIdle(false)`.
       this.onIdle(false);
     }
     const starting = this.#backend;

@@ -47,7 +47,7 @@ export class AttachedMap implements MapKind {
     const map = this.#map;
     const { scripts, reader, durable } = this.#tools;
     const found = await scripts.reconcile(map.id, map.underWay);
-    // What another reader was given may still be there to read.
+    // Outcomes that another process has read may still be in the stream.
     await reader.replay(gathered);
     if (map.ended) return [];
     const { total } = await durable.find(map.id);

@@ -227,7 +227,7 @@ export class Gather implements Transport {
     const told = kind.isOurs
       ? this.#reports.ended(map.id, end)
       : this.#reports.endedHere(map.id, end, map.progress);
-    // Who watches sees its producer fall silent.
+    // A failure is ignored: watchers then see the producer fall silent.
     if (told !== undefined) this.#cleanUp.track(told.catch(() => {}));
   }
 
@@ -299,7 +299,7 @@ export class Gather implements Transport {
       if (lost.length === 0 || map.ended) return;
       const facts = { mapId: map.id, jobs: lost.length };
       this.#hooks.warn(facts, "jobs vanished from Redis, enqueuing them again");
-      // Machines drop what is not signed as they expect: if all do, that would go on for ever.
+      // Machines drop jobs that are not signed with their key. If no machine has ours, jobs would be enqueued for ever.
       const { signer, queue } = this.#gathered;
       fittingMachines(await this.machines.live(), signer, queue);
       await this.enqueue(map, lost);

@@ -138,7 +138,7 @@ export class MapReports {
 
   async #tellEnds(): Promise<void> {
     try {
-      // Those that end in the same moment, too.
+      // Waits for the other maps that end in this turn, to report them together.
       await Promise.resolve();
       // Older ones would be forgotten at once.
       while (this.#ends.length > 0) await this.#tell(this.#ends.splice(0).slice(-MAX_MAPS));

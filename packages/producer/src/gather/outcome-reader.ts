@@ -28,7 +28,7 @@ export interface Reading {
 /** How long one blocking read lasts, in ms. It is woken when there is a new map to read. */
 const BLOCK_MS = 5_000;
 
-/** Not as text: some of it is none. */
+/** Buffers, because the bytes of large values are not text. */
 type RawEntry = readonly [id: Buffer, fields: Buffer[]];
 
 export class OutcomeReader {
@@ -102,7 +102,7 @@ export class OutcomeReader {
 
   /** Reads while there are maps; an idle producer asks Redis nothing. */
   async #read(): Promise<void> {
-    // What the map enqueues now goes before it: the sooner it is there, the sooner there is something to read.
+    // Lets what the map enqueues in this turn be sent before the first blocking read, so that it is run sooner.
     await nextTurn();
     while (!this.#closed && this.#readings.size > 0) {
       try {
@@ -118,7 +118,7 @@ export class OutcomeReader {
     this.#loop = undefined;
   }
 
-  /** Gives up maps whose stream is none; tells whether there were any. */
+  /** Fails the maps whose key is not a stream; says whether there were any. */
   async #giveUpForeign(): Promise<boolean> {
     let found = false;
     for (const reading of this.#readings) {

@@ -105,7 +105,7 @@ export class Seals {
     }
     const opened = openOutcome(this.#signer, { map: map.id, at }, text, bytes);
     if (opened === undefined) return this.#refuse("outcome");
-    // It may be one of an earlier map of the same id.
+    // Genuine, but perhaps of an earlier map with the same id.
     if (chunk !== undefined && opened.content !== this.#digestsOf(map, chunk).content) {
       return this.#refuse("outcome");
     }

@@ -32,7 +32,7 @@ export interface RunFacts {
   readonly ms: number;
   /** How long its outcome was on its way, in ms, if that is known. */
   readonly transitMs?: number | undefined;
-  /** Who ran it: the end of a `RanText` of the wire contract. */
+  /** The machine and process that ran it: the end of a `RanText` of the wire contract. */
   readonly by?: string | undefined;
 }
 

@@ -41,8 +41,9 @@ export interface CallOptions<V = unknown> extends CallDefaults {
   readonly onTaskProgress?: ((value: unknown, index: number) => void) | undefined;
   /**
    * Brings what the items print (`console.log` and all) and log (`taskContext().log`) to this process: to `onLog`, or to
-   * the pool's `logger`. The first 100 lines (16 KiB) of an item and 10000 of a map; it is told how many more there were.
-   * It goes where it goes without this as well. Not from machines with `redactRemoteStacks`.
+   * the pool's `logger`. The first 100 lines (16 KiB) of an item and 10000 of a map are sent; a last entry says how many
+   * more there were.
+   * Each line is still written to the worker's own log. Machines with `redactRemoteStacks` send none.
    * @defaultValue true if there is an `onLog`
    */
   readonly forwardLogs?: boolean | undefined;

@@ -164,7 +164,7 @@ class Bars {
         latest = progress;
         elapsedMs = performance.now() - startedAt;
         if (progress.ended) this.#end(bar);
-        // Also while the event loop has no turn for the timer.
+        // Draws here as well, because a busy event loop may not get to the timer.
         else if (performance.now() - this.#drawnAt >= REDRAW_MS) this.#draw();
       },
     };

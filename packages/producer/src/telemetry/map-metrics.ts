@@ -9,7 +9,7 @@ import type { Attributes, OpenTelemetry } from "@poolmq/shared/internal";
 import type { MapEnd } from "../map/sink.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 
-/** Every name is a series for ever; a program with more tasks has the rest of them counted together. */
+/** Each name makes a time series that is never dropped, so tasks beyond this number are counted together. */
 const MAX_TASKS = 100;
 const OTHER_TASKS = "(other)";
 

@@ -127,7 +127,7 @@ export async function flushTelemetry(): Promise<void> {
   try {
     await (provider?.getDelegate?.() ?? provider)?.forceFlush?.();
   } catch {
-    // Whoever exports has a log of its own.
+    // The exporter writes its failures to a log of its own.
   }
 }
 

@@ -128,7 +128,7 @@ function outcomeFacts(
 
 function jobFacts(content: string, data: JobData, options: SignedJobOptions): unknown[] {
   const { sig: _sig, stateSig: _stateSig, kept: _kept, suspect: _suspect, ...own } = data;
-  // Those of the content are in its digest.
+  // The other fields are covered by the digest of the content.
   const { map: _map, at: _at, n: _n, args: _args, ...rest } = own;
   const fields = Object.entries(rest)
     .filter(([, value]) => value !== undefined)

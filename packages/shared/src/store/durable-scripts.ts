@@ -61,7 +61,7 @@ for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
 return 1`,
 };
 
-/** KEYS: meta, out. ARGV: ttlMs, total, its signature or "". Gives the total that stands. Who reads the outcomes learns of it there. */
+/** KEYS: meta, out. ARGV: ttlMs, total, its signature or "". Gives the valid total; other readers learn it from `out`. */
 const SEAL: Script = {
   lua: `
 local total = redis.call('HGET', KEYS[1], 'total')

@@ -9,7 +9,7 @@ export const MAP_TTL_MS: number = 10 * 60_000;
 /** How long a durable map waits for someone to fetch it, in ms. */
 export const DURABLE_TTL_MS: number = 24 * 60 * 60_000;
 
-/** Whoever else reads the outcomes of a durable map that was delivered may go on for this long, in ms. */
+/** After a durable map was delivered, other processes that read its outcomes have this long to finish, in ms. */
 export const LATE_READERS_MS = 30_000;
 
 /**

@@ -113,7 +113,7 @@ export class GatherScripts {
     const key = this.#keys.in(mapId);
     await Promise.all([
       this.#run(KEEP_BYTES, this.#mapKeys(mapId), [ttlMs]),
-      // Not in the script, which would copy them twice more.
+      // Sent as plain commands: a script would copy the bytes twice more.
       ...jobs.map(({ at, bytes }) => sendBytes(this.#redis, "hset", [key, at, bytes])),
     ]);
   }

@@ -76,7 +76,7 @@ function plainPayload(values: readonly unknown[]): Payload | undefined {
 const MAX_LEVELS = 1_000;
 
 function listPayload(values: readonly unknown[], options: EncodeOptions): Payload {
-  // What has no identity needs no payload of its own.
+  // Primitives can't share anything, so they need no payload each.
   if (values.length === 1 || values.every(isPrimitive)) return encode(values, options);
   const parts = values.map((value) => encode(value, options));
   // Plain after all: it was only that they share something.

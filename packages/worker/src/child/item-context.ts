@@ -58,7 +58,7 @@ export class ItemContexts {
     if (logs === true) {
       forwardItemLog(made, (line) => {
         out.send({ t: "log", id, index }, stringify(line));
-        // It may be its last words.
+        // Sent at once: the line may be the item's last before it takes the process down.
         out.flush();
       });
     }

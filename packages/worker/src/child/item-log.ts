@@ -34,7 +34,7 @@ export class ItemLog {
   print(from: Printed, text: string): void {
     const lines = `${this.#open[from]}${text}`.split("\n");
     const open = lines.pop() ?? "";
-    // Of a line without end, only what would be shown is kept.
+    // Of a line that does not end, only as much is kept as would be shown.
     this.#open[from] = open.slice(0, MAX_LINE_CHARS + 1);
     for (const line of lines) if (line !== "") this.#add([from, line]);
   }

@@ -10,7 +10,7 @@ import { createHook } from "node:async_hooks";
 
 let made = 0;
 
-// What is not told of costs nothing. While this is enabled, each promise costs a call.
+// Enabled only while items share a context, because each promise then costs a call of the hook.
 const hook = createHook({ init: () => void made++ });
 
 /** Calls the function, which must be synchronous, with a counter of what is left behind meanwhile. Gives what it gives. */

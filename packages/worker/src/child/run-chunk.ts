@@ -79,7 +79,7 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
     }
     return writer.writeAll(ran, info);
   }
-  // What is told of each item, and what needs an async context of its own, is run one by one.
+  // Items are run one by one if each is reported, or needs an async context of its own.
   let mayRow =
     watcher === undefined && skip.size === 0 && run.trace === undefined && run.onItemEnd === undefined;
   let retriable = 0;
@@ -87,7 +87,7 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
     if (mayRow && n - offset >= SHORT_ROW && mayTakeTurns(fn)) {
       const { next, pending } = runRow(fn, { items, from: offset, at }, new Turn(run.context), ran);
       if (pending !== undefined) ran.add(next - 1, await settle(fn, pending));
-      // It may leave something behind again and again: then turns are no gain.
+      // The function may leave something behind each time. Sharing a context then gains nothing.
       mayRow = false;
       offset = next;
       continue;

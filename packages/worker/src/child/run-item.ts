@@ -84,7 +84,7 @@ export function runRow(
           synchronous.delete(fn);
           return { next: offset + 1, pending };
         }
-        // It keeps its turn, for what it has left behind.
+        // The item keeps the context, because of what it has left behind.
         if (leftovers() !== before) return { next: offset + 1 };
       }
       turn.pass(undefined);

@@ -9,7 +9,7 @@ const TIMEOUT_MS = 5_000;
 export function addSyntaxPosition(error: unknown, moduleUrl: string): void {
   if (!(error instanceof SyntaxError)) return;
   const [first = "", ...frames] = error.stack?.split("\n") ?? [];
-  // One that code threw, as `JSON.parse` does, has that code's frames.
+  // A SyntaxError that code threw, as `JSON.parse` does, has frames of that code.
   if (!first.startsWith("SyntaxError") || !frames.every((frame) => frame.includes("node:"))) return;
   const script = `import(${JSON.stringify(moduleUrl)}).catch((error) => setImmediate(() => { throw error; }))`;
   const { stderr } = spawnSync(

@@ -26,6 +26,6 @@ function tagStream(stream: NodeJS.WriteStream): () => void {
     tag(currentTaskContext());
     return write(...args);
   }) as Write;
-  // What Node itself writes when the process ends badly takes no notice of us, and is not that item's any more.
+  // Ends the tag: what Node itself writes when the process crashes bypasses this, and would be taken for the last item's.
   return () => tag(undefined);
 }

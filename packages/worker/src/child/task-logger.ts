@@ -50,7 +50,7 @@ function makeForwardingRoot(level: string, fd: number): Logger {
     { level: isQuieter ? "info" : level, base: null },
     {
       write(record) {
-        // Whoever reads them there leaves out those below its own level.
+        // The supervisor leaves out records below its own level.
         destination.write(record);
         currentItemLog()?.record(record);
       },

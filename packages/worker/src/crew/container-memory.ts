@@ -39,7 +39,7 @@ export class ContainerMemory {
     this.#kills = group.oomKills ?? 0;
   }
 
-  /** Flags of Node for each of so many children. Whoever sets a heap size in `NODE_OPTIONS` knows better. */
+  /** Flags of Node for each of so many children. A heap size in `NODE_OPTIONS` takes precedence. */
   heapFlags(children: number, nodeOptions: string | undefined): readonly string[] {
     if (this.#limit === undefined || /max[-_]old[-_]space[-_]size/.test(nodeOptions ?? "")) return [];
     const share = Math.floor((this.#limit - SUPERVISOR_BYTES) / children / MIB);

@@ -262,7 +262,7 @@ export class Crew {
   #takeBack(ticket: Ticket): void {
     if (ticket.stopped !== undefined) return ticket.settleStopped(0);
     if (this.#draining) return ticket.settle({ kind: "unstarted" });
-    // It has waited already: before those that came after it.
+    // The run has waited before, so it goes to the front.
     this.#held.unshift(ticket);
     this.#dispatch();
   }

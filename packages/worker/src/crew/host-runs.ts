@@ -78,7 +78,7 @@ export class HostRuns {
       this.#host.send({ t: "share", id }, payload, bytes);
     }
     this.#host.send(runMessage(sent, run), run.args, run.bytes);
-    // It waits for this one.
+    // The host has nothing else to do: send at once.
     if (this.#sent.size === 1) this.#host.flush();
     this.markRunning();
   }
@@ -131,7 +131,7 @@ export class HostRuns {
   /** One of its items starts, or has ended: only runs that are watched tell. */
   item({ t, id, offset }: Extract<FromChild, { t: "start" | "item" }>, text: Payload): void {
     const sent = this.#sent.get(id);
-    // One that was told to stop has its outcome: that it was stopped.
+    // A run that was told to stop has its outcome already: stopped.
     if (sent === undefined || sent.ticket.stopped !== undefined) return;
     if (t === "start") {
       sent.ticket.current = offset;
@@ -162,7 +162,7 @@ export class HostRuns {
     const sent = this.#sent.guardAnswered(id, ok);
     if (sent === undefined) return;
     if (ok) this.giveBack(sent);
-    // It has begun, which its main thread may have had no time to tell.
+    // The host has begun it, even if its main thread has had no time to say so.
     else this.begun(id);
   }
 

@@ -76,7 +76,7 @@ export class Publisher {
       try {
         return await this.#scripts.publish(mapId, outcomes, ttlMs);
       } catch (error) {
-        // What can never be published must not hold its job for ever. The producer finds it out by itself.
+        // An outcome that can never be published must not hold its job for ever. The producer finds the item missing.
         if (this.#closed || isForeignKey(error)) throw error;
         this.retries++;
         // Out of memory, loading, read-only: all pass. The result is in hand, so it is worth waiting with it.

@@ -36,7 +36,7 @@ export class UnwantedMaps {
   async has(mapId: string, job: QueuedJob): Promise<boolean> {
     const isKnown = this.#ids.has(mapId);
     if (!isKnown && this.#isFresh(job)) return false;
-    // One that is known is asked about each time: its producer may have opened it again, if its keys were lost.
+    // A map that is known as unwanted is asked about each time: its producer may have opened it again after Redis lost it.
     const isWanted = await (isKnown ? this.#isWanted(mapId) : this.#askSometimes(mapId));
     if (isWanted) this.#ids.delete(mapId);
     else this.add(mapId);

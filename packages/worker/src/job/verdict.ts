@@ -63,7 +63,7 @@ export function verdictOn(end: RunEnd, context: VerdictContext): Verdict {
 /** A whole job in one text, which need not be opened unless some of its items are tried again. */
 function onText(end: Extract<RunEnd, { kind: "done" }>, context: VerdictContext): Verdict {
   const { data, attempt, attempts } = context;
-  // A count that was damaged in Redis is no number, and less than nothing: it must not be tried for ever.
+  // Written so that a count that was damaged in Redis (NaN) ends the attempts; otherwise the job would be tried for ever.
   if (end.retriable === 0 || !(attempt < attempts)) {
     return { do: "publish", text: end.text, bytes: end.bytes };
   }

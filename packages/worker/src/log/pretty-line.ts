@@ -31,7 +31,7 @@ export function prettyLine(): (record: string) => string {
       .filter(([name, value]) => !HIDDEN.has(name) && value !== null && value !== false)
       .map(([name, value]) => `${name}=${plain(value)}`)
       .join(" ");
-    // What a task prints is part of a line: it must not move the cursor or clear the screen.
+    // Text that a task prints becomes part of a line, so it must not move the cursor or clear the screen.
     const text = typeof msg === "string" ? stripVTControlCharacters(msg) : "";
     const said = [paint("cyan", text), paint("dim", facts)].filter((part) => part !== "").join("  ");
     return `[${timeOfDay(record["time"])}] ${paint(level.color, level.name)}: ${said}${stackOf(record)}\n`;

@@ -62,7 +62,7 @@ export class Locks {
     const asked = new Map(this.#held);
     try {
       const lost = await this.#extend([...asked.keys()], [...asked.values()], this.#durationMs);
-      // Somebody else runs these now. Whoever publishes first decides; the other outcome is dropped.
+      // Another machine runs these now. The outcome that is published first counts; the other one is dropped.
       this.#note(lost.map((jobId) => [jobId, asked.get(jobId) ?? ""]));
     } catch (error) {
       const facts = (): object => ({ err: error, jobs: asked.size });

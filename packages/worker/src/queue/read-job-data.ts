@@ -9,7 +9,7 @@ export function readJobData(data: unknown): JobData | string {
   if (typeof data !== "object" || data === null) return "its data is not a JSON object";
   const fields = data as Partial<Record<keyof JobData, unknown>>;
   const { v, map, at, n, args, bytes, timeoutMs, shares, kept, suspect } = fields;
-  // What Redis would refuse would be published again and again.
+  // A TTL that Redis refuses would have the outcome published again and again.
   const ttlMs = isInteger(fields.ttlMs, 1, MAX_TTL_MS) ? fields.ttlMs : MAP_TTL_MS;
   if (!Number.isInteger(v)) return "it has no wire version";
   if (typeof map !== "string" || !/^[\w-]+$/.test(map)) return "it has no map id";

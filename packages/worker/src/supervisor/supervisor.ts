@@ -79,7 +79,7 @@ export class Supervisor {
     this.#crew = new Crew(
       {
         ...processCrew(this.id, options, new TaskOutput(tasks.logger ?? this.#log, tasks.prints)),
-        // Only what came through the session runs, so there is one whenever a task has something to say.
+        // Jobs come through the session, so there is one whenever a task reports something.
         onChange: () => this.#session?.onCrewChange(),
         onProgress: (...args) => this.#session?.reports.progress(...args),
         onLog: ({ map, attempt }, index, pid, line) =>
@@ -162,7 +162,7 @@ export class Supervisor {
       );
     } catch (error) {
       if (error instanceof TasksModuleError && this.#state === "starting") {
-        // Producers that wait for a worker learn why there is none.
+        // Tells producers that wait for a worker why this one does not start.
         await within(
           UNFIT_TIMEOUT_MS,
           opening.then(async ({ heartbeat }) => await heartbeat.beat(error)),
@@ -226,7 +226,7 @@ export class Supervisor {
       ended = await within(left(), idle);
     }
     await this.#crew.close(ended ? Math.max(CLOSE_GRACE_MS, left()) : 0);
-    // What was killed goes back now. Otherwise its lock would have to expire first.
+    // Hands back the jobs whose children were killed; otherwise their locks would have to expire first.
     const handedBack = ended || (session.isConnected && (await within(HAND_BACK_TIMEOUT_MS, idle)));
     await session.close(handedBack);
     this.#setState("stopped");

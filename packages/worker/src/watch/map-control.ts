@@ -134,7 +134,7 @@ export class MapControl {
         failed: Math.max(0, before.failed - items),
         running: items,
         perS: 0,
-        // Of a map that was not read to its end, nobody knows.
+        // The number of jobs is known only if the input was read to its end.
         ...(delivered ? { jobs } : {}),
         unattended: true,
       },
@@ -160,7 +160,7 @@ export class MapControl {
   }
 
   async #enqueue(mapId: string, entries: readonly FailedEntry[]): Promise<number> {
-    // Of the others somebody else takes care.
+    // The other entries are taken back by a retry that runs at the same time.
     const ours = await this.#retries.takeBack(mapId, entries);
     const jobs = ours.map(({ at, job: { task, data, opts } }) => ({
       name: task,

@@ -49,7 +49,7 @@ export class OrphanedJobs {
     const orphaned = new Map<string, number>();
     for (const [mapId, jobs] of waiting) {
       const state = states.get(mapId);
-      // One that was not told of is a second old at most, or was forgotten with its keys.
+      // A map without a report is at most a second old, or has expired.
       const isOrphaned =
         state === "lost" || (state !== "running" && (await this.#redis.exists(this.#keys.done(mapId))) === 0);
       if (isOrphaned) orphaned.set(mapId, jobs);

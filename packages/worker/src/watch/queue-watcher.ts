@@ -76,7 +76,7 @@ export class QueueWatcher {
       this.#redis.hgetall(this.#keys.errors(mapId)),
     ]);
     const told = info === null ? undefined : readMapReport(info);
-    // Of a map that nobody reads, its producer can't tell: what is kept of its failed items does.
+    // An unattended map has no producer that could count its failures: they are counted from the failed jobs that are kept.
     const isRead =
       told !== undefined &&
       (told.report.durable !== true ||

@@ -16,7 +16,7 @@ export interface ScaleSignal {
   readonly queue: string;
   /** Jobs that wait for a worker, those that wait for another attempt included. */
   readonly waiting: number;
-  /** Those of them that wait for nobody: their producer is gone. Workers drop them when they come to them. Absent: none. */
+  /** Waiting jobs whose producer is gone. Workers drop them when they fetch them. Absent: none. */
   readonly orphaned?: number;
   /** Jobs that workers have taken. */
   readonly active: number;

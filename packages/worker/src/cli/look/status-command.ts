@@ -70,7 +70,7 @@ async function show(
 ): Promise<void> {
   await withQueue(flags, async ({ watcher }) => {
     const view = await watcher.readOnce();
-    // What is not looked at on a terminal is not cut to its width.
+    // Only on a terminal are lines cut to its width.
     const width = process.stdout.isTTY ? process.stdout.columns : Infinity;
     console.log(flags.json === true ? JSON.stringify(part(view), null, 2) : text(view, width).join("\n"));
     return EXIT.fine;

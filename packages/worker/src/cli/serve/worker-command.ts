@@ -196,7 +196,7 @@ async function worker(module: string, flags: WorkerFlags): Promise<void> {
       try {
         await machine.start();
       } catch (error) {
-        // One that was told to stop before it served has nothing to complain about.
+        // A worker that was told to stop before it served has not failed.
         if (signals.count === 0) throw error;
       }
       await machine.closed;
