@@ -69,7 +69,7 @@ export function beginCall<V>(context: CallContext, request: CallRequest<V>): Beg
   }
 }
 
-/** What a call has come to that never began. */
+/** The result of a call that never began. */
 export function refused(error: unknown, sink: Sink, about: Omit<CalledMap, "watched" | "progress">): Begun {
   sink.ended({ error });
   return {
@@ -184,7 +184,7 @@ function beginMap<V>(
   };
 }
 
-/** What was said of a call's jobs. The rest is left to the function's definition. */
+/** The job options that the call or the pool gave. The rest is left to the function's definition. */
 function jobOptions({
   attempts,
   backoff,
@@ -199,7 +199,7 @@ function jobOptions({
   };
 }
 
-/** 72 random bits. Node keeps some in store for UUIDs: to ask for others takes a fiftieth of a whole call. */
+/** 72 random bits, from those that Node holds ready for UUIDs: to ask for fresh ones takes a fiftieth of a whole call. */
 function randomMapId(): string {
   const uuid = randomUUID();
   return uuid.slice(0, 8) + uuid.slice(-10);

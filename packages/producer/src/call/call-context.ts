@@ -18,7 +18,7 @@ export interface PoolParts {
   readonly window: number;
   /** What the arguments of a job may have at most, in bytes. */
   readonly maxPayloadBytes: number | undefined;
-  /** What OpenTelemetry is told; nothing without it. */
+  /** What is reported to OpenTelemetry; `undefined`: nothing. */
   readonly telemetry: ResolvedTelemetry | undefined;
   /** The queue's name, if it was given. */
   readonly queue: string | undefined;

@@ -61,7 +61,7 @@ export function withHooks<V>(inner: Sink, hooks: CallHooks<V>): Sink {
       onFirstFailure?.(error);
     },
     ended(end: MapEnd) {
-      // The last word is said before the handle settles.
+      // `onProgress` is called for the last time before the handle settles.
       tellProgress();
       inner.ended(end);
     },

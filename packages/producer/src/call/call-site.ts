@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 import type { CallSite } from "../map/read-outcomes.ts";
 
-/** More frames than lie between a pool's method and `callSite`. */
+/** More than the number of frames between a pool's method and `callSite`. */
 const OWN_FRAMES = 8;
 
 /** Where the frames of this package lie: as an address and, through a source map, as a path. */

@@ -3,8 +3,8 @@ import { short } from "@poolmq/shared/internal";
 
 /**
  * Gives the name under which workers have registered a task: the name itself, or the export of the given module that
- * is this function. While that module is not imported, a function goes by its own name; `ImportedTasks.nameOf()` has
- * the last word.
+ * is this function. While that module is not imported, a function goes by its own name; `ImportedTasks.nameOf()`
+ * checks it later.
  *
  * @throws InvalidOptionError
  */

@@ -11,12 +11,12 @@ import type { MapEnd, Sink } from "./sink.ts";
 import { readOutcomes } from "./read-outcomes.ts";
 import type { ReadContext } from "./read-outcomes.ts";
 
-/** Whether the map itself has come to its end, or only our interest in it. */
+/** Whether the map itself has ended, or only this process's interest in it. */
 type AttachedEnd = "over" | "left";
 
 export class AttachedRun implements CarriedMap {
   readonly id: string;
-  /** Of no use here: its jobs were made by the process that began it. */
+  /** Unused: the jobs were made by the process that began the map. */
   readonly task = "";
   readonly job: JobOptions = {};
   readonly #sink: Sink;
@@ -57,7 +57,7 @@ export class AttachedRun implements CarriedMap {
     return starts;
   }
 
-  /** None: their arguments went with the process that had them. */
+  /** Always empty: the arguments were only in the process that began the map. */
   chunks(): Chunk[] {
     return [];
   }

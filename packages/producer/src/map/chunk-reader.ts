@@ -8,15 +8,15 @@ import type { ArgumentLimit } from "./encode-items.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { InputReader } from "./input-reader.ts";
 
-/** So many jobs go to Redis in one pipeline: beyond this it saves little, and the event loop gets its turn. */
+/** Jobs that go to Redis in one pipeline. More would save little, and would block the event loop. */
 const MAX_BATCH_JOBS = 500;
-/** And so many bytes: what is encoded before any of it is sent keeps the workers waiting. */
+/** Bytes of one pipeline: workers wait while a batch is encoded before any of it is sent. */
 const MAX_BATCH_BYTES = 1024 * 1024;
 
 interface ChunkReaderOptions {
-  /** What the arguments of a job may have at most; none without one. */
+  /** Limit of the arguments of a job; `undefined`: no limit. */
   readonly argumentLimit: ArgumentLimit | undefined;
-  /** Every chunk but the last has the size that it should, however slow the input: someone else may cut it again. */
+  /** Waits for a slow input to fill each chunk but the last: another process that reads the input must cut it alike. */
   readonly wholeChunks: boolean;
 }
 

@@ -6,8 +6,8 @@ export interface ChunkSize {
   /** Takes account of a job: it ran `items` items in `ms`. */
   measured(items: number, ms: number): void;
   /**
-   * How many jobs may go at once while its size is a guess, until a job of that size was measured; `Infinity` when it is
-   * none.
+   * How many jobs may be sent while their size is a guess, until a job of that size was measured. `Infinity` once the
+   * size is no guess.
    */
   readonly ahead: number;
   /** Says in words who chose the size, and from what. */
@@ -33,26 +33,26 @@ const TARGET_MS = 50;
 /** Larger chunks save nothing more, and V8 keeps arrays of more than 128 KiB apart, where each costs a system call. */
 const MAX_CHUNKSIZE = 16_000;
 
-/** Work of less time than this is not cut smaller to be spread: nobody waits for it as long as for another job. */
+/** Towards the end, chunks become smaller to be spread, but not below this much work: a further job would cost more. */
 const NOT_SPREAD_MS = 0.5;
 
-/** Before anything was measured: a chunk of a long function must not be large, and of a tiny one will soon be. */
+/** The size before anything was measured: small, because the function may be a long one. For a tiny one it grows soon. */
 const FIRST_CHUNKSIZE = 1;
 
-/** So many of those for each worker go at once: enough to keep it busy, if the function is a long one after all. */
+/** Jobs of that size that are sent for each worker at once: enough to keep it busy if the function is a long one. */
 const FIRST_JOBS_PER_WORKER = 8;
 
 /**
- * A size of more than so many times the largest that was measured is a guess too: most of what a short job takes is not
- * the function. Then so many jobs for each worker go at once, which keeps it busy meanwhile.
+ * A size above `GROWTH` times the largest that was measured is a guess too, because most of a short job's time is not
+ * the function's. Until it was measured, only `GUESSED_JOBS_PER_WORKER` jobs are sent for each worker.
  */
 const GROWTH = 4;
 const GUESSED_JOBS_PER_WORKER = 4;
 
-/** What was measured counts by its number of items: what is known is worth so many jobs of the largest size. */
+/** The estimate's weight against a new measurement, in jobs of the largest size. Measurements weigh by their items. */
 const KNOWN_JOBS = 4;
 
-/** A job of this many ms that is slower than what was known counts for half at least. What is shorter does no harm. */
+/** A job of at least so many ms that is slower than the estimate gets at least half of the weight. */
 const LONG_MS = TARGET_MS / 10;
 
 /**
@@ -63,10 +63,10 @@ const LONG_MS = TARGET_MS / 10;
  */
 export function autoChunks(remaining: () => number | undefined, workers: () => number): ChunkSize {
   let msPerItem: number | undefined;
-  /** How many items what is known is worth. */
+  /** The estimate's weight, in items. */
   let known = 0;
   let largestMeasured = 0;
-  /** What the largest chunk was limited by: towards the end of the input they all become small. */
+  /** The largest chunk so far, and what limited it. Towards the end of the input all chunks become small. */
   let largest = FIRST_CHUNKSIZE;
   let limitedBy: "time" | "share" = "time";
   const processes = (): number => Math.max(1, workers());

@@ -1,7 +1,7 @@
 /**
- * While the chunk size is a guess, a few jobs go at once, and then none for so long, unless one of them comes back: a
- * tiny function's first ones are back in a few ms, and thousands of jobs of one item are not worth that. A long
- * function's are not waited for.
+ * While the chunk size is a guess, a few jobs are sent, and no more for so long unless one of them comes back. The first
+ * jobs of a tiny function come back within a few ms, and the others then travel in chunks. For those of a long function
+ * there is no need to wait longer.
  */
 const GUESS_MS = 25;
 

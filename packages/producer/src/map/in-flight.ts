@@ -74,7 +74,7 @@ export class InFlight {
     return this.#chunks.size < jobs && this.#bytes < bytes ? free : 0;
   }
 
-  /** Whether as many jobs are under way as may be. */
+  /** Whether the window's number of jobs is under way. */
   get isFull(): boolean {
     return this.#chunks.size >= this.#window.jobs;
   }

@@ -74,7 +74,7 @@ export class InputReader {
     }
   }
 
-  /** Tells an input that was not read to its end so, as `for … of` does. */
+  /** Closes an input that was not read to its end, as `for … of` does. */
   close(): void {
     if (this.#end !== undefined) return;
     this.#end = "done";
@@ -83,7 +83,7 @@ export class InputReader {
       const closed = this.#source.close();
       if (closed !== undefined) closed.catch(() => {});
     } catch {
-      // The map has ended for a reason of its own; that one is told.
+      // Ignored: the map has ended for another reason, which is the one that is reported.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Inputs of the calls, read as they are asked for. What is no iterable, or no tuple, is refused. */
+/** Inputs of the calls, read only as far as is needed. Refuses what is not iterable, and items that are not tuples. */
 
 import { InvalidOptionError } from "@poolmq/shared";
 import { short } from "@poolmq/shared/internal";
@@ -7,17 +7,17 @@ import type { ArgumentForm } from "@poolmq/shared/internal";
 /** Where the items of a call come from. */
 export type ItemSource = SyncSource | AsyncSource;
 
-/** Has its items at hand. */
+/** An input whose items are there at once. */
 interface SyncSource {
   readonly kind: "sync";
   readonly form: ArgumentForm;
   /** Adds items until there are `most`. True at the end. Throws what the input throws: those before it are added. */
   fill(items: unknown[], most: number): boolean;
-  /** It is not read to its end. */
+  /** The input will not be read to its end. */
   close(): void;
 }
 
-/** Makes us wait for each item. */
+/** An input that has to be waited for, item by item. */
 export interface AsyncSource {
   readonly kind: "async";
   readonly form: ArgumentForm;
@@ -102,7 +102,7 @@ function ofArray(array: readonly unknown[], form: ArgumentForm): SyncSource {
     form,
     fill(items, most) {
       let filled = items.length;
-      // Room for all of them: to let it grow takes longer than to fill it.
+      // Allocated at its full length: growing an array takes longer than filling it.
       items.length = Math.max(filled, Math.min(most, filled + array.length - at));
       try {
         for (; filled < most; filled++) {
@@ -170,7 +170,7 @@ function ofAsyncIterator(
   };
 }
 
-/** As the language does it. Without this, an iterator of anything else would never end. */
+/** Checks a step as `for … of` does. Without the check, an iterator that returns something else would never end. */
 function checkResult(result: unknown): IteratorResult<unknown> {
   if (typeof result === "object" && result !== null) return result as IteratorResult<unknown>;
   throw new TypeError(`Iterator result ${short(result)} is not an object`);

@@ -40,12 +40,12 @@ export interface MapRunOptions {
   readonly input: ItemSource;
   /** Number of items, if it is known beforehand. */
   readonly length: number | undefined;
-  /** `undefined` is left to the function's definition: whoever knows it sets `run.chunkSize` before `start()`. */
+  /** `undefined` is left to the function's definition: the engine knows it, and sets `run.chunkSize` before `start()`. */
   readonly chunkSize: ChunkSize | undefined;
   readonly window: Window;
-  /** What the arguments of a job may have at most; none without one. */
+  /** Limit of the arguments of a job; `undefined`: no limit. */
   readonly argumentLimit: ArgumentLimit | undefined;
-  /** Every chunk but the last has the size that it should, however slow the input: someone else may cut it again. */
+  /** Waits for a slow input to fill each chunk but the last: another process that reads the input must cut it alike. */
   readonly wholeChunks: boolean;
   readonly job: JobOptions;
   /** Whether `handOn` says when an item's place in the window is free; else it is as soon as it is settled. */
@@ -143,7 +143,7 @@ export class MapRun implements CarriedMap {
     return this.#options.length;
   }
 
-  /** How many items have not been cut into chunks; `undefined` if nobody knows. */
+  /** How many items have not been cut into chunks; `undefined` while the input's length is not known. */
   get remaining(): number | undefined {
     return this.#options.length === undefined ? undefined : this.#options.length - this.#reader.next;
   }
@@ -235,7 +235,7 @@ export class MapRun implements CarriedMap {
     if (this.#state === "running") this.#options.onTaskLog?.(index, batch);
   }
 
-  /** Nothing to learn: it counts its items itself. */
+  /** Does nothing: this map counts its items itself. */
   sealed(): void {}
 
   /** The reader has taken an item: its place is free. */

@@ -73,7 +73,7 @@ export function readOutcomes(
   }
 }
 
-/** The worker could not read the job: it told one outcome, because only we know how many items there are. */
+/** The worker could not read the job, and so sent one outcome: only the producer knows how many items there are. */
 function ofCorruptJob(
   outcomes: readonly ItemOutcome[],
   { at, n = 1 }: { readonly at: number; readonly n: number | undefined },

@@ -17,7 +17,7 @@ export class Shared<V> {
   /** @internal */
   constructor(id: string) {
     this.id = id;
-    // Inside another value, nobody would put the value in its place.
+    // Only arguments themselves are replaced by their shared values, and not what is within them.
     const value = "a shared value inside another value (give it as an argument of its own)";
     Object.defineProperty(this, REFUSED, { value });
   }

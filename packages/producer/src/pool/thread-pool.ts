@@ -16,7 +16,7 @@ import type { ThreadPoolOptions } from "../options/thread-pool-options.ts";
 import { BasePool } from "./base-pool.ts";
 import { refuseImportBomb } from "./refuse-import-bomb.ts";
 
-/** Jobs of a map that wait here: enough to keep the threads busy, few enough to be cheap to throw away. */
+/** Jobs of a map that wait in memory: enough to keep the threads busy, and few enough to be cheap to cancel. */
 const WINDOW_JOBS = 2_000;
 
 const DURABLE_HINT =
