@@ -12,9 +12,9 @@
  * `WIRE_VERSION`; a peer that meets a version it does not know answers with a `WireVersionError`, never a guess.
  *
  * With a `signingKey`, everything that goes through Redis is signed: jobs (`sig`, `stateSig`), outcomes, progress, the
- * total of a durable map, shared values, advertisements and control messages, with the bytes that belong to them. What is signed with which facts, so that
- * it fits nowhere else, is written in `signed-job.ts`; how, in `signing.ts`. A sealed text is `#`, the signature (43
- * characters of base64url), the text.
+ * total of a durable map, shared values, advertisements and control messages, with the bytes that belong to them.
+ * `signed-job.ts` says with which facts each is signed, so that a signature is valid in one place only; `signing.ts` says
+ * how. A sealed text is `#`, the signature (43 characters of base64url), the text.
  */
 
 /** Version of everything in this file. Sent with each job and each worker advertisement. */
@@ -229,7 +229,7 @@ export type ControlMessage =
     | { readonly t: "cancel"; readonly map: string; readonly reason?: string }
     /** These shared values are gone: what machines keep of them is of no use any more. */
     | { readonly t: "unshare"; readonly shares: readonly string[] }
-    /** Somebody watches from now on: do not wait for the next heartbeat to tell what you run. Never signed: who watches needs no key. */
+    /** Somebody watches from now on: tell what you run now, and not with the next heartbeat. Never signed: watchers need no key. */
     | { readonly t: "watch" }
     /** A machine takes no more jobs, finishes what it runs, and ends. `by`: who asked for it, for the machine's log. */
     | { readonly t: "drain"; readonly worker: string; readonly by: string }

@@ -123,7 +123,7 @@ function redisOptions(
     maxLoadingRetryTime: 500,
     sentinelCommandTimeout: ATTEMPT_TIMEOUT_MS,
     ...given,
-    // What follows is not the user's to choose: without it, work is lost or waits for ever.
+    // The options below override the user's: without them, work would be lost or would wait for ever.
     connectionName,
     replyMapping: "legacy",
     lazyConnect: false,

@@ -1,8 +1,9 @@
 /**
  * What of a job is signed, and how the outcome of a job is tied to it.
  *
- * - `content`: a digest of what is asked: task, map, place, arguments and the digest of their bytes. An outcome is signed together with the content
- *   that it answers, so it can't be given to another item, nor to another call that took the same `mapId`.
+ * - `content`: a digest of what is asked: task, map, place, arguments and the digest of their bytes. An outcome is signed
+ *   together with the content that it answers, so it can't be given to another item, nor to another call that took the
+ *   same `mapId`.
  * - `sig`: over the content, every other field of the data, the options that say how often the job is tried and
  *   which trace it belongs to, and `expiresAt`. A field that is added to the data later is signed without a change here.
  * - `stateSig`: over what supervisors add between two runs, tied to the job's own `sig`.

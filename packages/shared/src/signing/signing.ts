@@ -27,10 +27,10 @@ export type SigningPurpose =
   | "control"
   | "advertisement";
 
-/** As many bytes as the hash gives: a shorter one would be the weakest part. */
+/** As long as the hash: with a shorter key, guessing the key would be the easiest attack. */
 const MIN_KEY_BYTES = 32;
 
-/** Each key that is accepted costs a hash for what none of them signed. */
+/** Most keys that are accepted: for a text that none of them signed, each costs a hash. */
 const MAX_KEYS = 8;
 
 /** Length of a SHA-256 in base64url. */
@@ -97,7 +97,7 @@ function checkKeys(keys: readonly unknown[], name: string): SigningKeys {
 
 /** Signs and checks what travels on one queue. */
 export class Signer {
-  /** Names of the keys, which tell nothing of them: who has the same name has the same key. */
+  /** Names of the keys, which do not reveal them. Two sides that know the same name have the same key. */
   readonly keyIds: readonly string[];
   readonly #keys: readonly { readonly secret: string; readonly derived: Map<SigningPurpose, KeyObject> }[];
   readonly #salt: string;

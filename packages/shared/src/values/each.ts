@@ -79,7 +79,7 @@ function listPayload(values: readonly unknown[], options: EncodeOptions): Payloa
   // Primitives can't share anything, so they need no payload each.
   if (values.length === 1 || values.every(isPrimitive)) return encode(values, options);
   const parts = values.map((value) => encode(value, options));
-  // Plain after all: it was only that they share something.
+  // Each value is plain by itself: together they were not, because they share something.
   const arePlain = parts.every((part) => !/^[~@]/.test(part));
   return arePlain ? `[${parts.join(",")}]` : LIST_MARK + stringify(parts);
 }

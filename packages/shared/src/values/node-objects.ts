@@ -1,4 +1,4 @@
-/** Tells Node's own objects that live by more than their properties, which V8 writes as empty objects, without a word. */
+/** Finds objects of Node's own classes that are more than their properties. V8 writes them as empty objects, without an error. */
 
 import { EventEmitter } from "node:events";
 import { builtinModules } from "node:module";

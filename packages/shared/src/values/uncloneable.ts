@@ -32,7 +32,7 @@ const LONGEST_PATH = 400;
  * The first thing in `value` that can't be sent, in the order of its properties, or `undefined`.
  *
  * It runs before V8's serializer, and not only to name the path: V8 writes some objects (`URL`, `Blob`,
- * `WebAssembly.Module`) as nothing and copies memory that was shared, all without a word.
+ * `WebAssembly.Module`) as nothing and copies memory that was shared, both without an error.
  *
  * Shared references and cycles are visited once. Nothing is thrown, whatever getters do; proxies are not touched.
  */

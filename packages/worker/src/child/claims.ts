@@ -25,6 +25,6 @@ export function revoke(claims: Int32Array<SharedArrayBuffer>, slot: number, id: 
 function decide(claims: Int32Array<SharedArrayBuffer>, slot: number, id: number, word: number): boolean {
   const before = Atomics.load(claims, slot);
   if (before === id || before === -id) return before === word;
-  // The other thread may have been faster just now.
+  // Fails if the other thread has written meanwhile.
   return Atomics.compareExchange(claims, slot, before, word) === before;
 }

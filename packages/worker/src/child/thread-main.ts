@@ -29,7 +29,7 @@ const out: WayOut = {
   },
 };
 
-// On the way on which outcomes go: what an item printed is there when its outcome is.
+// Sent on the same port as outcomes, so that what an item printed arrives before its outcome.
 for (const from of ["stdout", "stderr"] as const) {
   process[from].write = (chunk: string | Uint8Array, ...rest: unknown[]) => {
     const isText = typeof chunk === "string";

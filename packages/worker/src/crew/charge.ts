@@ -4,7 +4,7 @@ import type { Payload } from "@poolmq/shared/task";
 
 import type { SentRun } from "./sent-runs.ts";
 
-/** What a host said of its end before it came. */
+/** What a host said about its end before it ended. */
 export interface LastWords {
   /** The run and the item whose async context did it, if that is known. The run may have ended long ago. */
   readonly id: number | undefined;
@@ -17,7 +17,7 @@ export interface LastWords {
 
 /**
  * - `charged`: it took its host down.
- * - `interrupted`: one of its items did that has its outcome by now. The others run again, and nobody pays.
+ * - `interrupted`: an item of it that has its outcome by now took the host down. The others run again, uncharged.
  * - `back`: it is to run elsewhere as if it had never been here.
  */
 export type Charge = "charged" | "interrupted" | "back";
@@ -34,7 +34,7 @@ export function chargeOf(sent: SentRun, lastWords: LastWords | undefined, hasWor
   // What a fresh host runs did it itself; what runs later may find what another one left.
   if (lastWords?.isOwn === true && hasWorked) return "back";
   if (ticket.begun) return "charged";
-  // Without a word that it began, too, while the host has never answered anything: a module that ends its process by
-  // itself would otherwise be started for ever.
+  // A host that never answered a run is charged even if it did not say that it began: otherwise a module that ends its
+  // process by itself would be started for ever.
   return ticket.running && !hasWorked ? "charged" : "back";
 }

@@ -6,7 +6,7 @@
  * 2. Shortly before the limit, the largest child is killed. Kubernetes has the kernel kill the whole container at the
  *    limit (`memory.oom.group`), and all its items would be charged.
  * 3. If memory grows faster than we look, the kernel kills; it is told to prefer children.
- * 4. The kernel's count of its kills tells a child that it killed from one that somebody else did.
+ * 4. The kernel's count of its kills tells children that the kernel killed from those that something else killed.
  */
 
 import { writeFileSync } from "node:fs";
@@ -58,7 +58,7 @@ export class ContainerMemory {
     return this.#limit === undefined ? Infinity : this.#limit / (children + 1);
   }
 
-  /** Asks the kernel to take this process first. Everybody may ask that of their own. */
+  /** Asks the kernel to kill this process first. That needs no privilege for processes of one's own. */
   preferVictim(pid: number): void {
     try {
       writeFileSync(`/proc/${pid}/oom_score_adj`, KILL_FIRST);

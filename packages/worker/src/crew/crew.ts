@@ -34,7 +34,7 @@ export interface CrewOptions extends MemberOptions, MemoryWatchOptions {
   readonly onChange: () => void;
 }
 
-/** How often it is looked whether something waits behind a long run, and for too large hosts. */
+/** How often the crew looks for runs that wait behind a long one, and for hosts that are too large. */
 const LOOK_MS = 20;
 
 const LOOKS_A_TICK = SIGN_OF_LIFE_TICK_MS / LOOK_MS;
@@ -255,7 +255,7 @@ export class Crew {
       else if (member.isStopping) stopping.push(member);
     }
     for (let i = taking; i < this.#processes; i++) this.#spawn();
-    // Where finalizers take longer than items, those that wait for theirs must not become ever more.
+    // Where finalizers take longer than items, the hosts that are running theirs must not pile up.
     for (const member of stopping.slice(0, -this.#processes)) member.kill("shutdown");
   }
 

@@ -1,6 +1,6 @@
 /**
- * The runs of one host, from the message that sends each of them to what came of it: which have begun, whose clock
- * runs, which are asked back because somebody else may be free, or because nobody wants them any more.
+ * The runs of one host, from the message that sends each of them to its end: which have begun, whose clock runs, and
+ * which are asked back, because another host may be free or because they were stopped.
  */
 
 import type { ItemOutcome, Payload } from "@poolmq/shared/internal";
@@ -205,7 +205,7 @@ export class HostRuns {
     this.#clock.stop(sent);
     this.#host.send({ t: "abort", id: sent.id, reason: why });
     if (ticket.begun) this.#clock.startGrace(sent);
-    // It waits, perhaps behind one that blocks the host's main thread: it must not begin any more.
+    // The run waits, perhaps behind one that blocks the host's main thread: it is asked back, so that it does not begin.
     else this.#revoke(sent);
   }
 }

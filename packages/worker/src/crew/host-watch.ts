@@ -1,9 +1,9 @@
-/** Notices a host that is of no use any more: it is deaf, has lost its pipes, or does not end although it should. */
+/** Notices a host that is of no use any more: it no longer answers, has lost its pipes, or does not end although it should. */
 
 import type { Host } from "./host.ts";
 import { SignOfLife } from "./sign-of-life.ts";
 
-/** One that closes our descriptors, or says that it is about to end, has ended by then; one that has not is killed. */
+/** How long a host may live after it has closed its pipes or said that it is about to end. After that it is killed. */
 const LAST_BREATH_MS = 1_000;
 
 /** How long a host that was told to end may take for its finalizer. */
@@ -13,7 +13,7 @@ export class HostWatch {
   readonly #host: Host;
   readonly #onBroken: (reason: string) => void;
   readonly #life = new SignOfLife();
-  /** Ends at the latest moment that it is given to end by itself. */
+  /** Fires when the host has had its time to end by itself. */
   #killer: NodeJS.Timeout | undefined;
 
   constructor(host: Host, onBroken: (reason: string) => void) {

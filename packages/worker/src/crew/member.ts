@@ -66,7 +66,7 @@ export class Member {
   #state: "starting" | "ready" | "retiring" | "gone" = "starting";
   #items = 0;
   #lastWords: LastWords | undefined;
-  /** We killed it, to stop one of its runs: the others on it are not to blame. */
+  /** It was killed to stop one of its runs: the others are not charged. */
   #killed = false;
   /** One of its runs blocks its event loop: it begins no other. */
   #isBlocked = false;

@@ -1,4 +1,4 @@
-/** Ends hosts that take too much memory before it is everybody's: of their own limit, and of the container's. */
+/** Ends hosts that take too much memory: more than their own limit, or so much that the container runs out. */
 
 import type { Logger } from "pino";
 
@@ -7,7 +7,7 @@ import type { Member } from "./member.ts";
 
 const MIB = 1024 * 1024;
 
-/** A host above `maxMemoryPerChildMb` times this is not waited for until its item has ended. */
+/** A host above `maxMemoryPerChildMb` times this is ended at once, and not after its item. */
 const HARD_FACTOR = 1.5;
 
 export interface MemoryWatchOptions {
@@ -21,7 +21,7 @@ export interface MemoryWatchOptions {
 export class MemoryWatch {
   readonly #options: MemoryWatchOptions;
   readonly #log: Logger;
-  /** Killed because the container's memory was short: it must be gone before it is looked again. */
+  /** Killed because the container's memory was short. Until it is gone, no other host is killed for that. */
   #victim: Member | undefined;
 
   constructor(options: MemoryWatchOptions, log: Logger) {
@@ -49,7 +49,7 @@ export class MemoryWatch {
     }
   }
 
-  /** Better one host that we choose than whatever the kernel takes at the container's limit. */
+  /** Kills the largest host before the kernel kills some process at the container's limit. */
   #killLargestIfShort(members: Iterable<Member>): void {
     const { memory, processes } = this.#options;
     if (memory === undefined || this.#victim !== undefined || !memory.isShort) return;
@@ -58,7 +58,7 @@ export class MemoryWatch {
       const bytes = member.memoryBytes ?? 0;
       if (bytes > (largest?.bytes ?? 0)) largest = { member, bytes };
     }
-    // If none takes more than its share, what takes it is a program that a task has started: that one is the kernel's.
+    // If no host takes more than its share, the memory is taken by a program that a task has started: left to the kernel.
     if (largest === undefined || largest.bytes < memory.share(processes)) return;
     this.#victim = largest.member;
     this.#log.warn(

@@ -34,7 +34,7 @@ const HEAP_EXHAUSTED = "heap out of memory";
 /** Windows has no process groups: what a task starts there goes on after its process. */
 const HAS_GROUPS = process.platform !== "win32";
 
-/** A program that inherited a pipe and left the group can hold "close" back, so that the exit has the last word soon after. */
+/** A program that inherited a pipe and left the group can hold "close" back. So the host counts as ended this long after its exit. */
 const CLOSE_AFTER_EXIT_MS = 100;
 
 /** Starts child processes. */
@@ -110,7 +110,7 @@ class ProcessHost implements Host {
   }
 
   #openPipes(): void {
-    // Node's types know of five.
+    // Node's types end at the fifth descriptor.
     const stdio: readonly unknown[] = this.#process.stdio;
     const [work, line, , outcomes] = stdio.slice(3) as [Socket, Socket, Socket, Socket];
     for (const socket of [work, line, outcomes]) {
@@ -160,7 +160,7 @@ class ProcessHost implements Host {
     try {
       process.kill(-this.pid, "SIGKILL");
     } catch {
-      // Nobody is left in it.
+      // The group is empty.
     }
   }
 

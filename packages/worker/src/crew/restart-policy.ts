@@ -8,7 +8,7 @@ import type { HostExit } from "./host.ts";
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 5_000;
 
-/** After so many starts that ended by SIGKILL, the module may bring them on itself: by the memory it takes, say. */
+/** After so many starts that ended by SIGKILL, the module itself may be the cause, for example by the memory that it takes. */
 const MAX_KILLED_STARTS = 3;
 
 export class RestartPolicy {
@@ -26,7 +26,7 @@ export class RestartPolicy {
     this.#failedStarts = 0;
   }
 
-  /** Gives how long to wait before the next start, in ms, after one that came to nothing. */
+  /** Gives how long to wait before the next start, in ms, after one that failed. */
   nextDelayMs(): number {
     return Math.min(FIRST_DELAY_MS * 2 ** this.#failedStarts++, MAX_DELAY_MS);
   }

@@ -39,7 +39,7 @@ export interface SharedArgument {
   readonly bytes: Buffer | undefined;
 }
 
-/** What came of it. */
+/** How a run ended. */
 export type RunEnd =
   | (Partly & {
       readonly kind: "done";
@@ -94,7 +94,7 @@ export class Ticket {
   running = false;
   /** Since when, by the monotonic clock. */
   runningSince = 0;
-  /** The host said that it begins: it is to blame if the host dies. */
+  /** The host said that it begins: if the host dies, this run is charged. */
   begun = false;
   stopped: StopReason | undefined;
 
@@ -105,7 +105,7 @@ export class Ticket {
     this.current = run.n === 1 ? 0 : undefined;
   }
 
-  /** What is told of it to who watches, while it runs. */
+  /** What watchers see of it while it runs. */
   get detail(): ChildDetail["runs"][number] | undefined {
     if (!this.running) return undefined;
     const { fn: task, map, at, n, attempt } = this.run;

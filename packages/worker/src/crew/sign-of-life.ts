@@ -5,14 +5,14 @@
  * Costs nothing while a host answers. Once one that has runs was silent from one tick to the next, its main thread is
  * asked to answer, and from then on its guard is asked at each tick how often the main thread's event loop has turned.
  *
- * - The loop does not turn: a function computes. That is what functions do, and a time limit is the way to bound it.
+ * - The loop does not turn: a function computes. That is fine; a time limit is the way to bound it.
  * - The loop turns, and still there is no answer: it is deaf.
  * - The guard does not answer either, for much longer: the process is stopped, or is no longer what we started.
  *
- * Ticks are counted instead of time, so that a machine that was asleep blames nobody for it.
+ * Ticks are counted instead of time, so that no host is ended because the whole machine was asleep.
  */
 
-/** A tick of whoever asks, in ms. */
+/** How often a host is asked, in ms. */
 export const SIGN_OF_LIFE_TICK_MS = 1_000;
 
 /** Turns of the loop, of which there are about four a second, within which it must have read our word. */

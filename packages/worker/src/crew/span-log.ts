@@ -1,6 +1,6 @@
 /**
- * What one child ran of late, for who watches. Kept whether anyone does or not, because it costs less than a
- * microsecond a job.
+ * What one host ran of late, for watchers. Kept even while nobody watches, because it costs less than a microsecond a
+ * job.
  */
 
 import type { SpanDetail } from "@poolmq/shared/internal";

@@ -108,7 +108,7 @@ class ThreadHost implements Host {
     return undefined;
   }
 
-  /** They would be this process's own, and go on after the thread anyway. */
+  /** Programs that a thread's tasks start belong to this process, and go on after the thread. */
   hasPrograms(): boolean {
     return false;
   }
@@ -130,7 +130,7 @@ class ThreadHost implements Host {
       if (error.code === "ERR_WORKER_INIT_FAILED") this.#refused = new SystemLimitError("a thread", error);
     });
     this.#worker.on("exit", (exitCode) => {
-      // What it said is still on its way: the port closes after the last of it.
+      // Its last messages may still be on their way: the port closes after them.
       this.#port.once("close", () => this.#end(exitCode));
       setTimeout(() => this.#end(exitCode), CLOSE_AFTER_EXIT_MS).unref();
     });

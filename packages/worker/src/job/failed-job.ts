@@ -10,7 +10,7 @@ export function failedJob({ name: task, opts }: QueuedJob, data: JobData): Faile
     task,
     data: given,
     opts: {
-      // BullMQ says 0 where nothing was said.
+      // BullMQ writes 0 where no number of attempts was given.
       ...(attempts === 0 ? {} : { attempts }),
       ...(typeof backoff === "object" ? { backoff: { ...backoff, delay: backoff.delay ?? 0 } } : {}),
       ...(priority === 0 ? {} : { priority }),

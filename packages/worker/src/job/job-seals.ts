@@ -42,7 +42,7 @@ export class JobSeals {
   admits(job: QueuedJob): boolean {
     const data = job.data as JobData;
     if (this.#signer === undefined) {
-      // Its producer would not believe what we answer.
+      // Its producer would ignore an outcome that is signed with another key.
       return (
         data.sig === undefined || this.#refuse(job, "it is signed, and this machine has no `signingKey`")
       );

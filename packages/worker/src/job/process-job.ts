@@ -55,7 +55,7 @@ export async function processJob(context: JobContext, job: QueuedJob, token: str
       return await publishOutcome(context, hand, { ...verdict, end, failed });
     case "retry":
       await keepState(context, hand, verdict.data);
-      // The user's error stays out of it: BullMQ would obey some of them.
+      // The user's error is not passed on: BullMQ takes some errors as commands.
       throw new Error("an item failed and has attempts left");
     case "again":
       await keepState(context, hand, verdict.data);
@@ -71,7 +71,7 @@ export async function processJob(context: JobContext, job: QueuedJob, token: str
 function applyDefinition(job: QueuedJob, info: TaskInfo | undefined): void {
   // BullMQ would write down the stack of an error that only means "again".
   job.opts.stackTraceLimit = 0;
-  // BullMQ says 0 where nothing was said.
+  // BullMQ writes 0 where no number of attempts was given.
   if ((job.opts.attempts ?? 0) === 0) job.opts.attempts = info?.attempts ?? 1;
   if (job.opts.backoff === undefined && info?.backoff !== undefined) {
     const { type, delayMs, jitter } = info.backoff;
@@ -95,7 +95,7 @@ function runOf(
     attempt: job.attemptsMade + 1,
     args,
     bytes,
-    // Where each item needs a clock, or a culprit is looked for, or only some are run.
+    // A careful run: each item needs a clock, or the item that causes losses is looked for, or only some items are run.
     careful: n > 1 && (timeoutMs !== undefined || data.suspect !== undefined || kept.length > 0),
     skip: kept.map(([offset]) => offset),
     shares,

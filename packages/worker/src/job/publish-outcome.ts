@@ -76,7 +76,7 @@ export async function publishCorrupt(
   reason: string,
 ): Promise<undefined> {
   log.error({ job: jobId, reason }, "corrupt job");
-  // Without a signature, it may be anybody's: the producer enqueues the real one again.
+  // Without a signature, anybody may have written it. The producer enqueues the genuine one again.
   if (seals.required) return;
   const [, map, index] = /^([\w-]+)-(\d+)$/.exec(jobId) ?? [];
   if (map === undefined || index === undefined) return;

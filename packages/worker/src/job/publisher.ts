@@ -79,7 +79,7 @@ export class Publisher {
         // An outcome that can never be published must not hold its job for ever. The producer finds the item missing.
         if (this.#closed || isForeignKey(error)) throw error;
         this.retries++;
-        // Out of memory, loading, read-only: all pass. The result is in hand, so it is worth waiting with it.
+        // Out of memory, loading, read-only: all of these pass. The outcome is kept, and tried again.
         const facts = (): object => ({ mapId, outcomes: outcomes.length, err: error });
         this.#log.warn("publish refused", facts, "publish refused, trying again");
         await this.#pause(delayMs);

@@ -32,7 +32,7 @@ export class TaskReports {
   /** By map and index. */
   readonly #words = new Map<string, Map<number, Words>>();
   #timer: NodeJS.Timeout | undefined;
-  /** Answers that Redis owes: nothing more is sent on the timer until then. */
+  /** Replies that Redis has not sent yet: until then, the timer sends nothing more. */
   #owed = 0;
 
   constructor(scripts: GatherScripts, seals: JobSeals) {
@@ -85,7 +85,7 @@ export class TaskReports {
     this.#words.clear();
   }
 
-  /** What is refused is lost: it is no result. */
+  /** A report that Redis refuses is lost: it is not a result. */
   #send({ mapId, index, progress, lines, dropped, by }: Words): void {
     if (progress !== undefined) {
       const payload = this.#seals.progress(mapId, index, progress);

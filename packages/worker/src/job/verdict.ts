@@ -2,7 +2,7 @@
  * What is to be done with a job after a run: the rules of attempts, losses and time limits, without any Redis.
  *
  * A job of several items may be run more than once for some of them. Outcomes that are certain are kept in the job's
- * data meanwhile, so that an item's fate is its own: neighbours neither share its error nor pay for it.
+ * data meanwhile, so that items stay independent: no item gets another one's error, or is charged for it.
  */
 
 import { inText } from "@poolmq/shared/task";
@@ -17,7 +17,7 @@ export type Verdict =
   | { readonly do: "retry"; readonly data: JobData }
   /** Run it again at once, here or elsewhere: no attempt is charged. */
   | { readonly do: "again"; readonly data: JobData }
-  /** Nobody wants it any more. */
+  /** Its map was cancelled or has ended. */
   | { readonly do: "drop" };
 
 export interface VerdictContext {

@@ -83,7 +83,7 @@ export class JobQueue extends Worker<unknown, null> {
     if (first === undefined && !isEmpty) return await super.moveToActive(token, name);
     for (const job of others) mainLoopQueue?.add(job);
     const job = await first;
-    // BullMQ would ask once more, and once more in its own way, before it waits for the next job.
+    // Saves two further requests that BullMQ would make before it waits for the next job.
     if (isEmpty) await super.nextJobFromJobData();
     return job as Job<unknown, null>;
   }
@@ -103,7 +103,7 @@ export class JobQueue extends Worker<unknown, null> {
     const job = await super.nextJobFromJobData(...args);
     // There is none if the queue is empty, whatever BullMQ's types say.
     if ((job as QueuedJob | undefined) !== undefined) {
-      // A job that stays when it is done would pass for one that is still to be run: ours say nothing of it.
+      // Drops options of the job that would keep it when it is done: it would be taken for one that is still to be run.
       delete job.opts.removeOnComplete;
       delete job.opts.removeOnFail;
       const ended = this.#begin(job, job.token ?? "");

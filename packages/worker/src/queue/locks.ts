@@ -36,7 +36,7 @@ export class Locks {
     this.#durationMs = durationMs;
     this.#log = log;
     this.#refusals = refusals;
-    // Three tries a lock: two may be late or refused before it expires.
+    // Renewed three times within its duration: two renewals may be late or refused before the lock expires.
     const everyMs = durationMs / 3;
     this.#renewal = repeatWhenAnswered(everyMs, async () => await this.#renew());
     this.#lateness = this.#watchLateness(everyMs);
@@ -81,7 +81,7 @@ export class Locks {
     this.#log.warn({ jobs: news.map(([jobId]) => jobId) }, "locks lost");
   }
 
-  /** A supervisor does nothing long: if it is late, the machine had no time for it, or was frozen. */
+  /** A supervisor never computes for long: if its timer is late, the machine was overloaded or frozen. */
   #watchLateness(everyMs: number): NodeJS.Timeout {
     let due = performance.now() + everyMs;
     return setInterval(() => {

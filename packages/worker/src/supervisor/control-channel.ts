@@ -1,4 +1,4 @@
-/** What a machine is told from outside: that a map is cancelled, that a shared value is gone, that somebody watches. */
+/** The messages that a machine gets from outside: a map is cancelled, a shared value is gone, somebody watches. */
 
 import type { Cluster, Redis } from "ioredis";
 
@@ -7,7 +7,7 @@ import type { ControlMessage, QueueKeys } from "@poolmq/shared/internal";
 
 import type { JobSeals } from "../job/job-seals.ts";
 
-/** Cancels that were told while this machine was cut off are looked for so often. */
+/** How often the machine looks for cancels that were published while it was cut off. */
 const CATCH_UP_MS = 1_000;
 
 export interface ControlHooks {
@@ -60,7 +60,7 @@ export class ControlChannel {
   async listen(): Promise<void> {
     this.#subscriber.on("message", (_channel: string, text: string) => this.#onMessage(text));
     await this.#subscriber.subscribe(this.#channel);
-    // The heartbeat tells of a Redis that refuses.
+    // Ignored here: the heartbeat reports a Redis that refuses.
     this.#timer = repeatWhenAnswered(CATCH_UP_MS, async () => await this.#catchUp());
     await this.#catchUp();
   }
@@ -77,7 +77,7 @@ export class ControlChannel {
     const message = read(text);
     if (message === undefined) return; // not ours; anyone may publish
     if (message.t === "watch") this.#hooks.onWatch();
-    // Watching needs no key; what follows stops work.
+    // Watching needs no signature. The messages below stop work, and do.
     else if (this.#seals.obeys(message)) this.#obey(message);
   }
 

@@ -1,4 +1,4 @@
-/** A machine's sign of life: what it can run, told once a second, and at once when that changes. */
+/** A machine's sign of life: it advertises what it can run once a second, and at once when that changes. */
 
 import { hostname } from "node:os";
 import { basename } from "node:path";
@@ -67,7 +67,7 @@ export class Heartbeat {
     this.#timer = undefined;
   }
 
-  /** Nobody is to wait for this machine any more. */
+  /** Withdraws the advertisement, so that nobody waits for this machine any more. */
   async signOff(): Promise<void> {
     this.stop();
     await this.#fleet.signOff(this.#machine.id);

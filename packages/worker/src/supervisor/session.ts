@@ -50,7 +50,7 @@ const RETRY_FETCH_MS = 500;
 /** A Redis that does not answer a PING within this, in ms, has nothing that a machine should wait for at its end. */
 const ANSWER_MS = 500;
 
-/** What Redis refuses is told so often, in ms; and what items throw, of each kind. */
+/** A refusal of Redis, or a kind of error of items, is logged at most once in this time, in ms. */
 const REFUSALS_PERIOD_MS = 60_000;
 const FAILURES_PERIOD_MS = 10_000;
 
@@ -208,7 +208,7 @@ export class Session {
   /** Takes no more jobs. Resolves once those in hand have ended. */
   async pause(): Promise<void> {
     const paused = this.#queue.pause();
-    // BullMQ waits for its last fetch too. A Redis that is away does not answer that, and has nothing to answer.
+    // BullMQ also waits for its last fetch, which a Redis that is away never answers.
     while (!(await within(ANSWER_MS, paused))) {
       if (this.#queue.inHand === 0 && !(await within(ANSWER_MS, this.ping()))) return;
     }
@@ -262,7 +262,7 @@ export class Session {
     );
     queue.on("error", (error) => {
       if (OutageLog.isOf(error)) return;
-      // The first word tells what Redis or BullMQ has against it; others may name a job.
+      // Grouped by the first word, which says what kind of refusal it is; the others may name a job.
       refusals.warn(`queue error ${error.message.split(" ", 1)[0]}`, () => ({ err: error }), "queue error");
       // Of BullMQ's own parsing, or of the loops over what it parsed.
       if (error instanceof SyntaxError || error instanceof TypeError) void mendJobs(this.#redis, keys, log);
