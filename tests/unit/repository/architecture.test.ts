@@ -5,22 +5,51 @@ import { expect, test } from "vitest";
 
 const ROOT = new URL("../../../", import.meta.url);
 
+function read(path: string): string {
+  return readFileSync(new URL(path, ROOT), "utf8");
+}
+
+/** The folders that the page's table of a package has rows for, in their order. */
+function documented(name: string): string[] {
+  const [, section = ""] = read("docs/architecture.md").split(`### packages/${name}/src\n`);
+  const [table = ""] = section.split(/^##/m);
+  return [...table.matchAll(/^\| `([\w/-]+)` /gm)].map(([, folder = ""]) => folder);
+}
+
+/** The folders that the linter has an order for, from the user's side down. */
+function ordered(name: string): string[] {
+  const [, list = ""] = new RegExp(`^  ${name}: \\[([^\\]]*)\\]`, "m").exec(read("oxlint.config.ts")) ?? [];
+  return [...list.matchAll(/"([\w/-]+)"/g)].map(([, folder = ""]) => folder);
+}
+
+function existing(name: string): string[] {
+  const files = globSync("**/*.ts", { cwd: new URL(`packages/${name}/src/`, ROOT) });
+  return [...new Set(files.map((file) => dirname(file)))].filter((folder) => folder !== ".");
+}
+
 test.each(["producer", "worker", "shared"])(
   "docs/architecture.md says what each folder of %s holds",
   (name) => {
-    const page = readFileSync(new URL("docs/architecture.md", ROOT), "utf8");
-    const [, section = ""] = page.split(`### packages/${name}/src\n`);
-    const [table = ""] = section.split(/^##/m);
-    const rows = [...table.matchAll(/^\| `([\w/-]+)` /gm)].map(([, folder = ""]) => folder);
-    const files = globSync("**/*.ts", { cwd: new URL(`packages/${name}/src/`, ROOT) });
-    const folders = new Set(files.map((file) => dirname(file)).filter((folder) => folder !== "."));
+    const rows = documented(name);
+    const folders = existing(name);
     expect(
-      [...folders].filter((folder) => !rows.includes(folder)),
+      folders.filter((folder) => !rows.includes(folder)),
       `folders without a row in docs/architecture.md, under packages/${name}/src`,
     ).toEqual([]);
     expect(
-      rows.filter((row) => !folders.has(row)),
+      rows.filter((row) => !folders.includes(row)),
       "rows of folders that are gone",
+    ).toEqual([]);
+  },
+);
+
+test.each(["producer", "worker", "shared"])(
+  "the page has the folders of %s in the linter's order",
+  (name) => {
+    expect(documented(name)).toEqual(ordered(name));
+    expect(
+      ordered(name).filter((folder) => !existing(name).includes(folder)),
+      "folders that are gone",
     ).toEqual([]);
   },
 );
