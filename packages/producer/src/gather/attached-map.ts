@@ -23,7 +23,7 @@ export class AttachedMap implements MapKind {
     this.#tools = tools;
   }
 
-  /** It is its producer's to open. */
+  /** Does nothing: the map's producer opens it. */
   async open(): Promise<void> {}
 
   async takeUp(gathered: Gathered): Promise<void> {
@@ -42,7 +42,7 @@ export class AttachedMap implements MapKind {
 
   settledHere(): void {}
 
-  /** Without the arguments of its items, it can only be told that it will not be completed. */
+  /** Enqueues nothing, because it has no arguments: it can only say that the map will not be completed. */
   async lookAfter(gathered: Gathered): Promise<readonly Chunk[]> {
     const map = this.#map;
     const { scripts, reader, durable } = this.#tools;

@@ -19,7 +19,7 @@ interface CleanUpOptions {
   readonly keys: QueueKeys;
   readonly jobs: Jobs;
   readonly seals: Seals;
-  /** The workers end with this process: what they run is then removed by nobody else. */
+  /** The workers end with this process, so this process has to remove the jobs that they run. */
   readonly ownWorkers: boolean;
   warn(facts: Readonly<Record<string, unknown>>, message: string): void;
   /** Told of each clean-up: it should be done before this process ends. */
@@ -42,7 +42,7 @@ export class CleanUp {
   forget(gathered: GatheredMap, end: MapEnd): void {
     const { map } = gathered;
     const removed = this.#remove(gathered, end, [...map.underWay]).catch((error: unknown): string[] => {
-      // The keys' TTL takes them, and workers find the map unwanted.
+      // Ignored: the keys expire by their TTL, and workers find the map unwanted.
       this.#options.warn({ mapId: map.id, err: error }, "map not cleaned up");
       return [];
     });

@@ -3,7 +3,7 @@
  * of all differences between the two, the smallest is taken for that of an entry that took no time.
  */
 
-/** The smallest of so much of the past counts, because clocks drift and are set. */
+/** Only the smallest difference of this much of the past counts, because clocks drift and are set. */
 const MEMORY_MS = 30_000;
 
 export class ClockShift {

@@ -9,10 +9,10 @@ import type { Gathered, KindTools, MapKind } from "./map-kind.ts";
 import type { OutcomeEntry } from "./read-entry.ts";
 import { findLost, lookForLost } from "./reconcile.ts";
 
-/** Others learn within some seconds that a durable map's producer has died. */
+/** How often the producer shows that it lives: others notice its death within some seconds. */
 const DURABLE_BEAT_MS = 3_000;
 
-/** Ways in which a durable map ends for this producer that are no reason to take it from others. */
+/** Errors with which this producer gives up a durable map, and which leave it in Redis for others. */
 const OUTLIVED: ReadonlySet<string> = new Set([
   "EMBEDDED_REDIS",
   "INCOMPLETE_MAP",
@@ -78,7 +78,7 @@ export class DurableMap implements MapKind {
     this.#total = total;
   }
 
-  /** Publishes it as a worker does: whoever takes the map up must learn of it too. */
+  /** Publishes the outcome as a worker does, for a process that takes the map up. */
   settledHere(index: number, error: unknown): void {
     const { id, task } = this.#map;
     const by = { task, index, attempt: 1, worker: "producer", pid: process.pid };

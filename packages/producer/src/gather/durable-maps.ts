@@ -19,7 +19,7 @@ import type { MapEnd } from "../map/sink.ts";
 import type { CarriedMap } from "../map/transport.ts";
 import type { Seals } from "./seals.ts";
 
-/** A map that was delivered with failures is kept only if its outcomes have no more characters together. */
+/** A map that was delivered with failures is kept only if its outcomes together are no longer than this. */
 const MAX_KEPT_LENGTH = 32 * 1024 * 1024;
 
 /** What a durable map is, as far as it is known. */

@@ -2,7 +2,7 @@
  * The producer's end of the gather: enqueues chunks as BullMQ jobs and brings their outcomes to the maps. What
  * `gather-scripts.ts` promises, this makes true: every chunk under way gets its outcome.
  *
- * What Redis holds of a job, and what leads on from there whoever crashes in between:
+ * What Redis holds of a job, and how it goes on from there, whichever process crashes in between:
  *
  *   under way    bit 0, a job       a worker publishes; a lost one's job stalls, and another runs it
  *   decided      bit 1, an entry    read here, once; by the next producer of a durable map if this one has died
@@ -11,7 +11,7 @@
  *   undelivered  bit 1, no entry    Redis lost the entry: `findLost` clears the bit, and it is enqueued again
  *
  * Invariants, which `tests/faults/gather-model.test.ts` checks in random orders of steps and crashes:
- * 1. A producer tells of each item once, with a value that a run of this item gave.
+ * 1. A producer delivers each item's outcome once, with a value that a run of this item gave.
  * 2. As long as Redis loses nothing, that is the value that was published first, and there is one entry a job.
  * 3. With a producer and a worker that live, every map comes to its end, whatever happened before.
  */
@@ -65,7 +65,7 @@ export interface GatherHooks {
   alarm(message: string): void;
   /** What is left of a map is being removed from Redis, which should be done before this process ends. */
   cleaning(done: Promise<unknown>): void;
-  /** The workers end with this process: what they run is then removed by nobody else. */
+  /** The workers end with this process, so this process has to remove the jobs that they run. */
   readonly ownWorkers: boolean;
 }
 

@@ -10,7 +10,7 @@ import { Patience } from "./patience.ts";
 import type { Entry, OutcomeEntry } from "./read-entry.ts";
 import type { Seals } from "./seals.ts";
 
-/** Streams are trimmed after this many entries, or bytes, were taken from them: often enough to bound Redis, not a cost. */
+/** A stream is trimmed after so many entries, or bytes, were taken from it: often enough to bound Redis's memory. */
 const TRIM_EVERY = 250;
 const TRIM_BYTES = 4 * 1024 * 1024;
 
@@ -91,7 +91,7 @@ export class GatheredMap implements Gathered {
   onEntries(entries: readonly Entry[]): void {
     let heard = false;
     for (const entry of entries) heard = this.#take(entry) || heard;
-    // Only genuine entries reset the silence timer; otherwise a forger could keep us from looking for what is missing.
+    // Only genuine entries reset the silence timer; otherwise a forger could postpone reconcile for ever.
     if (heard) this.patience.heard(performance.now());
     this.#taken.entriesSinceTrim += entries.length;
     this.#trimIfMuch();

@@ -70,7 +70,7 @@ export class Jobs {
     const { scripts, seals, meter } = this.#options;
     for (const chunk of chunks) meter.sent(chunk);
     const withBytes = chunks.flatMap(({ at, bytes }) => (bytes === undefined ? [] : [{ at, bytes }]));
-    // Before there are jobs of which nothing could be run.
+    // The bytes go first: a job without them could not be run.
     if (withBytes.length > 0) await scripts.putBytes(map.id, withBytes, kind.ttlMs);
     if (map.ended) return;
     const added = this.#queue.addBulk(chunks.map((chunk) => toJob(map, kind, chunk, seals)));

@@ -18,7 +18,7 @@ import type { Seals } from "./seals.ts";
  */
 export type MapMode = "plain" | "durable" | "attached";
 
-/** Chunks that have their outcome by the bitmap, though it has not come in. */
+/** Chunks whose bit is set although their outcome has not come in. */
 export interface Suspects {
   readonly indices: ReadonlySet<number>;
   /** Id of the last entry of the stream at that moment: once it was read, they should have come in. */
@@ -62,7 +62,7 @@ export interface MapKind {
   admit(gathered: Gathered, chunks: readonly Chunk[]): Promise<readonly Chunk[]>;
   /** Whether an outcome is looked at whose chunk is not under way here. */
   readonly takesUnknown: boolean;
-  /** Puts by an outcome whose chunk is not under way here. False: the map takes it. */
+  /** Keeps an outcome for later whose chunk is not under way here. False: the map takes it now. */
   putBy(entry: OutcomeEntry): boolean;
   /** The input was read to its end. */
   seal(total: number): Promise<void>;

@@ -1,5 +1,5 @@
 /**
- * Tells whoever watches the queue of this producer's maps: once a second, all of them in one script, and each once
+ * Reports this producer's maps to those who watch the queue: once a second, all of them in one script, and each once
  * more when it ends. A map that succeeds within its first second is not told of, so that small ones cost nothing. One
  * that fails always is: an operator must see a producer all of whose maps fail at once.
  */
@@ -52,7 +52,7 @@ interface Reported {
 
 const FIRST_REPORT_MS = 1_000;
 
-/** A little less than the second that it should be, because timers are late and not early. */
+/** A little less than a second, because timers are late and never early. */
 const REPORT_MS = 950;
 
 export class MapReports {
@@ -62,7 +62,7 @@ export class MapReports {
   #reportedAt = -Infinity;
   /** A report is under way: while Redis is away, they must not pile up. */
   #busy = false;
-  /** Last reports of maps that wait to be written, and who writes them. */
+  /** Last reports of maps that wait to be written, and the promise of writing them. */
   #ends: (readonly [Reported, MapReport])[] = [];
   #tellingEnds: Promise<void> | undefined;
 
@@ -95,7 +95,7 @@ export class MapReports {
     if (due.length === 0) return;
     this.#reportedAt = now;
     this.#busy = true;
-    // Nothing depends on it, and the next one says the same again.
+    // A lost report does no harm: the next one has the same counts.
     this.#tell(due.map((reported) => [reported, reportOf(reported, "running")] as const))
       .catch(() => {})
       .finally(() => (this.#busy = false));
@@ -140,7 +140,7 @@ export class MapReports {
     try {
       // Waits for the other maps that end in this turn, to report them together.
       await Promise.resolve();
-      // Older ones would be forgotten at once.
+      // Redis keeps only so many maps, so older ones would be dropped at once.
       while (this.#ends.length > 0) await this.#tell(this.#ends.splice(0).slice(-MAX_MAPS));
     } finally {
       this.#ends = [];
@@ -213,7 +213,7 @@ function stateOf(end: MapEnd, { failed }: Pick<MapProgress, "failed">): State {
   return failed > 0 ? "failed" : "done";
 }
 
-/** That a map was cancelled says its state. */
+/** Why the map ended; of a cancelled one, the reason of the cancel, because its state says the rest. */
 function reasonOf(error: unknown): string {
   const cause = error instanceof CancelledError ? error.cause : error;
   if (cause === undefined) return "no reason was given";

@@ -1,10 +1,10 @@
-/** When a map is looked after: what is under way for too long may have been lost, whether or not other items come in. */
+/** When a map is reconciled: jobs that are under way for too long may have been lost, whether or not other outcomes come in. */
 
-/** A map that is quiet for so long is looked after. The time doubles up to the second one: long tasks are quiet too. */
+/** A map without any outcome for so long is reconciled. The time doubles up to the second one, for maps of long tasks. */
 export const FIRST_PATIENCE_MS = 2_000;
 const MAX_PATIENCE_MS = 15_000;
 
-/** A busy map is looked after each time that so many first patiences have passed. */
+/** A busy map is reconciled each time that so many first patiences have passed. */
 const BUSY_PATIENCES = 2.5;
 
 /** Redis looks at no more jobs of one map per second than this, which takes about a fiftieth of its time. */
@@ -12,7 +12,7 @@ const JOBS_PER_SECOND = 20_000;
 
 /** To look for jobs in limbo, whole lists are read: that is done at most once in so many first patiences. */
 const LIMBO_PATIENCES = 4;
-/** And no more ids are read per second. */
+/** At most so many ids are read per second. */
 const IDS_PER_SECOND = 5_000;
 
 export class Patience {

@@ -43,10 +43,10 @@ export class PlainMap implements MapKind {
     return false;
   }
 
-  /** Nobody else wants to know how many items there are. */
+  /** Does nothing: no other process asks how many items there are. */
   async seal(): Promise<void> {}
 
-  /** Nor what became of those that no worker saw. */
+  /** Does nothing: no other process asks for the outcomes of items that were not enqueued. */
   settledHere(): void {}
 
   async lookAfter(gathered: Gathered): Promise<readonly Chunk[]> {

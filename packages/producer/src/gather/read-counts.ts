@@ -4,7 +4,7 @@ const READ_BYTES = 16 * 1024 * 1024;
 /** Entries of a stream that are read at once. */
 const MAX_COUNT = 500;
 
-/** As long as nothing is known of their size: an outcome may have 8 MiB. */
+/** Entries that are read at once before their size is known: an outcome may have 8 MiB. */
 const FIRST_COUNT = 16;
 
 /**

@@ -1,4 +1,4 @@
-/** Finds out which chunks are under way for us alone: Redis has lost their jobs, or their outcomes. */
+/** Finds the chunks that only this producer still knows of: Redis has lost their jobs, or their outcomes. */
 
 import type { GatherScripts, Reconciled } from "@poolmq/shared/internal";
 
@@ -70,7 +70,7 @@ export async function lookForLost(gathered: Gathered, tools: KindTools): Promise
     patience.lookedForLimbo(now, idsRead);
     return [...lost, ...map.chunks(removed)];
   } catch (error) {
-    // A login without the right to look must not keep from being enqueued what was found above.
+    // If the login may not look for jobs in limbo, what was found above is still enqueued.
     tools.warn({ mapId: map.id, err: error }, "not looked for jobs that no worker will get");
     return lost;
   }

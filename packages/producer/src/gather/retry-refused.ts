@@ -19,7 +19,7 @@ export function refusalDelays(): { next(): Promise<void> } {
 }
 
 /**
- * Asks until Redis takes it, as long as somebody wants to know.
+ * Asks until Redis takes the command, as long as the caller still wants it.
  *
  * @throws RedisRefusedError for what does not pass; the last refusal, once nobody wants to know any more
  */

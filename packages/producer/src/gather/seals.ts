@@ -2,8 +2,8 @@
  * Signatures at the producer: jobs and messages are signed, and what the workers tell is checked before anything of it is
  * decoded. Without a `signingKey`, everything passes as it is.
  *
- * What is not genuine is ignored, as if it had not come: an item whose outcome was made up gets its real one, because a
- * map that is quiet looks for what it misses.
+ * What is not genuine is ignored, as if it had not come. An item whose outcome was made up still gets its real one,
+ * because a map that is quiet looks for what it misses.
  */
 
 import { SigningKeyError } from "@poolmq/shared";
@@ -20,7 +20,7 @@ import type { ControlMessage, JobData, OutcomeText, Payload, Signer } from "@poo
 
 import type { Chunk } from "../map/chunk.ts";
 
-/** Somebody who writes often is told of once in so many times. */
+/** Of so many forged entries, one is logged. */
 const ALARM_EVERY = 1_000;
 
 interface SealOptions {
