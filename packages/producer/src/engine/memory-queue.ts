@@ -19,9 +19,6 @@ import type { CarriedMap, Transport } from "../map/transport.ts";
 import { backoffDelayMs } from "./backoff-delay.ts";
 import { FairQueue } from "./fair-queue.ts";
 
-/** The longest that a timer can wait. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /** A chunk on its way. */
 interface MemoryJob {
   readonly map: CarriedMap;
@@ -201,7 +198,7 @@ export class MemoryQueue implements Transport {
         this.#waiting.add(job);
         this.dispatch();
       },
-      backoff === undefined ? 0 : Math.min(MAX_TIMER_MS, backoffDelayMs(backoff, failedAttempt)),
+      backoff === undefined ? 0 : backoffDelayMs(backoff, failedAttempt),
     );
     this.#delayed.set(job, timer);
   }

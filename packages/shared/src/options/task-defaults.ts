@@ -58,15 +58,18 @@ function checkChunksize(chunksize: unknown): number | "auto" {
   return chunksize === "auto" ? chunksize : checkInteger("chunksize", chunksize, { min: 1 }, ' or "auto"');
 }
 
+/** Redis keeps a job that waits, for longer than a timer could. A year. */
+const BACKOFF_MS = { min: 0, max: 365 * 24 * 60 * 60_000 } as const;
+
 function checkBackoff(backoff: unknown): Backoff {
   if (typeof backoff === "number") {
-    return { type: "fixed", delayMs: checkMilliseconds("backoff", backoff, { min: 0 }) };
+    return { type: "fixed", delayMs: checkInteger("backoff", backoff, BACKOFF_MS) };
   }
   if (typeof backoff === "object" && backoff !== null) {
     checkOptions(backoff, "`backoff` option", ["type", "delayMs", "jitter"]);
     const { type, delayMs: delay, jitter = 0 } = backoff as Partial<Backoff>;
     if (type === "fixed" || type === "exponential") {
-      const delayMs = checkMilliseconds("backoff.delayMs", delay, { min: 0 });
+      const delayMs = checkInteger("backoff.delayMs", delay, BACKOFF_MS);
       if (typeof jitter === "number" && jitter >= 0 && jitter <= 1) return { type, delayMs, jitter };
       throw new InvalidOptionError(
         `Expected \`backoff.jitter\` to be a number from 0 to 1, got ${short(jitter)}`,
