@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { blocksOf, programsOf } from "../examples/markdown-blocks.ts";
 import { nameOf, PACKAGE_NAMES, userProjectWithPackedPackages, type UserProject } from "./packed-packages.ts";
 
 let project: UserProject;
@@ -129,4 +130,12 @@ console.log(results);
   );
   await project.checkTypes();
   expect(await project.run("node", "main.ts")).toBe("[ 2, 3, 4, 5, 6 ]\n");
+});
+
+test("the README's first program runs where there is Node and nothing else: no Redis, and nothing on PATH", async () => {
+  const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
+  const { files } = programsOf(blocksOf(readme));
+  for (const file of ["tasks.ts", "main.ts"]) await project.write(file, files[file] ?? "");
+  const output = await project.run("env", "-i", "PATH=/nonexistent", process.execPath, "main.ts");
+  expect(output).toBe("[ 2, 3, 4, 5, 6 ]\n");
 });

@@ -1,6 +1,7 @@
 /** For the sibling packages and the project's own tests; promises nothing to anyone else. */
 
 export { backoffDelayMs } from "./engine/backoff-delay.ts";
+export { StartFailures } from "./engine/start-failures.ts";
 export { FairQueue } from "./engine/fair-queue.ts";
 export { startEmbeddedRedis } from "./embedded-redis/embedded-redis.ts";
 export type { EmbeddedRedis } from "./embedded-redis/embedded-redis.ts";

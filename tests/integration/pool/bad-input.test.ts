@@ -1,3 +1,5 @@
+import { totalmem } from "node:os";
+
 import { Pool, type PoolOptions } from "@poolmq/producer";
 import { describe, expect, onTestFinished, test } from "vitest";
 
@@ -31,6 +33,9 @@ describe("options of a pool", () => {
     [{ processes: 0 }, "Expected `processes` to be an integer from 1 to 1024, got 0"],
     [{ processes: 1.5 }, "Expected `processes` to be an integer from 1 to 1024, got 1.5"],
     [{ processes: "2" }, "Expected `processes` to be an integer from 1 to 1024, got '2'"],
+    ...(totalmem() < 32 * 2 ** 30
+      ? ([[{ processes: 1024 }, "got 1024: each takes 32 MiB or more, and there are"]] as const)
+      : []),
     [{ processes: 1, concurrency: 0 }, "Expected `concurrency` to be an integer from 1 to 10000, got 0"],
     [{ processes: Number.NaN }, "Expected `processes` to be an integer from 1 to 1024, got NaN"],
     [{ chunksize: -1 }, 'Expected `chunksize` to be an integer ≥ 1 or "auto", got -1'],

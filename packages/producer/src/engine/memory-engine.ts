@@ -15,12 +15,10 @@ import { Changes } from "./changes.ts";
 import type { Attachment, CallFacts, Engine, EngineHost, PoolStats } from "./engine.ts";
 import { importWorkerPackage } from "./import-worker-package.ts";
 import { MemoryQueue } from "./memory-queue.ts";
+import { StartFailures } from "./start-failures.ts";
 
 /** How long the workers may take to end in good order: they are idle by then, but may have a `finalizer`. */
 const CLOSE_TIMEOUT_MS = 5_000;
-
-/** Workers that die while they start are replaced this often in a row, with none that works, before the pool gives up. */
-const MAX_FAILED_STARTS = 5;
 
 export interface MemoryEngineOptions {
   readonly crew: LocalCrewOptions;
@@ -45,7 +43,7 @@ export class MemoryEngine implements Engine {
   readonly #changes = new Changes();
   #queue: MemoryQueue | undefined;
   #alive = false;
-  #failedStarts = 0;
+  readonly #failures = new StartFailures();
 
   /** Starts the workers. What goes wrong there is told by the next call. */
   constructor(options: MemoryEngineOptions, host: EngineHost) {
@@ -146,9 +144,9 @@ export class MemoryEngine implements Engine {
     this.#changes.changed();
     this.#queue?.dispatch();
     void this.#parts.then(({ crew }) => {
-      if (crew.ready > 0) this.#failedStarts = 0;
-      if (crew.startFailure === undefined || this.#queue === undefined) return;
-      if (++this.#failedStarts >= MAX_FAILED_STARTS) this.#host.failAll(crew.startFailure);
+      // What the first start comes to is told by `tasks`.
+      if (this.#queue !== undefined && this.#failures.isHopeless(crew.startFailure))
+        this.#host.failAll(crew.startFailure);
     });
   }
 

@@ -1,9 +1,12 @@
 /** Options of a pool's own worker processes, on the machine that it runs on. */
 
+import { totalmem } from "node:os";
+
 import { InvalidOptionError } from "@poolmq/shared";
 import type { ProcessOptions } from "@poolmq/shared";
 import {
   availableCores,
+  Cgroup,
   checkInteger,
   PROCESS_OPTIONS,
   resolveProcessOptions,
@@ -11,6 +14,11 @@ import {
 import type { ResolvedProcessOptions } from "@poolmq/shared/internal";
 
 import { readModulePath } from "./read-tasks.ts";
+
+const MIB = 1024 * 1024;
+
+/** What a Node process that has loaded a small tasks module takes for itself, at the least. */
+const PROCESS_BYTES = 32 * MIB;
 
 /** Options of a pool's own worker processes. */
 export interface LocalOptions extends ProcessOptions {
@@ -56,9 +64,21 @@ export function resolveLocalOptions(
   }
   return {
     module: readModulePath(tasks, "local worker processes load"),
-    processes: checkInteger("processes", processes ?? availableCores(), { min: 1, max: 1024 }),
+    processes: checkProcesses(processes),
     ...resolveProcessOptions(options),
   };
+}
+
+/** @throws InvalidOptionError if the memory can't hold so many, even before they do anything */
+function checkProcesses(processes: number | undefined): number {
+  if (processes === undefined) return availableCores();
+  checkInteger("processes", processes, { min: 1, max: 1024 });
+  const memory = Math.min(totalmem(), new Cgroup().memoryLimitBytes ?? Infinity);
+  const most = Math.max(1, Math.floor(memory / PROCESS_BYTES));
+  if (processes <= most) return processes;
+  throw new InvalidOptionError(
+    `Expected \`processes\` to be at most ${most}, got ${processes}: each takes ${PROCESS_BYTES / MIB} MiB or more, and there are ${Math.floor(memory / MIB)} MiB of memory. To wait for many things at a time, give a \`concurrency\``,
+  );
 }
 
 function isModule(tasks: unknown): boolean {
