@@ -25,3 +25,4 @@ export { TaskLogs } from "./account/task-log.ts";
 export { decide } from "./gather/reconcile.ts";
 export { Patience } from "./gather/patience.ts";
 export { InFlight } from "./map/in-flight.ts";
+export { ReaderPace } from "./map/reader-pace.ts";

@@ -28,17 +28,31 @@ function ownFolders(): string[] {
  */
 export function callSite(call: string): CallSite {
   const { stackTraceLimit } = Error;
-  // Our own frames come on top of as many as the user wants to see.
-  if (stackTraceLimit > 0) Error.stackTraceLimit = stackTraceLimit + OWN_FRAMES;
+  // Our own frames come on top of as many as the user wants to see. `Reflect.set`: the program may have frozen `Error`.
+  if (stackTraceLimit > 0) Reflect.set(Error, "stackTraceLimit", stackTraceLimit + OWN_FRAMES);
   const here = new Error(call);
-  Error.stackTraceLimit = stackTraceLimit;
+  Reflect.set(Error, "stackTraceLimit", stackTraceLimit);
   let text: string | undefined;
   return () => {
     if (text !== undefined) return text;
-    const frames = withoutOwn((here.stack ?? "").split("\n").slice(1), call).slice(0, stackTraceLimit);
+    const frames = withoutOwn(stackOf(here).split("\n").slice(1), call).slice(0, stackTraceLimit);
     if (frames.length > 0) text = [`    --- called by the producer: ${call}() ---`, ...frames].join("\n");
     return text;
   };
+}
+
+/** The stack as V8 writes it, whatever the program has made of `Error.prepareStackTrace`, which may throw or give no text. */
+function stackOf(error: Error): string {
+  const theirs = Object.getOwnPropertyDescriptor(Error, "prepareStackTrace");
+  if (theirs !== undefined) Reflect.set(Error, "prepareStackTrace", undefined);
+  try {
+    const stack: unknown = error.stack;
+    return typeof stack === "string" ? stack : "";
+  } catch {
+    return "";
+  } finally {
+    if (theirs !== undefined) Reflect.defineProperty(Error, "prepareStackTrace", theirs);
+  }
 }
 
 /** Leaves out the frames of this package, which a bundle shows only by the pool's method that was called. */

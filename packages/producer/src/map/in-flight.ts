@@ -30,6 +30,11 @@ export class InFlight {
     return this.#items;
   }
 
+  /** Everything that is in the window waits to be read. */
+  get isUnread(): boolean {
+    return this.#unread > 0 && this.#chunks.size === 0;
+  }
+
   /** First indices of the chunks. */
   get indices(): number[] {
     return [...this.#chunks.keys()];

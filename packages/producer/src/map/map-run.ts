@@ -29,6 +29,7 @@ import type { ItemSource } from "./input.ts";
 import { InputReader } from "./input-reader.ts";
 import { atCallSite, readOutcomes, readResults } from "./read-outcomes.ts";
 import type { CallSite, ErrorClass, Settled } from "./read-outcomes.ts";
+import { ReaderPace } from "./reader-pace.ts";
 import type { MapEnd, Sink } from "./sink.ts";
 import type { CarriedMap, JobOptions, RunFacts, Transport } from "./transport.ts";
 
@@ -72,6 +73,7 @@ export class MapRun implements CarriedMap {
   readonly #inFlight: InFlight;
   readonly #account = new MapAccount();
   readonly #firstOutcome = new FirstOutcome();
+  readonly #readers = new ReaderPace();
   #transport: Transport | undefined;
   /** What was read before there was a transport: chunks, and items that can't be sent. */
   #early: {
@@ -210,10 +212,20 @@ export class MapRun implements CarriedMap {
   }
 
   /** Takes the outcome of the chunk that starts at `at`. A second outcome is not looked at. */
-  take(at: number, text: OutcomeText, { ms, transitMs, by }: RunFacts, bytes?: Buffer): void {
+  take(at: number, text: OutcomeText, facts: RunFacts, bytes?: Buffer): void {
     if (this.#state === "ended") return;
     const chunk = this.#inFlight.take(at);
     if (chunk === undefined) return;
+    try {
+      this.#settleChunk(chunk, text, facts, bytes);
+    } catch (error) {
+      // Whatever the program did to its globals: a map of which an item can't be settled must not wait for it.
+      this.fail(error);
+    }
+  }
+
+  #settleChunk(chunk: Chunk, text: OutcomeText, { ms, transitMs, by }: RunFacts, bytes?: Buffer): void {
+    const { at } = chunk;
     this.chunkSize?.measured(chunk.n, ms);
     this.#firstOutcome.came(chunk.n);
     const ageMs = chunk.sentAt === undefined ? undefined : performance.now() - chunk.sentAt;
@@ -240,8 +252,14 @@ export class MapRun implements CarriedMap {
 
   /** The reader has taken an item: its place is free. */
   handOn(): void {
+    this.#readers.read(performance.now());
     this.#inFlight.handOn();
     this.#offerRoom();
+  }
+
+  /** Whether it can't go on, because nobody reads what there is of it. @param since - when the pool was closed */
+  isAbandoned(now: number, since: number): boolean {
+    return this.#state === "running" && this.#inFlight.isUnread && this.#readers.isGone(now, since);
   }
 
   get #isGuess(): boolean {

@@ -30,7 +30,12 @@ interface Pending {
   fail(error: unknown): void;
   /** The pool ends: a durable map stays for others. Absent: it fails. */
   leave?(error: unknown): void;
+  /** Whether it is a stream that can't go on, because nobody reads it. */
+  isAbandoned?(now: number, since: number): boolean;
 }
+
+/** How often a closed pool looks for streams that nobody reads. */
+const LOOK_FOR_READERS_MS = 500;
 
 /** The longest interval of a timer. */
 const FOREVER_MS = 2 ** 31 - 1;
@@ -116,6 +121,26 @@ export class PoolLife implements EngineHost {
     if (this.#state !== "open") return;
     this.#setState("closing");
     this.#endIfIdle();
+    this.#endAbandoned(performance.now());
+  }
+
+  /**
+   * A stream that nobody reads fills its window, and never ends. A closed pool ends it: else a program that left its block
+   * by an error, before the loop that reads, would wait for ever, and its error never be seen.
+   */
+  #endAbandoned(since: number): void {
+    const timer = setInterval(() => {
+      if (this.#state !== "closing" || this.#pending.size === 0) return clearInterval(timer);
+      for (const map of this.#pending) {
+        if (map.isAbandoned?.(performance.now(), since) !== true) continue;
+        const reason = "the pool was closed, and nobody read the stream";
+        this.warn(
+          `Map ${map.id} was cancelled: ${reason}. Read a stream to its end, or leave it by return()`,
+        );
+        map.fail(new CancelledError({ mapId: map.id, reason }));
+      }
+    }, LOOK_FOR_READERS_MS);
+    timer.unref();
   }
 
   async join(): Promise<void> {

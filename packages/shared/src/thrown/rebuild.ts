@@ -98,9 +98,10 @@ class Rebuilder {
 /** A real error, with V8's internal mark, so that `util.inspect`, `Error.isError` and structured clone know it. */
 function makeBuiltIn(kind: string, name: string, message: string): Error {
   // The stack of this place is thrown away; not recording it saves most of the time.
+  // With `Reflect.set`, because the program may have frozen `Error`.
   const { stackTraceLimit } = Error;
   try {
-    Error.stackTraceLimit = 0;
+    Reflect.set(Error, "stackTraceLimit", 0);
     if (kind === "AggregateError") {
       const error = new AggregateError([], message);
       Reflect.deleteProperty(error, "errors");
@@ -111,7 +112,7 @@ function makeBuiltIn(kind: string, name: string, message: string): Error {
     if (!BuiltIn) throw malformed("a built-in class of errors", kind);
     return new BuiltIn(message);
   } finally {
-    Error.stackTraceLimit = stackTraceLimit;
+    Reflect.set(Error, "stackTraceLimit", stackTraceLimit);
   }
 }
 
