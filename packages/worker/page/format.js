@@ -16,7 +16,7 @@ export function short(value) {
 
 /** `0.4 ms`, `12 ms`, `3.4 s`, `2 min 5 s`, `3 h 20 min`, `2 d 4 h`. @param {number} ms */
 export function duration(ms) {
-  if (ms < 1_000) return `${Number(ms.toPrecision(2))} ms`;
+  if (ms < 1_000) return `${ms >= 100 ? Math.round(ms) : Number(ms.toPrecision(2))} ms`;
   const s = ms / 1_000;
   if (s < 60) return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
   if (s < 3_600) return twoUnits(s, 60, "min", 1, "s");

@@ -10,6 +10,8 @@ import { healthcheckCommand } from "./cli/serve/healthcheck-command.ts";
 import { drainCommand, killItemCommand, resizeCommand } from "./cli/act/machine-commands.ts";
 import { pauseCommand, purgeCommand, resumeCommand } from "./cli/act/queue-commands.ts";
 import { cancelCommand, retryCommand } from "./cli/act/map-commands.ts";
+import { doctorCommand } from "./cli/look/doctor-command.ts";
+import { queuesCommand } from "./cli/look/queues-command.ts";
 import { errorsCommand } from "./cli/look/errors-command.ts";
 import { exitOfUsage } from "./cli/base/queue-command.ts";
 import { scaleSignalCommand } from "./cli/serve/scale-signal-command.ts";
@@ -52,6 +54,8 @@ for (const command of [
   mapsCommand(),
   workersCommand(),
   errorsCommand(),
+  queuesCommand(),
+  doctorCommand(),
   cancelCommand(),
   retryCommand(),
   pauseCommand(),

@@ -23,6 +23,7 @@ export { verdictOn } from "./job/verdict.ts";
 export { Publisher } from "./job/publisher.ts";
 export { aclRules } from "./watch/acl.ts";
 export type { AclRole } from "./watch/acl.ts";
+export { diagnose } from "./watch/diagnosis.ts";
 export { waitsFor } from "./watch/waits-for.ts";
 export { QueueWatcher } from "./watch/queue-watcher.ts";
 export type { MachineView, MapView, QueueView } from "./watch/queue-view.ts";

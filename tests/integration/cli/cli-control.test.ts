@@ -125,3 +125,21 @@ test("purge removes what a dead producer has left, and leaves what somebody wait
   wanted.cancel();
   await rejection(wanted);
 });
+
+test("doctor says that all is well, or what is wrong; queues lists what a Redis holds", async () => {
+  const stage = new Operated();
+  const idle = await stage.run("doctor");
+  expect(idle.output).toMatch(/warn +workers +no worker machine is alive\n +start one: `poolmq worker/);
+  expect(idle.code).toBe(0);
+  const worker = await stage.worker("-p", "2");
+  expect(await stage.run("pause")).toMatchObject({ code: 0 });
+  const paused = await stage.run("doctor", "--json");
+  expect(JSON.parse(paused.output)).toContainEqual(expect.objectContaining({ level: "bad", about: "queue" }));
+  expect(paused.code).toBe(1);
+  const queues = JSON.parse((await stage.run("queues", "--json")).output) as object[];
+  expect(queues).toContainEqual(
+    expect.objectContaining({ queue: stage.queue, paused: true, waiting: 0, machines: 1, processes: 2 }),
+  );
+  worker.kill("SIGTERM");
+  await worker.exited;
+});

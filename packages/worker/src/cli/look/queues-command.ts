@@ -1,0 +1,90 @@
+/** `poolmq queues`: which queues a Redis holds. */
+
+import type { Command } from "commander";
+import { Cluster } from "ioredis";
+import type { Redis } from "ioredis";
+
+import { queueKeys, readAdvertisement, readQueue } from "@poolmq/shared/internal";
+
+import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
+import { queueCommand, withQueue } from "../base/queue-command.ts";
+import type { QueueFlags } from "../base/queue-command.ts";
+import { count } from "../view/format.ts";
+import { table } from "../view/table.ts";
+
+/** A queue, in a line. */
+interface QueueLine {
+  readonly queue: string;
+  readonly paused: boolean;
+  readonly waiting: number;
+  readonly active: number;
+  readonly delayed: number;
+  readonly machines: number;
+  readonly processes: number;
+}
+
+const SCAN_COUNT = 1_000;
+
+export function queuesCommand(): Command {
+  return queueCommand("queues")
+    .summary("list the queues of a Redis")
+    .description(
+      "Lists the queues with this --prefix that a Redis holds: what waits and runs, and who serves them. It goes through the names of all keys, which takes a login that may SCAN: those of `poolmq acl` are for one queue each.",
+    )
+    .addHelpText("after", EXIT_CODES_WITHOUT_MAP_HELP)
+    .action((flags: QueueFlags) =>
+      withQueue(flags, async ({ redis, prefix }) => {
+        const names = await queueNames(redis, prefix);
+        const lines = await Promise.all(names.map((name) => lineOf(redis, name, prefix)));
+        const width = process.stdout.isTTY ? process.stdout.columns : Infinity;
+        const shown = lines.length === 0 ? ["no queues"] : tableOf(lines, width);
+        console.log(flags.json === true ? JSON.stringify(lines, null, 2) : shown.join("\n"));
+        return EXIT.fine;
+      }),
+    );
+}
+
+async function queueNames(redis: Redis | Cluster, prefix: string): Promise<string[]> {
+  const names = new Set<string>();
+  const nodes = redis instanceof Cluster ? redis.nodes("master") : [redis];
+  for (const node of nodes) {
+    for (let cursor = "0"; ;) {
+      const [next, keys] = await node.scan(cursor, "MATCH", `${prefix}:{*}:*`, "COUNT", SCAN_COUNT);
+      for (const key of keys) names.add(key.slice(prefix.length + 2, key.indexOf("}")));
+      if (next === "0") break;
+      cursor = next;
+    }
+  }
+  return [...names].toSorted();
+}
+
+async function lineOf(redis: Redis | Cluster, queue: string, prefix: string): Promise<QueueLine> {
+  const { paused, jobs, machines } = await readQueue(redis, queueKeys(queue, prefix));
+  const told = machines.flatMap(({ advertisement }) => readAdvertisement(advertisement) ?? []);
+  return {
+    queue,
+    paused,
+    ...jobs,
+    machines: told.length,
+    processes: told.reduce((sum, { processes }) => sum + processes, 0),
+  };
+}
+
+function tableOf(lines: readonly QueueLine[], width: number): string[] {
+  return table(
+    lines,
+    [
+      { title: "QUEUE", cell: ({ queue }) => queue, shrinkTo: 14 },
+      {
+        title: "STATE",
+        cell: ({ paused, machines }) => (paused ? "paused" : machines === 0 ? "no workers" : "served"),
+      },
+      { title: "WAITING", align: "right", cell: ({ waiting }) => count(waiting) },
+      { title: "ACTIVE", align: "right", cell: ({ active }) => count(active) },
+      { title: "DELAYED", align: "right", cell: ({ delayed }) => count(delayed), optional: 1 },
+      { title: "MACHINES", align: "right", cell: ({ machines }) => count(machines) },
+      { title: "PROCESSES", align: "right", cell: ({ processes }) => count(processes), optional: 2 },
+    ],
+    width,
+  );
+}

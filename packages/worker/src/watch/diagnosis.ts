@@ -1,0 +1,182 @@
+/** What is wrong with a queue, its Redis or its machines, and what to do about it. From what can be seen, as data. */
+
+import type { MachineView, QueueView } from "./queue-view.ts";
+
+export interface Finding {
+  /** `bad`: nothing, or not everything, gets done. `warn`: it may come to that. */
+  readonly level: "ok" | "warn" | "bad";
+  /** What was looked at, in a word or two. */
+  readonly about: string;
+  readonly text: string;
+  /** What to do. Absent where nothing is to be done. */
+  readonly advice?: string;
+}
+
+/** What was measured of Redis, beside what the view has. */
+export interface Measured {
+  /** How long a PING takes, the median of some, in ms. */
+  readonly pingMs: number;
+  /** How far this machine's clock is ahead of Redis's, in ms. */
+  readonly clockMs: number;
+  /** Maps whose producer is gone, with the number of jobs of theirs that wait. */
+  readonly orphaned: ReadonlyMap<string, number>;
+}
+
+const SLOW_PING_MS = 10;
+const FULL_PART = 0.8;
+
+/** Delays and what a signature allows depend on the clocks. */
+const CLOCK_MS = 1_000;
+
+/** A machine that missed so many heartbeats may be gone. */
+const SILENT_MS = 2_500;
+
+export function diagnose(view: QueueView, measured: Measured): Finding[] {
+  return [
+    ...redisFindings(view, measured),
+    ...queueFindings(view, measured),
+    ...machineFindings(view.machines),
+    ...taskFindings(view.machines),
+  ];
+}
+
+function redisFindings({ redis }: QueueView, { pingMs, clockMs }: Measured): Finding[] {
+  const { product, version, usedBytes, maxBytes } = redis;
+  const part = maxBytes === null ? 0 : usedBytes / maxBytes;
+  const percent = `${Math.round(part * 100)} % of maxmemory`;
+  return [
+    ok("redis", `${product} ${version} answers, and evicts nothing`),
+    part >= FULL_PART
+      ? {
+          level: part >= 0.98 ? "bad" : "warn",
+          about: "memory",
+          text: `${percent} is in use; a full Redis takes no more jobs and outcomes`,
+          advice:
+            "raise maxmemory, purge what nobody fetches (`poolmq purge`), or give calls a smaller `window`",
+        }
+      : ok("memory", maxBytes === null ? "there is no limit of Redis's own" : percent),
+    pingMs > SLOW_PING_MS
+      ? {
+          level: "warn",
+          about: "latency",
+          text: `a PING takes ${pingMs.toFixed(1)} ms`,
+          advice:
+            "put this machine, producers and workers nearer to Redis; look for slow commands with SLOWLOG GET",
+        }
+      : ok("latency", `a PING takes ${pingMs.toFixed(1)} ms`),
+    Math.abs(clockMs) > CLOCK_MS
+      ? {
+          level: "warn",
+          about: "clock",
+          text: `this machine's clock is ${(clockMs / 1_000).toFixed(1)} s ${clockMs > 0 ? "ahead of" : "behind"} that of Redis`,
+          advice: "synchronise both by NTP: waiting times and the time limit of signatures depend on them",
+        }
+      : ok("clock", `this machine's clock and that of Redis are ${Math.round(Math.abs(clockMs))} ms apart`),
+  ];
+}
+
+function queueFindings({ paused, jobs, maps, machines }: QueueView, { orphaned }: Measured): Finding[] {
+  const lost = [...orphaned.values()].reduce((sum, n) => sum + n, 0);
+  const failed = maps.filter(({ retriable }) => retriable).length;
+  const findings: Finding[] = [];
+  if (paused) {
+    findings.push({
+      level: "bad",
+      about: "queue",
+      text: `it is paused, and ${jobs.waiting} jobs wait`,
+      advice: "`poolmq resume` goes on with it",
+    });
+  }
+  if (machines.length === 0) {
+    findings.push({
+      level: jobs.waiting + jobs.delayed > 0 ? "bad" : "warn",
+      about: "workers",
+      text: "no worker machine is alive",
+      advice: "start one: `poolmq worker <module>`, with this queue and this Redis",
+    });
+  }
+  if (orphaned.size > 0) {
+    findings.push({
+      level: "warn",
+      about: "stale maps",
+      text: `${lost} jobs of ${orphaned.size} maps wait for nobody: their producer is gone`,
+      advice: "`poolmq purge` removes them; a `mapId` keeps a map for whoever takes it up",
+    });
+  }
+  if (failed > 0) {
+    findings.push({
+      level: "warn",
+      about: "failed maps",
+      text: `${failed} maps are kept because items failed`,
+      advice: "`poolmq errors <map>` says of what, and `poolmq retry <map>` runs these items again",
+    });
+  }
+  return findings.length > 0 ? findings : [ok("queue", `${jobs.waiting} jobs wait, ${jobs.active} run`)];
+}
+
+function machineFindings(machines: readonly MachineView[]): Finding[] {
+  const findings: Finding[] = [];
+  for (const { id, unfit, silentMs } of machines) {
+    if (unfit !== null) {
+      findings.push({
+        level: "bad",
+        about: "workers",
+        text: `${id} can't run anything (${unfit.phase} of ${unfit.module}): ${unfit.reason}`,
+        advice: "mend its tasks module, and start it again",
+      });
+    } else if (silentMs > SILENT_MS) {
+      findings.push({
+        level: "warn",
+        about: "workers",
+        text: `${id} was not heard of for ${(silentMs / 1_000).toFixed(1)} s`,
+        advice: "look whether it is overloaded, frozen or cut off: its jobs run elsewhere soon",
+      });
+    }
+  }
+  const versions = [...new Set(machines.map(({ version }) => version))];
+  if (versions.length > 1) {
+    findings.push({
+      level: "warn",
+      about: "versions",
+      text: `machines run poolmq ${versions.toSorted().join(" and ")}`,
+      advice: "fine while a new version comes in; otherwise bring all to one",
+    });
+  }
+  if (findings.length > 0 || machines.length === 0) return findings;
+  return [ok("workers", `${machines.length} ${machines.length === 1 ? "machine is" : "machines are"} well`)];
+}
+
+/** An item may come to any machine: one that lacks its function fails it. */
+function taskFindings(machines: readonly MachineView[]): Finding[] {
+  const fit = machines.filter(({ unfit }) => unfit === null);
+  const names = new Set(fit.flatMap(({ tasks }) => Object.keys(tasks)));
+  const findings = [...names].toSorted().flatMap((name): Finding[] => {
+    const without = fit.filter(({ tasks }) => !Object.hasOwn(tasks, name));
+    const kinds = new Set(fit.flatMap(({ tasks }) => JSON.stringify(tasks[name]) ?? []));
+    if (without.length > 0) {
+      return [
+        {
+          level: "bad",
+          about: "functions",
+          text: `${name} is missing on ${without.map(({ id }) => id).join(", ")}`,
+          advice: "machines of one queue need the same tasks module: deploy it there, or use another queue",
+        },
+      ];
+    }
+    if (kinds.size === 1) return [];
+    return [
+      {
+        level: "warn",
+        about: "functions",
+        text: `${name} is defined in ${kinds.size} ways (parameters or options) on the machines`,
+        advice: "bring all machines to one version of the tasks module",
+      },
+    ];
+  });
+  if (findings.length > 0 || fit.length < 2) return findings;
+  return [ok("functions", "all machines have the same")];
+}
+
+function ok(about: string, text: string): Finding {
+  return { level: "ok", about, text };
+}
