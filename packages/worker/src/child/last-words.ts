@@ -10,6 +10,7 @@ import { encodeThrown } from "@poolmq/shared/task";
 import type { Payload } from "@poolmq/shared/task";
 
 import { currentTaskContext } from "../task/task-context.ts";
+import { currentItemLog } from "./item-log.ts";
 import { ownerOf } from "./item-context.ts";
 import type { OutcomeLimit } from "./outcome-writer.ts";
 import type { WayOut } from "./way-out.ts";
@@ -17,16 +18,18 @@ import type { WayOut } from "./way-out.ts";
 /** Gives a function to call before the host ends in good order. */
 export function tellLastWords(out: WayOut, limit: OutcomeLimit | undefined): () => void {
   let isOver = false;
-  const tell = (text?: Payload): void => {
+  const tell = (text?: Payload, stack?: string): void => {
     if (isOver) return;
     isOver = true;
     const context = currentTaskContext();
     const owner = context === undefined ? undefined : ownerOf(context);
+    if (stack !== undefined) currentItemLog()?.print("stderr", `${stack}\n`);
     out.send({ t: "ending", ...owner }, text);
     out.flush();
   };
   process.on("uncaughtExceptionMonitor", (thrown: unknown) => {
-    if (process.listenerCount("uncaughtException") === 0) tell(encodeThrown(thrown, limit));
+    if (process.listenerCount("uncaughtException") > 0) return;
+    tell(encodeThrown(thrown, limit), thrown instanceof Error ? thrown.stack : String(thrown));
   });
   process.on("exit", () => tell());
   return () => {

@@ -12,15 +12,17 @@ import type { TasksModuleError } from "@poolmq/shared";
 import type { ChildDetail, Payload, TaskInfo } from "@poolmq/shared/internal";
 
 import { pipeDepth } from "../pipe/pipe-depth.ts";
+import { CrewStart } from "./crew-start.ts";
 import { FetchAhead } from "./fetch-ahead.ts";
 import type { HostExit } from "./host.ts";
-import { lossReason } from "./loss-reason.ts";
+import { lossReason, noLosses } from "./loss-reason.ts";
 import type { ChildLossReason } from "./loss-reason.ts";
 import { Member } from "./member.ts";
-import type { MemberEvents, MemberOptions } from "./member.ts";
+import type { MemberEvents, MemberOptions } from "./member-options.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import type { MemoryWatchOptions } from "./memory-watch.ts";
 import { RestartPolicy } from "./restart-policy.ts";
+import { Roster } from "./roster.ts";
 import { Ticket } from "./run.ts";
 import type { Run, RunEnd } from "./run.ts";
 import { SIGN_OF_LIFE_TICK_MS } from "./sign-of-life.ts";
@@ -41,28 +43,20 @@ const LOOKS_A_TICK = SIGN_OF_LIFE_TICK_MS / LOOK_MS;
 
 export class Crew {
   /** Hosts that ended unasked, since the start. */
-  readonly losses: Record<ChildLossReason, number> = {
-    exit: 0,
-    signal: 0,
-    out_of_memory: 0,
-    stopped_task: 0,
-  };
+  readonly losses: Record<ChildLossReason, number> = noLosses();
   readonly #options: CrewOptions;
   #processes: number;
   readonly #log: Logger;
-  readonly #members = new Set<Member>();
+  readonly #members = new Roster();
   readonly #held: Ticket[] = [];
   readonly #ahead: FetchAhead;
   readonly #memory: MemoryWatch;
   readonly #policy = new RestartPolicy();
-  readonly #restarts = new Set<NodeJS.Timeout>();
   readonly #looker: NodeJS.Timeout;
   #looks = 0;
   #draining = false;
   #closing = false;
-  #tasks: Readonly<Record<string, TaskInfo>> | undefined;
-  #startFailure: TasksModuleError | undefined;
-  readonly #ready = Promise.withResolvers<Readonly<Record<string, TaskInfo>>>();
+  readonly #start = new CrewStart();
   readonly #allGone = Promise.withResolvers<void>();
 
   constructor(options: CrewOptions, log: Logger) {
@@ -71,14 +65,13 @@ export class Crew {
     this.#log = log;
     this.#ahead = new FetchAhead(options.processes, options.concurrency);
     this.#memory = new MemoryWatch(options, log);
-    this.#ready.promise.catch(() => {}); // `start()` hands it out; nobody else need listen
     this.#looker = setInterval(() => this.#look(), LOOK_MS);
   }
 
   /** Starts the hosts; gives the registered functions once the first of them is ready. */
   async start(): Promise<Readonly<Record<string, TaskInfo>>> {
     for (let i = 0; i < this.#processes; i++) this.#spawn();
-    return await this.#ready.promise;
+    return await this.#start.ready;
   }
 
   /** Whether the crew keeps this process alive, which it does at first: neither its hosts nor its other clocks do. */
@@ -89,40 +82,33 @@ export class Crew {
 
   /** Process ids of the living hosts; of threads, their numbers. */
   get pids(): number[] {
-    return [...this.#members].map((member) => member.pid);
+    return this.#members.pids;
   }
 
   /** Number of hosts that can run something. */
   get ready(): number {
-    let ready = 0;
-    for (const member of this.#members) if (member.isReady) ready++;
-    return ready;
+    return this.#members.ready;
   }
 
   /** Resident memory of all hosts together, as far as the system tells. */
   get memoryBytes(): number {
-    return [...this.#members].reduce((sum, member) => sum + (member.memoryBytes ?? 0), 0);
+    return this.#members.memoryBytes;
   }
 
   /** Jobs that wait here or in a pipe, and jobs that run. */
   get jobs(): { readonly waiting: number; readonly running: number } {
-    let sent = 0;
-    let running = 0;
-    for (const member of this.#members) {
-      sent += member.load;
-      running += member.running;
-    }
+    const { sent, running } = this.#members.load;
     return { waiting: this.#held.length + sent - running, running };
   }
 
   /** What each host runs and ran. */
   get details(): ChildDetail[] {
-    return [...this.#members].flatMap((member) => member.detail ?? []);
+    return this.#members.details;
   }
 
   /** Why the last host that did not become ready failed, while none is ready. */
   get startFailure(): TasksModuleError | undefined {
-    return this.ready === 0 ? this.#startFailure : undefined;
+    return this.ready === 0 ? this.#start.failure : undefined;
   }
 
   /** How many jobs are worth fetching now: what runs, and a little ahead if the functions are short. */
@@ -163,9 +149,8 @@ export class Crew {
   resize(processes: number): void {
     this.#processes = processes;
     this.#ahead.resize(processes);
-    const staying = [...this.#members].filter((member) => !member.isRetiring);
-    const surplus = staying.toSorted((a, b) => a.load - b.load).slice(0, staying.length - processes);
-    if (staying.length > processes) for (const member of surplus) member.retire("resized");
+    const surplus = this.#members.stayingCount - processes;
+    if (surplus > 0) for (const member of this.#members.staying.slice(0, surplus)) member.retire("resized");
     else this.#replaceRetired();
     this.#options.onChange();
   }
@@ -192,7 +177,7 @@ export class Crew {
   /** Lets the hosts run their finalizers and end; kills those that are left after `graceMs`. */
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
-    for (const timer of this.#restarts) clearTimeout(timer);
+    this.#policy.stop();
     this.drain();
     this.ref(true); // until all are gone
     if (this.#members.size === 0) this.#allGone.resolve();
@@ -215,7 +200,7 @@ export class Crew {
 
   #spawn(): void {
     const events: MemberEvents = {
-      onReady: (_, tasks) => this.#onReady(tasks),
+      onReady: (tasks) => this.#onReady(tasks),
       onFree: () => this.#onFree(),
       onMeasured: (ms) => {
         if (this.#ahead.measured(ms)) this.#options.onChange();
@@ -223,17 +208,16 @@ export class Crew {
       onGivenBack: (ticket) => this.#takeBack(ticket),
       onProgress: (...args) => this.#options.onProgress(...args),
       onLog: (...args) => this.#options.onLog(...args),
-      onGone: (gone, exit) => this.#onGone(gone, exit),
-      isFirstStart: () => this.#tasks === undefined,
+      onGone: (exit) => this.#onGone(member, exit),
+      isFirstStart: () => !this.#start.wasReady,
     };
-    this.#members.add(new Member(this.#options, events, this.#log));
+    const member = new Member(this.#options, events, this.#log);
+    this.#members.add(member);
   }
 
   #onReady(tasks: Readonly<Record<string, TaskInfo>>): void {
-    this.#startFailure = undefined;
     this.#policy.wasReady();
-    this.#tasks ??= tasks;
-    this.#ready.resolve(this.#tasks);
+    this.#start.succeeded(tasks);
     this.#options.onChange();
     this.#dispatch();
   }
@@ -248,15 +232,11 @@ export class Crew {
   /** One that retires ends when its runs have; its successor starts already. */
   #replaceRetired(): void {
     if (this.#closing) return;
-    let taking = this.#restarts.size;
-    const stopping: Member[] = [];
-    for (const member of this.#members) {
-      if (!member.isRetiring) taking++;
-      else if (member.isStopping) stopping.push(member);
-    }
-    for (let i = taking; i < this.#processes; i++) this.#spawn();
+    const missing = this.#processes - this.#policy.pending - this.#members.stayingCount;
+    if (missing <= 0) return;
+    for (let i = 0; i < missing; i++) this.#spawn();
     // Where finalizers take longer than items, the hosts that are running theirs must not pile up.
-    for (const member of stopping.slice(0, -this.#processes)) member.kill("shutdown");
+    for (const member of this.#members.stopping.slice(0, -this.#processes)) member.kill("shutdown");
   }
 
   #takeBack(ticket: Ticket): void {
@@ -275,27 +255,17 @@ export class Crew {
     const { concurrency } = this.#options;
     const limit = concurrency + pipeDepth(this.#ahead.meanMs, concurrency);
     while (this.#held.length > 0) {
-      const freest = this.#freest(limit);
+      const freest = this.#members.freest(limit);
       const ticket = freest === undefined ? undefined : this.#held.shift();
       if (ticket === undefined) return;
       freest?.send(ticket);
     }
   }
 
-  /** The host that has the fewest runs, and fewer than `limit`. */
-  #freest(limit: number): Member | undefined {
-    let freest: Member | undefined;
-    for (const member of this.#members) {
-      if (!member.hasPlace || member.load >= limit) continue;
-      if (freest === undefined || member.load < freest.load) freest = member;
-    }
-    return freest;
-  }
-
   /** No item waits behind a long one while another host or machine is idle. */
   #look(): void {
     const isTick = ++this.#looks % LOOKS_A_TICK === 0;
-    const free = this.#freest(this.#options.concurrency);
+    const free = this.#members.freest(this.#options.concurrency);
     for (const member of this.#members) {
       member.takeBackTrapped(free !== undefined && free !== member);
       if (isTick) member.tick();
@@ -309,43 +279,27 @@ export class Crew {
   }
 
   #onGone(member: Member, exit: HostExit): void {
+    const { start } = member;
     this.#members.delete(member);
     this.#memory.gone(member);
     const { refused, ...facts } = exit;
     const told = { childPid: member.pid, ...facts, ...(refused === undefined ? {} : { err: refused }) };
-    if (this.#closing || member.start.wasRetired) this.#log.info(told, "child ended");
+    if (this.#closing || start.wasRetired) this.#log.info(told, "child ended");
     else {
       this.losses[lossReason(member.wasKilled, exit)]++;
       this.#log.warn(told, "child lost");
     }
-    this.#learn(member, exit);
+    if (exit.refused !== undefined) this.#start.refused(exit.refused, this.#members.size === 0);
+    else if (!start.wasReady && (this.#closing || this.#policy.blamesModule(exit, start.hasError))) {
+      this.#start.failed(start.failure(exit));
+    }
     this.#options.onChange();
     if (this.#closing) {
       if (this.#members.size === 0) this.#allGone.resolve();
       return;
     }
-    if (member.hasWorked || member.wasKilled || member.start.wasRetired) this.#replaceRetired();
-    else this.#respawnLater();
+    if (member.hasWorked || member.wasKilled || start.wasRetired) this.#replaceRetired();
+    else this.#policy.startLater(() => this.#replaceRetired());
     this.#dispatch();
-  }
-
-  /** What the end of a host that never became ready says of the module. */
-  #learn({ start }: Member, exit: HostExit): void {
-    if (exit.refused !== undefined) {
-      // With fewer hosts than there should be, too, it works.
-      if (this.#tasks === undefined && this.#members.size === 0) this.#ready.reject(exit.refused);
-      return;
-    }
-    if (start.wasReady || (!this.#closing && !this.#policy.blamesModule(exit, start.hasError))) return;
-    this.#startFailure = start.failure(exit);
-    if (this.#tasks === undefined) this.#ready.reject(this.#startFailure);
-  }
-
-  #respawnLater(): void {
-    const timer = setTimeout(() => {
-      this.#restarts.delete(timer);
-      if (!this.#closing) this.#spawn();
-    }, this.#policy.nextDelayMs()).unref();
-    this.#restarts.add(timer);
   }
 }

@@ -3,11 +3,13 @@
  * which are asked back, because another host may be free or because they were stopped.
  */
 
-import type { ItemOutcome, Payload } from "@poolmq/shared/internal";
+import type { ChildDetail, ItemOutcome, Payload } from "@poolmq/shared/internal";
 
 import { placesFor } from "../pipe/pipe-depth.ts";
 import type { FromChild, FromGuard } from "../pipe/pipe-messages.ts";
-import type { Host } from "./host.ts";
+import { chargeOf } from "./charge.ts";
+import type { LastWords } from "./charge.ts";
+import type { Host, HostExit } from "./host.ts";
 import type { StopReason, Ticket } from "./run.ts";
 import { RunClock } from "./run-clock.ts";
 import { runMessage } from "./run-message.ts";
@@ -21,6 +23,17 @@ export interface HostRunsOptions {
   readonly concurrency: number;
   /** How long a function that was told to stop may go on before its host is killed, in ms. */
   readonly killGraceMs: number;
+}
+
+/** How a host ended. */
+export interface HostEnd {
+  readonly exit: HostExit;
+  readonly pid: number;
+  readonly lastWords: LastWords | undefined;
+  /** We killed it, to stop one of its runs: the others on it are not to blame. */
+  readonly wasKilled: boolean;
+  /** It has answered a run. */
+  readonly hasWorked: boolean;
 }
 
 export interface HostRunsEvents {
@@ -38,6 +51,8 @@ export class HostRuns {
   readonly #clock: RunClock;
   /** Ids of the shared values that the host has. */
   readonly #shares = new Set<string>();
+  /** One of its runs blocks its event loop: it begins no other. */
+  #isBlocked = false;
   /** The oldest run when it was last looked: one that is still there has run long. */
   #oldestBefore: number | undefined;
 
@@ -56,8 +71,31 @@ export class HostRuns {
     return this.#sent.size;
   }
 
-  get hasSlot(): boolean {
-    return this.#sent.hasSlot;
+  get hasPlace(): boolean {
+    return !this.#isBlocked && this.#sent.hasSlot;
+  }
+
+  /** Number of runs that run, as far as we know. */
+  get running(): number {
+    let running = 0;
+    for (const { ticket } of this.#sent.live()) if (ticket.running) running++;
+    return running;
+  }
+
+  /** Those that run, for who watches. */
+  get details(): ChildDetail["runs"] {
+    return [...this.#sent.live()].flatMap(({ ticket }) => ticket.detail ?? []);
+  }
+
+  /** Whether it runs this item, or may do so. */
+  isRunning(mapId: string, index: number): boolean {
+    for (const { ticket } of this.#sent.live()) {
+      const { map, at, n } = ticket.run;
+      const offset = index - at;
+      const isIt = ticket.current === undefined ? offset >= 0 && offset < n : offset === ticket.current;
+      if (ticket.running && map === mapId && isIt) return true;
+    }
+    return false;
   }
 
   /** Those that were not given back, oldest first. */
@@ -92,31 +130,30 @@ export class HostRuns {
     for (const sent of this.#sent.live()) if (matches(sent.ticket)) this.#stop(sent, why);
   }
 
-  /** Asks for the runs back that wait behind one that has been running since the last call. */
-  takeBackTrapped(): void {
-    const oldest = this.#sent.oldestId;
-    const isTrap = oldest === this.#oldestBefore && this.#sent.size > this.#options.concurrency;
-    this.#oldestBefore = oldest;
-    if (!isTrap) return;
-    for (const sent of this.#sent.live()) {
-      if (!sent.ticket.running && sent.ticket.stopped === undefined) this.#revoke(sent);
-    }
+  /** The host said something: its event loop turns. */
+  heard(): void {
+    this.#isBlocked = false;
   }
 
   /**
-   * Asks for the runs back that had their turn a while ago and that the host has not begun, because another one blocks
-   * its event loop. Gives whether there are any.
+   * Asks for the runs back that wait behind one that has been running since the last call.
+   *
+   * @param isOtherFree - another host could run them now: also those that had their turn a while ago and that the host
+   * has not begun, because another one blocks its event loop
    */
-  takeBackBlocked(): boolean {
+  takeBackTrapped(isOtherFree: boolean): void {
+    const oldest = this.#sent.oldestId;
+    const isTrap = oldest === this.#oldestBefore && this.#sent.size > this.#options.concurrency;
+    this.#oldestBefore = oldest;
+    if (this.#sent.size < 2 || (!isTrap && !isOtherFree)) return;
     const since = performance.now() - BLOCKED_MS;
-    let isBlocked = false;
     for (const sent of this.#sent.live()) {
       const { running, begun, runningSince, stopped } = sent.ticket;
-      if (!running || begun || stopped !== undefined || runningSince > since) continue;
-      isBlocked = true;
-      this.#revoke(sent);
+      if (stopped !== undefined) continue;
+      const isBlocked = isOtherFree && running && !begun && runningSince < since;
+      if (isBlocked) this.#isBlocked = true;
+      if (isBlocked || (isTrap && !running)) this.#revoke(sent);
     }
-    return isBlocked;
   }
 
   /** It runs now: its clock starts; if it was told to stop while it waited, its grace. */
@@ -177,7 +214,9 @@ export class HostRuns {
   /** Of the runs sent to a host, the oldest are running, as far as we know. */
   markRunning(): void {
     let place = 0;
-    for (const { ticket } of this.#sent.live()) {
+    // Once or twice a run: without a generator.
+    for (const { ticket, revoked } of this.#sent.all()) {
+      if (revoked) continue;
       if (place++ >= this.#options.concurrency) return;
       if (ticket.running) continue;
       ticket.running = true;
@@ -185,11 +224,22 @@ export class HostRuns {
     }
   }
 
-  /** The host is gone: stops all clocks and gives what it never answered. */
-  clear(): readonly SentRun[] {
-    const left = this.#sent.clear();
-    for (const sent of left) this.#clock.stop(sent);
-    return left;
+  /** The host is gone: settles what it never answered, or gives it back. */
+  end({ exit, pid, lastWords, wasKilled, hasWorked }: HostEnd): void {
+    for (const sent of this.#sent.clear()) {
+      const { ticket } = sent;
+      this.#clock.stop(sent);
+      if (ticket.stopped !== undefined) {
+        ticket.settleStopped(pid);
+        continue;
+      }
+      const charge = wasKilled ? "back" : chargeOf(sent, lastWords, hasWorked);
+      const partly = ticket.partly(pid);
+      const running = lastWords?.offset ?? partly.running;
+      if (charge === "back") this.giveBack(sent);
+      else if (charge === "interrupted") ticket.settle({ kind: "interrupted", ...partly });
+      else ticket.settle({ kind: "lost", exit, thrown: lastWords?.thrown, ...partly, running });
+    }
   }
 
   #revoke(sent: SentRun): void {

@@ -4,55 +4,26 @@
  * States:
  * - `starting`: loads the module. Leaves to `ready`, or to `gone` if it can't.
  * - `ready`: takes runs. Leaves to `retiring` with `retire()`, or when it can no longer hear us; to `gone` when it ends.
- * - `retiring`: takes none; ends once it has answered those that it has. Leaves to `gone`.
+ * - `retiring`: takes none. Leaves to `stopping` once it has answered those that it has, or to `gone`.
+ * - `stopping`: was told to end, and runs its finalizer. Leaves to `gone`.
  * - `gone`.
  */
 
 import type { Logger } from "pino";
 
 import { encodeThrown } from "@poolmq/shared/task";
-import type { ChildDetail, Payload, TaskInfo } from "@poolmq/shared/internal";
+import type { ChildDetail, Payload } from "@poolmq/shared/internal";
 
-import { chargeOf } from "./charge.ts";
 import type { LastWords } from "./charge.ts";
-import type { Host, HostExit, StartHost } from "./host.ts";
+import type { Host, HostExit } from "./host.ts";
 import { HostRuns } from "./host-runs.ts";
-import type { HostRunsOptions } from "./host-runs.ts";
 import { HostStart } from "./host-start.ts";
 import { HostWatch } from "./host-watch.ts";
-import type { FromChild, FromGuard } from "../pipe/pipe-messages.ts";
-import type { Run, StopReason, Ticket } from "./run.ts";
+import type { MemberEvents, MemberOptions } from "./member-options.ts";
+import type { FromChild } from "../pipe/pipe-messages.ts";
+import { retireReason } from "./retire-reason.ts";
+import type { StopReason, Ticket } from "./run.ts";
 import { SpanLog } from "./span-log.ts";
-
-export interface MemberOptions extends HostRunsOptions {
-  readonly startHost: StartHost;
-  /** Path of the tasks module, for errors. */
-  readonly module: string;
-  /** How long a host may take to load the module and run its initializer, in ms. */
-  readonly startTimeoutMs: number;
-  /** Items that a host runs before it is replaced; 0 for no limit. */
-  readonly maxTasksPerChild: number;
-  /** Memory above which a host is replaced between items, in MiB; 0 for no limit. */
-  readonly maxMemoryPerChildMb: number;
-}
-
-export interface MemberEvents {
-  onReady(member: Member, tasks: Readonly<Record<string, TaskInfo>>): void;
-  /** It can take another run, or will take no more. */
-  onFree(member: Member): void;
-  /** A job ran for `ms`. */
-  onMeasured(ms: number): void;
-  /** A run that it had not begun is to run elsewhere. */
-  onGivenBack(ticket: Ticket): void;
-  onProgress(mapId: string, index: number, payload: Payload): void;
-  /** @param line - a `LogLine` as JSON */
-  onLog(run: Run, index: number, pid: number, line: string): void;
-  onGone(member: Member, exit: HostExit): void;
-  /** No host of the crew has become ready yet. */
-  isFirstStart(): boolean;
-}
-
-const MIB = 1024 * 1024;
 
 export class Member {
   readonly start: HostStart;
@@ -63,23 +34,22 @@ export class Member {
   readonly #runs: HostRuns;
   readonly #spans = new SpanLog();
   readonly #watch: HostWatch;
-  #state: "starting" | "ready" | "retiring" | "gone" = "starting";
+  #state: "starting" | "ready" | "retiring" | "stopping" | "gone" = "starting";
   #items = 0;
   #lastWords: LastWords | undefined;
   /** It was killed to stop one of its runs: the others are not charged. */
   #killed = false;
-  /** One of its runs blocks its event loop: it begins no other. */
-  #isBlocked = false;
-  /** It was told to end. */
-  #stopping = false;
 
   constructor(options: MemberOptions, events: MemberEvents, log: Logger) {
     this.#options = options;
     this.#events = events;
     this.#log = log;
     this.#host = options.startHost({
-      onMessage: (...frame) => this.#onMessage(...frame),
-      onGuard: (message) => this.#onGuard(message),
+      onMessage: (message, text, bytes) => this.#onMessage(message, text, bytes),
+      onGuard: (message) => {
+        if (message.t === "alive") this.#watch.guardHeard(message.turns);
+        else this.#runs.guardAnswered(message);
+      },
       onGarbage: (reason) => this.#onBroken(reason),
       onSevered: () => this.#onSevered(),
       onExit: (exit) => this.#onExit(exit),
@@ -102,12 +72,12 @@ export class Member {
 
   /** It takes no more runs, but has not ended. */
   get isRetiring(): boolean {
-    return this.#state === "retiring";
+    return this.#state === "retiring" || this.#state === "stopping";
   }
 
   /** It was told to end, and has not. */
   get isStopping(): boolean {
-    return this.#stopping;
+    return this.#state === "stopping";
   }
 
   /** It has answered a run: its module works. */
@@ -126,9 +96,7 @@ export class Member {
 
   /** Number of runs that run, as far as we know. */
   get running(): number {
-    let running = 0;
-    for (const { ticket } of this.#runs.live()) if (ticket.running) running++;
-    return running;
+    return this.#runs.running;
   }
 
   get memoryBytes(): number | undefined {
@@ -139,19 +107,19 @@ export class Member {
   get detail(): ChildDetail | undefined {
     if (this.#state === "gone") return undefined;
     const rss = this.memoryBytes;
-    const runs = [...this.#runs.live()].flatMap(({ ticket }) => ticket.detail ?? []);
+    const state = this.#state === "stopping" ? "retiring" : this.#state;
     const facts = {
       pid: this.pid,
-      state: this.#state,
+      state,
       items: this.#items,
-      runs,
+      runs: this.#runs.details,
       spans: this.#spans.recent(),
     };
     return rss === undefined ? facts : { ...facts, rss };
   }
 
   get hasPlace(): boolean {
-    if (this.#state !== "ready" || this.#isBlocked || !this.#runs.hasSlot) return false;
+    if (this.#state !== "ready" || !this.#runs.hasPlace) return false;
     const { maxTasksPerChild } = this.#options;
     return maxTasksPerChild === 0 || this.#items + this.#runs.size < maxTasksPerChild;
   }
@@ -161,15 +129,12 @@ export class Member {
     this.#runs.send(ticket);
   }
 
-  /** Tells the runs that match to stop. */
   stop(why: StopReason, matches: (ticket: Ticket) => boolean): void {
     this.#runs.stop(why, matches);
   }
 
-  /** Asks for the runs back that wait behind a long one. @param isOtherFree - another host could run them now */
   takeBackTrapped(isOtherFree: boolean): void {
-    this.#runs.takeBackTrapped();
-    if (isOtherFree && this.#runs.size > 1 && this.#runs.takeBackBlocked()) this.#isBlocked = true;
+    this.#runs.takeBackTrapped(isOtherFree);
   }
 
   unshare(id: string): void {
@@ -199,15 +164,9 @@ export class Member {
 
   /** Ends it at once if it runs this item, which is charged. */
   killItem(mapId: string, index: number): boolean {
-    for (const { ticket } of this.#runs.live()) {
-      const { map, at, n } = ticket.run;
-      const runsIt =
-        ticket.current === undefined ? index >= at && index < at + n : index === at + ticket.current;
-      if (!ticket.running || map !== mapId || !runsIt) continue;
-      this.#host.kill();
-      return true;
-    }
-    return false;
+    if (!this.#runs.isRunning(mapId, index)) return false;
+    this.#host.kill();
+    return true;
   }
 
   /** Ends it at once because it takes too much memory: the running items are charged. */
@@ -217,7 +176,7 @@ export class Member {
 
   #onMessage(message: FromChild, text: Payload, bytes: Buffer | undefined): void {
     this.#watch.heard();
-    this.#isBlocked = false;
+    this.#runs.heard();
     try {
       this.#take(message, text, bytes);
     } catch (error) {
@@ -237,21 +196,14 @@ export class Member {
       case "skipped":
         this.#runs.skipped(message.id);
         return this.#afterRun();
-      case "progress": {
-        const ticket = this.#runs.ticket(message.id);
-        if (ticket !== undefined) this.#events.onProgress(ticket.run.map, message.index, text);
-        return;
-      }
-      case "log": {
-        const ticket = this.#runs.ticket(message.id);
-        if (ticket !== undefined) this.#events.onLog(ticket.run, message.index, this.pid, text);
-        return;
-      }
+      case "progress":
+      case "log":
+        return this.#onSaid(message, text);
       case "ready":
         if (this.#state !== "starting") throw new Error("it was ready before");
         this.#state = "ready";
         this.start.ready();
-        return this.#events.onReady(this, message.tasks);
+        return this.#events.onReady(message.tasks);
       case "unfit":
         return this.start.unfit(message, text, this.#events.isFirstStart());
       case "ending": {
@@ -266,6 +218,13 @@ export class Member {
     }
   }
 
+  #onSaid({ t, id, index }: Extract<FromChild, { t: "progress" | "log" }>, text: Payload): void {
+    const run = this.#runs.ticket(id)?.run;
+    if (run === undefined) return;
+    if (t === "progress") this.#events.onProgress(run.map, index, text);
+    else this.#events.onLog(run, index, this.pid, text);
+  }
+
   #onDone(
     { id, ms, retriable, next, rss, transitMs }: Extract<FromChild, { t: "done" }>,
     text: Payload,
@@ -274,7 +233,7 @@ export class Member {
     if (!(ms >= 0) || !(retriable >= 0)) throw new Error("a run without its time and its count");
     const ticket = this.#runs.done(id);
     if (next !== undefined) this.#runs.begun(next);
-    if (ticket === undefined) return;
+    if (ticket === undefined) return this.#afterRun();
     this.#items += ticket.run.n;
     if (ticket.stopped === undefined) {
       this.#events.onMeasured(ms);
@@ -286,30 +245,22 @@ export class Member {
       if (ticket.begun && this.#host.hasPrograms())
         this.retire("a task that was stopped left programs behind");
     }
-    const { maxTasksPerChild, maxMemoryPerChildMb } = this.#options;
-    if (maxTasksPerChild > 0 && this.#items >= maxTasksPerChild) this.retire("maxTasksPerChild");
-    else if (maxMemoryPerChildMb > 0 && rss !== undefined && rss > maxMemoryPerChildMb * MIB) {
-      this.retire("maxMemoryPerChildMb");
-    }
+    const reason = retireReason(this.#options, this.#items, rss);
+    if (reason !== undefined) this.retire(reason);
     this.#afterRun();
   }
 
   #afterRun(): void {
     this.#runs.markRunning();
     this.#stopIfRetired();
-    this.#events.onFree(this);
+    this.#events.onFree();
   }
 
   #stopIfRetired(): void {
-    if (this.#state !== "retiring" || this.#runs.size > 0 || this.#stopping) return;
-    this.#stopping = true;
+    if (this.#state !== "retiring" || this.#runs.size > 0) return;
+    this.#state = "stopping";
     this.#host.send({ t: "stop" });
     this.#watch.stopping();
-  }
-
-  #onGuard(message: FromGuard): void {
-    if (message.t === "alive") this.#watch.guardHeard(message.turns);
-    else this.#runs.guardAnswered(message);
   }
 
   #killOverdue({ run, stopped }: Ticket): void {
@@ -328,7 +279,7 @@ export class Member {
   }
 
   #onSevered(): void {
-    if (this.#state === "gone" || this.#stopping) return;
+    if (this.#state === "gone" || this.#state === "stopping") return;
     if (this.#state === "ready") this.#state = "retiring";
     this.#watch.severed();
   }
@@ -337,21 +288,14 @@ export class Member {
     this.#watch.ended();
     this.start.ended();
     this.#state = "gone";
-    for (const sent of this.#runs.clear()) {
-      const { ticket } = sent;
-      if (ticket.stopped !== undefined) {
-        ticket.settleStopped(this.pid);
-        continue;
-      }
-      const charge = this.#killed ? "back" : chargeOf(sent, this.#lastWords, this.hasWorked);
-      const partly = ticket.partly(this.pid);
-      if (charge === "back") this.#runs.giveBack(sent);
-      else if (charge === "interrupted") ticket.settle({ kind: "interrupted", ...partly });
-      else {
-        const running = this.#lastWords?.offset ?? partly.running;
-        ticket.settle({ kind: "lost", exit, thrown: this.#lastWords?.thrown, ...partly, running });
-      }
-    }
-    this.#events.onGone(this, exit);
+    const facts = {
+      exit,
+      pid: this.pid,
+      lastWords: this.#lastWords,
+      wasKilled: this.#killed,
+      hasWorked: this.hasWorked,
+    };
+    this.#runs.end(facts);
+    this.#events.onGone(exit);
   }
 }

@@ -12,9 +12,29 @@ const MAX_DELAY_MS = 5_000;
 const MAX_KILLED_STARTS = 3;
 
 export class RestartPolicy {
+  readonly #timers = new Set<NodeJS.Timeout>();
   #failedStarts = 0;
   /** Starts that SIGKILL has ended, since a host was last ready. */
   #killedStarts = 0;
+
+  /** Number of starts that are waited for. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Starts a host after the wait that is due. */
+  startLater(start: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      start();
+    }, this.nextDelayMs()).unref();
+    this.#timers.add(timer);
+  }
+
+  /** Nothing is started any more. */
+  stop(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
 
   /** A host has loaded its module. */
   wasReady(): void {

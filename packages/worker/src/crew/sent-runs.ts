@@ -50,6 +50,11 @@ export class SentRuns {
     return oldest;
   }
 
+  /** Those that were given back too. */
+  all(): Iterable<SentRun> {
+    return this.#runs.values();
+  }
+
   /** Those that were not given back, oldest first. */
   *live(): Generator<SentRun, void, undefined> {
     for (const sent of this.#runs.values()) if (!sent.revoked) yield sent;

@@ -39,6 +39,9 @@ export interface ThreadHostOptions {
 /** By then, all that a thread said before it ended has come. */
 const CLOSE_AFTER_EXIT_MS = 100;
 
+/** How long a thread may take to end after it was killed. */
+const GIVE_UP_MS = 1_000;
+
 /** Starts threads. */
 export function threadHosts(options: ThreadHostOptions): StartHost {
   return (events) => new ThreadHost(options, events);
@@ -116,6 +119,8 @@ class ThreadHost implements Host {
   kill({ outOfMemory = false }: { readonly outOfMemory?: boolean } = {}): void {
     if (outOfMemory) this.#outOfMemory = true;
     void this.#worker.terminate();
+    // It goes on while it waits in the system, which nothing can end: it is given up.
+    setTimeout(() => this.#end(1), GIVE_UP_MS).unref();
   }
 
   #onFrame(message: FromThread, text: string, bytes: Buffer | undefined): void {

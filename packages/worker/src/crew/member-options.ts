@@ -1,0 +1,32 @@
+/** What a crew and its members know of each other. */
+
+import type { Payload, TaskInfo } from "@poolmq/shared/internal";
+
+import type { HostExit, StartHost } from "./host.ts";
+import type { HostRunsOptions } from "./host-runs.ts";
+import type { RetireLimits } from "./retire-reason.ts";
+import type { Run, Ticket } from "./run.ts";
+
+export interface MemberOptions extends HostRunsOptions, RetireLimits {
+  readonly startHost: StartHost;
+  /** Path of the tasks module, for errors. */
+  readonly module: string;
+  /** How long a host may take to load the module and run its initializer, in ms. */
+  readonly startTimeoutMs: number;
+}
+
+export interface MemberEvents {
+  onReady(tasks: Readonly<Record<string, TaskInfo>>): void;
+  /** It can take another run, or will take no more. */
+  onFree(): void;
+  /** A job ran for `ms`. */
+  onMeasured(ms: number): void;
+  /** A run that it had not begun is to run elsewhere. */
+  onGivenBack(ticket: Ticket): void;
+  onProgress(mapId: string, index: number, payload: Payload): void;
+  /** @param line - a `LogLine` as JSON */
+  onLog(run: Run, index: number, pid: number, line: string): void;
+  onGone(exit: HostExit): void;
+  /** No host of the crew has become ready yet. */
+  isFirstStart(): boolean;
+}

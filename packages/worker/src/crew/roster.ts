@@ -1,0 +1,87 @@
+/** The living hosts of a crew, and what is counted of them. */
+
+import type { ChildDetail } from "@poolmq/shared/internal";
+
+import type { Member } from "./member.ts";
+
+export class Roster implements Iterable<Member> {
+  readonly #members = new Set<Member>();
+
+  [Symbol.iterator](): IterableIterator<Member> {
+    return this.#members.values();
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  add(member: Member): void {
+    this.#members.add(member);
+  }
+
+  delete(member: Member): void {
+    this.#members.delete(member);
+  }
+
+  /** Process ids; of threads, their numbers. */
+  get pids(): number[] {
+    return [...this.#members].map((member) => member.pid);
+  }
+
+  /** Number of hosts that can run something. */
+  get ready(): number {
+    let ready = 0;
+    for (const member of this.#members) if (member.isReady) ready++;
+    return ready;
+  }
+
+  /** Resident memory of all of them, as far as the system tells. */
+  get memoryBytes(): number {
+    let bytes = 0;
+    for (const member of this.#members) bytes += member.memoryBytes ?? 0;
+    return bytes;
+  }
+
+  /** Number of runs that they have, and number of those that run. */
+  get load(): { readonly sent: number; readonly running: number } {
+    let sent = 0;
+    let running = 0;
+    for (const member of this.#members) {
+      sent += member.load;
+      running += member.running;
+    }
+    return { sent, running };
+  }
+
+  /** What each of them runs and ran. */
+  get details(): ChildDetail[] {
+    return [...this.#members].flatMap((member) => member.detail ?? []);
+  }
+
+  /** Number of hosts that stay, as far as we know. */
+  get stayingCount(): number {
+    let staying = 0;
+    for (const member of this.#members) if (!member.isRetiring) staying++;
+    return staying;
+  }
+
+  /** Those that stay, the least busy first. */
+  get staying(): Member[] {
+    return [...this.#members].filter((member) => !member.isRetiring).toSorted((a, b) => a.load - b.load);
+  }
+
+  /** Those that were told to end and have not, the longest ago first. */
+  get stopping(): Member[] {
+    return [...this.#members].filter((member) => member.isStopping);
+  }
+
+  /** The host that has the fewest runs, and fewer than `limit`. */
+  freest(limit: number): Member | undefined {
+    let freest: Member | undefined;
+    for (const member of this.#members) {
+      if (!member.hasPlace || member.load >= limit) continue;
+      if (freest === undefined || member.load < freest.load) freest = member;
+    }
+    return freest;
+  }
+}
