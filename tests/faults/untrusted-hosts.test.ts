@@ -4,7 +4,7 @@ import type { Pool } from "@poolmq/producer";
 import { expect, test } from "vitest";
 
 import type * as tasks from "../fixtures/evil-tasks.ts";
-import { figure } from "../support/fault-stage.ts";
+import { FaultStage, figure } from "../support/fault-stage.ts";
 import { isRunning } from "../support/processes.ts";
 import { redisForFile } from "../support/redis-server.ts";
 import { Marks, rejection, Stage } from "../support/stage.ts";
@@ -118,6 +118,18 @@ test.for(["spawn", "sync", "signal"] as const)(
     await until(() => !pids.some(isRunning), { what: "the programs to end" });
   },
 );
+
+test("row 38: programs that a task started end with the supervisor, however that ends", async () => {
+  const stage = new FaultStage(redis());
+  const machine = await stage.machineProcess({ module: EVIL.href });
+  const marks = new Marks();
+  const map = stage.pool<typeof tasks>().starmap("program", [[marks.log, "spawn"]]);
+  map.catch(() => {});
+  await marks.started(2);
+  await machine.kill();
+  const pids = marks.lines.map(Number);
+  await until(() => !pids.some(isRunning), { what: "the programs to end" });
+});
 
 test("row 39: an item that waits in a pipe when its map is cancelled never begins", async () => {
   const pool = await stageOf();

@@ -35,14 +35,15 @@ const settings = JSON.parse(process.argv[2] ?? "") as ChildSettings;
 const { tellsTransit } = settings;
 // Taken hold of now: tasks may put something else in their place.
 const exit = process.exit.bind(process);
+const kill = process.kill.bind(process);
 const rss = process.memoryUsage.rss.bind(process);
 
 const work = new Socket({ fd: 3, readable: true, writable: true });
 const outcomes = new Socket({ fd: 6, readable: true, writable: true });
 const frames = new FrameWriter(outcomes);
 // The supervisor is gone: nobody wants the results. Without a listener, EPIPE would be an uncaught exception.
-for (const pipe of [work, outcomes]) pipe.on("error", () => exit(1));
-work.on("end", () => exit(1));
+for (const pipe of [work, outcomes]) pipe.on("error", endAlone);
+work.on("end", endAlone);
 
 // Ctrl-C in a terminal, and some process managers, signal every process of the group. How a machine ends is its
 // supervisor's to decide; when it goes, so do we.
@@ -76,6 +77,15 @@ const out: WayOut = {
     outcomes.end(() => exit(exitCode));
   },
 };
+
+/** Ends this process, and what its tasks have started, which is in the group that it leads. */
+function endAlone(): void {
+  try {
+    kill(-process.pid, "SIGKILL");
+  } finally {
+    exit(1);
+  }
+}
 
 let memoryLookedAt = 0;
 

@@ -124,7 +124,6 @@ export class Member {
     return maxTasksPerChild === 0 || this.#items + this.#runs.size < maxTasksPerChild;
   }
 
-  /** Sends a run. Needs a place. */
   send(ticket: Ticket): void {
     this.#runs.send(ticket);
   }
