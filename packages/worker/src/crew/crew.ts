@@ -39,8 +39,6 @@ export interface CrewOptions extends MemberOptions, MemoryWatchOptions {
 /** How often the crew looks for runs that wait behind a long one, and for hosts that are too large. */
 const LOOK_MS = 20;
 
-const LOOKS_A_TICK = SIGN_OF_LIFE_TICK_MS / LOOK_MS;
-
 export class Crew {
   /** Hosts that ended unasked, since the start. */
   readonly losses: Record<ChildLossReason, number> = noLosses();
@@ -76,8 +74,7 @@ export class Crew {
 
   /** Whether the crew keeps this process alive, which it does at first: neither its hosts nor its other clocks do. */
   ref(alive: boolean): void {
-    if (alive) this.#looker.ref();
-    else this.#looker.unref();
+    this.#looker[alive ? "ref" : "unref"]();
   }
 
   /** Process ids of the living hosts; of threads, their numbers. */
@@ -157,9 +154,7 @@ export class Crew {
 
   /** Kills the host that runs this item, which is charged with it. Gives its process id; `undefined` if none does. */
   killItem(mapId: string, index: number): number | undefined {
-    for (const member of this.#members) {
-      if (member.killItem(mapId, index)) return member.pid;
-    }
+    for (const member of this.#members) if (member.killItem(mapId, index)) return member.pid;
     return undefined;
   }
 
@@ -264,7 +259,7 @@ export class Crew {
 
   /** No item waits behind a long one while another host or machine is idle. */
   #look(): void {
-    const isTick = ++this.#looks % LOOKS_A_TICK === 0;
+    const isTick = ++this.#looks % (SIGN_OF_LIFE_TICK_MS / LOOK_MS) === 0;
     const free = this.#members.freest(this.#options.concurrency);
     for (const member of this.#members) {
       member.takeBackTrapped(free !== undefined && free !== member);
