@@ -3,6 +3,7 @@
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
+import { remedyFor } from "./module-remedy.ts";
 import { addSyntaxPosition } from "./syntax-position.ts";
 
 /** A registered function. */
@@ -52,6 +53,8 @@ async function importModule(url: string): Promise<Record<string, unknown>> {
     return (await import(url)) as Record<string, unknown>;
   } catch (error) {
     addSyntaxPosition(error, url);
+    const remedy = remedyFor(error, url);
+    if (remedy !== undefined) (error as Error).message += `: ${remedy}`;
     throw error;
   }
 }
