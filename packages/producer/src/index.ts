@@ -63,6 +63,7 @@ export {
   TaskTimeoutError,
   UnknownMapError,
   UnsupportedRedisError,
+  UnsupportedRuntimeError,
   WireVersionError,
   WorkerLostError,
   WorkerStartError,

@@ -1,5 +1,7 @@
 /** What users of any poolmq package may meet: options of a connection, and errors. */
 
+// First: a Node that is too old is to say so before anything else fails.
+export { UnsupportedRuntimeError } from "./host/runtime.ts";
 export type { ClusterConnectionOptions, ConnectionOption } from "./redis/connection-options.ts";
 export {
   CancelledError,

@@ -1,5 +1,7 @@
 /** For the sibling packages; promises nothing to anyone else. */
 
+// First: a Node that is too old is to say so before anything else fails.
+export { checkRunsProcesses, complaintAbout } from "./host/runtime.ts";
 export {
   checkEnvironment,
   checkInteger,

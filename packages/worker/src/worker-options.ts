@@ -12,6 +12,7 @@ import {
   checkLogger,
   checkOptions,
   checkQueueName,
+  checkRunsProcesses,
   PROCESS_DEFAULTS,
   PROCESS_OPTIONS,
   moduleOrSibling,
@@ -128,6 +129,7 @@ const DEFAULT_URL = "redis://127.0.0.1:6379";
  * @throws InvalidOptionError that names the option, what was expected and what came
  */
 export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOptions {
+  checkRunsProcesses();
   const check = checkOptions(options, "worker options", [
     ...PROCESS_OPTIONS,
     "module",

@@ -8,6 +8,7 @@ import {
   availableCores,
   Cgroup,
   checkInteger,
+  checkRunsProcesses,
   PROCESS_OPTIONS,
   resolveProcessOptions,
 } from "@poolmq/shared/internal";
@@ -62,6 +63,7 @@ export function resolveLocalOptions(
       "No Redis is configured: give `connection` or set REDIS_URL to reach a fleet, or give `tasks` (a path or URL) for worker processes on this machine",
     );
   }
+  checkRunsProcesses();
   return {
     module: readModulePath(tasks, "local worker processes load"),
     processes: checkProcesses(processes),
