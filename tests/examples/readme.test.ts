@@ -1,4 +1,4 @@
-/** The README's programs and commands are taken from its text and run, so that it can't promise what is not so. */
+/** The programs and commands of the README, and of the page on the interface, are taken from their text and run, so that they can't promise what is not so. */
 
 import { existsSync, readFileSync } from "node:fs";
 
@@ -13,7 +13,8 @@ const ROOT = new URL("../../", import.meta.url);
 const blocks = blocksOf(readFileSync(new URL("README.md", ROOT), "utf8"));
 
 const commands = blocks.filter(({ language }) => language === "sh").map(({ text }) => text);
-const { files: programs } = programsOf(blocks);
+const guide = blocksOf(readFileSync(new URL("docs/guide.md", ROOT), "utf8"));
+const programs = { ...programsOf(blocks).files, ...programsOf(guide).files };
 
 const project = new UserProject(programs);
 afterAll(() => project[Symbol.dispose]());
@@ -26,8 +27,9 @@ function command(containing: string): string {
 }
 
 test("every block is one that these tests run", () => {
-  expect(Object.keys(programs)).toEqual(["tasks.ts", "main.ts", "producer.ts", "more-tasks.ts", "more.ts"]);
-  expect(blocks.filter(({ language }) => language === "ts")).toHaveLength(5);
+  const files = ["tasks.ts", "main.ts", "producer.ts", "more-tasks.ts", "more.ts", "ends.ts"];
+  expect(Object.keys(programs)).toEqual(files);
+  expect([...blocks, ...guide].filter(({ language }) => language === "ts")).toHaveLength(6);
   expect(commands).toHaveLength(5);
 });
 
@@ -48,13 +50,10 @@ test("the fleet of containers is where it says", () => {
   expect(existsSync(new URL("docker/compose.yaml", ROOT))).toBe(true);
 });
 
-test("the packages to install are ours", () => {
-  const names = command("npm install").match(/@poolmq\/\w+/g) ?? [];
-  expect(names).toEqual(["@poolmq/producer", "@poolmq/worker"]);
-  for (const name of names) {
-    const manifest = new URL(`packages/${name.replace("@poolmq/", "")}/package.json`, ROOT);
-    expect(JSON.parse(readFileSync(manifest, "utf8"))).toMatchObject({ name });
-  }
+test("the package to install is ours", () => {
+  expect(command("npm install")).toBe("npm install poolmq\n");
+  const manifest = new URL("packages/poolmq/package.json", ROOT);
+  expect(JSON.parse(readFileSync(manifest, "utf8"))).toMatchObject({ name: "poolmq" });
 });
 
 test("the programs type-check, and wrong calls do not", async () => {
@@ -78,11 +77,14 @@ test("the first example prints what its comment says", async () => {
   expect(commentedOutput(programs["main.ts"] ?? "")).toBe(main.output);
 });
 
-test("the example of the other calls prints what its comments say", async () => {
-  await using more = project.shell("node more.ts");
-  expect(await more.ended, more.output).toBe(0);
-  expect(more.output).toBe(commentedOutput(programs["more.ts"] ?? ""));
-});
+test.each(["more.ts", "ends.ts"])(
+  "the program of the guide prints what its comments say: %s",
+  async (name) => {
+    await using run = project.shell(`node ${name}`);
+    expect(await run.ended, run.output).toBe(0);
+    expect(run.output).toBe(commentedOutput(programs[name] ?? ""));
+  },
+);
 
 test("the fleet example prints what its comment says", async () => {
   await using redis = await RedisServer.start({ listen: "tcp" });

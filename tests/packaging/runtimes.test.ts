@@ -1,11 +1,13 @@
 /** What runs the packed packages beside the Node of these tests: an older one, Bun, Deno. */
 
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { blocksOf, commentedOutput, programsOf } from "../examples/markdown-blocks.ts";
 import { RedisServer } from "../support/redis-server.ts";
 import { startWorker } from "../support/worker-program.ts";
 import { userProjectWithPackedPackages, type UserProject } from "./packed-packages.ts";
@@ -85,6 +87,18 @@ test("a Node that is too old says so in one sentence, whichever package is impor
       /^poolmq needs Node 22\.18 or newer, this is v20\.\d+\.\d+: see \S+\n$/,
     );
   }
+});
+
+test("the first program of the README runs on the oldest Node that is promised", async () => {
+  const oldest = join(project.folder, "../oldest");
+  await mkdir(oldest);
+  await runTool(oldest, "npm", "install", "--no-audit", "--no-fund", "--prefix", ".", "node@22.18.0");
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  const { "main.ts": main = "", "tasks.ts": tasks = "" } = programsOf(blocksOf(readme)).files;
+  await project.write("tasks.ts", tasks);
+  await project.write("main.ts", main);
+  const output = await project.run(join(oldest, "node_modules/.bin/node"), "main.ts");
+  expect(output).toBe(commentedOutput(main));
 });
 
 test("Bun runs a pool of threads and the producer of a fleet", async () => {
