@@ -66,6 +66,15 @@ const WRONG: readonly (readonly [call: string, message: string])[] = [
     `pool.map("initializer", [])`,
     `Argument of type '"initializer"' is not assignable to parameter of type '"initializer runs once per process, and is no task"'.`,
   ],
+  [
+    `pool.tasks.incremnt.map([1])`,
+    `Property 'incremnt' does not exist on type 'TaskDoors<typeof import("<folder>/tasks")>'. Did you mean 'increment'?`,
+  ],
+  [
+    `pool.tasks.add.map([1])`,
+    `Argument of type 'number[]' is not assignable to parameter of type '"add takes more than one argument: use starmap() with a tuple for each item"'.`,
+  ],
+  [`pool.tasks.increment.map(["a"])`, `Type 'string' is not assignable to type 'number | Shared<number>'.`],
   // The items
   [`pool.map("increment", [1, "a"])`, `Type 'string' is not assignable to type 'number | Shared<number>'.`],
   [
@@ -114,6 +123,9 @@ const WRONG: readonly (readonly [call: string, message: string])[] = [
 ];
 
 const RIGHT: readonly string[] = [
+  `pool.tasks.increment.map([1]).then((results: number[]) => results)`,
+  `pool.tasks.add.starmap([[1, 2]]).then((results: number[]) => results)`,
+  `pool.tasks.add.apply([1, 2]).then((result: number) => result)`,
   `pool.map("greet", ["a"])`,
   `pool.map("either", [1])`,
   `pool.map("reports", [1])`,
@@ -141,7 +153,10 @@ beforeAll(async () => {
   const output = await project.typeErrors();
   for (const [, line, message] of output.matchAll(/^main\.ts\((\d+),\d+\): error \w+: (.+(?:\n {2}.+)*)/gm)) {
     const at = Number(line) - 2;
-    said.set(at, [...(said.get(at) ?? []), (message ?? "").replaceAll(/\s+/g, " ")]);
+    said.set(at, [
+      ...(said.get(at) ?? []),
+      (message ?? "").replaceAll(/\s+/g, " ").replaceAll(project.folder, "<folder>"),
+    ]);
   }
   expect(output).not.toMatch(/^tasks\.ts/m);
 });

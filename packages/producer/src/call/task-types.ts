@@ -25,7 +25,7 @@ type Hook = "initializer" | "finalizer";
  * What is known of the tasks. Where a pool is built without a type argument and `tasks` is a URL or a path, TypeScript
  * takes `URL` or `object` for `T`, which says nothing.
  */
-type Known<T> = T extends URL ? UntypedTasks : object extends T ? UntypedTasks : T;
+export type Known<T> = T extends URL ? UntypedTasks : object extends T ? UntypedTasks : T;
 
 /** Names of the functions that a tasks module exports. */
 export type TaskName<T> = FunctionName<Known<T>>;

@@ -8,6 +8,8 @@ import { beginCall } from "../call/begin-call.ts";
 import type { Begun } from "../call/begin-call.ts";
 import { callContext } from "../call/call-context.ts";
 import type { CallContext, PoolParts } from "../call/call-context.ts";
+import { taskDoors } from "../call/task-doors.ts";
+import type { TaskDoors } from "../call/task-doors.ts";
 import type { ArgumentOf, ArgumentsOf, Items, MapTask, ResultOf, Task, TaskRef } from "../call/task-types.ts";
 import type { Engine, EngineHost, PoolStats } from "../engine/engine.ts";
 import { checkedTuples, singles } from "../map/input.ts";
@@ -31,6 +33,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #life: PoolLife;
   readonly #context: CallContext;
+  #doors: TaskDoors<T> | undefined;
 
   /** @internal */
   constructor(parts: PoolParts, startEngine: (host: EngineHost) => Engine) {
@@ -41,6 +44,17 @@ export class BasePool<T extends object> implements AsyncDisposable {
     this.#life = life;
     this.#engine = startEngine(life);
     this.#context = callContext(parts, life, this.#engine);
+  }
+
+  /**
+   * The tasks by name, each with the calls of the pool: `pool.tasks.increment.map([1, 2])`. An editor goes from there to
+   * the function, renames it, and shows its comment.
+   */
+  get tasks(): TaskDoors<T> {
+    return (this.#doors ??= taskDoors<T>(
+      (call) => (task, input, options) =>
+        (this[call] as (...args: unknown[]) => unknown).call(this, task, input, options),
+    ));
   }
 
   /** State of the pool's life. */

@@ -1,0 +1,81 @@
+/**
+ * The calls of a pool by task: `pool.tasks.add.starmap(tuples)` is `pool.starmap("add", tuples)`. Here the task is a
+ * name of the program and not a text, so that an editor goes to its function, renames it, and shows its comment.
+ */
+
+import type { ApplyResult } from "../result/apply-result.ts";
+import type { MapResult } from "../result/map-result.ts";
+import type { ResultStream } from "../result/result-stream.ts";
+import type { CallOptions } from "../options/call-options.ts";
+import type { ArgumentOf, ArgumentsOf, Items, Known, MapTask, ResultOf, TaskName } from "./task-types.ts";
+
+/** The tasks of a pool by name, each with its calls. */
+export type TaskDoors<T> = {
+  readonly [K in keyof Known<T> as K extends TaskName<T> ? K : never]: TaskDoor<Known<T>, K>;
+};
+
+/** What can be called of one task: the methods of the pool, without the task's name. */
+export interface TaskDoor<T, R> {
+  /** Calls it with each item; gives the results in input order. */
+  readonly map: One<T, R, "starmap", MapResult<ResultOf<T, R>>>;
+  /** Calls it with each tuple of arguments; gives the results in input order. */
+  readonly starmap: Many<T, R, MapResult<ResultOf<T, R>>>;
+  /** As `map`, as a stream. */
+  readonly imap: One<T, R, "istarmap", ResultStream<ResultOf<T, R>>>;
+  /** As `imap`, in the order in which results come in. */
+  readonly imapUnordered: One<T, R, "istarmapUnordered", ResultStream<ResultOf<T, R>>>;
+  /** As `starmap`, as a stream. */
+  readonly istarmap: Many<T, R, ResultStream<ResultOf<T, R>>>;
+  /** As `istarmap`, in the order in which results come in. */
+  readonly istarmapUnordered: Many<T, R, ResultStream<ResultOf<T, R>>>;
+  /** Calls it once, with a tuple of arguments. */
+  readonly apply: (
+    args: ArgumentsOf<T, R>,
+    options?: CallOptions<ResultOf<T, R>>,
+  ) => ApplyResult<ResultOf<T, R>>;
+}
+
+/** A call with one argument per item. Where the task can't be called so, what it takes is the sentence on why. */
+type One<T, R, Star extends string, Gives> = (
+  items: MapTask<T, R, Star> extends R ? Items<ArgumentOf<T, R>> : MapTask<T, R, Star>,
+  options?: CallOptions<ResultOf<T, R>>,
+) => Gives;
+
+type Many<T, R, Gives> = (tuples: Items<ArgumentsOf<T, R>>, options?: CallOptions<ResultOf<T, R>>) => Gives;
+
+type Method = (task: string, input: unknown, options: unknown) => unknown;
+
+type Call = keyof TaskDoor<unknown, unknown>;
+
+const CALLS: readonly Call[] = [
+  "map",
+  "starmap",
+  "imap",
+  "imapUnordered",
+  "istarmap",
+  "istarmapUnordered",
+  "apply",
+];
+
+/**
+ * Gives the doors of a pool. They are made when they are asked for: only the workers know which tasks there are, and
+ * the call says so if there is none of that name.
+ *
+ * @param method - gives a method of the pool
+ */
+export function taskDoors<T>(method: (call: Call) => Method): TaskDoors<T> {
+  const doors = new Map<string, object>();
+  const open = (task: string): object =>
+    Object.fromEntries(
+      CALLS.map((call) => [call, (input: unknown, options: unknown) => method(call)(task, input, options)]),
+    );
+  return new Proxy(Object.create(null) as TaskDoors<T>, {
+    get(_, name) {
+      // An object with a `then` would be taken for a promise.
+      if (typeof name !== "string" || name === "then") return undefined;
+      const door = doors.get(name) ?? open(name);
+      doors.set(name, door);
+      return door;
+    },
+  });
+}
