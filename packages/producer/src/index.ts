@@ -44,6 +44,7 @@ export {
   EvictionPolicyError,
   GetTimeoutError,
   IncompleteMapError,
+  InvalidArgumentsError,
   InvalidOptionError,
   InvalidStateError,
   LimitError,

@@ -18,6 +18,7 @@ export {
 export {
   CorruptJobError,
   DecodeError,
+  InvalidArgumentsError,
   LimitError,
   SerializationError,
   SharedValueGoneError,

@@ -1,10 +1,11 @@
 export { runWorker } from "./machine/run-worker.ts";
 export type { WorkerMachine } from "./machine/worker-machine.ts";
 export type { WorkerOptions } from "./worker-options.ts";
-export { TasksModuleError } from "@poolmq/shared";
+export { InvalidArgumentsError, TasksModuleError } from "@poolmq/shared";
 export type { TaskInfo } from "@poolmq/shared";
 export { HealthPortError } from "./health/health-port-error.ts";
 export { defineTask } from "./task/define-task.ts";
+export type { StandardSchema } from "./task/check-arguments.ts";
 export type { TaskOptions } from "./task/define-task.ts";
 export { taskContext } from "./task/task-context.ts";
 export type { TaskContext } from "./task/task-context.ts";

@@ -54,6 +54,22 @@ export class LimitError extends PoolmqError {
   }
 }
 
+/** The arguments of an item are not what the task's definition says (`input` of `defineTask`). It is not tried again. */
+export class InvalidArgumentsError extends PoolmqError {
+  readonly code = "INVALID_ARGUMENTS";
+  /** What is wrong, and where: `[0].user.name` is in the first argument. */
+  readonly issues: readonly { readonly path: string; readonly message: string }[];
+
+  constructor(facts: {
+    task: string;
+    issues: readonly { readonly path: string; readonly message: string }[];
+  }) {
+    const list = facts.issues.map(({ path, message }) => `${path}: ${message}`).join("; ");
+    super(`The arguments of ${facts.task || "a task"} are not what its definition says: ${list}`);
+    this.issues = facts.issues;
+  }
+}
+
 /** Text that came from Redis or a pipe can't be decoded. */
 export class DecodeError extends PoolmqError {
   readonly code = "DECODE";

@@ -1,12 +1,21 @@
 /** Options of a task where it is defined. */
 
-import { checkOptions, checkTaskDefaults, TASK_DEFAULTS } from "@poolmq/shared/task";
+import { checkOptions, checkTaskDefaults, InvalidArgumentsError, TASK_DEFAULTS } from "@poolmq/shared/task";
 import type { CheckedTaskDefaults, TaskDefaults } from "@poolmq/shared/task";
+
+import { checkingArguments } from "./check-arguments.ts";
+import type { StandardSchema } from "./check-arguments.ts";
 
 /** Options that a function's definition gives; the pool's and the call's win over them. */
 export interface TaskOptions extends TaskDefaults {
   /** Whether another attempt may mend this error; called in the worker, with what the function threw. @defaultValue always */
   readonly retryIf?: ((error: unknown) => boolean) | undefined;
+  /**
+   * Schema of the one argument, or of each argument in a list: of zod, valibot, arktype, or any other library that
+   * follows Standard Schema. The function gets what they make of the arguments; an item whose arguments they refuse ends
+   * in an `InvalidArgumentsError`, and is not tried again. @defaultValue arguments are not checked
+   */
+  readonly input?: StandardSchema | readonly StandardSchema[] | undefined;
 }
 
 /** What a definition says, checked. */
@@ -18,7 +27,7 @@ const OPTIONS: unique symbol = Symbol.for("poolmq.task.options") as never;
 /**
  * Gives a task options of its own.
  *
- * @returns the same function
+ * @returns the same function; with `input`, one that checks its arguments and calls it
  * @throws InvalidOptionError
  * @example
  * ```ts
@@ -35,10 +44,16 @@ export function defineTask<F extends (...args: never[]) => unknown, const O exte
   fn: F,
   options: O,
 ): F & { readonly taskOptions: O } {
-  const check = checkOptions(options, "task options", [...TASK_DEFAULTS, "retryIf"]);
+  const check = checkOptions(options, "task options", [...TASK_DEFAULTS, "retryIf", "input"]);
   check.function("retryIf");
-  const checked: CheckedTaskOptions = { ...checkTaskDefaults(options), retryIf: options.retryIf };
-  return Object.defineProperties(fn, {
+  const { retryIf, input } = options;
+  const checked: CheckedTaskOptions = {
+    ...checkTaskDefaults(options),
+    // The same arguments would be refused again.
+    retryIf: (error) => !(error instanceof InvalidArgumentsError) && (retryIf?.(error) ?? true),
+  };
+  const task = input === undefined ? fn : checkingArguments(fn, "~standard" in input ? [input] : input);
+  return Object.defineProperties(task, {
     [OPTIONS]: { value: checked },
     taskOptions: { value: options },
   }) as F & { readonly taskOptions: O };
