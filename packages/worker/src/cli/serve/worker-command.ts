@@ -12,6 +12,7 @@ import { integer } from "../base/integer.ts";
 import { readSigningKeys } from "../base/read-signing-keys.ts";
 import { prefixOption, redisOption } from "../base/queue-options.ts";
 import { exitCodeFor, reportError } from "../base/report-error.ts";
+import { onNpxGone } from "./on-npx-gone.ts";
 import { taskEnvironment } from "./task-environment.ts";
 
 interface WorkerFlags {
@@ -248,5 +249,9 @@ function stopOnSignals(machine: Stoppable, logger: Logger): { readonly count: nu
       }
     });
   }
+  onNpxGone(() => {
+    logger.info({ ppid: process.ppid }, "stopping: npx, which started this worker, has ended");
+    void machine.close();
+  });
   return signals;
 }

@@ -1,0 +1,21 @@
+/** How often to look: a worker that outlives its npx for a second harms nobody. */
+const LOOK_MS = 1_000;
+
+/**
+ * Calls back once the npx that started this process has ended. A process manager sends its SIGTERM to npx, which ends
+ * and does not pass it on: the worker would stay, with nobody to stop it, and serve the queue with old code.
+ */
+export function onNpxGone(
+  callback: () => void,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): void {
+  if (env["npm_lifecycle_event"] !== "npx") return;
+  const { ppid } = process;
+  const timer = setInterval(() => {
+    // Whoever loses its parent is given another one.
+    if (process.ppid === ppid) return;
+    clearInterval(timer);
+    callback();
+  }, LOOK_MS);
+  timer.unref();
+}
