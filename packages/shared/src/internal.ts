@@ -26,7 +26,7 @@ export { decodeArguments, encodeArguments } from "./values/arguments.ts";
 export type { ArgumentForm } from "./values/arguments.ts";
 export { Attachments } from "./values/attachments.ts";
 export { decode, encode, inText } from "./values/codec.ts";
-export { decodeEach, encodeEach } from "./values/each.ts";
+export { decodeEach, encodeEach } from "./values/encode-each.ts";
 export { resolveConnection } from "./redis/connection-options.ts";
 export type { ResolvedConnection } from "./redis/connection-options.ts";
 export { connect } from "./redis/connect.ts";
@@ -41,7 +41,7 @@ export { RedisClock, redisNowMs } from "./store/redis-clock.ts";
 export { RetryScripts } from "./store/retry-scripts.ts";
 export type { FailedEntry } from "./store/retry-scripts.ts";
 export type { Reconciled } from "./store/reconcile-jobs.ts";
-export { isForeignKey } from "./redis/is-wrong-type.ts";
+export { isWrongType } from "./redis/is-wrong-type.ts";
 export { largestValue } from "./redis/largest-value.ts";
 export type { LargestValue } from "./redis/largest-value.ts";
 export { jobIdOf, queueKeys } from "./store/keys.ts";
@@ -95,14 +95,14 @@ export {
 } from "./signing/signed-job.ts";
 export { digestOfBytes, readKeyLines, resolveSigningKeys, SEAL_MARK } from "./signing/signing.ts";
 export type { Signer, SigningKeys } from "./signing/signing.ts";
-export { short } from "./errors/short.ts";
+export { inspectBriefly } from "./errors/inspect-briefly.ts";
 export { parseObject } from "./store/parse-object.ts";
 export { readAdvertisement } from "./store/read-advertisement.ts";
 export { REFUSED } from "./values/uncloneable.ts";
 export { unrefConnection } from "./redis/unref-connection.ts";
 export { WIRE_VERSION } from "./wire.ts";
 export { repeatWhenAnswered } from "./host/repeat-when-answered.ts";
-export { MAX_TIMER_MS, within } from "./host/settles-within.ts";
+export { MAX_TIMER_MS, settlesWithin } from "./host/settles-within.ts";
 export type {
   ControlMessage,
   FailedJob,

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from "@poolmq/shared";
-import { short } from "@poolmq/shared/internal";
+import { inspectBriefly } from "@poolmq/shared/internal";
 
 /**
  * Gives the name under which workers have registered a task: the name itself, or the export of the given module that
@@ -12,7 +12,7 @@ export function taskName(call: string, task: unknown, module: object | undefined
   if (typeof task === "string" && task !== "") return task;
   if (typeof task === "function") return exportedAs(task, module) ?? task.name;
   throw new InvalidOptionError(
-    `Expected the task of ${call}() to be the name of a function that the tasks module exports, got ${short(task)}`,
+    `Expected the task of ${call}() to be the name of a function that the tasks module exports, got ${inspectBriefly(task)}`,
   );
 }
 

@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 
-import { jobIdOf, removeWaiting, tellCancelled, within } from "@poolmq/shared/internal";
+import { jobIdOf, removeWaiting, tellCancelled, settlesWithin } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/internal";
 import type { Cluster, Redis } from "ioredis";
 
@@ -54,7 +54,7 @@ export class CleanUp {
 
   /** Takes account of a last word on a map: `close` waits for `done`, and this process should for `gone`. */
   track(done: Promise<unknown>, gone: Promise<unknown> = done): void {
-    this.#options.cleaning(within(CLEAN_UP_TIMEOUT_MS, gone));
+    this.#options.cleaning(settlesWithin(CLEAN_UP_TIMEOUT_MS, gone));
     this.#underWay.add(done);
     void done.finally(() => this.#underWay.delete(done));
   }

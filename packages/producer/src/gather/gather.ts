@@ -22,10 +22,10 @@ import { IncompleteMapError, SigningKeyError, UnknownMapError } from "@poolmq/sh
 import {
   fittingMachines,
   GatherScripts,
-  isForeignKey,
+  isWrongType,
   Machines,
   removeLimbo,
-  within,
+  settlesWithin,
 } from "@poolmq/shared/internal";
 import type { Payload, QueueKeys, Signer } from "@poolmq/shared/internal";
 
@@ -273,7 +273,7 @@ export class Gather implements Transport {
 
   /** Waits for a step of the end, but not if Redis did not answer one before it: it is gone, and the pool has to end. */
   async #ifAnswered(step: Promise<unknown>): Promise<void> {
-    this.#answers = await within(this.#answers ? CLEAN_UP_TIMEOUT_MS : 0, step);
+    this.#answers = await settlesWithin(this.#answers ? CLEAN_UP_TIMEOUT_MS : 0, step);
   }
 
   #trim({ map, cursor }: GatheredMap): void {
@@ -310,7 +310,7 @@ export class Gather implements Transport {
         error instanceof SigningKeyError
       ) {
         map.fail(error);
-      } else if (isForeignKey(error)) gathered.onForeign();
+      } else if (isWrongType(error)) gathered.onForeign();
       else this.#hooks.warn({ mapId: map.id, err: error }, "reconcile failed, trying again later");
     }
   }

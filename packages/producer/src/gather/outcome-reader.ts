@@ -5,7 +5,7 @@ import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promi
 
 import type { Cluster, Redis } from "ioredis";
 
-import { isForeignKey } from "@poolmq/shared/internal";
+import { isWrongType } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/internal";
 
 import { ReadCounts } from "./read-counts.ts";
@@ -110,7 +110,7 @@ export class OutcomeReader {
       } catch (error) {
         if (this.#closed) break;
         // One such key would keep the outcomes of all other maps from being read.
-        if (isForeignKey(error) && (await this.#giveUpForeign())) continue;
+        if (isWrongType(error) && (await this.#giveUpForeign())) continue;
         this.#warn({ err: error }, "reading outcomes failed, trying again");
         await delay(100);
       }

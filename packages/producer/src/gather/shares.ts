@@ -1,6 +1,6 @@
 /** Values that many items use: each is in Redis once, as long as its pool lives. */
 
-import { DURABLE_TTL_MS, within } from "@poolmq/shared/internal";
+import { DURABLE_TTL_MS, settlesWithin } from "@poolmq/shared/internal";
 import type { Payload, QueueKeys } from "@poolmq/shared/internal";
 import type { Cluster, Redis } from "ioredis";
 
@@ -42,7 +42,7 @@ export class Shares {
     const unlinked = redis.unlink(...shareIds.map((id) => keys.share(id)));
     const message = seals.control({ t: "unshare", shares: shareIds });
     const told = redis.publish(keys.control, JSON.stringify(message));
-    await within(CLEAN_UP_TIMEOUT_MS, Promise.all([unlinked, told]));
+    await settlesWithin(CLEAN_UP_TIMEOUT_MS, Promise.all([unlinked, told]));
   }
 
   close(): void {

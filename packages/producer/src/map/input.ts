@@ -1,7 +1,7 @@
 /** Inputs of the calls, read only as far as is needed. Refuses what is not iterable, and items that are not tuples. */
 
 import { InvalidOptionError } from "@poolmq/shared";
-import { short } from "@poolmq/shared/internal";
+import { inspectBriefly } from "@poolmq/shared/internal";
 import type { ArgumentForm } from "@poolmq/shared/internal";
 
 /** Where the items of a call come from. */
@@ -49,7 +49,7 @@ export function singles(call: string, items: unknown): Input {
 export function checkedTuples(call: string, items: unknown): Input {
   const refuse = (item: unknown, index: number): never => {
     throw new InvalidOptionError(
-      `Expected each item of ${call}() to be an array of arguments, got ${short(item)} at index ${index}`,
+      `Expected each item of ${call}() to be an array of arguments, got ${inspectBriefly(item)} at index ${index}`,
     );
   };
   if (Array.isArray(items)) {
@@ -81,7 +81,7 @@ function sourceOf(call: string, items: unknown, form: ArgumentForm, check: Check
       : ofIterator(sync.call(items), form, check);
   }
   throw new InvalidOptionError(
-    `Expected the items of ${call}() to be iterable (an array, a generator, an async generator), got ${short(items)}`,
+    `Expected the items of ${call}() to be iterable (an array, a generator, an async generator), got ${inspectBriefly(items)}`,
   );
 }
 
@@ -173,5 +173,5 @@ function ofAsyncIterator(
 /** Checks a step as `for … of` does. Without the check, an iterator that returns something else would never end. */
 function checkResult(result: unknown): IteratorResult<unknown> {
   if (typeof result === "object" && result !== null) return result as IteratorResult<unknown>;
-  throw new TypeError(`Iterator result ${short(result)} is not an object`);
+  throw new TypeError(`Iterator result ${inspectBriefly(result)} is not an object`);
 }

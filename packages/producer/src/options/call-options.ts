@@ -2,7 +2,13 @@
 
 import { InvalidOptionError } from "@poolmq/shared";
 import type { TaskDefaults } from "@poolmq/shared";
-import { checkInteger, checkOptions, checkTaskDefaults, short, TASK_DEFAULTS } from "@poolmq/shared/internal";
+import {
+  checkInteger,
+  checkOptions,
+  checkTaskDefaults,
+  inspectBriefly,
+  TASK_DEFAULTS,
+} from "@poolmq/shared/internal";
 import type { CheckedTaskDefaults } from "@poolmq/shared/internal";
 
 import type { MapProgress } from "../account/map-progress.ts";
@@ -101,7 +107,9 @@ const DEFAULTS = { failFast: false, buffersize: 1_000 } satisfies CallDefaults;
 export function checkCallDefaults(options: CallDefaults): CheckedCallDefaults {
   const { priority, failFast, buffersize } = options;
   if (failFast !== undefined && typeof failFast !== "boolean") {
-    throw new InvalidOptionError(`Expected \`failFast\` to be true or false, got ${short(failFast)}`);
+    throw new InvalidOptionError(
+      `Expected \`failFast\` to be true or false, got ${inspectBriefly(failFast)}`,
+    );
   }
   return {
     ...checkTaskDefaults(options),
@@ -149,16 +157,18 @@ export function resolveCallOptions<V>(
 export function checkMapId(mapId: unknown): string | undefined {
   if (mapId === undefined || (typeof mapId === "string" && /^[\w-]{1,100}$/.test(mapId))) return mapId;
   throw new InvalidOptionError(
-    `Expected \`mapId\` to be 1 to 100 letters, digits, "_" or "-", got ${short(mapId)}`,
+    `Expected \`mapId\` to be 1 to 100 letters, digits, "_" or "-", got ${inspectBriefly(mapId)}`,
   );
 }
 
 function checkForwardLogs(forwardLogs: unknown): boolean | undefined {
   if (forwardLogs === undefined || typeof forwardLogs === "boolean") return forwardLogs;
-  throw new InvalidOptionError(`Expected \`forwardLogs\` to be true or false, got ${short(forwardLogs)}`);
+  throw new InvalidOptionError(
+    `Expected \`forwardLogs\` to be true or false, got ${inspectBriefly(forwardLogs)}`,
+  );
 }
 
 function checkSignal(signal: unknown): AbortSignal | undefined {
   if (signal === undefined || signal instanceof AbortSignal) return signal;
-  throw new InvalidOptionError(`Expected \`signal\` to be an AbortSignal, got ${short(signal)}`);
+  throw new InvalidOptionError(`Expected \`signal\` to be an AbortSignal, got ${inspectBriefly(signal)}`);
 }

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { InvalidOptionError } from "@poolmq/shared";
-import { moduleOrSibling, short } from "@poolmq/shared/internal";
+import { moduleOrSibling, inspectBriefly } from "@poolmq/shared/internal";
 
 /** What the option `tasks` says of the tasks module. */
 export interface GivenTasks {
@@ -29,7 +29,7 @@ export function readTasks(tasks: unknown): GivenTasks {
     return { modulePath: undefined, module: tasks };
   }
   throw new InvalidOptionError(
-    `Expected \`tasks\` to be a path, a file: URL or an imported module, got ${short(tasks)}`,
+    `Expected \`tasks\` to be a path, a file: URL or an imported module, got ${inspectBriefly(tasks)}`,
   );
 }
 

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from "@poolmq/shared";
-import { checkOptions, short } from "@poolmq/shared/internal";
+import { checkOptions, inspectBriefly } from "@poolmq/shared/internal";
 
 /** What a pool tells OpenTelemetry, where the program has set it up. */
 export interface TelemetryOptions {
@@ -24,5 +24,7 @@ export function checkTelemetry(option: unknown): ResolvedTelemetry | undefined {
   checkOptions(options, "telemetry options", ["itemSpans"]);
   const { itemSpans = 1 } = options;
   if (typeof itemSpans === "number" && itemSpans >= 0 && itemSpans <= 1) return { itemSpans };
-  throw new InvalidOptionError(`Expected \`itemSpans\` to be a number from 0 to 1, got ${short(itemSpans)}`);
+  throw new InvalidOptionError(
+    `Expected \`itemSpans\` to be a number from 0 to 1, got ${inspectBriefly(itemSpans)}`,
+  );
 }

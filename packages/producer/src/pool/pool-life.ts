@@ -10,7 +10,7 @@
 import type { Logger } from "pino";
 
 import { CancelledError, InvalidOptionError, InvalidStateError, PoolClosedError } from "@poolmq/shared";
-import { short } from "@poolmq/shared/internal";
+import { inspectBriefly } from "@poolmq/shared/internal";
 
 import type { Engine, EngineHost } from "../engine/engine.ts";
 
@@ -78,7 +78,7 @@ export class PoolLife implements EngineHost {
   checkFree(mapId: string): void {
     if (![...this.#pending].some((map) => map.id === mapId)) return;
     throw new InvalidOptionError(
-      `Expected \`mapId\` to be free, got ${short(mapId)}, which this pool is running: use the handle that it gave`,
+      `Expected \`mapId\` to be free, got ${inspectBriefly(mapId)}, which this pool is running: use the handle that it gave`,
     );
   }
 
@@ -112,7 +112,7 @@ export class PoolLife implements EngineHost {
   warn(message: string, error?: unknown): void {
     if (this.#logger !== undefined) this.#logger.warn(error === undefined ? {} : { err: error }, message);
     else
-      process.emitWarning(error === undefined ? message : `${message}: ${short(error)}`, {
+      process.emitWarning(error === undefined ? message : `${message}: ${inspectBriefly(error)}`, {
         type: "PoolmqWarning",
       });
   }

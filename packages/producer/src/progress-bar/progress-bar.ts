@@ -10,7 +10,7 @@ import { createRequire } from "node:module";
 import type * as CliProgress from "cli-progress";
 
 import { InvalidOptionError } from "@poolmq/shared";
-import { checkOptions, short } from "@poolmq/shared/internal";
+import { checkOptions, inspectBriefly } from "@poolmq/shared/internal";
 
 import { NO_PROGRESS } from "../account/map-progress.ts";
 import type { MapProgress } from "../account/map-progress.ts";
@@ -73,10 +73,12 @@ function resolveOptions(options: string | ProgressBarOptions): { title: string; 
   checkOptions(given, "progress bar options", ["title", "stream"]);
   const { title = "", stream = process.stderr } = given;
   if (typeof title !== "string") {
-    throw new InvalidOptionError(`Expected \`title\` to be a string, got ${short(title)}`);
+    throw new InvalidOptionError(`Expected \`title\` to be a string, got ${inspectBriefly(title)}`);
   }
   if (typeof (stream as Partial<TerminalStream>).write !== "function") {
-    throw new InvalidOptionError(`Expected \`stream\` to be a stream to write to, got ${short(stream)}`);
+    throw new InvalidOptionError(
+      `Expected \`stream\` to be a stream to write to, got ${inspectBriefly(stream)}`,
+    );
   }
   // One line, and nothing that moves the cursor.
   return { title: title.replaceAll(/\p{Cc}+/gu, " "), stream };

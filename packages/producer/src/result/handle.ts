@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 import type { InspectOptions } from "node:util";
 
 import { GetTimeoutError, InvalidOptionError, InvalidStateError } from "@poolmq/shared";
-import { short, within } from "@poolmq/shared/internal";
+import { inspectBriefly, settlesWithin } from "@poolmq/shared/internal";
 
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
@@ -122,7 +122,7 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
       () => true,
       () => true,
     );
-    return timeoutMs === undefined ? await ended : await within(checkTimeout(timeoutMs), ended);
+    return timeoutMs === undefined ? await ended : await settlesWithin(checkTimeout(timeoutMs), ended);
   }
 
   /** True once the map has ended, either way. */
@@ -208,5 +208,5 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
 /** Gives a time-out in ms that a timer can wait. @throws InvalidOptionError */
 export function checkTimeout(timeoutMs: unknown): number {
   if (typeof timeoutMs === "number" && timeoutMs >= 0) return Math.min(timeoutMs, 2 ** 31 - 1);
-  throw new InvalidOptionError(`Expected \`timeoutMs\` to be a number ≥ 0, got ${short(timeoutMs)}`);
+  throw new InvalidOptionError(`Expected \`timeoutMs\` to be a number ≥ 0, got ${inspectBriefly(timeoutMs)}`);
 }

@@ -1,7 +1,7 @@
 /** What the caller of a pool meets: wrong options, a call at the wrong time, a map that was cancelled or is not there. */
 
 import { PoolmqError } from "./poolmq-error.ts";
-import { short } from "./short.ts";
+import { inspectBriefly } from "./inspect-briefly.ts";
 
 /** An option or argument is not what was expected. Nothing was enqueued. */
 export class InvalidOptionError extends PoolmqError {
@@ -44,7 +44,7 @@ export class CancelledError extends PoolmqError {
     const why =
       reason === undefined
         ? ""
-        : `: ${reason instanceof Error ? reason.message : typeof reason === "string" ? reason : short(reason)}`;
+        : `: ${reason instanceof Error ? reason.message : typeof reason === "string" ? reason : inspectBriefly(reason)}`;
     super(`Map ${facts.mapId} was cancelled${why}`, reason === undefined ? undefined : { cause: reason });
   }
 }

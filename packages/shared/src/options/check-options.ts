@@ -2,7 +2,7 @@
 
 import { InvalidOptionError } from "../errors/call-errors.ts";
 import { nearest } from "../errors/nearest.ts";
-import { short } from "../errors/short.ts";
+import { inspectBriefly } from "../errors/inspect-briefly.ts";
 import { MAX_TIMER_MS } from "../host/settles-within.ts";
 
 /** Reads the checked values of one options object. */
@@ -23,7 +23,7 @@ export interface OptionCheck {
  */
 export function checkOptions(options: object, what: string, known: readonly string[]): OptionCheck {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new InvalidOptionError(`Expected the ${what} to be an object, got ${short(options)}`);
+    throw new InvalidOptionError(`Expected the ${what} to be an object, got ${inspectBriefly(options)}`);
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
@@ -40,11 +40,13 @@ export function checkOptions(options: object, what: string, known: readonly stri
     boolean: (name) => {
       const value = values[name] ?? false;
       if (typeof value === "boolean") return value;
-      throw new InvalidOptionError(`Expected \`${name}\` to be true or false, got ${short(value)}`);
+      throw new InvalidOptionError(`Expected \`${name}\` to be true or false, got ${inspectBriefly(value)}`);
     },
     function: (name) => {
       if (values[name] === undefined || typeof values[name] === "function") return;
-      throw new InvalidOptionError(`Expected \`${name}\` to be a function, got ${short(values[name])}`);
+      throw new InvalidOptionError(
+        `Expected \`${name}\` to be a function, got ${inspectBriefly(values[name])}`,
+      );
     },
   };
 }
@@ -60,7 +62,9 @@ export function checkInteger(
   if (typeof value === "number" && Number.isInteger(value) && value >= range.min && value <= max)
     return value;
   const span = range.max === undefined ? `≥ ${range.min}` : `from ${range.min} to ${range.max}`;
-  throw new InvalidOptionError(`Expected \`${name}\` to be an integer ${span}${or}, got ${short(value)}`);
+  throw new InvalidOptionError(
+    `Expected \`${name}\` to be an integer ${span}${or}, got ${inspectBriefly(value)}`,
+  );
 }
 
 /** Gives `value` if it is a time in ms that a timer can wait. @throws InvalidOptionError */
@@ -81,7 +85,7 @@ export function checkMilliseconds(name: string, value: unknown, range: { min: nu
 export function checkQueueName(name: string, value: unknown): string {
   if (typeof value === "string" && /^[\w.-]{1,100}$/.test(value)) return value;
   throw new InvalidOptionError(
-    `Expected \`${name}\` to be 1 to 100 letters, digits, "_", "." or "-", got ${short(value)}`,
+    `Expected \`${name}\` to be 1 to 100 letters, digits, "_", "." or "-", got ${inspectBriefly(value)}`,
   );
 }
 
@@ -94,7 +98,7 @@ export function checkLogger<L>(name: string, value: L): L {
   );
   if (missing === undefined) return value;
   throw new InvalidOptionError(
-    `Expected \`${name}\` to be a pino logger, got ${short(value)}, which has no ${missing}()`,
+    `Expected \`${name}\` to be a pino logger, got ${inspectBriefly(value)}, which has no ${missing}()`,
   );
 }
 
@@ -105,10 +109,12 @@ export function checkEnvironment(
 ): Readonly<Record<string, string>> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new InvalidOptionError(
-      `Expected \`${name}\` to be an object of environment variables, got ${short(value)}`,
+      `Expected \`${name}\` to be an object of environment variables, got ${inspectBriefly(value)}`,
     );
   }
   const wrong = Object.entries(value).find(([, text]) => typeof text !== "string");
   if (wrong === undefined) return value;
-  throw new InvalidOptionError(`Expected \`${name}.${wrong[0]}\` to be a string, got ${short(wrong[1])}`);
+  throw new InvalidOptionError(
+    `Expected \`${name}.${wrong[0]}\` to be a string, got ${inspectBriefly(wrong[1])}`,
+  );
 }

@@ -2,7 +2,7 @@
 
 import { checkInteger, checkMilliseconds, checkOptions } from "./check-options.ts";
 import { InvalidOptionError } from "../errors/call-errors.ts";
-import { short } from "../errors/short.ts";
+import { inspectBriefly } from "../errors/inspect-briefly.ts";
 import type { Backoff } from "../wire.ts";
 
 /** How a task is run, by default or for one call. */
@@ -72,11 +72,11 @@ function checkBackoff(backoff: unknown): Backoff {
       const delayMs = checkInteger("backoff.delayMs", delay, BACKOFF_MS);
       if (typeof jitter === "number" && jitter >= 0 && jitter <= 1) return { type, delayMs, jitter };
       throw new InvalidOptionError(
-        `Expected \`backoff.jitter\` to be a number from 0 to 1, got ${short(jitter)}`,
+        `Expected \`backoff.jitter\` to be a number from 0 to 1, got ${inspectBriefly(jitter)}`,
       );
     }
   }
   throw new InvalidOptionError(
-    `Expected \`backoff\` to be a number of ms or { type: "fixed" | "exponential", delayMs, jitter? }, got ${short(backoff)}`,
+    `Expected \`backoff\` to be a number of ms or { type: "fixed" | "exponential", delayMs, jitter? }, got ${inspectBriefly(backoff)}`,
   );
 }

@@ -1,4 +1,4 @@
-import { short } from "../errors/short.ts";
+import { inspectBriefly } from "../errors/inspect-briefly.ts";
 
 const MAX_MESSAGE = 500;
 const MAX_STACK = 4_000;
@@ -14,7 +14,7 @@ export interface ErrorFacts {
 /** Whatever was thrown: reading it must not throw. */
 export function errorFacts(error: unknown): ErrorFacts {
   if (!(error instanceof Error)) {
-    return { name: error === null ? "null" : typeof error, message: cut(short(error), MAX_MESSAGE) };
+    return { name: error === null ? "null" : typeof error, message: cut(inspectBriefly(error), MAX_MESSAGE) };
   }
   const { name, message, stack } = error as { name: unknown; message: unknown; stack?: unknown };
   return {

@@ -5,7 +5,7 @@
  *   `*` and a payload of several      the one argument of each item: without the brackets, and without an array each
  */
 
-import { decodeEach, encodeEach } from "./each.ts";
+import { decodeEach, encodeEach } from "./encode-each.ts";
 import type { EncodeOptions } from "./codec.ts";
 import type { Payload } from "../wire.ts";
 

@@ -2,7 +2,7 @@
 
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
-import { within } from "@poolmq/shared/internal";
+import { settlesWithin } from "@poolmq/shared/internal";
 import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
 
 import type { ChildLossReason } from "../crew/loss-reason.ts";
@@ -124,7 +124,7 @@ export class Metrics implements WorkObserver {
       help: "1 if Redis answers a PING in time",
       registers,
       async collect() {
-        this.set((await within(PING_TIMEOUT_MS, machine.ping())) ? 1 : 0);
+        this.set((await settlesWithin(PING_TIMEOUT_MS, machine.ping())) ? 1 : 0);
       },
     });
     new Gauge({

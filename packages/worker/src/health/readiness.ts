@@ -1,6 +1,6 @@
 /** Whether a worker machine can take work now, and if not, why. */
 
-import { within } from "@poolmq/shared/internal";
+import { settlesWithin } from "@poolmq/shared/internal";
 
 import type { MachineSnapshot } from "../supervisor/machine-status.ts";
 
@@ -52,7 +52,7 @@ export class Readiness {
 
   async #redisReason(): Promise<string | undefined> {
     this.#ping ??= this.#machine.ping().finally(() => (this.#ping = undefined));
-    if (await within(PING_TIMEOUT_MS, this.#ping)) return undefined;
+    if (await settlesWithin(PING_TIMEOUT_MS, this.#ping)) return undefined;
     return `Redis did not answer a PING within ${PING_TIMEOUT_MS} ms`;
   }
 }

@@ -2,7 +2,7 @@
 
 import { DelayedError, WaitingError } from "bullmq";
 
-import { within } from "@poolmq/shared/internal";
+import { settlesWithin } from "@poolmq/shared/internal";
 
 import type { JobContext, JobInHand } from "./job-context.ts";
 
@@ -26,6 +26,6 @@ export async function handOn({ locks, machine }: JobContext, { job, token }: Job
   locks.release(job.id ?? "", token);
   await job.moveToDelayed(Date.now() + HAND_ON_DELAY_MS, token);
   // Its place here stays taken until another machine has had its chance: the first to look would always be this one.
-  await within(HAND_ON_DELAY_MS * (1 + Math.random()), machine.draining);
+  await settlesWithin(HAND_ON_DELAY_MS * (1 + Math.random()), machine.draining);
   throw new DelayedError();
 }

@@ -1,6 +1,6 @@
 /** Publishes outcomes: those that finish in one turn of the event loop go to Redis in one script per map. */
 
-import { isForeignKey } from "@poolmq/shared/task";
+import { isWrongType } from "@poolmq/shared/task";
 import type { GatherScripts, Outcome } from "@poolmq/shared/internal";
 
 import type { ThrottledLog } from "../log/throttled-log.ts";
@@ -77,7 +77,7 @@ export class Publisher {
         return await this.#scripts.publish(mapId, outcomes, ttlMs);
       } catch (error) {
         // An outcome that can never be published must not hold its job for ever. The producer finds the item missing.
-        if (this.#closed || isForeignKey(error)) throw error;
+        if (this.#closed || isWrongType(error)) throw error;
         this.retries++;
         // Out of memory, loading, read-only: all of these pass. The outcome is kept, and tried again.
         const facts = (): object => ({ mapId, outcomes: outcomes.length, err: error });

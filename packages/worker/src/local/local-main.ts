@@ -1,6 +1,6 @@
 /** The process of a local worker machine. Its IPC channel to the producer is its life: when it closes, all ends. */
 
-import { encodeThrown, within } from "@poolmq/shared/internal";
+import { encodeThrown, settlesWithin } from "@poolmq/shared/internal";
 
 import { TasksModuleError } from "@poolmq/shared";
 import { machineLog } from "../log/machine-log.ts";
@@ -30,8 +30,8 @@ process.on("message", (message: ToMachine) => void onMessage(message));
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void close(0));
 
 async function endAlone(): Promise<void> {
-  await within(ORPHAN_TIMEOUT_MS, finish(0));
-  if (ownQueue !== undefined) await within(REMOVE_QUEUE_TIMEOUT_MS, removePrivateQueue(ownQueue));
+  await settlesWithin(ORPHAN_TIMEOUT_MS, finish(0));
+  if (ownQueue !== undefined) await settlesWithin(REMOVE_QUEUE_TIMEOUT_MS, removePrivateQueue(ownQueue));
   process.exit(0);
 }
 
@@ -76,5 +76,5 @@ async function finish(timeoutMs: number): Promise<void> {
   const written = [process.stdout, process.stderr].map(
     (stream) => new Promise((resolve) => stream.write("", resolve)),
   );
-  await within(FLUSH_TIMEOUT_MS, Promise.all(written));
+  await settlesWithin(FLUSH_TIMEOUT_MS, Promise.all(written));
 }

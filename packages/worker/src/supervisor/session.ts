@@ -16,7 +16,7 @@ import {
   Machines,
   queueKeys,
   RedisClock,
-  within,
+  settlesWithin,
 } from "@poolmq/shared/internal";
 import type { LargestValue, QueueKeys } from "@poolmq/shared/internal";
 
@@ -209,8 +209,8 @@ export class Session {
   async pause(): Promise<void> {
     const paused = this.#queue.pause();
     // BullMQ also waits for its last fetch, which a Redis that is away never answers.
-    while (!(await within(ANSWER_MS, paused))) {
-      if (this.#queue.inHand === 0 && !(await within(ANSWER_MS, this.ping()))) return;
+    while (!(await settlesWithin(ANSWER_MS, paused))) {
+      if (this.#queue.inHand === 0 && !(await settlesWithin(ANSWER_MS, this.ping()))) return;
     }
   }
 
@@ -227,8 +227,8 @@ export class Session {
     this.#locks.close();
     this.#publisher.close();
     // With Redis down a graceful close never resolves; a forced one does at once.
-    if (!isGraceful || !(await within(CLOSE_TIMEOUT_MS, this.#queue.close())))
-      await within(FORCED_CLOSE_TIMEOUT_MS, this.#queue.close(true));
+    if (!isGraceful || !(await settlesWithin(CLOSE_TIMEOUT_MS, this.#queue.close())))
+      await settlesWithin(FORCED_CLOSE_TIMEOUT_MS, this.#queue.close(true));
     destroyConnection(this.#subscriber);
     destroyConnection(this.#redis);
   }

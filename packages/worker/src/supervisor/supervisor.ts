@@ -20,7 +20,7 @@ import { pino } from "pino";
 import type { Logger } from "pino";
 
 import { TasksModuleError } from "@poolmq/shared";
-import { MAX_TIMER_MS, refusedError, within } from "@poolmq/shared/internal";
+import { MAX_TIMER_MS, refusedError, settlesWithin } from "@poolmq/shared/internal";
 import type { TaskInfo } from "@poolmq/shared/internal";
 
 import { Crew } from "../crew/crew.ts";
@@ -163,7 +163,7 @@ export class Supervisor {
     } catch (error) {
       if (error instanceof TasksModuleError && this.#state === "starting") {
         // Tells producers that wait for a worker why this one does not start.
-        await within(
+        await settlesWithin(
           UNFIT_TIMEOUT_MS,
           opening.then(async ({ heartbeat }) => await heartbeat.beat(error)),
         );
@@ -214,20 +214,20 @@ export class Supervisor {
     this.#setState("draining");
     const deadline = performance.now() + timeoutMs;
     const left = (): number => Math.max(0, deadline - performance.now());
-    await within(Math.min(SIGN_OFF_TIMEOUT_MS, left()), session.heartbeat.signOff());
+    await settlesWithin(Math.min(SIGN_OFF_TIMEOUT_MS, left()), session.heartbeat.signOff());
     // Pausing stops the fetching, and waits for the jobs in hand: what only waited goes back, what runs ends.
     const idle = session.pause();
     this.#crew.drain();
     const { killGraceMs } = this.#options;
-    let ended = await within(left() - Math.min(killGraceMs, left()), idle);
+    let ended = await settlesWithin(left() - Math.min(killGraceMs, left()), idle);
     if (!ended && left() > 0) {
       this.#log.warn({ killGraceMs }, "deadline is near: stopping what still runs");
       this.#crew.stopAll();
-      ended = await within(left(), idle);
+      ended = await settlesWithin(left(), idle);
     }
     await this.#crew.close(ended ? Math.max(CLOSE_GRACE_MS, left()) : 0);
     // Hands back the jobs whose children were killed; otherwise their locks would have to expire first.
-    const handedBack = ended || (session.isConnected && (await within(HAND_BACK_TIMEOUT_MS, idle)));
+    const handedBack = ended || (session.isConnected && (await settlesWithin(HAND_BACK_TIMEOUT_MS, idle)));
     await session.close(handedBack);
     this.#setState("stopped");
     this.#closed.resolve();

@@ -6,7 +6,7 @@
 import { Option } from "commander";
 import type { Cluster, Redis } from "ioredis";
 
-import { within } from "@poolmq/shared/internal";
+import { settlesWithin } from "@poolmq/shared/internal";
 
 import { HealthServer } from "../../health/health-server.ts";
 import { DEFAULTS } from "../../worker-options.ts";
@@ -42,7 +42,7 @@ export async function serveHealth(
     { host, port },
     {
       async readiness() {
-        if (await within(PING_TIMEOUT_MS, redis.ping())) return { status: "ready" };
+        if (await settlesWithin(PING_TIMEOUT_MS, redis.ping())) return { status: "ready" };
         return { status: "not ready", reason: `Redis did not answer a PING within ${PING_TIMEOUT_MS} ms` };
       },
     },
