@@ -72,7 +72,7 @@ const OWN_POLICY = [
   "form-action 'self'",
   "base-uri 'none'",
   "frame-ancestors 'none'",
-  // No text becomes markup, whoever wrote it.
+  // The browser must not make markup of any text, whoever wrote it.
   "require-trusted-types-for 'script'",
   "trusted-types 'none'",
 ].join("; ");

@@ -6,7 +6,7 @@ import { constants, createGzip } from "node:zlib";
 import type { FeedReader, QueueFeed } from "./queue-feed.ts";
 import type { StartMessage } from "./messages.ts";
 
-/** A page that is so far behind can't keep up: it is cut off, comes again, and starts with how it is then. */
+/** A page that is so many bytes behind can't keep up: it is cut off, connects again, and starts with the state of then. */
 const MAX_BEHIND_BYTES = 8 * 1024 * 1024;
 
 /** Feeds the page until it goes. */
@@ -16,7 +16,7 @@ export function streamEvents(
   feed: QueueFeed,
   about: Pick<StartMessage, "queues" | "writable" | "jobPages">,
 ): void {
-  // A tick is much like the one before: a fifteenth of it is left.
+  // Compressed as one stream: a tick is much like the one before, and a fifteenth of it is left.
   const gzip = takesGzip(request) ? createGzip({ flush: constants.Z_SYNC_FLUSH }) : undefined;
   const out = gzip ?? response;
   gzip?.on("error", () => response.destroy()).pipe(response);
@@ -24,7 +24,7 @@ export function streamEvents(
     ...(gzip === undefined ? {} : { "content-encoding": "gzip" }),
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-store",
-    // Proxies that would collect events for a while.
+    // Tells proxies not to hold events back.
     "x-accel-buffering": "no",
   });
   // How long the page waits before it comes again, in ms.

@@ -52,7 +52,7 @@ export async function loadJobPages(
   serverAdapter.setBasePath(JOB_PAGES_PATH);
   createBullBoard({
     queues: queues.map(({ name, keys }) => {
-      // Looks, and leaves nothing behind.
+      // Opened only to look: it must not write its own options to the queue.
       const queue = new Queue(keys.bullName, {
         connection: redis,
         prefix: keys.bullPrefix,

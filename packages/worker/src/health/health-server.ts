@@ -41,7 +41,7 @@ export class HealthServer {
     await listen(health.#server, address).catch((cause: unknown) => {
       throw new HealthPortError({ ...address, cause });
     });
-    // How long the machine lives is not for those who ask about it to say.
+    // Requests for its health must not keep the machine's process alive.
     health.#server.unref();
     return health;
   }

@@ -22,10 +22,10 @@ const BUCKETS_S = Array.from(
 /** A scrape waits for it. */
 const PING_TIMEOUT_MS = 500;
 
-/** A module with more tasks than this has the rest of them counted together: every label value is a series for ever. */
+/** Tasks beyond this number are counted together, because each label value makes a time series that is never dropped. */
 const MAX_TASKS = 100;
 
-/** So many have histograms of their own: each is a series a bucket. */
+/** Number of tasks with histograms of their own: a histogram makes a time series for each bucket. */
 const MAX_TIMED_TASKS = 20;
 const OTHER_TASKS = "(other)";
 
@@ -137,7 +137,7 @@ export class Metrics implements WorkObserver {
     });
   }
 
-  /** What is counted where it happens anyway is read only when somebody looks. */
+  /** Figures that are counted elsewhere anyway are read only when the page is asked for. */
   #addSnapshot(): void {
     const machine = this.#machine;
     const registers = [this.#registry];

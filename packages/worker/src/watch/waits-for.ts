@@ -2,7 +2,7 @@
 
 import type { MachineView, WaitsFor } from "./queue-view.ts";
 
-/** An item that came to its outcome since says that the map is being worked at, whatever runs at this very moment. */
+/** If an item had its outcome within this time, the map is being worked at, even if nothing of it runs at this moment. */
 const QUIET_MS = 2_000;
 
 /**

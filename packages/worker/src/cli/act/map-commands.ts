@@ -107,7 +107,7 @@ ${EXIT_CODES_HELP}`,
     );
 }
 
-/** Finds the map that is meant. One that nobody told of may be there all the same. */
+/** Finds the map that is meant. A map without a report may exist all the same. */
 async function withMap(
   given: string,
   flags: OperatorFlags,

@@ -14,7 +14,7 @@ import type { ExitCode } from "./exit-code.ts";
 import { prefixOption, queueOption, redisOption } from "./queue-options.ts";
 import { exitCodeFor, reportError } from "./report-error.ts";
 
-/** Somebody sits before it and waits. */
+/** Shorter than elsewhere, because a person is waiting. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
 export interface QueueFlags {
@@ -54,7 +54,7 @@ export async function withQueue(
   { queue, prefix, redis: url }: QueueFlags,
   action: (queue: ReachedQueue) => Promise<ExitCode>,
 ): Promise<never> {
-  // A reader that has seen enough (`| head`) is no error.
+  // A reader that closes the pipe early (`| head`) is not an error.
   process.stdout.on("error", () => process.exit(EXIT.fine));
   try {
     const resolved = connectionOf(url);

@@ -18,7 +18,7 @@ interface TopFlags extends QueueFlags {
   readonly intervalMs: number;
 }
 
-/** Redis that does not answer for so long is told of. */
+/** If Redis does not answer for so long, the screen says so. */
 const LATE_MS = 2_000;
 
 export function topCommand(): Command {

@@ -15,7 +15,7 @@ interface AclFlags {
   readonly role?: AclRole;
 }
 
-/** What the person who runs it puts a password in place of. */
+/** Printed in place of the password, which the operator fills in. */
 const PASSWORD = ">CHANGE-ME";
 
 export function aclCommand(): Command {

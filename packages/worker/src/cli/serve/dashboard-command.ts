@@ -31,7 +31,7 @@ interface DashboardFlags extends HealthFlags {
 
 const PORT = 4040;
 
-/** Guessing at a thousand a second, half of the tokens of so many random letters take longer than anybody lives. */
+/** With so many random letters, guessing a thousand tokens a second takes longer than a life. */
 const MIN_TOKEN_LENGTH = 16;
 
 export function dashboardCommand(): Command {

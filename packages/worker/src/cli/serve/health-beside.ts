@@ -32,7 +32,7 @@ export function healthHostOption(): Option {
     .default(DEFAULTS.healthHost);
 }
 
-/** Serves them if a port was given. Gives what ends that. */
+/** Serves the pages if a port was given. Gives a function that ends that. */
 export async function serveHealth(
   { healthPort: port, healthHost: host }: HealthFlags,
   redis: Redis | Cluster,

@@ -1,6 +1,6 @@
 import { InvalidOptionError } from "@poolmq/shared";
 
-/** What would lead a task to the queue that it came from. */
+/** Variables with the address of the queue's Redis: a task could reach its own queue by them. */
 const ADDRESSES = new Set(["REDIS_URL", "POOLMQ_REDIS_URL"]);
 
 /** With it, a task could make jobs and outcomes of its own. */

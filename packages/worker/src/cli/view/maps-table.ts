@@ -77,7 +77,7 @@ function styleOf({ state, waitsFor }: MapView): Style {
   return waitsFor === null ? STYLES[state] : "yellow";
 }
 
-/** What waits has no time left that anybody knows. */
+/** A map that waits has no rate, and so no time left that could be given. */
 function leftOf({ leftMs, state, waitsFor }: MapView): string {
   if (leftMs !== null) return duration(leftMs);
   return state === "running" && waitsFor === null ? "?" : "";

@@ -7,7 +7,7 @@ import { machinesText } from "./machines-text.ts";
 import { mapsTable } from "./maps-table.ts";
 import { paint } from "./paint.ts";
 
-/** Those that ended are here to show how it went, not as a list. */
+/** Only the last maps that ended are shown; `poolmq maps` lists all of them. */
 const MAX_ENDED = 5;
 
 export function statusText(view: QueueView, width: number): string[] {

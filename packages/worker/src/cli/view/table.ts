@@ -33,7 +33,7 @@ export function table<R>(rows: readonly R[], columns: readonly Column<R>[], widt
   }
   const widths = new Map(shown.map((column) => [column, natural(column)]));
   let excess = sum([...widths.values()]) + GAP.length * (shown.length - 1) - width;
-  // The widest gives first, so that short names stay whole.
+  // The widest column is cut first, so that short names stay whole.
   while (excess > 0) {
     const widest = [...widths]
       .filter(([column, now]) => now > least(column))
