@@ -98,6 +98,14 @@ test("npm would publish each package as it is, and sends nothing to find out", a
   }
 });
 
+test("an install stays light: whoever adds a dependency says in docs/typescript.md what it earns", async () => {
+  const folders = (await project.run("npm", "ls", "--all", "--parseable")).trim().split("\n");
+  const names = folders.map((folder) => folder.replace(/^.*node_modules\//, ""));
+  // The first is the project, which has the types of Node beside ours.
+  const brought = names.slice(1).filter((name) => !/^(@types\/node|undici-types)$/.test(name));
+  expect(new Set(brought).size, brought.join(" ")).toBeLessThanOrEqual(43);
+});
+
 test("the packed types hold in a strict project that checks its libraries too", async () => {
   await project.write(
     "imports.ts",
