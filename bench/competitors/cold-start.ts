@@ -13,11 +13,23 @@ const phases: Record<string, number> = {};
 const pool = new Pool<typeof tasks>({
   tasks: new URL("../tasks.ts", import.meta.url),
   processes: 2,
+  connection: "embedded",
 });
 await pool.apply("increment", [1]);
 phases["first result"] = since();
 await pool.map("increment", [1, 2, 3]);
 phases["second call"] = since();
-console.log(JSON.stringify({ imported, began, phases }));
 pool.close();
 await pool.join();
+
+const newMemoryPool = performance.now();
+const memory = new Pool<typeof tasks>({
+  tasks: new URL("../tasks.ts", import.meta.url),
+  processes: 2,
+  connection: "memory",
+});
+await memory.apply("increment", [1]);
+phases["first result without Redis"] = performance.now() - newMemoryPool;
+memory.close();
+await memory.join();
+console.log(JSON.stringify({ imported, began, phases }));

@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 
-import type { Pool } from "@poolmq/producer";
+import type { BasePool } from "@poolmq/producer";
 
 import type * as tasks from "../tasks.ts";
 import { buffersOf, checkBuffers } from "./buffers.ts";
@@ -12,7 +12,7 @@ import type { Operations } from "./operations.ts";
 import { serve } from "./serve.ts";
 import { timed, timedCalls, timedMap } from "./timed.ts";
 
-export async function serveCalls(pool: Pool<typeof tasks>): Promise<void> {
+export async function serveCalls(pool: BasePool<typeof tasks>): Promise<void> {
   await serve(
     {
       async map({ task, args, chunksize = 1, times }) {
@@ -47,7 +47,7 @@ export async function serveCalls(pool: Pool<typeof tasks>): Promise<void> {
 }
 
 async function slowStream(
-  pool: Pool<typeof tasks>,
+  pool: BasePool<typeof tasks>,
   { n, pauseEvery, pauseMs }: Operations["slowStream"]["request"],
 ): Promise<Operations["slowStream"]["reply"]> {
   const before = process.memoryUsage.rss();

@@ -12,6 +12,7 @@ import { sharedValue } from "./row-10-shared-value.ts";
 import { coldStart } from "./row-11-cold-start.ts";
 import { manyProducers } from "./row-12-many-producers.ts";
 import { watched } from "./row-13-watched.ts";
+import { withoutRedis } from "./row-14-without-redis.ts";
 
 export const ROWS: readonly Row[] = [
   trivialItems,
@@ -27,4 +28,5 @@ export const ROWS: readonly Row[] = [
   coldStart,
   manyProducers,
   watched,
+  withoutRedis,
 ];
