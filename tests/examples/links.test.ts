@@ -26,6 +26,18 @@ test.each(PAGES)("what %s links to is there", (page) => {
   expect(broken).toEqual([]);
 });
 
+test("the index of docs/ and llms.txt lead to every page", () => {
+  for (const [index, base] of [
+    ["docs/README.md", "docs/"],
+    ["llms.txt", ""],
+  ] as const) {
+    const text = readFileSync(new URL(index, ROOT), "utf8");
+    const pages = globSync("docs/*.md", { cwd: ROOT }).filter((page) => page !== "docs/README.md");
+    const missing = pages.filter((page) => !text.includes(`(${page.slice(base.length)})`));
+    expect(missing, index).toEqual([]);
+  }
+});
+
 test("the sources and folders that the architecture names are there", () => {
   const text = readFileSync(new URL("docs/architecture.md", ROOT), "utf8");
   const files = [...text.matchAll(/`((?:producer|shared|worker)\/src\/[\w/.-]+)`/g)].map(
