@@ -86,7 +86,7 @@ class World {
       removeOnComplete: { count: 0 },
     });
     this.#worker.on("error", () => {});
-    this.#publisher = new Publisher(new GatherScripts(admin, this.keys), { warn: () => {} });
+    this.#publisher = new Publisher(new GatherScripts(admin, this.keys), { refused: () => {} });
   }
 
   /** Makes the same call as every producer before. */

@@ -102,6 +102,20 @@ test("a worker that is ready says what it serves, and where", async () => {
   });
 });
 
+test("a lost child is told with the item that took it down", async () => {
+  const redis = await ownRedis();
+  const stage = new Stage(redis);
+  const worker = startWorker(MODULE, { url: redis.url, queue: stage.queue }, ["--worker-loss-attempts", "1"]);
+  const handle = stage.pool().map("exit", [3]);
+  await handle.wait();
+  await worker.line(/"msg":"child lost"/);
+  const [line] = recordsOf(worker).filter(({ msg }) => msg === "child lost");
+  expect(line).toMatchObject({
+    exitCode: 3,
+    items: [{ task: "exit", mapId: handle.id, index: 0, attempt: 1 }],
+  });
+});
+
 test("items that throw leave one line with task, map, index, attempt and error, and then a count", async () => {
   const redis = await ownRedis();
   const stage = new Stage(redis);

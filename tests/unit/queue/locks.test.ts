@@ -8,7 +8,7 @@ import { until } from "../../support/until.ts";
 /** Locks that are renewed every 10 ms. */
 function locks(extend: ExtendLocks): { readonly held: Locks; readonly records: LogRecords } {
   const records = new LogRecords();
-  const held = new Locks(extend, 30, records.logger, { warn: () => {} });
+  const held = new Locks(extend, 30, records.logger, { refused: () => {} });
   onTestFinished(() => held.close());
   return { held, records };
 }

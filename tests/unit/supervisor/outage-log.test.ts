@@ -30,6 +30,21 @@ test("an outage is a line when it begins, one a while as it lasts, and one when 
   });
 });
 
+test("a Redis that is back with another password is told once, with what to do", () => {
+  const redis = new EventEmitter();
+  const records = new LogRecords();
+  const outages = new OutageLog(redis as unknown as Redis, "redis://here", records.logger);
+  onTestFinished(() => outages.close());
+  redis.emit("close");
+  for (let attempt = 0; attempt < 3; attempt++) {
+    redis.emit("error", Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }));
+    redis.emit("error", new Error("WRONGPASS invalid username-password pair or user is disabled."));
+  }
+  expect(records.of("Redis refuses the connection")).toMatchObject([
+    { reason: expect.stringContaining("password"), advice: expect.any(String) },
+  ]);
+});
+
 test.each([
   [Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:6379"), { code: "ECONNREFUSED" }), true],
   [new Error("Connection is closed."), true],

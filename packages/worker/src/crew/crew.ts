@@ -203,7 +203,7 @@ export class Crew {
       onGivenBack: (ticket) => this.#takeBack(ticket),
       onProgress: (...args) => this.#options.onProgress(...args),
       onLog: (...args) => this.#options.onLog(...args),
-      onGone: (exit) => this.#onGone(member, exit),
+      onGone: (...args) => this.#onGone(member, ...args),
       isFirstStart: () => !this.#start.wasReady,
     };
     const member = new Member(this.#options, events, this.#log);
@@ -273,7 +273,7 @@ export class Crew {
     this.#releaseHeld();
   }
 
-  #onGone(member: Member, exit: HostExit): void {
+  #onGone(member: Member, exit: HostExit, charged: readonly Ticket[]): void {
     const { start } = member;
     this.#members.delete(member);
     this.#memory.gone(member);
@@ -282,7 +282,7 @@ export class Crew {
     if (this.#closing || start.wasRetired) this.#log.info(told, "child ended");
     else {
       this.losses[lossReason(member.wasKilled, exit)]++;
-      this.#log.warn(told, "child lost");
+      this.#log.warn({ ...told, items: charged.map((ticket) => ticket.facts) }, "child lost");
     }
     if (exit.refused !== undefined) this.#start.refused(exit.refused, this.#members.size === 0);
     else if (!start.wasReady && (this.#closing || this.#policy.blamesModule(exit, start.hasError))) {

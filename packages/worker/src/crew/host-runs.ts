@@ -224,8 +224,9 @@ export class HostRuns {
     }
   }
 
-  /** The host is gone: settles what it never answered, or gives it back. */
-  end({ exit, pid, lastWords, wasKilled, hasWorked }: HostEnd): void {
+  /** The host is gone: settles what it never answered, or gives it back. Gives the runs that took it down. */
+  end({ exit, pid, lastWords, wasKilled, hasWorked }: HostEnd): Ticket[] {
+    const charged: Ticket[] = [];
     for (const sent of this.#sent.clear()) {
       const { ticket } = sent;
       this.#clock.stop(sent);
@@ -238,8 +239,12 @@ export class HostRuns {
       const running = lastWords?.offset ?? partly.running;
       if (charge === "back") this.giveBack(sent);
       else if (charge === "interrupted") ticket.settle({ kind: "interrupted", ...partly });
-      else ticket.settle({ kind: "lost", exit, thrown: lastWords?.thrown, ...partly, running });
+      else {
+        charged.push(ticket);
+        ticket.settle({ kind: "lost", exit, thrown: lastWords?.thrown, ...partly, running });
+      }
     }
+    return charged;
   }
 
   #revoke(sent: SentRun): void {

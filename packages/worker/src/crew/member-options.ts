@@ -26,7 +26,8 @@ export interface MemberEvents {
   onProgress(mapId: string, index: number, payload: Payload): void;
   /** @param line - a `LogLine` as JSON */
   onLog(run: Run, index: number, pid: number, line: string): void;
-  onGone(exit: HostExit): void;
+  /** @param charged - the runs that took it down, as far as is known */
+  onGone(exit: HostExit, charged: readonly Ticket[]): void;
   /** No host of the crew has become ready yet. */
   isFirstStart(): boolean;
 }

@@ -294,7 +294,6 @@ export class Member {
       wasKilled: this.#killed,
       hasWorked: this.hasWorked,
     };
-    this.#runs.end(facts);
-    this.#events.onGone(exit);
+    this.#events.onGone(exit, this.#runs.end(facts));
   }
 }

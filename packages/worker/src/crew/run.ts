@@ -114,6 +114,13 @@ export class Ticket {
     return n === 1 || this.current === undefined ? facts : { ...facts, offset: this.current };
   }
 
+  /** Which item it is, as far as is known, for the log. */
+  get facts(): object {
+    const { fn: task, map: mapId, at, n, attempt } = this.run;
+    const isKnown = this.current !== undefined;
+    return { task, mapId, index: at + (this.current ?? 0), ...(isKnown ? {} : { of: n }), attempt };
+  }
+
   partly(pid: number): Partly {
     return { pid, outcomes: this.outcomes, running: this.current };
   }

@@ -21,7 +21,7 @@ const MAX_RETRY_DELAY_MS = 1_000;
 
 export class Publisher {
   readonly #scripts: GatherScripts;
-  readonly #log: Pick<ThrottledLog, "warn">;
+  readonly #log: Pick<ThrottledLog, "refused">;
   readonly #maxBatchBytes: number;
   #pending: Pending[] = [];
   /** By map: the last of those that are pending. */
@@ -33,7 +33,7 @@ export class Publisher {
 
   constructor(
     scripts: GatherScripts,
-    log: Pick<ThrottledLog, "warn">,
+    log: Pick<ThrottledLog, "refused">,
     maxBatchBytes: number = MAX_BATCH_BYTES,
   ) {
     this.#scripts = scripts;
@@ -80,8 +80,7 @@ export class Publisher {
         if (this.#closed || isWrongType(error)) throw error;
         this.retries++;
         // Out of memory, loading, read-only: all of these pass. The outcome is kept, and tried again.
-        const facts = (): object => ({ mapId, outcomes: outcomes.length, err: error });
-        this.#log.warn("publish refused", facts, "publish refused, trying again");
+        this.#log.refused("publish refused, trying again", error, { mapId, outcomes: outcomes.length });
         await this.#pause(delayMs);
       }
     }

@@ -1,5 +1,7 @@
 import type { Logger } from "pino";
 
+import { classifyRefusal } from "@poolmq/shared/internal";
+
 /** What was not written of a kind since its last line. */
 interface HeldBack {
   count: number;
@@ -32,6 +34,12 @@ export class ThrottledLog {
     this.#held.set(kind, { count: 0, write: undefined });
     this.#log.warn(facts(), message);
     setTimeout(() => this.#next(kind), this.#periodMs).unref();
+  }
+
+  /** Redis answered with an error: says what stands in the way, and what to do about it. */
+  refused(message: string, error: unknown, facts: object = {}): void {
+    const { reason, advice } = classifyRefusal(error);
+    this.warn(`${message} ${reason}`, () => ({ ...facts, reason, advice, err: error }), message);
   }
 
   #next(kind: string): void {

@@ -16,7 +16,7 @@ export class Locks {
   readonly #extend: ExtendLocks;
   readonly #durationMs: number;
   readonly #log: Pick<Logger, "warn">;
-  readonly #refusals: Pick<ThrottledLog, "warn">;
+  readonly #refusals: Pick<ThrottledLog, "refused">;
   /** Token of the lock by id of the job. */
   readonly #held = new Map<string, string>();
   /** Those of them whose lock expired, with the token that they had then: told and counted once. */
@@ -30,7 +30,7 @@ export class Locks {
     extend: ExtendLocks,
     durationMs: number,
     log: Pick<Logger, "warn">,
-    refusals: Pick<ThrottledLog, "warn">,
+    refusals: Pick<ThrottledLog, "refused">,
   ) {
     this.#extend = extend;
     this.#durationMs = durationMs;
@@ -65,8 +65,7 @@ export class Locks {
       // Another machine runs these now. The outcome that is published first counts; the other one is dropped.
       this.#note(lost.map((jobId) => [jobId, asked.get(jobId) ?? ""]));
     } catch (error) {
-      const facts = (): object => ({ err: error, jobs: asked.size });
-      this.#refusals.warn("locks not renewed", facts, "locks not renewed");
+      this.#refusals.refused("locks not renewed", error, { jobs: asked.size });
     }
   }
 

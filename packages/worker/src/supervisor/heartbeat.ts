@@ -20,7 +20,7 @@ export class Heartbeat {
   readonly #fleet: Pick<Machines, "advertise" | "signOff">;
   readonly #seals: Pick<JobSeals, "advertisement">;
   readonly #clock: Pick<RedisClock, "read">;
-  readonly #refusals: Pick<ThrottledLog, "warn">;
+  readonly #refusals: Pick<ThrottledLog, "refused">;
   #timer: { stop(): void } | undefined;
   /** Somebody wants to see what runs here. */
   #watched = false;
@@ -35,7 +35,7 @@ export class Heartbeat {
     fleet: Pick<Machines, "advertise" | "signOff">,
     seals: Pick<JobSeals, "advertisement">,
     clock: Pick<RedisClock, "read">,
-    refusals: Pick<ThrottledLog, "warn">,
+    refusals: Pick<ThrottledLog, "refused">,
   ) {
     this.#machine = machine;
     this.#fleet = fleet;
@@ -95,7 +95,7 @@ export class Heartbeat {
       ]);
       this.#watched = watched;
     } catch (error) {
-      this.#refusals.warn("heartbeat failed", () => ({ err: error }), "heartbeat failed");
+      this.#refusals.refused("heartbeat failed", error);
     } finally {
       this.#isOwed = false;
     }

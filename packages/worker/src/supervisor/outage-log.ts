@@ -6,6 +6,8 @@
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 
+import { classifyRefusal } from "@poolmq/shared/internal";
+
 const REMINDER_MS = 60_000;
 
 type Listened = Pick<Redis | Cluster, "on" | "off">;
@@ -16,6 +18,8 @@ export class OutageLog {
   readonly #log: Pick<Logger, "info" | "warn">;
   readonly #reminderMs: number;
   #lostAt: number | undefined;
+  /** Why Redis refuses the connection, if it does. */
+  #refusal: string | undefined;
   #reminder: NodeJS.Timeout | undefined;
 
   constructor(
@@ -30,6 +34,7 @@ export class OutageLog {
     this.#reminderMs = reminderMs;
     redis.on("close", this.#onClose);
     redis.on("ready", this.#onReady);
+    redis.on("error", this.#onError);
   }
 
   /** Whether an error only says that the connection is lost, of which the lines of the outage tell. */
@@ -46,6 +51,7 @@ export class OutageLog {
     clearInterval(this.#reminder);
     this.#redis.off("close", this.#onClose);
     this.#redis.off("ready", this.#onReady);
+    this.#redis.off("error", this.#onError);
   }
 
   readonly #onClose = (): void => {
@@ -58,14 +64,24 @@ export class OutageLog {
     );
   };
 
+  /** A Redis that is there but refuses the connection, by another password say, does not come back by itself. */
+  readonly #onError = (error: unknown): void => {
+    const { reason, passes, detail, advice } = classifyRefusal(error);
+    if (this.#lostAt === undefined || passes || reason === "unknown" || this.#refusal === detail) return;
+    this.#refusal = detail;
+    this.#log.warn({ redis: this.#address, reason: detail, advice }, "Redis refuses the connection");
+  };
+
   readonly #onReady = (): void => {
     if (this.#lostAt === undefined) return;
     clearInterval(this.#reminder);
     this.#log.info(this.#facts(), "Redis connection is back");
     this.#lostAt = undefined;
+    this.#refusal = undefined;
   };
 
   #facts(): object {
-    return { redis: this.#address, awayMs: Math.round(performance.now() - (this.#lostAt ?? 0)) };
+    const reason = this.#refusal === undefined ? {} : { reason: this.#refusal };
+    return { redis: this.#address, ...reason, awayMs: Math.round(performance.now() - (this.#lostAt ?? 0)) };
   }
 }

@@ -262,8 +262,7 @@ export class Session {
     );
     queue.on("error", (error) => {
       if (OutageLog.isOf(error)) return;
-      // Grouped by the first word, which says what kind of refusal it is; the others may name a job.
-      refusals.warn(`queue error ${error.message.split(" ", 1)[0]}`, () => ({ err: error }), "queue error");
+      refusals.refused("queue error", error);
       // Of BullMQ's own parsing, or of the loops over what it parsed.
       if (error instanceof SyntaxError || error instanceof TypeError) void mendJobs(this.#redis, keys, log);
     });
