@@ -1,7 +1,7 @@
 /** As many ids as a queue cancels in a day or so; one that was forgotten costs a run that nobody wants, and no more. */
 const MAX_IDS = 10_000;
 
-/** A job that waited for longer, in ms, or that meets a machine which listens for less, may belong to a map that ended. */
+/** A job that waited for longer, in ms, may belong to a map whose cancel a machine has missed. */
 const FRESH_MS = 2_000;
 
 /** Redis is asked so often, in ms, about a map whose jobs are not fresh. */
@@ -25,7 +25,8 @@ export class UnwantedMaps {
   readonly #ids = new Set<string>();
   /** By map: when Redis was asked last, by the monotonic clock, and what it says. */
   readonly #asked = new Map<string, { readonly at: number; readonly isWanted: Promise<boolean> }>();
-  readonly #since = performance.now();
+  /** When this machine began to listen. */
+  readonly #since: number = Date.now();
 
   /** @param isWanted - asks Redis */
   constructor(isWanted: (mapId: string) => Promise<boolean>) {
@@ -57,9 +58,8 @@ export class UnwantedMaps {
   }
 
   #isFresh({ timestamp, stalledCounter }: QueuedJob): boolean {
-    if (performance.now() - this.#since < FRESH_MS) return false;
     // Clocks may differ: then it is asked more often than it need be.
-    return stalledCounter === 0 && Math.abs(Date.now() - timestamp) < FRESH_MS;
+    return stalledCounter === 0 && timestamp >= this.#since && Math.abs(Date.now() - timestamp) < FRESH_MS;
   }
 
   async #askSometimes(mapId: string): Promise<boolean> {
