@@ -45,6 +45,7 @@ import type { ReportedMap } from "./map-reports.ts";
 import { OutcomeReader } from "./outcome-reader.ts";
 import { FIRST_PATIENCE_MS } from "./patience.ts";
 import { PlainMap } from "./plain-map.ts";
+import { RedisWatch } from "./redis-watch.ts";
 import { untilTaken } from "./retry-refused.ts";
 import { Seals } from "./seals.ts";
 import { Shares } from "./shares.ts";
@@ -80,6 +81,7 @@ export class Gather implements Transport {
   readonly #gathered: GatheredQueue;
   readonly #hooks: GatherHooks;
   readonly #tools: KindTools;
+  readonly #watch: RedisWatch;
   readonly #jobs: Jobs;
   readonly #meter = new Meter();
   readonly #reports: MapReports;
@@ -107,7 +109,8 @@ export class Gather implements Transport {
     this.#redis = commands;
     this.#gathered = queue;
     this.#hooks = hooks;
-    const warn = hooks.warn.bind(hooks);
+    this.#watch = new RedisWatch(commands, hooks);
+    const warn = this.#watch.warn.bind(this.#watch);
     const seals = new Seals({ ...queue, alarm: (message) => hooks.alarm(message) });
     this.scripts = new GatherScripts(commands, keys);
     this.machines = new Machines(commands, keys);
@@ -184,7 +187,7 @@ export class Gather implements Transport {
   async ask<V>(map: Pick<CarriedMap, "id" | "ended">, question: () => Promise<V>): Promise<V> {
     return await untilTaken(question, {
       isWanted: () => !map.ended && !this.#closed,
-      onRefused: (error) => this.#hooks.warn({ mapId: map.id, err: error }, "Redis refused, trying again"),
+      onRefused: (error) => this.#watch.warn({ mapId: map.id, err: error }, "Redis refused, trying again"),
     });
   }
 
@@ -283,6 +286,7 @@ export class Gather implements Transport {
 
   #tick(): void {
     this.#reports.tick();
+    this.#watch.look(this.#maps.size);
     const now = performance.now();
     for (const gathered of this.#maps.values()) {
       const due = gathered.due(now);

@@ -1,6 +1,7 @@
 /** What the gather keeps of a map while it gathers its outcomes. */
 
 import { CancelledError, DecodeError } from "@poolmq/shared";
+import { refusedError } from "@poolmq/shared/internal";
 import type { OutcomeText } from "@poolmq/shared/internal";
 
 import type { Meter } from "../map/meter.ts";
@@ -95,6 +96,10 @@ export class GatheredMap implements Gathered {
     if (heard) this.patience.heard(performance.now());
     this.#taken.entriesSinceTrim += entries.length;
     this.#trimIfMuch();
+  }
+
+  onRefused(error: unknown): void {
+    this.map.fail(refusedError(error));
   }
 
   onForeign(): void {

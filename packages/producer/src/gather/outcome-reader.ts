@@ -5,7 +5,7 @@ import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promi
 
 import type { Cluster, Redis } from "ioredis";
 
-import { isWrongType } from "@poolmq/shared/internal";
+import { classifyRefusal, isWrongType } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/internal";
 
 import { ReadCounts } from "./read-counts.ts";
@@ -23,6 +23,8 @@ export interface Reading {
   onEntries(entries: readonly Entry[]): void;
   /** Something else has taken the stream's key: there is nothing more to read. */
   onForeign(): void;
+  /** Redis does not let this login read: it will not pass. */
+  onRefused(error: unknown): void;
 }
 
 /** How long one blocking read lasts, in ms. It is woken when there is a new map to read. */
@@ -111,6 +113,12 @@ export class OutcomeReader {
         if (this.#closed) break;
         // One such key would keep the outcomes of all other maps from being read.
         if (isWrongType(error) && (await this.#giveUpForeign())) continue;
+        const { reason } = classifyRefusal(error);
+        if (reason === "permission" || reason === "auth") {
+          for (const reading of this.#readings) reading.onRefused(error);
+          this.#readings.clear();
+          continue;
+        }
         this.#warn({ err: error }, "reading outcomes failed, trying again");
         await delay(100);
       }
