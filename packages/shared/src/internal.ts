@@ -45,6 +45,7 @@ export { isWrongType } from "./redis/is-wrong-type.ts";
 export { largestValue } from "./redis/largest-value.ts";
 export type { LargestValue } from "./redis/largest-value.ts";
 export { jobIdOf, queueKeys } from "./store/keys.ts";
+export { renewShares } from "./store/renew-shares.ts";
 export { removeWaiting } from "./store/remove-waiting.ts";
 export { removeLimbo } from "./store/limbo.ts";
 export type { RemovedLimbo } from "./store/limbo.ts";

@@ -113,6 +113,59 @@ describe("a shared value", () => {
     expect(await other.apply("lookUp", [TABLE, 3])).toBe(30);
   });
 
+  test("is there again after a wipe, for the map that uses it and for the next one", async () => {
+    await using server = await RedisServer.start();
+    const stage = new Stage(server);
+    const pool = stage.pool<Tasks>();
+    const table = await pool.share(TABLE);
+    let told = 0;
+    const map = pool.starmap(
+      "lookUp",
+      indices(4_000).map((index) => [table, index % 100] as const),
+      {
+        onResult: () => told++,
+      },
+    );
+    await stage.machine({ module: MODULE });
+    await until(() => told > 50, { what: "the map to be under way" });
+    await server.admin.flushall();
+    // One that has not fetched it.
+    await stage.machine({ module: MODULE });
+    expect(await map).toEqual(indices(4_000).map((index) => (index % 100) * 10));
+    expect(await pool.starmap("lookUp", [[table, 7]])).toEqual([70]);
+    await pool.terminate();
+  });
+
+  test("does not expire as long as its pool lives", async () => {
+    const stage = new Stage(redis());
+    const pool = stage.pool<Tasks>();
+    const table = await pool.share(TABLE);
+    const key = stage.keys.share(table.id);
+    await redis().admin.pexpire(key, 60_000);
+    await until(async () => (await redis().admin.pttl(key)) > 60_000, { what: "it to be renewed" });
+    await redis().admin.del(key);
+    await stage.machine({ module: MODULE });
+    expect(await pool.apply("lookUp", [table, 3])).toBe(30);
+  });
+
+  test("is released at the end of its block, and others stay", async () => {
+    const stage = new Stage(redis());
+    await stage.machine({ module: MODULE });
+    const pool = stage.pool<Tasks>();
+    const stays = await pool.share(TABLE);
+    let released: Shared<readonly number[]>;
+    {
+      await using table = await pool.share(TABLE);
+      expect(await pool.apply("lookUp", [table, 3])).toBe(30);
+      released = table;
+    }
+    expect(await sharesIn(stage)).toEqual([stage.keys.share(stays.id)]);
+    await until(async () => (await rejection(pool.apply("lookUp", [released, 3]))) instanceof Error, {
+      what: "the machine to forget it",
+    });
+    expect(await pool.apply("lookUp", [stays, 3])).toBe(30);
+  });
+
   test("is gone once its pool is terminated", async () => {
     const stage = new Stage(redis());
     const pool = stage.pool<Tasks>();

@@ -64,6 +64,8 @@ export interface Engine {
   attach(request: AttachRequest): Attachment;
   /** Sends a value to the workers; gives the id by which arguments name it. */
   share(value: unknown): Promise<string>;
+  /** Forgets a value that was shared, here and on the workers. */
+  unshare(id: string): Promise<void>;
   /** Waits until so many workers are there, or the pool takes no more calls. */
   ready(minWorkers: number): Promise<void>;
   stats(): Promise<PoolStats>;

@@ -86,6 +86,11 @@ export class MemoryEngine implements Engine {
     return id;
   }
 
+  async unshare(id: string): Promise<void> {
+    this.#shares.delete(id);
+    (await this.#parts).crew.unshare(id);
+  }
+
   async ready(minWorkers: number): Promise<void> {
     checkInteger("minWorkers", minWorkers, { min: 0, max: this.#options.crew.processes });
     const { crew, tasks } = await this.#parts;

@@ -27,7 +27,6 @@ export class RedisEngine implements Engine {
   readonly #host: EngineHost;
   /** Absent while nothing is started: the last start found no Redis. */
   #backend: Promise<RedisBackend> | undefined;
-  readonly #shareIds: string[] = [];
   /** Fires when nothing needs what is still starting. */
   readonly #unneeded = new AbortController();
 
@@ -84,10 +83,14 @@ export class RedisEngine implements Engine {
     const limit = { maxBytes: this.#options.maxShareBytes, limit: "maxShareBytes" };
     const payload = encode(value, { ...limit, attachments });
     const id = randomBytes(9).toString("hex");
-    this.#shareIds.push(id);
     const { gather } = await this.#started();
-    await gather.share(id, payload, attachments.bytes);
+    await gather.shares.send(id, payload, attachments.bytes);
     return id;
+  }
+
+  async unshare(id: string): Promise<void> {
+    const { gather } = await this.#started();
+    await gather.shares.release([id]);
   }
 
   async ready(minWorkers: number): Promise<void> {
@@ -117,7 +120,7 @@ export class RedisEngine implements Engine {
   async end(hurried: boolean): Promise<void> {
     this.#unneeded.abort();
     const backend = await this.#backend?.catch(() => undefined); // each call told why it did not start
-    await backend?.gather.unshare(this.#shareIds);
+    await backend?.gather.shares.release();
     await backend?.close(hurried ? 0 : LOCAL_CLOSE_TIMEOUT_MS);
   }
 

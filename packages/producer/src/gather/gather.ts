@@ -27,7 +27,6 @@ import {
   removeLimbo,
   settlesWithin,
 } from "@poolmq/shared/internal";
-import type { Payload, QueueKeys, Signer } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../map/chunk.ts";
 import { Meter } from "../map/meter.ts";
@@ -37,11 +36,13 @@ import { AttachedMap } from "./attached-map.ts";
 import { CLEAN_UP_TIMEOUT_MS, CleanUp } from "./clean-up.ts";
 import { DurableMap } from "./durable-map.ts";
 import { DurableMaps } from "./durable-maps.ts";
+import type { GatheredQueue, GatherHooks } from "./gather-options.ts";
 import { GatheredMap } from "./gathered-map.ts";
 import { Jobs } from "./jobs.ts";
 import type { KindTools, MapKind, MapMode } from "./map-kind.ts";
 import { MapReports } from "./map-reports.ts";
 import type { ReportedMap } from "./map-reports.ts";
+import { MissingShares } from "./missing-shares.ts";
 import { OutcomeReader } from "./outcome-reader.ts";
 import { FIRST_PATIENCE_MS } from "./patience.ts";
 import { PlainMap } from "./plain-map.ts";
@@ -49,26 +50,6 @@ import { RedisWatch } from "./redis-watch.ts";
 import { untilTaken } from "./retry-refused.ts";
 import { Seals } from "./seals.ts";
 import { Shares } from "./shares.ts";
-
-/** The queue that a gather works on. */
-export interface GatheredQueue {
-  readonly keys: QueueKeys;
-  /** Its name, for messages. */
-  readonly queue: string;
-  readonly signer: Signer | undefined;
-  readonly signatureTtlMs: number;
-}
-
-export interface GatherHooks {
-  /** Something went wrong that passes, or that concerns no one map. */
-  warn(facts: Readonly<Record<string, unknown>>, message: string): void;
-  /** Something that a person should look at. */
-  alarm(message: string): void;
-  /** What is left of a map is being removed from Redis, which should be done before this process ends. */
-  cleaning(done: Promise<unknown>): void;
-  /** The workers end with this process, so this process has to remove the jobs that they run. */
-  readonly ownWorkers: boolean;
-}
 
 const TICK_MS = 500;
 
@@ -89,6 +70,7 @@ export class Gather implements Transport {
   readonly #maps = new Map<string, GatheredMap>();
   readonly #ticker: NodeJS.Timeout;
   readonly #firstPatienceMs: number;
+  readonly #missingShares: MissingShares;
   #closed = false;
   /** Redis answered the last step of the end in time. */
   #answers = true;
@@ -127,6 +109,12 @@ export class Gather implements Transport {
       ask: (map, question) => this.ask(map, question),
     };
     this.#jobs = new Jobs({ redis: commands, keys, scripts: this.scripts, seals, meter: this.#meter, warn });
+    this.#missingShares = new MissingShares({
+      shares: this.shares,
+      scripts: this.scripts,
+      jobs: this.#jobs,
+      warn,
+    });
     this.#cleanUp = new CleanUp({
       redis: commands,
       keys,
@@ -154,6 +142,7 @@ export class Gather implements Transport {
       seals: this.#tools.seals,
       meter: this.#meter,
       firstPatienceMs: this.#firstPatienceMs,
+      sendAgain: (again, chunk) => this.#missingShares.sendAgain(again, chunk),
       trim: (trimmed) => this.#trim(trimmed),
     });
     this.#maps.set(map.id, gathered);
@@ -234,16 +223,6 @@ export class Gather implements Transport {
     if (told !== undefined) this.#cleanUp.track(told.catch(() => {}));
   }
 
-  /** Sends a value that many items use. */
-  async share(shareId: string, payload: Payload, bytes: Buffer | undefined): Promise<void> {
-    await this.shares.send(shareId, payload, bytes);
-  }
-
-  /** Removes shared values. */
-  async unshare(shareIds: readonly string[]): Promise<void> {
-    await this.shares.release(shareIds);
-  }
-
   /** What was measured of this producer's items. */
   measured(): ReturnType<Meter["read"]> {
     return this.#meter.read();
@@ -288,6 +267,7 @@ export class Gather implements Transport {
     this.#reports.tick();
     this.#watch.look(this.#maps.size);
     const now = performance.now();
+    this.shares.tick(now);
     for (const gathered of this.#maps.values()) {
       const due = gathered.due(now);
       if (due === "lookAfter") void gathered.lookAfter(() => this.#lookAfter(gathered));

@@ -4,6 +4,7 @@ import { CancelledError, DecodeError } from "@poolmq/shared";
 import { refusedError } from "@poolmq/shared/internal";
 import type { OutcomeText } from "@poolmq/shared/internal";
 
+import type { Chunk } from "../map/chunk.ts";
 import type { Meter } from "../map/meter.ts";
 import type { CarriedMap } from "../map/transport.ts";
 import type { Gathered, MapKind, Suspects } from "./map-kind.ts";
@@ -19,6 +20,8 @@ interface GatheredMapOptions {
   readonly seals: Seals;
   readonly meter: Meter;
   readonly firstPatienceMs: number;
+  /** A chunk's shared values were not there. True if they will be, and it is enqueued again: its outcome does not count. */
+  readonly sendAgain: (gathered: GatheredMap, chunk: Chunk) => boolean;
   /** Removes what was taken from the map's stream, up to its cursor. */
   readonly trim: (gathered: GatheredMap) => void;
 }
@@ -125,6 +128,14 @@ export class GatheredMap implements Gathered {
     }
     if (text === undefined) return false;
     if (chunk === undefined && kind.putBy(entry)) return true;
+    if (
+      chunk !== undefined &&
+      kind.trims &&
+      isShareGone(chunk, text) &&
+      this.#options.sendAgain(this, chunk)
+    ) {
+      return true;
+    }
     if (chunk !== undefined) this.#options.meter.came(chunk, entry.ms);
     map.take(at, text, entry, entry.bytes);
     return true;
@@ -152,4 +163,9 @@ export class GatheredMap implements Gathered {
     this.#taken.lengthAtTrim = length;
     this.#options.trim(this);
   }
+}
+
+/** Whether a worker gave a chunk up because Redis did not have its shared values. */
+function isShareGone({ shares }: Chunk, text: OutcomeText): boolean {
+  return shares.length > 0 && text.startsWith("!") && text.includes('"SHARED_VALUE_GONE"');
 }

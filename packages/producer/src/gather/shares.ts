@@ -1,12 +1,18 @@
-/** Values that many items use: each is in Redis once, as long as its pool lives. */
+/**
+ * Values that many items use. Each is in Redis as long as its pool lives, or until it is released: it is kept from expiring,
+ * and sent again if Redis has lost it, for which the pool keeps it too.
+ */
 
-import { DURABLE_TTL_MS, settlesWithin } from "@poolmq/shared/internal";
+import { DURABLE_TTL_MS, renewShares, settlesWithin } from "@poolmq/shared/internal";
 import type { Payload, QueueKeys } from "@poolmq/shared/internal";
 import type { Cluster, Redis } from "ioredis";
 
 import { CLEAN_UP_TIMEOUT_MS } from "./clean-up.ts";
 import { untilTaken } from "./retry-refused.ts";
 import type { Seals } from "./seals.ts";
+
+/** How often values are renewed: so long may a machine that starts miss one that Redis has lost. */
+const RENEW_MS = 4_000;
 
 interface SharesOptions {
   readonly redis: Redis | Cluster;
@@ -17,6 +23,11 @@ interface SharesOptions {
 
 export class Shares {
   readonly #options: SharesOptions;
+  /** By id: what Redis is to hold. */
+  readonly #values = new Map<string, string | Buffer>();
+  #renewedAt = 0;
+  /** A renewal waits for an answer of Redis: while it is away, these must not pile up. */
+  #renewing = false;
   #closed = false;
 
   constructor(options: SharesOptions) {
@@ -25,18 +36,40 @@ export class Shares {
 
   /** Sends a value. */
   async send(shareId: string, payload: Payload, bytes: Buffer | undefined): Promise<void> {
-    const { redis, keys, seals } = this.#options;
-    const sealed = seals.share(shareId, payload, bytes);
-    const set = (): Promise<unknown> => redis.set(keys.share(shareId), sealed, "PX", DURABLE_TTL_MS);
-    await untilTaken(set, {
-      isWanted: () => !this.#closed,
-      onRefused: (error) => this.#options.warn({ shareId, err: error }, "Redis refused, trying again"),
-    });
+    this.#values.set(shareId, this.#options.seals.share(shareId, payload, bytes));
+    this.#renewedAt = performance.now();
+    await this.#set(shareId);
+  }
+
+  /** Whether all of these values are to be there. */
+  has(shareIds: readonly string[]): boolean {
+    return shareIds.every((id) => this.#values.has(id));
+  }
+
+  /** Keeps values from expiring, and sends again what is gone. */
+  async renew(shareIds: readonly string[] = [...this.#values.keys()]): Promise<void> {
+    const { redis, keys } = this.#options;
+    const gone = await renewShares(redis, keys, shareIds);
+    if (gone.length > 0) {
+      this.#options.warn({ shares: gone.length }, "shared values vanished from Redis, sending them again");
+    }
+    await Promise.all(gone.map((id) => this.#set(id)));
+  }
+
+  /** To be called now and then. */
+  tick(now: number): void {
+    if (this.#renewing || this.#values.size === 0 || now - this.#renewedAt < RENEW_MS) return;
+    this.#renewing = true;
+    this.#renewedAt = now;
+    this.renew()
+      .catch((error: unknown) => this.#options.warn({ err: error }, "shared values not renewed"))
+      .finally(() => (this.#renewing = false));
   }
 
   /** Removes values, here and from the machines that keep them. */
-  async release(shareIds: readonly string[]): Promise<void> {
+  async release(shareIds: readonly string[] = [...this.#values.keys()]): Promise<void> {
     if (shareIds.length === 0) return;
+    for (const id of shareIds) this.#values.delete(id);
     const { redis, keys, seals } = this.#options;
     // They have a TTL too, and machines forget those that nobody asks for.
     const unlinked = redis.unlink(...shareIds.map((id) => keys.share(id)));
@@ -47,5 +80,18 @@ export class Shares {
 
   close(): void {
     this.#closed = true;
+  }
+
+  async #set(shareId: string): Promise<void> {
+    const { redis, keys } = this.#options;
+    const set = async (): Promise<void> => {
+      const value = this.#values.get(shareId);
+      // It may have been released meanwhile.
+      if (value !== undefined) await redis.set(keys.share(shareId), value, "PX", DURABLE_TTL_MS);
+    };
+    await untilTaken(set, {
+      isWanted: () => !this.#closed && this.#values.has(shareId),
+      onRefused: (error) => this.#options.warn({ shareId, err: error }, "Redis refused, trying again"),
+    });
   }
 }

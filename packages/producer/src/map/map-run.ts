@@ -21,46 +21,15 @@ import type { MapProgress } from "../account/map-progress.ts";
 import type { Chunk } from "./chunk.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { ChunkSize } from "./chunk-size.ts";
-import type { ArgumentLimit } from "./encode-items.ts";
 import { FirstOutcome } from "./first-outcome.ts";
 import { InFlight } from "./in-flight.ts";
-import type { Window } from "./in-flight.ts";
-import type { ItemSource } from "./input.ts";
+import type { MapRunOptions } from "./map-run-options.ts";
 import { InputReader } from "./input-reader.ts";
 import { atCallSite, readOutcomes, readResults } from "./read-outcomes.ts";
-import type { CallSite, ErrorClass, Settled } from "./read-outcomes.ts";
+import type { Settled } from "./read-outcomes.ts";
 import { ReaderPace } from "./reader-pace.ts";
 import type { MapEnd, Sink } from "./sink.ts";
 import type { CarriedMap, JobOptions, RunFacts, Transport } from "./transport.ts";
-
-export interface MapRunOptions {
-  readonly id: string;
-  readonly task: string;
-  /** Name of the pool's method. */
-  readonly call: string;
-  readonly input: ItemSource;
-  /** Number of items, if it is known beforehand. */
-  readonly length: number | undefined;
-  /** `undefined` is left to the function's definition: the engine knows it, and sets `run.chunkSize` before `start()`. */
-  readonly chunkSize: ChunkSize | undefined;
-  readonly window: Window;
-  /** Limit of the arguments of a job; `undefined`: no limit. */
-  readonly argumentLimit: ArgumentLimit | undefined;
-  /** Waits for a slow input to fill each chunk but the last: another process that reads the input must cut it alike. */
-  readonly wholeChunks: boolean;
-  readonly job: JobOptions;
-  /** Whether `handOn` says when an item's place in the window is free; else it is as soon as it is settled. */
-  readonly keepsUntilRead: boolean;
-  /** Whether the results stay with the transport until `look()` says that they were delivered. */
-  readonly keepsUntilLookedAt?: boolean;
-  /** Errors that a tasks module exports, by name: a remote error of that name is an instance. */
-  readonly classes: () => ReadonlyMap<string, ErrorClass> | undefined;
-  /** Where the call was made; a remote error shows it after the worker's stack. */
-  readonly callSite: CallSite;
-  readonly onTaskProgress?: ((value: unknown, index: number) => void) | undefined;
-  /** Called with what an item printed and logged: a `LogBatch` as JSON. */
-  readonly onTaskLog?: ((index: number, batch: string) => void) | undefined;
-}
 
 export class MapRun implements CarriedMap {
   /** Name of the task. May be corrected before `start()`. */
@@ -183,7 +152,8 @@ export class MapRun implements CarriedMap {
         if (this.ended) return;
         if (chunks.length > 0) await transport.enqueue(this, chunks);
         const last = chunks.at(-1);
-        if (last !== undefined && this.#isGuess) await this.#firstOutcome.wait(last.n);
+        const isGuess = (this.chunkSize?.ahead ?? Infinity) < Infinity;
+        if (last !== undefined && isGuess) await this.#firstOutcome.wait(last.n);
       }
       if (this.#reader.end === "done" && !this.ended) await transport.seal(this, this.#reader.next);
       this.#sealed = true;
@@ -260,10 +230,6 @@ export class MapRun implements CarriedMap {
   /** Whether it can't go on, because nobody reads what there is of it. @param since - when the pool was closed */
   isAbandoned(now: number, since: number): boolean {
     return this.#state === "running" && this.#inFlight.isUnread && this.#readers.isGone(now, since);
-  }
-
-  get #isGuess(): boolean {
-    return (this.chunkSize?.ahead ?? Infinity) < Infinity;
   }
 
   #offerRoom(): void {

@@ -8,17 +8,33 @@ import { REFUSED } from "@poolmq/shared/internal";
  *
  * @typeParam V - type of the value
  */
-export class Shared<V> {
+export class Shared<V> implements Disposable, AsyncDisposable {
   /** Type of the value, which exists only on the workers. */
   declare readonly valueType: V;
   /** Id of the value. */
   readonly id: string;
 
+  readonly #release: () => Promise<void>;
+
   /** @internal */
-  constructor(id: string) {
+  constructor(id: string, release: () => Promise<void>) {
     this.id = id;
+    this.#release = release;
     // Only arguments themselves are replaced by their shared values, and not what is within them.
     const value = "a shared value inside another value (give it as an argument of its own)";
     Object.defineProperty(this, REFUSED, { value });
+  }
+
+  /**
+   * Releases the value, in Redis and on the workers, before its pool ends: no item may use it any more. `await using`
+   * does it at the end of a block.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#release();
+  }
+
+  /** The same, without waiting for it. */
+  [Symbol.dispose](): void {
+    this.#release().catch(() => {}); // it goes with its pool
   }
 }

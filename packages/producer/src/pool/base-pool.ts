@@ -210,7 +210,11 @@ export class BasePool<T extends object> implements AsyncDisposable {
    * ```
    */
   async share<V>(value: V): Promise<Shared<V>> {
-    return new Shared<V>(await this.#ask("share", () => this.#engine.share(value)));
+    const id = await this.#ask("share", () => this.#engine.share(value));
+    return new Shared<V>(id, async () => {
+      // All of them go with the pool.
+      if (this.#life.isOpen) await this.#life.keepAliveWhile(this.#engine.unshare(id));
+    });
   }
 
   /**

@@ -1,0 +1,48 @@
+import type { GatherScripts } from "@poolmq/shared/internal";
+
+import type { Chunk } from "../map/chunk.ts";
+import type { GatheredMap } from "./gathered-map.ts";
+import type { Jobs } from "./jobs.ts";
+import type { Shares } from "./shares.ts";
+
+/** So often a chunk is enqueued again because its shared values were gone: if they go each time, it is no accident. */
+const MAX_TIMES = 5;
+
+interface MissingSharesTools {
+  readonly shares: Shares;
+  readonly scripts: GatherScripts;
+  readonly jobs: Jobs;
+  warn(facts: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+/** Shared values that Redis has lost are sent again, and what could not be run without them is enqueued again. */
+export class MissingShares {
+  readonly #tools: MissingSharesTools;
+  readonly #times = new WeakMap<Chunk, number>();
+
+  constructor(tools: MissingSharesTools) {
+    this.#tools = tools;
+  }
+
+  /** False if the values are not this pool's, or the chunk was enqueued again too often. */
+  sendAgain(gathered: GatheredMap, chunk: Chunk): boolean {
+    const ids = [...new Set(chunk.shares.map(([, id]) => id))];
+    const times = this.#times.get(chunk) ?? 0;
+    if (times >= MAX_TIMES || !this.#tools.shares.has(ids)) return false;
+    this.#times.set(chunk, times + 1);
+    // If it fails, the next look at what is under way finds the outcome gone.
+    this.#sendAgain(gathered, chunk, ids).catch((error: unknown) => {
+      const facts = { mapId: gathered.mapId, err: error };
+      this.#tools.warn(facts, "items without their shared value not enqueued again yet");
+    });
+    return true;
+  }
+
+  async #sendAgain(gathered: GatheredMap, { at }: Chunk, ids: readonly string[]): Promise<void> {
+    const { shares, scripts, jobs } = this.#tools;
+    const { map } = gathered;
+    await shares.renew(ids);
+    await scripts.forget(map.id, [at]);
+    await jobs.add(gathered, map.chunks([at]));
+  }
+}

@@ -1,0 +1,36 @@
+import type { ChunkSize } from "./chunk-size.ts";
+import type { ArgumentLimit } from "./encode-items.ts";
+import type { Window } from "./in-flight.ts";
+import type { ItemSource } from "./input.ts";
+import type { CallSite, ErrorClass } from "./read-outcomes.ts";
+import type { JobOptions } from "./transport.ts";
+
+/** What a call says of its map. */
+export interface MapRunOptions {
+  readonly id: string;
+  readonly task: string;
+  /** Name of the pool's method. */
+  readonly call: string;
+  readonly input: ItemSource;
+  /** Number of items, if it is known beforehand. */
+  readonly length: number | undefined;
+  /** `undefined` is left to the function's definition: the engine knows it, and sets `run.chunkSize` before `start()`. */
+  readonly chunkSize: ChunkSize | undefined;
+  readonly window: Window;
+  /** Limit of the arguments of a job; `undefined`: no limit. */
+  readonly argumentLimit: ArgumentLimit | undefined;
+  /** Waits for a slow input to fill each chunk but the last: another process that reads the input must cut it alike. */
+  readonly wholeChunks: boolean;
+  readonly job: JobOptions;
+  /** Whether `handOn` says when an item's place in the window is free; else it is as soon as it is settled. */
+  readonly keepsUntilRead: boolean;
+  /** Whether the results stay with the transport until `look()` says that they were delivered. */
+  readonly keepsUntilLookedAt?: boolean;
+  /** Errors that a tasks module exports, by name: a remote error of that name is an instance. */
+  readonly classes: () => ReadonlyMap<string, ErrorClass> | undefined;
+  /** Where the call was made; a remote error shows it after the worker's stack. */
+  readonly callSite: CallSite;
+  readonly onTaskProgress?: ((value: unknown, index: number) => void) | undefined;
+  /** Called with what an item printed and logged: a `LogBatch` as JSON. */
+  readonly onTaskLog?: ((index: number, batch: string) => void) | undefined;
+}
