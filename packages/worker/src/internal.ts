@@ -23,6 +23,8 @@ export { verdictOn } from "./job/verdict.ts";
 export { Publisher } from "./job/publisher.ts";
 export { aclRules } from "./watch/acl.ts";
 export type { AclRole } from "./watch/acl.ts";
+export { isStraggler } from "./watch/straggler.ts";
+export { lastTop, moveOf, visible } from "./cli/view/scroll.ts";
 export { diagnose } from "./watch/diagnosis.ts";
 export { waitsFor } from "./watch/waits-for.ts";
 export { QueueWatcher } from "./watch/queue-watcher.ts";

@@ -55,10 +55,10 @@ export function workersCommand(): Command {
       show(
         flags,
         ({ machines }) => machines,
-        ({ machines, atMs }, width) =>
+        ({ machines, maps, atMs }, width) =>
           machines.length === 0
             ? ["no worker is alive. Start one with: poolmq worker <module>"]
-            : machinesText(machines, { atMs, width }),
+            : machinesText(machines, { atMs, width, maps }),
       ),
     );
 }

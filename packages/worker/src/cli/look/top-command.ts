@@ -25,7 +25,7 @@ export function topCommand(): Command {
   return queueCommand("top")
     .summary("watch a queue live")
     .description(
-      "Shows what `poolmq status` shows, again and again, until q or Ctrl-C. Where stdout is no terminal, it is printed each time; with --json, one object a line.",
+      "Shows what `poolmq status` shows, again and again, until q or Ctrl-C; the arrow keys scroll. Where stdout is no terminal, it is printed each time; with --json, one object a line.",
     )
     .addOption(
       new Option("--interval-ms <ms>", "how often to look, at least 100")
@@ -68,7 +68,7 @@ async function draw({ watcher, address }: ReachedQueue, intervalMs: number): Pro
     const late = performance.now() - askedAt > LATE_MS;
     const note = late
       ? paint("red", `${clean(address)} does not answer, trying again`)
-      : paint("dim", "q quits");
+      : paint("dim", "↑ ↓ PgUp PgDn scroll · q quits");
     screen.draw([...(view === undefined ? ["looking…"] : statusText(view, screen.width)), "", note]);
   };
   screen.onResize(show);

@@ -1,5 +1,7 @@
 /** A terminal that is drawn over and over, and given back as it was, however the program ends. */
 
+import { lastTop, moveOf, visible } from "./scroll.ts";
+
 const ENTER = "\u001B[?1049h\u001B[?25l";
 const LEAVE = "\u001B[?25h\u001B[?1049l";
 const HOME = "\u001B[H";
@@ -18,6 +20,9 @@ export class LiveScreen {
   readonly #onSignal = (): void => this.#end.abort();
   readonly #closed = Promise.withResolvers<undefined>();
   #open = true;
+  #lines: readonly string[] = [];
+  /** Lines that the user has gone past. */
+  #top = 0;
 
   constructor() {
     process.stdout.write(ENTER);
@@ -48,11 +53,17 @@ export class LiveScreen {
     process.stdout.on("resize", listener);
   }
 
-  /** Shows the lines; the last one also if there is no room for all of them. */
+  get #rows(): number {
+    return process.stdout.rows || DEFAULT_ROWS;
+  }
+
+  /** Shows the lines; if there is no room for all of them, the first, the last, and those to which the user has gone. */
   draw(lines: readonly string[]): void {
     if (!this.#open) return;
-    const rows = process.stdout.rows || DEFAULT_ROWS;
-    const shown = lines.length <= rows ? lines : [...lines.slice(0, rows - 2), "…", ...lines.slice(-1)];
+    this.#lines = lines;
+    const rows = this.#rows;
+    this.#top = Math.min(this.#top, lastTop(lines.length, rows));
+    const shown = visible(lines, rows, this.#top);
     // In one write, so that it does not flicker.
     process.stdout.write(HOME + shown.map((line) => `${line}${CLEAR_LINE}`).join("\n") + CLEAR_BELOW);
   }
@@ -71,6 +82,11 @@ export class LiveScreen {
 
   readonly #onKey = (keys: string | Buffer): void => {
     // In raw mode the terminal makes no signal of Ctrl-C.
-    if ([CTRL_C, CTRL_D, "q", "Q"].some((key) => String(keys).includes(key))) this.#end.abort();
+    const text = String(keys);
+    if ([CTRL_C, CTRL_D, "q", "Q"].some((key) => text.includes(key))) return this.#end.abort();
+    const move = moveOf(text, this.#rows);
+    if (move === undefined) return;
+    this.#top = Math.max(0, Math.min(lastTop(this.#lines.length, this.#rows), this.#top + move));
+    this.draw(this.#lines);
   };
 }

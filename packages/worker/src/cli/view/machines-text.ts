@@ -1,6 +1,7 @@
 /** Worker machines with their processes, and what each of them runs. */
 
-import type { ChildView, MachineView } from "../../watch/queue-view.ts";
+import type { ChildView, MachineView, MapView } from "../../watch/queue-view.ts";
+import { isStraggler } from "../../watch/straggler.ts";
 
 import { bytes, clean, count, cut, duration } from "./format.ts";
 import { paint } from "./paint.ts";
@@ -12,12 +13,12 @@ const LATE_MS = 2_500;
 
 export function machinesText(
   machines: readonly MachineView[],
-  { atMs, width }: { atMs: number; width: number },
+  { atMs, width, maps = [] }: { atMs: number; width: number; maps?: readonly MapView[] },
 ): string[] {
   return machines.flatMap((machine) => [
     headOf(machine, width),
     ...indented(tasksOf(machine, width - 2)),
-    ...indented(childrenOf(machine, { atMs, width: width - 2 })),
+    ...indented(childrenOf(machine, { atMs, width: width - 2, maps })),
   ]);
 }
 
@@ -46,19 +47,25 @@ function tasksOf({ tasks, unfit }: MachineView, width: number): string[] {
 
 function childrenOf(
   { children, unfit }: MachineView,
-  { atMs, width }: { atMs: number; width: number },
+  { atMs, width, maps }: { atMs: number; width: number; maps: readonly MapView[] },
 ): string[] {
   if (unfit !== null) return [];
   if (children === null) return [paint("dim", cut("it did not tell what its processes run", width))];
+  const isLate = ({ running }: ChildView): boolean => running.some((run) => isStraggler(run, atMs, maps));
   const columns: readonly Column<ChildView>[] = [
     { title: "PROCESS", align: "right", cell: ({ pid }) => String(pid) },
     {
       title: "RUNS",
       cell: (child) => runsOf(child),
-      style: ({ running }) => (running.length === 0 ? "dim" : undefined),
+      style: (child) => (isLate(child) ? "red" : child.running.length === 0 ? "dim" : undefined),
       shrinkTo: 16,
     },
-    { title: "FOR", align: "right", cell: ({ running: [oldest] }) => forOf(oldest?.sinceMs, atMs) },
+    {
+      title: "FOR",
+      align: "right",
+      cell: (child) => `${forOf(child.running[0]?.sinceMs, atMs)}${isLate(child) ? "!" : ""}`,
+      style: (child) => (isLate(child) ? "red" : undefined),
+    },
     { title: "ITEMS", align: "right", cell: ({ items }) => count(items), optional: 1 },
     {
       title: "MEMORY",

@@ -27,7 +27,7 @@ export function statusText(view: QueueView, width: number): string[] {
       "bold",
       `${many(machines.length, "machine", "machines")}, ${many(processes, "process", "processes")}`,
     ),
-    ...machinesText(machines, { atMs, width }),
+    ...machinesText(machines, { atMs, width, maps }),
   ];
 }
 
