@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 import { describe, expect, test } from "vitest";
-import { parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 
 const FOLDER = new URL("../../../docker/kubernetes/", import.meta.url);
 
@@ -35,6 +35,7 @@ interface PodSpec {
       readonly value?: string;
       readonly valueFrom?: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
     }[];
+    readonly ports: readonly { readonly name: string }[];
     readonly resources: { readonly limits: Labels };
     readonly securityContext: object;
   }[];
@@ -107,7 +108,8 @@ test("a manifest with a mistake does not", async () => {
 describe("the manifests fit each other", () => {
   const worker = only("Deployment", "poolmq-worker");
   const signal = only("Deployment", "poolmq-scale-signal");
-  const pods = [worker, signal].map((deployment) => deployment.spec.template.spec);
+  const dashboard = only("Deployment", "poolmq-dashboard");
+  const pods = [worker, signal, dashboard].map((deployment) => deployment.spec.template.spec);
 
   test("the pods are given longer to end than the worker takes to drain", () => {
     const [container] = worker.spec.template.spec.containers;
@@ -126,6 +128,30 @@ describe("the manifests fit each other", () => {
     expect(labels).toMatchObject(budget.spec.selector.matchLabels);
     expect(labels).toMatchObject(policy.spec.podSelector.matchLabels);
     expect(signal.spec.template.metadata.labels).toMatchObject(service.spec.selector);
+  });
+
+  test("all but the secret is applied at once, and an unready pod does not hold a node up", () => {
+    const text = readFileSync(new URL("kustomization.yml", FOLDER), "utf8");
+    const { resources } = parse(text) as { readonly resources: readonly string[] };
+    expect([...resources, "secret.yaml"].toSorted()).toEqual(FILES.toSorted());
+    expect(only("PodDisruptionBudget", "poolmq-worker").spec).toMatchObject({
+      unhealthyPodEvictionPolicy: "AlwaysAllow",
+    });
+  });
+
+  test("the Prometheus operator finds the ports by their names", () => {
+    const text = readFileSync(new URL("monitoring/pod-monitor.yml", FOLDER), "utf8");
+    const { spec } = parse(text) as {
+      readonly spec: {
+        readonly selector: { readonly matchExpressions: readonly { readonly values: readonly string[] }[] };
+        readonly podMetricsEndpoints: readonly { readonly port: string }[];
+      };
+    };
+    const names = spec.selector.matchExpressions.flatMap(({ values }) => values);
+    const ports = names.flatMap((name) =>
+      only("Deployment", name).spec.template.spec.containers.flatMap((container) => container.ports),
+    );
+    expect(ports.map(({ name }) => name)).toEqual(spec.podMetricsEndpoints.map(({ port }) => port));
   });
 
   test("KEDA scales the workers, by the backlog, which it asks of the service", () => {
