@@ -78,9 +78,9 @@ function styleOf({ state, waitsFor }: MapView): Style {
 }
 
 /** A map that waits has no rate, and so no time left that could be given. */
-function leftOf({ leftMs, state, waitsFor }: MapView): string {
+function leftOf({ leftMs, state, waitsFor, total, done }: MapView): string {
   if (leftMs !== null) return duration(leftMs);
-  return state === "running" && waitsFor === null ? "?" : "";
+  return state === "running" && waitsFor === null && done !== total ? "?" : "";
 }
 
 /** Of a map that has ended, how long it took. */
