@@ -207,12 +207,10 @@ export class MapRun implements CarriedMap {
     this.#endIfSettled();
   }
 
-  /** Passes on what a running task said of its progress. */
   taskProgress(index: number, value: unknown): void {
     if (this.#state === "running") this.#options.onTaskProgress?.(value, index);
   }
 
-  /** Passes on what an item printed and logged. */
   taskLog(index: number, batch: string): void {
     if (this.#state === "running") this.#options.onTaskLog?.(index, batch);
   }
