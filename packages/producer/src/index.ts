@@ -22,7 +22,7 @@ export type { MapProgress } from "./account/map-progress.ts";
 export type { TaskLog } from "./account/task-log.ts";
 export type { TelemetryOptions } from "./options/telemetry-options.ts";
 export { ResultStream } from "./result/result-stream.ts";
-export { Shared } from "./map/shared.ts";
+export { Shared } from "./input/shared.ts";
 export type { TaskDoor, TaskDoors } from "./call/task-doors.ts";
 export type {
   ArgumentOf,

@@ -35,7 +35,7 @@ export { errorFacts } from "./thrown/error-facts.ts";
 export { ErrorGroups } from "./thrown/error-groups.ts";
 export { failureError } from "./thrown/failure-error.ts";
 export { GatherScripts } from "./store/gather-scripts.ts";
-export { Machines } from "./store/machines.ts";
+export { Machines } from "./store/reports/machines.ts";
 export type { Outcome } from "./store/publish-outcomes.ts";
 export { RedisClock, redisNowMs } from "./store/redis-clock.ts";
 export { RetryScripts } from "./store/retry-scripts.ts";
@@ -57,17 +57,17 @@ export {
   rewriteMapReport,
   writeErrorGroups,
   writeMapReports,
-} from "./store/map-reports.ts";
+} from "./store/reports/map-reports.ts";
 export { nearest } from "./errors/nearest.ts";
 export { loadingTasks } from "./host/loading-tasks.ts";
 export { openTelemetry, packageVersion, QUEUE_FIELD } from "./host/open-telemetry.ts";
 export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./host/open-telemetry.ts";
 export { isPrivateQueueName, privateQueueName } from "./store/private-queue.ts";
-export type { QueueReading } from "./store/read-queue.ts";
-export { readQueue } from "./store/read-queue.ts";
-export { readFailedJobs } from "./store/read-failed.ts";
-export { runTimesOf, TimeSketch } from "./store/run-times.ts";
-export type { RunTimes } from "./store/run-times.ts";
+export type { QueueReading } from "./store/reports/read-queue.ts";
+export { readQueue } from "./store/reports/read-queue.ts";
+export { readFailedJobs } from "./store/reports/read-failed.ts";
+export { runTimesOf, TimeSketch } from "./store/reports/run-times.ts";
+export type { RunTimes } from "./store/reports/run-times.ts";
 export { classifyRefusal, refusedError } from "./redis/refusal.ts";
 export { redactUrl } from "./redis/redact-url.ts";
 export {
@@ -97,8 +97,8 @@ export {
 export { digestOfBytes, readKeyLines, resolveSigningKeys, SEAL_MARK } from "./signing/signing.ts";
 export type { Signer, SigningKeys } from "./signing/signing.ts";
 export { inspectBriefly } from "./errors/inspect-briefly.ts";
-export { parseObject } from "./store/parse-object.ts";
-export { readAdvertisement } from "./store/read-advertisement.ts";
+export { parseObject } from "./store/reports/parse-object.ts";
+export { readAdvertisement } from "./store/reports/read-advertisement.ts";
 export { REFUSED } from "./values/uncloneable.ts";
 export { unrefConnection } from "./redis/unref-connection.ts";
 export { WIRE_VERSION } from "./wire.ts";

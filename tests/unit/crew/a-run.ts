@@ -1,4 +1,4 @@
-import type { Run } from "../../../packages/worker/src/crew/run.ts";
+import type { Run } from "../../../packages/worker/src/runs/run.ts";
 
 /** A run of one item. */
 export function aRun(changes: Partial<Run> = {}): Run {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 
-import { chargeOf } from "../../../packages/worker/src/crew/charge.ts";
-import { Ticket } from "../../../packages/worker/src/crew/run.ts";
-import type { SentRun } from "../../../packages/worker/src/crew/sent-runs.ts";
+import { chargeOf } from "../../../packages/worker/src/runs/charge.ts";
+import { Ticket } from "../../../packages/worker/src/runs/run.ts";
+import type { SentRun } from "../../../packages/worker/src/runs/sent-runs.ts";
 import { aRun } from "./a-run.ts";
 
 function sent(facts: Partial<Pick<Ticket, "begun" | "running">>, outcomes: number[] = []): SentRun {

@@ -8,7 +8,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import { Crew } from "../../../packages/worker/src/crew/crew.ts";
-import type { RunEnd } from "../../../packages/worker/src/crew/run.ts";
+import type { RunEnd } from "../../../packages/worker/src/runs/run.ts";
 import { aRun } from "./a-run.ts";
 import { FakeHost, TASKS } from "./fake-host.ts";
 import type { TaskName } from "./fake-host.ts";

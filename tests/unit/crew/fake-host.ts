@@ -1,6 +1,6 @@
 /** A host of plain objects: it keeps to the messages of the pipe, and what its tasks do is told by their names. */
 
-import type { Host, HostEvents, HostExit } from "../../../packages/worker/src/crew/host.ts";
+import type { Host, HostEvents, HostExit } from "../../../packages/worker/src/host/host.ts";
 import type { FromChild, ToChild, ToGuard } from "../../../packages/worker/src/pipe/pipe-messages.ts";
 
 type RunMessage = Extract<ToChild, { t: "run" }>;

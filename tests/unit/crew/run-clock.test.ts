@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
-import { Ticket } from "../../../packages/worker/src/crew/run.ts";
-import { RunClock } from "../../../packages/worker/src/crew/run-clock.ts";
-import type { SentRun } from "../../../packages/worker/src/crew/sent-runs.ts";
+import { Ticket } from "../../../packages/worker/src/runs/run.ts";
+import { RunClock } from "../../../packages/worker/src/runs/run-clock.ts";
+import type { SentRun } from "../../../packages/worker/src/runs/sent-runs.ts";
 import { aRun } from "./a-run.ts";
 
 beforeEach(() => void vi.useFakeTimers());

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import { Ticket } from "../../../packages/worker/src/crew/run.ts";
-import { SentRuns } from "../../../packages/worker/src/crew/sent-runs.ts";
+import { Ticket } from "../../../packages/worker/src/runs/run.ts";
+import { SentRuns } from "../../../packages/worker/src/runs/sent-runs.ts";
 import { aRun } from "./a-run.ts";
 
 const ticket = (): Ticket => new Ticket(aRun(), () => {});

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { SignOfLife } from "../../../packages/worker/src/crew/sign-of-life.ts";
+import { SignOfLife } from "../../../packages/worker/src/host/sign-of-life.ts";
 
 test("a host that says something, or has nothing to do, is not asked", () => {
   const life = new SignOfLife();

@@ -3,7 +3,7 @@
 import type { Logger } from "pino";
 
 import type { Engine, EngineHost } from "../engine/engine.ts";
-import type { ArgumentLimit } from "../map/encode-items.ts";
+import type { ArgumentLimit } from "../input/encode-items.ts";
 import type { CheckedCallDefaults } from "../options/call-options.ts";
 import type { ResolvedTelemetry } from "../options/telemetry-options.ts";
 import { ImportedTasks } from "./imported-tasks.ts";

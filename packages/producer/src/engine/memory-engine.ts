@@ -9,7 +9,7 @@ import type { LocalCrew, LocalCrewOptions, SharedValue } from "@poolmq/worker/in
 import type * as WorkerPackage from "@poolmq/worker/internal";
 
 import { checkArity } from "../map/check-arity.ts";
-import { autoChunks, fixedChunks } from "../map/chunk-size.ts";
+import { autoChunks, fixedChunks } from "../input/chunk-size.ts";
 import type { MapRun } from "../map/map-run.ts";
 import { Changes } from "./changes.ts";
 import type { Attachment, CallFacts, Engine, EngineHost, PoolStats } from "./engine.ts";

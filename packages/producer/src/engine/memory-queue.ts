@@ -13,7 +13,7 @@ import { decode, WIRE_VERSION } from "@poolmq/shared/internal";
 import type { JobData, LogBatch, Payload, RemoteInfo, TaskInfo } from "@poolmq/shared/internal";
 import type { Crew, Run, RunEnd, SharedValue, verdictOn } from "@poolmq/worker/internal";
 
-import type { Chunk } from "../map/chunk.ts";
+import type { Chunk } from "../input/chunk.ts";
 import { Meter } from "../map/meter.ts";
 import type { CarriedMap, Transport } from "../map/transport.ts";
 import { backoffDelayMs } from "./backoff-delay.ts";

@@ -8,8 +8,8 @@ import { Attachments, checkInteger, encode } from "@poolmq/shared/internal";
 
 import { AttachedRun } from "../map/attached-run.ts";
 import type { Gather } from "../gather/gather.ts";
-import { autoChunks, fixedChunks } from "../map/chunk-size.ts";
-import type { ChunkSize } from "../map/chunk-size.ts";
+import { autoChunks, fixedChunks } from "../input/chunk-size.ts";
+import type { ChunkSize } from "../input/chunk-size.ts";
 import type { MapRun } from "../map/map-run.ts";
 import type { MapEnd } from "../map/sink.ts";
 import type { RedisPoolOptions } from "../options/pool-options.ts";

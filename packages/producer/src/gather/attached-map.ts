@@ -2,7 +2,7 @@ import { IncompleteMapError, UnknownMapError } from "@poolmq/shared";
 import { DURABLE_TTL_MS } from "@poolmq/shared/internal";
 import type { JobData } from "@poolmq/shared/internal";
 
-import type { Chunk } from "../map/chunk.ts";
+import type { Chunk } from "../input/chunk.ts";
 import type { MapEnd } from "../map/sink.ts";
 import type { CarriedMap } from "../map/transport.ts";
 import type { Gathered, KindTools, MapKind } from "./map-kind.ts";

@@ -9,7 +9,7 @@ import type { Cluster, Redis } from "ioredis";
 import type { MapEnd } from "../map/sink.ts";
 import type { GatheredMap } from "./gathered-map.ts";
 import type { Jobs } from "./jobs.ts";
-import type { Seals } from "./seals.ts";
+import type { Seals } from "../signing/seals.ts";
 
 /** How long the clean-up in Redis may take at the end: a pool must end, whether Redis answers or not. */
 export const CLEAN_UP_TIMEOUT_MS = 2_000;

@@ -14,10 +14,10 @@ import { IncompleteMapError, MapIdInUseError, UnknownMapError } from "@poolmq/sh
 import { askToCancel, DurableScripts, PRODUCER_SILENCE_MS } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/internal";
 
-import type { Chunk } from "../map/chunk.ts";
+import type { Chunk } from "../input/chunk.ts";
 import type { MapEnd } from "../map/sink.ts";
 import type { CarriedMap } from "../map/transport.ts";
-import type { Seals } from "./seals.ts";
+import type { Seals } from "../signing/seals.ts";
 
 /** A map that was delivered with failures is kept only if its outcomes together are no longer than this. */
 const MAX_KEPT_LENGTH = 32 * 1024 * 1024;

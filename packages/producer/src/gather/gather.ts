@@ -28,7 +28,7 @@ import {
   settlesWithin,
 } from "@poolmq/shared/internal";
 
-import type { Chunk } from "../map/chunk.ts";
+import type { Chunk } from "../input/chunk.ts";
 import { Meter } from "../map/meter.ts";
 import type { MapEnd } from "../map/sink.ts";
 import type { CarriedMap, Transport } from "../map/transport.ts";
@@ -43,12 +43,12 @@ import type { KindTools, MapKind, MapMode } from "./map-kind.ts";
 import { MapReports } from "./map-reports.ts";
 import type { ReportedMap } from "./map-reports.ts";
 import { MissingShares } from "./missing-shares.ts";
-import { OutcomeReader } from "./outcome-reader.ts";
+import { OutcomeReader } from "../outcomes/outcome-reader.ts";
 import { FIRST_PATIENCE_MS } from "./patience.ts";
 import { PlainMap } from "./plain-map.ts";
-import { RedisWatch } from "./redis-watch.ts";
-import { untilTaken } from "./retry-refused.ts";
-import { Seals } from "./seals.ts";
+import { RedisWatch } from "../redis/redis-watch.ts";
+import { untilTaken } from "../redis/retry-refused.ts";
+import { Seals } from "../signing/seals.ts";
 import { Shares } from "./shares.ts";
 
 const TICK_MS = 500;

@@ -6,12 +6,12 @@ import { Queue } from "bullmq";
 import type { QueueOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import type { Chunk } from "../map/chunk.ts";
+import type { Chunk } from "../input/chunk.ts";
 import type { Meter } from "../map/meter.ts";
 import type { GatheredMap } from "./gathered-map.ts";
 import { findLost } from "./reconcile.ts";
-import { refusalDelays } from "./retry-refused.ts";
-import type { Seals } from "./seals.ts";
+import { refusalDelays } from "../redis/retry-refused.ts";
+import type { Seals } from "../signing/seals.ts";
 import { toJob } from "./to-job.ts";
 
 /** Jobs that are removed at a time. */

@@ -2,14 +2,14 @@
 
 import type { GatherScripts, JobData, RemovedLimbo } from "@poolmq/shared/internal";
 
-import type { Chunk } from "../map/chunk.ts";
+import type { Chunk } from "../input/chunk.ts";
 import type { MapEnd } from "../map/sink.ts";
 import type { CarriedMap } from "../map/transport.ts";
 import type { DurableMaps } from "./durable-maps.ts";
-import type { OutcomeReader, Reading } from "./outcome-reader.ts";
+import type { OutcomeReader, Reading } from "../outcomes/outcome-reader.ts";
 import type { Patience } from "./patience.ts";
-import type { OutcomeEntry } from "./read-entry.ts";
-import type { Seals } from "./seals.ts";
+import type { OutcomeEntry } from "../outcomes/read-entry.ts";
+import type { Seals } from "../signing/seals.ts";
 
 /**
  * - `plain`: its producer is the only one who wants it.

@@ -1,6 +1,6 @@
 import type { GatherScripts } from "@poolmq/shared/internal";
 
-import type { Chunk } from "../map/chunk.ts";
+import type { Chunk } from "../input/chunk.ts";
 import type { GatheredMap } from "./gathered-map.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Shares } from "./shares.ts";

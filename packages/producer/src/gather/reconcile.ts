@@ -2,7 +2,7 @@
 
 import type { GatherScripts, Reconciled } from "@poolmq/shared/internal";
 
-import type { Chunk } from "../map/chunk.ts";
+import type { Chunk } from "../input/chunk.ts";
 import type { Gathered, KindTools, Suspects } from "./map-kind.ts";
 
 /** What follows from what Redis holds of some chunks. */

@@ -8,8 +8,8 @@ import type { Payload, QueueKeys } from "@poolmq/shared/internal";
 import type { Cluster, Redis } from "ioredis";
 
 import { CLEAN_UP_TIMEOUT_MS } from "./clean-up.ts";
-import { untilTaken } from "./retry-refused.ts";
-import type { Seals } from "./seals.ts";
+import { untilTaken } from "../redis/retry-refused.ts";
+import type { Seals } from "../signing/seals.ts";
 
 /** How often values are renewed: so long may a machine that starts miss one that Redis has lost. */
 const RENEW_MS = 4_000;

@@ -2,10 +2,10 @@ import { jobIdOf, WIRE_VERSION } from "@poolmq/shared/internal";
 import type { JobData } from "@poolmq/shared/internal";
 import type { Queue } from "bullmq";
 
-import type { Chunk } from "../map/chunk.ts";
+import type { Chunk } from "../input/chunk.ts";
 import type { CarriedMap } from "../map/transport.ts";
 import type { MapKind } from "./map-kind.ts";
-import type { Seals } from "./seals.ts";
+import type { Seals } from "../signing/seals.ts";
 
 /** The BullMQ job that brings a chunk to a worker. */
 export function toJob(

@@ -5,7 +5,7 @@ import type { OutcomeText } from "@poolmq/shared/internal";
 import { MapAccount } from "../account/map-account.ts";
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
-import type { Chunk } from "./chunk.ts";
+import type { Chunk } from "../input/chunk.ts";
 import type { CarriedMap, JobOptions, RunFacts } from "./transport.ts";
 import type { MapEnd, Sink } from "./sink.ts";
 import { readOutcomes } from "./read-outcomes.ts";

@@ -1,12 +1,12 @@
 /** Reads the input of a map, and cuts as much of it into chunks as there is room for. */
 
-import type { Chunk } from "./chunk.ts";
-import { sizeOf } from "./chunk.ts";
-import type { ChunkSize } from "./chunk-size.ts";
-import { encodeItems } from "./encode-items.ts";
-import type { ArgumentLimit } from "./encode-items.ts";
+import type { Chunk } from "../input/chunk.ts";
+import { sizeOf } from "../input/chunk.ts";
+import type { ChunkSize } from "../input/chunk-size.ts";
+import { encodeItems } from "../input/encode-items.ts";
+import type { ArgumentLimit } from "../input/encode-items.ts";
 import type { InFlight } from "./in-flight.ts";
-import type { InputReader } from "./input-reader.ts";
+import type { InputReader } from "../input/input-reader.ts";
 
 /** Jobs that go to Redis in one pipeline. More would save little, and would block the event loop. */
 const MAX_BATCH_JOBS = 500;

@@ -1,7 +1,7 @@
 /** What of a map is under way, and how much more may be. */
 
-import { sizeOf } from "./chunk.ts";
-import type { Chunk } from "./chunk.ts";
+import { sizeOf } from "../input/chunk.ts";
+import type { Chunk } from "../input/chunk.ts";
 
 /** What may be under way at a time. A chunk that is larger than what is left goes if nothing else is under way. */
 export interface Window {

@@ -1,7 +1,7 @@
-import type { ChunkSize } from "./chunk-size.ts";
-import type { ArgumentLimit } from "./encode-items.ts";
+import type { ChunkSize } from "../input/chunk-size.ts";
+import type { ArgumentLimit } from "../input/encode-items.ts";
 import type { Window } from "./in-flight.ts";
-import type { ItemSource } from "./input.ts";
+import type { ItemSource } from "../input/input.ts";
 import type { CallSite, ErrorClass } from "./read-outcomes.ts";
 import type { JobOptions } from "./transport.ts";
 

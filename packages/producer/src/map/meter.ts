@@ -1,6 +1,6 @@
 /** Measures a producer's items: how many end per second, how long they run and wait. */
 
-import type { Chunk } from "./chunk.ts";
+import type { Chunk } from "../input/chunk.ts";
 
 /** Throughput is over this much of the past, in slots of one second. */
 const SLOTS = 10;

@@ -3,7 +3,7 @@
 import type { OutcomeText } from "@poolmq/shared/internal";
 
 import type { MapProgress } from "../account/map-progress.ts";
-import type { Chunk } from "./chunk.ts";
+import type { Chunk } from "../input/chunk.ts";
 import type { MapEnd } from "./sink.ts";
 
 /** A map as its transport sees it: a `MapRun`, or one that another process began. */

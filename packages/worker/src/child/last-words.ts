@@ -10,10 +10,10 @@ import { encodeThrown } from "@poolmq/shared/task";
 import type { Payload } from "@poolmq/shared/task";
 
 import { currentTaskContext } from "../task/task-context.ts";
-import { currentItemLog } from "./item-log.ts";
-import { ownerOf } from "./item-context.ts";
-import type { OutcomeLimit } from "./outcome-writer.ts";
-import type { WayOut } from "./way-out.ts";
+import { currentItemLog } from "../item/item-log.ts";
+import { ownerOf } from "../item/item-context.ts";
+import type { OutcomeLimit } from "../item/outcome-writer.ts";
+import type { WayOut } from "../item/way-out.ts";
 
 /** Gives a function to call before the host ends in good order. */
 export function tellLastWords(out: WayOut, limit: OutcomeLimit | undefined): () => void {

@@ -23,7 +23,7 @@ import type { GuardData } from "./guard.ts";
 import { printAtOnce } from "./print-at-once.ts";
 import { startTasks } from "./start-tasks.ts";
 import { tagPrints } from "./tag-prints.ts";
-import type { WayOut } from "./way-out.ts";
+import type { WayOut } from "../item/way-out.ts";
 
 /** Records of tasks go to the supervisor on a pipe of their own: tasks may print what they like. */
 const RECORDS_FD = 5;

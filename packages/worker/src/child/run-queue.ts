@@ -12,12 +12,12 @@ import type { Payload } from "@poolmq/shared/task";
 
 import type { ToChild } from "../pipe/pipe-messages.ts";
 import { claim } from "./claims.ts";
-import type { ItemContexts, RunMessage } from "./item-context.ts";
-import { endItemLog } from "./item-log.ts";
-import type { OutcomeLimit } from "./outcome-writer.ts";
-import { runChunk } from "./run-chunk.ts";
-import type { TaskFunction, TaskModule } from "./task-module.ts";
-import type { WayOut } from "./way-out.ts";
+import type { ItemContexts, RunMessage } from "../item/item-context.ts";
+import { endItemLog } from "../item/item-log.ts";
+import type { OutcomeLimit } from "../item/outcome-writer.ts";
+import { runChunk } from "../item/run-chunk.ts";
+import type { TaskFunction, TaskModule } from "../tasks-module/task-module.ts";
+import type { WayOut } from "../item/way-out.ts";
 
 const Controller = AbortController;
 const Exception = DOMException;

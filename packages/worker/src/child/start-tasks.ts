@@ -2,16 +2,16 @@
 
 import { encodeThrown, flushTelemetry, setLoadingTasks } from "@poolmq/shared/task";
 
-import { ItemContexts } from "./item-context.ts";
+import { ItemContexts } from "../item/item-context.ts";
 import { tellLastWords } from "./last-words.ts";
-import type { OutcomeLimit } from "./outcome-writer.ts";
+import type { OutcomeLimit } from "../item/outcome-writer.ts";
 import { RunQueue } from "./run-queue.ts";
 import type { RunQueueOptions } from "./run-queue.ts";
-import { infoOf } from "./task-info.ts";
-import type { RecordTarget } from "./task-logger.ts";
-import { loadTaskModule } from "./task-module.ts";
-import type { TaskModule } from "./task-module.ts";
-import type { WayOut } from "./way-out.ts";
+import { infoOf } from "../tasks-module/task-info.ts";
+import type { RecordTarget } from "../item/task-logger.ts";
+import { loadTaskModule } from "../tasks-module/task-module.ts";
+import type { TaskModule } from "../tasks-module/task-module.ts";
+import type { WayOut } from "../item/way-out.ts";
 
 export interface StartTasksOptions extends Omit<RunQueueOptions, "outcomeLimit" | "onIdle" | "onBroken"> {
   /** Path of the tasks module. */

@@ -11,7 +11,7 @@ import type { FromThread, ThreadData } from "../pipe/thread-port.ts";
 import { monotonicMs } from "../pipe/transit.ts";
 import { countTurns } from "./count-turns.ts";
 import { startTasks } from "./start-tasks.ts";
-import type { WayOut } from "./way-out.ts";
+import type { WayOut } from "../item/way-out.ts";
 
 const { port, claims, turns, ...settings } = workerData as ThreadData;
 // Taken hold of now: tasks may put something else in its place.

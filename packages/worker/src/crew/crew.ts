@@ -14,7 +14,7 @@ import type { ChildDetail, Payload, TaskInfo } from "@poolmq/shared/internal";
 import { pipeDepth } from "../pipe/pipe-depth.ts";
 import { CrewStart } from "./crew-start.ts";
 import { FetchAhead } from "./fetch-ahead.ts";
-import type { HostExit } from "./host.ts";
+import type { HostExit } from "../host/host.ts";
 import { lossReason, noLosses } from "./loss-reason.ts";
 import type { ChildLossReason } from "./loss-reason.ts";
 import { Member } from "./member.ts";
@@ -23,9 +23,9 @@ import { MemoryWatch } from "./memory-watch.ts";
 import type { MemoryWatchOptions } from "./memory-watch.ts";
 import { RestartPolicy } from "./restart-policy.ts";
 import { Roster } from "./roster.ts";
-import { Ticket } from "./run.ts";
-import type { Run, RunEnd } from "./run.ts";
-import { SIGN_OF_LIFE_TICK_MS } from "./sign-of-life.ts";
+import { Ticket } from "../runs/run.ts";
+import type { Run, RunEnd } from "../runs/run.ts";
+import { SIGN_OF_LIFE_TICK_MS } from "../host/sign-of-life.ts";
 
 export interface CrewOptions extends MemberOptions, MemoryWatchOptions {
   /** A running task said something of its progress. */

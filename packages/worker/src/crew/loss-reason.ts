@@ -1,4 +1,4 @@
-import type { HostExit } from "./host.ts";
+import type { HostExit } from "../host/host.ts";
 
 /** Why a host ended unasked; `stopped_task`: it was killed to stop one of its tasks. */
 export type ChildLossReason = "exit" | "signal" | "out_of_memory" | "stopped_task";

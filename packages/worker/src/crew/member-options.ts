@@ -2,10 +2,10 @@
 
 import type { Payload, TaskInfo } from "@poolmq/shared/internal";
 
-import type { HostExit, StartHost } from "./host.ts";
-import type { HostRunsOptions } from "./host-runs.ts";
+import type { HostExit, StartHost } from "../host/host.ts";
+import type { HostRunsOptions } from "../runs/host-runs.ts";
 import type { RetireLimits } from "./retire-reason.ts";
-import type { Run, Ticket } from "./run.ts";
+import type { Run, Ticket } from "../runs/run.ts";
 
 export interface MemberOptions extends HostRunsOptions, RetireLimits {
   readonly startHost: StartHost;

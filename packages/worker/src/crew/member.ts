@@ -14,15 +14,15 @@ import type { Logger } from "pino";
 import { encodeThrown } from "@poolmq/shared/task";
 import type { ChildDetail, Payload } from "@poolmq/shared/internal";
 
-import type { LastWords } from "./charge.ts";
-import type { Host, HostExit } from "./host.ts";
-import { HostRuns } from "./host-runs.ts";
-import { HostStart } from "./host-start.ts";
-import { HostWatch } from "./host-watch.ts";
+import type { LastWords } from "../runs/charge.ts";
+import type { Host, HostExit } from "../host/host.ts";
+import { HostRuns } from "../runs/host-runs.ts";
+import { HostStart } from "../host/host-start.ts";
+import { HostWatch } from "../host/host-watch.ts";
 import type { MemberEvents, MemberOptions } from "./member-options.ts";
 import type { FromChild } from "../pipe/pipe-messages.ts";
 import { retireReason } from "./retire-reason.ts";
-import type { StopReason, Ticket } from "./run.ts";
+import type { StopReason, Ticket } from "../runs/run.ts";
 import { SpanLog } from "./span-log.ts";
 
 export class Member {

@@ -2,7 +2,7 @@
 
 import type { Logger } from "pino";
 
-import type { ContainerMemory } from "./container-memory.ts";
+import type { ContainerMemory } from "../host/container-memory.ts";
 import type { Member } from "./member.ts";
 
 const MIB = 1024 * 1024;

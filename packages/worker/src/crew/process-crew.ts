@@ -1,10 +1,10 @@
 /** The options of a crew of child processes. */
 
 import type { TaskOutput } from "../output/task-output.ts";
-import { childEnvironment } from "./child-environment.ts";
-import { ContainerMemory } from "./container-memory.ts";
+import { childEnvironment } from "../host/child-environment.ts";
+import { ContainerMemory } from "../host/container-memory.ts";
 import type { CrewOptions } from "./crew.ts";
-import { processHosts } from "./process-host.ts";
+import { processHosts } from "../host/process-host.ts";
 
 /** What a user says of the processes; see the options of a worker. */
 export interface ProcessCrewOptions extends Omit<

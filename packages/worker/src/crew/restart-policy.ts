@@ -3,7 +3,7 @@
  * started in a hot loop: the wait doubles with each such start, until a host works.
  */
 
-import type { HostExit } from "./host.ts";
+import type { HostExit } from "../host/host.ts";
 
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 5_000;

@@ -1,6 +1,6 @@
 import type { Failure } from "@poolmq/shared/internal";
 
-import type { SharedArgument } from "../crew/run.ts";
+import type { SharedArgument } from "../runs/run.ts";
 import type { JobContext, JobInHand } from "./job-context.ts";
 
 /** What a job's arguments need beside their text. */

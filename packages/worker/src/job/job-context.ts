@@ -2,13 +2,13 @@ import type { Logger } from "pino";
 
 import type { GatherScripts, JobData, Machines, TaskInfo } from "@poolmq/shared/internal";
 
-import type { OutcomeLimit } from "../child/outcome-writer.ts";
+import type { OutcomeLimit } from "../item/outcome-writer.ts";
 import type { Crew } from "../crew/crew.ts";
 import type { ThrottledLog } from "../log/throttled-log.ts";
 import type { Locks } from "../queue/locks.ts";
 import type { QueuedJob } from "../queue/job-queue.ts";
 import type { JobSeals } from "./job-seals.ts";
-import type { Publisher } from "./publisher.ts";
+import type { Publisher } from "../outcome/publisher.ts";
 import type { RunsInHand } from "./runs-in-hand.ts";
 import type { SharedValues } from "./shared-values.ts";
 import type { TaskReports } from "./task-reports.ts";

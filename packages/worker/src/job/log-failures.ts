@@ -1,7 +1,7 @@
 import { decodeThrown } from "@poolmq/shared/task";
 import type { ItemOutcome } from "@poolmq/shared/internal";
 
-import type { RunEnd } from "../crew/run.ts";
+import type { RunEnd } from "../runs/run.ts";
 import type { JobContext, JobInHand } from "./job-context.ts";
 
 /** More say no more to whoever looks for the place. */

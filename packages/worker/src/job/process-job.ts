@@ -9,11 +9,11 @@
 
 import type { TaskInfo } from "@poolmq/shared/internal";
 
-import type { Run, RunEnd } from "../crew/run.ts";
+import type { Run, RunEnd } from "../runs/run.ts";
 import type { QueuedJob } from "../queue/job-queue.ts";
 import { admitJob } from "./admit-job.ts";
 import { dropJob } from "./drop-job.ts";
-import { failedJob } from "./failed-job.ts";
+import { failedJob } from "../outcome/failed-job.ts";
 import { handBack, handOn, leaveToOther } from "./hand-back.ts";
 import { readArguments } from "./job-arguments.ts";
 import type { JobArguments } from "./job-arguments.ts";
@@ -22,8 +22,8 @@ import { logFailures } from "./log-failures.ts";
 import { infoOf, publishFailure, publishOutcome } from "./publish-outcome.ts";
 import { refuseJob } from "./refuse-job.ts";
 import { traceOf } from "./trace-of.ts";
-import { verdictOn } from "./verdict.ts";
-import type { Verdict } from "./verdict.ts";
+import { verdictOn } from "../outcome/verdict.ts";
+import type { Verdict } from "../outcome/verdict.ts";
 
 /** Takes a job from where it was fetched to where BullMQ may complete it. */
 export async function processJob(context: JobContext, job: QueuedJob, token: string): Promise<void> {

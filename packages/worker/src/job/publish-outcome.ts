@@ -3,13 +3,13 @@
 import { MAP_TTL_MS } from "@poolmq/shared/internal";
 import type { FailedJob, Failure, ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/internal";
 
-import type { RunEnd } from "../crew/run.ts";
+import type { RunEnd } from "../runs/run.ts";
 import { dropJob } from "./drop-job.ts";
-import { failedJob } from "./failed-job.ts";
+import { failedJob } from "../outcome/failed-job.ts";
 import type { JobContext, JobInHand } from "./job-context.ts";
-import { fitOutcomes } from "./fit-outcomes.ts";
-import { ranBy } from "./ran-by.ts";
-import { outcomesOf } from "./verdict.ts";
+import { fitOutcomes } from "../outcome/fit-outcomes.ts";
+import { ranBy } from "../outcome/ran-by.ts";
+import { outcomesOf } from "../outcome/verdict.ts";
 
 /** What a job came to. */
 export interface JobOutcome {

@@ -1,4 +1,4 @@
-import type { RunEnd } from "../crew/run.ts";
+import type { RunEnd } from "../runs/run.ts";
 
 interface RunInHand {
   /** Token of the lock under which the job is here now. */

@@ -7,13 +7,13 @@ import type { Logger } from "pino";
 
 import type { ResolvedProcessOptions } from "@poolmq/shared/internal";
 
-import { childEnvironment } from "../crew/child-environment.ts";
-import { ContainerMemory } from "../crew/container-memory.ts";
+import { childEnvironment } from "../host/child-environment.ts";
+import { ContainerMemory } from "../host/container-memory.ts";
 import { Crew } from "../crew/crew.ts";
 import type { CrewOptions } from "../crew/crew.ts";
-import { inlineHosts } from "../crew/inline-host.ts";
+import { inlineHosts } from "../host/inline-host.ts";
 import { processCrew } from "../crew/process-crew.ts";
-import { threadHosts } from "../crew/thread-host.ts";
+import { threadHosts } from "../host/thread-host.ts";
 import { machineLog } from "../log/machine-log.ts";
 import { TaskOutput } from "../output/task-output.ts";
 

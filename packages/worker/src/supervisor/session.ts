@@ -20,11 +20,11 @@ import {
 } from "@poolmq/shared/internal";
 import type { LargestValue, QueueKeys } from "@poolmq/shared/internal";
 
-import type { OutcomeLimit } from "../child/outcome-writer.ts";
+import type { OutcomeLimit } from "../item/outcome-writer.ts";
 import type { JobContext } from "../job/job-context.ts";
 import { JobSeals } from "../job/job-seals.ts";
 import { processJob } from "../job/process-job.ts";
-import { Publisher } from "../job/publisher.ts";
+import { Publisher } from "../outcome/publisher.ts";
 import { RunsInHand } from "../job/runs-in-hand.ts";
 import { SharedValues } from "../job/shared-values.ts";
 import { TaskReports } from "../job/task-reports.ts";

@@ -2,12 +2,12 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import type { QueueKeys } from "./keys.ts";
+import type { QueueKeys } from "../keys.ts";
 import { parseObject } from "./parse-object.ts";
-import { READ_CLOCK } from "./redis-clock.ts";
-import { runScript } from "../redis/run-script.ts";
-import type { Script } from "../redis/run-script.ts";
-import type { ErrorGroup, MapReport } from "../wire-watch.ts";
+import { READ_CLOCK } from "../redis-clock.ts";
+import { runScript } from "../../redis/run-script.ts";
+import type { Script } from "../../redis/run-script.ts";
+import type { ErrorGroup, MapReport } from "../../wire-watch.ts";
 
 /** More than anyone looks at; the ones to be forgotten first go. */
 export const MAX_MAPS = 500;

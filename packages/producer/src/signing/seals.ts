@@ -18,7 +18,7 @@ import {
 } from "@poolmq/shared/internal";
 import type { ControlMessage, JobData, OutcomeText, Payload, Signer } from "@poolmq/shared/internal";
 
-import type { Chunk } from "../map/chunk.ts";
+import type { Chunk } from "../input/chunk.ts";
 
 /** Of so many forged entries, one is logged. */
 const ALARM_EVERY = 1_000;

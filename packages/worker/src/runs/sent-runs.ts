@@ -10,7 +10,7 @@
  *                        otherwise hit whoever has the place next
  */
 
-import type { PatientTimer } from "./patient-timer.ts";
+import type { PatientTimer } from "../host/patient-timer.ts";
 import type { Ticket } from "./run.ts";
 
 export interface SentRun {

@@ -12,7 +12,7 @@ import { ReadCounts } from "./read-counts.ts";
 import { ClockShift } from "./clock-shift.ts";
 import { readEntry } from "./read-entry.ts";
 import type { Entry } from "./read-entry.ts";
-import type { Seals } from "./seals.ts";
+import type { Seals } from "../signing/seals.ts";
 
 /** One map whose stream is read. */
 export interface Reading {

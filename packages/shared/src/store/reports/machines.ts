@@ -2,13 +2,13 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { MACHINE_TTL_MS } from "./durations.ts";
-import type { QueueKeys } from "./keys.ts";
+import { MACHINE_TTL_MS } from "../durations.ts";
+import type { QueueKeys } from "../keys.ts";
 import { readAdvertisement } from "./read-advertisement.ts";
-import { READ_CLOCK } from "./redis-clock.ts";
-import { runScript } from "../redis/run-script.ts";
-import type { Script } from "../redis/run-script.ts";
-import type { WorkerAdvertisement } from "../wire.ts";
+import { READ_CLOCK } from "../redis-clock.ts";
+import { runScript } from "../../redis/run-script.ts";
+import type { Script } from "../../redis/run-script.ts";
+import type { WorkerAdvertisement } from "../../wire.ts";
 
 /**
  * KEYS: workers, worker-info, worker-detail, watch. ARGV: id, advertisement, ttlMs, what the machine tells watchers or "".

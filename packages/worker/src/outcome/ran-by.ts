@@ -1,6 +1,6 @@
 import type { JobData } from "@poolmq/shared/internal";
 
-import type { RunEnd } from "../crew/run.ts";
+import type { RunEnd } from "../runs/run.ts";
 
 /** Says who ran a job, how often it was tried, and what was lost with it: a part of a `RanText`. */
 export function ranBy(

@@ -1,4 +1,4 @@
-import type { WorkerAdvertisement } from "../wire.ts";
+import type { WorkerAdvertisement } from "../../wire.ts";
 
 /** Gives an advertisement that has what is read of it. A machine that can't be understood does not stop the others. */
 export function readAdvertisement(text: unknown): WorkerAdvertisement | undefined {

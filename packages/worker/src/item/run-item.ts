@@ -14,7 +14,7 @@ import { inItemSpan } from "./item-span.ts";
 import type { SpanFacts } from "./item-span.ts";
 import { watchingLeftovers } from "./leftovers.ts";
 import type { Ran, RanItems } from "./ran-items.ts";
-import type { TaskFunction } from "./task-module.ts";
+import type { TaskFunction } from "../tasks-module/task-module.ts";
 
 /** Functions whose last call returned no promise. */
 const synchronous = new WeakSet<TaskFunction>();

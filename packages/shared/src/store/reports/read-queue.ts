@@ -2,11 +2,11 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { MACHINE_TTL_MS } from "./durations.ts";
-import type { QueueKeys } from "./keys.ts";
-import { READ_CLOCK } from "./redis-clock.ts";
-import { runScript } from "../redis/run-script.ts";
-import type { Script } from "../redis/run-script.ts";
+import { MACHINE_TTL_MS } from "../durations.ts";
+import type { QueueKeys } from "../keys.ts";
+import { READ_CLOCK } from "../redis-clock.ts";
+import { runScript } from "../../redis/run-script.ts";
+import type { Script } from "../../redis/run-script.ts";
 
 /**
  * KEYS: workers, worker-info, worker-detail, maps, map-info, wait, prioritized, active, delayed, paused, meta. ARGV: ttlMs of

@@ -8,7 +8,7 @@
 import { inText } from "@poolmq/shared/task";
 import type { Failure, ItemOutcome, JobData, OutcomeText, RemoteInfo } from "@poolmq/shared/internal";
 
-import type { RunEnd } from "../crew/run.ts";
+import type { RunEnd } from "../runs/run.ts";
 
 export type Verdict =
   /** The job is done: publish, then acknowledge. */

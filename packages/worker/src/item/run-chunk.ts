@@ -11,7 +11,7 @@ import type { ChunkRan, KeepStack, OutcomeLimit } from "./outcome-writer.ts";
 import { RanItems } from "./ran-items.ts";
 import { mayTakeTurns, runItem, runRow, settle } from "./run-item.ts";
 import type { Ran } from "./ran-items.ts";
-import type { TaskFunction } from "./task-module.ts";
+import type { TaskFunction } from "../tasks-module/task-module.ts";
 
 export interface ChunkRun {
   readonly fn: TaskFunction;

@@ -4,7 +4,7 @@ import { decode } from "@poolmq/shared/internal";
 import type { OutcomeText } from "@poolmq/shared/internal";
 
 import type { RunFacts } from "../map/transport.ts";
-import type { Seals } from "./seals.ts";
+import type { Seals } from "../signing/seals.ts";
 
 /** What became of a chunk, not checked yet. */
 export interface OutcomeEntry extends RunFacts {

@@ -1,7 +1,7 @@
 import { encodeThrown, LimitError } from "@poolmq/shared/task";
 import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/internal";
 
-import type { OutcomeLimit } from "../child/outcome-writer.ts";
+import type { OutcomeLimit } from "../item/outcome-writer.ts";
 
 /**
  * Makes the outcomes of a job fit what Redis takes in one piece: the largest of its results become errors of their items,

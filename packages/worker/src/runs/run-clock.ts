@@ -3,7 +3,7 @@
  * most one of the two, and none unless it needs one: most runs never do.
  */
 
-import { PatientTimer } from "./patient-timer.ts";
+import { PatientTimer } from "../host/patient-timer.ts";
 import type { SentRun } from "./sent-runs.ts";
 
 export interface RunClockEvents {

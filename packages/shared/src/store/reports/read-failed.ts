@@ -2,10 +2,10 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import type { QueueKeys } from "./keys.ts";
-import { runScript } from "../redis/run-script.ts";
-import type { Script } from "../redis/run-script.ts";
-import type { OutcomeText } from "../wire.ts";
+import type { QueueKeys } from "../keys.ts";
+import { runScript } from "../../redis/run-script.ts";
+import type { Script } from "../../redis/run-script.ts";
+import type { OutcomeText } from "../../wire.ts";
 
 /**
  * KEYS: failed, out. ARGV: cursor, about how many. Gives the next cursor, then (first index, outcome) for each job. The jobs

@@ -9,7 +9,7 @@ import { placesFor } from "../pipe/pipe-depth.ts";
 import type { FromChild, FromGuard } from "../pipe/pipe-messages.ts";
 import { chargeOf } from "./charge.ts";
 import type { LastWords } from "./charge.ts";
-import type { Host, HostExit } from "./host.ts";
+import type { Host, HostExit } from "../host/host.ts";
 import type { StopReason, Ticket } from "./run.ts";
 import { RunClock } from "./run-clock.ts";
 import { runMessage } from "./run-message.ts";

@@ -2,8 +2,8 @@
 
 import type { ChildDetail, ItemOutcome, OutcomeText, Payload } from "@poolmq/shared/internal";
 
-import type { OutcomeLimit } from "../child/outcome-writer.ts";
-import type { HostExit } from "./host.ts";
+import type { OutcomeLimit } from "../item/outcome-writer.ts";
+import type { HostExit } from "../host/host.ts";
 
 /** What a host is asked to run: one job. */
 export interface Run {
