@@ -39,6 +39,9 @@ export interface CallRequest<V> {
   readonly keepsUntilRead: boolean;
 }
 
+/** A call as its method was given it. */
+export type AskedCall<V> = Omit<CallRequest<V>, "sink" | "keepsUntilRead">;
+
 /** What the handles need of a call that has begun. */
 export interface Begun extends CalledMap {
   readonly id: string;

@@ -61,13 +61,16 @@ const CALLS: readonly Call[] = [
  * Gives the doors of a pool. They are made when they are asked for: only the workers know which tasks there are, and
  * the call says so if there is none of that name.
  *
- * @param method - gives a method of the pool
+ * @param pool - whose methods the doors call
  */
-export function taskDoors<T>(method: (call: Call) => Method): TaskDoors<T> {
+export function taskDoors<T>(pool: Readonly<Record<Call, unknown>>): TaskDoors<T> {
   const doors = new Map<string, object>();
   const open = (task: string): object =>
     Object.fromEntries(
-      CALLS.map((call) => [call, (input: unknown, options: unknown) => method(call)(task, input, options)]),
+      CALLS.map((call) => [
+        call,
+        (input: unknown, options: unknown) => (pool[call] as Method).call(pool, task, input, options),
+      ]),
     );
   return new Proxy(Object.create(null) as TaskDoors<T>, {
     get(_, name) {

@@ -22,7 +22,7 @@ import type { Signer, TaskInfo, WorkerAdvertisement } from "@poolmq/shared/inter
 import { startEmbeddedRedis } from "../embedded-redis/embedded-redis.ts";
 import type { EmbeddedRedis } from "../embedded-redis/embedded-redis.ts";
 import { Gather } from "../gather/gather.ts";
-import type { GatherHooks } from "../gather/gather-options.ts";
+import type { GatherHooks } from "../gather/gather-parts.ts";
 import type { RedisPoolOptions } from "../options/pool-options.ts";
 import { LocalMachineKeeper, machineStarter } from "./local-machine-keeper.ts";
 

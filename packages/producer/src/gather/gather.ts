@@ -19,58 +19,38 @@
 import type { Cluster, Redis } from "ioredis";
 
 import { IncompleteMapError, SigningKeyError, UnknownMapError } from "@poolmq/shared";
-import {
-  fittingMachines,
-  GatherScripts,
-  isWrongType,
-  Machines,
-  removeLimbo,
-  settlesWithin,
-} from "@poolmq/shared/internal";
+import { fittingMachines, isWrongType, settlesWithin } from "@poolmq/shared/internal";
+import type { GatherScripts, Machines } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../input/chunk.ts";
-import { Meter } from "../map/meter.ts";
+import type { Meter } from "../map/meter.ts";
 import type { MapEnd } from "../map/sink.ts";
 import type { CarriedMap, Transport } from "../map/transport.ts";
 import { AttachedMap } from "./attached-map.ts";
-import { CLEAN_UP_TIMEOUT_MS, CleanUp } from "./clean-up.ts";
+import { CLEAN_UP_TIMEOUT_MS } from "./clean-up.ts";
 import { DurableMap } from "./durable-map.ts";
-import { DurableMaps } from "./durable-maps.ts";
-import type { GatheredQueue, GatherHooks } from "./gather-options.ts";
+import type { DurableMaps } from "./durable-maps.ts";
+import type { GatheredQueue, GatherHooks, GatherParts } from "./gather-parts.ts";
+import { gatherParts } from "./gather-parts.ts";
+
 import { GatheredMap } from "./gathered-map.ts";
-import { Jobs } from "./jobs.ts";
-import type { KindTools, MapKind, MapMode } from "./map-kind.ts";
-import { MapReports } from "./map-reports.ts";
+import type { MapKind, MapMode } from "./map-kind.ts";
 import type { ReportedMap } from "./map-reports.ts";
-import { MissingShares } from "./missing-shares.ts";
-import { OutcomeReader } from "../outcomes/outcome-reader.ts";
 import { FIRST_PATIENCE_MS } from "./patience.ts";
 import { PlainMap } from "./plain-map.ts";
-import { RedisWatch } from "../redis/redis-watch.ts";
 import { untilTaken } from "../redis/retry-refused.ts";
-import { Seals } from "../signing/seals.ts";
-import { Shares } from "./shares.ts";
+import type { Shares } from "./shares.ts";
 
 const TICK_MS = 500;
 
 export class Gather implements Transport {
-  readonly scripts: GatherScripts;
-  readonly machines: Machines;
-  readonly durable: DurableMaps;
-  readonly shares: Shares;
   readonly #redis: Redis | Cluster;
   readonly #gathered: GatheredQueue;
   readonly #hooks: GatherHooks;
-  readonly #tools: KindTools;
-  readonly #watch: RedisWatch;
-  readonly #jobs: Jobs;
-  readonly #meter = new Meter();
-  readonly #reports: MapReports;
-  readonly #cleanUp: CleanUp;
+  readonly #parts: GatherParts;
   readonly #maps = new Map<string, GatheredMap>();
   readonly #ticker: NodeJS.Timeout;
   readonly #firstPatienceMs: number;
-  readonly #missingShares: MissingShares;
   #closed = false;
   /** Redis answered the last step of the end in time. */
   #answers = true;
@@ -86,46 +66,29 @@ export class Gather implements Transport {
       tickMs: TICK_MS,
     },
   ) {
-    const { keys } = queue;
-    this.#firstPatienceMs = patience.firstMs;
     this.#redis = commands;
     this.#gathered = queue;
     this.#hooks = hooks;
-    this.#watch = new RedisWatch(commands, hooks);
-    const warn = this.#watch.warn.bind(this.#watch);
-    const seals = new Seals({ ...queue, alarm: (message) => hooks.alarm(message) });
-    this.scripts = new GatherScripts(commands, keys);
-    this.machines = new Machines(commands, keys);
-    this.durable = new DurableMaps(commands, keys, seals);
-    this.shares = new Shares({ redis: commands, keys, seals, warn });
-    this.#reports = new MapReports(commands, keys);
-    this.#tools = {
-      scripts: this.scripts,
-      durable: this.durable,
-      seals,
-      reader: new OutcomeReader(commands, blocking, { keys, seals }, warn),
-      removeLimbo: (mapId, indices) => removeLimbo(commands, keys, mapId, indices),
-      warn,
-      ask: (map, question) => this.ask(map, question),
-    };
-    this.#jobs = new Jobs({ redis: commands, keys, scripts: this.scripts, seals, meter: this.#meter, warn });
-    this.#missingShares = new MissingShares({
-      shares: this.shares,
-      scripts: this.scripts,
-      jobs: this.#jobs,
-      warn,
-    });
-    this.#cleanUp = new CleanUp({
-      redis: commands,
-      keys,
-      jobs: this.#jobs,
-      seals,
-      ownWorkers: hooks.ownWorkers,
-      warn,
-      cleaning: (done) => hooks.cleaning(done),
-    });
+    this.#firstPatienceMs = patience.firstMs;
+    this.#parts = gatherParts(commands, blocking, queue, hooks, (map, question) => this.ask(map, question));
     this.#ticker = setInterval(() => this.#tick(), patience.tickMs);
     this.#ticker.unref();
+  }
+
+  get scripts(): GatherScripts {
+    return this.#parts.scripts;
+  }
+
+  get machines(): Machines {
+    return this.#parts.machines;
+  }
+
+  get durable(): DurableMaps {
+    return this.#parts.durable;
+  }
+
+  get shares(): Shares {
+    return this.#parts.shares;
   }
 
   /**
@@ -139,28 +102,28 @@ export class Gather implements Transport {
     { resumed = false, report }: { readonly resumed?: boolean; readonly report?: ReportedMap } = {},
   ): Promise<void> {
     const gathered = new GatheredMap(map, this.#kindOf(map, mode, resumed), {
-      seals: this.#tools.seals,
-      meter: this.#meter,
+      seals: this.#parts.tools.seals,
+      meter: this.#parts.meter,
       firstPatienceMs: this.#firstPatienceMs,
-      sendAgain: (again, chunk) => this.#missingShares.sendAgain(again, chunk),
+      sendAgain: (again, chunk) => this.#parts.missingShares.sendAgain(again, chunk),
       trim: (trimmed) => this.#trim(trimmed),
     });
     this.#maps.set(map.id, gathered);
-    if (report !== undefined) this.#reports.add(report, { durable: mode === "durable" });
+    if (report !== undefined) this.#parts.reports.add(report, { durable: mode === "durable" });
     gathered.reopen();
     await gathered.kind.takeUp(gathered);
     // It may have ended meanwhile.
-    if (this.#maps.get(map.id) === gathered) this.#tools.reader.add(gathered);
+    if (this.#maps.get(map.id) === gathered) this.#parts.tools.reader.add(gathered);
   }
 
   #kindOf(map: CarriedMap, mode: MapMode, resumed: boolean): MapKind {
     switch (mode) {
       case "plain":
-        return new PlainMap(map, this.#tools);
+        return new PlainMap(map, this.#parts.tools);
       case "durable":
-        return new DurableMap(map, this.#tools, { resumed });
+        return new DurableMap(map, this.#parts.tools, { resumed });
       case "attached":
-        return new AttachedMap(map, this.#tools);
+        return new AttachedMap(map, this.#parts.tools);
       default:
         return mode satisfies never;
     }
@@ -169,14 +132,15 @@ export class Gather implements Transport {
   async enqueue(map: CarriedMap, chunks: readonly Chunk[]): Promise<void> {
     const gathered = this.#maps.get(map.id);
     if (gathered === undefined) return;
-    await this.#jobs.add(gathered, await gathered.kind.admit(gathered, chunks));
+    await this.#parts.jobs.add(gathered, await gathered.kind.admit(gathered, chunks));
   }
 
   /** Asks Redis something for a map, until it answers or the map has ended: what it refuses for now, it takes later. */
   async ask<V>(map: Pick<CarriedMap, "id" | "ended">, question: () => Promise<V>): Promise<V> {
     return await untilTaken(question, {
       isWanted: () => !map.ended && !this.#closed,
-      onRefused: (error) => this.#watch.warn({ mapId: map.id, err: error }, "Redis refused, trying again"),
+      onRefused: (error) =>
+        this.#parts.watch.warn({ mapId: map.id, err: error }, "Redis refused, trying again"),
     });
   }
 
@@ -195,7 +159,7 @@ export class Gather implements Transport {
     const stays = gathered.kind.outlives(end);
     if (!stays) this.#reportEnd(gathered, end);
     this.leave(map);
-    if (!stays) this.#cleanUp.forget(gathered, end);
+    if (!stays) this.#parts.cleanUp.forget(gathered, end);
   }
 
   /** The map has its last outcome, and stays until somebody has looked at the results. */
@@ -203,7 +167,7 @@ export class Gather implements Transport {
     const gathered = this.#maps.get(map.id);
     if (gathered === undefined) return;
     this.#reportEnd(gathered, end);
-    this.#tools.reader.remove(gathered);
+    this.#parts.tools.reader.remove(gathered);
   }
 
   /** Reads no more of the map, which stays as it is. */
@@ -211,26 +175,26 @@ export class Gather implements Transport {
     const gathered = this.#maps.get(map.id);
     if (gathered === undefined) return;
     this.#maps.delete(map.id);
-    this.#reports.remove(map.id);
-    this.#tools.reader.remove(gathered);
+    this.#parts.reports.remove(map.id);
+    this.#parts.tools.reader.remove(gathered);
   }
 
   #reportEnd({ map, kind }: GatheredMap, end: MapEnd): void {
     const told = kind.isOurs
-      ? this.#reports.ended(map.id, end)
-      : this.#reports.endedHere(map.id, end, map.progress);
+      ? this.#parts.reports.ended(map.id, end)
+      : this.#parts.reports.endedHere(map.id, end, map.progress);
     // A failure is ignored: watchers then see the producer fall silent.
-    if (told !== undefined) this.#cleanUp.track(told.catch(() => {}));
+    if (told !== undefined) this.#parts.cleanUp.track(told.catch(() => {}));
   }
 
   /** What was measured of this producer's items. */
   measured(): ReturnType<Meter["read"]> {
-    return this.#meter.read();
+    return this.#parts.meter.read();
   }
 
   /** Numbers of jobs that wait and that run, of all producers on the queue. */
   async counts(): Promise<{ readonly waiting: number; readonly active: number }> {
-    return await this.#jobs.counts();
+    return await this.#parts.jobs.counts();
   }
 
   /** Waits until dropped maps are cleaned up, then stops reading. The connections stay the caller's. */
@@ -240,14 +204,17 @@ export class Gather implements Transport {
     clearInterval(this.#ticker);
     this.shares.close();
     // Redis may be gone for good; then the keys' TTL takes them, and workers find the maps unwanted.
-    await this.#ifAnswered(this.#cleanUp.close());
-    const closed = Promise.all([this.#tools.reader.close(disconnectBlocking), this.#jobs.close()]);
+    await this.#ifAnswered(this.#parts.cleanUp.close());
+    const closed = Promise.all([
+      this.#parts.tools.reader.close(disconnectBlocking),
+      this.#parts.jobs.close(),
+    ]);
     await this.#ifAnswered(closed);
   }
 
   /** Removes everything that the queue keeps in Redis. Only for a queue that is this producer's own. */
   async obliterate(): Promise<void> {
-    const removed = this.#jobs.obliterate().then(() => this.#reports.obliterate());
+    const removed = this.#parts.jobs.obliterate().then(() => this.#parts.reports.obliterate());
     await this.#ifAnswered(removed);
     const { workers, workerInfo, workerDetail, kept } = this.#gathered.keys;
     await this.#ifAnswered(this.#redis.unlink(workers, workerInfo, workerDetail, kept));
@@ -264,8 +231,8 @@ export class Gather implements Transport {
   }
 
   #tick(): void {
-    this.#reports.tick();
-    this.#watch.look(this.#maps.size);
+    this.#parts.reports.tick();
+    this.#parts.watch.look(this.#maps.size);
     const now = performance.now();
     this.shares.tick(now);
     for (const gathered of this.#maps.values()) {

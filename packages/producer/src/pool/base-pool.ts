@@ -5,7 +5,7 @@
 
 import { beginAttach } from "../call/begin-attach.ts";
 import { beginCall } from "../call/begin-call.ts";
-import type { Begun } from "../call/begin-call.ts";
+import type { AskedCall } from "../call/begin-call.ts";
 import { callContext } from "../call/call-context.ts";
 import type { CallContext, PoolParts } from "../call/call-context.ts";
 import { taskDoors } from "../call/task-doors.ts";
@@ -13,8 +13,6 @@ import type { TaskDoors } from "../call/task-doors.ts";
 import type { ArgumentOf, ArgumentsOf, Items, MapTask, ResultOf, Task, TaskRef } from "../call/task-types.ts";
 import type { Engine, EngineHost, PoolStats } from "../engine/engine.ts";
 import { checkedTuples, singles } from "../input/input.ts";
-import type { Input } from "../input/input.ts";
-import type { Sink } from "../map/sink.ts";
 import { Shared } from "../input/shared.ts";
 import type { CallOptions } from "../options/call-options.ts";
 import { ApplyResult } from "../result/apply-result.ts";
@@ -51,10 +49,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
    * the function, renames it, and shows its comment.
    */
   get tasks(): TaskDoors<T> {
-    return (this.#doors ??= taskDoors<T>(
-      (call) => (task, input, options) =>
-        (this[call] as (...args: unknown[]) => unknown).call(this, task, input, options),
-    ));
+    return (this.#doors ??= taskDoors<T>(this));
   }
 
   /** State of the pool's life. */
@@ -80,7 +75,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
     items: Items<ArgumentOf<T, R>>,
     options?: CallOptions<ResultOf<T, R>>,
   ): MapResult<ResultOf<T, R>> {
-    return this.#collect("map", task, () => singles("map", items), options);
+    return this.#collect({ call: "map", task, input: () => singles("map", items), options });
   }
 
   /**
@@ -99,7 +94,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
     tuples: Items<ArgumentsOf<T, R>>,
     options?: CallOptions<ResultOf<T, R>>,
   ): MapResult<ResultOf<T, R>> {
-    return this.#collect("starmap", task, () => checkedTuples("starmap", tuples), options);
+    return this.#collect({ call: "starmap", task, input: () => checkedTuples("starmap", tuples), options });
   }
 
   /**
@@ -119,7 +114,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
     items: Items<ArgumentOf<T, R>>,
     options?: CallOptions<ResultOf<T, R>>,
   ): ResultStream<ResultOf<T, R>> {
-    return this.#stream("imap", task, () => singles("imap", items), options, true);
+    return this.#stream({ call: "imap", task, input: () => singles("imap", items), options }, true);
   }
 
   /** As `imap`, but gives the results in the order in which they come in. */
@@ -128,7 +123,10 @@ export class BasePool<T extends object> implements AsyncDisposable {
     items: Items<ArgumentOf<T, R>>,
     options?: CallOptions<ResultOf<T, R>>,
   ): ResultStream<ResultOf<T, R>> {
-    return this.#stream("imapUnordered", task, () => singles("imapUnordered", items), options, false);
+    return this.#stream(
+      { call: "imapUnordered", task, input: () => singles("imapUnordered", items), options },
+      false,
+    );
   }
 
   /** As `imap`, with an argument tuple for each call. */
@@ -137,7 +135,10 @@ export class BasePool<T extends object> implements AsyncDisposable {
     tuples: Items<ArgumentsOf<T, R>>,
     options?: CallOptions<ResultOf<T, R>>,
   ): ResultStream<ResultOf<T, R>> {
-    return this.#stream("istarmap", task, () => checkedTuples("istarmap", tuples), options, true);
+    return this.#stream(
+      { call: "istarmap", task, input: () => checkedTuples("istarmap", tuples), options },
+      true,
+    );
   }
 
   /** As `imapUnordered`, with an argument tuple for each call. */
@@ -146,8 +147,10 @@ export class BasePool<T extends object> implements AsyncDisposable {
     tuples: Items<ArgumentsOf<T, R>>,
     options?: CallOptions<ResultOf<T, R>>,
   ): ResultStream<ResultOf<T, R>> {
-    const input = (): Input => checkedTuples("istarmapUnordered", tuples);
-    return this.#stream("istarmapUnordered", task, input, options, false);
+    return this.#stream(
+      { call: "istarmapUnordered", task, input: () => checkedTuples("istarmapUnordered", tuples), options },
+      false,
+    );
   }
 
   /**
@@ -168,8 +171,14 @@ export class BasePool<T extends object> implements AsyncDisposable {
   ): ApplyResult<ResultOf<T, R>> {
     type V = ResultOf<T, R>;
     const slots = new Slots<V>();
-    const input = (): Input => checkedTuples("apply", [args]);
-    const begun = this.#begin<V>("apply", task, input, options, slots);
+    const begun = beginCall<V>(this.#context, {
+      call: "apply",
+      task,
+      input: () => checkedTuples("apply", [args]),
+      options,
+      sink: slots,
+      keepsUntilRead: false,
+    });
     const value = slots.results().then(([only]) => only as V);
     return new ApplyResult<V>(begun, slots, value);
   }
@@ -266,37 +275,16 @@ export class BasePool<T extends object> implements AsyncDisposable {
     await this.join();
   }
 
-  #collect<V>(
-    call: string,
-    task: unknown,
-    input: () => Input,
-    options: CallOptions<V> | undefined,
-  ): MapResult<V> {
+  #collect<V>(asked: AskedCall<V>): MapResult<V> {
     const slots = new Slots<V>();
-    const begun = this.#begin(call, task, input, options, slots);
+    const begun = beginCall<V>(this.#context, { ...asked, sink: slots, keepsUntilRead: false });
     return new MapResult<V>(begun, slots, slots.results());
   }
 
-  #stream<V>(
-    call: string,
-    task: unknown,
-    input: () => Input,
-    options: CallOptions<V> | undefined,
-    ordered: boolean,
-  ): ResultStream<V> {
+  #stream<V>(asked: AskedCall<V>, ordered: boolean): ResultStream<V> {
     const buffer = new StreamBuffer<V>(ordered);
-    return new ResultStream<V>(this.#begin(call, task, input, options, buffer, true), buffer);
-  }
-
-  #begin<V>(
-    call: string,
-    task: unknown,
-    input: () => Input,
-    options: CallOptions<V> | undefined,
-    sink: Sink,
-    keepsUntilRead = false,
-  ): Begun {
-    return beginCall<V>(this.#context, { call, task, input, options, sink, keepsUntilRead });
+    const begun = beginCall<V>(this.#context, { ...asked, sink: buffer, keepsUntilRead: true });
+    return new ResultStream<V>(begun, buffer);
   }
 
   async #ask<V>(call: string, question: () => Promise<V>): Promise<V> {

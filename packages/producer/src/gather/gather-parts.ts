@@ -1,0 +1,99 @@
+/** What a gather is made of: each part knows its own work, and `Gather` knows which map asks for it. */
+
+import type { Cluster, Redis } from "ioredis";
+
+import { GatherScripts, Machines, removeLimbo } from "@poolmq/shared/internal";
+import type { QueueKeys, Signer } from "@poolmq/shared/internal";
+
+import { Meter } from "../map/meter.ts";
+import type { CarriedMap } from "../map/transport.ts";
+import { OutcomeReader } from "../outcomes/outcome-reader.ts";
+import { RedisWatch } from "../redis/redis-watch.ts";
+import { Seals } from "../signing/seals.ts";
+import { CleanUp } from "./clean-up.ts";
+import { DurableMaps } from "./durable-maps.ts";
+import { Jobs } from "./jobs.ts";
+import type { KindTools } from "./map-kind.ts";
+import { MapReports } from "./map-reports.ts";
+import { MissingShares } from "./missing-shares.ts";
+import { Shares } from "./shares.ts";
+
+/** The queue that a gather works on. */
+export interface GatheredQueue {
+  readonly keys: QueueKeys;
+  /** Its name, for messages. */
+  readonly queue: string;
+  readonly signer: Signer | undefined;
+  readonly signatureTtlMs: number;
+}
+
+export interface GatherHooks {
+  /** Something went wrong that passes, or that concerns no one map. */
+  warn(facts: Readonly<Record<string, unknown>>, message: string): void;
+  /** Something that a person should look at. */
+  alarm(message: string): void;
+  /** What is left of a map is being removed from Redis, which should be done before this process ends. */
+  cleaning(done: Promise<unknown>): void;
+  /** The workers end with this process, so this process has to remove the jobs that they run. */
+  readonly ownWorkers: boolean;
+}
+
+/** Asks Redis something for a map, until it answers or nobody wants to know any more. */
+type Ask = <V>(map: Pick<CarriedMap, "id" | "ended">, question: () => Promise<V>) => Promise<V>;
+
+export interface GatherParts {
+  readonly scripts: GatherScripts;
+  readonly machines: Machines;
+  readonly durable: DurableMaps;
+  readonly shares: Shares;
+  readonly missingShares: MissingShares;
+  readonly jobs: Jobs;
+  readonly meter: Meter;
+  readonly reports: MapReports;
+  readonly cleanUp: CleanUp;
+  readonly watch: RedisWatch;
+  /** What the kinds of maps work with. */
+  readonly tools: KindTools;
+}
+
+/** @param blocking - the connection on which outcomes are waited for */
+export function gatherParts(
+  redis: Redis | Cluster,
+  blocking: Redis | Cluster,
+  queue: GatheredQueue,
+  hooks: GatherHooks,
+  ask: Ask,
+): GatherParts {
+  const { keys } = queue;
+  const watch = new RedisWatch(redis, hooks);
+  const warn = watch.warn.bind(watch);
+  const seals = new Seals({ ...queue, alarm: (message) => hooks.alarm(message) });
+  const scripts = new GatherScripts(redis, keys);
+  const durable = new DurableMaps(redis, keys, seals);
+  const shares = new Shares({ redis, keys, seals, warn });
+  const meter = new Meter();
+  const jobs = new Jobs({ redis, keys, scripts, seals, meter, warn });
+  const { ownWorkers } = hooks;
+  const cleaning = (done: Promise<unknown>): void => hooks.cleaning(done);
+  return {
+    scripts,
+    machines: new Machines(redis, keys),
+    durable,
+    shares,
+    missingShares: new MissingShares({ shares, scripts, jobs, warn }),
+    jobs,
+    meter,
+    reports: new MapReports(redis, keys),
+    cleanUp: new CleanUp({ redis, keys, jobs, seals, ownWorkers, warn, cleaning }),
+    watch,
+    tools: {
+      scripts,
+      durable,
+      seals,
+      reader: new OutcomeReader(redis, blocking, { keys, seals }, warn),
+      removeLimbo: (mapId, indices) => removeLimbo(redis, keys, mapId, indices),
+      warn,
+      ask,
+    },
+  };
+}
