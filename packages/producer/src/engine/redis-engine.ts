@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { RedisConnectionError } from "@poolmq/shared";
-import { Attachments, checkInteger, encode } from "@poolmq/shared/internal";
+import { Attachments, checkInteger, encode, refusedError } from "@poolmq/shared/internal";
 
 import { AttachedRun } from "../map/attached-run.ts";
 import type { Gather } from "../gather/gather.ts";
@@ -150,7 +150,7 @@ export class RedisEngine implements Engine {
       return await starting;
     } catch (error) {
       if (this.#backend === starting && mayComeBack(error)) this.#backend = undefined;
-      throw error;
+      throw refusedError(error);
     }
   }
 }

@@ -3,6 +3,8 @@
  * `pool-life.ts`, and how its chunks reach workers in the engine.
  */
 
+import { refusedError } from "@poolmq/shared/internal";
+
 import { beginAttach } from "../call/begin-attach.ts";
 import { beginCall } from "../call/begin-call.ts";
 import type { AskedCall } from "../call/begin-call.ts";
@@ -230,7 +232,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
    * Waits until workers have loaded the tasks module.
    *
    * @param minWorkers - number of worker processes, on all machines; of a `ThreadPool`, of threads @defaultValue 1
-   * @throws InvalidOptionError, PoolClosedError, RedisConnectionError; TasksModuleError if the pool's own workers can't
+   * @throws InvalidOptionError, PoolClosedError, RedisConnectionError, RedisRefusedError; TasksModuleError if the pool's own workers can't
    */
   async ready(minWorkers = 1): Promise<void> {
     await this.#ask("ready", () => this.#engine.ready(minWorkers));
@@ -240,7 +242,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
   /**
    * Gives counts of jobs and workers, and what this pool has measured.
    *
-   * @throws PoolClosedError, RedisConnectionError
+   * @throws PoolClosedError, RedisConnectionError, RedisRefusedError
    */
   async stats(): Promise<PoolStats> {
     return await this.#ask("stats", () => this.#engine.stats());
@@ -294,7 +296,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
     } catch (error) {
       // A pool that ended meanwhile has closed its connection under the question.
       this.#life.checkOpen(call);
-      throw error;
+      throw refusedError(error);
     }
   }
 }
