@@ -5,6 +5,7 @@ import type { ArgumentForm } from "@poolmq/shared/internal";
 
 import type { Chunk } from "./chunk.ts";
 import { Shared } from "./shared.ts";
+import { Refused } from "./take.ts";
 
 type Encoded = Chunk | { readonly at: number; readonly n: 1; readonly error: unknown };
 
@@ -31,19 +32,26 @@ export function encodeItems(
   limit: ArgumentLimit | undefined,
 ): Encoded[] {
   const encoded: Encoded[] = [];
-  if (form === "one" && !hasShared(values)) {
+  if (form === "one" && !hasSpecial(values)) {
     encodeGroup({ form, values }, at, NO_SHARES, limit, encoded);
     return encoded;
   }
-  const tuples =
-    form === "one" ? values.map((value) => [value]) : (values as readonly (readonly unknown[])[]);
-  const layouts = tuples.map(sharesOf);
+  const tuples = values.map((value) =>
+    form === "tuple" || value instanceof Refused ? (value as readonly unknown[] | Refused) : [value],
+  );
+  const layouts = tuples.map((tuple) => (tuple instanceof Refused ? undefined : sharesOf(tuple)));
   for (let start = 0; start < tuples.length;) {
+    const first = tuples[start];
+    if (first instanceof Refused) {
+      encoded.push({ at: at + start, n: 1, error: first.error });
+      start++;
+      continue;
+    }
     // All tuples of a chunk take the same shared values in the same places.
     let end = start + 1;
     while (end < tuples.length && sameShares(layouts[start], layouts[end])) end++;
     const shares = layouts[start] ?? NO_SHARES;
-    const group = tuples.slice(start, end);
+    const group = tuples.slice(start, end) as (readonly unknown[])[];
     const sent = shares.length === 0 ? group : group.map(withoutShares);
     encodeGroup({ form: "tuple", values: sent }, at + start, shares, limit, encoded);
     start = end;
@@ -95,12 +103,21 @@ function hasShared(values: readonly unknown[]): boolean {
   return false;
 }
 
+/** Whether any of them does not go as it is. */
+function hasSpecial(values: readonly unknown[]): boolean {
+  for (const value of values) {
+    if (typeof value === "object" && (value instanceof Shared || value instanceof Refused)) return true;
+  }
+  return false;
+}
+
 function sharesOf(tuple: readonly unknown[]): Shares {
   if (!hasShared(tuple)) return NO_SHARES;
   return tuple.flatMap((value, position) => (isShared(value) ? [[position, value.id] as const] : []));
 }
 
-function sameShares(a: Shares = NO_SHARES, b: Shares = NO_SHARES): boolean {
+function sameShares(a: Shares | undefined, b: Shares | undefined): boolean {
+  if (a === undefined || b === undefined) return false;
   return a.length === b.length && a.every(([position, id], i) => position === b[i]?.[0] && id === b[i][1]);
 }
 

@@ -4,6 +4,8 @@ import { InvalidOptionError } from "@poolmq/shared";
 import { inspectBriefly } from "@poolmq/shared/internal";
 import type { ArgumentForm } from "@poolmq/shared/internal";
 
+import { take } from "./take.ts";
+
 /** Where the items of a call come from. */
 export type ItemSource = SyncSource | AsyncSource;
 
@@ -64,6 +66,12 @@ export function checkedTuples(call: string, items: unknown): Input {
   return { source: sourceOf(call, items, "tuple", check), length: lengthOf(items) };
 }
 
+/** The input of `apply`: one tuple, taken as it is now. @throws InvalidOptionError */
+export function appliedTuple(args: unknown): Input {
+  checkedTuples("apply", [args]);
+  return { source: ofArray([take("tuple", args)], "tuple"), length: 1 };
+}
+
 function lengthOf(items: unknown): number | undefined {
   if (Array.isArray(items) || ArrayBuffer.isView(items)) return (items as readonly unknown[]).length;
   return items instanceof Set || items instanceof Map ? items.size : undefined;
@@ -76,9 +84,9 @@ function sourceOf(call: string, items: unknown, form: ArgumentForm, check: Check
   >;
   if (typeof async === "function") return ofAsyncIterator(async.call(items), form, check);
   if (typeof sync === "function") {
-    return isArrayWalk(items, sync) && check === undefined
-      ? ofArray(items, form)
-      : ofIterator(sync.call(items), form, check);
+    const isWalk = isArrayWalk(items, sync);
+    if (isWalk && check === undefined) return ofArray(items, form);
+    return ofIterator(sync.call(items), form, { check, takes: !isWalk });
   }
   throw new InvalidOptionError(
     `Expected the items of ${call}() to be iterable (an array, a generator, an async generator), got ${inspectBriefly(items)}`,
@@ -118,7 +126,12 @@ function ofArray(array: readonly unknown[], form: ArgumentForm): SyncSource {
   };
 }
 
-function ofIterator(iterator: Iterator<unknown>, form: ArgumentForm, check: Check | undefined): SyncSource {
+/** @param takes - whether an item is taken as it is when it is yielded, and not when its chunk is full */
+function ofIterator(
+  iterator: Iterator<unknown>,
+  form: ArgumentForm,
+  { check, takes }: { readonly check: Check | undefined; readonly takes: boolean },
+): SyncSource {
   return {
     kind: "sync",
     form,
@@ -130,7 +143,9 @@ function ofIterator(iterator: Iterator<unknown>, form: ArgumentForm, check: Chec
           if (step.done === true) return true;
           const { value } = step;
           check?.(value);
-          items.push(value);
+          // The last item of a chunk is encoded before the iterator goes on.
+          const waits = takes && items.length + 1 < most;
+          items.push(waits && typeof value === "object" ? take(form, value) : value);
         } catch (error) {
           // An input whose item is refused is told that it is not read on.
           iterator.return?.();
@@ -158,7 +173,7 @@ function ofAsyncIterator(
         if (step.done === true) return { done: true, value: undefined };
         const { value } = step;
         check?.(value);
-        return { done: false, value };
+        return { done: false, value: typeof value === "object" ? take(form, value) : value };
       } catch (error) {
         await iterator.return?.();
         throw error;

@@ -14,7 +14,7 @@ import { taskDoors } from "../call/task-doors.ts";
 import type { TaskDoors } from "../call/task-doors.ts";
 import type { ArgumentOf, ArgumentsOf, Items, MapTask, ResultOf, Task, TaskRef } from "../call/task-types.ts";
 import type { Engine, EngineHost, PoolStats } from "../engine/engine.ts";
-import { checkedTuples, singles } from "../input/input.ts";
+import { appliedTuple, checkedTuples, singles } from "../input/input.ts";
 import { Shared } from "../input/shared.ts";
 import type { CallOptions } from "../options/call-options.ts";
 import { ApplyResult } from "../result/apply-result.ts";
@@ -63,7 +63,9 @@ export class BasePool<T extends object> implements AsyncDisposable {
    * Calls the task with each item, in parallel, and gives the results in input order.
    *
    * @param task - name of a function that takes one argument, or the function itself where it was imported
-   * @param items - the arguments: any sync or async iterable
+   * @param items - the arguments: any sync or async iterable. An array is read when its turn comes, so leave it and its
+   *   items unchanged until the map has ended. What an iterator or generator yields is taken as it is at the yield, at any
+   *   `chunksize`; `apply` takes its arguments when it is called
    * @returns a handle: `await` gives `R[]`. It rejects with the error of the failed item with the lowest index, once all
    * items have ended; with a `PoolmqError` if the call itself is at fault
    * @example
@@ -176,7 +178,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
     const begun = beginCall<V>(this.#context, {
       call: "apply",
       task,
-      input: () => checkedTuples("apply", [args]),
+      input: () => appliedTuple(args),
       options,
       sink: slots,
       keepsUntilRead: false,
