@@ -33,7 +33,7 @@ export async function checkTask(
 
 /** No worker is alive: the map waits for one, says so if none comes, and ends if it can never be served. */
 export function lookForWorkers(backend: RedisBackend, run: MapRun, warn: (message: string) => void): void {
-  const since = performance.now();
+  let since = performance.now();
   let warned = false;
   const timer = setInterval(() => {
     if (run.ended) return clearInterval(timer);
@@ -41,6 +41,8 @@ export function lookForWorkers(backend: RedisBackend, run: MapRun, warn: (messag
       (tasks) => {
         if (tasks !== undefined) {
           clearInterval(timer);
+        } else if (backend.gather.isRefused) {
+          since = performance.now(); // that is what is told, and workers get their time once it is over
         } else if (!warned && performance.now() - since > NO_WORKER_WARNING_MS) {
           warned = true;
           warn(

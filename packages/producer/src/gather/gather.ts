@@ -144,6 +144,11 @@ export class Gather implements Transport {
     });
   }
 
+  /** Redis refuses what it is asked. */
+  get isRefused(): boolean {
+    return this.#parts.watch.isRefusing;
+  }
+
   async seal(map: CarriedMap, total: number): Promise<void> {
     await this.#maps.get(map.id)?.kind.seal(total);
   }

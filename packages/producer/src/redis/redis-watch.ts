@@ -43,11 +43,16 @@ export class RedisWatch {
     if (facts["err"] instanceof Error) this.#refusal = { error: facts["err"], at: performance.now() };
   }
 
+  /** Redis refuses what it is asked: workers can't announce themselves then, so that none seem to be there. */
+  get isRefusing(): boolean {
+    return this.#refusal !== undefined && performance.now() - this.#refusal.at < REFUSAL_MS;
+  }
+
   /** @param maps - number of those that are under way */
   look(maps: number): void {
     if (maps === 0) return this.#reset();
     this.#ping();
-    const isRefusing = this.#refusal !== undefined && performance.now() - this.#refusal.at < REFUSAL_MS;
+    const { isRefusing } = this;
     this.#refused = isRefusing ? this.#refused + 1 : 0;
     if (this.#isOwed && this.#unanswered >= PATIENCE_LOOKS) {
       this.#tell("Redis does not answer", maps, "They go on when it is back");
