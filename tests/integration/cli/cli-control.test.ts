@@ -86,7 +86,11 @@ test("kill-item kills the process of an item that does not end, which then runs 
   const stage = new Operated();
   const worker = await stage.worker("-p", "1");
   const map = stage.client().map("step", stage.steps("wait"));
-  await until(async () => (await stage.watcher.read()).jobs.active === 1, { what: "it to run" });
+  const isSeen = async (): Promise<boolean> =>
+    (await stage.watcher.read()).machines.some(({ children }) =>
+      children?.some(({ running }) => running.length > 0),
+    );
+  await until(isSeen, { what: "the machine to tell that it runs it" });
   expect(await stage.run("kill-item", map.id, "7")).toMatchObject({ code: 3 });
   expect(await stage.run("kill-item", map.id, "0")).toMatchObject({ code: 0 });
   await worker.line(/an operator kills an item/);

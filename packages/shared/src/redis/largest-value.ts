@@ -14,7 +14,8 @@ const SETTINGS = ["proto-max-bulk-len", "client-query-buffer-limit", "client-out
 
 /**
  * Asks a server how large a value may be. A larger one is never taken: the server ends the connection, which then sends
- * it again. Gives `undefined` if the server does not tell, as to a login that may not ask.
+ * it again. Gives `undefined` if the server does not tell. A login of its own is not asked with: it has the rights that its
+ * work needs, reading the server's settings is not among them, and each refusal would stand in the server's log.
  */
 export async function largestValue(connection: Redis | Cluster): Promise<LargestValue | undefined> {
   const nodes = connection.isCluster ? (connection as Cluster).nodes("master") : [connection as Redis];
@@ -24,6 +25,8 @@ export async function largestValue(connection: Redis | Cluster): Promise<Largest
 }
 
 async function ask(node: Redis, setting: string): Promise<LargestValue | undefined> {
+  const { username } = node.options;
+  if (username != null && username !== "default") return undefined;
   try {
     const [, value] = (await node.call("CONFIG", "GET", setting)) as string[];
     const bytes = bytesOf(value ?? "");

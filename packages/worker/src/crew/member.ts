@@ -108,14 +108,14 @@ export class Member {
     if (this.#state === "gone") return undefined;
     const rss = this.memoryBytes;
     const state = this.#state === "stopping" ? "retiring" : this.#state;
-    const facts = {
+    return {
       pid: this.pid,
       state,
       items: this.#items,
+      ...(rss === undefined ? {} : { rss }),
       runs: this.#runs.details,
       spans: this.#spans.recent(),
     };
-    return rss === undefined ? facts : { ...facts, rss };
   }
 
   get hasPlace(): boolean {
