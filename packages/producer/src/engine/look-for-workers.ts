@@ -31,30 +31,69 @@ export async function checkTask(
   return tasks;
 }
 
-/** No worker is alive: the map waits for one, says so if none comes, and ends if it can never be served. */
-export function lookForWorkers(backend: RedisBackend, run: MapRun, warn: (message: string) => void): void {
-  let since = performance.now();
-  let warned = false;
-  const timer = setInterval(() => {
-    if (run.ended) return clearInterval(timer);
-    checkTask(backend, run).then(
-      (tasks) => {
-        if (tasks !== undefined) {
-          clearInterval(timer);
-        } else if (backend.gather.isRefused) {
-          since = performance.now(); // that is what is told, and workers get their time once it is over
-        } else if (!warned && performance.now() - since > NO_WORKER_WARNING_MS) {
-          warned = true;
-          warn(
-            `No worker serves queue "${backend.queue}", so map ${run.id} waits for one. Start one with: npx poolmq worker <module>`,
-          );
-        }
-      },
-      (error: unknown) => {
-        if (error instanceof PoolmqError) run.fail(error);
-        // else Redis is away; the map waits for that too
-      },
+/**
+ * The maps of a pool that found no worker alive: each waits for one, and ends if it can never be served. The pool looks
+ * for all of them at once, and sends no question while the last answer is owed, so that many calls cost no more than one.
+ */
+export class WorkerLook {
+  readonly #backend: RedisBackend;
+  readonly #warn: (message: string) => void;
+  readonly #waiting = new Set<MapRun>();
+  #timer: NodeJS.Timeout | undefined;
+  #isAsking = false;
+  /** Since when maps have been waiting without a break. */
+  #since = 0;
+  #warned = false;
+
+  constructor(backend: RedisBackend, warn: (message: string) => void) {
+    this.#backend = backend;
+    this.#warn = warn;
+  }
+
+  /** Looks for a worker until one can serve the map, or the map has ended. */
+  add(run: MapRun): void {
+    this.#waiting.add(run);
+    if (this.#timer !== undefined) return;
+    this.#since = performance.now();
+    this.#warned = false;
+    this.#timer = setInterval(() => void this.#look(), LOOK_FOR_WORKERS_MS);
+    this.#timer.unref();
+  }
+
+  async #look(): Promise<void> {
+    for (const run of this.#waiting) if (run.ended) this.#waiting.delete(run);
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    try {
+      await Promise.all(Array.from(this.#waiting, (run) => this.#check(run)));
+    } finally {
+      this.#isAsking = false;
+    }
+    if (this.#waiting.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  async #check(run: MapRun): Promise<void> {
+    try {
+      const tasks = await checkTask(this.#backend, run);
+      if (tasks !== undefined) this.#waiting.delete(run);
+      // The refusal is what is told, and workers get their time once it is over.
+      else if (this.#backend.gather.isRefused) this.#since = performance.now();
+      else this.#warnOnce();
+    } catch (error) {
+      if (error instanceof PoolmqError) run.fail(error);
+      // else Redis is away; the map waits for that too
+    }
+  }
+
+  #warnOnce(): void {
+    if (this.#warned || performance.now() - this.#since <= NO_WORKER_WARNING_MS) return;
+    this.#warned = true;
+    const [first] = this.#waiting;
+    const who = this.#waiting.size === 1 ? `map ${first?.id} waits` : `${this.#waiting.size} calls wait`;
+    this.#warn(
+      `No worker serves queue "${this.#backend.queue}", so ${who} for one. Start one with: npx poolmq worker <module>`,
     );
-  }, LOOK_FOR_WORKERS_MS);
-  timer.unref();
+  }
 }

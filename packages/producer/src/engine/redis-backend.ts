@@ -24,6 +24,7 @@ import type { EmbeddedRedis } from "../embedded-redis/embedded-redis.ts";
 import { Gather } from "../gather/gather.ts";
 import type { GatherHooks } from "../gather/gather-parts.ts";
 import type { RedisPoolOptions } from "../options/pool-options.ts";
+import { AskTogether } from "./ask-together.ts";
 import { LocalMachineKeeper, machineStarter } from "./local-machine-keeper.ts";
 
 interface Parts {
@@ -42,6 +43,7 @@ export class RedisBackend {
   readonly gather: Gather;
   readonly queue: string;
   readonly #parts: Parts;
+  readonly #live = new AskTogether(() => this.gather.machines.live());
   #processes: number;
 
   private constructor(parts: Parts) {
@@ -167,7 +169,7 @@ export class RedisBackend {
 
   /** The live machines. @throws SigningKeyError if there are only machines that we can't work with */
   async machines(): Promise<WorkerAdvertisement[]> {
-    const live = await this.gather.machines.live();
+    const live = await this.#live.ask();
     const machines = fittingMachines(live, this.#parts.signer, this.queue);
     this.#processes = machines.reduce((sum, machine) => sum + machine.processes, 0);
     return machines;

@@ -14,7 +14,7 @@ import type { MapRun } from "../map/map-run.ts";
 import type { MapEnd } from "../map/sink.ts";
 import type { RedisPoolOptions } from "../options/pool-options.ts";
 import type { Attachment, AttachRequest, CallFacts, Engine, EngineHost, PoolStats } from "./engine.ts";
-import { checkTask, lookForWorkers } from "./look-for-workers.ts";
+import { checkTask, WorkerLook } from "./look-for-workers.ts";
 import { RedisBackend } from "./redis-backend.ts";
 
 /** How long local workers may take to end in good order: they are idle by then, but may have a `finalizer`. */
@@ -27,6 +27,8 @@ export class RedisEngine implements Engine {
   readonly #host: EngineHost;
   /** Absent while nothing is started: the last start found no Redis. */
   #backend: Promise<RedisBackend> | undefined;
+  /** Present once a map found no worker. */
+  #look: WorkerLook | undefined;
   /** Fires when nothing needs what is still starting. */
   readonly #unneeded = new AbortController();
 
@@ -45,7 +47,10 @@ export class RedisEngine implements Engine {
     if (run.ended) return;
     const { gather } = backend;
     const tasks = await gather.ask(run, () => checkTask(backend, run));
-    if (tasks === undefined) lookForWorkers(backend, run, (message) => this.#host.warn(message));
+    if (tasks === undefined) {
+      this.#look ??= new WorkerLook(backend, (message) => this.#host.warn(message));
+      this.#look.add(run);
+    }
     // A durable map must be cut the same way by whoever takes it up.
     const defined = durable ? 1 : (tasks?.get(run.task)?.chunksize ?? 1);
     run.chunkSize ??= chunkSize(run, backend, auto ? "auto" : defined);
