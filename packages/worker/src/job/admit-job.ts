@@ -22,7 +22,8 @@ export async function admitJob(
   if (named !== jobId) return await publishCorrupt(context, jobId, `its data is that of ${named}`);
   if (!context.seals.admits(job)) return undefined;
   context.locks.hold(jobId, token);
-  if (!(await context.unwanted.has(data.map, job))) return { job, data, token };
+  const isUnwanted = context.unwanted.has(data.map, job);
+  if (isUnwanted === false || !(await isUnwanted)) return { job, data, token };
   await dropJob(context, { data });
   return undefined;
 }

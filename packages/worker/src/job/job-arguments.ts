@@ -10,8 +10,16 @@ export interface JobArguments {
   readonly shares: readonly SharedArgument[];
 }
 
+/** What most jobs need: their text has all of their arguments. */
+export const NOTHING_MORE: JobArguments = { bytes: undefined, shares: [] };
+
+/** Whether the text of a job's arguments names something that is to be fetched. */
+export function hasMore({ bytes, shares }: JobInHand["data"]): boolean {
+  return bytes !== undefined || shares !== undefined;
+}
+
 /** Fetches what the job's arguments name. Gives "gone" for a job that is to be let go without an outcome. */
-export async function readArguments(
+export async function readMore(
   context: JobContext,
   hand: JobInHand,
 ): Promise<JobArguments | { readonly failure: Failure } | "gone"> {

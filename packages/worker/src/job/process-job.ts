@@ -15,7 +15,7 @@ import { admitJob } from "./admit-job.ts";
 import { dropJob } from "./drop-job.ts";
 import { failedJob } from "../outcome/failed-job.ts";
 import { handBack, handOn, leaveToOther } from "./hand-back.ts";
-import { readArguments } from "./job-arguments.ts";
+import { hasMore, NOTHING_MORE, readMore } from "./job-arguments.ts";
 import type { JobArguments } from "./job-arguments.ts";
 import type { JobContext, JobInHand } from "./job-context.ts";
 import { logFailures } from "./log-failures.ts";
@@ -30,11 +30,12 @@ export async function processJob(context: JobContext, job: QueuedJob, token: str
   const hand = await admitJob(context, job, token);
   if (hand === undefined) return;
 
-  const refusal = await refuseJob(context, hand);
+  const refused = refuseJob(context, hand);
+  const refusal = refused instanceof Promise ? await refused : refused;
   if (refusal === "elsewhere") return await handOn(context, hand);
   if (refusal !== undefined) return await publishFailure(context, hand, refusal);
 
-  const given = await readArguments(context, hand);
+  const given = hasMore(hand.data) ? await readMore(context, hand) : NOTHING_MORE;
   if (given === "gone") return;
   if ("failure" in given) return await publishFailure(context, hand, given.failure);
 
@@ -44,7 +45,7 @@ export async function processJob(context: JobContext, job: QueuedJob, token: str
   applyDefinition(job, info);
 
   const run = runOf(context, hand, given, info);
-  const end = await context.runs.run(job.id ?? "", token, async () => await context.crew.run(run));
+  const end = await context.runs.run(job.id ?? "", token, () => context.crew.run(run));
   if (end === "taken over") return leaveToOther();
   if (end.kind === "done") context.machine.observer.ran(job, end.ms);
   logFailures(context, hand, end);

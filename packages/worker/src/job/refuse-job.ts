@@ -20,20 +20,28 @@ interface RefusalContext {
  * Says why this machine can't run a job: a failure, which is then the job's outcome, or "elsewhere" if another machine
  * can run it. Gives `undefined` if it can be run here.
  */
-export async function refuseJob(
-  { machine, fleet, seals }: RefusalContext,
+export function refuseJob(
+  context: RefusalContext,
   {
     job,
     data,
   }: Pick<JobInHand, "data"> & { readonly job: Pick<JobInHand["job"], "name" | "stalledCounter"> },
-): Promise<Failure | "elsewhere" | undefined> {
+): Failure | undefined | Promise<Failure | "elsewhere"> {
   if (data.v !== WIRE_VERSION) return { code: "WIRE_VERSION", expected: WIRE_VERSION, got: data.v };
   if (job.stalledCounter >= MACHINE_LOSS_ATTEMPTS) {
     const losses = job.stalledCounter;
     return { code: "WORKER_LOST", losses, exitCode: null, signal: null, outOfMemory: false };
   }
-  if (Object.hasOwn(machine.tasks, job.name)) return undefined;
+  if (Object.hasOwn(context.machine.tasks, job.name)) return undefined;
+  return refuseUnknown(context, job.name);
+}
+
+/** This machine has no such function: looks whether another one has. */
+async function refuseUnknown(
+  { machine, fleet, seals }: RefusalContext,
+  name: string,
+): Promise<Failure | "elsewhere"> {
   const believed = (await fleet.live()).filter((other) => seals.believes(other));
   const known = new Set([machine.tasks, ...believed.map(({ tasks }) => tasks)].flatMap(Object.keys));
-  return known.has(job.name) ? "elsewhere" : { code: "TASK_NOT_REGISTERED", known: [...known].sort() };
+  return known.has(name) ? "elsewhere" : { code: "TASK_NOT_REGISTERED", known: [...known].sort() };
 }

@@ -33,10 +33,13 @@ export class UnwantedMaps {
     this.#isWanted = isWanted;
   }
 
-  /** Whether nobody wants the outcomes of the map that a job belongs to. */
-  async has(mapId: string, job: QueuedJob): Promise<boolean> {
+  /** Whether nobody wants the outcomes of the map that a job belongs to. Told at once where Redis need not be asked. */
+  has(mapId: string, job: QueuedJob): false | Promise<boolean> {
     const isKnown = this.#ids.has(mapId);
-    if (!isKnown && this.#isFresh(job)) return false;
+    return !isKnown && this.#isFresh(job) ? false : this.#lookUp(mapId, isKnown);
+  }
+
+  async #lookUp(mapId: string, isKnown: boolean): Promise<boolean> {
     // A map that is known as unwanted is asked about each time: its producer may have opened it again after Redis lost it.
     const isWanted = await (isKnown ? this.#isWanted(mapId) : this.#askSometimes(mapId));
     if (isWanted) this.#ids.delete(mapId);
