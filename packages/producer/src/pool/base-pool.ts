@@ -3,8 +3,6 @@
  * `pool-life.ts`, and how its chunks reach workers in the engine.
  */
 
-import { refusedError } from "@poolmq/shared/internal";
-
 import { beginAttach } from "../call/begin-attach.ts";
 import { beginCall } from "../call/begin-call.ts";
 import type { AskedCall } from "../call/begin-call.ts";
@@ -37,13 +35,12 @@ export class BasePool<T extends object> implements AsyncDisposable {
 
   /** @internal */
   constructor(parts: PoolParts, startEngine: (host: EngineHost) => Engine) {
-    const life = new PoolLife(
+    this.#life = new PoolLife(
       { onIdle: (idle) => this.#engine.onIdle(idle), end: (hurried) => this.#engine.end(hurried) },
       parts.logger,
     );
-    this.#life = life;
-    this.#engine = startEngine(life);
-    this.#context = callContext(parts, life, this.#engine);
+    this.#engine = startEngine(this.#life);
+    this.#context = callContext(parts, this.#life, this.#engine);
   }
 
   /**
@@ -223,7 +220,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
    * ```
    */
   async share<V>(value: V): Promise<Shared<V>> {
-    const id = await this.#ask("share", () => this.#engine.share(value));
+    const id = await this.#life.ask("share", () => this.#engine.share(value));
     return new Shared<V>(id, async () => {
       // All of them go with the pool.
       if (this.#life.isOpen) await this.#life.keepAliveWhile(this.#engine.unshare(id));
@@ -237,7 +234,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
    * @throws InvalidOptionError, PoolClosedError, RedisConnectionError, RedisRefusedError; TasksModuleError if the pool's own workers can't
    */
   async ready(minWorkers = 1): Promise<void> {
-    await this.#ask("ready", () => this.#engine.ready(minWorkers));
+    await this.#life.ask("ready", () => this.#engine.ready(minWorkers));
     this.#life.checkOpen("ready");
   }
 
@@ -247,7 +244,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
    * @throws PoolClosedError, RedisConnectionError, RedisRefusedError
    */
   async stats(): Promise<PoolStats> {
-    return await this.#ask("stats", () => this.#engine.stats());
+    return await this.#life.ask("stats", () => this.#engine.stats());
   }
 
   /** Takes no new calls; the pool ends by itself once its maps have. May be called twice. */
@@ -289,16 +286,5 @@ export class BasePool<T extends object> implements AsyncDisposable {
     const buffer = new StreamBuffer<V>(ordered);
     const begun = beginCall<V>(this.#context, { ...asked, sink: buffer, keepsUntilRead: true });
     return new ResultStream<V>(begun, buffer);
-  }
-
-  async #ask<V>(call: string, question: () => Promise<V>): Promise<V> {
-    this.#life.checkOpen(call);
-    try {
-      return await this.#life.keepAliveWhile(question());
-    } catch (error) {
-      // A pool that ended meanwhile has closed its connection under the question.
-      this.#life.checkOpen(call);
-      throw refusedError(error);
-    }
   }
 }

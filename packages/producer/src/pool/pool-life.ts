@@ -10,7 +10,7 @@
 import type { Logger } from "pino";
 
 import { CancelledError, InvalidOptionError, InvalidStateError, PoolClosedError } from "@poolmq/shared";
-import { inspectBriefly } from "@poolmq/shared/internal";
+import { inspectBriefly, refusedError } from "@poolmq/shared/internal";
 
 import type { Engine, EngineHost } from "../engine/engine.ts";
 
@@ -101,6 +101,18 @@ export class PoolLife implements EngineHost {
     } finally {
       this.#waits--;
       this.#stayAlive();
+    }
+  }
+
+  /** Asks something that is no map of what the pool stands on. @throws PoolClosedError, RedisRefusedError */
+  async ask<V>(call: string, question: () => Promise<V>): Promise<V> {
+    this.checkOpen(call);
+    try {
+      return await this.keepAliveWhile(question());
+    } catch (error) {
+      // A pool that ended meanwhile has closed its connection under the question.
+      this.checkOpen(call);
+      throw refusedError(error);
     }
   }
 
