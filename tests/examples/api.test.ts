@@ -3,12 +3,13 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 
 import { Program } from "../support/processes.ts";
 import { RedisServer } from "../support/redis-server.ts";
 import { until } from "../support/until.ts";
-import { blocksOf, commentedOutput, inOneProgram, outputsOf, programsOf } from "./markdown-blocks.ts";
+import { blocksOf, commentedOutput, inOneProgram, programsOf } from "./markdown-blocks.ts";
+import { testOutputs } from "./test-outputs.ts";
 import { UserProject } from "./user-project.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -39,17 +40,7 @@ test("the examples compile", async () => {
 });
 
 describe("an example prints what its comments say", () => {
-  let outputs: readonly string[] = [];
-  beforeAll(async () => {
-    await using run = project.shell("node snippets.ts");
-    const code = await run.ended;
-    expect(code, run.output).toBe(0);
-    outputs = outputsOf(run.output);
-  });
-
-  test.each(snippets.map((text, i) => [text, i] as const))("%s", (snippet, i) => {
-    expect(outputs[i]).toBe(commentedOutput(snippet));
-  });
+  testOutputs(project, snippets);
 });
 
 test.each(["fetch-page.ts", "download.ts"])("%s loads", async (file) => {

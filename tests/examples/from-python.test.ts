@@ -2,9 +2,10 @@
 
 import { readFileSync } from "node:fs";
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 
-import { blocksOf, commentedOutput, inOneProgram, outputsOf, programsOf } from "./markdown-blocks.ts";
+import { blocksOf, inOneProgram, programsOf } from "./markdown-blocks.ts";
+import { testOutputs } from "./test-outputs.ts";
 import { UserProject } from "./user-project.ts";
 
 const page = readFileSync(new URL("../../docs/from-python.md", import.meta.url), "utf8");
@@ -22,15 +23,5 @@ test("the snippets compile", async () => {
 });
 
 describe("what a snippet prints is what its comments say", () => {
-  let outputs: readonly string[] = [];
-  beforeAll(async () => {
-    await using run = project.shell("node snippets.ts");
-    const code = await run.ended;
-    expect(code, run.output).toBe(0);
-    outputs = outputsOf(run.output);
-  });
-
-  test.each(snippets.map((text, i) => [text, i] as const))("%s", (snippet, i) => {
-    expect(outputs[i]).toBe(commentedOutput(snippet));
-  });
+  testOutputs(project, snippets);
 });
