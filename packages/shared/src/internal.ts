@@ -2,13 +2,7 @@
 
 // First: a Node that is too old is to say so before anything else fails.
 export { checkRunsProcesses, complaintAbout } from "./host/runtime.ts";
-export {
-  checkEnvironment,
-  checkInteger,
-  checkLogger,
-  checkOptions,
-  checkQueueName,
-} from "./options/check-options.ts";
+export { checkInteger, checkLogger, checkOptions, checkQueueName } from "./options/check-options.ts";
 export { moduleOrSibling } from "./options/module-or-sibling.ts";
 export { fetchPlainJobs, plainJobs } from "./bullmq/plain-jobs.ts";
 export { availableCores, Cgroup } from "./host/cgroup.ts";

@@ -1,22 +1,16 @@
 /** For the sibling packages; promises nothing to anyone else. Light: no BullMQ, no Redis client, no command line. */
 
-export { infoOf } from "./tasks-module/task-info.ts";
 export { runChunk } from "./item/run-chunk.ts";
-export type { ItemWatcher } from "./item/run-chunk.ts";
-export { endItemLog, forwardItemLog } from "./item/item-log.ts";
-export { taskLogger } from "./item/task-logger.ts";
 export { loadTaskModule } from "./tasks-module/task-module.ts";
-export type { TaskModule } from "./tasks-module/task-module.ts";
 export { FrameWriter, readFrames } from "./pipe/frames.ts";
 export { Crew } from "./crew/crew.ts";
 export type { Run, RunEnd } from "./runs/run.ts";
 export { ContainerMemory } from "./host/container-memory.ts";
 export { localCrew } from "./local/local-crew.ts";
-export type { LocalCrew, LocalCrewEvents, LocalCrewOptions } from "./local/local-crew.ts";
+export type { LocalCrew, LocalCrewOptions } from "./local/local-crew.ts";
 export type { SharedValue } from "./job/shared-values.ts";
 export { startLocalMachine } from "./local/local-machine.ts";
-export type { LocalMachine, LocalMachineOptions } from "./local/local-machine.ts";
-export { besideThis, nodeFlags } from "./node-command.ts";
+export type { LocalMachine } from "./local/local-machine.ts";
 export type { TaskContext } from "./task/task-context.ts";
 export { prettyLine } from "./log/pretty-line.ts";
 export { verdictOn } from "./outcome/verdict.ts";

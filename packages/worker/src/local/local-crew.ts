@@ -35,7 +35,7 @@ export interface LocalCrewOptions extends ResolvedProcessOptions {
   readonly logger: Logger | undefined;
 }
 
-export type LocalCrewEvents = Pick<CrewOptions, "onProgress" | "onLog" | "onChange">;
+type LocalCrewEvents = Pick<CrewOptions, "onProgress" | "onLog" | "onChange">;
 
 export interface LocalCrew {
   /** Names the crew in `error.remote`. */

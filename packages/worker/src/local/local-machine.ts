@@ -16,7 +16,7 @@ import { besideThis, nodeFlags } from "../node-command.ts";
 import type { WorkerOptions } from "../worker-options.ts";
 
 /** Options that can be sent to another process. */
-export type LocalMachineOptions = Omit<WorkerOptions, "module" | "logger" | "connection"> & {
+type LocalMachineOptions = Omit<WorkerOptions, "module" | "logger" | "connection"> & {
   readonly module: string;
   readonly connection: ConnectionOption;
 };
