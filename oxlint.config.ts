@@ -39,6 +39,7 @@ const ORDER = {
     "cli/base",
     "index.ts",
     "internal.ts",
+    "local.ts",
     "control.ts",
     "dashboard",
     "dev",
@@ -68,6 +69,7 @@ const ORDER = {
   shared: [
     "index.ts",
     "internal.ts",
+    "redis.ts",
     "task.ts",
     "options",
     "bullmq",

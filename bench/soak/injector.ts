@@ -4,7 +4,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
-import type { QueueKeys } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/redis";
 
 import type { RedisServer } from "../../tests/support/redis-server.ts";
 import type { TcpProxy } from "../../tests/support/tcp-proxy.ts";

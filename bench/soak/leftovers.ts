@@ -1,4 +1,4 @@
-import type { QueueKeys } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/redis";
 import type { Redis } from "ioredis";
 
 /** What BullMQ keeps of a queue as such: as many keys for a million maps as for one. */

@@ -11,7 +11,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 
-import { queueKeys } from "@poolmq/shared/internal";
+import { queueKeys } from "@poolmq/shared/redis";
 
 import { RedisServer } from "../../tests/support/redis-server.ts";
 import { TcpProxy } from "../../tests/support/tcp-proxy.ts";

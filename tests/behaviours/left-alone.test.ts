@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { queueKeys } from "@poolmq/shared/internal";
+import { queueKeys } from "@poolmq/shared/redis";
 
 import { BEHAVIOURS } from "../support/both-pools.ts";
 import { descendantsOf, isRunning, Program } from "../support/processes.ts";

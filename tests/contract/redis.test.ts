@@ -1,6 +1,7 @@
 /** See README.md beside this file for when to change the golden files. */
 
-import { WIRE_VERSION, queueKeys } from "@poolmq/shared/internal";
+import { WIRE_VERSION } from "@poolmq/shared/internal";
+import { queueKeys } from "@poolmq/shared/redis";
 import { QueueWatcher } from "@poolmq/worker/internal";
 import { expect, test } from "vitest";
 

@@ -1,16 +1,7 @@
 /** What is signed, and how, is pinned: peers of two versions with the same key must believe each other. */
 
-import {
-  queueKeys,
-  resolveSigningKeys,
-  sealOutcome,
-  contentOf,
-  digestOfBytes,
-  shareFacts,
-  signJob,
-  signJobState,
-  type JobData,
-} from "@poolmq/shared/internal";
+import { resolveSigningKeys, digestOfBytes, type JobData } from "@poolmq/shared/internal";
+import { queueKeys, sealOutcome, contentOf, shareFacts, signJob, signJobState } from "@poolmq/shared/redis";
 import { test } from "vitest";
 
 import { expectGolden } from "../support/golden.ts";

@@ -7,15 +7,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { Gather, MapRun, singles } from "@poolmq/producer/internal";
-import {
-  connect,
-  destroyConnection,
-  GatherScripts,
-  jobIdOf,
-  queueKeys,
-  resolveConnection,
-} from "@poolmq/shared/internal";
-import type { QueueKeys } from "@poolmq/shared/internal";
+import { resolveConnection } from "@poolmq/shared/internal";
+import { connect, destroyConnection, GatherScripts, jobIdOf, queueKeys } from "@poolmq/shared/redis";
+import type { QueueKeys } from "@poolmq/shared/redis";
 import { Publisher } from "@poolmq/worker/internal";
 import { Worker } from "bullmq";
 import type { Job } from "bullmq";

@@ -1,4 +1,4 @@
-import { queueKeys, type QueueKeys } from "@poolmq/shared/internal";
+import { queueKeys, type QueueKeys } from "@poolmq/shared/redis";
 import { Queue } from "bullmq";
 
 import type { RedisServer } from "./redis-server.ts";

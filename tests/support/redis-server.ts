@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 
-import { queueKeys } from "@poolmq/shared/internal";
+import { queueKeys } from "@poolmq/shared/redis";
 import { aclRules, type AclRole } from "@poolmq/worker/internal";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll } from "vitest";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Pool, type PoolOptions } from "@poolmq/producer";
-import { queueKeys, type QueueKeys } from "@poolmq/shared/internal";
+import { queueKeys, type QueueKeys } from "@poolmq/shared/redis";
 import type { AclRole } from "@poolmq/worker/internal";
 import { runWorker, type WorkerMachine, type WorkerOptions } from "@poolmq/worker";
 import { onTestFinished } from "vitest";

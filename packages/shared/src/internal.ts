@@ -4,18 +4,7 @@
 export { checkRunsProcesses, complaintAbout } from "./host/runtime.ts";
 export { checkInteger, checkLogger, checkOptions, checkQueueName } from "./options/check-options.ts";
 export { moduleOrSibling } from "./options/module-or-sibling.ts";
-export { fetchPlainJobs, plainJobs } from "./bullmq/plain-jobs.ts";
 export { availableCores, Cgroup } from "./host/cgroup.ts";
-export { askToCancel, CancelReader, tellCancelled } from "./store/cancels.ts";
-export {
-  CANCEL_TTL_MS,
-  DURABLE_TTL_MS,
-  MAP_TTL_MS,
-  PRODUCER_SILENCE_MS,
-  WATCH_TTL_MS,
-} from "./store/durations.ts";
-export { DurableScripts } from "./store/durable-scripts.ts";
-export { checkServer } from "./redis/check-server.ts";
 export { decodeArguments, encodeArguments } from "./values/arguments.ts";
 export type { ArgumentForm } from "./values/arguments.ts";
 export { Attachments } from "./values/attachments.ts";
@@ -23,43 +12,15 @@ export { decode, encode, inText } from "./values/codec.ts";
 export { decodeEach, encodeEach } from "./values/encode-each.ts";
 export { resolveConnection } from "./redis/connection-options.ts";
 export type { ResolvedConnection } from "./redis/connection-options.ts";
-export { connect } from "./redis/connect.ts";
-export { destroyConnection } from "./redis/destroy-connection.ts";
 export { errorFacts } from "./thrown/error-facts.ts";
 export { ErrorGroups } from "./thrown/error-groups.ts";
 export { failureError } from "./thrown/failure-error.ts";
-export { GatherScripts } from "./store/gather-scripts.ts";
-export { Machines } from "./store/reports/machines.ts";
-export type { Outcome } from "./store/publish-outcomes.ts";
-export { RedisClock, redisNowMs } from "./store/redis-clock.ts";
-export { RetryScripts } from "./store/retry-scripts.ts";
-export type { FailedEntry } from "./store/retry-scripts.ts";
-export type { Reconciled } from "./store/reconcile-jobs.ts";
 export { isWrongType } from "./redis/is-wrong-type.ts";
-export { largestValue } from "./redis/largest-value.ts";
-export type { LargestValue } from "./redis/largest-value.ts";
-export { jobIdOf, queueKeys } from "./store/keys.ts";
-export { renewShares } from "./store/renew-shares.ts";
-export { removeWaiting } from "./store/remove-waiting.ts";
-export { removeLimbo } from "./store/limbo.ts";
-export type { RemovedLimbo } from "./store/limbo.ts";
-export type { QueueKeys } from "./store/keys.ts";
-export {
-  MAX_MAPS,
-  readMapReport,
-  removeMapReports,
-  rewriteMapReport,
-  writeErrorGroups,
-  writeMapReports,
-} from "./store/reports/map-reports.ts";
 export { nearest } from "./errors/nearest.ts";
 export { loadingTasks } from "./host/loading-tasks.ts";
 export { openTelemetry, packageVersion, QUEUE_FIELD } from "./host/open-telemetry.ts";
 export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./host/open-telemetry.ts";
 export { isPrivateQueueName, privateQueueName } from "./store/private-queue.ts";
-export type { QueueReading } from "./store/reports/read-queue.ts";
-export { readQueue } from "./store/reports/read-queue.ts";
-export { readFailedJobs } from "./store/reports/read-failed.ts";
 export { runTimesOf, TimeSketch } from "./store/reports/run-times.ts";
 export type { RunTimes } from "./store/reports/run-times.ts";
 export { classifyRefusal, refusedError } from "./redis/refusal.ts";
@@ -76,25 +37,10 @@ export { checkTaskDefaults, TASK_DEFAULTS } from "./options/task-defaults.ts";
 export type { CheckedTaskDefaults } from "./options/task-defaults.ts";
 export { attachRemote, decodeThrown, encodeThrown } from "./thrown/thrown.ts";
 export { RUNS_ON_VARIABLE } from "./host/runs-on.ts";
-export { fittingMachines, isFitting } from "./signing/fitting-machines.ts";
-export {
-  areSignedBytes,
-  checkJob,
-  contentOf,
-  openOutcome,
-  peekAtOutcome,
-  sealOutcome,
-  shareFacts,
-  signJob,
-  signJobState,
-} from "./signing/signed-job.ts";
 export { digestOfBytes, readKeyLines, resolveSigningKeys, SEAL_MARK } from "./signing/signing.ts";
 export type { Signer, SigningKeys } from "./signing/signing.ts";
 export { inspectBriefly } from "./errors/inspect-briefly.ts";
-export { parseObject } from "./store/reports/parse-object.ts";
-export { readAdvertisement } from "./store/reports/read-advertisement.ts";
 export { REFUSED } from "./values/uncloneable.ts";
-export { unrefConnection } from "./redis/unref-connection.ts";
 export { WIRE_VERSION } from "./wire.ts";
 export { repeatWhenAnswered } from "./host/repeat-when-answered.ts";
 export { MAX_TIMER_MS, settlesWithin } from "./host/settles-within.ts";

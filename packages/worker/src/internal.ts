@@ -1,4 +1,4 @@
-/** For the sibling packages; promises nothing to anyone else. Light: no BullMQ, no Redis client, no command line. */
+/** For the sibling packages; promises nothing to anyone else. */
 
 export { runChunk } from "./item/run-chunk.ts";
 export { loadTaskModule } from "./tasks-module/task-module.ts";
@@ -6,14 +6,8 @@ export { FrameWriter, readFrames } from "./pipe/frames.ts";
 export { Crew } from "./crew/crew.ts";
 export type { Run, RunEnd } from "./runs/run.ts";
 export { ContainerMemory } from "./host/container-memory.ts";
-export { localCrew } from "./local/local-crew.ts";
-export type { LocalCrew, LocalCrewOptions } from "./local/local-crew.ts";
-export type { SharedValue } from "./job/shared-values.ts";
-export { startLocalMachine } from "./local/local-machine.ts";
-export type { LocalMachine } from "./local/local-machine.ts";
 export type { TaskContext } from "./task/task-context.ts";
 export { prettyLine } from "./log/pretty-line.ts";
-export { verdictOn } from "./outcome/verdict.ts";
 export { Publisher } from "./outcome/publisher.ts";
 export { aclRules } from "./watch/acl.ts";
 export type { AclRole } from "./watch/acl.ts";

@@ -2,7 +2,7 @@ import { Queue, Worker } from "bullmq";
 import type { Job, QueueOptions, WorkerOptions } from "bullmq";
 import { describe, expect, test } from "vitest";
 
-import { fetchPlainJobs, plainJobs } from "@poolmq/shared/internal";
+import { fetchPlainJobs, plainJobs } from "@poolmq/shared/redis";
 
 import { redisForFile } from "../../support/redis-server.ts";
 import { uniqueQueue } from "../../support/unique.ts";

@@ -11,7 +11,8 @@ import {
   startEmbeddedRedis,
 } from "@poolmq/producer/internal";
 import type { EmbeddedRedis } from "@poolmq/producer/internal";
-import { checkServer, connect, destroyConnection, resolveConnection } from "@poolmq/shared/internal";
+import { resolveConnection } from "@poolmq/shared/internal";
+import { checkServer, connect, destroyConnection } from "@poolmq/shared/redis";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 
 import { descendantsOf, isRunning, processesNaming, Program } from "../../support/processes.ts";

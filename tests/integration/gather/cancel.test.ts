@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 
-import { jobIdOf } from "@poolmq/shared/internal";
+import { jobIdOf } from "@poolmq/shared/redis";
 import { expect, onTestFinished, test } from "vitest";
 
 import { redisForFile } from "../../support/redis-server.ts";

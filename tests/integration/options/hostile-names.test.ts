@@ -1,7 +1,7 @@
 /** Names that would break keys, patterns, lines or Redis's own words are refused, and nothing is enqueued. */
 
 import { Pool } from "@poolmq/producer";
-import { queueKeys } from "@poolmq/shared/internal";
+import { queueKeys } from "@poolmq/shared/redis";
 import { runWorker } from "@poolmq/worker";
 import { describe, expect, test } from "vitest";
 

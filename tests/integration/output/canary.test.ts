@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 
-import { queueKeys } from "@poolmq/shared/internal";
+import { queueKeys } from "@poolmq/shared/redis";
 import { expect, onTestFinished, test } from "vitest";
 
 import { Forger } from "../../support/forger.ts";

@@ -1,7 +1,7 @@
 /** Logins that are allowed what `poolmq acl` says, and nothing else. The rest of the suite runs under them too. */
 
 import { Pool } from "@poolmq/producer";
-import { queueKeys } from "@poolmq/shared/internal";
+import { queueKeys } from "@poolmq/shared/redis";
 import { aclRules, QueueWatcher } from "@poolmq/worker/internal";
 import { runWorker } from "@poolmq/worker";
 import { MachineControl, MapControl, QueueControl } from "@poolmq/worker/control";

@@ -1,4 +1,5 @@
-import { checkServer, connect, destroyConnection, resolveConnection } from "@poolmq/shared/internal";
+import { resolveConnection } from "@poolmq/shared/internal";
+import { checkServer, connect, destroyConnection } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 

@@ -1,6 +1,7 @@
 /** BullMQ on our connections: it duplicates them, and must get what they promise. */
 
-import { connect, destroyConnection, resolveConnection } from "@poolmq/shared/internal";
+import { resolveConnection } from "@poolmq/shared/internal";
+import { connect, destroyConnection } from "@poolmq/shared/redis";
 import { Queue, Worker } from "bullmq";
 import { expect, onTestFinished, test, vi } from "vitest";
 

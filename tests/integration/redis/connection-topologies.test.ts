@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import type { ConnectionOption } from "@poolmq/shared";
-import { checkServer, connect, destroyConnection, resolveConnection } from "@poolmq/shared/internal";
+import { resolveConnection } from "@poolmq/shared/internal";
+import { checkServer, connect, destroyConnection } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 

@@ -3,7 +3,8 @@ import { createServer, type AddressInfo } from "node:net";
 import { inspect } from "node:util";
 
 import type { ConnectionOption } from "@poolmq/shared";
-import { checkServer, connect, destroyConnection, resolveConnection } from "@poolmq/shared/internal";
+import { resolveConnection } from "@poolmq/shared/internal";
+import { checkServer, connect, destroyConnection } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 

@@ -4,7 +4,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Pool, PoolOptions } from "@poolmq/producer";
-import { contentOf, resolveSigningKeys, sealOutcome } from "@poolmq/shared/internal";
+import { resolveSigningKeys } from "@poolmq/shared/internal";
+import { contentOf, sealOutcome } from "@poolmq/shared/redis";
 import type { WorkerOptions } from "@poolmq/worker";
 import { describe, expect, onTestFinished, test } from "vitest";
 

@@ -1,4 +1,4 @@
-import { verdictOn } from "@poolmq/worker/internal";
+import { verdictOn } from "@poolmq/worker/local";
 import type { RunEnd } from "@poolmq/worker/internal";
 import { describe, expect, test } from "vitest";
 

@@ -1,17 +1,15 @@
 import { inspect } from "node:util";
 
+import { resolveSigningKeys, type JobData, type Signer } from "@poolmq/shared/internal";
 import {
   checkJob,
   contentOf,
   openOutcome,
   queueKeys,
-  resolveSigningKeys,
   sealOutcome,
   signJob,
   signJobState,
-  type JobData,
-  type Signer,
-} from "@poolmq/shared/internal";
+} from "@poolmq/shared/redis";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 

@@ -2,7 +2,7 @@
 
 import { LocalMachineError } from "@poolmq/shared";
 import type { ResolvedConnection, TaskInfo } from "@poolmq/shared/internal";
-import type { LocalMachine } from "@poolmq/worker/internal";
+import type { LocalMachine } from "@poolmq/worker/local";
 
 import type { RedisPoolOptions } from "../options/pool-options.ts";
 import { importWorkerPackage } from "./import-worker-package.ts";

@@ -5,8 +5,8 @@ import { randomBytes } from "node:crypto";
 import { InvalidOptionError, TaskNotRegisteredError } from "@poolmq/shared";
 import { Attachments, checkInteger, encode } from "@poolmq/shared/internal";
 import type { TaskInfo } from "@poolmq/shared/internal";
-import type { LocalCrew, LocalCrewOptions, SharedValue } from "@poolmq/worker/internal";
-import type * as WorkerPackage from "@poolmq/worker/internal";
+import type { LocalCrew, LocalCrewOptions, SharedValue } from "@poolmq/worker/local";
+import type * as WorkerPackage from "@poolmq/worker/local";
 
 import { checkArity } from "../map/check-arity.ts";
 import { autoChunks, fixedChunks } from "../input/chunk-size.ts";

@@ -11,7 +11,7 @@
 import type { Backoff } from "@poolmq/shared";
 import { decode, WIRE_VERSION } from "@poolmq/shared/internal";
 import type { JobData, LogBatch, Payload, RemoteInfo, TaskInfo } from "@poolmq/shared/internal";
-import type { Crew, Run, RunEnd, SharedValue, verdictOn } from "@poolmq/worker/internal";
+import type { Crew, Run, RunEnd, SharedValue, verdictOn } from "@poolmq/worker/local";
 
 import type { Chunk } from "../input/chunk.ts";
 import { Meter } from "../map/meter.ts";

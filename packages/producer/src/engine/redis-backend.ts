@@ -6,17 +6,15 @@
 import type { Cluster, Redis } from "ioredis";
 
 import { LocalMachineError, NestedPoolError, WorkerStartError } from "@poolmq/shared";
+import { privateQueueName, resolveConnection, RUNS_ON_VARIABLE } from "@poolmq/shared/internal";
 import {
   checkServer,
   connect,
   destroyConnection,
   fittingMachines,
-  privateQueueName,
   queueKeys,
-  resolveConnection,
-  RUNS_ON_VARIABLE,
   unrefConnection,
-} from "@poolmq/shared/internal";
+} from "@poolmq/shared/redis";
 import type { Signer, TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
 
 import { startEmbeddedRedis } from "../embedded-redis/embedded-redis.ts";

@@ -15,7 +15,7 @@ import type { MapEnd } from "../map/sink.ts";
 import type { RedisPoolOptions } from "../options/pool-options.ts";
 import type { Attachment, AttachRequest, CallFacts, Engine, EngineHost, PoolStats } from "./engine.ts";
 import { checkTask, WorkerLook } from "./look-for-workers.ts";
-import { RedisBackend } from "./redis-backend.ts";
+import type { RedisBackend } from "./redis-backend.ts";
 
 /** How long local workers may take to end in good order: they are idle by then, but may have a `finalizer`. */
 const LOCAL_CLOSE_TIMEOUT_MS = 5_000;
@@ -138,7 +138,10 @@ export class RedisEngine implements Engine {
       ownWorkers: options.local !== undefined,
     };
     const onDead = (error: unknown): void => this.#host.failAll(error);
-    const starting = RedisBackend.start(options, hooks, onDead, this.#unneeded.signal);
+    // Loaded only here, with the Redis client and BullMQ: a pool in memory needs none of them.
+    const starting = import("./redis-backend.ts").then(({ RedisBackend: Backend }) =>
+      Backend.start(options, hooks, onDead, this.#unneeded.signal),
+    );
     starting.catch(() => {}); // each call tells it
     return starting;
   }

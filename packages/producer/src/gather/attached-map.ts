@@ -1,5 +1,5 @@
 import { IncompleteMapError, UnknownMapError } from "@poolmq/shared";
-import { DURABLE_TTL_MS } from "@poolmq/shared/internal";
+import { DURABLE_TTL_MS } from "@poolmq/shared/redis";
 import type { JobData } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../input/chunk.ts";

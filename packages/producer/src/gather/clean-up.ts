@@ -2,8 +2,9 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 
-import { jobIdOf, removeWaiting, tellCancelled, settlesWithin } from "@poolmq/shared/internal";
-import type { QueueKeys } from "@poolmq/shared/internal";
+import { settlesWithin } from "@poolmq/shared/internal";
+import { jobIdOf, removeWaiting, tellCancelled } from "@poolmq/shared/redis";
+import type { QueueKeys } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 
 import type { MapEnd } from "../map/sink.ts";

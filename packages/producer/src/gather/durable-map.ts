@@ -1,5 +1,6 @@
 import { PoolmqError } from "@poolmq/shared";
-import { DURABLE_TTL_MS, encodeThrown } from "@poolmq/shared/internal";
+import { encodeThrown } from "@poolmq/shared/internal";
+import { DURABLE_TTL_MS } from "@poolmq/shared/redis";
 import type { ItemOutcome, JobData } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../input/chunk.ts";

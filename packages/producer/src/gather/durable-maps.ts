@@ -11,8 +11,8 @@ import { createHash } from "node:crypto";
 import type { Cluster, Redis } from "ioredis";
 
 import { IncompleteMapError, MapIdInUseError, UnknownMapError } from "@poolmq/shared";
-import { askToCancel, DurableScripts, PRODUCER_SILENCE_MS } from "@poolmq/shared/internal";
-import type { QueueKeys } from "@poolmq/shared/internal";
+import { askToCancel, DurableScripts, PRODUCER_SILENCE_MS } from "@poolmq/shared/redis";
+import type { QueueKeys } from "@poolmq/shared/redis";
 
 import type { Chunk } from "../input/chunk.ts";
 import type { MapEnd } from "../map/sink.ts";

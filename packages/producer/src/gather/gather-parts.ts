@@ -2,8 +2,9 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { GatherScripts, Machines, removeLimbo } from "@poolmq/shared/internal";
-import type { QueueKeys, Signer } from "@poolmq/shared/internal";
+import { GatherScripts, Machines, removeLimbo } from "@poolmq/shared/redis";
+import type { Signer } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/redis";
 
 import { Meter } from "../map/meter.ts";
 import type { CarriedMap } from "../map/transport.ts";

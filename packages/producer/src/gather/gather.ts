@@ -19,8 +19,9 @@
 import type { Cluster, Redis } from "ioredis";
 
 import { IncompleteMapError, SigningKeyError, UnknownMapError } from "@poolmq/shared";
-import { fittingMachines, isWrongType, settlesWithin } from "@poolmq/shared/internal";
-import type { GatherScripts, Machines } from "@poolmq/shared/internal";
+import { isWrongType, settlesWithin } from "@poolmq/shared/internal";
+import { fittingMachines } from "@poolmq/shared/redis";
+import type { GatherScripts, Machines } from "@poolmq/shared/redis";
 
 import type { Chunk } from "../input/chunk.ts";
 import type { Meter } from "../map/meter.ts";

@@ -1,7 +1,8 @@
 /** The BullMQ queue, as a producer uses it: adds jobs, counts them, removes them. */
 
-import { classifyRefusal, plainJobs, refusedError } from "@poolmq/shared/internal";
-import type { GatherScripts, QueueKeys } from "@poolmq/shared/internal";
+import { classifyRefusal, refusedError } from "@poolmq/shared/internal";
+import { plainJobs } from "@poolmq/shared/redis";
+import type { GatherScripts, QueueKeys } from "@poolmq/shared/redis";
 import { Queue } from "bullmq";
 import type { QueueOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";

@@ -1,6 +1,7 @@
 /** The seam between the gather and the three kinds of map that it gathers. */
 
-import type { GatherScripts, JobData, RemovedLimbo } from "@poolmq/shared/internal";
+import type { JobData } from "@poolmq/shared/internal";
+import type { GatherScripts, RemovedLimbo } from "@poolmq/shared/redis";
 
 import type { Chunk } from "../input/chunk.ts";
 import type { MapEnd } from "../map/sink.ts";

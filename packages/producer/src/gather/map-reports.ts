@@ -9,18 +9,18 @@ import { hostname } from "node:os";
 import type { Cluster, Redis } from "ioredis";
 
 import { CancelledError } from "@poolmq/shared";
+import { errorFacts, WIRE_VERSION } from "@poolmq/shared/internal";
 import {
   DURABLE_TTL_MS,
-  errorFacts,
   MAP_TTL_MS,
   MAX_MAPS,
   removeMapReports,
   rewriteMapReport,
-  WIRE_VERSION,
   writeErrorGroups,
   writeMapReports,
-} from "@poolmq/shared/internal";
-import type { ErrorGroups, MapReport, QueueKeys } from "@poolmq/shared/internal";
+} from "@poolmq/shared/redis";
+import type { ErrorGroups, MapReport } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/redis";
 
 import type { Measured } from "../account/map-account.ts";
 import type { MapProgress } from "../account/map-progress.ts";

@@ -1,4 +1,4 @@
-import type { GatherScripts } from "@poolmq/shared/internal";
+import type { GatherScripts } from "@poolmq/shared/redis";
 
 import type { Chunk } from "../input/chunk.ts";
 import type { GatheredMap } from "./gathered-map.ts";

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-import { MAP_TTL_MS } from "@poolmq/shared/internal";
+import { MAP_TTL_MS } from "@poolmq/shared/redis";
 import type { JobData } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../input/chunk.ts";

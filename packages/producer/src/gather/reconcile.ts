@@ -1,6 +1,6 @@
 /** Finds the chunks that only this producer still knows of: Redis has lost their jobs, or their outcomes. */
 
-import type { GatherScripts, Reconciled } from "@poolmq/shared/internal";
+import type { GatherScripts, Reconciled } from "@poolmq/shared/redis";
 
 import type { Chunk } from "../input/chunk.ts";
 import type { Gathered, KindTools, Suspects } from "./map-kind.ts";

@@ -3,8 +3,10 @@
  * and sent again if Redis has lost it, for which the pool keeps it too.
  */
 
-import { DURABLE_TTL_MS, renewShares, settlesWithin } from "@poolmq/shared/internal";
-import type { Payload, QueueKeys } from "@poolmq/shared/internal";
+import { settlesWithin } from "@poolmq/shared/internal";
+import { DURABLE_TTL_MS, renewShares } from "@poolmq/shared/redis";
+import type { Payload } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 
 import { CLEAN_UP_TIMEOUT_MS } from "./clean-up.ts";

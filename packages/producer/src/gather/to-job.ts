@@ -1,4 +1,5 @@
-import { jobIdOf, WIRE_VERSION } from "@poolmq/shared/internal";
+import { WIRE_VERSION } from "@poolmq/shared/internal";
+import { jobIdOf } from "@poolmq/shared/redis";
 import type { JobData } from "@poolmq/shared/internal";
 import type { Queue } from "bullmq";
 

@@ -6,7 +6,7 @@ import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promi
 import type { Cluster, Redis } from "ioredis";
 
 import { classifyRefusal, isWrongType } from "@poolmq/shared/internal";
-import type { QueueKeys } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/redis";
 
 import { ReadCounts } from "./read-counts.ts";
 import { ClockShift } from "./clock-shift.ts";

@@ -7,15 +7,8 @@
  */
 
 import { SigningKeyError } from "@poolmq/shared";
-import {
-  contentOf,
-  digestOfBytes,
-  openOutcome,
-  SEAL_MARK,
-  sealOutcome,
-  shareFacts,
-  signJob,
-} from "@poolmq/shared/internal";
+import { digestOfBytes, SEAL_MARK } from "@poolmq/shared/internal";
+import { contentOf, openOutcome, sealOutcome, shareFacts, signJob } from "@poolmq/shared/redis";
 import type { ControlMessage, JobData, OutcomeText, Payload, Signer } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../input/chunk.ts";

@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import type { QueueKeys } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/redis";
 
 /** Where the pages are. */
 export const JOB_PAGES_PATH = "/jobs";

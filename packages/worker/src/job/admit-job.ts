@@ -1,4 +1,4 @@
-import { jobIdOf } from "@poolmq/shared/internal";
+import { jobIdOf } from "@poolmq/shared/redis";
 
 import { readJobData } from "../queue/read-job-data.ts";
 import type { QueuedJob } from "../queue/job-queue.ts";

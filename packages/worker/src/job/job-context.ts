@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 
-import type { GatherScripts, JobData, Machines, TaskInfo } from "@poolmq/shared/internal";
+import type { JobData, TaskInfo } from "@poolmq/shared/internal";
+import type { GatherScripts, Machines } from "@poolmq/shared/redis";
 
 import type { OutcomeLimit } from "../item/outcome-writer.ts";
 import type { Crew } from "../crew/crew.ts";

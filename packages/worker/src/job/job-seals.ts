@@ -16,7 +16,7 @@ import {
   sealOutcome,
   shareFacts,
   signJobState,
-} from "@poolmq/shared/internal";
+} from "@poolmq/shared/redis";
 import type { JobData, OutcomeText, Payload, Signer, WorkerAdvertisement } from "@poolmq/shared/internal";
 
 import type { QueuedJob } from "../queue/job-queue.ts";

@@ -1,6 +1,6 @@
 /** The last step of a job here: its outcome goes to Redis. Only then may BullMQ complete it. */
 
-import { MAP_TTL_MS } from "@poolmq/shared/internal";
+import { MAP_TTL_MS } from "@poolmq/shared/redis";
 import type { FailedJob, Failure, ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/internal";
 
 import type { RunEnd } from "../runs/run.ts";

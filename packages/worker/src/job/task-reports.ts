@@ -3,7 +3,8 @@
  * batches, and what an item said goes there before its outcome: commands of one connection keep their order.
  */
 
-import type { GatherScripts, LogBatch, LogLine, Payload } from "@poolmq/shared/internal";
+import type { LogBatch, LogLine, Payload } from "@poolmq/shared/internal";
+import type { GatherScripts } from "@poolmq/shared/redis";
 
 import type { JobSeals } from "./job-seals.ts";
 

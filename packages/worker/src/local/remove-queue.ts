@@ -1,6 +1,7 @@
 import { Queue } from "bullmq";
 
-import { connect, destroyConnection, isPrivateQueueName, queueKeys } from "@poolmq/shared/internal";
+import { isPrivateQueueName } from "@poolmq/shared/internal";
+import { connect, destroyConnection, queueKeys } from "@poolmq/shared/redis";
 
 import type { ResolvedWorkerOptions } from "../worker-options.ts";
 

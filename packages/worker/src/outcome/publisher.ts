@@ -1,7 +1,7 @@
 /** Publishes outcomes: those that finish in one turn of the event loop go to Redis in one script per map. */
 
 import { isWrongType } from "@poolmq/shared/task";
-import type { GatherScripts, Outcome } from "@poolmq/shared/internal";
+import type { GatherScripts, Outcome } from "@poolmq/shared/redis";
 
 import type { ThrottledLog } from "../log/throttled-log.ts";
 

@@ -4,8 +4,8 @@ import { raw2NextJobData, Worker } from "bullmq";
 import type { Job, JobJson, Processor, WorkerOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { fetchPlainJobs, plainJobs } from "@poolmq/shared/internal";
-import type { RedisClock } from "@poolmq/shared/internal";
+import { fetchPlainJobs, plainJobs } from "@poolmq/shared/redis";
+import type { RedisClock } from "@poolmq/shared/redis";
 
 /** What a job holds: our data, or whatever else somebody wrote there. */
 export type QueuedJob = Job<unknown, null>;

@@ -6,7 +6,7 @@
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 
-import type { QueueKeys } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/redis";
 
 /** Takes what can't be read from the jobs that are active, and says so. What they run is in other fields. */
 export async function mendJobs(redis: Redis | Cluster, keys: QueueKeys, log: Logger): Promise<void> {

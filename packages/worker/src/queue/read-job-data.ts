@@ -1,4 +1,5 @@
-import { MAP_TTL_MS, MAX_TIMER_MS, WIRE_VERSION } from "@poolmq/shared/internal";
+import { MAX_TIMER_MS, WIRE_VERSION } from "@poolmq/shared/internal";
+import { MAP_TTL_MS } from "@poolmq/shared/redis";
 import type { JobData } from "@poolmq/shared/internal";
 
 /** A year: durable maps have a day. */

@@ -2,8 +2,10 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { CancelReader, repeatWhenAnswered } from "@poolmq/shared/internal";
-import type { ControlMessage, QueueKeys } from "@poolmq/shared/internal";
+import { repeatWhenAnswered } from "@poolmq/shared/internal";
+import { CancelReader } from "@poolmq/shared/redis";
+import type { ControlMessage } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/redis";
 
 import type { JobSeals } from "../job/job-seals.ts";
 

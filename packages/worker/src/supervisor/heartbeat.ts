@@ -5,7 +5,8 @@ import { basename } from "node:path";
 
 import type { TasksModuleError } from "@poolmq/shared";
 import { repeatWhenAnswered, WIRE_VERSION } from "@poolmq/shared/internal";
-import type { Machines, RedisClock, WorkerAdvertisement, WorkerDetail } from "@poolmq/shared/internal";
+import type { WorkerAdvertisement, WorkerDetail } from "@poolmq/shared/internal";
+import type { Machines, RedisClock } from "@poolmq/shared/redis";
 
 import type { JobSeals } from "../job/job-seals.ts";
 import type { ThrottledLog } from "../log/throttled-log.ts";

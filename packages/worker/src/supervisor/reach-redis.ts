@@ -2,7 +2,7 @@ import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 
 import { RedisConnectionError } from "@poolmq/shared";
-import { connect } from "@poolmq/shared/internal";
+import { connect } from "@poolmq/shared/redis";
 import type { ResolvedConnection } from "@poolmq/shared/internal";
 
 /** While a machine waits for Redis, each try may take this long, and a line says so once a minute. */

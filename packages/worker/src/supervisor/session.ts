@@ -8,6 +8,7 @@
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 
+import { settlesWithin } from "@poolmq/shared/internal";
 import {
   checkServer,
   destroyConnection,
@@ -16,9 +17,8 @@ import {
   Machines,
   queueKeys,
   RedisClock,
-  settlesWithin,
-} from "@poolmq/shared/internal";
-import type { LargestValue, QueueKeys } from "@poolmq/shared/internal";
+} from "@poolmq/shared/redis";
+import type { LargestValue, QueueKeys } from "@poolmq/shared/redis";
 
 import type { OutcomeLimit } from "../item/outcome-writer.ts";
 import type { JobContext } from "../job/job-context.ts";

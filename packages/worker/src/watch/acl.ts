@@ -3,7 +3,7 @@
  * scripts, on the keys of one queue. The tests of this project run with these rules.
  */
 
-import type { QueueKeys } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/redis";
 
 /**
  * Who logs in. `both` is a pool with workers of its own, `watcher` is `poolmq status`, its siblings and `scale-signal`;

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";
 
-import { queueKeys } from "@poolmq/shared/internal";
+import { queueKeys } from "@poolmq/shared/redis";
 import type { SigningKeys } from "@poolmq/shared/internal";
 
 import { Orders } from "./orders.ts";

@@ -1,6 +1,6 @@
 /** A worker machine, from what it told of itself last. */
 
-import { readAdvertisement } from "@poolmq/shared/internal";
+import { readAdvertisement } from "@poolmq/shared/redis";
 import type { ChildDetail, WorkerDetail } from "@poolmq/shared/internal";
 
 import type { ChildView, MachineView } from "./queue-view.ts";

@@ -27,8 +27,9 @@ import {
   RetryScripts,
   rewriteMapReport,
   tellCancelled,
-} from "@poolmq/shared/internal";
-import type { FailedEntry, QueueKeys, SigningKeys } from "@poolmq/shared/internal";
+} from "@poolmq/shared/redis";
+import type { SigningKeys } from "@poolmq/shared/internal";
+import type { FailedEntry, QueueKeys } from "@poolmq/shared/redis";
 
 import { Orders } from "./orders.ts";
 

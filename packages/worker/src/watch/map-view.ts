@@ -1,6 +1,7 @@
 /** A map, from what its producer told of it last. */
 
-import { PRODUCER_SILENCE_MS, runTimesOf } from "@poolmq/shared/internal";
+import { runTimesOf } from "@poolmq/shared/internal";
+import { PRODUCER_SILENCE_MS } from "@poolmq/shared/redis";
 import type { MapReport } from "@poolmq/shared/internal";
 
 import type { MapView } from "./queue-view.ts";

@@ -2,8 +2,9 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { CANCEL_TTL_MS, Machines } from "@poolmq/shared/internal";
-import type { ControlMessage, QueueKeys, SigningKeys, Signer } from "@poolmq/shared/internal";
+import { CANCEL_TTL_MS, Machines } from "@poolmq/shared/redis";
+import type { ControlMessage, SigningKeys, Signer } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/redis";
 
 export class Orders {
   readonly #redis: Redis | Cluster;

@@ -2,8 +2,8 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { readMapReport } from "@poolmq/shared/internal";
-import type { QueueKeys, QueueReading } from "@poolmq/shared/internal";
+import { readMapReport } from "@poolmq/shared/redis";
+import type { QueueKeys, QueueReading } from "@poolmq/shared/redis";
 
 import { mapView } from "./map-view.ts";
 

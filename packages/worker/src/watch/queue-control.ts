@@ -3,8 +3,9 @@
 import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { queueKeys, readQueue } from "@poolmq/shared/internal";
-import type { QueueKeys, SigningKeys } from "@poolmq/shared/internal";
+import { queueKeys, readQueue } from "@poolmq/shared/redis";
+import type { SigningKeys } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/redis";
 
 import { MapControl } from "./map-control.ts";
 import { OrphanedJobs } from "./orphaned-jobs.ts";

@@ -20,8 +20,9 @@ import {
   readQueue,
   redisNowMs,
   WATCH_TTL_MS,
-} from "@poolmq/shared/internal";
-import type { ControlMessage, ErrorGroup, MapReport, QueueKeys } from "@poolmq/shared/internal";
+} from "@poolmq/shared/redis";
+import type { ControlMessage, ErrorGroup, MapReport } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/redis";
 
 import { machineView } from "./machine-view.ts";
 import { durableMapView, mapView } from "./map-view.ts";

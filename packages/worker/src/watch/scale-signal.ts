@@ -6,8 +6,8 @@
 import type { Cluster, Redis } from "ioredis";
 import { Gauge, Registry } from "prom-client";
 
-import { queueKeys, readAdvertisement, readQueue } from "@poolmq/shared/internal";
-import type { QueueKeys } from "@poolmq/shared/internal";
+import { queueKeys, readAdvertisement, readQueue } from "@poolmq/shared/redis";
+import type { QueueKeys } from "@poolmq/shared/redis";
 
 import { OrphanedJobs } from "./orphaned-jobs.ts";
 

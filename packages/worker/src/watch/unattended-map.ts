@@ -5,14 +5,10 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import {
-  decodeThrown,
-  ErrorGroups,
-  failureError,
-  peekAtOutcome,
-  readFailedJobs,
-} from "@poolmq/shared/internal";
-import type { ItemOutcome, OutcomeText, QueueKeys } from "@poolmq/shared/internal";
+import { decodeThrown, ErrorGroups, failureError } from "@poolmq/shared/internal";
+import { peekAtOutcome, readFailedJobs } from "@poolmq/shared/redis";
+import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/redis";
 
 /** So many failed jobs are read; of more, how many of their items failed is told by these. */
 const MAX_JOBS_READ = 500;

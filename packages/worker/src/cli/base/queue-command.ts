@@ -4,9 +4,10 @@ import { Command, Option } from "commander";
 import type { CommanderError } from "commander";
 import type { Cluster, Redis } from "ioredis";
 
-import { checkQueueName, checkServer, connect, destroyConnection, queueKeys } from "@poolmq/shared/internal";
+import { checkQueueName } from "@poolmq/shared/internal";
+import { checkServer, connect, destroyConnection, queueKeys } from "@poolmq/shared/redis";
 import { QueueWatcher } from "../../watch/queue-watcher.ts";
-import type { QueueKeys } from "@poolmq/shared/internal";
+import type { QueueKeys } from "@poolmq/shared/redis";
 
 import { connectionOf } from "../../worker-options.ts";
 import { EXIT } from "./exit-code.ts";

@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import type { Cluster, Redis } from "ioredis";
 
-import { readQueue, redisNowMs } from "@poolmq/shared/internal";
+import { readQueue, redisNowMs } from "@poolmq/shared/redis";
 
 import { diagnose } from "../../watch/diagnosis.ts";
 import type { Finding, Measured } from "../../watch/diagnosis.ts";

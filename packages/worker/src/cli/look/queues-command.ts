@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { Cluster } from "ioredis";
 import type { Redis } from "ioredis";
 
-import { queueKeys, readAdvertisement, readQueue } from "@poolmq/shared/internal";
+import { queueKeys, readAdvertisement, readQueue } from "@poolmq/shared/redis";
 
 import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
 import { queueCommand, withQueue } from "../base/queue-command.ts";

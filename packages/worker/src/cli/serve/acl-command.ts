@@ -2,7 +2,8 @@
 
 import { Command, Option } from "commander";
 
-import { checkQueueName, queueKeys } from "@poolmq/shared/internal";
+import { checkQueueName } from "@poolmq/shared/internal";
+import { queueKeys } from "@poolmq/shared/redis";
 import { aclRules } from "../../watch/acl.ts";
 import type { AclRole } from "../../watch/acl.ts";
 

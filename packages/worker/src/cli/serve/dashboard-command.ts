@@ -3,7 +3,8 @@
 import { Command, Option } from "commander";
 
 import { InvalidOptionError } from "@poolmq/shared";
-import { checkQueueName, checkServer, connect, destroyConnection, queueKeys } from "@poolmq/shared/internal";
+import { checkQueueName } from "@poolmq/shared/internal";
+import { checkServer, connect, destroyConnection, queueKeys } from "@poolmq/shared/redis";
 import { QueueWatcher } from "../../watch/queue-watcher.ts";
 
 import { Access, isLoopback } from "../../dashboard/access.ts";

@@ -2,7 +2,8 @@
 
 import { Command, Option } from "commander";
 
-import { checkQueueName, checkServer, connect, destroyConnection } from "@poolmq/shared/internal";
+import { checkQueueName } from "@poolmq/shared/internal";
+import { checkServer, connect, destroyConnection } from "@poolmq/shared/redis";
 
 import { HealthServer } from "../../health/health-server.ts";
 import { ScaleSignals } from "../../watch/scale-signal.ts";

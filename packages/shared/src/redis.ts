@@ -1,0 +1,59 @@
+/**
+ * For the sibling packages: what talks to a Redis server. Importing it loads the Redis client and BullMQ, so that nothing
+ * that a pool in memory imports may import it; `internal.ts` has all that needs no server. Promises nothing to anyone else.
+ */
+
+export { fetchPlainJobs, plainJobs } from "./bullmq/plain-jobs.ts";
+export { checkServer } from "./redis/check-server.ts";
+export { connect } from "./redis/connect.ts";
+export { destroyConnection } from "./redis/destroy-connection.ts";
+export { largestValue } from "./redis/largest-value.ts";
+export type { LargestValue } from "./redis/largest-value.ts";
+export { unrefConnection } from "./redis/unref-connection.ts";
+export { fittingMachines, isFitting } from "./signing/fitting-machines.ts";
+export {
+  areSignedBytes,
+  checkJob,
+  contentOf,
+  openOutcome,
+  peekAtOutcome,
+  sealOutcome,
+  shareFacts,
+  signJob,
+  signJobState,
+} from "./signing/signed-job.ts";
+export { askToCancel, CancelReader, tellCancelled } from "./store/cancels.ts";
+export { DurableScripts } from "./store/durable-scripts.ts";
+export {
+  CANCEL_TTL_MS,
+  DURABLE_TTL_MS,
+  MAP_TTL_MS,
+  PRODUCER_SILENCE_MS,
+  WATCH_TTL_MS,
+} from "./store/durations.ts";
+export { GatherScripts } from "./store/gather-scripts.ts";
+export { jobIdOf, queueKeys } from "./store/keys.ts";
+export type { QueueKeys } from "./store/keys.ts";
+export { removeLimbo } from "./store/limbo.ts";
+export type { RemovedLimbo } from "./store/limbo.ts";
+export type { Outcome } from "./store/publish-outcomes.ts";
+export type { Reconciled } from "./store/reconcile-jobs.ts";
+export { RedisClock, redisNowMs } from "./store/redis-clock.ts";
+export { removeWaiting } from "./store/remove-waiting.ts";
+export { renewShares } from "./store/renew-shares.ts";
+export { Machines } from "./store/reports/machines.ts";
+export {
+  MAX_MAPS,
+  readMapReport,
+  removeMapReports,
+  rewriteMapReport,
+  writeErrorGroups,
+  writeMapReports,
+} from "./store/reports/map-reports.ts";
+export { parseObject } from "./store/reports/parse-object.ts";
+export { readAdvertisement } from "./store/reports/read-advertisement.ts";
+export { readFailedJobs } from "./store/reports/read-failed.ts";
+export type { QueueReading } from "./store/reports/read-queue.ts";
+export { readQueue } from "./store/reports/read-queue.ts";
+export { RetryScripts } from "./store/retry-scripts.ts";
+export type { FailedEntry } from "./store/retry-scripts.ts";

@@ -1,0 +1,13 @@
+/**
+ * For `@poolmq/producer`: what a pool loads to run workers of its own. A pool without Redis waits for it before its first
+ * result, so it imports neither the Redis client nor BullMQ. Promises nothing to anyone else.
+ */
+
+export { localCrew } from "./local/local-crew.ts";
+export type { LocalCrew, LocalCrewOptions } from "./local/local-crew.ts";
+export { startLocalMachine } from "./local/local-machine.ts";
+export type { LocalMachine } from "./local/local-machine.ts";
+export type { Crew } from "./crew/crew.ts";
+export type { Run, RunEnd } from "./runs/run.ts";
+export type { SharedValue } from "./job/shared-values.ts";
+export { verdictOn } from "./outcome/verdict.ts";
