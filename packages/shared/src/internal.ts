@@ -61,4 +61,12 @@ export type {
   TaskInfo,
   WorkerAdvertisement,
 } from "./wire.ts";
-export type { ChildDetail, ErrorGroup, MapReport, MapState, SpanDetail, WorkerDetail } from "./wire-watch.ts";
+export type {
+  ChildDetail,
+  ErrorGroup,
+  LineBatch,
+  MapReport,
+  MapState,
+  SpanDetail,
+  WorkerDetail,
+} from "./wire-watch.ts";

@@ -41,6 +41,7 @@ export type { Reconciled } from "./store/reconcile-jobs.ts";
 export { RedisClock, redisNowMs } from "./store/redis-clock.ts";
 export { removeWaiting } from "./store/remove-waiting.ts";
 export { renewShares } from "./store/renew-shares.ts";
+export { MachineLines } from "./store/reports/machine-lines.ts";
 export { Machines } from "./store/reports/machines.ts";
 export {
   MAX_MAPS,

@@ -53,6 +53,17 @@ export interface SpanDetail {
   readonly items: number;
 }
 
+/** Lines of a machine's log, which it tells while somebody reads them. */
+export interface LineBatch {
+  /** Id of the machine. */
+  readonly worker: string;
+  readonly host: string;
+  /** Number of the first line among all that the machine has written, from 0: what is missing before it was left out. */
+  readonly no: number;
+  /** JSON, as they are in the machine's log. */
+  readonly lines: readonly string[];
+}
+
 /**
  * Where a map is.
  *

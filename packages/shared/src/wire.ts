@@ -231,6 +231,8 @@ export type ControlMessage =
     | { readonly t: "unshare"; readonly shares: readonly string[] }
     /** Somebody watches from now on: tell what you run now, and not with the next heartbeat. Never signed: watchers need no key. */
     | { readonly t: "watch" }
+    /** Somebody reads the logs from now on: tell the lines that you have kept, and those that come. Never signed, as above. */
+    | { readonly t: "listen" }
     /** A machine takes no more jobs, finishes what it runs, and ends. `by`: who asked for it, for the machine's log. */
     | { readonly t: "drain"; readonly worker: string; readonly by: string }
     /** A machine is to have so many child processes. */

@@ -13,6 +13,7 @@ import { cancelCommand, retryCommand } from "./cli/act/map-commands.ts";
 import { doctorCommand } from "./cli/look/doctor-command.ts";
 import { queuesCommand } from "./cli/look/queues-command.ts";
 import { errorsCommand } from "./cli/look/errors-command.ts";
+import { logsCommand } from "./cli/look/logs-command.ts";
 import { exitOfUsage } from "./cli/base/queue-command.ts";
 import { scaleSignalCommand } from "./cli/serve/scale-signal-command.ts";
 import { mapsCommand, statusCommand, workersCommand } from "./cli/look/status-command.ts";
@@ -54,6 +55,7 @@ for (const command of [
   mapsCommand(),
   workersCommand(),
   errorsCommand(),
+  logsCommand(),
   queuesCommand(),
   doctorCommand(),
   cancelCommand(),

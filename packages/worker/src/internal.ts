@@ -15,5 +15,7 @@ export { isStraggler } from "./watch/straggler.ts";
 export { lastTop, moveOf, visible } from "./cli/view/scroll.ts";
 export { diagnose } from "./watch/diagnosis.ts";
 export { waitsFor } from "./watch/waits-for.ts";
+export { RecentLines } from "./log/recent-lines.ts";
+export { isWanted, LogReader } from "./watch/log-reader.ts";
 export { QueueWatcher } from "./watch/queue-watcher.ts";
 export type { MachineView, MapView, QueueView } from "./watch/queue-view.ts";

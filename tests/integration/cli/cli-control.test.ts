@@ -1,16 +1,21 @@
 /** The commands that change a queue, a machine or an item from outside. */
 
+import { hostname } from "node:os";
+import { fileURLToPath } from "node:url";
+
 import { Queue } from "bullmq";
 import { expect, onTestFinished, test } from "vitest";
 
+import type * as printing from "../../fixtures/printing-tasks.ts";
 import { Program } from "../../support/processes.ts";
 import { redisForFile } from "../../support/redis-server.ts";
 import { rejection } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 import { Watched } from "../../support/watched.ts";
-import { runPoolmq, startWorker } from "../../support/worker-program.ts";
+import { recordsOf, runPoolmq, startPoolmq, startWorker } from "../../support/worker-program.ts";
 
 const redis = redisForFile();
+const PRINTING = fileURLToPath(new URL("../../fixtures/printing-tasks.ts", import.meta.url));
 
 class Operated extends Watched {
   constructor() {
@@ -24,8 +29,12 @@ class Operated extends Watched {
     return program;
   }
 
+  get at(): string[] {
+    return ["-q", this.queue, "-r", redis().url];
+  }
+
   run(...args: string[]) {
-    return runPoolmq([...args, "-q", this.queue, "-r", redis().url]);
+    return runPoolmq([...args, ...this.at]);
   }
 }
 
@@ -146,4 +155,48 @@ test("doctor says that all is well, or what is wrong; queues lists what a Redis 
   );
   worker.kill("SIGTERM");
   await worker.exited;
+});
+
+test("logs shows what tasks print and log, by map, task, item and machine, and follows", async () => {
+  const stage = new Operated();
+  const worker = startWorker(PRINTING, { url: redis().url, queue: stage.queue }, ["-p", "1"]);
+  await worker.line(/worker machine ready/);
+  const pool = stage.pool<typeof printing>();
+  const first = pool.map("printAndLog", [1, 2]);
+  await first;
+  const kept = await stage.run("logs", "--map", first.id, "--index", "1");
+  expect(kept.code).toBe(0);
+  expect(kept.output).toMatch(new RegExp(`INFO +\\S+:\\d+ +printAndLog\\[1\\] of ${first.id} +to stdout\\n`));
+  expect(kept.output).toMatch(/ERROR .* task failed\n {4}RangeError: too large\n/);
+  expect(kept.output).not.toContain("printAndLog[0]");
+  const following = startPoolmq(["logs", "-f", "--task", "printIndex", "--json", ...stage.at]);
+  // Another listener gets the kept lines, and the first one does not get them twice.
+  const all = await stage.run("logs", "--machine", hostname());
+  expect(all.output).toMatch(/worker machine ready/);
+  await until(async () => (await redis().admin.exists(stage.keys.listen)) === 1, { what: "a listener" });
+  const second = pool.map("printIndex", Array.from({ length: 2 }));
+  await second;
+  await following.line(/after 1/);
+  const told = recordsOf(following).map(({ record }) => (record as { msg: string }).msg);
+  expect(told.toSorted()).toEqual(["after 0", "after 1", "before 0", "before 1"]);
+  following.kill("SIGTERM");
+  expect(await following.exited).toEqual({ code: 0, signal: null });
+  expect(await stage.run("logs", "--map", "nothing")).toMatchObject({ code: 3 });
+  expect(await stage.run("logs", "--index", "1")).toMatchObject({ code: 2 });
+});
+
+test("cancel and retry are in the machines' logs, with who asked for them", async () => {
+  const stage = new Operated();
+  const worker = await stage.worker("-p", "1");
+  const pool = stage.client();
+  await rejection(pool.map("step", stage.steps("fail", "end"), { mapId: "kept" }));
+  await stage.map("kept", ({ retriable }) => retriable);
+  expect(await stage.run("retry", "kept")).toMatchObject({ code: 0 });
+  await worker.line(/"by":"[^"]+@[^"]+","what":"ran 1 failed items of the map kept again"/);
+  const map = pool.map("step", stage.steps("wait"));
+  const cancelled = rejection(map);
+  await stage.map(map.id);
+  expect(await stage.run("cancel", map.id)).toMatchObject({ code: 0 });
+  await cancelled;
+  await worker.line(new RegExp(`"by":"[^"]+@[^"]+","what":"cancelled the map ${map.id}"`));
 });

@@ -2,7 +2,7 @@
 
 import { Pool } from "@poolmq/producer";
 import { queueKeys } from "@poolmq/shared/redis";
-import { aclRules, QueueWatcher } from "@poolmq/worker/internal";
+import { aclRules, LogReader, QueueWatcher } from "@poolmq/worker/internal";
 import { runWorker } from "@poolmq/worker";
 import { MachineControl, MapControl, QueueControl } from "@poolmq/worker/control";
 import { Redis } from "ioredis";
@@ -105,6 +105,8 @@ test("an operator looks at a queue, retries its maps and ends them with this log
   const machines = new MachineControl(connection, { queue, by: "test" });
   const [id = ""] = (await watcher.read()).machines.map((machine) => machine.id);
   expect(await machines.resize(id, 2)).toBe("done");
+  const logs = new LogReader(connection, { queue });
+  await logs.readKept();
   expect(await denied()).toEqual([]);
 });
 

@@ -38,6 +38,10 @@ export interface QueueKeys {
   readonly workerDetail: string;
   /** String: exists while somebody watches. */
   readonly watch: string;
+  /** String: exists while somebody reads the machines' logs. */
+  readonly listen: string;
+  /** Stream: lines of the machines' logs. Written while somebody reads them. */
+  readonly logs: string;
   /** Sorted set: ids of the maps that producers told of, by when to forget them, in ms of Redis's time. */
   readonly maps: string;
   /** Hash: id of a map → when it was last told of, in ms of Redis's time, a space, and the report. */
@@ -72,6 +76,8 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
     workerInfo: `${base}:worker-info`,
     workerDetail: `${base}:worker-detail`,
     watch: `${base}:watch`,
+    listen: `${base}:listen`,
+    logs: `${base}:logs`,
     maps: `${base}:maps`,
     mapInfo: `${base}:map-info`,
     errors: (mapId) => `${base}:map:${mapId}:errors`,

@@ -1,5 +1,6 @@
 /** Tells the supervisor which item prints what: a tag goes before the text of another item than the last. */
 
+import { ownerOf } from "../item/item-context.ts";
 import { tagOf } from "../pipe/output-tag.ts";
 import { currentTaskContext } from "../task/task-context.ts";
 import type { TaskContext } from "../task/task-context.ts";
@@ -20,7 +21,17 @@ function tagStream(stream: NodeJS.WriteStream): () => void {
   const tag = (context: TaskContext | undefined): void => {
     if (context === tagged) return;
     tagged = context;
-    write(tagOf(context));
+    write(
+      tagOf(
+        context === undefined
+          ? undefined
+          : {
+              mapId: context.mapId,
+              index: context.index,
+              task: ownerOf(context)?.task ?? "",
+            },
+      ),
+    );
   };
   stream.write = ((...args: Parameters<Write>) => {
     tag(currentTaskContext());

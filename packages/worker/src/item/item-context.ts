@@ -20,6 +20,7 @@ const { stringify } = JSON;
 interface Owner {
   readonly id: number;
   readonly offset: number;
+  readonly task: string;
 }
 
 const owners = new WeakMap<TaskContext, Owner>();
@@ -41,7 +42,11 @@ export class ItemContexts {
     this.#records = records;
   }
 
-  make({ id, map: mapId, at, attempt, logs }: RunMessage, index: number, signal: AbortSignal): TaskContext {
+  make(
+    { id, fn: task, map: mapId, at, attempt, logs }: RunMessage,
+    index: number,
+    signal: AbortSignal,
+  ): TaskContext {
     const out = this.#out;
     const limit = this.#limit;
     const records = logs === true ? { ...this.#records, forwards: true } : this.#records;
@@ -50,11 +55,11 @@ export class ItemContexts {
       ...item,
       signal,
       get log() {
-        return taskLogger(item, records);
+        return taskLogger({ ...item, task }, records);
       },
       progress: (value) => out.send({ t: "progress", id, index }, encode(value, limit)),
     };
-    owners.set(made, { id, offset: index - at });
+    owners.set(made, { id, offset: index - at, task });
     if (logs === true) {
       forwardItemLog(made, (line) => {
         out.send({ t: "log", id, index }, stringify(line));
@@ -83,7 +88,7 @@ export class ItemContexts {
   /** Keeps the stack of what was thrown in the log: the caller does not get it, and somebody will look for it. */
   logStack(err: unknown, { task, index, attempt }: RemoteInfo, mapId: string): void {
     try {
-      taskLogger({ mapId, index, attempt }, this.#records).error({ task, err }, "task failed");
+      taskLogger({ mapId, index, attempt, task }, this.#records).error({ err }, "task failed");
     } catch {
       // What was thrown can't be read.
     }

@@ -20,15 +20,22 @@ let root: Logger | undefined;
 /** Its records go to the producers as well. */
 let forwardingRoot: Logger | undefined;
 
-/** Gives a logger that names map, item and attempt. Loaded at its first use: most tasks log nothing. */
+/** Gives a logger that names task, map, item and attempt. Loaded at its first use: most tasks log nothing. */
 export function taskLogger(
-  item: { readonly mapId: string; readonly index: number; readonly attempt: number },
+  item: {
+    readonly mapId: string;
+    readonly index: number;
+    readonly attempt: number;
+    readonly task: string;
+  },
   { level, fd = RECORDS_FD, forwards = false }: RecordTarget,
 ): Logger {
   const logger = forwards
     ? (forwardingRoot ??= makeForwardingRoot(level, fd))
     : (root ??= makeRoot(level, fd));
-  return logger.child({ mapId: item.mapId, index: item.index, attempt: item.attempt });
+  const { task, mapId, index, attempt } = item;
+  // The producer of forwarded records knows the task, and takes a field of that name for the user's own.
+  return logger.child(forwards ? { mapId, index, attempt } : { task, mapId, index, attempt });
 }
 
 function loadPino(): typeof Pino {

@@ -76,14 +76,15 @@ export class TaskOutput {
   }
 
   #readPrints(stream: Readable, from: "stdout" | "stderr", childPid: number | undefined): void {
-    let item: { mapId: string; index: number } | undefined;
+    let item: { task?: string; mapId: string; index: number } | undefined;
     readLines(stream, MAX_LINE_CHARS, (line, cut) => {
-      // Text and tags by turns: [text, mapId, index, text, …]. A tag says whose text follows; an empty one, nobody's.
+      // Text and tags by turns: [text, mapId, index, task, text, …]. A tag says whose text follows; an empty one, nobody's.
       const parts = line.split(TAG);
-      for (let i = 0; i < parts.length; i += 3) {
+      for (let i = 0; i < parts.length; i += 4) {
         if (i > 0) {
-          const [mapId = "", index] = [parts[i - 2], parts[i - 1]];
-          item = mapId === "" ? undefined : { mapId, index: Number(index) };
+          const [mapId = "", index, task = ""] = parts.slice(i - 3, i);
+          const whose = { mapId, index: Number(index) };
+          item = mapId === "" ? undefined : task === "" ? whose : { task, ...whose };
         }
         const text = parts[i] ?? "";
         if (text === "") continue;

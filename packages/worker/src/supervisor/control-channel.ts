@@ -1,4 +1,4 @@
-/** The messages that a machine gets from outside: a map is cancelled, a shared value is gone, somebody watches. */
+/** The messages that a machine gets from outside: a map is cancelled, a shared value is gone, somebody watches or listens. */
 
 import type { Cluster, Redis } from "ioredis";
 
@@ -14,6 +14,8 @@ const CATCH_UP_MS = 1_000;
 
 export interface ControlHooks {
   onWatch(): void;
+  /** Somebody reads the machines' logs. */
+  onListen(): void;
   onCancel(mapId: string): void;
   /** The map is in the list of those that were cancelled; it may have been begun again since. */
   onMissedCancel(mapId: string): Promise<void>;
@@ -79,7 +81,8 @@ export class ControlChannel {
     const message = read(text);
     if (message === undefined) return; // not ours; anyone may publish
     if (message.t === "watch") this.#hooks.onWatch();
-    // Watching needs no signature. The messages below stop work, and do.
+    else if (message.t === "listen") this.#hooks.onListen();
+    // Watching and listening need no signature. The messages below stop work, and do.
     else if (this.#seals.obeys(message)) this.#obey(message);
   }
 

@@ -23,6 +23,7 @@ export class Heartbeat {
   readonly #clock: Pick<RedisClock, "read">;
   readonly #refusals: Pick<ThrottledLog, "refused">;
   #timer: { stop(): void } | undefined;
+  readonly #onHeard: (isHeard: boolean) => void;
   /** Somebody wants to see what runs here. */
   #watched = false;
   /** Number of ready children that was told last. */
@@ -31,18 +32,21 @@ export class Heartbeat {
   #answer: Promise<void> = Promise.resolve();
   #isOwed = false;
 
+  /** @param onHeard - is told with each sign of life whether somebody reads the machine's log */
   constructor(
     machine: ServedMachine,
     fleet: Pick<Machines, "advertise" | "signOff">,
     seals: Pick<JobSeals, "advertisement">,
     clock: Pick<RedisClock, "read">,
     refusals: Pick<ThrottledLog, "refused">,
+    onHeard: (isHeard: boolean) => void,
   ) {
     this.#machine = machine;
     this.#fleet = fleet;
     this.#seals = seals;
     this.#clock = clock;
     this.#refusals = refusals;
+    this.#onHeard = onHeard;
   }
 
   /** Resolves after the first sign of life. */
@@ -90,11 +94,12 @@ export class Heartbeat {
     try {
       const detail = this.#watched ? JSON.stringify(this.#detail()) : "";
       const text = JSON.stringify(this.#seals.advertisement(this.#advertisement(failure)));
-      const [watched] = await Promise.all([
+      const [{ isWatched, isHeard }] = await Promise.all([
         this.#fleet.advertise(this.#machine.id, text, detail),
         this.#clock.read(),
       ]);
-      this.#watched = watched;
+      this.#watched = isWatched;
+      this.#onHeard(isHeard);
     } catch (error) {
       this.#refusals.refused("heartbeat failed", error);
     } finally {

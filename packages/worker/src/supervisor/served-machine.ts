@@ -1,6 +1,7 @@
 import type { TaskInfo } from "@poolmq/shared/internal";
 
 import type { Crew } from "../crew/crew.ts";
+import type { RecentLines } from "../log/recent-lines.ts";
 import type { WorkObserver } from "../job/work-observer.ts";
 import type { ResolvedWorkerOptions } from "../worker-options.ts";
 
@@ -12,6 +13,8 @@ export interface ServedMachine {
   /** Registered functions by name. Empty until the module is loaded. */
   readonly tasks: Readonly<Record<string, TaskInfo>>;
   readonly observer: WorkObserver;
+  /** The last lines of its log. */
+  readonly recentLog: RecentLines;
   /** Takes no more jobs, finishes what runs, and ends. */
   readonly drain: () => void;
   /** Resolves once the machine takes nothing new. */

@@ -14,6 +14,7 @@ import {
   destroyConnection,
   GatherScripts,
   largestValue,
+  MachineLines,
   Machines,
   queueKeys,
   RedisClock,
@@ -36,6 +37,7 @@ import { Locks } from "../queue/locks.ts";
 import { mendJobs } from "../queue/mend-jobs.ts";
 import { ControlChannel } from "./control-channel.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import { LogFeed } from "./log-feed.ts";
 import { OutageLog } from "./outage-log.ts";
 import { reachRedis } from "./reach-redis.ts";
 import { obeyOrder } from "./orders.ts";
@@ -72,6 +74,7 @@ export class Session {
   readonly #locks: Locks;
   readonly #publisher: Publisher;
   readonly #control: ControlChannel;
+  readonly #logFeed: LogFeed;
 
   /**
    * Reaches Redis and checks it. No job is taken yet.
@@ -134,7 +137,10 @@ export class Session {
     this.#outages = new OutageLog(redis, options.connection.address, log);
     this.#redis = redis;
     this.#subscriber = subscriber;
-    this.heartbeat = new Heartbeat(machine, fleet, seals, clock, refusals);
+    this.#logFeed = new LogFeed(id, machine.recentLog, new MachineLines(redis, keys));
+    this.heartbeat = new Heartbeat(machine, fleet, seals, clock, refusals, (isHeard) =>
+      this.#logFeed.onHeard(isHeard),
+    );
     this.reports = new TaskReports(store, seals);
     this.#publisher = new Publisher(store, refusals, largest?.bytes);
     this.#queue = this.#makeQueue(keys, clock, log, refusals, async (job, token) => {
@@ -144,6 +150,10 @@ export class Session {
     this.#locks = new Locks((...args) => this.#queue.extendJobLocks(...args), lockDurationMs, log, refusals);
     this.#control = new ControlChannel(redis, subscriber, keys, seals, {
       onWatch: () => this.heartbeat.onWatch(),
+      onListen: () => {
+        // What tasks print may quote their stacks, and these are for the machine's own log then.
+        if (!options.redactRemoteStacks) this.#logFeed.onListen();
+      },
       onCancel: cancel,
       async onMissedCancel(mapId) {
         if (await unwanted.learn(mapId)) crew.cancel(mapId);
@@ -223,6 +233,7 @@ export class Session {
   async close(isGraceful: boolean): Promise<void> {
     this.#outages.close();
     this.heartbeat.stop();
+    this.#logFeed.close();
     this.#control.close();
     this.#locks.close();
     this.#publisher.close();

@@ -25,6 +25,8 @@ import type { TaskInfo } from "@poolmq/shared/internal";
 
 import { Crew } from "../crew/crew.ts";
 import { processCrew } from "../crew/process-crew.ts";
+import { keptLog } from "../log/kept-log.ts";
+import type { RecentLines } from "../log/recent-lines.ts";
 import { NO_OBSERVER } from "../job/work-observer.ts";
 import type { WorkObserver } from "../job/work-observer.ts";
 import { TaskOutput } from "../output/task-output.ts";
@@ -58,6 +60,7 @@ export class Supervisor {
   readonly id: string = `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`;
   readonly #options: ResolvedWorkerOptions;
   readonly #log: Logger;
+  readonly #recentLog: RecentLines;
   readonly #crew: Crew;
   /** Aborted once the machine takes nothing new. */
   readonly #leaving = new AbortController();
@@ -75,7 +78,9 @@ export class Supervisor {
     tasks: { readonly prints: PrintTarget; readonly logger?: Logger },
   ) {
     this.#options = options;
-    this.#log = (options.logger ?? pino({ level: "silent" })).child({ worker: this.id });
+    const kept = keptLog(options.logger ?? pino({ level: "silent" }), { worker: this.id });
+    this.#log = kept.log;
+    this.#recentLog = kept.recent;
     this.#crew = new Crew(
       {
         ...processCrew(this.id, options, new TaskOutput(tasks.logger ?? this.#log, tasks.prints)),
@@ -202,7 +207,13 @@ export class Supervisor {
 
   async #open(): Promise<Session> {
     const { signal } = this.#leaving;
-    const machine: ServedMachine = servedBy(this, this.#options, this.#crew, signal, () => this.#observer);
+    const machine = servedBy(this, {
+      options: this.#options,
+      crew: this.#crew,
+      recentLog: this.#recentLog,
+      leaving: signal,
+      observer: () => this.#observer,
+    });
     const session = await Session.open(machine, this.#log, signal);
     if (this.#state === "starting") this.#session = session;
     else await session.close(false);
@@ -246,16 +257,19 @@ export class Supervisor {
 
 function servedBy(
   supervisor: Supervisor,
-  options: ResolvedWorkerOptions,
-  crew: Crew,
-  leaving: AbortSignal,
-  observer: () => WorkObserver,
+  {
+    leaving,
+    observer,
+    ...parts
+  }: Pick<ServedMachine, "options" | "crew" | "recentLog"> & {
+    readonly leaving: AbortSignal;
+    readonly observer: () => WorkObserver;
+  },
 ): ServedMachine {
   const draining = new Promise<void>((resolve) => leaving.addEventListener("abort", () => resolve()));
   return {
+    ...parts,
     id: supervisor.id,
-    options,
-    crew,
     draining,
     drain: () => void supervisor.close(),
     get tasks() {

@@ -56,11 +56,13 @@ export class MapControl {
   readonly #queue: Queue;
   readonly #retries: RetryScripts;
   readonly #orders: Orders;
+  readonly #by: string;
 
   /**
    * The connection stays the caller's.
    *
-   * @param options - `signingKeys`: where the queue's producers and workers have some
+   * @param options - `signingKeys`: where the queue's producers and workers have some. `by`: who asks for it, for the
+   * machines' logs
    */
   constructor(
     redis: Redis | Cluster,
@@ -68,12 +70,14 @@ export class MapControl {
       readonly queue: string;
       readonly prefix?: string | undefined;
       readonly signingKeys?: SigningKeys | undefined;
+      readonly by?: string;
     },
   ) {
     this.#redis = redis;
     this.#keys = queueKeys(options.queue, options.prefix);
     this.#retries = new RetryScripts(redis, this.#keys);
     this.#orders = new Orders(redis, this.#keys, options.signingKeys);
+    this.#by = options.by ?? "somebody";
     // Looks and changes jobs, and leaves nothing of its own behind.
     const bull = { connection: redis, prefix: this.#keys.bullPrefix, skipMetasUpdate: true };
     this.#queue = new Queue(this.#keys.bullName, bull, plainJobs(redis));
@@ -90,6 +94,13 @@ export class MapControl {
     reason: string,
     { force = false }: { readonly force?: boolean } = {},
   ): Promise<Cancelled> {
+    const cancelled = await this.#cancel(mapId, reason, force);
+    const isDone = cancelled === "by its producer" || cancelled === "removed";
+    if (isDone) await this.#note(`cancelled the map ${mapId}`);
+    return cancelled;
+  }
+
+  async #cancel(mapId: string, reason: string, force: boolean): Promise<Cancelled> {
     const done = this.#keys.done(mapId);
     if ((await this.#redis.exists(done)) === 0) return "not found";
     if (await this.#orders.lackKey()) return "no key";
@@ -140,6 +151,7 @@ export class MapControl {
         unattended: true,
       },
     ]);
+    await this.#note(`ran ${items} failed items of the map ${mapId} again`);
     return { items };
   }
 
@@ -158,6 +170,10 @@ export class MapControl {
   /** Lets go of the connection. */
   async close(): Promise<void> {
     await this.#queue.close();
+  }
+
+  async #note(what: string): Promise<void> {
+    await this.#orders.send({ t: "notice", what, by: this.#by });
   }
 
   async #enqueue(mapId: string, entries: readonly FailedEntry[]): Promise<number> {

@@ -11,8 +11,9 @@ import type { Script } from "../../redis/run-script.ts";
 import type { WorkerAdvertisement } from "../../wire.ts";
 
 /**
- * KEYS: workers, worker-info, worker-detail, watch. ARGV: id, advertisement, ttlMs, what the machine tells watchers or "".
- * Forgets machines whose last heartbeat is older than the TTL. Gives 1 if somebody watches.
+ * KEYS: workers, worker-info, worker-detail, watch, listen. ARGV: id, advertisement, ttlMs, what the machine tells
+ * watchers or "". Forgets machines whose last heartbeat is older than the TTL. Gives 1 if somebody watches, 2 if
+ * somebody reads the logs, 3 if both.
  */
 const ADVERTISE: Script = {
   lua: `${READ_CLOCK}
@@ -31,7 +32,7 @@ else
   redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
   redis.call('PEXPIRE', KEYS[3], ARGV[3])
 end
-return redis.call('EXISTS', KEYS[4])`,
+return redis.call('EXISTS', KEYS[4]) + 2 * redis.call('EXISTS', KEYS[5])`,
 };
 
 /** KEYS: workers, worker-info. ARGV: ttlMs. Gives the advertisements of the live machines. */
@@ -54,14 +55,20 @@ export class Machines {
   }
 
   /**
-   * A machine's heartbeat. True if somebody watches, and wants to know more.
+   * A machine's heartbeat. Gives whether somebody watches and wants to know more, and whether somebody reads the logs.
    *
    * @param detail - what only watchers want to know
    */
-  async advertise(id: string, advertisement: string, detail = ""): Promise<boolean> {
-    const { workers, workerInfo, workerDetail, watch } = this.#keys;
-    const keys = [workers, workerInfo, workerDetail, watch];
-    return (await runScript(this.#redis, ADVERTISE, keys, [id, advertisement, MACHINE_TTL_MS, detail])) === 1;
+  async advertise(
+    id: string,
+    advertisement: string,
+    detail = "",
+  ): Promise<{ readonly isWatched: boolean; readonly isHeard: boolean }> {
+    const { workers, workerInfo, workerDetail, watch, listen } = this.#keys;
+    const keys = [workers, workerInfo, workerDetail, watch, listen];
+    const args = [id, advertisement, MACHINE_TTL_MS, detail];
+    const wanted = Number(await runScript(this.#redis, ADVERTISE, keys, args));
+    return { isWatched: wanted % 2 === 1, isHeard: wanted >= 2 };
   }
 
   /** A machine signs off. */

@@ -9,6 +9,7 @@ import type { Ordered } from "../../watch/machine-control.ts";
 import type { MachineView } from "../../watch/queue-view.ts";
 import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
 import type { ExitCode } from "../base/exit-code.ts";
+import { findMachine } from "../base/find-machine.ts";
 import { findMapId } from "../base/find-map.ts";
 import { integer } from "../base/integer.ts";
 import { signingKeyOption, signingKeysOf, whoAmI } from "../base/operator.ts";
@@ -136,17 +137,4 @@ async function withMachine(
 
 function controlOf({ redis, name, prefix }: ReachedQueue, flags: OperatorFlags): MachineControl {
   return new MachineControl(redis, { queue: name, prefix, signingKeys: signingKeysOf(flags), by: whoAmI() });
-}
-
-function findMachine(given: string, machines: readonly MachineView[]): MachineView | string {
-  const fits = machines.filter(({ id, host, pid }) => {
-    return id.startsWith(given) || host === given || `${host}:${pid}` === given;
-  });
-  const [only] = fits;
-  const exact = fits.find(({ id }) => id === given);
-  if (exact !== undefined) return exact;
-  if (only !== undefined && fits.length === 1) return only;
-  if (only === undefined)
-    return `There is no worker machine "${given}" on this queue. \`poolmq workers\` lists them`;
-  return `More than one machine is meant by "${given}": ${fits.map(({ id }) => id).join(", ")}`;
 }

@@ -12,7 +12,7 @@ import type { ExitCode } from "../base/exit-code.ts";
 import { findMapId } from "../base/find-map.ts";
 import { complain, queueCommand, withQueue } from "../base/queue-command.ts";
 import type { QueueFlags, ReachedQueue } from "../base/queue-command.ts";
-import { signingKeyOption, signingKeysOf } from "../base/operator.ts";
+import { signingKeyOption, signingKeysOf, whoAmI } from "../base/operator.ts";
 import type { OperatorFlags } from "../base/operator.ts";
 import { retriedText } from "../view/retried-text.ts";
 
@@ -84,6 +84,7 @@ export function retryCommand(): Command {
       "Runs those items of a map again that failed, and only those. It needs a `mapId`, which keeps a map with failures for 24 hours after it was delivered. attach(mapId) then gives the new outcomes among the others, in order. While the producer of the map still waits for other items, it is refused.",
     )
     .argument("<map>", MAP_ARGUMENT)
+    .addOption(signingKeyOption())
     .addHelpText(
       "after",
       `
@@ -93,7 +94,7 @@ Example:
   12 items of nightly-11-23 run again: attach("nightly-11-23") gets them
 ${EXIT_CODES_HELP}`,
     )
-    .action((map: string, flags: QueueFlags) =>
+    .action((map: string, flags: OperatorFlags) =>
       withMap(map, flags, async (id, control) => {
         const result = await control.retry(id);
         const text = retriedText(id, result);
@@ -120,7 +121,8 @@ async function withMap(
       return EXIT.notFound;
     }
     const signingKeys = signingKeysOf(flags);
-    const control = new MapControl(queue.redis, { queue: queue.name, prefix: queue.prefix, signingKeys });
+    const { name, prefix } = queue;
+    const control = new MapControl(queue.redis, { queue: name, prefix, signingKeys, by: whoAmI() });
     try {
       return await action(found.id, control);
     } finally {

@@ -7,6 +7,7 @@ import { resolveSigningKeys } from "@poolmq/shared/internal";
 import type { ActionResult, MapActions } from "../../dashboard/dashboard-server.ts";
 import { MapControl } from "../../watch/map-control.ts";
 import type { Cancelled } from "../../watch/map-control.ts";
+import { whoAmI } from "../base/operator.ts";
 import { retriedText } from "../view/retried-text.ts";
 
 /** The connection stays the caller's. */
@@ -15,7 +16,11 @@ export function mapActions(
   at: { readonly queue: string; readonly prefix: string },
 ): MapActions {
   const withControl = async (act: (control: MapControl) => Promise<ActionResult>): Promise<ActionResult> => {
-    const control = new MapControl(redis, { ...at, signingKeys: resolveSigningKeys(undefined) });
+    const control = new MapControl(redis, {
+      ...at,
+      signingKeys: resolveSigningKeys(undefined),
+      by: `the dashboard of ${whoAmI()}`,
+    });
     try {
       return await act(control);
     } finally {

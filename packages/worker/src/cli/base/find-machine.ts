@@ -1,0 +1,15 @@
+import type { MachineView } from "../../watch/queue-view.ts";
+
+/** Gives the machine that is meant, or says why that can't be told. */
+export function findMachine(given: string, machines: readonly MachineView[]): MachineView | string {
+  const fits = machines.filter(({ id, host, pid }) => {
+    return id.startsWith(given) || host === given || `${host}:${pid}` === given;
+  });
+  const [only] = fits;
+  const exact = fits.find(({ id }) => id === given);
+  if (exact !== undefined) return exact;
+  if (only !== undefined && fits.length === 1) return only;
+  if (only === undefined)
+    return `There is no worker machine "${given}" on this queue. \`poolmq workers\` lists them`;
+  return `More than one machine is meant by "${given}": ${fits.map(({ id }) => id).join(", ")}`;
+}

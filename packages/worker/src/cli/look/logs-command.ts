@@ -1,0 +1,120 @@
+/** `poolmq logs`: what the tasks of a queue print and log, on whichever machine, and what machines say. */
+
+import { setTimeout as delay } from "node:timers/promises";
+
+import { Option } from "commander";
+import type { Command } from "commander";
+
+import { InvalidOptionError } from "@poolmq/shared";
+
+import { isWanted, LogReader } from "../../watch/log-reader.ts";
+import type { LeftOut, LineFilter, MachineLine } from "../../watch/log-reader.ts";
+import { EXIT, EXIT_CODES_HELP } from "../base/exit-code.ts";
+import { findMachine } from "../base/find-machine.ts";
+import { findMapId } from "../base/find-map.ts";
+import { integer } from "../base/integer.ts";
+import { complain, queueCommand, withQueue } from "../base/queue-command.ts";
+import type { QueueFlags, ReachedQueue } from "../base/queue-command.ts";
+import { logText } from "../view/log-text.ts";
+
+/** How often to look, in ms: as often as machines tell. */
+const EVERY_MS = 250;
+
+interface LogsFlags extends QueueFlags {
+  readonly follow?: true;
+  readonly map?: string;
+  readonly index?: number;
+  readonly task?: string;
+  readonly machine?: string;
+}
+
+export function logsCommand(): Command {
+  return queueCommand("logs")
+    .summary("show what tasks print and log, and what machines say")
+    .description(
+      "Shows the last lines of the logs of all worker machines, of some 500 lines and 64 KiB each, and with --follow all that come, until Ctrl-C. Machines tell their lines only while somebody looks. If more are written than they keep, it says how many are missing: the log of the machine itself has them all. Machines with --redact-remote-stacks tell nothing.",
+    )
+    .addOption(new Option("-f, --follow", "go on with the lines that come"))
+    .addOption(new Option("--map <id>", "only those that name this map, or the one whose id begins so"))
+    .addOption(new Option("--index <n>", "only those that name this item of the map").argParser(integer))
+    .addOption(new Option("--task <name>", "only those that name this task"))
+    .addOption(
+      new Option(
+        "--machine <machine>",
+        "only those of this machine: its id, how that begins, its host, or <host>:<pid>",
+      ),
+    )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  poolmq logs --map nightly-11-23 --follow
+  poolmq logs --task resize --json | jq 'select(.record.level >= 50)'
+${EXIT_CODES_HELP} or machine`,
+    )
+    .action((flags: LogsFlags) => logs(flags));
+}
+
+async function logs(flags: LogsFlags): Promise<void> {
+  await withQueue(flags, async (queue) => {
+    if (flags.index !== undefined && flags.map === undefined) {
+      throw new InvalidOptionError("Expected --map together with --index: an index is one of a map");
+    }
+    const { wanted, problem } = await filterOf(flags, queue);
+    const show = (line: MachineLine | LeftOut): void => {
+      if ("leftOut" in line ? isOf(line, wanted) : isWanted(line, wanted)) {
+        console.log(flags.json === true ? JSON.stringify(line) : logText(line));
+      }
+    };
+    const reader = new LogReader(queue.redis, { queue: queue.name, prefix: queue.prefix });
+    const kept = await reader.readKept();
+    // What has ended is told of nowhere any more, and may be in the logs all the same.
+    if (problem !== undefined && !kept.some((line) => "record" in line && isWanted(line, wanted))) {
+      complain(problem);
+      return EXIT.notFound;
+    }
+    kept.forEach(show);
+    if (flags.follow === true) await follow(reader, show);
+    return EXIT.fine;
+  });
+}
+
+async function follow(reader: LogReader, show: (line: MachineLine | LeftOut) => void): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop.abort());
+  while (!stop.signal.aborted) {
+    for (const line of await reader.read()) show(line);
+    await delay(EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
+  }
+}
+
+/** Lines that are missing may have been any of that machine's. */
+function isOf({ worker }: LeftOut, wanted: LineFilter): boolean {
+  return wanted.worker === undefined || wanted.worker === worker;
+}
+
+/** What is wanted; `problem`, if nothing like that is known. */
+async function filterOf(
+  { map, index, task, machine }: LogsFlags,
+  { watcher, redis, keys }: ReachedQueue,
+): Promise<{ readonly wanted: LineFilter; readonly problem?: string }> {
+  const { maps, machines } = await watcher.read();
+  const problems: string[] = [];
+  const wanted: { -readonly [K in keyof LineFilter]: LineFilter[K] } = {};
+  if (index !== undefined) wanted.index = index;
+  if (task !== undefined) wanted.task = task;
+  if (map !== undefined) {
+    const isThere = /^[\w-]{1,100}$/.test(map) && (await redis.exists(keys.done(map))) === 1;
+    const ids = maps.map(({ id }) => id);
+    const found = isThere ? { id: map } : findMapId(map, ids);
+    if ("problem" in found) problems.push(found.problem);
+    wanted.mapId = "id" in found ? found.id : map;
+  }
+  if (machine !== undefined) {
+    const found = findMachine(machine, machines);
+    if (typeof found === "string") problems.push(found);
+    wanted.worker = typeof found === "string" ? machine : found.id;
+  }
+  const [problem] = problems;
+  return problem === undefined ? { wanted } : { wanted, problem };
+}
