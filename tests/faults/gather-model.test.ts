@@ -126,7 +126,7 @@ class World {
     ended.promise.catch(() => {}); // looked at where the map should end
     this.producer = { told, ended: ended.promise, crash };
     const chunks = await run.peek();
-    const resumed = await gather.durable.claim(MAP, "t", ITEMS, chunks);
+    const resumed = await gather.durable.claim(MAP, { task: "t", total: ITEMS, keepMs: undefined }, chunks);
     await gather.open(run, "durable", { resumed });
     void run.start(gather);
   }

@@ -161,15 +161,32 @@ describe("attach() while the first producer still runs", () => {
     expect(attached.progress).toMatchObject({ total: 10, done: 10, failed: 0, running: 0 });
   });
 
-  test("is refused in the pool that runs the map, which has its handle", async () => {
+  test("in the pool that runs the map gives its handle; the same call again is refused", async () => {
     const stage = new Durable();
     const pool = stage.client();
     const map = pool.map("logged", stage.items(3), { mapId: "m" });
-    expect(await rejection(pool.attach("m"))).toMatchObject({ code: "INVALID_OPTION" });
+    expect(pool.attach("m")).toBe(map);
     expect(await rejection(pool.map("logged", stage.items(3), { mapId: "m" }))).toMatchObject({
       code: "INVALID_OPTION",
     });
+    const one = pool.apply("logged", stage.items(2).slice(1) as [durable.Item], { mapId: "one" });
+    const asMap = pool.attach("one");
     await stage.workers();
+    expect(await map).toEqual(doubled(3));
+    expect(await one).toBe(2);
+    expect(await asMap).toEqual([2]);
+    expect(await rejection(pool.attach("m"))).toMatchObject({ code: "UNKNOWN_MAP" });
+  });
+
+  test("twice in another pool gives the same handle", async () => {
+    const stage = new Durable();
+    const map = stage.client().map("logged", stage.items(3), { mapId: "m" });
+    await stage.sealed();
+    const other = stage.client();
+    const attached = other.attach("m");
+    expect(other.attach("m")).toBe(attached);
+    await stage.workers();
+    expect(await attached).toEqual(doubled(3));
     expect(await map).toEqual(doubled(3));
   });
 
@@ -484,4 +501,121 @@ test("results at which nobody has looked yet stay in Redis until somebody does",
   expect(await stage.leftovers()).toContain(stage.keys.out("m"));
   expect(await map).toEqual(doubled(3));
   await expect.poll(() => stage.leftovers()).toEqual([]);
+});
+
+describe("detach()", () => {
+  test("resolves once all is in Redis, and leaves the map to whoever attaches", async () => {
+    const stage = new Durable();
+    const pool = stage.client();
+    const gate = Promise.withResolvers<void>();
+    const items = stage.items(6);
+    const map = pool.map(
+      "logged",
+      (async function* () {
+        yield* items.slice(0, 3);
+        await gate.promise;
+        yield* items.slice(3);
+      })(),
+      { mapId: "m" },
+    );
+    const left = map.detach();
+    gate.resolve();
+    await left;
+    expect(await redis().admin.hget(stage.keys.meta("m"), "total")).toBe("6");
+    expect(await rejection(map)).toMatchObject({
+      code: "CANCELLED",
+      message: expect.stringContaining("attach()"),
+    });
+    // Nothing is pending any more.
+    pool.close();
+    await pool.join();
+    await stage.workers();
+    const attached = stage.client().attach("m");
+    expect(await attached).toEqual(doubled(6));
+    await attached.detach(); // it has ended: there is nothing to leave
+    expect(stage.repeats).toBe(0);
+  });
+
+  test("of an attached handle leaves it as it was; of a map without `mapId`, or that was refused, rejects", async () => {
+    const stage = new Durable();
+    const [first, second] = [stage.client(), stage.client()];
+    await first.map("logged", stage.items(3), { mapId: "m" }).detach();
+    const attached = second.attach("m");
+    await expect.poll(() => attached.progress.total).toBe(3);
+    await attached.detach();
+    expect(await rejection(first.map("other", stage.items(3), { mapId: "m" }).detach())).toMatchObject({
+      code: "MAP_ID_IN_USE",
+    });
+    const plain = first.map("logged", []);
+    expect(await rejection(plain.detach())).toMatchObject({ code: "INVALID_STATE" });
+    expect(await rejection(plain.acknowledge())).toMatchObject({ code: "INVALID_STATE" });
+    await stage.workers();
+    expect(await second.attach("m")).toEqual(doubled(3));
+  });
+});
+
+describe("a map with keepMs", () => {
+  const KEEP = { mapId: "m", keepMs: 60_000 };
+
+  test("is kept after its end, for attach() and the same call, until it is acknowledged", async () => {
+    const stage = new Durable();
+    await stage.workers();
+    const pool = stage.client();
+    const map = pool.map("logged", stage.items(5), KEEP);
+    expect(await rejection(map.acknowledge())).toMatchObject({ code: "INVALID_STATE" });
+    expect(await map).toEqual(doubled(5));
+    expect(await pool.attach("m")).toEqual(doubled(5));
+    expect(await stage.client().attach("m")).toEqual(doubled(5));
+    expect(await stage.client().map("logged", stage.items(5), KEEP)).toEqual(doubled(5));
+    expect(await rejection(pool.map("logged", stage.items(4), KEEP))).toMatchObject({
+      code: "MAP_ID_IN_USE",
+    });
+    expect(stage.repeats).toBe(0);
+    await map.acknowledge();
+    expect(await stage.leftovers()).not.toContain(stage.keys.meta("m"));
+    expect(await rejection(pool.attach("m"))).toMatchObject({ code: "UNKNOWN_MAP" });
+    expect(await pool.map("other", stage.items(5), { mapId: "m" })).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  test("goes after that time, counted from its end, however often it is read; its handle need not be looked at", async () => {
+    const stage = new Durable();
+    await stage.workers();
+    const pool = stage.client();
+    void pool.map("logged", stage.items(3), KEEP);
+    const left = (key: string): Promise<number> => redis().admin.pttl(key);
+    await expect.poll(() => redis().admin.hexists(stage.keys.meta("m"), "delivered")).toBe(1);
+    // As if most of the time were over.
+    await redis().admin.hincrby(stage.keys.meta("m"), "delivered", -50_000);
+    const attached = stage.client().attach("m");
+    expect(await attached).toEqual(doubled(3));
+    await expect.poll(() => left(stage.keys.meta("m"))).toBeLessThanOrEqual(10_000);
+    for (const key of await stage.leftovers()) expect(await left(key), key).toBeLessThanOrEqual(10_000);
+    await attached.acknowledge();
+    await expect
+      .poll(async () => (await stage.leftovers()).filter((key) => !key.endsWith(":out")))
+      .toEqual([]);
+  });
+
+  test("whose items failed gives their errors again, and is retried like any other", async () => {
+    const stage = new Durable();
+    await stage.workers();
+    const items = [...stage.items(2), null as unknown as durable.Item];
+    const pool = stage.client();
+    const first = await pool.map("logged", items, KEEP).settled();
+    expect(first.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected"]);
+    const again = await stage.client().attach("m").settled();
+    expect(again.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected"]);
+    expect(stage.repeats).toBe(0);
+  });
+
+  test.for([
+    [{ keepMs: 5 }, /together with `mapId`/],
+    [{ mapId: "m", keepMs: 0 }, /`keepMs` to be an integer/],
+    [{ mapId: "m", keepMs: "1h" as unknown as number }, /`keepMs` to be an integer/],
+  ] as const)("is refused with %j", async ([options, message]) => {
+    expect(await rejection(new Durable().client().map("logged", [], options))).toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringMatching(message),
+    });
+  });
 });

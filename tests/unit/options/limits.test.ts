@@ -39,6 +39,7 @@ const DOORS = {
 /** Where each time and size can be given. */
 const OPTIONS: Readonly<Record<string, readonly (keyof typeof DOORS)[]>> = {
   connectTimeoutMs: ["Pool, of a fleet", "runWorker"],
+  keepMs: ["Pool, with a call"],
   killGraceMs: ["runWorker"],
   lockDurationMs: ["runWorker"],
   maxMemoryPerChildMb: ["Pool, with processes", "runWorker"],

@@ -2,7 +2,7 @@ import { CancelledError } from "@poolmq/shared";
 
 import type { Sink } from "../map/sink.ts";
 import { checkMapId } from "../options/call-options.ts";
-import { refused } from "./begin-call.ts";
+import { DETACHED, refused } from "./begin-call.ts";
 import type { Begun } from "./begin-call.ts";
 import { beforeEnd } from "./call-hooks.ts";
 import type { CallContext } from "./call-context.ts";
@@ -35,6 +35,12 @@ export function beginAttach({ life, engine, tasks }: CallContext, mapId: string,
       progress: () => map.progress,
       insights: () => map.insights,
       cancel: (reason) => map.cancel(new CancelledError({ mapId, reason })),
+      detach: async () => {
+        if (map.ended) return false;
+        map.fail(new CancelledError({ mapId, reason: DETACHED }));
+        return true;
+      },
+      acknowledge: async () => await life.ask("acknowledge", () => engine.acknowledge(mapId)),
       handOn: () => {},
     };
   } catch (error) {

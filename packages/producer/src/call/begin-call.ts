@@ -2,7 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 
-import { CancelledError } from "@poolmq/shared";
+import { CancelledError, InvalidStateError } from "@poolmq/shared";
 
 import { noInsights } from "../account/insight-log.ts";
 import type { MapInsights } from "../account/map-insights.ts";
@@ -47,6 +47,10 @@ export interface Begun extends CalledMap {
   readonly id: string;
   insights(): MapInsights;
   cancel(reason?: unknown): void;
+  /** Leaves a durable map to others, once all of it is in Redis. Gives false if it ended before. */
+  detach(): Promise<boolean>;
+  /** Forgets a durable map that is kept. */
+  acknowledge(): Promise<void>;
   /** Somebody looks at the results, or waits for them. */
   look?(): void;
   handOn(): void;
@@ -82,6 +86,8 @@ export function refused(error: unknown, sink: Sink, about: Omit<CalledMap, "watc
     progress: () => NO_PROGRESS,
     insights: noInsights,
     cancel: () => {},
+    detach: async () => false,
+    acknowledge: async () => {},
     handOn: () => {},
   };
 }
@@ -143,7 +149,7 @@ function beginMap<V>(
       argumentLimit: context.argumentLimit,
       wholeChunks: durable,
       // A stream is read while it goes on.
-      keepsUntilLookedAt: durable && !keepsUntilRead,
+      keepsUntilLookedAt: durable && options.keepMs === undefined && !keepsUntilRead,
       classes: () => classes,
       callSite: site,
       onTaskProgress:
@@ -167,9 +173,9 @@ function beginMap<V>(
   const start = async (): Promise<void> => {
     if (typeof task === "function") run.task = await tasks.nameOf(call, task as () => unknown);
     classes = tasks.errorClasses;
-    await engine.begin(run, { durable, autoChunks: chunksize === "auto" });
+    await engine.begin(run, { durable, keepMs: options.keepMs, autoChunks: chunksize === "auto" });
   };
-  start().catch((error: unknown) => run.fail(error));
+  const started = start().catch((error: unknown) => run.fail(error));
   return {
     id,
     call,
@@ -182,9 +188,29 @@ function beginMap<V>(
     progress: () => run.progress,
     insights: () => run.insights,
     cancel,
+    detach: async () => {
+      if (!durable) throw notDurable(id, "be left to others");
+      await started;
+      if (run.ended) return false;
+      run.leave(new CancelledError({ mapId: id, reason: DETACHED }));
+      return true;
+    },
+    acknowledge: async () => {
+      if (!durable) throw notDurable(id, "be acknowledged");
+      await life.ask("acknowledge", () => engine.acknowledge(id));
+    },
     look: () => run.look(),
     handOn: () => run.handOn(),
   };
+}
+
+/** Why a handle gives no results after `detach()`. */
+export const DETACHED = "detach() has left it to whoever calls attach()";
+
+function notDurable(id: string, what: string): InvalidStateError {
+  return new InvalidStateError(
+    `Map ${id} was started without \`mapId\`: nothing of it stays in Redis that could ${what}`,
+  );
 }
 
 /** The job options that the call or the pool gave. The rest is left to the function's definition. */

@@ -43,6 +43,7 @@ export interface CallContext {
 interface CallLife extends EngineHost {
   checkOpen(call: string): void;
   checkFree(mapId: string): void;
+  ask<V>(call: string, question: () => Promise<V>): Promise<V>;
   track(map: { readonly id: string; fail(error: unknown): void }): void;
   untrack(map: { readonly id: string; fail(error: unknown): void }): void;
 }

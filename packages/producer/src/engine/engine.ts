@@ -31,6 +31,8 @@ export interface PoolStats {
 export interface CallFacts {
   /** It has a `mapId`. */
   readonly durable: boolean;
+  /** For how long a durable map is kept once it was delivered, in ms; `undefined`: not at all. */
+  readonly keepMs: number | undefined;
   /** Its `chunksize` is `"auto"`. */
   readonly autoChunks: boolean;
 }
@@ -62,6 +64,8 @@ export interface Engine {
   begin(run: MapRun, facts: CallFacts): Promise<void>;
   /** Takes up a map that was started with `mapId`. What goes wrong later is told to the sink. @throws InvalidOptionError */
   attach(request: AttachRequest): Attachment;
+  /** Forgets a map with a `mapId` that is kept, once its results are stored elsewhere. */
+  acknowledge(mapId: string): Promise<void>;
   /** Sends a value to the workers; gives the id by which arguments name it. */
   share(value: unknown): Promise<string>;
   /** Forgets a value that was shared, here and on the workers. */

@@ -77,6 +77,10 @@ export class MemoryEngine implements Engine {
     throw this.#notDurable("attach()");
   }
 
+  async acknowledge(): Promise<void> {
+    throw this.#notDurable("acknowledge()");
+  }
+
   async share(value: unknown): Promise<string> {
     const attachments = new Attachments();
     const limit = { maxBytes: this.#options.maxShareBytes, limit: "maxShareBytes" };

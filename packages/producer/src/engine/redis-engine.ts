@@ -42,7 +42,7 @@ export class RedisEngine implements Engine {
   /** Redis serves every call. */
   check(): void {}
 
-  async begin(run: MapRun, { durable, autoChunks: auto }: CallFacts): Promise<void> {
+  async begin(run: MapRun, { durable, keepMs, autoChunks: auto }: CallFacts): Promise<void> {
     const backend = await this.#started();
     if (run.ended) return;
     const { gather } = backend;
@@ -55,7 +55,7 @@ export class RedisEngine implements Engine {
     const defined = durable ? 1 : (tasks?.get(run.task)?.chunksize ?? 1);
     run.chunkSize ??= chunkSize(run, backend, auto ? "auto" : defined);
     if (run.ended) return;
-    if (durable) await takeUp(run, gather);
+    if (durable) await takeUp(run, gather, keepMs);
     else await gather.open(run, "plain", { report: run });
     if (!run.ended) await run.start(gather);
   }
@@ -81,6 +81,11 @@ export class RedisEngine implements Engine {
     };
     this.#host.keepAliveWhile(attach()).catch((error: unknown) => map.fail(error));
     return map;
+  }
+
+  async acknowledge(mapId: string): Promise<void> {
+    const { gather } = await this.#started();
+    await gather.durable.acknowledge(mapId);
   }
 
   async share(value: unknown): Promise<string> {
@@ -164,11 +169,12 @@ export class RedisEngine implements Engine {
 }
 
 /** Begins a durable map, or goes on with one that is there. */
-async function takeUp(run: MapRun, gather: Gather): Promise<void> {
+async function takeUp(run: MapRun, gather: Gather, keepMs: number | undefined): Promise<void> {
   const chunks = await run.peek();
   if (run.ended) return;
-  const resumed = await gather.ask(run, () => gather.durable.claim(run.id, run.task, run.length, chunks));
-  if (!run.ended) await gather.open(run, "durable", { resumed, report: run });
+  const call = { task: run.task, total: run.length, keepMs };
+  const resumed = await gather.ask(run, () => gather.durable.claim(run.id, call, chunks));
+  if (!run.ended) await gather.open(run, "durable", { resumed, keepMs, report: run });
 }
 
 function chunkSize(run: MapRun, backend: RedisBackend, size: number | "auto"): ChunkSize {

@@ -36,22 +36,29 @@ export class DurableMap implements MapKind {
   readonly #tools: KindTools;
   /** Another producer began it: some of its items have an outcome, or are under way. */
   readonly #resumed: boolean;
+  /** For how long it is kept once it was delivered. */
+  readonly #keepMs: number | undefined;
   /** Outcomes that were in the stream before their chunks were read from the input: of an earlier producer. */
   readonly #early = new Map<number, OutcomeEntry>();
   /** Number of items, once the input was read to its end. */
   #total: number | undefined;
 
-  constructor(map: CarriedMap, tools: KindTools, { resumed }: { readonly resumed: boolean }) {
+  constructor(
+    map: CarriedMap,
+    tools: KindTools,
+    { resumed, keepMs }: { readonly resumed: boolean; readonly keepMs: number | undefined },
+  ) {
     this.#map = map;
     this.#tools = tools;
     this.#resumed = resumed;
+    this.#keepMs = keepMs;
   }
 
   async open(): Promise<unknown> {
     const { id, task } = this.#map;
     return await Promise.all([
       this.#tools.scripts.open(id, DURABLE_TTL_MS),
-      this.#tools.durable.beat(id, task, this.#total),
+      this.#tools.durable.beat(id, { task, total: this.#total, keepMs: this.#keepMs }),
     ]);
   }
 

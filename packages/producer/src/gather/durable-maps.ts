@@ -2,8 +2,8 @@
  * Maps with a `mapId`, which outlive their producer: begun or taken up by the same call, found by `attach()`. What of
  * them is in Redis is described in `durable-scripts.ts`.
  *
- * A map of which items failed is kept when it was delivered, for `poolmq retry` and `attach()`. The same call again
- * begins it anew.
+ * A map whose call has \`keepMs\` is kept for so long when it was delivered: for \`attach()\`, and the same call again. One of
+ * which items failed is kept for \`poolmq retry\` and \`attach()\`; the same call again begins it anew.
  */
 
 import { createHash } from "node:crypto";
@@ -45,17 +45,20 @@ export class DurableMaps {
   /**
    * Begins a map, or takes up what is there. True if it was there.
    *
-   * @param length - number of items, if it is known
+   * @param call - `total`: number of items, if it is known; `keepMs`: for how long it is kept once it was delivered
    * @param chunks - the first of them
    * @throws MapIdInUseError if that one has another task, other arguments or another chunksize
    */
   async claim(
     mapId: string,
-    task: string,
-    length: number | undefined,
+    call: {
+      readonly task: string;
+      readonly total: number | undefined;
+      readonly keepMs: number | undefined;
+    },
     chunks: readonly Chunk[],
   ): Promise<boolean> {
-    return await this.#claim(mapId, { task, total: length, begins: true }, chunks);
+    return await this.#claim(mapId, { ...call, begins: true }, chunks);
   }
 
   /** Goes on with a map. @throws MapIdInUseError, as `claim` */
@@ -64,8 +67,17 @@ export class DurableMaps {
   }
 
   /** The map's producer is alive. */
-  async beat(mapId: string, task: string, total: number | undefined): Promise<void> {
-    await this.#scripts.beat(mapId, task, total, total === undefined ? "" : this.#seals.total(mapId, total));
+  async beat(
+    mapId: string,
+    facts: {
+      readonly task: string;
+      readonly total: number | undefined;
+      readonly keepMs: number | undefined;
+    },
+  ): Promise<void> {
+    const { total } = facts;
+    const sig = total === undefined ? "" : this.#seals.total(mapId, total);
+    await this.#scripts.beat(mapId, { ...facts, sig });
   }
 
   /** The input was read to its end. @throws MapIdInUseError if an earlier call with this id had another length */
@@ -102,9 +114,14 @@ export class DurableMaps {
     await this.#scripts.drop(mapId);
   }
 
+  /** The results are stored elsewhere: forgets a map that is kept. */
+  async acknowledge(mapId: string): Promise<void> {
+    await this.#scripts.drop(mapId);
+  }
+
   /**
-   * A map has ended. One that was delivered, and of which items failed, is kept for a retry, if there is something to run
-   * again and it is not too large.
+   * A map has ended. One that was delivered is kept as long as its call asked for; one of which items failed is kept for
+   * a retry, if there is something to run again and it is not too large.
    *
    * @param gathered - its `length`: of all outcomes, in characters; `since` when they were read
    */
@@ -116,9 +133,9 @@ export class DurableMaps {
     }: { readonly map: Pick<CarriedMap, "id" | "progress">; readonly length: number; readonly since: number },
     end: MapEnd,
   ): Promise<void> {
-    const mayBeKept = "total" in end && map.progress.failed > 0 && length <= MAX_KEPT_LENGTH;
-    if (mayBeKept && (await this.#scripts.keep(map.id, performance.now() - since))) return;
-    await this.#scripts.drop(map.id);
+    if ("error" in end) return await this.#scripts.drop(map.id);
+    const mayBeRetried = map.progress.failed > 0 && length <= MAX_KEPT_LENGTH;
+    await this.#scripts.deliver(map.id, { forMs: performance.now() - since, mayBeRetried });
   }
 
   async #claim(

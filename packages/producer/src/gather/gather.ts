@@ -95,14 +95,20 @@ export class Gather implements Transport {
   /**
    * Begins to gather a map's outcomes. Must come before its first `enqueue`.
    *
-   * @param facts - `resumed`: another producer began it; `report`: who watches the queue is told of it
+   * @param facts - `resumed`: another producer began it; `keepMs`: for how long it is kept once it was delivered;
+   *   `report`: who watches the queue is told of it
    */
   async open(
     map: CarriedMap,
     mode: MapMode,
-    { resumed = false, report }: { readonly resumed?: boolean; readonly report?: ReportedMap } = {},
+    facts: {
+      readonly resumed?: boolean;
+      readonly keepMs?: number | undefined;
+      readonly report?: ReportedMap;
+    } = {},
   ): Promise<void> {
-    const gathered = new GatheredMap(map, this.#kindOf(map, mode, resumed), {
+    const { resumed = false, keepMs, report } = facts;
+    const gathered = new GatheredMap(map, this.#kindOf(map, mode, { resumed, keepMs }), {
       seals: this.#parts.tools.seals,
       meter: this.#parts.meter,
       firstPatienceMs: this.#firstPatienceMs,
@@ -117,12 +123,16 @@ export class Gather implements Transport {
     if (this.#maps.get(map.id) === gathered) this.#parts.tools.reader.add(gathered);
   }
 
-  #kindOf(map: CarriedMap, mode: MapMode, resumed: boolean): MapKind {
+  #kindOf(
+    map: CarriedMap,
+    mode: MapMode,
+    durable: { readonly resumed: boolean; readonly keepMs: number | undefined },
+  ): MapKind {
     switch (mode) {
       case "plain":
         return new PlainMap(map, this.#parts.tools);
       case "durable":
-        return new DurableMap(map, this.#parts.tools, { resumed });
+        return new DurableMap(map, this.#parts.tools, durable);
       case "attached":
         return new AttachedMap(map, this.#parts.tools);
       default:
@@ -168,12 +178,16 @@ export class Gather implements Transport {
     if (!stays) this.#parts.cleanUp.forget(gathered, end);
   }
 
-  /** The map has its last outcome, and stays until somebody has looked at the results. */
-  settle(map: CarriedMap, end: MapEnd): void {
+  /** The map has its last outcome, and stays in Redis until somebody has looked at the results, or it expires. */
+  settle(map: CarriedMap, end: MapEnd): (() => void) | undefined {
     const gathered = this.#maps.get(map.id);
-    if (gathered === undefined) return;
+    if (gathered === undefined) return undefined;
     this.#reportEnd(gathered, end);
-    this.#parts.tools.reader.remove(gathered);
+    this.leave(map);
+    return () => {
+      // Another handle may have taken the map up since.
+      if (!this.#maps.has(map.id)) this.#parts.cleanUp.forget(gathered, end);
+    };
   }
 
   /** Reads no more of the map, which stays as it is. */

@@ -57,8 +57,8 @@ export class MapRun implements CarriedMap {
   #sealed = false;
   /** Somebody has looked at the results, or waits for them. */
   #lookedAt = false;
-  /** How the map ended, while nobody has looked at the results. */
-  #unread: MapEnd | undefined;
+  /** To be called once somebody looks at the results. */
+  #deliver: (() => void) | undefined;
   /** Set while the map waits for room in its window. */
   #room: PromiseWithResolvers<void> | undefined;
 
@@ -176,9 +176,8 @@ export class MapRun implements CarriedMap {
   /** Somebody looks at the results, or waits for them: from now on, to come to the end is to be delivered. */
   look(): void {
     this.#lookedAt = true;
-    if (this.#unread === undefined) return;
-    this.#transport?.drop(this, this.#unread);
-    this.#unread = undefined;
+    this.#deliver?.();
+    this.#deliver = undefined;
   }
 
   /** Takes the outcome of the chunk that starts at `at`. A second outcome is not looked at. */
@@ -290,8 +289,7 @@ export class MapRun implements CarriedMap {
     this.#firstOutcome.stop();
     this.#reader.close();
     if (this.#options.keepsUntilLookedAt && !this.#lookedAt && "total" in end) {
-      this.#unread = end;
-      this.#transport?.settle?.(this, end);
+      this.#deliver = this.#transport?.settle?.(this, end);
     } else this.#transport?.drop(this, end);
     this.#inFlight.clear();
     this.#sink.ended(end);

@@ -60,8 +60,8 @@ export interface Transport {
   seal(map: CarriedMap, total: number): Promise<void>;
   /** An item came to its end without being enqueued. */
   settledHere(map: CarriedMap, index: number, error: unknown): void;
-  /** The map has all its outcomes, which nobody has looked at yet: it stays until `drop`. */
-  settle?(map: CarriedMap, end: MapEnd): void;
+  /** The map has all its outcomes, which nobody has looked at yet. Gives what to call once somebody has. */
+  settle?(map: CarriedMap, end: MapEnd): (() => void) | undefined;
   /** The map has ended: forget it, and remove what of it is still under way. */
   drop(map: CarriedMap, end: MapEnd): void;
 }

@@ -37,6 +37,12 @@ export interface CallOptions<V = unknown> extends CallDefaults {
    * same call again, takes it up after this process died. 1 to 100 letters, digits, `_` or `-`. @defaultValue none
    */
   readonly mapId?: string | undefined;
+  /**
+   * With `mapId`: for how long the outcomes stay in Redis after the map has ended, in ms, unless `acknowledge()` of the
+   * handle says before that they are not needed any more. Meanwhile `attach(mapId)` and the same call give them again.
+   * @defaultValue none: they are removed once somebody has looked at the results, or 24 hours after the end
+   */
+  readonly keepMs?: number | undefined;
   /** Called once for each item that succeeded, in the order in which they finish. */
   readonly onResult?: ((result: V, index: number) => void) | undefined;
   /** Called once for each item that failed. */
@@ -70,6 +76,7 @@ export interface ResolvedCallOptions<V> extends CheckedCallDefaults {
   readonly buffersize: number;
   readonly signal: AbortSignal | undefined;
   readonly mapId: string | undefined;
+  readonly keepMs: number | undefined;
   readonly onResult: CallOptions<V>["onResult"];
   readonly onError: CallOptions<V>["onError"];
   readonly onProgress: CallOptions<V>["onProgress"];
@@ -97,6 +104,7 @@ const CALL_OPTIONS: readonly (keyof CallOptions)[] = [
   ...CALL_DEFAULTS,
   "signal",
   "mapId",
+  "keepMs",
   "forwardLogs",
   ...CALLBACKS,
 ];
@@ -137,6 +145,7 @@ export function resolveCallOptions<V>(
     ...checkCallDefaults(options),
     signal: checkSignal(options.signal),
     mapId: checkMapId(options.mapId),
+    keepMs: checkKeepMs(options),
     onResult: options.onResult,
     onError: options.onError,
     onProgress: options.onProgress,
@@ -158,6 +167,15 @@ export function checkMapId(mapId: unknown): string | undefined {
   if (mapId === undefined || (typeof mapId === "string" && /^[\w-]{1,100}$/.test(mapId))) return mapId;
   throw new InvalidOptionError(
     `Expected \`mapId\` to be 1 to 100 letters, digits, "_" or "-", got ${inspectBriefly(mapId)}`,
+  );
+}
+
+function checkKeepMs({ mapId, keepMs }: CallOptions<never>): number | undefined {
+  if (keepMs === undefined) return undefined;
+  const checked = checkInteger("keepMs", keepMs, { min: 1, max: 2 ** 31 - 1 });
+  if (mapId !== undefined) return checked;
+  throw new InvalidOptionError(
+    "Expected `keepMs` together with `mapId`, under which the results are found again, got no `mapId`",
   );
 }
 

@@ -21,6 +21,7 @@ import { Slots } from "../result/ordered-results.ts";
 import { ResultStream, StreamBuffer } from "../result/result-stream.ts";
 import { PoolLife } from "./pool-life.ts";
 import type { PoolState } from "./pool-life.ts";
+import { RunningMaps } from "./running-maps.ts";
 
 /**
  * What `Pool` and `ThreadPool` have in common, for code that takes either.
@@ -31,6 +32,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #life: PoolLife;
   readonly #context: CallContext;
+  readonly #running = new RunningMaps();
   #doors: TaskDoors<T> | undefined;
 
   /** @internal */
@@ -181,11 +183,13 @@ export class BasePool<T extends object> implements AsyncDisposable {
       keepsUntilRead: false,
     });
     const value = slots.results().then(([only]) => only as V);
+    this.#running.add(options?.mapId, slots, () => new MapResult<V>(begun, slots, slots.results()));
     return new ApplyResult<V>(begun, slots, value);
   }
 
   /**
-   * Takes up a map that was started with `mapId`, by this process or one that died.
+   * Takes up a map that was started with `mapId`, by this process or one that died. While this pool runs the map, it gives
+   * the handle that is there.
    *
    * @typeParam R - type of one result
    * @returns a handle, as `map`. It rejects with an `UnknownMapError` if there is no such map, and with an
@@ -201,9 +205,13 @@ export class BasePool<T extends object> implements AsyncDisposable {
    * ```
    */
   attach<R = unknown>(mapId: string): MapResult<R> {
+    const running = this.#running.find(mapId);
+    if (running !== undefined) return running as MapResult<R>;
     const slots = new Slots<R>();
     const begun = beginAttach(this.#context, mapId, slots);
-    return new MapResult<R>(begun, slots, slots.results());
+    const handle = new MapResult<R>(begun, slots, slots.results());
+    this.#running.add(mapId, slots, () => handle);
+    return handle;
   }
 
   /**
@@ -279,7 +287,9 @@ export class BasePool<T extends object> implements AsyncDisposable {
   #collect<V>(asked: AskedCall<V>): MapResult<V> {
     const slots = new Slots<V>();
     const begun = beginCall<V>(this.#context, { ...asked, sink: slots, keepsUntilRead: false });
-    return new MapResult<V>(begun, slots, slots.results());
+    const handle = new MapResult<V>(begun, slots, slots.results());
+    this.#running.add(asked.options?.mapId, slots, () => handle);
+    return handle;
   }
 
   #stream<V>(asked: AskedCall<V>, ordered: boolean): ResultStream<V> {

@@ -78,7 +78,7 @@ export class PoolLife implements EngineHost {
   checkFree(mapId: string): void {
     if (![...this.#pending].some((map) => map.id === mapId)) return;
     throw new InvalidOptionError(
-      `Expected \`mapId\` to be free, got ${inspectBriefly(mapId)}, which this pool is running: use the handle that it gave`,
+      `Expected \`mapId\` to be free, got ${inspectBriefly(mapId)}, which this pool is running: use the handle that it gave, or that \`attach()\` gives`,
     );
   }
 

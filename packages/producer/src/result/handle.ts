@@ -8,6 +8,7 @@ import { inspectBriefly, settlesWithin } from "@poolmq/shared/internal";
 
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
+import type { MapEnd } from "../map/sink.ts";
 import type { FailureGroup } from "./failure-groups.ts";
 import { showHandle } from "./show-handle.ts";
 import { UnseenFailure } from "./unseen-failure.ts";
@@ -18,12 +19,16 @@ export interface HandledMap extends CalledMap {
   readonly id: string;
   insights(): MapInsights;
   cancel(reason?: unknown): void;
+  detach(): Promise<boolean>;
+  acknowledge(): Promise<void>;
   /** Somebody looks at the results, or waits for them. */
   look?(): void;
 }
 
 /** How a handle reaches what its items came to. @internal */
 export interface HandledItems<R> {
+  /** How the map ended, once it has. */
+  readonly end: MapEnd | undefined;
   settled(): Promise<PromiseSettledResult<R>[]>;
   iterate(): AsyncIterableIterator<R>;
   failures(): Promise<readonly FailureGroup[]>;
@@ -150,6 +155,35 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
   cancel(reason?: unknown): void {
     this.#see();
     this.#map.cancel(reason);
+  }
+
+  /**
+   * Leaves a map with `mapId` to whoever calls `attach()`. Resolves once all its items are in Redis: workers run them,
+   * and their results wait there, even if this process is killed a moment later. This handle then rejects with a
+   * `CancelledError`, unless the map has ended already.
+   *
+   * @throws what the call was refused with; InvalidStateError if it has no `mapId`
+   */
+  async detach(): Promise<void> {
+    this.#unseen.seen();
+    if (await this.#map.detach()) return;
+    const { end } = this.#items;
+    if (end !== undefined && "error" in end) throw end.error;
+  }
+
+  /**
+   * Says that the results are stored elsewhere: Redis forgets the map at once, and not only after `keepMs`.
+   *
+   * @throws InvalidStateError if the map has not ended, or has no `mapId`; RedisConnectionError, RedisRefusedError
+   */
+  async acknowledge(): Promise<void> {
+    this.#unseen.seen();
+    if (this.#state === "pending") {
+      throw new InvalidStateError(
+        `Map ${this.id} has not ended: await it before acknowledge(), or cancel() it`,
+      );
+    }
+    await this.#map.acknowledge();
   }
 
   /**

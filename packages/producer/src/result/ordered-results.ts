@@ -35,6 +35,10 @@ export class Slots<R> implements Sink {
     return this.#end;
   }
 
+  get whenEnded(): Promise<MapEnd> {
+    return this.#ended.promise;
+  }
+
   expect(items: number): void {
     if (items <= MAX_ROOM) this.#slots.length = items;
   }

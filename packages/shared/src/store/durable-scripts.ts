@@ -2,8 +2,9 @@
  * What a map with a `mapId` leaves in Redis beside its outcomes, so that another process can take it up.
  *
  * - `meta`, a hash. `task`; `total`, once the input was read to its end, and `sig`, its signature; `beat`, when its producer
- *   was last heard of; `shared`, once a second process reads its outcomes; `delivered`, once it was, if items failed;
- *   `retried`, when some of them were enqueued again.
+ *   was last heard of; `shared`, once a second process reads its outcomes; `keep`, for how long it is kept after it was
+ *   delivered, in ms; `delivered`, once it was and is kept: until when; `retried`, when items that failed were enqueued
+ *   again.
  * - `args`, a string: what the call's arguments were, as digests, so that another call is not taken for the same one.
  * - `in`, a hash: bytes of arguments, as of any map, until their job has its outcome; of a job in `failed`, as long as that.
  * - `failed`, a hash: the jobs of which an item failed, so that they can be run again.
@@ -22,12 +23,12 @@ const MAX_KEPT_MAPS = 20;
 
 /**
  * KEYS: meta, args, done, out, failed, in, kept. ARGV: ttlMs, task, number of items or "", 1 if this begins a call, map id,
- * then (first index, digest) for each chunk. Changes nothing if something differs from what is there, and says what;
- * else gives 1 if the map was there already. One that was delivered is not.
+ * keepMs or "", then (first index, digest) for each chunk. Changes nothing if something differs from what is there, and
+ * says what; else gives 1 if the map was there already. One that is kept only because items failed begins anew.
  */
 const CLAIM: Script = {
   lua: `${READ_CLOCK}
-if ARGV[4] == '1' and redis.call('HEXISTS', KEYS[1], 'delivered') == 1 then
+if ARGV[4] == '1' and redis.call('HEXISTS', KEYS[1], 'delivered') == 1 and redis.call('HEXISTS', KEYS[1], 'keep') == 0 then
   redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6])
   redis.call('ZREM', KEYS[7], ARGV[5])
 end
@@ -35,7 +36,7 @@ local task = redis.call('HGET', KEYS[1], 'task')
 if task and task ~= ARGV[2] then return 'task "' .. task .. '"' end
 local total = redis.call('HGET', KEYS[1], 'total')
 if total and ARGV[3] ~= '' and total ~= ARGV[3] then return total .. ' items' end
-for i = 6, #ARGV, 2 do
+for i = 7, #ARGV, 2 do
   local at = tonumber(ARGV[i])
   if total and at >= tonumber(total) then return total .. ' items' end
   local digest = redis.call('GETRANGE', KEYS[2], at * 4, at * 4 + 3)
@@ -44,19 +45,24 @@ for i = 6, #ARGV, 2 do
   end
 end
 redis.call('HSET', KEYS[1], 'task', ARGV[2], 'beat', now)
-for i = 6, #ARGV, 2 do redis.call('SETRANGE', KEYS[2], tonumber(ARGV[i]) * 4, ARGV[i + 1]) end
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'keep', ARGV[6]) end
+for i = 7, #ARGV, 2 do redis.call('SETRANGE', KEYS[2], tonumber(ARGV[i]) * 4, ARGV[i + 1]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
 if task and ARGV[4] == '1' then redis.call('HSET', KEYS[1], 'shared', 1) end
 return task and 1 or 0`,
 };
 
-/** KEYS: meta, args, failed. ARGV: ttlMs, task, total or "", its signature or "". Writes all of it again: Redis may have lost it. */
+/**
+ * KEYS: meta, args, failed. ARGV: ttlMs, task, total or "", its signature or "", keepMs or "". Writes all of it again: Redis
+ * may have lost it.
+ */
 const BEAT: Script = {
   lua: `${READ_CLOCK}
 redis.call('HSET', KEYS[1], 'task', ARGV[2], 'beat', now)
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'total', ARGV[3]) end
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'sig', ARGV[4]) end
+if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'keep', ARGV[5]) end
 for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
 return 1`,
 };
@@ -88,36 +94,50 @@ return {task, redis.call('HGET', KEYS[1], 'total') or '', now - (redis.call('HGE
   redis.call('HGET', KEYS[1], 'sig') or ''}`,
 };
 
-/** KEYS: meta, args, done, out, failed, in, kept. ARGV: for how long other readers keep the outcomes, in ms; map id. */
-const DROP: Script = {
-  lua: `
+/** Forgets a map, in a script with the KEYS of CLAIM. A second process that reads its outcomes may go on for a while. */
+const forget = (mapId: string): string => `
+redis.call('ZREM', KEYS[7], ${mapId})
 local shared = redis.call('HGET', KEYS[1], 'shared')
 redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[5], KEYS[6])
-redis.call('ZREM', KEYS[7], ARGV[2])
-if shared then redis.call('PEXPIRE', KEYS[4], ARGV[1]) else redis.call('UNLINK', KEYS[4]) end
+if shared then redis.call('PEXPIRE', KEYS[4], ${LATE_READERS_MS}) else redis.call('UNLINK', KEYS[4]) end`;
+
+/** KEYS: as CLAIM. ARGV: map id. */
+const DROP: Script = {
+  lua: `${forget("ARGV[1]")}
 return 1`,
 };
 
 /**
- * KEYS: as DROP. ARGV: ttlMs, map id, number of maps to keep, what the keys of maps begin with, for how long its outcomes
- * were read, in ms. Gives 0 if there is nothing that could be run again. Of too many maps, the oldest go.
+ * KEYS: as CLAIM. ARGV: map id, ttlMs, number of maps to keep for a retry, what the keys of maps begin with, for how long
+ * its outcomes were read, in ms, and 1 if it may be kept for a retry. Keeps a map with \`keep\` for so long, counted from the
+ * first time that it was delivered; one that can be retried for ttlMs, and of too many of these, the oldest go. Forgets
+ * all others.
  */
-const KEEP: Script = {
+const DELIVER: Script = {
   lua: `${READ_CLOCK}
 -- A retry began while its outcomes were read: those that failed are under way again, and the map stays as it is.
 if (tonumber(redis.call('HGET', KEYS[1], 'retried')) or 0) >= now - ARGV[5] then return 1 end
-if redis.call('EXISTS', KEYS[5]) == 0 then return 0 end
-redis.call('HSET', KEYS[1], 'delivered', 1)
-for i = 1, 6 do redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
-redis.call('ZADD', KEYS[7], now, ARGV[2])
-redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', now - ARGV[1])
+local keep = tonumber(redis.call('HGET', KEYS[1], 'keep'))
+if keep then
+  local stays = tonumber(redis.call('HGET', KEYS[1], 'delivered')) or now + keep
+  redis.call('HSET', KEYS[1], 'delivered', string.format('%d', stays))
+  for i = 1, 6 do redis.call('PEXPIRE', KEYS[i], string.format('%d', math.max(1, stays - now))) end
+  return 1
+end
+if ARGV[6] ~= '1' or redis.call('EXISTS', KEYS[5]) == 0 then ${forget("ARGV[1]")}
+  return 0
+end
+redis.call('HSET', KEYS[1], 'delivered', string.format('%d', now + ARGV[2]))
+for i = 1, 6 do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
+redis.call('ZADD', KEYS[7], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', now - ARGV[2])
 for _, id in ipairs(redis.call('ZRANGE', KEYS[7], 0, -ARGV[3] - 1)) do
   redis.call('ZREM', KEYS[7], id)
   for _, part in ipairs({'meta', 'args', 'done', 'out', 'failed', 'in'}) do
     redis.call('UNLINK', ARGV[4] .. id .. ':' .. part)
   end
 end
-redis.call('PEXPIRE', KEYS[7], ARGV[1])
+redis.call('PEXPIRE', KEYS[7], ARGV[2])
 return 1`,
 };
 
@@ -146,24 +166,38 @@ export class DurableScripts {
    * Begins a map, takes up what is there, or goes on with it. Gives whether it was there; or, as text, in what it
    * differs from the one that is there.
    *
-   * @param call - `begins`: whether this is the first claim of a call
+   * @param call - `begins`: whether this is the first claim of a call; `keepMs`: for how long it is kept once delivered
    * @param digests - of each chunk: its first index, four bytes
    */
   async claim(
     mapId: string,
-    call: { readonly task: string; readonly total: number | undefined; readonly begins: boolean },
+    call: {
+      readonly task: string;
+      readonly total: number | undefined;
+      readonly begins: boolean;
+      readonly keepMs?: number | undefined;
+    },
     digests: readonly (readonly [at: number, digest: Buffer])[],
   ): Promise<boolean | string> {
-    const facts = [call.task, call.total ?? "", call.begins ? 1 : 0, mapId];
+    const facts = [call.task, call.total ?? "", call.begins ? 1 : 0, mapId, call.keepMs ?? ""];
     const args = [DURABLE_TTL_MS, ...facts, ...digests.flat()];
     const reply = await runScript(this.#redis, CLAIM, this.#allKeys(mapId), args);
     return typeof reply === "string" ? reply : reply === 1;
   }
 
   /** The map's producer is alive. */
-  async beat(mapId: string, task: string, total: number | undefined, sig: string): Promise<void> {
+  async beat(
+    mapId: string,
+    facts: {
+      readonly task: string;
+      readonly total: number | undefined;
+      readonly sig: string;
+      readonly keepMs: number | undefined;
+    },
+  ): Promise<void> {
+    const { task, total, sig, keepMs } = facts;
     const keys = [this.#keys.meta(mapId), this.#keys.args(mapId), this.#keys.failed(mapId)];
-    await runScript(this.#redis, BEAT, keys, [DURABLE_TTL_MS, task, total ?? "", sig]);
+    await runScript(this.#redis, BEAT, keys, [DURABLE_TTL_MS, task, total ?? "", sig, keepMs ?? ""]);
   }
 
   /** The input was read to its end. Gives the number of items that stands: an earlier call's, if there was one. */
@@ -182,19 +216,22 @@ export class DurableScripts {
 
   /** Forgets a map. A second process that reads its outcomes may go on for a while. */
   async drop(mapId: string): Promise<void> {
-    await runScript(this.#redis, DROP, this.#allKeys(mapId), [LATE_READERS_MS, mapId]);
+    await runScript(this.#redis, DROP, this.#allKeys(mapId), [mapId]);
   }
 
   /**
-   * Keeps a map that was delivered with failures for a retry. False if there is nothing that could be run again.
+   * A map was delivered: keeps it as long as its call asked for, or for a retry of what failed, or forgets it.
    *
-   * @param readForMs - for how long its outcomes were read
+   * @param read - `forMs`: for how long its outcomes were read; `mayBeRetried`: items failed, and it is not too large
    */
-  async keep(mapId: string, readForMs: number): Promise<boolean> {
+  async deliver(
+    mapId: string,
+    read: { readonly forMs: number; readonly mayBeRetried: boolean },
+  ): Promise<void> {
     const meta = this.#keys.meta(mapId);
     const base = meta.slice(0, meta.lastIndexOf(mapId));
-    const args = [DURABLE_TTL_MS, mapId, MAX_KEPT_MAPS, base, Math.ceil(readForMs)];
-    return (await runScript(this.#redis, KEEP, this.#allKeys(mapId), args)) === 1;
+    const facts = [MAX_KEPT_MAPS, base, Math.ceil(read.forMs), read.mayBeRetried ? 1 : 0];
+    await runScript(this.#redis, DELIVER, this.#allKeys(mapId), [mapId, DURABLE_TTL_MS, ...facts]);
   }
 
   #allKeys(mapId: string): string[] {

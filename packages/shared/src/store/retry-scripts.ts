@@ -9,6 +9,7 @@
 
 import type { Cluster, Redis } from "ioredis";
 
+import { DURABLE_TTL_MS } from "./durations.ts";
 import type { QueueKeys } from "./keys.ts";
 import { READ_CLOCK } from "./redis-clock.ts";
 import { runScript } from "../redis/run-script.ts";
@@ -23,13 +24,14 @@ return {redis.call('EXISTS', KEYS[1]), redis.call('HEXISTS', KEYS[1], 'delivered
   redis.call('EXISTS', KEYS[2])}`,
 };
 
-/** KEYS: meta, kept. ARGV: map id. It is under way again; gives when. */
+/** KEYS: kept, then all keys of the map, meta first. ARGV: map id, ttlMs. It is under way again; gives when. */
 const REOPEN: Script = {
   lua: `${READ_CLOCK}
-redis.call('HDEL', KEYS[1], 'delivered')
+redis.call('HDEL', KEYS[2], 'delivered')
 -- Nobody waits for it, however lately somebody did.
-redis.call('HSET', KEYS[1], 'retried', now, 'beat', 0)
-redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('HSET', KEYS[2], 'retried', now, 'beat', 0)
+redis.call('ZREM', KEYS[1], ARGV[1])
+for i = 2, #KEYS do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
 return now`,
 };
 
@@ -87,7 +89,10 @@ export class RetryScripts {
 
   /** Notes that the map is under way again; gives when, by Redis's clock, in ms. */
   async reopen(mapId: string): Promise<number> {
-    return Number(await runScript(this.#redis, REOPEN, [this.#keys.meta(mapId), this.#keys.kept], [mapId]));
+    const keys = this.#keys;
+    const own = [keys.meta(mapId), keys.args(mapId), keys.done(mapId), keys.out(mapId)];
+    const all = [keys.kept, ...own, keys.failed(mapId), keys.in(mapId)];
+    return Number(await runScript(this.#redis, REOPEN, all, [mapId, DURABLE_TTL_MS]));
   }
 
   /**

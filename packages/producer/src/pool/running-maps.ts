@@ -1,0 +1,29 @@
+import type { Slots } from "../result/ordered-results.ts";
+import type { MapResult } from "../result/map-result.ts";
+
+/** The maps with a `mapId` that this pool runs or has attached to, so that `attach()` gives what is there already. */
+export class RunningMaps {
+  readonly #maps = new Map<
+    string,
+    { readonly items: Slots<unknown>; readonly handle: () => MapResult<unknown> }
+  >();
+
+  /**
+   * @param mapId - `undefined`: the map is not durable, and is not noted
+   * @param handle - gives the map's handle. Only asked for while the map runs
+   */
+  add(mapId: string | undefined, items: Slots<unknown>, handle: () => MapResult<unknown>): void {
+    if (mapId === undefined || items.end !== undefined) return;
+    const map = { items, handle };
+    this.#maps.set(mapId, map);
+    void items.whenEnded.then(() => {
+      if (this.#maps.get(mapId) === map) this.#maps.delete(mapId);
+    });
+  }
+
+  /** The handle of a map that has not ended. */
+  find(mapId: string): MapResult<unknown> | undefined {
+    const map = this.#maps.get(mapId);
+    return map === undefined || map.items.end !== undefined ? undefined : map.handle();
+  }
+}
