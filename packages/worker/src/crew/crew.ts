@@ -6,11 +6,10 @@
  *    └── only waited ─────┴──host died──▶ running: ended "lost"
  */
 
-import type { Logger } from "pino";
-
 import type { TasksModuleError } from "@poolmq/shared";
 import type { ChildDetail, Payload, TaskInfo } from "@poolmq/shared/internal";
 
+import type { CrewLog } from "../host/crew-log.ts";
 import { pipeDepth } from "../pipe/pipe-depth.ts";
 import { CrewStart } from "./crew-start.ts";
 import { FetchAhead } from "./fetch-ahead.ts";
@@ -44,7 +43,7 @@ export class Crew {
   readonly losses: Record<ChildLossReason, number> = noLosses();
   readonly #options: CrewOptions;
   #processes: number;
-  readonly #log: Logger;
+  readonly #log: CrewLog;
   readonly #members = new Roster();
   readonly #held: Ticket[] = [];
   readonly #ahead: FetchAhead;
@@ -57,7 +56,7 @@ export class Crew {
   readonly #start = new CrewStart();
   readonly #allGone = Promise.withResolvers<void>();
 
-  constructor(options: CrewOptions, log: Logger) {
+  constructor(options: CrewOptions, log: CrewLog) {
     this.#options = options;
     this.#processes = options.processes;
     this.#log = log;

@@ -9,11 +9,10 @@
  * - `gone`.
  */
 
-import type { Logger } from "pino";
-
 import { encodeThrown } from "@poolmq/shared/task";
 import type { ChildDetail, Payload } from "@poolmq/shared/internal";
 
+import type { CrewLog } from "../host/crew-log.ts";
 import type { LastWords } from "../runs/charge.ts";
 import type { Host, HostExit } from "../host/host.ts";
 import { HostRuns } from "../runs/host-runs.ts";
@@ -29,7 +28,7 @@ export class Member {
   readonly start: HostStart;
   readonly #options: MemberOptions;
   readonly #events: MemberEvents;
-  readonly #log: Logger;
+  readonly #log: CrewLog;
   readonly #host: Host;
   readonly #runs: HostRuns;
   readonly #spans = new SpanLog();
@@ -40,7 +39,7 @@ export class Member {
   /** It was killed to stop one of its runs: the others are not charged. */
   #killed = false;
 
-  constructor(options: MemberOptions, events: MemberEvents, log: Logger) {
+  constructor(options: MemberOptions, events: MemberEvents, log: CrewLog) {
     this.#options = options;
     this.#events = events;
     this.#log = log;

@@ -1,7 +1,6 @@
 /** Ends hosts that take too much memory: more than their own limit, or so much that the container runs out. */
 
-import type { Logger } from "pino";
-
+import type { CrewLog } from "../host/crew-log.ts";
 import type { ContainerMemory } from "../host/container-memory.ts";
 import type { Member } from "./member.ts";
 
@@ -20,11 +19,11 @@ export interface MemoryWatchOptions {
 
 export class MemoryWatch {
   readonly #options: MemoryWatchOptions;
-  readonly #log: Logger;
+  readonly #log: CrewLog;
   /** Killed because the container's memory was short. Until it is gone, no other host is killed for that. */
   #victim: Member | undefined;
 
-  constructor(options: MemoryWatchOptions, log: Logger) {
+  constructor(options: MemoryWatchOptions, log: CrewLog) {
     this.#options = options;
     this.#log = log;
   }

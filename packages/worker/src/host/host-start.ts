@@ -1,11 +1,10 @@
 /** How a host's start goes: its time limit, and why it came to nothing. */
 
-import type { Logger } from "pino";
-
 import { TasksModuleError } from "@poolmq/shared";
 import { decodeThrown } from "@poolmq/shared/task";
 import type { Payload } from "@poolmq/shared/task";
 
+import type { CrewLog } from "./crew-log.ts";
 import type { FromChild } from "../pipe/pipe-messages.ts";
 import type { Host, HostExit } from "./host.ts";
 import { PatientTimer } from "./patient-timer.ts";
@@ -18,14 +17,14 @@ interface HostStartOptions {
 export class HostStart {
   readonly #options: HostStartOptions;
   readonly #host: Host;
-  readonly #log: Logger;
+  readonly #log: CrewLog;
   readonly #timer: PatientTimer;
   /** Why it never became ready, if it said so or we know. */
   #error: unknown;
   #wasReady = false;
   #wasRetired = false;
 
-  constructor(options: HostStartOptions, host: Host, log: Logger) {
+  constructor(options: HostStartOptions, host: Host, log: CrewLog) {
     this.#options = options;
     this.#host = host;
     this.#log = log;

@@ -1,7 +1,6 @@
-import { createRequire } from "node:module";
+import type { Logger } from "pino";
 
-import type { Logger, pino as Pino } from "pino";
-
+import { loadPino } from "../output/load-pino.ts";
 import { currentItemLog } from "./item-log.ts";
 
 /** Records go to the supervisor on a pipe of their own: tasks may print what they like. */
@@ -36,10 +35,6 @@ export function taskLogger(
   const { task, mapId, index, attempt } = item;
   // The producer of forwarded records knows the task, and takes a field of that name for the user's own.
   return logger.child(forwards ? { mapId, index, attempt } : { task, mapId, index, attempt });
-}
-
-function loadPino(): typeof Pino {
-  return (createRequire(import.meta.url)("pino") as { pino: typeof Pino }).pino;
 }
 
 function makeRoot(level: string, fd: number): Logger {

@@ -11,6 +11,7 @@ import { childEnvironment } from "../host/child-environment.ts";
 import { ContainerMemory } from "../host/container-memory.ts";
 import { Crew } from "../crew/crew.ts";
 import type { CrewOptions } from "../crew/crew.ts";
+import { SILENT } from "../host/crew-log.ts";
 import { inlineHosts } from "../host/inline-host.ts";
 import { processCrew } from "../crew/process-crew.ts";
 import { threadHosts } from "../host/thread-host.ts";
@@ -47,16 +48,18 @@ export interface LocalCrew {
 export function localCrew(options: LocalCrewOptions, events: LocalCrewEvents): LocalCrew {
   const id = `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`;
   // To stderr: stdout is the program's. What the tasks print goes where the program prints, like that of any function.
-  const level = process.env["POOLMQ_LOG_LEVEL"] || undefined;
+  const asked = process.env["POOLMQ_LOG_LEVEL"] || undefined;
+  const level = asked ?? "info";
   const crewOptions =
     options.hosts !== "processes"
       ? threadCrew(id, options)
       : processCrew(
           id,
           { ...options, redactRemoteStacks: false, tellsTransit: true, killGraceMs: KILL_GRACE_MS },
-          new TaskOutput(machineLog(level ?? "info", 2), "inherit"),
+          new TaskOutput({ level, open: () => machineLog(level, 2) }, "inherit"),
         );
-  const crew = new Crew({ ...crewOptions, ...events }, options.logger ?? machineLog(level ?? "silent", 2));
+  const log = options.logger ?? (asked === undefined ? SILENT : machineLog(asked, 2));
+  const crew = new Crew({ ...crewOptions, ...events }, log);
   return { id, crew };
 }
 

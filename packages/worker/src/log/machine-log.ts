@@ -3,15 +3,15 @@
 import { EventEmitter } from "node:events";
 import { isatty } from "node:tty";
 
-import { pino } from "pino";
-import type { Logger } from "pino";
+import type { Logger, pino } from "pino";
 
 import type { Drain } from "../output/backpressure.ts";
+import { loadPino } from "../output/load-pino.ts";
 import { prettyLine } from "./pretty-line.ts";
 
 /** Gives a logger that writes to a file descriptor: 1 for stdout, 2 for stderr. */
 export function machineLog(level: string, fd: 1 | 2): Logger {
-  return pino({ level }, new LogDestination(fd));
+  return loadPino()({ level }, new LogDestination(fd));
 }
 
 /**
@@ -25,7 +25,7 @@ class LogDestination extends EventEmitter<{ drain: [] }> implements Drain {
 
   constructor(fd: number) {
     super();
-    this.#file = pino.destination({ dest: fd, sync: false });
+    this.#file = loadPino().destination({ dest: fd, sync: false });
     this.#format = isatty(fd) ? prettyLine() : (line) => line;
     this.#file.on("drain", () => {
       this.writableNeedDrain = false;

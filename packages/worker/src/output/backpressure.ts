@@ -1,5 +1,6 @@
-import { pino } from "pino";
 import type { Logger } from "pino";
+
+import { loadPino } from "./load-pino.ts";
 
 /** The part of Node's writable streams that says whether they keep up. A log's destination may have it too. */
 export interface Drain {
@@ -10,7 +11,7 @@ export interface Drain {
 
 /** Gives the drain of a logger's destination; `undefined` if it has none, because it writes at once. */
 export function drainOf(log: Logger): Drain | undefined {
-  const destination = (log as unknown as Readonly<Record<symbol, unknown>>)[pino.symbols.streamSym];
+  const destination = (log as unknown as Readonly<Record<symbol, unknown>>)[loadPino().symbols.streamSym];
   const drain = Object(destination) as Partial<Drain>;
   return typeof drain.writableNeedDrain === "boolean" && typeof drain.once === "function"
     ? (drain as Drain)

@@ -14,10 +14,10 @@ import type { ChildProcess as NodeProcess } from "node:child_process";
 import type { Readable } from "node:stream";
 import { isatty } from "node:tty";
 
-import { pino } from "pino";
 import type { Level, Logger } from "pino";
 
 import { drainOf } from "./backpressure.ts";
+import { loadPino } from "./load-pino.ts";
 import { printTo } from "./print-to.ts";
 import { readLines } from "./read-lines.ts";
 import type { PrintTarget } from "../pipe/child-settings.ts";
@@ -34,28 +34,37 @@ const MAX_RECORD_CHARS = 64 * 1024;
 /** Of a record, what the machine's own logger says better, or in its own way. */
 const REPLACED = new Set(["level", "time", "pid", "hostname", "msg"]);
 
+/** Where records go. Opened at the first of them, because most tasks of a local pool log nothing. */
+export interface RecordLog {
+  readonly level: string;
+  open(): Logger;
+}
+
 export class TaskOutput {
   readonly target: PrintTarget;
-  readonly #log: Logger;
+  /** Below this level, tasks need not write their records. */
+  readonly level: string;
+  readonly #open: () => Logger;
+  #opened: Logger | undefined;
   readonly #logThrottle: Throttle;
   readonly #stdoutThrottle = new Throttle(() => process.stdout);
   readonly #stderrThrottle = new Throttle(() => process.stderr);
 
-  constructor(log: Logger, target: PrintTarget) {
+  constructor(log: RecordLog, target: PrintTarget) {
+    this.level = log.level;
     // The child has written errors down already.
-    this.#log = log.child({}, { serializers: { err: (written: unknown) => written } });
+    this.#open = () => log.open().child({}, { serializers: { err: (written: unknown) => written } });
     this.target = target;
-    this.#logThrottle = new Throttle(() => drainOf(log));
+    this.#logThrottle = new Throttle(() => drainOf(this.#log));
+  }
+
+  get #log(): Logger {
+    return (this.#opened ??= this.#open());
   }
 
   /** How a child's stdout is opened. A terminal is handed on: programs print to it in other ways than to a pipe. */
   get stdout(): "pipe" | "inherit" {
     return this.target === "inherit" && isatty(1) ? "inherit" : "pipe";
-  }
-
-  /** Below this level, tasks need not write their records. */
-  get level(): string {
-    return this.#log.level;
   }
 
   /** Begins to read what a child writes. */
@@ -109,7 +118,7 @@ export class TaskOutput {
       return;
     }
     const facts = Object.fromEntries(Object.entries(record).filter(([name]) => !REPLACED.has(name)));
-    const level = (pino.levels.labels[Number(record["level"])] ?? "info") as Level;
+    const level = (loadPino().levels.labels[Number(record["level"])] ?? "info") as Level;
     const { msg } = record;
     this.#log[level]({ childPid, ...facts }, typeof msg === "string" ? msg : "");
   }

@@ -81,9 +81,11 @@ export class Supervisor {
     const kept = keptLog(options.logger ?? pino({ level: "silent" }), { worker: this.id });
     this.#log = kept.log;
     this.#recentLog = kept.recent;
+    const records = tasks.logger ?? this.#log;
+    const output = new TaskOutput({ level: records.level, open: () => records }, tasks.prints);
     this.#crew = new Crew(
       {
-        ...processCrew(this.id, options, new TaskOutput(tasks.logger ?? this.#log, tasks.prints)),
+        ...processCrew(this.id, options, output),
         // Jobs come through the session, so there is one whenever a task reports something.
         onChange: () => this.#session?.onCrewChange(),
         onProgress: (...args) => this.#session?.reports.progress(...args),

@@ -1,0 +1,11 @@
+import { createRequire } from "node:module";
+
+import type { pino as Pino } from "pino";
+
+/**
+ * Loads pino at its first use: a child and a pool without Redis start without it, because most of them log nothing, and
+ * the first result would wait for it.
+ */
+export function loadPino(): typeof Pino {
+  return (createRequire(import.meta.url)("pino") as { pino: typeof Pino }).pino;
+}
