@@ -124,8 +124,8 @@ export class MemoryEngine implements Engine {
     await parts?.crew.close(hurried ? 0 : CLOSE_TIMEOUT_MS);
   }
 
-  #start({ localCrew, verdictOn }: typeof WorkerPackage): Parts {
-    const { id, crew } = localCrew(this.#options.crew, {
+  async #start({ localCrew, verdictOn }: typeof WorkerPackage): Promise<Parts> {
+    const { id, crew } = await localCrew(this.#options.crew, {
       onProgress: (...args) => this.#queue?.progress(...args),
       onLog: (...args) => this.#queue?.log(...args),
       onChange: () => this.#onChange(),

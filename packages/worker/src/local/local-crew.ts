@@ -12,7 +12,6 @@ import { ContainerMemory } from "../host/container-memory.ts";
 import { Crew } from "../crew/crew.ts";
 import type { CrewOptions } from "../crew/crew.ts";
 import { SILENT } from "../host/crew-log.ts";
-import { inlineHosts } from "../host/inline-host.ts";
 import { processCrew } from "../crew/process-crew.ts";
 import { threadHosts } from "../host/thread-host.ts";
 import { machineLog } from "../log/machine-log.ts";
@@ -45,14 +44,14 @@ export interface LocalCrew {
 }
 
 /** Makes a crew. `crew.start()` starts its hosts. */
-export function localCrew(options: LocalCrewOptions, events: LocalCrewEvents): LocalCrew {
+export async function localCrew(options: LocalCrewOptions, events: LocalCrewEvents): Promise<LocalCrew> {
   const id = `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`;
   // To stderr: stdout is the program's. What the tasks print goes where the program prints, like that of any function.
   const asked = process.env["POOLMQ_LOG_LEVEL"] || undefined;
   const level = asked ?? "info";
   const crewOptions =
     options.hosts !== "processes"
-      ? threadCrew(id, options)
+      ? await threadCrew(id, options)
       : processCrew(
           id,
           { ...options, redactRemoteStacks: false, tellsTransit: true, killGraceMs: KILL_GRACE_MS },
@@ -63,10 +62,10 @@ export function localCrew(options: LocalCrewOptions, events: LocalCrewEvents): L
   return { id, crew };
 }
 
-function threadCrew(
+async function threadCrew(
   workerId: string,
   { maxMemoryPerThreadMb, env, exports, ...options }: LocalCrewOptions,
-): Omit<CrewOptions, keyof LocalCrewEvents> {
+): Promise<Omit<CrewOptions, keyof LocalCrewEvents>> {
   const { module, concurrency, maxOutcomeBytes } = options;
   const host = { module, workerId, concurrency, maxOutcomeBytes };
   const own = {
@@ -78,7 +77,8 @@ function threadCrew(
     ...options,
     startHost:
       options.hosts === "inline"
-        ? inlineHosts({ ...host, module: exports ?? module })
+        ? // Loaded only here, with all that runs tasks: other pools do not run them in this process.
+          (await import("../host/inline-host.ts")).inlineHosts({ ...host, module: exports ?? module })
         : threadHosts({ ...host, ...own }),
     // Threads have no memory of their own that could be looked at: V8 keeps their limit.
     memory: new ContainerMemory(),
