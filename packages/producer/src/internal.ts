@@ -25,4 +25,5 @@ export { TaskLogs } from "./account/task-log.ts";
 export { decide } from "./gather/reconcile.ts";
 export { Patience } from "./gather/patience.ts";
 export { InFlight } from "./map/in-flight.ts";
+export { WorkWindow } from "./map/work-window.ts";
 export { ReaderPace } from "./input/reader-pace.ts";

@@ -23,6 +23,7 @@ import { Gather } from "../gather/gather.ts";
 import type { GatherHooks } from "../gather/gather-parts.ts";
 import type { RedisPoolOptions } from "../options/pool-options.ts";
 import { AskTogether } from "./ask-together.ts";
+import { Fleet } from "./fleet.ts";
 import { LocalMachineKeeper, machineStarter } from "./local-machine-keeper.ts";
 
 interface Parts {
@@ -33,13 +34,15 @@ interface Parts {
   readonly embedded: EmbeddedRedis | undefined;
   readonly machine: LocalMachineKeeper | undefined;
   readonly ownQueue: boolean;
-  /** Worker processes of the pool's own. */
+  /** Worker processes of the pool's own, and how many items these run at a time, if it has some. */
   readonly processes: number;
+  readonly slots: number | undefined;
 }
 
 export class RedisBackend {
   readonly gather: Gather;
   readonly queue: string;
+  readonly fleet: Fleet;
   readonly #parts: Parts;
   readonly #live = new AskTogether(() => this.gather.machines.live());
   #processes: number;
@@ -49,6 +52,7 @@ export class RedisBackend {
     this.queue = parts.queue;
     this.#parts = parts;
     this.#processes = parts.processes;
+    this.fleet = new Fleet(() => this.machines(), parts.slots);
   }
 
   /**
@@ -119,6 +123,7 @@ export class RedisBackend {
         machine,
         ownQueue,
         processes: options.local?.processes ?? 1,
+        slots: options.local && options.local.processes * options.local.concurrency,
       });
     } catch (error) {
       for (const step of undo.toReversed()) {
@@ -170,6 +175,7 @@ export class RedisBackend {
     const live = await this.#live.ask();
     const machines = fittingMachines(live, this.#parts.signer, this.queue);
     this.#processes = machines.reduce((sum, machine) => sum + machine.processes, 0);
+    this.fleet.see(machines);
     return machines;
   }
 

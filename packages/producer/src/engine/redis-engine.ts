@@ -12,6 +12,7 @@ import { autoChunks, fixedChunks } from "../input/chunk-size.ts";
 import type { ChunkSize } from "../input/chunk-size.ts";
 import type { MapRun } from "../map/map-run.ts";
 import type { MapEnd } from "../map/sink.ts";
+import { WorkWindow } from "../map/work-window.ts";
 import type { RedisPoolOptions } from "../options/pool-options.ts";
 import type { Attachment, AttachRequest, CallFacts, Engine, EngineHost, PoolStats } from "./engine.ts";
 import { checkTask, WorkerLook } from "./look-for-workers.ts";
@@ -56,8 +57,11 @@ export class RedisEngine implements Engine {
     run.chunkSize ??= chunkSize(run, backend, auto ? "auto" : defined);
     if (run.ended) return;
     if (durable) await takeUp(run, gather, keepMs);
-    else await gather.open(run, "plain", { report: run });
-    if (!run.ended) await run.start(gather);
+    else {
+      run.share(new WorkWindow(() => backend.fleet.slots(run.task)));
+      await gather.open(run, "plain", { report: run });
+    }
+    if (!run.ended) await backend.fleet.watchFor(run, run.start(gather));
   }
 
   attach({ mapId, sink, callSite, classes }: AttachRequest): Attachment {

@@ -26,6 +26,8 @@ export class ChunkReader {
   readonly #options: ChunkReaderOptions;
   #next = 0;
   #reading = false;
+  /** Set while the map waits for room. */
+  #room: PromiseWithResolvers<void> | undefined;
 
   constructor(input: InputReader, inFlight: InFlight, options: ChunkReaderOptions) {
     this.#input = input;
@@ -51,6 +53,18 @@ export class ChunkReader {
   /** Whether so much room is free that it is worth reading on. */
   hasRoom(chunkSize: ChunkSize | undefined): boolean {
     return this.#inFlight.places >= this.#inFlight.worthReading(chunkSize?.next() ?? 1);
+  }
+
+  /** Waits until somebody has offered room, or the map has ended. */
+  async room(): Promise<void> {
+    this.#room = Promise.withResolvers();
+    await this.#room.promise;
+    this.#room = undefined;
+  }
+
+  /** Lets the map read on, if it waits for room and there is some by now. */
+  offerRoom(chunkSize: ChunkSize | undefined): void {
+    if (this.#room !== undefined && this.hasRoom(chunkSize)) this.#room.resolve();
   }
 
   /**
@@ -98,5 +112,6 @@ export class ChunkReader {
 
   close(): void {
     this.#input.close();
+    this.#room?.resolve();
   }
 }

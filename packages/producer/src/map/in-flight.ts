@@ -2,6 +2,7 @@
 
 import { sizeOf } from "../input/chunk.ts";
 import type { Chunk } from "../input/chunk.ts";
+import type { WorkWindow } from "./work-window.ts";
 
 /** What may be under way at a time. A chunk that is larger than what is left goes if nothing else is under way. */
 export interface Window {
@@ -14,6 +15,8 @@ export interface Window {
 
 export class InFlight {
   readonly #window: Window;
+  /** What the map may have in a queue that it shares with others. Absent: the queue itself serves maps in turns. */
+  #share: WorkWindow | undefined;
   /** By the index of their first item. */
   readonly #chunks = new Map<number, Chunk>();
   #items = 0;
@@ -23,6 +26,11 @@ export class InFlight {
 
   constructor(window: Window) {
     this.#window = window;
+  }
+
+  /** The map stands in a queue with others, from now on. */
+  share(window: WorkWindow): void {
+    this.#share = window;
   }
 
   /** Number of items under way. */
@@ -61,6 +69,11 @@ export class InFlight {
     return chunk;
   }
 
+  /** A chunk of so many items ran for so long. */
+  ran(items: number, ms: number): void {
+    this.#share?.ran(items, ms);
+  }
+
   /** So many settled items take up places until they are read. */
   keep(items: number): void {
     this.#unread += items;
@@ -76,7 +89,9 @@ export class InFlight {
     const { jobs, bytes, items } = this.#window;
     const free = items - this.#items - this.#unread;
     if (this.#chunks.size === 0) return free;
-    return this.#chunks.size < jobs && this.#bytes < bytes ? free : 0;
+    if (this.#chunks.size >= jobs || this.#bytes >= bytes) return 0;
+    if (this.#share?.hasRoom({ jobs: this.#chunks.size, items: this.#items }) === false) return 0;
+    return free;
   }
 
   /** Whether the window's number of jobs is under way. */

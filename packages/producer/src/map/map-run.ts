@@ -27,6 +27,7 @@ import type { MapRunOptions } from "./map-run-options.ts";
 import { InputReader } from "../input/input-reader.ts";
 import { atCallSite, readOutcomes, readResults } from "./read-outcomes.ts";
 import type { Settled } from "./read-outcomes.ts";
+import type { WorkWindow } from "./work-window.ts";
 import { ReaderPace } from "../input/reader-pace.ts";
 import type { MapEnd, Sink } from "./sink.ts";
 import type { CarriedMap, JobOptions, RunFacts, Transport } from "./transport.ts";
@@ -45,13 +46,8 @@ export class MapRun implements CarriedMap {
   readonly #readers = new ReaderPace();
   #transport: Transport | undefined;
   /** What was read before there was a transport: chunks, and items that can't be sent. */
-  #early: {
-    chunks: readonly Chunk[];
-    readonly refused: { readonly index: number; readonly error: unknown }[];
-  } = {
-    chunks: [],
-    refused: [],
-  };
+  #early: readonly Chunk[] = [];
+  readonly #earlyRefused: { readonly index: number; readonly error: unknown }[] = [];
   #state: "running" | "ended" = "running";
   /** The transport knows how many items there are. */
   #sealed = false;
@@ -59,8 +55,6 @@ export class MapRun implements CarriedMap {
   #lookedAt = false;
   /** To be called once somebody looks at the results. */
   #deliver: (() => void) | undefined;
-  /** Set while the map waits for room in its window. */
-  #room: PromiseWithResolvers<void> | undefined;
 
   constructor(options: MapRunOptions, sink: Sink) {
     this.task = options.task;
@@ -119,6 +113,16 @@ export class MapRun implements CarriedMap {
     return this.#options.length === undefined ? undefined : this.#options.length - this.#reader.next;
   }
 
+  /** Its jobs go into a queue with those of other maps. */
+  share(window: WorkWindow): void {
+    this.#inFlight.share(window);
+  }
+
+  /** Reads on if there is room for more by now. */
+  offerRoom(): void {
+    this.#reader.offerRoom(this.chunkSize);
+  }
+
   chunks(indices: readonly number[]): Chunk[] {
     return this.#inFlight.chunks(indices);
   }
@@ -126,7 +130,7 @@ export class MapRun implements CarriedMap {
   /** Reads the first chunks before `start()`, and gives them. */
   async peek(): Promise<readonly Chunk[]> {
     const chunks = await this.#readChunks();
-    this.#early.chunks = chunks;
+    this.#early = chunks;
     // An input that throws at once has nothing to start.
     if (this.#reader.end !== "done") this.#endIfSettled();
     return chunks;
@@ -137,15 +141,12 @@ export class MapRun implements CarriedMap {
     this.#transport = transport;
     this.#account.begin();
     try {
-      const { chunks: early, refused } = this.#early;
-      for (const { index, error } of refused) transport.settledHere(this, index, error);
-      if (early.length > 0) await transport.enqueue(this, early);
-      this.#early = { chunks: [], refused: [] };
+      for (const { index, error } of this.#earlyRefused.splice(0)) transport.settledHere(this, index, error);
+      if (this.#early.length > 0) await transport.enqueue(this, this.#early);
+      this.#early = [];
       while (this.#state === "running" && this.#reader.end === undefined) {
         if (!this.#reader.hasRoom(this.chunkSize)) {
-          this.#room = Promise.withResolvers();
-          await this.#room.promise;
-          this.#room = undefined;
+          await this.#reader.room();
           continue;
         }
         const chunks = await this.#readChunks();
@@ -194,15 +195,15 @@ export class MapRun implements CarriedMap {
   }
 
   #settleChunk(chunk: Chunk, text: OutcomeText, { ms, transitMs, by }: RunFacts, bytes?: Buffer): void {
-    const { at } = chunk;
     this.chunkSize?.measured(chunk.n, ms);
+    this.#inFlight.ran(chunk.n, ms);
     this.#firstOutcome.came(chunk.n);
     const ageMs = chunk.sentAt === undefined ? undefined : performance.now() - chunk.sentAt;
-    this.#account.came({ at, n: chunk.n, ms, ageMs, transitMs, by });
+    this.#account.came({ at: chunk.at, n: chunk.n, ms, ageMs, transitMs, by });
     const results = readResults(chunk, text, bytes);
     if (results === undefined) this.#settleEach(chunk, text, bytes);
-    else this.#settleAll(at, results);
-    this.#offerRoom();
+    else this.#settleAll(chunk.at, results);
+    this.offerRoom();
     this.#endIfSettled();
   }
 
@@ -221,7 +222,7 @@ export class MapRun implements CarriedMap {
   handOn(): void {
     this.#readers.read(performance.now());
     this.#inFlight.handOn();
-    this.#offerRoom();
+    this.offerRoom();
   }
 
   /** Whether it can't go on, because nobody reads what there is of it. @param since - when the pool was closed */
@@ -229,18 +230,17 @@ export class MapRun implements CarriedMap {
     return this.#state === "running" && this.#inFlight.isUnread && this.#readers.isGone(now, since);
   }
 
-  #offerRoom(): void {
-    if (this.#room !== undefined && this.#reader.hasRoom(this.chunkSize)) this.#room.resolve();
-  }
-
   async #readChunks(): Promise<Chunk[]> {
-    const isWanted = (): boolean => this.#state === "running";
-    return await this.#reader.read(this.chunkSize, isWanted, (index, refusal) => {
-      const error = atCallSite(refusal, this.#options.callSite);
-      this.#settle(index, { ok: false, error });
-      if (this.#transport === undefined) this.#early.refused.push({ index, error });
-      else this.#transport.settledHere(this, index, error);
-    });
+    return await this.#reader.read(
+      this.chunkSize,
+      () => !this.ended,
+      (index, refusal) => {
+        const error = atCallSite(refusal, this.#options.callSite);
+        this.#settle(index, { ok: false, error });
+        if (this.#transport === undefined) this.#earlyRefused.push({ index, error });
+        else this.#transport.settledHere(this, index, error);
+      },
+    );
   }
 
   #settleAll(at: number, results: readonly unknown[]): void {
@@ -285,7 +285,6 @@ export class MapRun implements CarriedMap {
     if (this.#state === "ended") return;
     this.#state = "ended";
     this.#account.end();
-    this.#room?.resolve();
     this.#firstOutcome.stop();
     this.#reader.close();
     if (this.#options.keepsUntilLookedAt && !this.#lookedAt && "total" in end) {

@@ -6,9 +6,10 @@
 import type { Cluster, Redis } from "ioredis";
 import { Gauge, Registry } from "prom-client";
 
-import { queueKeys, readAdvertisement, readQueue } from "@poolmq/shared/redis";
-import type { QueueKeys } from "@poolmq/shared/redis";
+import { queueKeys, readAdvertisement, readMapReport, readQueue } from "@poolmq/shared/redis";
+import type { QueueKeys, QueueReading } from "@poolmq/shared/redis";
 
+import { mapView } from "./map-view.ts";
 import { OrphanedJobs } from "./orphaned-jobs.ts";
 
 /** A queue and its fleet at one moment. */
@@ -18,12 +19,17 @@ export interface ScaleSignal {
   readonly waiting: number;
   /** Waiting jobs whose producer is gone. Workers drop them when they fetch them. Absent: none. */
   readonly orphaned?: number;
+  /**
+   * Jobs that wait at their producers, because each map has only half a second of the fleet's work in the queue. Of maps
+   * that are older than a second and know the number of their items. Absent: none.
+   */
+  readonly held?: number;
   /** Jobs that workers have taken. */
   readonly active: number;
   /** Workers take no more jobs until the queue is resumed. Absent: they do. */
   readonly paused?: true;
   /**
-   * What to scale on: the jobs that run, and those that wait for a worker and for somebody. By `waiting` alone, a fleet that
+   * What to scale on: the jobs that run, and those that wait for a worker and for somebody, at their producers too. By `waiting` alone, a fleet that
    * has just taken the last jobs would be scaled to zero while it runs them; and more workers do nothing for a queue that is
    * paused.
    */
@@ -95,7 +101,7 @@ export class ScaleSignals {
     const registers = [this.#registry];
     this.#jobs = new Gauge({
       name: "poolmq_queue_jobs",
-      help: "Jobs of a queue: waiting, those of them that are orphaned, and active",
+      help: "Jobs of a queue: waiting, those of them that are orphaned, held back by their producers, and active",
       labelNames: ["queue", "state"],
       registers,
     });
@@ -116,6 +122,7 @@ export class ScaleSignals {
     const { active } = jobs;
     const waiting = jobs.waiting + jobs.delayed;
     const orphaned = await this.#orphans.count(reading);
+    const held = heldJobs(reading);
     const fit = machines
       .flatMap(({ advertisement }) => readAdvertisement(advertisement) ?? [])
       .filter(({ unfit }) => unfit === undefined);
@@ -123,9 +130,10 @@ export class ScaleSignals {
       queue: this.#queue,
       waiting,
       ...(orphaned === 0 ? {} : { orphaned }),
+      ...(held === 0 ? {} : { held }),
       active,
       ...(paused ? { paused } : {}),
-      backlog: active + (paused ? 0 : waiting - orphaned),
+      backlog: active + (paused ? 0 : waiting - orphaned + held),
       machines: fit.length,
       workers: fit.reduce((sum, { processes }) => sum + processes, 0),
       slots: fit.reduce((sum, { processes, concurrency }) => sum + processes * (concurrency ?? 1), 0),
@@ -135,13 +143,25 @@ export class ScaleSignals {
   /** The same, as the page that Prometheus reads. */
   async page(): Promise<{ readonly contentType: string; readonly text: string }> {
     const signal = await this.read();
-    const { queue, waiting, orphaned = 0, active } = signal;
-    for (const [state, jobs] of Object.entries({ waiting, orphaned, active })) {
+    const { queue, waiting, orphaned = 0, held = 0, active } = signal;
+    for (const [state, jobs] of Object.entries({ waiting, orphaned, held, active })) {
       this.#jobs.set({ queue, state }, jobs);
     }
     for (const { gauge, read } of this.#gauges) gauge.set({ queue }, read(signal));
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
   }
+}
+
+/** What the producers that live have not sent yet. */
+function heldJobs({ reports, atMs }: QueueReading): number {
+  let held = 0;
+  for (const { id, text } of reports) {
+    const told = readMapReport(text);
+    if (told === undefined || !mapView(id, told.report, told.toldAtMs, atMs).producer.alive) continue;
+    const { total, done, running, perJob } = told.report;
+    if (total !== undefined) held += Math.ceil(Math.max(0, total - done - running) / Math.max(1, perJob));
+  }
+  return held;
 }
 
 async function unlessLate<V>(reading: Promise<V>): Promise<V> {

@@ -1,0 +1,75 @@
+/** The workers of a queue, as a producer last saw them: it looks once a second while it has maps that are sent in parts. */
+
+import type { WorkerAdvertisement } from "@poolmq/shared/internal";
+
+import type { MapRun } from "../map/map-run.ts";
+
+/** As often as machines tell of themselves. */
+const LOOK_MS = 1_000;
+
+/** A fleet that is not there yet is taken for one of so many slots: autoscalers and the first machines find work. */
+const FUTURE_SLOTS = 32;
+
+export class Fleet {
+  readonly #look: () => Promise<unknown>;
+  readonly #maps = new Set<MapRun>();
+  #machines: readonly WorkerAdvertisement[] = [];
+  /** Items of a task that run at a time, by name of the task. */
+  readonly #slots = new Map<string, number>();
+  readonly #firstSlots: number;
+  #timer: NodeJS.Timeout | undefined;
+  #isLooking = false;
+
+  /**
+   * @param look - asks Redis for the machines, and calls `see`
+   * @param ownSlots - how many items the workers run at a time that the pool has started itself, if it has
+   */
+  constructor(look: () => Promise<unknown>, ownSlots: number = FUTURE_SLOTS) {
+    this.#look = look;
+    this.#firstSlots = ownSlots;
+  }
+
+  /** These machines are alive. */
+  see(machines: readonly WorkerAdvertisement[]): void {
+    // Of a fleet that is gone for the moment, its last size is the best guess.
+    if (machines.length === 0) return;
+    this.#machines = machines;
+    this.#slots.clear();
+    for (const map of this.#maps) map.offerRoom();
+  }
+
+  /** How many items of a task the fleet runs at a time; at least 1. */
+  slots(task: string): number {
+    let slots = this.#slots.get(task);
+    if (slots === undefined) {
+      const able = this.#machines.filter(({ tasks }) => Object.hasOwn(tasks, task));
+      const seen = able.reduce((sum, { processes, concurrency }) => sum + processes * (concurrency ?? 1), 0);
+      slots = Math.max(1, this.#machines.length === 0 ? this.#firstSlots : seen);
+      this.#slots.set(task, slots);
+    }
+    return slots;
+  }
+
+  /** Keeps the size of the fleet up to date for a map, until all of the map was sent. */
+  async watchFor(map: MapRun, sent: Promise<void>): Promise<void> {
+    this.#maps.add(map);
+    this.#timer ??= setInterval(() => void this.#tick(), LOOK_MS).unref();
+    try {
+      await sent;
+    } finally {
+      this.#maps.delete(map);
+    }
+  }
+
+  async #tick(): Promise<void> {
+    if (this.#maps.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+    if (this.#maps.size === 0 || this.#isLooking) return;
+    this.#isLooking = true;
+    // Redis is away, or there are only machines that we can't work with: who waits for workers is told of it.
+    await this.#look().catch(() => {});
+    this.#isLooking = false;
+  }
+}
