@@ -19,9 +19,10 @@ import type { ResolvedTelemetry, TelemetryOptions } from "./telemetry-options.ts
 /**
  * Options of a pool.
  *
- * @typeParam T - type of the tasks module: `new Pool<typeof tasks>(…)`
+ * @typeParam T - type of the tasks module: `new Pool<typeof tasks>(…)`. Without it, `tasks` is a path or URL, and the
+ *   options fit every pool
  */
-export interface PoolOptions<T> extends CallDefaults, LocalOptions {
+export interface PoolOptions<T = never> extends CallDefaults, LocalOptions {
   /**
    * The tasks module: its path (from the working directory) or `file:` URL, which local mode needs, or the imported
    * module itself. A producer of a fleet needs none: the type argument is enough.
