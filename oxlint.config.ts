@@ -43,6 +43,7 @@ const ORDER = {
     "control.ts",
     "dashboard",
     "dev",
+    "replay",
     "local",
     "machine",
     "health",

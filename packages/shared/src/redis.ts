@@ -53,6 +53,8 @@ export {
 } from "./store/reports/map-reports.ts";
 export { parseObject } from "./store/reports/parse-object.ts";
 export { readAdvertisement } from "./store/reports/read-advertisement.ts";
+export { readFailedJob } from "./store/reports/read-failed-job.ts";
+export type { StoredFailedJob } from "./store/reports/read-failed-job.ts";
 export { readFailedJobs } from "./store/reports/read-failed.ts";
 export type { QueueReading } from "./store/reports/read-queue.ts";
 export { readQueue } from "./store/reports/read-queue.ts";

@@ -17,6 +17,7 @@ import { logsCommand } from "./cli/look/logs-command.ts";
 import { exitOfUsage } from "./cli/base/queue-command.ts";
 import { scaleSignalCommand } from "./cli/serve/scale-signal-command.ts";
 import { mapsCommand, statusCommand, workersCommand } from "./cli/look/status-command.ts";
+import { replayCommand } from "./cli/look/replay-command.ts";
 import { topCommand } from "./cli/look/top-command.ts";
 import { workerCommand } from "./cli/serve/worker-command.ts";
 import { VERSION } from "./version.ts";
@@ -56,6 +57,7 @@ for (const command of [
   workersCommand(),
   errorsCommand(),
   logsCommand(),
+  replayCommand(),
   queuesCommand(),
   doctorCommand(),
   cancelCommand(),

@@ -183,7 +183,8 @@ function checkHost(host: string): string {
   );
 }
 
-function modulePath(module: string | URL): string {
+/** Gives the path of a tasks module. @throws InvalidOptionError */
+export function modulePath(module: string | URL): string {
   if (module instanceof URL || (typeof module === "string" && module.startsWith("file:")))
     return moduleOrSibling(fileURLToPath(module));
   if (typeof module === "string" && module !== "") return moduleOrSibling(resolve(module));

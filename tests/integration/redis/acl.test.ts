@@ -1,7 +1,7 @@
 /** Logins that are allowed what `poolmq acl` says, and nothing else. The rest of the suite runs under them too. */
 
 import { Pool } from "@poolmq/producer";
-import { queueKeys } from "@poolmq/shared/redis";
+import { queueKeys, readFailedJob } from "@poolmq/shared/redis";
 import { aclRules, LogReader, QueueWatcher } from "@poolmq/worker/internal";
 import { runWorker } from "@poolmq/worker";
 import { MachineControl, MapControl, QueueControl } from "@poolmq/worker/control";
@@ -91,6 +91,7 @@ test("an operator looks at a queue, retries its maps and ends them with this log
   const watcher = new QueueWatcher(connection, { queue });
   expect((await watcher.readOnce()).machines).toHaveLength(1);
   expect(await watcher.errors("m")).toMatchObject({ failed: 1 });
+  expect(await readFailedJob(connection, stage.keys, "m", 0)).toMatchObject({ job: { task: "fail" } });
   const control = new MapControl(connection, { queue });
   expect(await control.retry("m")).toEqual({ items: 1 });
   expect(await watcher.errors("m")).toMatchObject({ task: "fail" });

@@ -30,8 +30,8 @@ const WORKER =
 const WATCHER =
   "bitcount eval evalsha exists get hexists hget hgetall hlen hscan lindex llen lrange publish rpop set time xrange xrevrange zcard zcount zrange zrangebyscore";
 
-/** Ending maps, and running their failed items again, as well. */
-const OPERATOR = "xdel";
+/** Ending maps, and running their failed items again, on the fleet and at home, as well. */
+const OPERATOR = "hkeys xdel";
 
 const COMMANDS: Readonly<Record<AclRole, readonly string[]>> = {
   producer: listed(CONNECTION, SHARED, PRODUCER),

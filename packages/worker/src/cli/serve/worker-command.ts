@@ -13,7 +13,7 @@ import { readSigningKeys } from "../base/read-signing-keys.ts";
 import { prefixOption, redisOption } from "../base/queue-options.ts";
 import { exitCodeFor, reportError } from "../base/report-error.ts";
 import { onNpxGone } from "./on-npx-gone.ts";
-import { taskEnvironment } from "./task-environment.ts";
+import { taskEnvironment } from "../base/task-environment.ts";
 
 interface WorkerFlags {
   readonly processes?: number;

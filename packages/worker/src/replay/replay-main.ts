@@ -1,0 +1,80 @@
+/**
+ * The process in which an item is run once more. It has the terminal of whoever asked for it, and what a worker's child
+ * process has: the tasks module with its initializer, the arguments, the task's context, the same few variables. It has
+ * no time limit, since somebody may be thinking in a debugger.
+ */
+
+import { Socket } from "node:net";
+import { buffer } from "node:stream/consumers";
+import { inspect } from "node:util";
+
+import { decode } from "@poolmq/shared/task";
+
+import { ItemArguments } from "../item/item-arguments.ts";
+import { runItem } from "../item/run-item.ts";
+import { taskLogger } from "../item/task-logger.ts";
+import type { TaskContext } from "../task/task-context.ts";
+import { loadTaskModule } from "../tasks-module/task-module.ts";
+import type { TaskFunction } from "../tasks-module/task-module.ts";
+import { readOrder } from "./replay-item.ts";
+import type { ReplayItem } from "./replay-item.ts";
+
+const { item, module: path, pauses } = readOrder(await buffer(new Socket({ fd: 3, readable: true })));
+const module = await loadTaskModule(path);
+const fn = module.tasks.get(item.task);
+if (fn === undefined) {
+  const names = [...module.tasks.keys()].join(", ");
+  say(`Expected ${path} to export the function "${item.task}" of the map, got ${names}`);
+  process.exit(2);
+}
+await module.initializer?.();
+const args = argumentsOf(item);
+say(`${item.task}(${args.map((arg) => short(arg)).join(", ")})`);
+const ran = await runItem(pauses ? pausing(fn) : fn, args, contextOf(item), undefined);
+if (ran.ok) {
+  say("returned");
+  process.stdout.write(`${inspect(ran.value, { depth: 4, colors: process.stdout.isTTY })}\n`);
+} else {
+  say("threw");
+  process.stderr.write(`${inspect(ran.thrown, { colors: process.stderr.isTTY })}\n`);
+}
+await module.finalizer?.();
+process.exit(ran.ok ? 0 : 1);
+
+/** Tells on stderr how it goes: what is on stdout may be read by a program. */
+function say(text: string): void {
+  process.stderr.write(`poolmq: ${text}\n`);
+}
+
+function short(value: unknown): string {
+  return inspect(value, { depth: 1, breakLength: Infinity, maxArrayLength: 5, maxStringLength: 80 });
+}
+
+function argumentsOf({ args: encoded, bytes, n, offset, shares }: ReplayItem): readonly unknown[] {
+  const values = shares.map(({ position, payload, bytes: own }) => {
+    return [position, decode(payload, { bytes: own === undefined ? undefined : Buffer.from(own) })] as const;
+  });
+  const text = { args: encoded, bytes: bytes === undefined ? undefined : Buffer.from(bytes) };
+  return new ItemArguments(text, n, values).of(offset);
+}
+
+function contextOf({ task, mapId, index }: ReplayItem): TaskContext {
+  const facts = { mapId, index, attempt: 1 };
+  return {
+    ...facts,
+    signal: new AbortController().signal,
+    get log() {
+      return taskLogger({ ...facts, task }, { level: "trace", fd: 2 });
+    },
+    progress: (value) => say(`progress: ${short(value)}`),
+  };
+}
+
+/** Stops in the debugger where one step leads into the function. */
+function pausing(task: TaskFunction): TaskFunction {
+  return (...values) => {
+    // oxlint-disable-next-line no-debugger -- that is what was asked for
+    debugger;
+    return task(...values);
+  };
+}
