@@ -62,8 +62,9 @@ export default defineConfig({
         globalSetup: SETUPS[folder] ?? [],
         environment: "node" as const,
         pool: "forks" as const,
-        // For what Vitest leaves to Node's own loader; forked processes inherit it.
-        execArgv: [`--conditions=${SOURCE_CONDITION}`],
+        // The condition is for what Vitest leaves to Node's own loader; forked processes inherit it. The flag is what
+        // poolmq sets too before it starts threads (keep-wasm-code.ts); some tests start threads of their own.
+        execArgv: [`--conditions=${SOURCE_CONDITION}`, "--no-wasm-code-gc"],
         testTimeout: timeoutOf(folder),
         hookTimeout: timeoutOf(folder),
       },

@@ -174,3 +174,22 @@ test("what a thread loads of poolmq has no Redis client, queue or command line i
   expect(await program.exited).toMatchObject({ code: 0 });
   expect(program.output).toBe("0\n");
 });
+
+test("no thread's compiled WebAssembly is freed while others may take it up, which ends the process in some releases of V8", async () => {
+  // V8 tells of each collection. Threads that strip types replace compiled code all the time with these flags.
+  await using program = Program.source(`
+    import { setFlagsFromString } from "node:v8";
+    import { ThreadPool } from "@poolmq/producer";
+    async function ask() {
+      await using pool = new ThreadPool({ tasks: ${JSON.stringify(BEHAVIOURS.href)}, threads: 2 });
+      return await pool.map("increment", [1, 2]);
+    }
+    await ask();
+    for (const flag of ["--trace-wasm-code-gc", "--stress-wasm-code-gc", "--wasm-tiering-budget=1000"]) {
+      setFlagsFromString(flag);
+    }
+    console.log(await ask());
+  `);
+  expect(await program.exited).toMatchObject({ code: 0 });
+  expect(program.output).toBe("[ 2, 3 ]\n");
+});

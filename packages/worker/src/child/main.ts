@@ -20,6 +20,7 @@ import { monotonicMs } from "../pipe/transit.ts";
 import { makeClaims } from "./claims.ts";
 import { countTurns } from "./count-turns.ts";
 import type { GuardData } from "./guard.ts";
+import { keepWasmCode } from "./keep-wasm-code.ts";
 import { printAtOnce } from "./print-at-once.ts";
 import { startTasks } from "./start-tasks.ts";
 import { tagPrints } from "./tag-prints.ts";
@@ -53,6 +54,7 @@ const guardData: GuardData = {
   claims: makeClaims(placesFor(settings.concurrency)),
   turns: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)),
 };
+keepWasmCode();
 new Worker(besideThis(import.meta.url, "./guard"), {
   workerData: guardData,
   execArgv: nodeFlags(),

@@ -12,6 +12,7 @@ import { SystemLimitError } from "@poolmq/shared";
 import type { Payload } from "@poolmq/shared/task";
 
 import { makeClaims, revoke } from "../child/claims.ts";
+import { keepWasmCode } from "../child/keep-wasm-code.ts";
 import { besideThis, nodeFlags } from "../node-command.ts";
 import { printTo } from "../output/print-to.ts";
 import { placesFor } from "../pipe/pipe-depth.ts";
@@ -44,6 +45,7 @@ const GIVE_UP_MS = 1_000;
 
 /** Starts threads. */
 export function threadHosts(options: ThreadHostOptions): StartHost {
+  keepWasmCode();
   return (events) => new ThreadHost(options, events);
 }
 

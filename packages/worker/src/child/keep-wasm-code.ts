@@ -1,0 +1,15 @@
+import { setFlagsFromString } from "node:v8";
+
+/**
+ * Tells V8 to free no compiled WebAssembly until its module goes. Must be called before this process starts a thread.
+ *
+ * V8 keeps the compiled code of WebAssembly once for all threads of a process. Up to the V8 of Node 24, it now and then
+ * frees machine code that another thread has just taken up, which ends the whole process (`Check failed:
+ * jit_page.has_value()`, or a segmentation fault). No thread needs WebAssembly of its own to meet it: Node strips types,
+ * reads CommonJS modules and fetches with WebAssembly.
+ */
+export function keepWasmCode(): void {
+  // Other runtimes have another engine, or don't take the flag.
+  if (process.versions["bun"] !== undefined || process.versions["deno"] !== undefined) return;
+  setFlagsFromString("--no-wasm-code-gc");
+}
