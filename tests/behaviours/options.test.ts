@@ -144,7 +144,7 @@ onBothPools(({ shared, own }) => {
   });
 
   describe("priority", () => {
-    test("of a lower number goes first, and none goes before all", async () => {
+    test("of a lower number goes first, and none goes last", async () => {
       const marks = new Marks();
       const pool = own({ workers: 1 });
       await pool.ready();
@@ -157,7 +157,7 @@ onBothPools(({ shared, own }) => {
       await vi.waitFor(async () => expect((await pool.stats()).waiting).toBe(4));
       marks.open();
       await Promise.all([running, ...calls]);
-      expect(marks.lines).toEqual(["started", "none", "two", "two again", "nine"]);
+      expect(marks.lines).toEqual(["started", "two", "two again", "nine", "none"]);
     });
   });
 

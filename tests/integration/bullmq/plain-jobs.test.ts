@@ -74,10 +74,10 @@ describe("plain jobs", () => {
     },
   );
 
-  test("look to BullMQ like its own", async () => {
+  test.for([{}, { priority: 7 }])("look to BullMQ like its own: %o", async (more) => {
     await using both = new Both();
     const [ours, own] = [both.queue(true), both.queue(false)];
-    const options = { attempts: 3, backoff: { type: "fixed", delay: 5, jitter: 0.5 } };
+    const options = { attempts: 3, backoff: { type: "fixed", delay: 5, jitter: 0.5 }, ...more };
     await ours.addBulk([{ name: "n", data: { a: [1] }, opts: { jobId: "ours-1", ...options } }]);
     await own.addBulk([{ name: "n", data: { a: [1] }, opts: { jobId: "own-1", ...options } }]);
     const [mine, theirs] = await Promise.all([own.getJob("ours-1"), own.getJob("own-1")]);
@@ -88,7 +88,30 @@ describe("plain jobs", () => {
       opts: { ...job?.opts, jobId: "" },
     });
     expect(bare(mine as Job)).toEqual(bare(theirs as Job));
-    expect(await own.getJobCounts("wait")).toEqual({ wait: 2 });
+    expect(mine?.priority).toBe(theirs?.priority);
+    expect(await own.count()).toBe(2);
+    const { admin } = redis();
+    const [first, second] = await admin.zrange(`bull:${both.name}:prioritized`, "0", "-1", "WITHSCORES");
+    expect([first, second]).toEqual(
+      "priority" in more ? ["ours-1", String(7 * 2 ** 32 + 1)] : [undefined, undefined],
+    );
+  });
+
+  test("with a priority go first, by their number, at full speed; and leave nothing behind", async () => {
+    await using both = new Both();
+    const queue = both.queue(true);
+    await queue.addBulk(jobs(3));
+    const urgent = [9, 2, 5, 2].map((priority, n) => ({
+      name: "n",
+      data: n,
+      opts: { jobId: `u-${n}`, priority },
+    }));
+    await queue.addBulk(urgent);
+    const { admin } = redis();
+    const lock = { token: "t", durationMs: 1_000, worker: "w" };
+    const fetched = await fetchPlainJobs(admin, queue.getBackend(), lock, 10, { nowMs: Date.now() });
+    expect(fetched.jobs.map(([, id]) => id)).toEqual(["u-1", "u-3", "u-2", "u-0", "j-0", "j-1", "j-2"]);
+    expect(await admin.exists(`bull:${both.name}:pc`, `bull:${both.name}:prioritized`)).toBe(0);
   });
 
   test("that are there already are not added again", async () => {

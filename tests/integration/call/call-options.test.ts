@@ -116,7 +116,7 @@ describe("another attempt", () => {
   });
 });
 
-test("jobs with a lower priority number go first, and those without one before all", async () => {
+test("jobs with a lower priority number go first, and those without one last", async () => {
   const marks = new Marks();
   const order = new Marks();
   const { stage, pool } = await fleet();
@@ -137,7 +137,7 @@ test("jobs with a lower priority number go first, and those without one before a
     .toEqual([6, 2]);
   marks.open();
   await Promise.all(maps);
-  expect(order.lines).toEqual(["none", "none", "early", "early", "middle", "middle", "late", "late"]);
+  expect(order.lines).toEqual(["early", "early", "middle", "middle", "late", "late", "none", "none"]);
 });
 
 describe("is a typed error before anything is enqueued:", () => {

@@ -69,9 +69,9 @@ describe("a fair queue", () => {
     ).toBeLessThanOrEqual(51);
   });
 
-  test("serves urgent maps first: those without a priority, then lower numbers", () => {
+  test("serves urgent maps first: lower numbers, then those without a priority", () => {
     const queue = queueOf(jobs("five", 2, 5), jobs("none", 2), jobs("one", 2, 1));
-    expect(serve(queue, 6, () => 1)).toEqual(["none", "none", "one", "one", "five", "five"]);
+    expect(serve(queue, 6, () => 1)).toEqual(["one", "one", "five", "five", "none", "none"]);
   });
 
   test("puts a job back in front of its map's line", () => {

@@ -10,7 +10,7 @@
 
 interface Job {
   readonly map: { readonly id: string };
-  /** A lower number is more urgent; `undefined` is the most urgent. */
+  /** A lower number is more urgent; `undefined` is the least urgent. */
   readonly priority: number | undefined;
 }
 
@@ -114,7 +114,7 @@ export class FairQueue<J extends Job> {
     }
   }
 
-  #lineOf({ map, priority = 0 }: J): Line<J> {
+  #lineOf({ map, priority = Infinity }: J): Line<J> {
     let line = this.#lines.get(map.id);
     if (line === undefined) {
       line = {

@@ -16,7 +16,10 @@ import type { TaskLog } from "../account/task-log.ts";
 
 /** Options of a pool that are defaults for its calls. */
 export interface CallDefaults extends TaskDefaults {
-  /** Jobs with a lower number go first, from 1 to 2097152; those without one go before all. @defaultValue none */
+  /**
+   * How urgent the items are among all maps of the fleet: 1 is the most urgent, 2097152 the least, and all of these go
+   * before maps without a priority. @defaultValue none: the least urgent
+   */
   readonly priority?: number | undefined;
   /** Reject at the first failure, and cancel the rest. @defaultValue false */
   readonly failFast?: boolean | undefined;

@@ -6,10 +6,13 @@
  * parents, deduplication, rate limits, metrics and events, of which a plain job has none; for a short function that
  * was more than half of all the time of Redis, and a good part of a supervisor's.
  *
- * A job is plain if it has no parent, delay, priority, deduplication or schedule, and is not kept once it is completed.
- * Whatever else is asked for goes BullMQ's own way, and so does everything while the queue is paused, limited, or has
- * prioritized jobs or due delayed ones. Both ways keep the same data in the same keys: a job added in one is completed
- * in the other, by any version of BullMQ 6. What is left out are BullMQ's events of these jobs.
+ * A job is plain if it has no parent, delay, deduplication or schedule, and is not kept once it is completed. Whatever
+ * else is asked for goes BullMQ's own way, and so does everything while the queue is paused, limited, or has delayed jobs
+ * that are due. Both ways keep the same data in the same keys: a job added in one is completed in the other, by any
+ * version of BullMQ 6. What is left out are BullMQ's events of these jobs.
+ *
+ * There is one difference: here, jobs with a priority go before all others. BullMQ's own scripts serve those without one
+ * first, so that everybody else would have to be polite in advance.
  */
 
 import { createRedisBackend, raw2NextJobData } from "bullmq";
@@ -32,7 +35,14 @@ const AT_ONCE = 50;
 const FETCH_BYTES = 1024 * 1024;
 
 /** The options with which a plain job may be added. BullMQ stores them under these very names. */
-const PLAIN_OPTIONS: ReadonlySet<string> = new Set(["jobId", "attempts", "backoff", "delay", "timestamp"]);
+const PLAIN_OPTIONS: ReadonlySet<string> = new Set([
+  "jobId",
+  "attempts",
+  "backoff",
+  "delay",
+  "priority",
+  "timestamp",
+]);
 
 /** SCRIPT FLUSH may come again while jobs are added again; so often it is not by chance. */
 const MAX_TRIES = 20;
@@ -61,13 +71,14 @@ export function plainJobs(
 }
 
 function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster): void {
-  const queueKeys = keysOf(backend, ["wait", "active", "meta", "marker", "events"]);
+  const queueKeys = keysOf(backend, ADDING_KEYS);
   const addOtherwise = backend.addJobs.bind(backend);
 
   async function addPlain(entries: readonly Added[]): Promise<boolean> {
     const args: (string | number)[] = [backend.toKey("")];
     for (const { job, jobId } of entries) {
-      args.push(jobId, job.name, job.data, JSON.stringify(job.opts), job.timestamp);
+      const { name, data, opts, timestamp } = job;
+      args.push(jobId, name, data, JSON.stringify(opts), timestamp, opts.priority ?? 0);
     }
     return (await runScript(redis, ADD, queueKeys, args)) === 1;
   }
@@ -206,7 +217,8 @@ export async function fetchPlainJobs(
   return { jobs, isEmpty: isEmpty === 1 };
 }
 
-const FETCHING_KEYS = ["wait", "active", "meta", "marker", "events", "prioritized", "delayed", "stalled"];
+const ADDING_KEYS = ["wait", "active", "meta", "marker", "events", "prioritized", "pc"];
+const FETCHING_KEYS = [...ADDING_KEYS.slice(0, -1), "delayed", "stalled", "pc"];
 
 function keysOf(backend: RedisQueueBackend, names: readonly string[]): string[] {
   return names.map((name) => backend.toKey(name));

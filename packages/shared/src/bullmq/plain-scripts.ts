@@ -3,45 +3,60 @@
 import type { Script } from "../redis/run-script.ts";
 
 /**
- * KEYS: wait, active, meta, marker, events. ARGV: prefix of job keys; for each job its id, name, data, options, time.
- * Gives 0 if the queue is not plain: then nothing was added.
+ * KEYS: wait, active, meta, marker, events, prioritized, pc. ARGV: prefix of job keys; for each job its id, name, data,
+ * options, time, priority. Gives 0 if the queue is not plain: then nothing was added.
  */
 export const ADD: Script = {
   lua: `
 local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'opts.maxLenEvents')
 if meta[1] or meta[2] then return 0 end
-local added = {}
-for i = 2, #ARGV, 5 do
+local added, urgent = {}, false
+for i = 2, #ARGV, 6 do
   local key = ARGV[1] .. ARGV[i]
   if redis.call('EXISTS', key) == 0 then
     redis.call('HMSET', key, 'name', ARGV[i + 1], 'data', ARGV[i + 2], 'opts', ARGV[i + 3], 'timestamp', ARGV[i + 4],
-      'delay', 0, 'priority', 0)
-    added[#added + 1] = ARGV[i]
+      'delay', 0, 'priority', ARGV[i + 5])
+    if ARGV[i + 5] == '0' then
+      added[#added + 1] = ARGV[i]
+    else
+      urgent = true
+      redis.call('ZADD', KEYS[6], ARGV[i + 5] * 0x100000000 + redis.call('INCR', KEYS[7]) % 0x100000000, ARGV[i])
+    end
   end
 end
-if #added > 0 then
-  redis.call('LPUSH', KEYS[1], unpack(added))
-  redis.call('ZADD', KEYS[4], 0, '0')
-end
+if #added > 0 then redis.call('LPUSH', KEYS[1], unpack(added)) end
+if #added > 0 or urgent then redis.call('ZADD', KEYS[4], 0, '0') end
 -- What BullMQ's own scripts, which trim it too, say of jobs that are fetched or retried.
 redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', meta[3] or 10000)
 return 1`,
 };
 
 /**
- * KEYS: wait, active, meta, marker, events, prioritized, delayed, stalled. ARGV: prefix of job keys, time, how long a
+ * KEYS: wait, active, meta, marker, events, prioritized, delayed, stalled, pc. ARGV: prefix of job keys, time, how long a
  * lock lasts in ms, name of the worker. Gives 0 if the queue is not plain: then nothing was done.
+ *
+ * Jobs with a priority go before those without one. BullMQ's own scripts have it the other way round.
  */
 const FETCHING = `
 local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'max', 'opts.maxLenEvents')
-if meta[1] or meta[2] or meta[3] or redis.call('ZCARD', KEYS[6]) > 0 then return 0 end
+if meta[1] or meta[2] or meta[3] then return 0 end
+local urgent = redis.call('ZCARD', KEYS[6])
 local delayed = redis.call('ZRANGE', KEYS[7], 0, 0, 'WITHSCORES')
 local nextDelayed = delayed[2] and tonumber(delayed[2]) / 0x1000
 if nextDelayed and nextDelayed < ARGV[2] + 1 then return 0 end
 
 local fetched = false
+local function take()
+  if urgent == 0 then return redis.call('RPOPLPUSH', KEYS[1], KEYS[2]) end
+  local id = redis.call('ZPOPMIN', KEYS[6])[1]
+  urgent = urgent - 1
+  -- As BullMQ does: the order within a priority begins anew.
+  if urgent == 0 then redis.call('DEL', KEYS[9]) end
+  redis.call('LPUSH', KEYS[2], id)
+  return id
+end
 local function fetch(token)
-  local id = redis.call('RPOPLPUSH', KEYS[1], KEYS[2])
+  local id = take()
   if not id then return {0, 0, 0, nextDelayed or 0} end
   local key = ARGV[1] .. id
   if redis.call('EXISTS', key) == 0 then
@@ -57,7 +72,7 @@ local function fetch(token)
 end
 local function finish(replies)
   -- Others are woken only if there is something left for them.
-  if fetched and redis.call('LLEN', KEYS[1]) > 0 then redis.call('ZADD', KEYS[4], 0, '0') end
+  if fetched and (urgent > 0 or redis.call('LLEN', KEYS[1]) > 0) then redis.call('ZADD', KEYS[4], 0, '0') end
   redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', meta[4] or 10000)
   return replies
 end`;

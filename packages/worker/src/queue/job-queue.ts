@@ -14,8 +14,6 @@ export type QueuedJob = Job<unknown, null>;
 interface MainLoop {
   /** What its loop has in hand: jobs that are being fetched, wait, or run. */
   readonly mainLoopQueue?: { numTotal(): number; add(job: Promise<QueuedJob | undefined>): void } | null;
-  /** When the next delayed job is due; 0 if there is none. */
-  readonly blockUntil?: number;
 }
 
 /** What BullMQ makes a job of: its data, its id, the token of its lock. */
@@ -71,17 +69,16 @@ export class JobQueue extends Worker<unknown, null> {
   }
 
   protected override async moveToActive(token: string, name?: string): Promise<Job<unknown, null>> {
-    const { mainLoopQueue, blockUntil } = this as unknown as MainLoop;
-    // While there are delayed jobs BullMQ's way is the shorter one, as it has to look after those.
-    const inHand = (blockUntil ?? 0) > 0 ? undefined : mainLoopQueue?.numTotal();
-    const places = this.concurrency - (inHand ?? this.concurrency);
+    const { mainLoopQueue } = this as unknown as MainLoop;
+    if (mainLoopQueue === undefined || mainLoopQueue === null) return await super.moveToActive(token, name);
+    // The place of a job that was put off is free, and counted still.
+    const places = Math.max(1, this.concurrency - mainLoopQueue.numTotal());
     const lock = { token, durationMs: this.opts.lockDuration ?? 0, worker: name ?? "" };
-    if (places <= 1) return await super.moveToActive(token, name);
     const { jobs, isEmpty } = await fetchPlainJobs(this.#redis, this.backend, lock, places, this.#clock);
     // Each begins here, so in their order.
     const [first, ...others] = jobs.map((raw) => this.#take(raw, token));
     if (first === undefined && !isEmpty) return await super.moveToActive(token, name);
-    for (const job of others) mainLoopQueue?.add(job);
+    for (const job of others) mainLoopQueue.add(job);
     const job = await first;
     // Saves two further requests that BullMQ would make before it waits for the next job.
     if (isEmpty) await super.nextJobFromJobData();
