@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+
 import { describe, expect, test } from "vitest";
 
 import * as tasks from "../fixtures/behaviours.ts";
@@ -64,6 +66,62 @@ onBothPools(({ shared, own }) => {
       );
       expect(await rejection(shared().map("increment", rejecting))).toBe(error);
       expect(await shared().map("increment", [1])).toEqual([2]);
+    });
+  });
+
+  describe("thousands of calls at once", () => {
+    /** As many as may be under way: what is called in the same turn has to wait in line. */
+    const fill = (pool: ReturnType<typeof shared>): PromiseLike<number>[] =>
+      Array.from({ length: 1_000 }, (_, i) => pool.apply("increment", [i]));
+
+    test("wait in line, and are all served", async () => {
+      const pool = shared();
+      const calls = fill(pool);
+      const more = Array.from({ length: 300 }, (_, i) => pool.map("increment", [i]));
+      expect(await Promise.all(calls)).toEqual(Array.from({ length: 1_000 }, (_, i) => i + 1));
+      expect(await Promise.all(more)).toEqual(Array.from({ length: 300 }, (_, i) => [i + 1]));
+    });
+
+    test("one that waits is cancelled at once, and keeps its caller's async context", async () => {
+      const pool = shared();
+      const calls = fill(pool);
+      const told: number[] = [];
+      const cancelled = pool.apply("increment", [1], { onProgress: ({ done }) => told.push(done) });
+      expect(cancelled.progress).toMatchObject({ total: 1, done: 0, running: 0, ended: false });
+      cancelled.cancel("not needed");
+      expect(await rejection(cancelled)).toMatchObject({ code: "CANCELLED", cause: "not needed" });
+      expect(cancelled.progress.ended).toBe(true);
+      expect(told.length).toBeGreaterThan(0);
+      const abort = new AbortController();
+      const aborted = pool.map("increment", [1, 2], { signal: abort.signal });
+      abort.abort("gone");
+      expect(await aborted.settled()).toMatchObject(
+        Array.from({ length: 2 }, () => ({
+          status: "rejected",
+          reason: { code: "CANCELLED", cause: "gone" },
+        })),
+      );
+      const scope = new AsyncLocalStorage<string>();
+      const again = fill(pool);
+      const read = scope.run("the caller", () =>
+        pool.map("echo", [
+          {
+            get scope() {
+              return scope.getStore();
+            },
+          },
+        ]),
+      );
+      expect(await read).toEqual([{ scope: "the caller" }]);
+      await Promise.all([...calls, ...again]);
+    });
+
+    test("those that wait end with their pool", async () => {
+      const pool = own({ workers: 1 });
+      const calls = [...fill(pool), pool.apply("increment", [1])];
+      const codes = Promise.all(calls.map(async (call) => (await rejection(call)) as { code: string }));
+      await pool.terminate();
+      expect(new Set((await codes).map(({ code }) => code))).toEqual(new Set(["CANCELLED"]));
     });
   });
 

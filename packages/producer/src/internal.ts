@@ -2,6 +2,7 @@
 
 export { backoffDelayMs } from "./engine/backoff-delay.ts";
 export { StartFailures } from "./engine/start-failures.ts";
+export { CallLine } from "./call/call-line.ts";
 export { FairQueue } from "./engine/fair-queue.ts";
 export { startEmbeddedRedis } from "./embedded-redis/embedded-redis.ts";
 export type { EmbeddedRedis } from "./embedded-redis/embedded-redis.ts";

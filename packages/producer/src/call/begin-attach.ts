@@ -2,8 +2,8 @@ import { CancelledError } from "@poolmq/shared";
 
 import type { Sink } from "../map/sink.ts";
 import { checkMapId } from "../options/call-options.ts";
-import { DETACHED, refused } from "./begin-call.ts";
-import type { Begun } from "./begin-call.ts";
+import { DETACHED, refused } from "./begun.ts";
+import type { Begun } from "./begun.ts";
 import { beforeEnd } from "./call-hooks.ts";
 import type { CallContext } from "./call-context.ts";
 import { callSite } from "./call-site.ts";

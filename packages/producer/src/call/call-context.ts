@@ -4,8 +4,10 @@ import type { Logger } from "pino";
 
 import type { Engine, EngineHost } from "../engine/engine.ts";
 import type { ArgumentLimit } from "../input/encode-items.ts";
-import type { CheckedCallDefaults } from "../options/call-options.ts";
+import { resolveCallOptions } from "../options/call-options.ts";
+import type { CheckedCallDefaults, ResolvedCallOptions } from "../options/call-options.ts";
 import type { ResolvedTelemetry } from "../options/telemetry-options.ts";
+import { CallLine } from "./call-line.ts";
 import { ImportedTasks } from "./imported-tasks.ts";
 
 /** What a pool's options come to for its calls. @internal */
@@ -29,6 +31,12 @@ export interface CallContext {
   readonly engine: Engine;
   readonly life: CallLife;
   readonly tasks: ImportedTasks;
+  /** The options of a call that was given none: checked once. */
+  readonly withoutOptions: ResolvedCallOptions<unknown>;
+  /** The calls that are under way, and those that wait for a place. */
+  readonly line: CallLine;
+  /** Tells the user of something that is no error of a call. */
+  readonly warn: (message: string) => void;
   /** How many jobs of a map may be under way at a time. */
   readonly windowJobs: number;
   /** What the arguments of a job may have at most. */
@@ -44,8 +52,8 @@ interface CallLife extends EngineHost {
   checkOpen(call: string): void;
   checkFree(mapId: string): void;
   ask<V>(call: string, question: () => Promise<V>): Promise<V>;
-  track(map: { readonly id: string; fail(error: unknown): void }): void;
-  untrack(map: { readonly id: string; fail(error: unknown): void }): void;
+  track(call: { readonly id: string; fail(error: unknown): void }): void;
+  untrack(call: { readonly id: string; fail(error: unknown): void }): void;
 }
 
 /** Gives what the calls of a pool begin with. */
@@ -55,6 +63,9 @@ export function callContext(parts: PoolParts, life: CallLife, engine: Engine): C
     defaults,
     engine,
     life,
+    withoutOptions: resolveCallOptions<unknown>(undefined, defaults),
+    line: new CallLine(() => engine.places),
+    warn: (message) => life.warn(message),
     tasks: new ImportedTasks(module, modulePath),
     windowJobs: parts.window,
     argumentLimit: maxBytes === undefined ? undefined : { maxBytes, limit: "maxPayloadBytes" },

@@ -58,6 +58,8 @@ export interface Attachment {
 }
 
 export interface Engine {
+  /** How many items the workers run at a time, as far as that is known. */
+  readonly places: number;
   /** Refuses options of a call that this engine can't serve. @throws InvalidOptionError */
   check(options: { readonly mapId: string | undefined }): void;
   /** Brings a map under way. What it throws fails the map. */

@@ -55,6 +55,11 @@ export class MemoryEngine implements Engine {
     this.#parts.catch(() => {}); // each call tells it
   }
 
+  get places(): number {
+    const { processes, concurrency } = this.#options.crew;
+    return processes * concurrency;
+  }
+
   check({ mapId }: { readonly mapId: string | undefined }): void {
     if (mapId !== undefined) throw this.#notDurable("`mapId`");
   }
@@ -160,10 +165,9 @@ export class MemoryEngine implements Engine {
   }
 
   #autoChunks(run: MapRun): ReturnType<typeof autoChunks> {
-    const { processes, concurrency } = this.#options.crew;
     return autoChunks(
       () => run.remaining,
-      () => processes * concurrency,
+      () => this.places,
     );
   }
 

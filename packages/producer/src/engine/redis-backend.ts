@@ -46,6 +46,7 @@ export class RedisBackend {
   readonly #parts: Parts;
   readonly #live = new AskTogether(() => this.gather.machines.live());
   #processes: number;
+  #places = 0;
 
   private constructor(parts: Parts) {
     this.gather = parts.gather;
@@ -152,6 +153,11 @@ export class RedisBackend {
     return this.#processes;
   }
 
+  /** How many items they run at a time. */
+  get places(): number {
+    return this.#places;
+  }
+
   /**
    * Tasks that live workers have registered, by name; `undefined` if there is no live worker.
    *
@@ -175,6 +181,7 @@ export class RedisBackend {
     const live = await this.#live.ask();
     const machines = fittingMachines(live, this.#parts.signer, this.queue);
     this.#processes = machines.reduce((sum, machine) => sum + machine.processes, 0);
+    this.#places = machines.reduce((sum, machine) => sum + machine.processes * machine.concurrency, 0);
     this.fleet.see(machines);
     return machines;
   }

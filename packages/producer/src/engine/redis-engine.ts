@@ -28,6 +28,8 @@ export class RedisEngine implements Engine {
   readonly #host: EngineHost;
   /** Absent while nothing is started: the last start found no Redis. */
   #backend: Promise<RedisBackend> | undefined;
+  /** What it came to, once it did. */
+  #running: RedisBackend | undefined;
   /** Present once a map found no worker. */
   #look: WorkerLook | undefined;
   /** Fires when nothing needs what is still starting. */
@@ -38,6 +40,10 @@ export class RedisEngine implements Engine {
     this.#options = options;
     this.#host = host;
     this.#backend = this.#start();
+  }
+
+  get places(): number {
+    return this.#running?.places ?? 0;
   }
 
   /** Redis serves every call. */
@@ -151,7 +157,10 @@ export class RedisEngine implements Engine {
     const starting = import("./redis-backend.ts").then(({ RedisBackend: Backend }) =>
       Backend.start(options, hooks, onDead, this.#unneeded.signal),
     );
-    starting.catch(() => {}); // each call tells it
+    starting.then(
+      (backend) => (this.#running = backend),
+      () => {}, // each call tells it
+    );
     return starting;
   }
 

@@ -69,7 +69,7 @@ export function checkedTuples(call: string, items: unknown): Input {
 /** The input of `apply`: one tuple, taken as it is now. @throws InvalidOptionError */
 export function appliedTuple(args: unknown): Input {
   checkedTuples("apply", [args]);
-  return { source: ofArray([take("tuple", args)], "tuple"), length: 1 };
+  return { source: new ArraySource([take("tuple", args)], "tuple"), length: 1 };
 }
 
 function lengthOf(items: unknown): number | undefined {
@@ -85,7 +85,7 @@ function sourceOf(call: string, items: unknown, form: ArgumentForm, check: Check
   if (typeof async === "function") return ofAsyncIterator(async.call(items), form, check);
   if (typeof sync === "function") {
     const isWalk = isArrayWalk(items, sync);
-    if (isWalk && check === undefined) return ofArray(items, form);
+    if (isWalk && check === undefined) return new ArraySource(items, form);
     return ofIterator(sync.call(items), form, { check, takes: !isWalk });
   }
   throw new InvalidOptionError(
@@ -103,27 +103,34 @@ function isArrayWalk(items: unknown, iterator: unknown): items is readonly unkno
 }
 
 /** Reads an array as its iterator does, without one. */
-function ofArray(array: readonly unknown[], form: ArgumentForm): SyncSource {
-  let at = 0;
-  return {
-    kind: "sync",
-    form,
-    fill(items, most) {
-      let filled = items.length;
-      // Allocated at its full length: growing an array takes longer than filling it.
-      items.length = Math.max(filled, Math.min(most, filled + array.length - at));
-      try {
-        for (; filled < most; filled++) {
-          if (at >= array.length) return true;
-          items[filled] = array[at++];
-        }
-        return false;
-      } finally {
-        items.length = filled;
+class ArraySource implements SyncSource {
+  readonly kind = "sync";
+  readonly form: ArgumentForm;
+  readonly #array: readonly unknown[];
+  #at = 0;
+
+  constructor(array: readonly unknown[], form: ArgumentForm) {
+    this.#array = array;
+    this.form = form;
+  }
+
+  fill(items: unknown[], most: number): boolean {
+    const array = this.#array;
+    let filled = items.length;
+    // Allocated at its full length: growing an array takes longer than filling it.
+    items.length = Math.max(filled, Math.min(most, filled + array.length - this.#at));
+    try {
+      for (; filled < most; filled++) {
+        if (this.#at >= array.length) return true;
+        items[filled] = array[this.#at++];
       }
-    },
-    close: () => {},
-  };
+      return false;
+    } finally {
+      items.length = filled;
+    }
+  }
+
+  close(): void {}
 }
 
 /** @param takes - whether an item is taken as it is when it is yielded, and not when its chunk is full */

@@ -46,6 +46,8 @@ export class OutcomeReader {
   /** How many entries to ask for, if there is one stream. */
   readonly #counts = new ReadCounts();
   #loop: Promise<void> | undefined;
+  /** A wake is about to be sent. */
+  #isWaking = false;
   #closed = false;
 
   constructor(
@@ -65,7 +67,7 @@ export class OutcomeReader {
   add(reading: Reading): void {
     this.#readings.add(reading);
     if (this.#loop === undefined) this.#loop = this.#read();
-    else this.#wake();
+    else this.#wakeSoon();
   }
 
   remove(reading: Reading): void {
@@ -95,11 +97,20 @@ export class OutcomeReader {
     await this.#commands.unlink(this.#wakeKey).catch(() => {}); // it has a TTL too
   }
 
+  /** Ends the blocking read, so that the next one reads the new maps too: once for all that begin in this turn. */
+  #wakeSoon(): void {
+    if (this.#isWaking) return;
+    this.#isWaking = true;
+    setImmediate(() => {
+      this.#isWaking = false;
+      if (!this.#closed) this.#wake();
+    });
+  }
+
   #wake(): void {
-    const pipeline = this.#commands.pipeline();
-    pipeline.xadd(this.#wakeKey, "MAXLEN", 1, "*", "w", "1");
-    pipeline.pexpire(this.#wakeKey, 2 * BLOCK_MS);
-    pipeline.exec().catch(() => {}); // the read ends by itself, a little later
+    const ignore = (): void => {}; // the read ends by itself, a little later
+    this.#commands.xadd(this.#wakeKey, "MAXLEN", 1, "*", "w", "1").catch(ignore);
+    this.#commands.pexpire(this.#wakeKey, 2 * BLOCK_MS).catch(ignore);
   }
 
   /** Reads while there are maps; an idle producer asks Redis nothing. */
@@ -153,8 +164,10 @@ export class OutcomeReader {
       ...keys,
       ...cursors,
     )) as [key: Buffer, entries: RawEntry[]][] | null;
-    for (const [key, entries] of reply ?? []) {
-      const reading = readings[keys.indexOf(String(key)) - 1];
+    if (reply === null) return;
+    const places = new Map(keys.map((key, place) => [key, place]));
+    for (const [key, entries] of reply) {
+      const reading = readings[(places.get(String(key)) ?? 0) - 1];
       if (reading === undefined) this.#wakeCursor = String(entries.at(-1)?.[0] ?? this.#wakeCursor);
       else if (this.#readings.has(reading)) this.#take(reading, entries);
     }

@@ -17,6 +17,7 @@ import { Shared } from "../input/shared.ts";
 import type { CallOptions } from "../options/call-options.ts";
 import { ApplyResult } from "../result/apply-result.ts";
 import { MapResult } from "../result/map-result.ts";
+import { OneSlot } from "../result/one-slot.ts";
 import { Slots } from "../result/ordered-results.ts";
 import { ResultStream, StreamBuffer } from "../result/result-stream.ts";
 import { PoolLife } from "./pool-life.ts";
@@ -173,18 +174,17 @@ export class BasePool<T extends object> implements AsyncDisposable {
     options?: CallOptions<ResultOf<T, R>>,
   ): ApplyResult<ResultOf<T, R>> {
     type V = ResultOf<T, R>;
-    const slots = new Slots<V>();
+    const slot = new OneSlot<V>();
     const begun = beginCall<V>(this.#context, {
       call: "apply",
       task,
       input: () => appliedTuple(args),
       options,
-      sink: slots,
+      sink: slot,
       keepsUntilRead: false,
     });
-    const value = slots.results().then(([only]) => only as V);
-    this.#running.add(options?.mapId, slots, () => new MapResult<V>(begun, slots, slots.results()));
-    return new ApplyResult<V>(begun, slots, value);
+    this.#running.add(options?.mapId, slot, () => new MapResult<V>(begun, slot, slot.results()));
+    return new ApplyResult<V>(begun, slot, slot.value);
   }
 
   /**

@@ -35,7 +35,7 @@ export class MapMetrics {
   readonly #counts = new Map<string, Counts>();
   readonly #underWay = new Map<
     MeteredMap,
-    { readonly queue: string | undefined; readonly beganAt: number }
+    { readonly queue: string | undefined; readonly calledAt: number }
   >();
   readonly #duration: { record(value: number, attributes?: Attributes): void };
 
@@ -72,9 +72,13 @@ export class MapMetrics {
     });
   }
 
-  /** Begins to count a map; its pool may have no queue that anyone could name. */
-  begin(map: MeteredMap, queue: string | undefined): void {
-    this.#underWay.set(map, { queue, beganAt: performance.now() });
+  /**
+   * Begins to count a map; its pool may have no queue that anyone could name.
+   *
+   * @param calledAt - when its call was made, by the monotonic clock
+   */
+  begin(map: MeteredMap, queue: string | undefined, calledAt: number): void {
+    this.#underWay.set(map, { queue, calledAt });
   }
 
   /** An item of the task came to its outcome. */
@@ -86,7 +90,7 @@ export class MapMetrics {
     const begun = this.#underWay.get(map);
     this.#underWay.delete(map);
     if (begun === undefined) return;
-    this.#duration.record((performance.now() - begun.beganAt) / 1_000, {
+    this.#duration.record((performance.now() - begun.calledAt) / 1_000, {
       ...this.#countsOf(map.task, begun.queue).attributes,
       "poolmq.outcome": "error" in end || failed > 0 ? "failed" : "succeeded",
     });

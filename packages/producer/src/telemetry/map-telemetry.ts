@@ -15,6 +15,8 @@ export class MapTelemetry {
   readonly #span: MapSpan | undefined;
   readonly #metrics: MapMetrics | undefined;
   readonly #queue: string | undefined;
+  /** When the call was made: it may wait before its map begins. */
+  readonly #since: number = performance.now();
 
   private constructor(span: MapSpan | undefined, metrics: MapMetrics | undefined, queue: string | undefined) {
     this.#span = span;
@@ -63,7 +65,7 @@ export class MapTelemetry {
 
   /** The map is under way. */
   began(map: Pick<MapRun, "task" | "progress">): void {
-    this.#metrics?.begin(map, this.#queue);
+    this.#metrics?.begin(map, this.#queue, this.#since);
   }
 
   #end(map: Pick<MapRun, "task" | "progress"> & { readonly insights: MapInsights }, end: MapEnd): void {

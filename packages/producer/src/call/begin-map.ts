@@ -1,0 +1,177 @@
+/** How a call that was checked becomes a map that runs: hooks, telemetry, logs. */
+
+import { CancelledError } from "@poolmq/shared";
+
+import type { MapInsights } from "../account/map-insights.ts";
+import type { MapProgress } from "../account/map-progress.ts";
+import { fixedChunks } from "../input/chunk-size.ts";
+import { MapRun } from "../map/map-run.ts";
+import type { CallSite, ErrorClass } from "../map/read-outcomes.ts";
+import type { ResolvedCallOptions } from "../options/call-options.ts";
+import { DETACHED, notDurable } from "./begun.ts";
+import type { Begun } from "./begun.ts";
+import type { CallContext } from "./call-context.ts";
+import { beforeEnd, callSafely } from "./call-hooks.ts";
+import type { CheckedCall } from "./checked-call.ts";
+import { forwardLogs } from "./forward-logs.ts";
+import { reporter, toldSink } from "./told-sink.ts";
+
+/** What of a map's arguments may be under way at a time: a bound on memory beside the number of jobs. */
+const WINDOW_BYTES = 64 * 1024 * 1024;
+
+/** Begins the map of a call. What its task's name or the engine say against it is told by its sink. */
+export function beginMap<V>(context: CallContext, checked: CheckedCall<V>): Begun {
+  const { engine, life, line, tasks } = context;
+  const { id, call, task, name, options, input, keepsUntilRead, waitsInLine, site, telemetry } = checked;
+  const { signal, chunksize, onTaskProgress } = options;
+  const durable = options.mapId !== undefined;
+  const report = reporter(life, call);
+  const logs = options.forwardLogs
+    ? forwardLogs({ id, task: name }, { ...options, ...context, report })
+    : undefined;
+  const sink = toldSink(
+    checked,
+    () => run,
+    report,
+    options.failFast ? (error) => run.fail(error) : undefined,
+  );
+  const onAbort = (): void => run.fail(new CancelledError({ mapId: id, reason: signal?.reason }));
+  let classes: ReadonlyMap<string, ErrorClass> | undefined;
+  const run: MapRun = new MapRun(
+    {
+      id,
+      call,
+      task: name,
+      input: input.source,
+      length: input.length,
+      chunkSize: typeof chunksize === "number" ? fixedChunks(chunksize) : undefined,
+      window: {
+        // A durable map is all in Redis: its producer may die at any time.
+        jobs: durable ? Infinity : context.windowJobs,
+        bytes: durable ? Infinity : WINDOW_BYTES,
+        items: keepsUntilRead ? options.buffersize : Infinity,
+      },
+      job: {
+        ...jobOptions(options),
+        ...(telemetry?.trace === undefined ? {} : { trace: telemetry.trace }),
+        ...(logs === undefined ? {} : { logs: () => logs.wanted }),
+      },
+      onTaskLog: logs === undefined ? undefined : (index, batch) => logs.take(index, batch),
+      keepsUntilRead,
+      argumentLimit: context.argumentLimit,
+      wholeChunks: durable,
+      // A stream is read while it goes on.
+      keepsUntilLookedAt: durable && options.keepMs === undefined && !keepsUntilRead,
+      classes: () => classes,
+      callSite: site,
+      onTaskProgress:
+        onTaskProgress === undefined
+          ? undefined
+          : (value, index) =>
+              callSafely(
+                () => onTaskProgress(value, index),
+                (error) => report("onTaskProgress", error),
+              ),
+    },
+    beforeEnd(sink, () => {
+      signal?.removeEventListener("abort", onAbort);
+      if (waitsInLine) line.leave();
+      life.untrack(run);
+      logs?.end();
+    }),
+  );
+  signal?.addEventListener("abort", onAbort, { once: true });
+  if (waitsInLine) line.enter();
+  life.track(run);
+  telemetry?.began(run);
+  const start = async (): Promise<void> => {
+    if (typeof task === "function") run.task = await tasks.nameOf(call, task as () => unknown);
+    classes = tasks.errorClasses;
+    await engine.begin(run, { durable, keepMs: options.keepMs, autoChunks: chunksize === "auto" });
+  };
+  const started = start().catch((error: unknown) => run.fail(error));
+  return new BegunMap(context, checked, { run, started });
+}
+
+/** A call whose map is under way. */
+class BegunMap implements Begun {
+  readonly id: string;
+  readonly call: string;
+  readonly callSite: CallSite;
+  readonly watched: boolean;
+  readonly warn: (message: string) => void;
+  readonly #context: CallContext;
+  readonly #run: MapRun;
+  readonly #isDurable: boolean;
+  readonly #started: Promise<void>;
+
+  /** @param under - its map, and what resolves once all of it was sent */
+  constructor(
+    context: CallContext,
+    { id, call, site, options }: CheckedCall<never>,
+    { run, started }: { readonly run: MapRun; readonly started: Promise<void> },
+  ) {
+    this.id = id;
+    this.call = call;
+    this.callSite = site;
+    this.watched = options.onError !== undefined;
+    this.warn = context.warn;
+    this.#context = context;
+    this.#run = run;
+    this.#isDurable = options.mapId !== undefined;
+    this.#started = started;
+  }
+
+  get task(): string {
+    return this.#run.task;
+  }
+
+  progress(): MapProgress {
+    return this.#run.progress;
+  }
+
+  insights(): MapInsights {
+    return this.#run.insights;
+  }
+
+  cancel(reason?: unknown): void {
+    this.#run.fail(new CancelledError({ mapId: this.id, reason }));
+  }
+
+  async detach(): Promise<boolean> {
+    if (!this.#isDurable) throw notDurable(this.id, "be left to others");
+    await this.#started;
+    if (this.#run.ended) return false;
+    this.#run.leave(new CancelledError({ mapId: this.id, reason: DETACHED }));
+    return true;
+  }
+
+  async acknowledge(): Promise<void> {
+    if (!this.#isDurable) throw notDurable(this.id, "be acknowledged");
+    const { life, engine } = this.#context;
+    await life.ask("acknowledge", () => engine.acknowledge(this.id));
+  }
+
+  look(): void {
+    this.#run.look();
+  }
+
+  handOn(): void {
+    this.#run.handOn();
+  }
+}
+
+/** The job options that the call or the pool gave. The rest is left to the function's definition. */
+function jobOptions({
+  attempts,
+  backoff,
+  taskTimeoutMs,
+  priority,
+}: ResolvedCallOptions<never>): MapRun["job"] {
+  return {
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(backoff === undefined ? {} : { backoff }),
+    ...(taskTimeoutMs === undefined ? {} : { taskTimeoutMs }),
+    ...(priority === undefined ? {} : { priority }),
+  };
+}

@@ -1,0 +1,27 @@
+import type { Input } from "../input/input.ts";
+import type { CallSite } from "../map/read-outcomes.ts";
+import type { Sink } from "../map/sink.ts";
+import type { ResolvedCallOptions } from "../options/call-options.ts";
+import type { MapTelemetry } from "../telemetry/map-telemetry.ts";
+
+/** A call with which nothing is wrong: it may begin. */
+export interface CheckedCall<V> {
+  /** Id of its map. */
+  readonly id: string;
+  /** Name of the pool's method. */
+  readonly call: string;
+  /** Its task, as it was given. */
+  readonly task: unknown;
+  /** Name of the task, as far as it is known. */
+  readonly name: string;
+  readonly options: ResolvedCallOptions<V>;
+  readonly input: Input;
+  readonly sink: Sink;
+  /** Whether an item's place in the window is free only once the reader has taken the item. */
+  readonly keepsUntilRead: boolean;
+  /** Whether it waits in line when too many calls are under way. */
+  readonly waitsInLine: boolean;
+  readonly site: CallSite;
+  /** What it tells OpenTelemetry; `undefined`: nothing. */
+  readonly telemetry: MapTelemetry | undefined;
+}

@@ -1,0 +1,128 @@
+/**
+ * A call that waits in line, because too many are under way. It holds what it was given and its handle's sink, and makes
+ * nothing that only a map under way needs.
+ *
+ * - waiting: `#checked` is what it was given. Leaves to `begun` when its turn comes, to `ended` when it is cancelled.
+ * - begun: `#map` is under way, and answers in its place.
+ * - ended: neither is there. It was cancelled, or its pool ended, before its turn came.
+ */
+
+import { AsyncResource } from "node:async_hooks";
+
+import { CancelledError } from "@poolmq/shared";
+
+import { noInsights } from "../account/insight-log.ts";
+import type { MapInsights } from "../account/map-insights.ts";
+import { NO_PROGRESS } from "../account/map-progress.ts";
+import type { MapProgress } from "../account/map-progress.ts";
+import type { CallSite } from "../map/read-outcomes.ts";
+import { beginMap } from "./begin-map.ts";
+import { notDurable } from "./begun.ts";
+import type { Begun } from "./begun.ts";
+import type { CallContext } from "./call-context.ts";
+import type { CheckedCall } from "./checked-call.ts";
+import { reporter, toldSink } from "./told-sink.ts";
+
+export class WaitingCall<V> implements Begun {
+  readonly id: string;
+  readonly call: string;
+  readonly callSite: CallSite;
+  readonly watched: boolean;
+  readonly warn: (message: string) => void;
+  readonly #context: CallContext;
+  /** The caller's async context, in which its input is read and its callbacks are told of the end. */
+  readonly #scope: AsyncResource = new AsyncResource("PoolmqCall");
+  readonly #name: string;
+  readonly #items: number | undefined;
+  #checked: CheckedCall<V> | undefined;
+  #map: Begun | undefined;
+
+  /** Puts the call in line. */
+  constructor(context: CallContext, checked: CheckedCall<V>) {
+    this.id = checked.id;
+    this.call = checked.call;
+    this.callSite = checked.site;
+    this.watched = checked.options.onError !== undefined;
+    this.warn = context.warn;
+    this.#context = context;
+    this.#name = checked.name;
+    this.#items = checked.input.length;
+    this.#checked = checked;
+    context.life.track(this);
+    context.line.wait(this);
+    checked.options.signal?.addEventListener("abort", this);
+  }
+
+  get task(): string {
+    return this.#map?.task ?? this.#name;
+  }
+
+  progress(): MapProgress {
+    const ended = this.#checked === undefined;
+    return this.#map?.progress() ?? { ...NO_PROGRESS, total: this.#items, ended };
+  }
+
+  insights(): MapInsights {
+    return this.#map?.insights() ?? noInsights();
+  }
+
+  cancel(reason?: unknown): void {
+    if (this.#map !== undefined) this.#map.cancel(reason);
+    else this.fail(new CancelledError({ mapId: this.id, reason }));
+  }
+
+  /** What waits in line is not durable. */
+  async detach(): Promise<boolean> {
+    throw notDurable(this.id, "be left to others");
+  }
+
+  async acknowledge(): Promise<void> {
+    throw notDurable(this.id, "be acknowledged");
+  }
+
+  /** Its turn has come. Never throws: what is wrong with the call is told by its sink. */
+  begin(): void {
+    const checked = this.#checked;
+    if (checked === undefined) return;
+    try {
+      this.#map = this.#scope.runInAsyncScope(() => beginMap(this.#context, checked));
+      this.#leaveLine(checked);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Ends the call before its turn. */
+  fail(error: unknown): void {
+    const checked = this.#checked;
+    if (checked === undefined) return;
+    const { line, life } = this.#context;
+    line.giveUp(this);
+    this.#leaveLine(checked);
+    const map = { task: this.#name, progress: this.progress(), insights: noInsights() };
+    const report = reporter(life, this.call);
+    this.#scope.runInAsyncScope(() =>
+      toldSink(checked, () => map, report).ended({ error, items: this.#items ?? 0 }),
+    );
+  }
+
+  /** The caller's `AbortSignal` has fired. */
+  handleEvent({ target }: Event): void {
+    this.cancel((target as AbortSignal).reason);
+  }
+
+  look(): void {
+    this.#map?.look?.();
+  }
+
+  handOn(): void {
+    this.#map?.handOn();
+  }
+
+  /** Once its map is pending in its place, if there is one: a closed pool ends when nothing is pending. */
+  #leaveLine({ options }: CheckedCall<V>): void {
+    this.#checked = undefined;
+    options.signal?.removeEventListener("abort", this);
+    this.#context.life.untrack(this);
+  }
+}

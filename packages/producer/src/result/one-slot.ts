@@ -1,0 +1,83 @@
+/** The one item of an `apply`: what `Slots` is for many, so small that a program can hold hundreds of thousands. */
+
+import type { MapEnd, Sink } from "../map/sink.ts";
+import { failureGroups } from "./failure-groups.ts";
+import type { FailureGroup } from "./failure-groups.ts";
+
+export class OneSlot<R> implements Sink {
+  /** Settles when the map has ended. */
+  readonly value: Promise<R>;
+  #settle: { resolve(value: R): void; reject(error: unknown): void } | undefined;
+  #item: PromiseSettledResult<R> | undefined;
+  #end: MapEnd | undefined;
+
+  constructor() {
+    this.value = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
+  }
+
+  /** How the map ended, once it has. */
+  get end(): MapEnd | undefined {
+    return this.#end;
+  }
+
+  get whenEnded(): Promise<MapEnd> {
+    const end = (): MapEnd => this.#end ?? { total: 1 };
+    return this.value.then(end, end);
+  }
+
+  /** The result, as a map of one item gives it. */
+  async results(): Promise<R[]> {
+    return [await this.value];
+  }
+
+  succeeded(_index: number, value: unknown): void {
+    this.#item = { status: "fulfilled", value: value as R };
+  }
+
+  failed(_index: number, error: unknown): void {
+    this.#item = { status: "rejected", reason: error };
+  }
+
+  ended(end: MapEnd): void {
+    this.#end = end;
+    const item = this.#item;
+    // A cancel is told as it is: it is about the call, not about its item.
+    if ("error" in end) this.#settle?.reject(end.error);
+    else if (item?.status === "fulfilled") this.#settle?.resolve(item.value);
+    else this.#settle?.reject(item?.reason);
+    this.#settle = undefined;
+  }
+
+  /** Waits for the end; gives the error of the item as a group. Throws only if the call itself was refused. */
+  async failures(): Promise<readonly FailureGroup[]> {
+    await this.#ofItems();
+    return failureGroups(this.#item?.status === "rejected" ? [[0, this.#item.reason]] : []);
+  }
+
+  /** Waits for the end; gives the item's outcome. Throws only if the call itself was refused: then there is no item. */
+  async settled(): Promise<PromiseSettledResult<R>[]> {
+    const end = await this.#ofItems();
+    return [this.#item ?? { status: "rejected", reason: "error" in end ? end.error : undefined }];
+  }
+
+  /** Gives the result when it is there. */
+  iterate(): AsyncIterableIterator<R> {
+    let isGiven = false;
+    return {
+      next: async (): Promise<IteratorResult<R, undefined>> => {
+        if (isGiven) return { done: true, value: undefined };
+        isGiven = true;
+        return { done: false, value: await this.value };
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  async #ofItems(): Promise<MapEnd> {
+    const end = await this.whenEnded;
+    if ("error" in end && end.items === undefined) throw end.error;
+    return end;
+  }
+}
