@@ -302,6 +302,7 @@ test("keys", async () => {
     failed,
     share,
     wake: wakeKey,
+    stack,
     ...fixed
   } = queueKeys("<queue>");
   await expectGolden("keys", {
@@ -316,6 +317,7 @@ test("keys", async () => {
       failed: failed("<map>"),
       share: share("<share>"),
       wake: wakeKey("<producer>"),
+      stack: stack("<question>"),
       ...fixed,
     },
     inUse: inUse.sort(),

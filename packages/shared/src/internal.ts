@@ -68,5 +68,6 @@ export type {
   MapReport,
   MapState,
   SpanDetail,
+  StackAnswer,
   WorkerDetail,
 } from "./wire-watch.ts";

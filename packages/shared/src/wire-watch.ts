@@ -23,6 +23,8 @@ export interface ChildDetail {
   readonly items: number;
   /** Its resident set, in bytes, if the system tells. */
   readonly rss?: number;
+  /** For how long it has computed since its start, if the system tells. */
+  readonly cpuMs?: number;
   /** The jobs that it runs. */
   readonly runs: readonly RunDetail[];
   /** What it ran in the last seconds, at most 32. */
@@ -52,6 +54,11 @@ export interface SpanDetail {
   /** Items that ran in it. */
   readonly items: number;
 }
+
+/** What a process runs at one moment, as its machine answers who asks. */
+export type StackAnswer =
+  /** The innermost first; none if it runs no JavaScript. */
+  { readonly frames: readonly string[] } | { readonly problem: string };
 
 /** Lines of a machine's log, which it tells while somebody reads them. */
 export interface LineBatch {

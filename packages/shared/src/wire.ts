@@ -239,6 +239,14 @@ export type ControlMessage =
     | { readonly t: "resize"; readonly worker: string; readonly processes: number; readonly by: string }
     /** The process that runs this item is killed, and the item charged with it. */
     | { readonly t: "kill"; readonly map: string; readonly index: number; readonly by: string }
+    /** What a child process runs: a machine answers in the key that `id` names. */
+    | {
+        readonly t: "stack";
+        readonly worker: string;
+        readonly pid: number;
+        readonly id: string;
+        readonly by: string;
+      }
     /** Something was done to the queue from outside, which belongs in the logs. */
     | { readonly t: "notice"; readonly what: string; readonly by: string }
   ) & {

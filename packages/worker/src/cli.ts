@@ -7,7 +7,7 @@ import type { Argument } from "commander";
 import { dashboardCommand } from "./cli/serve/dashboard-command.ts";
 import { aclCommand } from "./cli/serve/acl-command.ts";
 import { healthcheckCommand } from "./cli/serve/healthcheck-command.ts";
-import { drainCommand, killItemCommand, resizeCommand } from "./cli/act/machine-commands.ts";
+import { drainCommand, killItemCommand, resizeCommand, stackCommand } from "./cli/act/machine-commands.ts";
 import { pauseCommand, purgeCommand, resumeCommand } from "./cli/act/queue-commands.ts";
 import { cancelCommand, retryCommand } from "./cli/act/map-commands.ts";
 import { doctorCommand } from "./cli/look/doctor-command.ts";
@@ -67,6 +67,7 @@ for (const command of [
   drainCommand(),
   resizeCommand(),
   killItemCommand(),
+  stackCommand(),
   purgeCommand(),
   scaleSignalCommand(),
   healthcheckCommand(),

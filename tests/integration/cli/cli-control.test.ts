@@ -9,7 +9,7 @@ import { expect, onTestFinished, test } from "vitest";
 import type * as printing from "../../fixtures/printing-tasks.ts";
 import { Program } from "../../support/processes.ts";
 import { redisForFile } from "../../support/redis-server.ts";
-import { rejection } from "../../support/stage.ts";
+import { rejection, TASKS } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 import { Watched } from "../../support/watched.ts";
 import { recordsOf, runPoolmq, startPoolmq, startWorker } from "../../support/worker-program.ts";
@@ -106,6 +106,32 @@ test("kill-item kills the process of an item that does not end, which then runs 
   await worker.line(/child lost/);
   stage.marks.open();
   expect(await map).toEqual([0]);
+});
+
+test("stack shows where a process is that never gives up its thread, and that one which waits runs nothing", async () => {
+  const stage = new Operated();
+  const worker = startWorker(fileURLToPath(TASKS), { url: redis().url, queue: stage.queue }, ["-p", "1"]);
+  await worker.line(/worker machine ready/);
+  const [machine] = (await stage.watcher.readOnce()).machines;
+  const pid = String(machine?.children?.[0]?.pid);
+  expect(await stage.run("stack", hostname(), pid)).toEqual({
+    code: 0,
+    output: "it runs no code of its tasks at this moment\n",
+  });
+  const map = stage.pool().map("spinForEver", [stage.marks.log]);
+  await until(async () => (await stage.watcher.read()).jobs.active === 1, { what: "it to run" });
+  const { output } = await until(
+    async () => {
+      const shown = await stage.run("stack", hostname(), pid);
+      return shown.output.includes("spinForEver (") ? shown : undefined;
+    },
+    { what: "the loop to be in the stack" },
+  );
+  expect(output).toMatch(/^spinForEver \(file:.*\/tests\/fixtures\/tasks\.ts:\d+:\d+\)$/m);
+  expect(await stage.run("stack", hostname(), "1")).toMatchObject({ code: 3 });
+  const cancelled = rejection(map);
+  map.cancel();
+  await cancelled;
 });
 
 test("purge removes what a dead producer has left, and leaves what somebody waits for", async () => {

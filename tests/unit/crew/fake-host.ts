@@ -55,6 +55,7 @@ export class FakeHost implements Host {
         if (!this.#blocked) this.#turns += 4;
         return this.#events.onGuard({ t: "alive", turns: this.#turns });
       }
+      if (message.t === "stack") return this.#events.onGuard({ ...message, frames: [] });
       const before = this.#claims.get(message.slot);
       const ok = before !== message.id;
       if (ok) this.#claims.set(message.slot, -message.id);

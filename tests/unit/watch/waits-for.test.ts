@@ -9,7 +9,15 @@ function machine(...mapIds: (string | undefined)[]): MachineView {
   const running = mapIds.flatMap((mapId) => {
     return mapId === undefined ? [] : [{ task: "t", mapId, index: 0, items: 1, attempt: 1, sinceMs: 0 }];
   });
-  const child = { pid: 1, state: "ready" as const, items: 0, memoryBytes: null, running, spans: [] };
+  const child = {
+    pid: 1,
+    state: "ready" as const,
+    items: 0,
+    memoryBytes: null,
+    cpuMs: null,
+    running,
+    spans: [],
+  };
   return {
     id: "a",
     host: "a",

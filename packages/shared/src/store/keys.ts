@@ -42,6 +42,8 @@ export interface QueueKeys {
   readonly listen: string;
   /** Stream: lines of the machines' logs. Written while somebody reads them. */
   readonly logs: string;
+  /** String: what a machine answered to the question with this id. */
+  stack(questionId: string): string;
   /** Sorted set: ids of the maps that producers told of, by when to forget them, in ms of Redis's time. */
   readonly maps: string;
   /** Hash: id of a map → when it was last told of, in ms of Redis's time, a space, and the report. */
@@ -78,6 +80,7 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
     watch: `${base}:watch`,
     listen: `${base}:listen`,
     logs: `${base}:logs`,
+    stack: (questionId) => `${base}:stack:${questionId}`,
     maps: `${base}:maps`,
     mapInfo: `${base}:map-info`,
     errors: (mapId) => `${base}:map:${mapId}:errors`,

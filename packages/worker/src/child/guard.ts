@@ -4,7 +4,7 @@
  * - it ends the process, and what its tasks have started, when the supervisor is gone: the kernel closes the line however
  *   the supervisor dies;
  * - it takes back runs that wait behind a long one;
- * - it says whether the main thread's event loop turns.
+ * - it says whether the main thread's event loop turns, and where in its code the main thread is.
  */
 
 import { Socket } from "node:net";
@@ -29,11 +29,21 @@ line.on("error", end);
 readFrames<ToGuard>(line, answer, end);
 
 function answer(message: ToGuard): void {
+  if (message.t === "stack") return void tellStack(message.id);
   const said: FromGuard =
     message.t === "ping"
       ? { t: "alive", turns: Atomics.load(turns, 0) }
       : { t: "revoked", id: message.id, ok: revoke(claims, message.slot, message.id) };
   out.write(said);
+}
+
+/** Loaded when it is asked for: hardly any process ever is. */
+async function tellStack(id: number): Promise<void> {
+  const frames = await import("./main-stack.ts").then(
+    async ({ mainStack }) => await mainStack(),
+    () => [],
+  );
+  out.write({ t: "stack", id, frames } satisfies FromGuard);
 }
 
 function end(): void {

@@ -151,10 +151,9 @@ export class Crew {
     this.#options.onChange();
   }
 
-  /** Kills the host that runs this item, which is charged with it. Gives its process id; `undefined` if none does. */
-  killItem(mapId: string, index: number): number | undefined {
-    for (const member of this.#members) if (member.killItem(mapId, index)) return member.pid;
-    return undefined;
+  /** Its hosts, for what concerns one of them alone. */
+  get members(): Pick<Roster, "killItem" | "stackOf"> {
+    return this.#members;
   }
 
   /** Stops what runs, by its signal, then by killing: it is to run elsewhere, uncharged. */

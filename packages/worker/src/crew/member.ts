@@ -15,6 +15,7 @@ import type { ChildDetail, Payload } from "@poolmq/shared/internal";
 import type { CrewLog } from "../host/crew-log.ts";
 import type { LastWords } from "../runs/charge.ts";
 import type { Host, HostExit } from "../host/host.ts";
+import { usageOf } from "../host/usage-of.ts";
 import { HostRuns } from "../runs/host-runs.ts";
 import { HostStart } from "../host/host-start.ts";
 import { HostWatch } from "../host/host-watch.ts";
@@ -26,13 +27,13 @@ import { SpanLog } from "./span-log.ts";
 
 export class Member {
   readonly start: HostStart;
+  readonly watch: HostWatch;
   readonly #options: MemberOptions;
   readonly #events: MemberEvents;
   readonly #log: CrewLog;
   readonly #host: Host;
   readonly #runs: HostRuns;
   readonly #spans = new SpanLog();
-  readonly #watch: HostWatch;
   #state: "starting" | "ready" | "retiring" | "stopping" | "gone" = "starting";
   #items = 0;
   #lastWords: LastWords | undefined;
@@ -46,8 +47,8 @@ export class Member {
     this.#host = options.startHost({
       onMessage: (message, text, bytes) => this.#onMessage(message, text, bytes),
       onGuard: (message) => {
-        if (message.t === "alive") this.#watch.guardHeard(message.turns);
-        else this.#runs.guardAnswered(message);
+        if (message.t === "revoked") this.#runs.guardAnswered(message);
+        else this.watch.guardHeard(message);
       },
       onGarbage: (reason) => this.#onBroken(reason),
       onSevered: () => this.#onSevered(),
@@ -57,7 +58,7 @@ export class Member {
       onGivenBack: (ticket) => events.onGivenBack(ticket),
       onOverdue: (ticket) => this.#killOverdue(ticket),
     });
-    this.#watch = new HostWatch(this.#host, (reason) => this.#onBroken(reason));
+    this.watch = new HostWatch(this.#host, (reason) => this.#onBroken(reason));
     this.start = new HostStart(options, this.#host, log);
   }
 
@@ -105,13 +106,12 @@ export class Member {
   /** What it runs and ran, for who watches; `undefined` once it is gone. */
   get detail(): ChildDetail | undefined {
     if (this.#state === "gone") return undefined;
-    const rss = this.memoryBytes;
     const state = this.#state === "stopping" ? "retiring" : this.#state;
     return {
       pid: this.pid,
       state,
       items: this.#items,
-      ...(rss === undefined ? {} : { rss }),
+      ...usageOf(this.#host),
       runs: this.#runs.details,
       spans: this.#spans.recent(),
     };
@@ -141,7 +141,7 @@ export class Member {
 
   /** Looks whether it still hears us: once a tick of `SIGN_OF_LIFE_TICK_MS`. */
   tick(): void {
-    this.#watch.tick(this.#state !== "starting" && this.#runs.size > 0);
+    this.watch.tick(this.#state !== "starting" && this.#runs.size > 0);
   }
 
   /** Takes no more runs; ends when it has answered those that it has. */
@@ -173,7 +173,7 @@ export class Member {
   }
 
   #onMessage(message: FromChild, text: Payload, bytes: Buffer | undefined): void {
-    this.#watch.heard();
+    this.watch.heard();
     this.#runs.heard();
     try {
       this.#take(message, text, bytes);
@@ -258,7 +258,7 @@ export class Member {
     if (this.#state !== "retiring" || this.#runs.size > 0) return;
     this.#state = "stopping";
     this.#host.send({ t: "stop" });
-    this.#watch.stopping();
+    this.watch.stopping();
   }
 
   #killOverdue({ run, stopped }: Ticket): void {
@@ -279,11 +279,11 @@ export class Member {
   #onSevered(): void {
     if (this.#state === "gone" || this.#state === "stopping") return;
     if (this.#state === "ready") this.#state = "retiring";
-    this.#watch.severed();
+    this.watch.severed();
   }
 
   #onExit(exit: HostExit): void {
-    this.#watch.ended();
+    this.watch.ended();
     this.start.ended();
     this.#state = "gone";
     const facts = {

@@ -58,6 +58,18 @@ export class Roster implements Iterable<Member> {
     return [...this.#members].flatMap((member) => member.detail ?? []);
   }
 
+  /** Kills the host that runs this item, which is charged with it. Gives its process id; `undefined` if none does. */
+  killItem(mapId: string, index: number): number | undefined {
+    for (const member of this) if (member.killItem(mapId, index)) return member.pid;
+    return undefined;
+  }
+
+  /** Gives what a host runs at this moment, as frames of a stack; `undefined` if there is no such host, or it is silent. */
+  async stackOf(pid: number): Promise<readonly string[] | undefined> {
+    for (const member of this) if (member.pid === pid) return await member.watch.stack();
+    return undefined;
+  }
+
   /** Number of hosts that stay, as far as we know. */
   get stayingCount(): number {
     let staying = 0;

@@ -1,5 +1,8 @@
 /** Notices a host that is of no use any more: it no longer answers, has lost its pipes, or does not end although it should. */
 
+import { setTimeout as delay } from "node:timers/promises";
+
+import type { FromGuard } from "../pipe/pipe-messages.ts";
 import type { Host } from "./host.ts";
 import { SignOfLife } from "./sign-of-life.ts";
 
@@ -9,10 +12,16 @@ const LAST_BREATH_MS = 1_000;
 /** How long a host that was told to end may take for its finalizer. */
 const RETIRE_GRACE_MS = 10_000;
 
+/** A guard answers within a second, unless the machine is overloaded. */
+const STACK_TIMEOUT_MS = 3_000;
+
 export class HostWatch {
   readonly #host: Host;
   readonly #onBroken: (reason: string) => void;
   readonly #life = new SignOfLife();
+  /** Who waits for a stack, by the number of the question. */
+  readonly #asked = new Map<number, (frames: readonly string[]) => void>();
+  #nextAsked = 0;
   /** Fires when the host has had its time to end by itself. */
   #killer: NodeJS.Timeout | undefined;
 
@@ -26,9 +35,22 @@ export class HostWatch {
     this.#life.heard();
   }
 
-  /** Its guard said how often its event loop has turned. */
-  guardHeard(turns: number): void {
-    this.#life.guardHeard(turns);
+  /** Its guard said how often its event loop has turned, or what its main thread runs. */
+  guardHeard(message: Exclude<FromGuard, { t: "revoked" }>): void {
+    if (message.t === "alive") return this.#life.guardHeard(message.turns);
+    this.#asked.get(message.id)?.(message.frames.map(String));
+  }
+
+  /** Asks what its main thread runs. Gives the frames, or `undefined` if nothing of it answers. */
+  async stack(): Promise<readonly string[] | undefined> {
+    const id = this.#nextAsked++;
+    const answered = new Promise<readonly string[]>((resolve) => this.#asked.set(id, resolve));
+    this.#host.sendToGuard({ t: "stack", id });
+    try {
+      return await Promise.race([answered, delay(STACK_TIMEOUT_MS, undefined, { ref: false })]);
+    } finally {
+      this.#asked.delete(id);
+    }
   }
 
   /** Call once a `SIGN_OF_LIFE_TICK_MS`. @param isBusy - it has runs, so that there is something to hear of it */

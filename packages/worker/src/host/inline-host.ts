@@ -65,6 +65,8 @@ class InlineHost implements Host {
     setImmediate(() => {
       if (this.#ended) return;
       if (message.t === "ping") return this.#events.onGuard({ t: "alive", turns: ++this.#turns });
+      // Only processes are asked from outside what they run.
+      if (message.t === "stack") return;
       const { id, slot } = message;
       this.#events.onGuard({ t: "revoked", id, ok: revoke(this.#claims, slot, id) });
     });

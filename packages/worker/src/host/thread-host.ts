@@ -103,6 +103,8 @@ class ThreadHost implements Host {
       if (message.t === "ping") {
         return this.#events.onGuard({ t: "alive", turns: Atomics.load(this.#turns, 0) });
       }
+      // Only processes are asked from outside what they run.
+      if (message.t === "stack") return;
       const { id, slot } = message;
       this.#events.onGuard({ t: "revoked", id, ok: revoke(this.#claims, slot, id) });
     });

@@ -97,10 +97,14 @@ export type ToGuard =
   /** Take back a run that the child has not begun. */
   | { readonly t: "revoke"; readonly id: number; readonly slot: number }
   /** Say how it goes. */
-  | { readonly t: "ping" };
+  | { readonly t: "ping" }
+  /** Say what the main thread runs. */
+  | { readonly t: "stack"; readonly id: number };
 
 export type FromGuard =
   /** Whether the run was taken back; if not, it has begun, or has ended. */
   | { readonly t: "revoked"; readonly id: number; readonly ok: boolean }
   /** How often the main thread's event loop was seen to turn: if this grows, the main thread is not computing. */
-  | { readonly t: "alive"; readonly turns: number };
+  | { readonly t: "alive"; readonly turns: number }
+  /** The frames of the main thread, the innermost first; none if it runs no JavaScript. */
+  | { readonly t: "stack"; readonly id: number; readonly frames: readonly string[] };

@@ -25,14 +25,14 @@ export interface ControlHooks {
 }
 
 /** What operators ask of a machine. */
-export type Order = Extract<ControlMessage, { readonly t: "drain" | "resize" | "kill" | "notice" }>;
+export type Order = Extract<ControlMessage, { readonly t: "drain" | "resize" | "kill" | "stack" | "notice" }>;
 
 /** A message as anyone may have published it. */
 type Told = Readonly<
   Partial<Record<"t" | "map" | "shares" | "expiresAt" | "sig" | (typeof ORDER_FIELDS)[number], unknown>>
 >;
 
-const ORDER_FIELDS = ["worker", "processes", "index", "what", "by"] as const;
+const ORDER_FIELDS = ["worker", "processes", "index", "pid", "id", "what", "by"] as const;
 
 export class ControlChannel {
   readonly #subscriber: Redis | Cluster;
@@ -98,13 +98,21 @@ export class ControlChannel {
 }
 
 /** Gives what an operator asks for, if it is whole. */
-function orderOf({ t, map, worker, processes, index, what, by }: Told): Order | undefined {
+function orderOf({ t, map, worker, processes, index, pid, id, what, by }: Told): Order | undefined {
   if (typeof by !== "string") return undefined;
   if (t === "drain" && typeof worker === "string") return { t, worker, by };
   if (t === "resize" && typeof worker === "string" && isCount(processes)) return { t, worker, processes, by };
   if (t === "kill" && typeof map === "string" && isCount(index)) return { t, map, index, by };
+  if (t === "stack" && typeof worker === "string" && isCount(pid) && isAnswerId(id)) {
+    return { t, worker, pid, id, by };
+  }
   if (t === "notice" && typeof what === "string") return { t, what, by };
   return undefined;
+}
+
+/** It becomes part of a key. */
+function isAnswerId(id: unknown): id is string {
+  return typeof id === "string" && /^[\w-]{1,64}$/.test(id);
 }
 
 function isCount(value: unknown): value is number {

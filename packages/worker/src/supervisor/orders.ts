@@ -2,13 +2,21 @@
 
 import type { Logger } from "pino";
 
+import type { StackAnswer } from "@poolmq/shared/internal";
+
 import type { Order } from "./control-channel.ts";
 import type { ServedMachine } from "./served-machine.ts";
 
 /** As many as the option `processes` may have. */
 const MAX_PROCESSES = 1_024;
 
-export function obeyOrder(order: Order, { id, crew, drain }: ServedMachine, log: Logger): void {
+/** @param answer - brings what was asked for to who asked, by the id of the question */
+export function obeyOrder(
+  order: Order,
+  { id, crew, drain, options }: ServedMachine,
+  log: Logger,
+  answer: (id: string, answer: StackAnswer) => void,
+): void {
   const { by } = order;
   switch (order.t) {
     case "drain":
@@ -26,9 +34,20 @@ export function obeyOrder(order: Order, { id, crew, drain }: ServedMachine, log:
     }
     case "kill": {
       const { map: mapId, index } = order;
-      const childPid = crew.killItem(mapId, index);
+      const childPid = crew.members.killItem(mapId, index);
       if (childPid !== undefined) log.warn({ by, mapId, index, childPid }, "an operator kills an item");
       return;
+    }
+    case "stack": {
+      const { worker, pid, id: question } = order;
+      if (worker !== id) return;
+      log.info({ by, childPid: pid }, "an operator looks at what a process runs");
+      if (options.redactRemoteStacks) {
+        return answer(question, { problem: "this machine keeps its stacks to itself (redactRemoteStacks)" });
+      }
+      return void crew.members.stackOf(pid).then((frames) => {
+        answer(question, frames === undefined ? { problem: "it does not answer, or is gone" } : { frames });
+      });
     }
     case "notice":
       return log.warn({ by, what: order.what }, "an operator changed the queue");

@@ -56,6 +56,9 @@ const ANSWER_MS = 500;
 const REFUSALS_PERIOD_MS = 60_000;
 const FAILURES_PERIOD_MS = 10_000;
 
+/** How long an answer to an operator is kept, in ms: who asked looks for it several times a second. */
+const ANSWER_TTL_MS = 30_000;
+
 /** Redis takes values of 512 MiB, and all that a child gives, unless its settings say less. */
 const USUAL_LARGEST_BYTES = 256 * 1024 * 1024;
 
@@ -159,7 +162,11 @@ export class Session {
         if (await unwanted.learn(mapId)) crew.cancel(mapId);
       },
       onUnshare: (shareId) => shared.forget(shareId),
-      onOrder: (order) => obeyOrder(order, machine, log),
+      onOrder: (order) =>
+        obeyOrder(order, machine, log, (question, answer) => {
+          const told = redis.set(keys.stack(question), JSON.stringify(answer), "PX", ANSWER_TTL_MS);
+          told.catch((error: unknown) => refusals.refused("answer refused", error));
+        }),
     });
     const context: JobContext = {
       machine: {

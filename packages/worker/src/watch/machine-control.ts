@@ -1,11 +1,13 @@
 /** Drains machines, changes the number of their processes, and kills items, from outside. */
 
+import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";
 
-import { queueKeys } from "@poolmq/shared/redis";
-import type { SigningKeys } from "@poolmq/shared/internal";
+import type { SigningKeys, StackAnswer } from "@poolmq/shared/internal";
+import { parseObject, queueKeys } from "@poolmq/shared/redis";
+import type { QueueKeys } from "@poolmq/shared/redis";
 
 import { Orders } from "./orders.ts";
 import { QueueWatcher } from "./queue-watcher.ts";
@@ -18,7 +20,15 @@ export type Ordered = "done" | "no answer" | "no key";
 const ANSWER_MS = 6_000;
 const POLL_MS = 100;
 
+/** An answer as anyone may have written it. */
+interface Told {
+  readonly frames: unknown;
+  readonly problem: unknown;
+}
+
 export class MachineControl {
+  readonly #redis: Redis | Cluster;
+  readonly #keys: QueueKeys;
   readonly #orders: Orders;
   readonly #watcher: QueueWatcher;
   readonly #by: string;
@@ -37,7 +47,9 @@ export class MachineControl {
       readonly by: string;
     },
   ) {
-    this.#orders = new Orders(redis, queueKeys(options.queue, options.prefix), options.signingKeys);
+    this.#redis = redis;
+    this.#keys = queueKeys(options.queue, options.prefix);
+    this.#orders = new Orders(redis, this.#keys, options.signingKeys);
     this.#watcher = new QueueWatcher(redis, options);
     this.#by = options.by;
   }
@@ -70,6 +82,26 @@ export class MachineControl {
       );
       return runs.every((run) => !there.has(run));
     });
+  }
+
+  /**
+   * Asks what a child process runs at this moment, even if it never gives up its thread. The process is stopped for less
+   * than a millisecond.
+   */
+  async stack(worker: string, pid: number): Promise<StackAnswer> {
+    if (await this.#orders.lackKey())
+      return { problem: "this queue's workers obey only who has their signing key" };
+    const id = randomBytes(12).toString("hex");
+    await this.#orders.send({ t: "stack", worker, pid, id, by: this.#by });
+    const deadline = performance.now() + ANSWER_MS;
+    while (performance.now() < deadline) {
+      const text = await this.#redis.get(this.#keys.stack(id));
+      const { frames, problem } = parseObject<Told>(text ?? "") ?? {};
+      if (typeof problem === "string") return { problem };
+      if (Array.isArray(frames)) return { frames: frames.map(String) };
+      await delay(POLL_MS);
+    }
+    return { problem: "the machine did not answer within some seconds" };
   }
 
   async #order(

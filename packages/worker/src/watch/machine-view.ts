@@ -37,12 +37,13 @@ export function machineView(
   };
 }
 
-function childView({ pid, state, items, rss, runs, spans }: ChildDetail, shiftMs: number): ChildView {
+function childView({ pid, state, items, rss, cpuMs, runs, spans }: ChildDetail, shiftMs: number): ChildView {
   return {
     pid,
     state,
     items,
     memoryBytes: rss ?? null,
+    cpuMs: cpuMs ?? null,
     running: runs.map(({ task, map, at, n, offset, attempt, sinceMs }) => ({
       task,
       mapId: map,

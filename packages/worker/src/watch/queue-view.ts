@@ -126,6 +126,8 @@ export interface ChildView {
   readonly items: number;
   /** Its resident set; `null` if the system does not tell. */
   readonly memoryBytes: number | null;
+  /** For how long it has computed since its start; `null` if the system does not tell. */
+  readonly cpuMs: number | null;
   /** What it runs now, the oldest first. */
   readonly running: readonly RunningView[];
   /** What it ran of late, the oldest first; short runs that followed one another are one span. */

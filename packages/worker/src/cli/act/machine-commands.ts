@@ -16,6 +16,7 @@ import { signingKeyOption, signingKeysOf, whoAmI } from "../base/operator.ts";
 import type { OperatorFlags } from "../base/operator.ts";
 import { complain, queueCommand, withQueue } from "../base/queue-command.ts";
 import type { ReachedQueue } from "../base/queue-command.ts";
+import { clean } from "../view/format.ts";
 
 const MACHINE_ARGUMENT = "its id, how that begins, its host, or <host>:<pid>: `poolmq workers` lists them";
 const EXIT_CODES = `${EXIT_CODES_WITHOUT_MAP_HELP}\n  3  there is no such machine, or nothing runs that item`;
@@ -104,6 +105,36 @@ export function killItemCommand(): Command {
           ordered,
           `the process that ran item ${index} of ${mapId} is gone`,
         );
+      }),
+    );
+}
+
+export function stackCommand(): Command {
+  return queueCommand("stack")
+    .summary("show where in its code a worker process is")
+    .description(
+      "Stops a worker process for less than a millisecond and shows the stack of its main thread, even in the middle of an endless loop. One that waits, or is in native code, has none.",
+    )
+    .argument("<machine>", MACHINE_ARGUMENT)
+    .argument("<pid>", "process id of the worker process, as `poolmq workers` shows it", integer)
+    .addOption(signingKeyOption())
+    .addHelpText("after", `${EXIT_CODES_WITHOUT_MAP_HELP}\n  3  there is no such machine or process`)
+    .action((given: string, pid: number, flags: OperatorFlags) =>
+      withMachine(given, flags, async ({ id, children }, control) => {
+        if (children !== null && !children.some((child) => child.pid === pid)) {
+          complain(`${id} has no process ${pid}: \`poolmq workers\` lists them`);
+          return EXIT.notFound;
+        }
+        const answer = await control.stack(id, pid);
+        if ("problem" in answer) {
+          complain(`${pid} of ${id}: ${answer.problem}`);
+          return EXIT.error;
+        }
+        const { frames } = answer;
+        const lines =
+          frames.length === 0 ? ["it runs no code of its tasks at this moment"] : frames.map(clean);
+        console.log(flags.json === true ? JSON.stringify(answer, null, 2) : lines.join("\n"));
+        return EXIT.fine;
       }),
     );
 }
