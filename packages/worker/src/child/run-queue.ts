@@ -14,13 +14,13 @@ import type { ToChild } from "../pipe/pipe-messages.ts";
 import { claim } from "./claims.ts";
 import type { ItemContexts, RunMessage } from "../item/item-context.ts";
 import { endItemLog } from "../item/item-log.ts";
-import type { OutcomeLimit } from "../item/outcome-writer.ts";
+import type { ChunkRan, OutcomeLimit } from "../item/outcome-writer.ts";
 import { runChunk } from "../item/run-chunk.ts";
+import type { ChunkRun } from "../item/run-chunk.ts";
+import { RunStop } from "../item/run-stop.ts";
 import type { TaskFunction, TaskModule } from "../tasks-module/task-module.ts";
 import type { WayOut } from "../item/way-out.ts";
 
-const Controller = AbortController;
-const Exception = DOMException;
 const NONE: ReadonlySet<number> = new Set();
 
 interface Entry {
@@ -59,7 +59,7 @@ export class RunQueue {
   #first: Entry | undefined;
   #last: Entry | undefined;
   /** What can stop a run, by its id. */
-  readonly #running: Record<number, AbortController> = bare();
+  readonly #running: Record<number, RunStop> = bare();
   #runningCount = 0;
   /** The run of which a `done` has said that it begins. */
   #announced: number | undefined;
@@ -114,10 +114,8 @@ export class RunQueue {
   }
 
   #abort(id: number, reason: string): void {
-    const controller = this.#running[id];
-    if (controller !== undefined) {
-      return controller.abort(new Exception(`The task was stopped: ${reason}`, "AbortError"));
-    }
+    const stop = this.#running[id];
+    if (stop !== undefined) return stop.stop(reason);
     if (this.#remove(id)) this.#out.send({ t: "done", id, ms: 0, retriable: 0 });
   }
 
@@ -150,71 +148,66 @@ export class RunQueue {
         this.#out.send({ t: "begun", id });
         this.#out.flush();
       }
-      const controller = new Controller();
-      this.#running[id] = controller;
+      const stop = new RunStop();
+      this.#running[id] = stop;
       this.#runningCount++;
-      void this.#runOrBreak(next, controller);
+      void this.#run(next, stop);
     }
   }
 
-  async #runOrBreak(entry: Entry, controller: AbortController): Promise<void> {
+  /** Never rejects. */
+  async #run({ message, args, bytes }: Entry, stop: RunStop): Promise<void> {
+    const { id, careful } = message;
     try {
-      await this.#run(entry, controller);
+      const started = performance.now();
+      const watcher = careful === true ? this.#contexts.watcher(id) : undefined;
+      const ran = await runChunk(this.#chunkOf(message, args, bytes, stop), watcher);
+      this.#tellDone(id, performance.now() - started, ran);
+      // A large result is not to wait in this process until the next function lets go of it.
+      if (ran.bytes !== undefined) await this.#out.drained();
+      delete this.#running[id];
+      this.#runningCount--;
+      this.#options.onRunEnd();
+      if (this.#stopping && this.#runningCount === 0) this.#options.onIdle();
+      else this.#startNext();
     } catch (error) {
       this.#options.onBroken(error);
     }
   }
 
-  async #run({ message, args, bytes }: Entry, controller: AbortController): Promise<void> {
-    const { id, fn: task, map: mapId, at, n, attempt } = message;
-    const { workerId: worker, redactStacks } = this.#options;
-    const outcomeLimit = message.outcomeLimit ?? this.#options.outcomeLimit;
+  #chunkOf(message: RunMessage, args: Payload, bytes: Buffer | undefined, stop: RunStop): ChunkRun {
+    const { fn: task, map: mapId, at, n, attempt, skip, trace, logs } = message;
+    const { workerId: worker, redactStacks, outcomeLimit } = this.#options;
     const contexts = this.#contexts;
-    const { signal } = controller;
-    const started = performance.now();
     const { fn, shares } = this.#functionOf(message);
-    const ran = await runChunk(
-      {
-        fn,
-        task,
-        at,
-        n,
-        attempt,
-        args,
-        bytes,
-        skip: message.skip === undefined ? NONE : new Set(message.skip),
-        shares,
-        ...(outcomeLimit === undefined ? {} : { outcomeLimit }),
-        ...(redactStacks ? { keepStack: (thrown, by) => contexts.logStack(thrown, by, mapId) } : {}),
-        worker,
-        signal,
-        trace: message.trace,
-        context: (index) => contexts.make(message, index, signal),
-        onItemEnd: message.logs === true ? endItemLog : undefined,
-      },
-      message.careful === true ? contexts.watcher(id) : undefined,
-    );
-    const ms = performance.now() - started;
+    return {
+      fn,
+      shares,
+      task,
+      at,
+      n,
+      attempt,
+      args,
+      bytes,
+      skip: skip === undefined ? NONE : new Set(skip),
+      outcomeLimit: message.outcomeLimit ?? outcomeLimit,
+      keepStack: redactStacks ? (thrown, by) => contexts.logStack(thrown, by, mapId) : undefined,
+      worker,
+      stop,
+      trace,
+      context: (index) => contexts.make(message, index, stop),
+      onItemEnd: logs === true ? endItemLog : undefined,
+    };
+  }
+
+  /** Says that a run has ended, and which one begins now. */
+  #tellDone(id: number, ms: number, { retriable, text, bytes }: ChunkRan): void {
     const next = this.#stopping ? undefined : this.#first?.message.id;
     this.#announced = next;
     const rss = this.#options.residentBytes();
-    const facts = { t: "done", id, ms, retriable: ran.retriable } as const;
-    this.#out.send(
-      next === undefined && rss === undefined
-        ? facts
-        : { ...facts, ...(next === undefined ? {} : { next }), ...(rss === undefined ? {} : { rss }) },
-      ran.text,
-      ran.bytes,
-    );
+    this.#out.send({ t: "done", id, ms, retriable, next, rss }, text, bytes);
     // Before the next item may take the process down: the loss would be charged to this one.
     this.#out.flush();
-    // Nor is a large result to wait in this process until the next function lets go of it.
-    if (ran.bytes !== undefined) await this.#out.drained();
-    delete this.#running[id];
-    this.#runningCount--;
-    this.#options.onRunEnd();
-    if (this.#stopping && this.#runningCount === 0) this.#options.onIdle();
-    else this.#startNext();
   }
 
   /** The function of a run, and the shared values among its arguments. */

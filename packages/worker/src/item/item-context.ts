@@ -8,6 +8,7 @@ import type { TaskContext } from "../task/task-context.ts";
 import { forwardItemLog } from "./item-log.ts";
 import type { OutcomeLimit } from "./outcome-writer.ts";
 import type { ItemWatcher } from "./run-chunk.ts";
+import type { RunStop } from "./run-stop.ts";
 import { taskLogger } from "./task-logger.ts";
 import type { RecordTarget } from "./task-logger.ts";
 import type { WayOut } from "./way-out.ts";
@@ -45,7 +46,7 @@ export class ItemContexts {
   make(
     { id, fn: task, map: mapId, at, attempt, logs }: RunMessage,
     index: number,
-    signal: AbortSignal,
+    stop: RunStop,
   ): TaskContext {
     const out = this.#out;
     const limit = this.#limit;
@@ -53,7 +54,9 @@ export class ItemContexts {
     const item = { mapId, index, attempt };
     const made: TaskContext = {
       ...item,
-      signal,
+      get signal() {
+        return stop.signal;
+      },
       get log() {
         return taskLogger({ ...item, task }, records);
       },

@@ -19,12 +19,13 @@ export interface SpanFacts {
 /** Calls the function in a span, and in its context: what the function starts itself hangs under it. */
 export async function inItemSpan<V>(
   facts: SpanFacts,
-  { mapId, attempt }: Pick<TaskContext, "mapId" | "attempt">,
+  item: Pick<TaskContext, "mapId" | "attempt"> | undefined,
   fn: () => V,
 ): Promise<Awaited<V>> {
   const api = openTelemetry("trace");
   const carrier = api === undefined ? undefined : readCarrier(facts.trace);
-  if (api === undefined || carrier === undefined) return await fn();
+  if (api === undefined || carrier === undefined || item === undefined) return await fn();
+  const { mapId, attempt } = item;
   const { trace, context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode } = api;
   const { [QUEUE_FIELD]: queue, ...written } = carrier;
   const parent = propagation.extract(ROOT_CONTEXT, written);

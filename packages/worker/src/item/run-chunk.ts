@@ -11,6 +11,7 @@ import type { ChunkRan, KeepStack, OutcomeLimit } from "./outcome-writer.ts";
 import { RanItems } from "./ran-items.ts";
 import { mayTakeTurns, runItem, runRow, settle } from "./run-item.ts";
 import type { Ran } from "./ran-items.ts";
+import type { RunStop } from "./run-stop.ts";
 import type { TaskFunction } from "../tasks-module/task-module.ts";
 
 export interface ChunkRun {
@@ -30,16 +31,16 @@ export interface ChunkRun {
   readonly shares: readonly (readonly [position: number, value: unknown])[];
   readonly worker: string;
   /** None without one. */
-  readonly outcomeLimit?: OutcomeLimit;
+  readonly outcomeLimit: OutcomeLimit | undefined;
   /** Errors are sent without their stacks, which this is given. */
-  readonly keepStack?: KeepStack;
-  /** Once it fires, no further item is started. */
-  readonly signal: AbortSignal;
+  readonly keepStack: KeepStack | undefined;
+  /** Once it is stopped, no further item is started. */
+  readonly stop: Pick<RunStop, "isStopped">;
   /** The caller's trace. */
   readonly trace: string | undefined;
   readonly context: (index: number) => TaskContext;
   /** An item has ended. */
-  readonly onItemEnd?: ((context: TaskContext) => void) | undefined;
+  readonly onItemEnd: ((context: TaskContext) => void) | undefined;
 }
 
 /** Is told of each item as it goes, where that is wanted. */
@@ -83,7 +84,7 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
   let mayRow =
     watcher === undefined && skip.size === 0 && run.trace === undefined && run.onItemEnd === undefined;
   let retriable = 0;
-  for (let offset = 0; offset < n && !run.signal.aborted;) {
+  for (let offset = 0; offset < n && !run.stop.isStopped;) {
     if (mayRow && n - offset >= SHORT_ROW && mayTakeTurns(fn)) {
       const { next, pending } = runRow(fn, { items, from: offset, at }, new Turn(run.context), ran);
       if (pending !== undefined) ran.add(next - 1, await settle(fn, pending));
@@ -108,10 +109,17 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
   return watcher === undefined ? writer.writeAll(ran, info) : { text: "", retriable };
 }
 
-async function runOne(run: ChunkRun, items: ItemArguments, offset: number): Promise<Ran> {
-  const context = run.context(run.at + offset);
-  const ran = await runItem(run.fn, items.of(offset), context, spanOf(run, offset));
-  run.onItemEnd?.(context);
+function runOne(run: ChunkRun, items: ItemArguments, offset: number): Ran | Promise<Ran> {
+  const turn = new Turn(run.context, run.at + offset);
+  if (run.onItemEnd !== undefined) return runToItsEnd(run, items, offset, turn);
+  return runItem(run.fn, items.of(offset), turn, spanOf(run, offset));
+}
+
+/** What the item prints and logs is forwarded from the moment that its context is there until its end is told. */
+async function runToItsEnd(run: ChunkRun, items: ItemArguments, offset: number, turn: Turn): Promise<Ran> {
+  const { context } = turn;
+  const ran = await runItem(run.fn, items.of(offset), turn, spanOf(run, offset));
+  if (context !== undefined) run.onItemEnd?.(context);
   return ran;
 }
 

@@ -7,8 +7,8 @@
  */
 
 import { taskOptionsOf } from "../task/define-task.ts";
-import { runInContext, Turn } from "../task/task-context.ts";
-import type { TaskContext } from "../task/task-context.ts";
+import { runInContext } from "../task/task-context.ts";
+import type { Turn } from "../task/task-context.ts";
 import type { ItemArguments } from "./item-arguments.ts";
 import { inItemSpan } from "./item-span.ts";
 import type { SpanFacts } from "./item-span.ts";
@@ -19,15 +19,17 @@ import type { TaskFunction } from "../tasks-module/task-module.ts";
 /** Functions whose last call returned no promise. */
 const synchronous = new WeakSet<TaskFunction>();
 
-/** Calls the function with one argument tuple and waits for its result; in a span of its own, if it is given one. */
-export async function runItem(
+/**
+ * Calls the function with one argument tuple, in the async context of that turn, and in a span of its own if it is given
+ * one. Gives a promise only if the function's result is to be waited for.
+ */
+export function runItem(
   fn: TaskFunction,
   args: readonly unknown[],
-  context: TaskContext,
+  turn: Turn,
   span: SpanFacts | undefined,
-): Promise<Ran> {
+): Ran | Promise<Ran> {
   try {
-    const turn = new Turn(() => context, context.index);
     const call = (): unknown =>
       runInContext(turn, () => {
         const value = fn(...args);
@@ -35,7 +37,9 @@ export async function runItem(
         else synchronous.add(fn);
         return value;
       });
-    return { ok: true, value: await (span === undefined ? call() : inItemSpan(span, context, call)) };
+    const value = span === undefined ? call() : inItemSpan(span, turn.context, call);
+    const pending = pendingOf(value);
+    return pending === undefined ? { ok: true, value } : settle(fn, pending);
   } catch (thrown) {
     return { ok: false, thrown, retriable: isRetriable(fn, thrown) };
   }

@@ -151,11 +151,15 @@ export class FrameWriter {
     }
     if (this.#scheduled) return;
     this.#scheduled = true;
-    schedule(this.flush);
+    schedule(this.#endTurn);
   }
 
-  readonly flush = (): void => {
+  readonly #endTurn = (): void => {
     this.#scheduled = false;
+    this.flush();
+  };
+
+  readonly flush = (): void => {
     if (this.#lines === "") return;
     const lines = this.#lines;
     this.#lines = "";

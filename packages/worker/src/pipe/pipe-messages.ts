@@ -69,9 +69,9 @@ export type FromChild =
       /** How many of its items failed in a way that another attempt may mend. */
       readonly retriable: number;
       /** The run that begins now. */
-      readonly next?: number;
+      readonly next?: number | undefined;
       /** Memory of the process (resident set), in bytes, if it was looked at. */
-      readonly rss?: number;
+      readonly rss?: number | undefined;
       /** When it was sent, by the clock that all processes of a machine share, if it was to be said. */
       readonly endedAt?: number;
       /** How long this message was on its way, in ms. Set by the host that received it, if it knows. */

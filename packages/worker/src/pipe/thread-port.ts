@@ -75,11 +75,15 @@ export class PortWriter {
     }
     if (this.#scheduled) return;
     this.#scheduled = true;
-    schedule(this.flush);
+    schedule(this.#endTurn);
   }
 
-  readonly flush = (): void => {
+  readonly #endTurn = (): void => {
     this.#scheduled = false;
+    this.flush();
+  };
+
+  readonly flush = (): void => {
     const batch = this.#batch;
     if (batch.length === 0) return;
     const transfer = this.#transfer;

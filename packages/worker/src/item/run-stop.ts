@@ -1,0 +1,26 @@
+// Taken hold of before any task is loaded: a task may put something else in its place.
+const Controller = AbortController;
+const Exception = DOMException;
+
+/** Stops one run. The `AbortSignal` is made when a task asks for it: most never do, and making it costs a tiny item's time. */
+export class RunStop {
+  #controller: AbortController | undefined;
+  #reason: DOMException | undefined;
+
+  get isStopped(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new Controller();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  stop(reason: string): void {
+    this.#reason = new Exception(`The task was stopped: ${reason}`, "AbortError");
+    this.#controller?.abort(this.#reason);
+  }
+}
