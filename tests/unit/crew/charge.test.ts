@@ -7,7 +7,7 @@ import { aRun } from "./a-run.ts";
 
 function sent(facts: Partial<Pick<Ticket, "begun" | "running">>, outcomes: number[] = []): SentRun {
   const ticket = Object.assign(new Ticket(aRun({ n: 3 }), () => {}), facts);
-  for (const offset of outcomes) ticket.outcomes.set(offset, { s: "ok", value: "1" });
+  for (const offset of outcomes) ticket.ended(offset, { s: "ok", value: "1" });
   return { id: 7, slot: 0, ticket, revoking: false, revoked: false, timer: undefined };
 }
 

@@ -150,13 +150,20 @@ function shortenCompleting(
     const replies = (await runScript(redis, COMPLETE, queueKeys, args)) as 0 | (number | unknown[])[];
     for (const [i, { args: asked, settled }] of some.entries()) {
       const reply = replies === 0 ? NOT_PLAIN : (replies[i] ?? NOT_PLAIN);
-      if (reply === NOT_PLAIN) settled.resolve(completeOtherwise(...asked));
-      else settled.resolve(read(reply, asked[0].id ?? "", finishedOn));
+      if (reply === NOT_PLAIN) {
+        settled.resolve(completeOtherwise(...asked));
+        continue;
+      }
+      try {
+        settled.resolve(read(reply, asked[0].id ?? "", finishedOn));
+      } catch (error) {
+        // The job that was fetched can't be read: that is no trouble of the others.
+        settled.reject(error);
+      }
     }
   }
 
-  // Rejects if the job that was fetched can't be read: that is no trouble of the others.
-  async function read(reply: number | unknown[], jobId: string, finishedOn: number): Promise<Completed> {
+  function read(reply: number | unknown[], jobId: string, finishedOn: number): Completed {
     if (typeof reply === "object") {
       return { result: raw2NextJobData(inOurTime(reply, clock.aheadMs)), finishedOn };
     }

@@ -19,13 +19,15 @@ export class RunsInHand {
    *
    * @returns how the run ended; "taken over" if the job came again meanwhile, and whoever has it now sees to its end
    */
-  async run(jobId: string, token: string, begin: () => Promise<RunEnd>): Promise<RunEnd | "taken over"> {
-    let run = this.#runs.get(jobId);
-    if (run === undefined) this.#runs.set(jobId, (run = { token, end: begin() }));
+  run(jobId: string, token: string, begin: () => Promise<RunEnd>): Promise<RunEnd | "taken over"> {
+    const before = this.#runs.get(jobId);
+    const run = before ?? { token, end: begin() };
+    if (before === undefined) this.#runs.set(jobId, run);
     else run.token = token;
-    const end = await run.end;
-    if (run.token !== token) return "taken over";
-    if (this.#runs.get(jobId) === run) this.#runs.delete(jobId);
-    return end;
+    return run.end.then((end) => {
+      if (run.token !== token) return "taken over";
+      if (this.#runs.get(jobId) === run) this.#runs.delete(jobId);
+      return end;
+    });
   }
 }

@@ -14,14 +14,24 @@ export type QueuedJob = Job<unknown, null>;
 interface MainLoop {
   /** What its loop has in hand: jobs that are being fetched, wait, or run. */
   readonly mainLoopQueue?: { numTotal(): number; add(job: Promise<QueuedJob | undefined>): void } | null;
+  /** The last fetch found nothing. */
+  drained: boolean;
+  /** Notes how long the queue is limited, and when the next delayed job is due. */
+  updateDelays(limitDelay?: number, delayUntil?: number): void;
 }
 
 /** What BullMQ makes a job of: its data, its id, the token of its lock. */
 type FetchedJob = [data?: JobJson, jobId?: string, token?: string];
 
+/** Whether a completed job is kept is told by the worker's options, and not by the job's. */
+const AS_THE_WORKER = undefined as unknown as boolean;
+
+/** How a job's way through this machine ended. With an error, BullMQ is to put the job elsewhere, or to fail it. */
+type Ended = { readonly error: unknown } | undefined;
+
 export interface JobQueueHooks {
-  /** Called as soon as a job is fetched. What it resolves or rejects with decides what BullMQ does with the job. */
-  process(job: QueuedJob, token: string): Promise<null>;
+  /** Called as soon as a job is fetched. Whether it resolves or rejects decides what BullMQ does with the job. */
+  process(job: QueuedJob, token: string): Promise<void>;
   /** BullMQ completes the job now, or moves it elsewhere: its lock is no longer to be renewed. */
   settled(job: QueuedJob, token: string): void;
 }
@@ -32,13 +42,17 @@ export interface JobQueueHooks {
  *
  * It also waits for each job before it fetches the next. Here as many are fetched at once as there are places for.
  *
+ * And it makes some thirty promises for each job, for spans, for its own renewal of locks, and to hand the job around in
+ * its loop. A tiny job costs less than they do. So a job that ended well is completed here without them, and the job that
+ * was fetched in its place goes the same way, as long as the loop has nothing to do.
+ *
  * BullMQ parses a job's data while it fetches the job; data that is not JSON throws there, and the job is fetched
  * again and again. Such a job is given to the processor with `undefined` as its data instead.
  */
 export class JobQueue extends Worker<unknown, null> {
   readonly #hooks: JobQueueHooks;
   /** What becomes of the jobs that were begun when they were fetched, until BullMQ comes to them. */
-  readonly #begun: Map<QueuedJob, Promise<null>>;
+  readonly #begun: Map<QueuedJob, Promise<Ended>>;
   readonly #redis: Redis | Cluster;
   readonly #clock: RedisClock;
   /** Jobs that were fetched and have not come to their end here. */
@@ -51,15 +65,13 @@ export class JobQueue extends Worker<unknown, null> {
     hooks: JobQueueHooks,
     options: Omit<WorkerOptions, "connection">,
   ) {
-    const begun = new Map<QueuedJob, Promise<null>>();
+    const begun = new Map<QueuedJob, Promise<Ended>>();
     const processor: Processor<unknown, null> = async (job, token = "") => {
-      const ended = begun.get(job);
+      const ended = await (begun.get(job) ?? this.#begin(job, token));
       begun.delete(job);
-      try {
-        return await (ended ?? this.#begin(job, token));
-      } finally {
-        hooks.settled(job, token);
-      }
+      hooks.settled(job, token);
+      if (ended !== undefined) throw ended.error;
+      return null;
     };
     super(name, processor, { ...options, connection: redis }, plainJobs(redis, clock));
     this.#hooks = hooks;
@@ -97,26 +109,88 @@ export class JobQueue extends Worker<unknown, null> {
   }
 
   protected override async nextJobFromJobData(...args: FetchedJob): Promise<Job<unknown, null>> {
-    const job = await super.nextJobFromJobData(...args);
+    const [data, id, token] = args;
+    const isPlain = data !== undefined && (data as object | null) !== null && data.repeatJobKey === undefined;
+    const job = isPlain ? this.#receive(data, id, token) : await super.nextJobFromJobData(...args);
     // There is none if the queue is empty, whatever BullMQ's types say.
     if ((job as QueuedJob | undefined) !== undefined) {
       // Drops options of the job that would keep it when it is done: it would be taken for one that is still to be run.
       delete job.opts.removeOnComplete;
       delete job.opts.removeOnFail;
-      const ended = this.#begin(job, job.token ?? "");
-      ended.catch(() => {}); // told when BullMQ comes to it
-      this.#begun.set(job, ended);
+      this.#begun.set(job, this.#begin(job, job.token ?? ""));
     }
     return job;
   }
 
-  async #begin(job: QueuedJob, token: string): Promise<null> {
+  /** What BullMQ does with a job that it fetched, unless the job is one of a schedule. */
+  #receive(data: JobJson, id: string | undefined, token: string | undefined): QueuedJob {
+    (this as unknown as MainLoop).drained = false;
+    const job = this.createJob(data, id ?? "");
+    if (token !== undefined) job.token = token;
+    return job;
+  }
+
+  /** Never rejects. */
+  async #begin(job: QueuedJob, token: string): Promise<Ended> {
     this.inHand++;
     try {
-      return await this.#hooks.process(job, token);
+      await this.#hooks.process(job, token);
+      return undefined;
+    } catch (error) {
+      return { error };
     } finally {
       this.inHand--;
     }
+  }
+
+  override async processJob(
+    job: QueuedJob,
+    token: string,
+    fetchesNext: () => boolean = () => true,
+  ): Promise<QueuedJob | undefined> {
+    for (let current = job; ;) {
+      const ended = this.#begun.get(current);
+      const isFailed = ended === undefined || current.deferredFailure !== undefined;
+      if (isFailed || (await ended) !== undefined) return await this.#leaveToBull(current, token, fetchesNext);
+      let next: QueuedJob | undefined;
+      try {
+        next = await this.#complete(current, token, fetchesNext);
+      } catch (error) {
+        // BullMQ tries again as long as Redis is away, and then says what it can't mend.
+        this.emit("error", error as Error);
+        return await this.#leaveToBull(current, token, fetchesNext);
+      }
+      this.#begun.delete(current);
+      const { mainLoopQueue } = this as unknown as MainLoop;
+      // With a free place, the loop has something to fetch. It only goes on when it is given something.
+      if (next === undefined || (mainLoopQueue?.numTotal() ?? 0) < this.concurrency) return next;
+      current = next;
+    }
+  }
+
+  async #leaveToBull(
+    job: QueuedJob,
+    token: string,
+    fetchesNext: () => boolean,
+  ): Promise<QueuedJob | undefined> {
+    return (await super.processJob(job, token, fetchesNext)) ?? undefined;
+  }
+
+  /** Completes a job. Gives the one that was fetched in its place, if there was one. */
+  async #complete(
+    job: QueuedJob,
+    token: string,
+    fetchesNext: () => boolean,
+  ): Promise<QueuedJob | undefined> {
+    this.#hooks.settled(job, token);
+    if (this.backend.closing !== undefined) return undefined;
+    const isEnding = this.closing !== undefined || this.paused;
+    const fetchNext = fetchesNext() && !isEnding;
+    const { result } = await this.backend.moveToCompleted(job, null, AS_THE_WORKER, token, fetchNext);
+    if (!Array.isArray(result)) return undefined;
+    const [data, id, limitDelay, delayUntil] = result as [JobJson?, string?, number?, number?];
+    (this as unknown as MainLoop).updateDelays(limitDelay, delayUntil);
+    return await this.nextJobFromJobData(data, id, token);
   }
 
   protected override createJob(data: unknown, jobId: string): Job<unknown, null> {

@@ -176,8 +176,7 @@ export class HostRuns {
       return;
     }
     this.#clock.stop(sent);
-    sent.ticket.outcomes.set(offset, JSON.parse(text) as ItemOutcome);
-    sent.ticket.current = undefined;
+    sent.ticket.ended(offset, JSON.parse(text) as ItemOutcome);
   }
 
   /** The host has answered it. Gives its ticket, unless it was given back. */

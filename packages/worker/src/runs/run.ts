@@ -81,6 +81,8 @@ interface Partly {
 /** Why a run was told to stop. */
 export type StopReason = "timeout" | "cancelled" | "shutdown";
 
+const NONE: ReadonlyMap<number, ItemOutcome> = new Map();
+
 /** A run and what is known of it. */
 export class Ticket {
   readonly run: Run;
@@ -89,7 +91,7 @@ export class Ticket {
   heldSince: number = performance.now();
   /** Offset of the item that is running, as far as we know. */
   current: number | undefined;
-  readonly outcomes: Map<number, ItemOutcome> = new Map();
+  #outcomes: Map<number, ItemOutcome> | undefined;
   /** Whether its function is running, as far as we know. */
   running = false;
   /** Since when, by the monotonic clock. */
@@ -103,6 +105,18 @@ export class Ticket {
     this.settle = settle;
     // A job of one item needs no report to know which one runs.
     this.current = run.n === 1 ? 0 : undefined;
+  }
+
+  /** Outcomes of items by offset, as far as they were reported one by one. */
+  get outcomes(): ReadonlyMap<number, ItemOutcome> {
+    return this.#outcomes ?? NONE;
+  }
+
+  /** An item has reported its outcome. */
+  ended(offset: number, outcome: ItemOutcome): void {
+    this.#outcomes ??= new Map();
+    this.#outcomes.set(offset, outcome);
+    this.current = undefined;
   }
 
   /** What watchers see of it while it runs. */

@@ -146,10 +146,7 @@ export class Session {
     );
     this.reports = new TaskReports(store, seals);
     this.#publisher = new Publisher(store, refusals, largest?.bytes);
-    this.#queue = this.#makeQueue(keys, clock, log, refusals, async (job, token) => {
-      await processJob(context, job, token);
-      return null;
-    });
+    this.#queue = this.#makeQueue(keys, clock, log, refusals, (job, token) => processJob(context, job, token));
     this.#locks = new Locks((...args) => this.#queue.extendJobLocks(...args), lockDurationMs, log, refusals);
     this.#control = new ControlChannel(redis, subscriber, keys, seals, {
       onWatch: () => this.heartbeat.onWatch(),
