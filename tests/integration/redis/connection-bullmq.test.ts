@@ -47,7 +47,8 @@ test("a Worker goes on after Redis was away, a Queue adds what it was given mean
 test("a Queue on an unref’d connection does not keep the process alive", async () => {
   await using server = await RedisServer.start();
   await using program = Program.source(
-    `import { connect, resolveConnection, unrefConnection } from "@poolmq/shared/internal";
+    `import { resolveConnection } from "@poolmq/shared/internal";
+     import { connect, unrefConnection } from "@poolmq/shared/redis";
      import { Queue } from "bullmq";
      const connection = await connect(resolveConnection(process.argv[1]), { role: "commands" });
      unrefConnection(connection);

@@ -151,7 +151,8 @@ export class JobQueue extends Worker<unknown, null> {
     for (let current = job; ;) {
       const ended = this.#begun.get(current);
       const isFailed = ended === undefined || current.deferredFailure !== undefined;
-      if (isFailed || (await ended) !== undefined) return await this.#leaveToBull(current, token, fetchesNext);
+      if (isFailed || (await ended) !== undefined)
+        return await this.#leaveToBull(current, token, fetchesNext);
       let next: QueuedJob | undefined;
       try {
         next = await this.#complete(current, token, fetchesNext);
@@ -177,11 +178,7 @@ export class JobQueue extends Worker<unknown, null> {
   }
 
   /** Completes a job. Gives the one that was fetched in its place, if there was one. */
-  async #complete(
-    job: QueuedJob,
-    token: string,
-    fetchesNext: () => boolean,
-  ): Promise<QueuedJob | undefined> {
+  async #complete(job: QueuedJob, token: string, fetchesNext: () => boolean): Promise<QueuedJob | undefined> {
     this.#hooks.settled(job, token);
     if (this.backend.closing !== undefined) return undefined;
     const isEnding = this.closing !== undefined || this.paused;

@@ -146,7 +146,9 @@ export class Session {
     );
     this.reports = new TaskReports(store, seals);
     this.#publisher = new Publisher(store, refusals, largest?.bytes);
-    this.#queue = this.#makeQueue(keys, clock, log, refusals, (job, token) => processJob(context, job, token));
+    this.#queue = this.#makeQueue(keys, clock, log, refusals, (job, token) =>
+      processJob(context, job, token),
+    );
     this.#locks = new Locks((...args) => this.#queue.extendJobLocks(...args), lockDurationMs, log, refusals);
     this.#control = new ControlChannel(redis, subscriber, keys, seals, {
       onWatch: () => this.heartbeat.onWatch(),
