@@ -97,7 +97,8 @@ describe("Cluster", () => {
   test("a forgotten connection does not keep the process alive", async () => {
     const server = await startCluster();
     await using program = Program.source(
-      `import { connect, resolveConnection, unrefConnection } from "@poolmq/shared/internal";
+      `import { resolveConnection } from "@poolmq/shared/internal";
+       import { connect, unrefConnection } from "@poolmq/shared/redis";
        const cluster = await connect(resolveConnection({ cluster: [process.argv[1]] }), { role: "commands" });
        await cluster.subscribe("channel");
        await cluster.set("a", "1");
@@ -125,7 +126,8 @@ describe("Sentinel", () => {
     const connection = await open(option);
     expect(await connection.call("CONFIG", "GET", "port")).toContain(String(primary.port));
     await using program = Program.source(
-      `import { connect, resolveConnection, unrefConnection } from "@poolmq/shared/internal";
+      `import { resolveConnection } from "@poolmq/shared/internal";
+       import { connect, unrefConnection } from "@poolmq/shared/redis";
        const redis = await connect(resolveConnection(JSON.parse(process.argv[1])), { role: "commands" });
        unrefConnection(redis);
        console.log("end of the program");`,
@@ -229,7 +231,8 @@ describe.skipIf(!hasOpenssl)("TLS", () => {
     const { port, server } = await startTls();
     await using program = Program.source(
       `import { readFileSync } from "node:fs";
-       import { connect, resolveConnection, unrefConnection } from "@poolmq/shared/internal";
+       import { resolveConnection } from "@poolmq/shared/internal";
+       import { connect, unrefConnection } from "@poolmq/shared/redis";
        const [, port, file] = process.argv;
        const tls = { ca: readFileSync(file) };
        unrefConnection(await connect(resolveConnection({ host: "localhost", port: Number(port), tls }), { role: "commands" }));

@@ -9,7 +9,8 @@ import { TcpProxy } from "../../support/tcp-proxy.ts";
 const redis = redisForFile();
 
 const CONNECT = `
-  import { checkServer, connect, resolveConnection, unrefConnection } from "@poolmq/shared/internal";
+  import { resolveConnection } from "@poolmq/shared/internal";
+  import { checkServer, connect, unrefConnection } from "@poolmq/shared/redis";
   const resolved = resolveConnection(process.argv[1]);
   const redis = await connect(resolved, { role: "commands" });
 `;
