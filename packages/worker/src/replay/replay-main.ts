@@ -13,6 +13,7 @@ import { decode } from "@poolmq/shared/task";
 import { ItemArguments } from "../item/item-arguments.ts";
 import { runItem } from "../item/run-item.ts";
 import { taskLogger } from "../item/task-logger.ts";
+import { Turn } from "../task/task-context.ts";
 import type { TaskContext } from "../task/task-context.ts";
 import { loadTaskModule } from "../tasks-module/task-module.ts";
 import type { TaskFunction } from "../tasks-module/task-module.ts";
@@ -30,7 +31,12 @@ if (fn === undefined) {
 await module.initializer?.();
 const args = argumentsOf(item);
 say(`${item.task}(${args.map((arg) => short(arg)).join(", ")})`);
-const ran = await runItem(pauses ? pausing(fn) : fn, args, contextOf(item), undefined);
+const ran = await runItem(
+  pauses ? pausing(fn) : fn,
+  args,
+  new Turn(() => contextOf(item), item.index),
+  undefined,
+);
 if (ran.ok) {
   say("returned");
   process.stdout.write(`${inspect(ran.value, { depth: 4, colors: process.stdout.isTTY })}\n`);
