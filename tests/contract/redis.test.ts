@@ -52,6 +52,19 @@ test("job", async () => {
   await expectGolden("job", { WIRE_VERSION, jobs: shown }, [[result.id, "<map>"]]);
 });
 
+test("job of a version of the code", async () => {
+  const stage = new Stage(redis());
+  const { id } = stage.pool().apply("add", [1, 2], { codeVersion: "v1.2.3" });
+  const key = stage.keys.job(`${id}-0`);
+  const data = await until(() => redis().admin.hget(key, "data"), { what: "the job to be in Redis" });
+  const machine = await stage.machine({ codeVersion: "v1.2.3", module: MODULE });
+  const told = JSON.parse((await redis().admin.hget(stage.keys.workerInfo, machine.id)) ?? "") as {
+    readonly codeVersion?: string;
+  };
+  const shown = { job: JSON.parse(data) as object, advertisement: { codeVersion: told.codeVersion } };
+  await expectGolden("code-version", shown, [[id, "<map>"]]);
+});
+
 /** Bytes in V8's format: how many, and the first of them. */
 function begin(bytes: Buffer | undefined): unknown {
   return { length: bytes?.length, begin: bytes?.subarray(0, 24).toString("hex") };

@@ -38,6 +38,7 @@ export type {
 } from "./call/task-types.ts";
 export {
   CancelledError,
+  CodeVersionError,
   CorruptJobError,
   DecodeError,
   EmbeddedRedisError,

@@ -16,6 +16,7 @@ export {
   UnknownMapError,
 } from "./errors/call-errors.ts";
 export {
+  CodeVersionError,
   CorruptJobError,
   DecodeError,
   InvalidArgumentsError,

@@ -2,7 +2,13 @@
 
 // First: a Node that is too old is to say so before anything else fails.
 export { checkRunsProcesses, complaintAbout } from "./host/runtime.ts";
-export { checkInteger, checkLogger, checkOptions, checkQueueName } from "./options/check-options.ts";
+export {
+  checkCodeVersion,
+  checkInteger,
+  checkLogger,
+  checkOptions,
+  checkQueueName,
+} from "./options/check-options.ts";
 export { moduleOrSibling } from "./options/module-or-sibling.ts";
 export { availableCores, Cgroup } from "./host/cgroup.ts";
 export { decodeArguments, encodeArguments } from "./values/arguments.ts";

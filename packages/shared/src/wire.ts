@@ -56,6 +56,8 @@ export interface JobData {
   readonly keepFailed?: true;
   /** What its items print and log is forwarded to the producer. */
   readonly logs?: true;
+  /** Only machines with this version of the tasks' code may run it. Absent: any may. */
+  readonly codeVersion?: string;
   /** Arguments that every tuple of the chunk takes from a shared value: position in the tuple, id of the value. */
   readonly shares?: readonly (readonly [position: number, shareId: string])[];
   /** Written by supervisors: items that already have their outcome, when the chunk is run again for the others. */
@@ -170,6 +172,8 @@ export type Failure =
     }
   | { readonly code: "TASK_TIMEOUT"; readonly timeoutMs: number }
   | { readonly code: "TASK_NOT_REGISTERED"; readonly known: readonly string[] }
+  /** `known`: versions of the tasks' code that live machines have. */
+  | { readonly code: "CODE_VERSION"; readonly asked: string; readonly known: readonly string[] }
   | { readonly code: "WIRE_VERSION"; readonly expected: number; readonly got: number }
   | { readonly code: "SHARED_VALUE_GONE"; readonly shareId: string }
   | { readonly code: "CORRUPT_JOB"; readonly reason: string };
@@ -192,6 +196,8 @@ export interface WorkerAdvertisement {
   /** Versions of the worker package and of Node. */
   readonly version: string;
   readonly node: string;
+  /** Version of the tasks' code, if whoever started the machine gave one. */
+  readonly codeVersion?: string;
   /** Names of the keys with which jobs must be signed; the first is what this machine signs with. Absent: it has none. */
   readonly keys?: readonly string[];
   /** With `keys`: signs all of the above. */

@@ -63,8 +63,8 @@ export function Machines({ machines, toggled, onToggle, ...lanes }) {
 
 /** @param {Lanes & { machine: PageMachine, open: boolean, onToggle: (open: boolean) => void }} props */
 function Machine({ machine, open, onToggle, ...lanes }) {
-  const { id, host, pid, processes, concurrency, silentMs, unfit, children, waiting, version, node } =
-    machine;
+  const { id, host, pid, processes, concurrency, silentMs, unfit, children, waiting } = machine;
+  const { version, node, codeVersion } = machine;
   const running = (children ?? []).reduce((sum, child) => sum + child.running.length, 0);
   const toldMs = lanes.nowMs - silentMs;
   const late = (children ?? []).flatMap((child) =>
@@ -85,6 +85,7 @@ function Machine({ machine, open, onToggle, ...lanes }) {
       { title: `${id} · poolmq ${version} · Node ${node}` },
       h("b", {}, host),
       h("span", { class: "quiet" }, `pid ${pid}`),
+      codeVersion === null ? null : h("span", { class: "quiet" }, `code ${codeVersion}`),
       h("span", { class: "load" }, `${count(running)} of ${count(processes * concurrency)} busy`),
       waiting ? h("span", { class: "quiet" }, `${plural(waiting, "job")} ahead`) : null,
       late.length === 0 ? null : h("span", { class: "badge warn" }, plural(late.length, "straggler")),

@@ -9,6 +9,7 @@ import { InvalidOptionError } from "@poolmq/shared";
 import type { ConnectionOption, ProcessOptions } from "@poolmq/shared";
 import {
   availableCores,
+  checkCodeVersion,
   checkLogger,
   checkOptions,
   checkQueueName,
@@ -37,6 +38,11 @@ export interface WorkerOptions extends ProcessOptions {
    * @defaultValue one per available core; under a CPU limit, such as a container's, as many as that, rounded up
    */
   readonly processes?: number | undefined;
+  /**
+   * Version of the tasks' code: a release, a commit, the tag of an image. It is shown where machines are, and callers can
+   * ask for it with their option `codeVersion`. @defaultValue none
+   */
+  readonly codeVersion?: string | undefined;
   /** How long a dead machine's items stay its own, in ms, at least 500. @defaultValue 3000 */
   readonly lockDurationMs?: number | undefined;
   /** How often machines look for items of dead machines, in ms, at least 100. @defaultValue 1000 */
@@ -85,6 +91,7 @@ export interface ResolvedWorkerOptions extends ResolvedProcessOptions {
   readonly queue: string;
   readonly prefix: string;
   readonly processes: number;
+  readonly codeVersion: string | undefined;
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
   readonly shutdownTimeoutMs: number;
@@ -137,6 +144,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     "queue",
     "prefix",
     "processes",
+    "codeVersion",
     "lockDurationMs",
     "stalledIntervalMs",
     "shutdownTimeoutMs",
@@ -155,6 +163,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     queue: checkQueueName("queue", options.queue ?? DEFAULTS.queue),
     prefix: checkQueueName("prefix", options.prefix ?? DEFAULTS.prefix),
     processes: check.integer("processes", availableCores(), { min: 1, max: 1024 }),
+    codeVersion: checkCodeVersion(options.codeVersion),
     lockDurationMs: check.milliseconds("lockDurationMs", DEFAULTS.lockDurationMs, { min: 500 }),
     stalledIntervalMs: check.milliseconds("stalledIntervalMs", DEFAULTS.stalledIntervalMs, { min: 100 }),
     shutdownTimeoutMs: check.milliseconds("shutdownTimeoutMs", DEFAULTS.shutdownTimeoutMs, { min: 0 }),

@@ -2,9 +2,13 @@ import { describe, expect, test } from "vitest";
 
 import type { CallOptions, Pool, PoolOptions } from "@poolmq/producer";
 
+import { QueueWatcher } from "@poolmq/worker/internal";
+
 import type * as defined from "../../fixtures/defined-tasks.ts";
+import type * as common from "../../fixtures/tasks.ts";
 import { redisForFile } from "../../support/redis-server.ts";
 import { Marks, rejection, Stage } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
 
 const redis = redisForFile();
 
@@ -284,5 +288,50 @@ test("the input is not even asked for if the options are wrong", async () => {
   expect(await rejection(pool.map("increment", items, { signal }))).toMatchObject({ code: "CANCELLED" });
   expect(await rejection(pool.map("increment", items, { chunksize: 0 }))).toMatchObject({
     code: "INVALID_OPTION",
+  });
+});
+
+describe("codeVersion", () => {
+  /** Two machines on one queue, each with the version of its code, which its task `environment` gives too. */
+  async function mixedFleet(): Promise<{ stage: Stage; pool: Pool<typeof common> }> {
+    const stage = new Stage(redis());
+    for (const codeVersion of ["a1", "b2"]) {
+      await stage.machine({ codeVersion, env: { POOLMQ_TASK_CODE: codeVersion } });
+    }
+    return { stage, pool: stage.pool<typeof common>() };
+  }
+
+  test("of a call has it run on no other machine, and is told to those who watch", async () => {
+    const { stage, pool } = await mixedFleet();
+    const tuples = Array.from({ length: 12 }, (): [] => []);
+    const seen = await pool.starmap("environment", tuples, { codeVersion: "b2" });
+    expect(new Set(seen.map((env) => env["POOLMQ_TASK_CODE"]))).toEqual(new Set(["b2"]));
+    const { machines } = await new QueueWatcher(redis().admin, stage).readOnce();
+    expect(
+      machines.map(({ codeVersion }) => codeVersion).toSorted((a, b) => (a ?? "").localeCompare(b ?? "")),
+    ).toEqual(["a1", "b2"]);
+  });
+
+  test("that no machine has fails the call at once, and so do jobs whose machine has gone", async () => {
+    const { pool } = await mixedFleet();
+    expect(await rejection(pool.apply("add", [1, 2], { codeVersion: "c3" }))).toMatchObject({
+      code: "CODE_VERSION",
+      asked: "c3",
+      known: ["a1", "b2"],
+    });
+    const stage = new Stage(redis());
+    const map = stage.pool<typeof common>({ codeVersion: "old" }).map("echo", [1, 2, 3]);
+    // It is enqueued while no machine lives.
+    await until(async () => (await redis().admin.llen(stage.keys.job("wait"))) === 3, { what: "the jobs" });
+    await stage.machine({ codeVersion: "new" });
+    expect(await rejection(map)).toMatchObject({ code: "CODE_VERSION", asked: "old", known: ["new"] });
+  });
+
+  test.for(["", "a b", "x".repeat(101), 5, null])("%j is refused", async (codeVersion) => {
+    const options = { codeVersion: codeVersion as string };
+    expect(await rejection(noFleet().pool.map("anything" as never, [] as never, options))).toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringContaining("codeVersion"),
+    });
   });
 });

@@ -10,13 +10,14 @@ const DATA = { v: WIRE_VERSION, map: "m", at: 0, n: 1, args: "[[]]" };
 const HAND = { job: { name: "add", stalledCounter: 0 }, data: DATA };
 
 /** A machine that has the function `add`, beside others. */
-function machine(others: Record<string, string[]> = {}, believed?: string): Context {
+function machine(others: Record<string, string[]> = {}, believed?: string, codeVersion?: string): Context {
   const live = Object.entries(others).map(([id, names]) => ({
     id,
+    codeVersion: `version-of-${id}`,
     tasks: Object.fromEntries(names.map((name) => [name, { arity: 1 }])),
   }));
   return {
-    machine: { tasks: { add: { arity: 2 } } },
+    machine: { tasks: { add: { arity: 2 } }, codeVersion },
     fleet: { live: async () => await Promise.resolve(live as unknown as Machine[]) },
     seals: { believes: ({ id }) => believed === undefined || id === believed },
   };
@@ -55,4 +56,19 @@ test("a machine that is not believed has no functions", async () => {
   const hand = { ...HAND, job: { name: "resize", stalledCounter: 0 } };
   const failure = { code: "TASK_NOT_REGISTERED", known: ["add"] };
   expect(await refuseJob(machine({ forged: ["resize"] }, "genuine"), hand)).toEqual(failure);
+});
+
+test("a job that asks for a version of the code runs on machines that have it, and fails if none has", async () => {
+  const hand = { ...HAND, data: { ...DATA, codeVersion: "version-of-b" } };
+  expect(await refuseJob(machine({}, undefined, "version-of-b"), hand)).toBeUndefined();
+  const here = machine({ a: ["add"], b: ["add"] }, undefined, "version-of-c");
+  expect(await refuseJob(here, hand)).toBe("elsewhere");
+  const failure = { code: "CODE_VERSION", asked: "version-of-b" };
+  const other = machine({ a: ["add"] }, undefined, "version-of-c");
+  expect(await refuseJob(other, hand)).toEqual({ ...failure, known: ["version-of-a", "version-of-c"] });
+  // It has the version, and not the function.
+  const without = machine({ b: ["crop"] });
+  expect(await refuseJob(without, hand)).toEqual({ ...failure, known: ["version-of-b"] });
+  const forged = machine({ b: ["add"] }, "nobody");
+  expect(await refuseJob(forged, hand)).toEqual({ ...failure, known: [] });
 });

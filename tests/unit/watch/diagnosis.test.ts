@@ -8,6 +8,7 @@ const MACHINE: MachineView = {
   pid: 1,
   version: "1.0.0",
   node: "24",
+  codeVersion: null,
   silentMs: 100,
   processes: 2,
   concurrency: 1,
@@ -94,6 +95,18 @@ test.for<[string, Partial<QueueView>, Partial<typeof MEASURED>, string, RegExp]>
     /increment is defined in 2 ways/,
   ],
   ["two versions", { machines: [first, { ...first, version: "2.0.0" }] }, {}, "warn", /1\.0\.0 and 2\.0\.0/],
+  [
+    "two versions of the tasks' code",
+    {
+      machines: [
+        { ...first, codeVersion: "b2" },
+        { ...first, id: "b-1", codeVersion: "a1" },
+      ],
+    },
+    {},
+    "warn",
+    /a1 on b-1; b2 on a-1/,
+  ],
 ])("%s is found, with what to do", ([, view, measured, level, text]) => {
   const found = diagnose({ ...WELL, ...view }, { ...MEASURED, ...measured }).filter(
     (it) => it.level !== "ok",

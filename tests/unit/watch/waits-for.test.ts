@@ -23,6 +23,7 @@ function machine(...mapIds: (string | undefined)[]): MachineView {
     host: "a",
     pid: 1,
     version: "0",
+    codeVersion: null,
     node: "24",
     silentMs: 0,
     processes: 1,

@@ -167,11 +167,13 @@ function jobOptions({
   backoff,
   taskTimeoutMs,
   priority,
+  codeVersion,
 }: ResolvedCallOptions<never>): MapRun["job"] {
   return {
     ...(attempts === undefined ? {} : { attempts }),
     ...(backoff === undefined ? {} : { backoff }),
     ...(taskTimeoutMs === undefined ? {} : { taskTimeoutMs }),
     ...(priority === undefined ? {} : { priority }),
+    ...(codeVersion === undefined ? {} : { codeVersion }),
   };
 }

@@ -61,7 +61,7 @@ export interface Engine {
   /** How many items the workers run at a time, as far as that is known. */
   readonly places: number;
   /** Refuses options of a call that this engine can't serve. @throws InvalidOptionError */
-  check(options: { readonly mapId: string | undefined }): void;
+  check(options: { readonly mapId: string | undefined; readonly codeVersion?: string }): void;
   /** Brings a map under way. What it throws fails the map. */
   begin(run: MapRun, facts: CallFacts): Promise<void>;
   /** Takes up a map that was started with `mapId`. What goes wrong later is told to the sink. @throws InvalidOptionError */

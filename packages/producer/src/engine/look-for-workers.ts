@@ -16,14 +16,14 @@ const LOOK_FOR_WORKERS_MS = 500;
  * Refuses a map that can't come to its end, as far as can be told now. Gives the registered tasks; `undefined` if no
  * worker is alive.
  *
- * @throws NestedPoolError, TaskNotRegisteredError, InvalidOptionError
+ * @throws NestedPoolError, TaskNotRegisteredError, CodeVersionError, InvalidOptionError
  */
 export async function checkTask(
   backend: RedisBackend,
   run: MapRun,
 ): Promise<ReadonlyMap<string, TaskInfo> | undefined> {
   await backend.checkNotNested(run.call);
-  const tasks = await backend.registeredTasks();
+  const tasks = await backend.registeredTasks(run.job.codeVersion, run.task);
   if (tasks === undefined) return undefined;
   const info = tasks.get(run.task);
   if (info === undefined) throw new TaskNotRegisteredError({ task: run.task, known: [...tasks.keys()] });

@@ -60,8 +60,12 @@ export class MemoryEngine implements Engine {
     return processes * concurrency;
   }
 
-  check({ mapId }: { readonly mapId: string | undefined }): void {
-    if (mapId !== undefined) throw this.#notDurable("`mapId`");
+  check(options: { readonly mapId: string | undefined; readonly codeVersion?: string }): void {
+    if (options.mapId !== undefined) throw this.#notDurable("`mapId`");
+    if (options.codeVersion === undefined) return;
+    throw new InvalidOptionError(
+      "Expected no `codeVersion` on a pool whose workers are of its own: they load the code that is there. It chooses among the machines of a fleet",
+    );
   }
 
   async begin(run: MapRun, { autoChunks: auto }: CallFacts): Promise<void> {

@@ -5,7 +5,7 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { LocalMachineError, NestedPoolError, WorkerStartError } from "@poolmq/shared";
+import { CodeVersionError, LocalMachineError, NestedPoolError, WorkerStartError } from "@poolmq/shared";
 import { privateQueueName, resolveConnection, RUNS_ON_VARIABLE } from "@poolmq/shared/internal";
 import {
   checkServer,
@@ -161,15 +161,24 @@ export class RedisBackend {
   /**
    * Tasks that live workers have registered, by name; `undefined` if there is no live worker.
    *
-   * @throws WorkerStartError if there are only machines that can't serve, SigningKeyError
+   * @param codeVersion - counts only machines with this version of the tasks' code
+   * @param task - what is asked of them, for the error
+   * @throws WorkerStartError if there are only machines that can't serve, CodeVersionError, SigningKeyError
    */
-  async registeredTasks(): Promise<ReadonlyMap<string, TaskInfo> | undefined> {
+  async registeredTasks(
+    codeVersion: string | undefined,
+    task: string,
+  ): Promise<ReadonlyMap<string, TaskInfo> | undefined> {
     const own = this.#parts.machine?.tasks;
-    if (own !== undefined) return new Map(Object.entries(own));
+    if (own !== undefined && codeVersion === undefined) return new Map(Object.entries(own));
     const machines = await this.machines();
-    const tasks = machines
-      .filter(({ unfit }) => unfit === undefined)
-      .flatMap((machine) => Object.entries(machine.tasks));
+    const fit = machines.filter(({ unfit }) => unfit === undefined);
+    const asked = fit.filter((machine) => codeVersion === undefined || machine.codeVersion === codeVersion);
+    if (codeVersion !== undefined && fit.length > asked.length && asked.length === 0) {
+      const known = new Set(fit.flatMap((machine) => machine.codeVersion ?? []));
+      throw new CodeVersionError({ task, asked: codeVersion, known: [...known].sort() });
+    }
+    const tasks = asked.flatMap((machine) => Object.entries(machine.tasks));
     if (tasks.length > 0) return new Map(tasks.toSorted(([a], [b]) => (a < b ? -1 : 1)));
     const unfit = machines.find((machine) => machine.unfit !== undefined);
     if (unfit?.unfit !== undefined) throw new WorkerStartError({ host: unfit.host, ...unfit.unfit });

@@ -16,7 +16,7 @@ export function toJob(
   seals: Seals,
 ): Parameters<Queue["addBulk"]>[0][number] {
   const { at, n, args, bytes, shares } = chunk;
-  const { attempts, backoff, taskTimeoutMs, priority, trace } = map.job;
+  const { attempts, backoff, taskTimeoutMs, priority, codeVersion, trace } = map.job;
   const metadata = trace?.(at);
   const data: JobData = {
     v: WIRE_VERSION,
@@ -29,6 +29,7 @@ export function toJob(
     ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
     ...(shares.length === 0 ? {} : { shares }),
     ...(map.job.logs?.() === true ? { logs: true } : {}),
+    ...(codeVersion === undefined ? {} : { codeVersion }),
   };
   const opts = {
     jobId: jobIdOf(map.id, at),

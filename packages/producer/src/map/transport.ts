@@ -46,6 +46,8 @@ export interface JobOptions {
   };
   readonly taskTimeoutMs?: number;
   readonly priority?: number;
+  /** Only machines with this version of the tasks' code run the job. */
+  readonly codeVersion?: string;
   /** What of the caller's trace the job whose first item is `at` carries. */
   readonly trace?: (at: number) => string | undefined;
   /** Whether a job brings what its items print and log. */

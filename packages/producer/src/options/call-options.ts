@@ -3,6 +3,7 @@
 import { InvalidOptionError } from "@poolmq/shared";
 import type { TaskDefaults } from "@poolmq/shared";
 import {
+  checkCodeVersion,
   checkInteger,
   checkOptions,
   checkTaskDefaults,
@@ -21,6 +22,11 @@ export interface CallDefaults extends TaskDefaults {
    * before maps without a priority. @defaultValue none: the least urgent
    */
   readonly priority?: number | undefined;
+  /**
+   * Only machines that were started with this `--code-version` run the call; if none of those that live has it, the call
+   * fails with a `CodeVersionError`. For a fleet. @defaultValue any machine may run it
+   */
+  readonly codeVersion?: string | undefined;
   /** Reject at the first failure, and cancel the rest. @defaultValue false */
   readonly failFast?: boolean | undefined;
   /** For streams: how many items may be in flight or waiting to be read, at least 1. @defaultValue 1000 */
@@ -69,6 +75,7 @@ export interface CallOptions<V = unknown> extends CallDefaults {
 /** `CallDefaults`, checked: what is absent was not given, and is left to the function's definition. */
 export interface CheckedCallDefaults extends CheckedTaskDefaults {
   readonly priority?: number;
+  readonly codeVersion?: string;
   readonly failFast?: boolean;
   readonly buffersize?: number;
 }
@@ -91,6 +98,7 @@ export interface ResolvedCallOptions<V> extends CheckedCallDefaults {
 export const CALL_DEFAULTS: readonly (keyof CallDefaults)[] = [
   ...TASK_DEFAULTS,
   "priority",
+  "codeVersion",
   "failFast",
   "buffersize",
 ];
@@ -117,6 +125,7 @@ const DEFAULTS = { failFast: false, buffersize: 1_000 } satisfies CallDefaults;
 /** Checks those options that a pool may hold for its calls. @throws InvalidOptionError */
 export function checkCallDefaults(options: CallDefaults): CheckedCallDefaults {
   const { priority, failFast, buffersize } = options;
+  const codeVersion = checkCodeVersion(options.codeVersion);
   if (failFast !== undefined && typeof failFast !== "boolean") {
     throw new InvalidOptionError(
       `Expected \`failFast\` to be true or false, got ${inspectBriefly(failFast)}`,
@@ -127,6 +136,7 @@ export function checkCallDefaults(options: CallDefaults): CheckedCallDefaults {
     ...(priority === undefined
       ? {}
       : { priority: checkInteger("priority", priority, { min: 1, max: 2 ** 21 }) }),
+    ...(codeVersion === undefined ? {} : { codeVersion }),
     ...(failFast === undefined ? {} : { failFast }),
     ...(buffersize === undefined ? {} : { buffersize: checkInteger("buffersize", buffersize, { min: 1 }) }),
   };

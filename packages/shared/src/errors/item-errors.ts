@@ -150,6 +150,26 @@ export class TaskNotRegisteredError extends PoolmqError {
   }
 }
 
+/** No live worker has the version of the tasks' code that the call asked for with `codeVersion`. */
+export class CodeVersionError extends PoolmqError {
+  readonly code = "CODE_VERSION";
+  /** The version that was asked for. */
+  readonly asked: string;
+  /** Versions that live workers have told of. */
+  readonly known: readonly string[];
+
+  constructor(facts: { task: string; asked: string; known: readonly string[] }) {
+    const { asked, known } = facts;
+    super(
+      `No live worker runs ${facts.task} in version "${asked}" of its code. ` +
+        `Versions that are there: ${known.length === 0 ? "none was given to any worker" : known.join(", ")}. ` +
+        `Start workers with --code-version ${asked}, or ask for another \`codeVersion\`.`,
+    );
+    this.asked = asked;
+    this.known = known;
+  }
+}
+
 /** Producer and worker speak different versions of the wire contract. */
 export class WireVersionError extends PoolmqError {
   readonly code = "WIRE_VERSION";

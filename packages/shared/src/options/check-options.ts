@@ -89,6 +89,14 @@ export function checkQueueName(name: string, value: unknown): string {
   );
 }
 
+/** Gives a version of the tasks' code: a release, a commit, the tag of an image. @throws InvalidOptionError */
+export function checkCodeVersion(value: unknown): string | undefined {
+  if (value === undefined || (typeof value === "string" && /^[\w.+:@/-]{1,100}$/.test(value))) return value;
+  throw new InvalidOptionError(
+    `Expected \`codeVersion\` to be 1 to 100 letters, digits, or of "_.+:@/-", got ${inspectBriefly(value)}`,
+  );
+}
+
 /** Gives `value` if it is undefined or has what poolmq calls on a pino logger. @throws InvalidOptionError */
 export function checkLogger<L>(name: string, value: L): L {
   if (value === undefined) return value;

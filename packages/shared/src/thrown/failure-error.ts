@@ -1,4 +1,5 @@
 import {
+  CodeVersionError,
   CorruptJobError,
   SharedValueGoneError,
   TaskNotRegisteredError,
@@ -30,6 +31,8 @@ function make(failure: Failure, by: RemoteInfo): PoolmqError {
       return new TaskTimeoutError({ ...failure, by });
     case "TASK_NOT_REGISTERED":
       return new TaskNotRegisteredError({ task: by.task, known: failure.known });
+    case "CODE_VERSION":
+      return new CodeVersionError({ ...failure, task: by.task });
     case "WIRE_VERSION":
       return new WireVersionError({ ...failure, worker: by.worker });
     case "SHARED_VALUE_GONE":

@@ -41,6 +41,8 @@ interface JobMachine {
   readonly id: string;
   /** Registered functions by name. */
   readonly tasks: Readonly<Record<string, TaskInfo>>;
+  /** Version of the tasks' code, if one was given. */
+  readonly codeVersion: string | undefined;
   /** After how many lost processes an item is given up. */
   readonly workerLossAttempts: number;
   /** Callers do not see where a task failed, nor what it prints. */

@@ -11,7 +11,7 @@ const MACHINE_LOSS_ATTEMPTS = 10;
 
 /** What `refuseJob` asks of the machine. */
 interface RefusalContext {
-  readonly machine: Pick<JobContext["machine"], "tasks">;
+  readonly machine: Pick<JobContext["machine"], "tasks" | "codeVersion">;
   readonly fleet: JobContext["fleet"];
   readonly seals: Pick<JobContext["seals"], "believes">;
 }
@@ -32,6 +32,8 @@ export function refuseJob(
     const losses = job.stalledCounter;
     return { code: "WORKER_LOST", losses, exitCode: null, signal: null, outOfMemory: false };
   }
+  const { codeVersion } = data;
+  if (codeVersion !== undefined) return refuseVersion(context, job.name, codeVersion);
   if (Object.hasOwn(context.machine.tasks, job.name)) return undefined;
   return refuseUnknown(context, job.name);
 }
@@ -44,4 +46,22 @@ async function refuseUnknown(
   const believed = (await fleet.live()).filter((other) => seals.believes(other));
   const known = new Set([machine.tasks, ...believed.map(({ tasks }) => tasks)].flatMap(Object.keys));
   return known.has(name) ? "elsewhere" : { code: "TASK_NOT_REGISTERED", known: [...known].sort() };
+}
+
+/** The caller asks for a version of the code: looks whether another machine has it, if this one does not. */
+function refuseVersion(
+  context: RefusalContext,
+  name: string,
+  asked: string,
+): undefined | Promise<Failure | "elsewhere"> {
+  const { machine, fleet, seals } = context;
+  if (machine.codeVersion === asked && Object.hasOwn(machine.tasks, name)) return undefined;
+  return (async () => {
+    const believed = (await fleet.live()).filter((other) => seals.believes(other));
+    if (believed.some(({ codeVersion, tasks }) => codeVersion === asked && Object.hasOwn(tasks, name))) {
+      return "elsewhere";
+    }
+    const known = new Set([machine, ...believed].flatMap(({ codeVersion }) => codeVersion ?? []));
+    return { code: "CODE_VERSION", asked, known: [...known].sort() };
+  })();
 }

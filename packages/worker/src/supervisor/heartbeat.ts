@@ -121,6 +121,7 @@ export class Heartbeat {
       ...(failure === undefined ? {} : { unfit: unfit(failure, options.redactRemoteStacks) }),
       version: VERSION,
       node: process.versions.node,
+      ...(options.codeVersion === undefined ? {} : { codeVersion: options.codeVersion }),
     };
   }
 

@@ -171,6 +171,7 @@ export class Session {
       machine: {
         id,
         workerLossAttempts: options.workerLossAttempts,
+        codeVersion: options.codeVersion,
         redactRemoteStacks: options.redactRemoteStacks,
         draining: machine.draining,
         get tasks() {

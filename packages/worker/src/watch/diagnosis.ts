@@ -142,8 +142,24 @@ function machineFindings(machines: readonly MachineView[]): Finding[] {
       advice: "fine while a new version comes in; otherwise bring all to one",
     });
   }
+  findings.push(...codeFindings(machines));
   if (findings.length > 0 || machines.length === 0) return findings;
   return [ok("workers", `${machines.length} ${machines.length === 1 ? "machine is" : "machines are"} well`)];
+}
+
+/** An item may come to any machine, and so be run by any version of its code. */
+function codeFindings(machines: readonly MachineView[]): Finding[] {
+  const byVersion = Map.groupBy(machines, ({ codeVersion }) => codeVersion ?? "no version that was given");
+  if (byVersion.size < 2) return [];
+  const shown = [...byVersion].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return [
+    {
+      level: "warn",
+      about: "versions",
+      text: `machines run different code: ${shown.map(([version, of]) => `${version} on ${of.map(({ id }) => id).join(", ")}`).join("; ")}`,
+      advice: "fine while a new version comes in; a call can ask for one with `codeVersion`",
+    },
+  ];
 }
 
 /** An item may come to any machine: one that lacks its function fails it. */

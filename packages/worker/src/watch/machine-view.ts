@@ -18,7 +18,7 @@ export function machineView(
 ): MachineView | undefined {
   const told = readAdvertisement(advertisement);
   if (told === undefined) return undefined;
-  const { id, host, pid, version, node, processes, concurrency, tasks, unfit } = told;
+  const { id, host, pid, version, node, codeVersion, processes, concurrency, tasks, unfit } = told;
   const more = readDetail(detail);
   return {
     id,
@@ -26,6 +26,7 @@ export function machineView(
     pid,
     version,
     node,
+    codeVersion: codeVersion ?? null,
     silentMs: Math.max(0, atMs - beatAtMs),
     processes,
     concurrency,

@@ -101,6 +101,8 @@ export interface MachineView {
   readonly version: string;
   /** Version of Node. */
   readonly node: string;
+  /** Version of the tasks' code; `null` if none was given. */
+  readonly codeVersion: string | null;
   /** How long ago it was last heard of, in ms: it tells of itself every second. */
   readonly silentMs: number;
   /** Child processes that can run something. */

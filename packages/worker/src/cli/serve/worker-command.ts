@@ -24,6 +24,7 @@ interface WorkerFlags {
   readonly queue: string;
   readonly prefix: string;
   readonly redis?: string;
+  readonly codeVersion?: string;
   readonly connectTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
   readonly env: readonly string[];
@@ -56,6 +57,12 @@ export function workerCommand(): Command {
     .addOption(new Option("-q, --queue <name>", "queue to serve").env("POOLMQ_QUEUE").default(DEFAULTS.queue))
     .addOption(prefixOption())
     .addOption(redisOption())
+    .addOption(
+      new Option(
+        "--code-version <version>",
+        "version of the tasks' code, to be told apart by, and for callers that ask for one",
+      ).env("POOLMQ_CODE_VERSION"),
+    )
     .optionsGroup("How much at a time:")
     .addOption(
       new Option(
@@ -218,6 +225,7 @@ function workerOptions(module: string, flags: WorkerFlags, logger: Logger): Work
     connection: flags.redis,
     queue,
     prefix,
+    codeVersion: flags.codeVersion,
     processes,
     concurrency,
     maxTasksPerChild,

@@ -23,7 +23,7 @@ export function machinesText(
 }
 
 function headOf(
-  { host, pid, version, node, processes, concurrency, silentMs }: MachineView,
+  { host, pid, version, node, codeVersion, processes, concurrency, silentMs }: MachineView,
   width: number,
 ): string {
   const many = `${processes} ${processes === 1 ? "process" : "processes"}`;
@@ -31,6 +31,7 @@ function headOf(
     concurrency === 1 ? many : `${many} × ${concurrency}`,
     `poolmq ${version}`,
     `node ${node}`,
+    ...(codeVersion === null ? [] : [`code ${codeVersion}`]),
     ...(silentMs > LATE_MS ? [`silent for ${duration(silentMs)}`] : []),
   ];
   const name = clean(`${host}:${pid}`);
