@@ -10,7 +10,7 @@ import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-import { planFaults } from "./fault-plan.ts";
+import { planFaults } from "./faults/plan.ts";
 import { describeReport, isSound } from "./report.ts";
 import { soak } from "./soak.ts";
 

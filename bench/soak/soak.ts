@@ -15,11 +15,11 @@ import { queueKeys } from "@poolmq/shared/redis";
 
 import { RedisServer } from "../../tests/support/redis-server.ts";
 import { TcpProxy } from "../../tests/support/tcp-proxy.ts";
-import { planFaults } from "./fault-plan.ts";
-import type { FaultKind } from "./fault-plan.ts";
-import { Fleet, Producer } from "./fleet.ts";
-import type { EndedMap, FleetOptions } from "./fleet.ts";
-import { Injector } from "./injector.ts";
+import { planFaults } from "./faults/plan.ts";
+import type { FaultKind } from "./faults/plan.ts";
+import { Fleet, Producer } from "./actors/fleet.ts";
+import type { EndedMap, FleetOptions } from "./actors/fleet.ts";
+import { Injector } from "./faults/injector.ts";
 import { leftovers } from "./leftovers.ts";
 
 export interface SoakOptions {

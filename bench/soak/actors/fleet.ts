@@ -25,7 +25,7 @@ export class Machine {
 
   constructor({ url, queue, logs }: FleetOptions, name: string) {
     const options = {
-      module: new URL("./tasks.ts", import.meta.url).href,
+      module: new URL("../work/tasks.ts", import.meta.url).href,
       connection: url,
       queue,
       processes: 1,

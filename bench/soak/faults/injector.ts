@@ -6,11 +6,11 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import type { QueueKeys } from "@poolmq/shared/redis";
 
-import type { RedisServer } from "../../tests/support/redis-server.ts";
-import type { TcpProxy } from "../../tests/support/tcp-proxy.ts";
-import { signalTo } from "./actor.ts";
-import type { FaultKind, PlannedFault } from "./fault-plan.ts";
-import type { Fleet, Producer } from "./fleet.ts";
+import type { RedisServer } from "../../../tests/support/redis-server.ts";
+import type { TcpProxy } from "../../../tests/support/tcp-proxy.ts";
+import { signalTo } from "../actors/actor.ts";
+import type { FaultKind, PlannedFault } from "./plan.ts";
+import type { Fleet, Producer } from "../actors/fleet.ts";
 
 /** What faults are done to. */
 export interface Stage {

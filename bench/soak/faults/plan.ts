@@ -5,7 +5,7 @@
  * Faults of one lane come one after the other, as one Redis can only be down once; those of different lanes overlap.
  */
 
-import { seededRandom } from "../../tests/support/random.ts";
+import { seededRandom } from "../../../tests/support/random.ts";
 
 export type FaultKind =
   // What runs the items.

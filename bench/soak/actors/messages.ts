@@ -1,7 +1,7 @@
 /** What the processes of a soak say to each other, over Node's channel. */
 
-import type { Verdict } from "./tally.ts";
-import type { MapKind } from "./workload.ts";
+import type { Verdict } from "../work/tally.ts";
+import type { MapKind } from "../work/workload.ts";
 
 export interface ProducerOptions {
   readonly connection: string;

@@ -5,7 +5,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-import { descendantsOf } from "../../tests/support/processes.ts";
+import { descendantsOf } from "../../../tests/support/processes.ts";
 import type { FromActor, ToActor } from "./messages.ts";
 
 export class Actor {

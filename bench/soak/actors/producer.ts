@@ -8,11 +8,11 @@ import { pino } from "pino";
 
 import { listen, say } from "./in-actor.ts";
 import type { ProducerOptions } from "./messages.ts";
-import { codeOf, Tally } from "./tally.ts";
-import type * as tasks from "./tasks.ts";
-import type { Item } from "./tasks.ts";
-import { TROUBLE_TIMEOUT_MS, workload } from "./workload.ts";
-import type { Workload } from "./workload.ts";
+import { codeOf, Tally } from "../work/tally.ts";
+import type * as tasks from "../work/tasks.ts";
+import type { Item } from "../work/tasks.ts";
+import { TROUBLE_TIMEOUT_MS, workload } from "../work/workload.ts";
+import type { Workload } from "../work/workload.ts";
 
 const [, , text = "{}", log] = process.argv;
 const options = JSON.parse(text) as ProducerOptions;

@@ -1,6 +1,6 @@
 /** What the producers of a soak ask for: maps of several kinds, each made from the seed, and what they must give. */
 
-import { seededRandom } from "../../tests/support/random.ts";
+import { seededRandom } from "../../../tests/support/random.ts";
 import type { Item } from "./tasks.ts";
 
 export type MapKind =
