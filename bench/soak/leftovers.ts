@@ -1,12 +1,15 @@
 import type { QueueKeys } from "@poolmq/shared/redis";
 import type { Redis } from "ioredis";
 
-/** What BullMQ keeps of a queue as such: as many keys for a million maps as for one. */
-const OF_THE_QUEUE = ["meta", "id", "events", "marker"];
+import { processesOf } from "../../tests/support/nothing-left.ts";
+import { until } from "../../tests/support/until.ts";
 
-/** Keys of a queue that nothing will ever remove: not of the queue as such, and without a TTL. With their type. */
-export async function leftovers(redis: Redis, keys: QueueKeys): Promise<string[]> {
-  const constant = new Set(OF_THE_QUEUE.map((name) => keys.job(name)));
+/** What BullMQ keeps of a queue as such: as many keys for a million maps as for one. */
+const OF_THE_QUEUE = ["meta", "id", "events", "marker", "pc"];
+
+/** Keys of queues that nothing will ever remove: not of the queue as such, and without a TTL. With their type. */
+export async function leftovers(redis: Redis, queues: readonly QueueKeys[]): Promise<string[]> {
+  const constant = new Set(queues.flatMap((keys) => OF_THE_QUEUE.map((name) => keys.job(name))));
   const found = (await redis.keys("*")).filter((key) => !constant.has(key));
   const described = await Promise.all(
     found.map(async (key) => {
@@ -15,4 +18,13 @@ export async function leftovers(redis: Redis, keys: QueueKeys): Promise<string[]
     }),
   );
   return described.flat().sort();
+}
+
+/** Processes whose temporary files are in this folder, which have some time to end. */
+export async function leftProcesses(folder: string): Promise<string[]> {
+  const left = (): string[] => processesOf(folder).map(({ what }) => what);
+  await until(() => left().length === 0, { what: "their end", timeoutMs: 10_000, everyMs: 100 }).catch(
+    () => {},
+  );
+  return left();
 }

@@ -1,7 +1,7 @@
 /**
  * Runs a soak and prints what came of it; exits with 1 if anything was wrong.
  *
- *   npm run soak -- [--minutes 10] [--seed N] [--machines 2] [--logs FOLDER] [--plan]
+ *   npm run soak -- [--minutes 10] [--seed N] [--machines 2,1] [--logs FOLDER] [--plan]
  *
  * `--plan` only prints the faults of a seed.
  */
@@ -18,17 +18,14 @@ const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "10" },
     seed: { type: "string", default: String(Math.floor(Math.random() * 1e6)) },
-    machines: { type: "string", default: "2" },
+    machines: { type: "string", default: "2,1" },
     logs: { type: "string" },
     plan: { type: "boolean", default: false },
   },
 });
-const [seed, minutes, machines] = [values.seed, values.minutes, values.machines].map(Number) as [
-  number,
-  number,
-  number,
-];
-if (![seed, minutes, machines].every((number) => number >= 0)) {
+const [seed = 0, minutes = 0] = [values.seed, values.minutes].map(Number);
+const [main = Number.NaN, evil = Number.NaN] = values.machines.split(",").map(Number);
+if (![seed, minutes, main, evil].every((number) => number >= 0)) {
   throw new Error(
     `Expected numbers, got --seed ${values.seed} --minutes ${values.minutes} --machines ${values.machines}`,
   );
@@ -36,15 +33,21 @@ if (![seed, minutes, machines].every((number) => number >= 0)) {
 const durationMs = minutes * 60_000;
 console.log(`seed ${seed}, ${minutes} min; again with: npm run soak -- --minutes ${minutes} --seed ${seed}`);
 if (values.plan) {
-  for (const { atMs, kind, forMs } of planFaults(seed, durationMs)
-    .flat()
-    .toSorted((a, b) => a.atMs - b.atMs)) {
-    console.log(`${(atMs / 1_000).toFixed(1).padStart(7)} s  ${kind}${forMs > 0 ? `, ${forMs} ms` : ""}`);
+  const planned = planFaults(seed, durationMs).flatMap(({ faults }) => faults);
+  for (const { atMs, fault, forMs } of planned.toSorted((a, b) => a.atMs - b.atMs)) {
+    const lasts = forMs > 0 ? `, ${forMs} ms` : "";
+    console.log(`${(atMs / 1_000).toFixed(1).padStart(7)} s  ${fault.kind}${lasts}`);
   }
 } else {
   const logs = values.logs === undefined ? undefined : resolve(values.logs);
   if (logs !== undefined) mkdirSync(logs, { recursive: true });
-  const report = await soak({ seed, durationMs, machines, logs, print: (line) => console.log(line) });
+  const report = await soak({
+    seed,
+    durationMs,
+    machines: [main, evil],
+    logs,
+    print: (line) => console.log(line),
+  });
   console.log(describeReport(report));
   process.exitCode = isSound(report) ? 0 : 1;
 }

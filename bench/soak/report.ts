@@ -1,52 +1,83 @@
 /** What a soak came to, in words, and whether it is good. */
 
-import type { SoakReport, Trend } from "./soak.ts";
+import type { Usage } from "./actors/messages.ts";
+import type { Trend } from "./actors/usage-series.ts";
+import type { SoakReport } from "./soak.ts";
 
 /**
  * Growth per minute that is still taken for none. A leak of one small object per item would show in the heap, which is what
  * is in use: a soak makes tens of thousands of items a minute. RSS rises in steps, as the allocator keeps what was
- * freed after a peak.
+ * freed after a peak. Connections that are made anew have two descriptors for a while.
  */
-const FLAT_MIB_PER_MINUTE = { rss: 8, heap: 1 };
+const FLAT_PER_MINUTE: Readonly<Record<keyof Usage, number>> = { rss: 8, heap: 1, descriptors: 1 };
+
+const UNITS: Readonly<Record<keyof Usage, string>> = {
+  rss: "MiB of resident memory",
+  heap: "MiB of heap",
+  descriptors: "descriptors",
+};
 
 /** Fewer samples than this, of the last two thirds of the time, say nothing of growth: those of 5 minutes. */
 const ENOUGH_SAMPLES = 80;
 
+/** What must be nothing. */
+export function damageOf(report: SoakReport): Record<string, number | readonly string[]> {
+  const { lost, duplicated, wrong, outOfOrder, innocentsCharged, problems, leaked } = report;
+  return {
+    lost,
+    duplicated,
+    wrong,
+    outOfOrder,
+    innocentsCharged,
+    problems,
+    leaked,
+    growing: growing(report),
+  };
+}
+
 export function isSound(report: SoakReport): boolean {
-  const { lost, duplicated, wrong, outOfOrder, problems, leaked } = report;
-  const damage = lost + duplicated + wrong + outOfOrder;
-  return damage === 0 && problems.length === 0 && leaked.length === 0 && growing(report).length === 0;
+  return Object.values(damageOf(report)).every(
+    (damage) => damage === 0 || (damage as unknown[]).length === 0,
+  );
 }
 
 /** What grows. */
-function growing({ memory }: SoakReport): string[] {
-  return (["producer", "supervisor"] as const).flatMap((who) =>
-    (["rss", "heap"] as const).flatMap((what) => {
-      const { perMinute, samples } = memory[who][what];
-      const isGrowing = samples >= ENOUGH_SAMPLES && perMinute > FLAT_MIB_PER_MINUTE[what];
-      return isGrowing ? [`${what} of the ${who} grows by ${perMinute.toFixed(2)} MiB a minute`] : [];
+function growing({ usage }: SoakReport): string[] {
+  return Object.entries(usage).flatMap(([who, trends]) =>
+    (Object.entries(trends) as [keyof Usage, Trend][]).flatMap(([what, { perMinute, samples }]) => {
+      const isGrowing = samples >= ENOUGH_SAMPLES && perMinute > FLAT_PER_MINUTE[what];
+      return isGrowing ? [`${who}: ${perMinute.toFixed(2)} ${UNITS[what]} more a minute`] : [];
     }),
   );
 }
 
 export function describeReport(report: SoakReport): string {
-  const { faults, byKind, maps, items, lost, duplicated, wrong, outOfOrder, damaged } = report;
-  const { memory, redisMib, leaked, problems } = report;
+  const { faults, byKind, maps, items, damaged, hitTooOften, deeds } = report;
+  const { lost, duplicated, wrong, outOfOrder, innocentsCharged, usage, redisMib, leaked, problems } = report;
   return [
     `${faults} faults:`,
-    ...[...byKind].toSorted(([, a], [, b]) => b - a).map(([kind, count]) => `  ${count} × ${kind}`),
+    ...counts(byKind),
+    `${[...deeds.values()].reduce((sum, count) => sum + count, 0)} evil deeds:`,
+    ...counts(deeds),
     `${maps} maps, ${items} items; ${lost} lost, ${duplicated} duplicated, ${wrong} wrong, ${outOfOrder} out of order`,
-    `${damaged} items ended in the error of what was done to them`,
-    `producer: rss ${trend(memory.producer.rss)}, heap ${trend(memory.producer.heap)}`,
-    `supervisor: rss ${trend(memory.supervisor.rss)}, heap ${trend(memory.supervisor.heap)}`,
+    `${innocentsCharged} innocent items were charged`,
+    `${damaged} items ended in the error of what was done to them, ${hitTooOften} lost too many processes to the soak`,
+    ...Object.entries(usage).map(
+      ([who, { rss, heap, descriptors }]) =>
+        `${who}: rss ${trend(rss)}, heap ${trend(heap)}, descriptors ${trend(descriptors)}`,
+    ),
     `Redis: at most ${redisMib.most.toFixed(1)} MiB, at the end ${redisMib.last.toFixed(1)} MiB`,
-    ...leaked.map((key) => `LEAKED ${key}`),
+    ...leaked.map((what) => `LEAKED ${what}`),
     ...problems.map((problem) => `WRONG ${problem}`),
     ...growing(report).map((what) => `GROWING ${what}`),
     isSound(report) ? "sound" : "NOT SOUND",
   ].join("\n");
 }
 
+function counts(of: ReadonlyMap<string, number>): string[] {
+  return [...of].toSorted(([, a], [, b]) => b - a).map(([what, count]) => `  ${count} × ${what}`);
+}
+
 function trend({ perMinute, last }: Trend): string {
-  return `${last.toFixed(0)} MiB, ${perMinute >= 0 ? "+" : ""}${perMinute.toFixed(2)} MiB/min`;
+  return `${last.toFixed(0)}, ${perMinute >= 0 ? "+" : ""}${perMinute.toFixed(2)} a minute`;
 }

@@ -1,63 +1,62 @@
 /**
- * A soak: producers and worker machines as processes on a real Redis, and faults of all kinds at random.
+ * A soak: producers and worker machines as processes on a real Redis, pools in memory beside them, and faults of all
+ * kinds at random.
  *
- *   producers ──▶ TcpProxy ──▶ Redis ◀── TcpProxy ◀── machines
- *       ▲            ▲           ▲                      ▲
- *       └────────────┴─ Injector ┴──────────────────────┘
+ *   producers ──▶ TcpProxy ──▶ Redis ◀── TcpProxy ◀── machines        programs with pools in memory
+ *       ▲            ▲           ▲                      ▲                          ▲
+ *       └────────────┴─ Injector ┴──────────────────────┴──────────────────────────┘
  *
- * What must hold: every item of every map has one outcome, its own, in its place; nothing hangs; memory does not grow;
- * and when all is over, Redis holds nothing of the maps any more.
+ * There are two queues: on the second one and in the pools in memory, some tasks do evil to what runs them.
+ *
+ * What must hold: every item of every map has one outcome, its own, in its place; nobody is charged with what another
+ * one did; nothing hangs or dies; memory and descriptors do not grow; and when all is over, Redis holds nothing of the
+ * maps any more, and no process is left.
  */
 
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { queueKeys } from "@poolmq/shared/redis";
 
 import { RedisServer } from "../../tests/support/redis-server.ts";
 import { TcpProxy } from "../../tests/support/tcp-proxy.ts";
-import { planFaults } from "./faults/plan.ts";
-import type { FaultKind } from "./faults/plan.ts";
-import { Fleet, Producer } from "./actors/fleet.ts";
-import type { EndedMap, FleetOptions } from "./actors/fleet.ts";
+import { Asker } from "./actors/asker.ts";
+import type { AskerOptions, EndedMap } from "./actors/asker.ts";
+import { Fleet } from "./actors/fleet.ts";
+import type { Setting, Site } from "./actors/fleet.ts";
+import type { Usage } from "./actors/messages.ts";
+import type { Trend } from "./actors/usage-series.ts";
+import type { Queue } from "./faults/fault.ts";
 import { Injector } from "./faults/injector.ts";
-import { leftovers } from "./leftovers.ts";
+import { planFaults } from "./faults/plan.ts";
+import { judge } from "./judge.ts";
+import type { Judgement } from "./judge.ts";
+import { leftovers, leftProcesses } from "./leftovers.ts";
 
 export interface SoakOptions {
   readonly seed: number;
   readonly durationMs: number;
-  /** Machines that may be lost, beside one that is not. @defaultValue 2 */
-  readonly machines?: number;
+  /** Machines that may be lost, beside one that is not: on each of the two queues. @defaultValue [2, 1] */
+  readonly machines?: readonly [number, number];
   /** Folder for the logs of all processes; absent: none. */
   readonly logs?: string | undefined;
   /** Is told of what goes on, line by line. */
   readonly print?: (line: string) => void;
 }
 
-export interface SoakReport {
+export interface SoakReport extends Judgement {
   readonly faults: number;
-  readonly byKind: ReadonlyMap<FaultKind, number>;
+  readonly byKind: ReadonlyMap<string, number>;
   readonly maps: number;
   readonly items: number;
-  readonly lost: number;
-  readonly duplicated: number;
-  readonly wrong: number;
-  readonly outOfOrder: number;
-  /** Items that ended in an error because a fault had damaged their job or their outcome. */
-  readonly damaged: number;
-  /** What went wrong, in words. */
-  readonly problems: readonly string[];
-  /** Keys that are left in Redis and should not be. */
+  /** Keys in Redis, and processes, that are left and should not be. */
   readonly leaked: readonly string[];
-  /** Growth per minute and last value of what is not freed, in MiB. */
-  readonly memory: Readonly<Record<"producer" | "supervisor", Record<"rss" | "heap", Trend>>>;
+  /** Growth per minute and last value of what is not freed, by who has it: memory in MiB, descriptors in number. */
+  readonly usage: Readonly<Record<string, Readonly<Record<keyof Usage, Trend>>>>;
   /** Most that Redis used, and what it uses at the end, in MiB. */
   readonly redisMib: { readonly most: number; readonly last: number };
-}
-
-export interface Trend {
-  readonly perMinute: number;
-  readonly last: number;
-  readonly samples: number;
 }
 
 const SAMPLE_MS = 2_500;
@@ -67,22 +66,72 @@ const SETTLE_MS = 90_000;
 /** How long jobs of producers that were killed may take. */
 const DRAIN_MS = 60_000;
 
+/** Many processes of this fleet are killed at random, so items must not fail for that. */
+const MAIN_WORKERS: Site["workers"] = { processes: 1, concurrency: 3, workerLossAttempts: 50 };
+
+/** One item at a time, so that it is certain who is to be charged; little memory, so that it is soon exhausted. */
+const EVIL_WORKERS: Site["workers"] = {
+  processes: 2,
+  concurrency: 1,
+  workerLossAttempts: 2,
+  maxTasksPerChild: 200,
+  env: { NODE_OPTIONS: "--max-old-space-size=64" },
+};
+
 export async function soak(options: SoakOptions): Promise<SoakReport> {
-  const { seed, durationMs, machines = 2, logs, print = () => {} } = options;
+  const { seed, durationMs, machines = [2, 1], logs, print = () => {} } = options;
   const problems: string[] = [];
   const ended: EndedMap[] = [];
   await using redis = await RedisServer.start({ settings: { appendonly: "yes", appendfsync: "everysec" } });
   await using proxy = await TcpProxy.start(redis, seed);
-  const queue = `soak-${seed}`;
-  const keys = queueKeys(queue);
-  const onEnded = (map: EndedMap): void => void ended.push(map);
-  const fleetOptions: FleetOptions = { url: proxy.url, queue, seed, logs, onEnded };
-  const fleet = new Fleet(fleetOptions, machines);
-  const [elder, durable, plain] = ["elder", "durable", "plain"].map(
-    (name) => new Producer(fleetOptions, name),
-  ) as [Producer, Producer, Producer];
-  const producers = [elder, durable, plain];
-  const injector = new Injector({ redis, proxy, keys, fleet, durable, plain });
+  const folder = mkdtempSync(join(tmpdir(), "soak-"));
+  const stderr = logs === undefined ? undefined : openSync(`${logs}/stderr.log`, "a");
+  const onDied = (how: string): void => void problems.push(how);
+  const setting: Setting = { url: proxy.url, seed, folder, logs, stderr, onDied };
+  const main: Site = { queue: `soak-${seed}`, workers: MAIN_WORKERS };
+  const evil: Site = {
+    queue: `soak-${seed}-evil`,
+    signingKey: "a key of sixteen or more characters",
+    workers: EVIL_WORKERS,
+  };
+  const asker = (site: Site, more: Omit<AskerOptions, "site" | "onEnded">): Asker =>
+    new Asker(setting, { site, onEnded: (map) => void ended.push(map), ...more });
+
+  const elder = asker(main, { name: "elder", engine: "Redis" });
+  const fleets = [new Fleet(setting, main, machines[0]), new Fleet(setting, evil, machines[1])] as const;
+  const queues: readonly Queue[] = [
+    {
+      keys: queueKeys(main.queue),
+      fleet: fleets[0],
+      askers: [
+        elder,
+        asker(main, { name: "durable", engine: "Redis", skewMs: -30_000 }),
+        asker(main, { name: "plain", engine: "Redis", skewMs: 30_000 }),
+      ],
+    },
+    {
+      keys: queueKeys(evil.queue),
+      fleet: fleets[1],
+      askers: [asker(evil, { name: "evil", engine: "Redis" })],
+    },
+  ];
+  const inMemory = [
+    asker(main, { name: "evil-processes", engine: "processes" }),
+    asker(main, { name: "evil-threads", engine: "threads" }),
+  ];
+  const askers = [...queues.flatMap((queue) => queue.askers), ...inMemory];
+  const actors = (): Asker["actor"][] => [
+    ...askers.map(({ actor }) => actor),
+    ...fleets.flatMap(({ all }) => all.map(({ actor }) => actor)),
+  ];
+  const watched = {
+    producer: elder,
+    supervisor: fleets[0].elder,
+    "supervisor of evil": fleets[1].elder,
+    "pool in memory": inMemory[0],
+    "pool of threads": inMemory[1],
+  };
+  const injector = new Injector({ redis, proxy, queues, inMemory });
 
   let redisMost = 0;
   const usedMib = async (): Promise<number> => {
@@ -90,14 +139,14 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     return Number(used ?? 0) / 2 ** 20;
   };
   const sampler = setInterval(() => {
-    for (const { actor } of [elder, fleet.elder]) actor.send({ t: "memory" });
+    for (const one of Object.values(watched)) one?.actor.send({ t: "usage" });
     usedMib().then(
       (mib) => (redisMost = Math.max(redisMost, mib)),
       () => {}, // it is down
     );
   }, SAMPLE_MS);
   const reporter = setInterval(() => {
-    print(`${injector.total} faults, ${ended.length} maps, ${sum(ended, ({ items }) => items)} items`);
+    print(`${injector.total} faults, ${ended.length} maps, ${itemsOf(ended)} items`);
   }, 10_000);
 
   try {
@@ -105,80 +154,59 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     await Promise.all(planFaults(seed, durationMs).map((lane) => injector.run(lane, startedAt)));
     print(`all faults injected; ${ended.length} maps so far`);
 
-    for (const { actor } of producers) actor.send({ t: "stop" });
-    if (!(await within(SETTLE_MS, Promise.all(producers.map(({ actor }) => actor.exited))))) {
-      for (const { name, actor, current } of producers) {
+    for (const { actor } of askers) actor.send({ t: "stop" });
+    if (!(await within(SETTLE_MS, Promise.all(askers.map(({ actor }) => actor.exited))))) {
+      for (const { name, actor, current } of askers) {
         if (!actor.isGone) problems.push(`producer ${name} hangs at map ${JSON.stringify(current)}`);
       }
     }
     const drainedBy = performance.now() + DRAIN_MS;
     // Jobs of killed producers are still run.
-    while ((await redis.admin.exists(keys.job("wait"), keys.job("active"), keys.job("delayed"))) > 0) {
-      if (performance.now() > drainedBy) {
-        problems.push("the queue is not empty");
-        break;
+    const lists = ["wait", "active", "delayed", "prioritized"] as const;
+    for (const { keys } of queues) {
+      while ((await redis.admin.exists(lists.map((name) => keys.job(name)))) > 0) {
+        if (performance.now() > drainedBy) {
+          problems.push("the queue is not empty");
+          break;
+        }
+        await delay(50);
       }
-      await delay(50);
     }
-    if (!(await within(SETTLE_MS, fleet.close()))) problems.push("a machine does not end");
-    const leaked = await leftovers(redis.admin, keys);
-    const report = {
+    const closing = Promise.all(fleets.map((fleet) => fleet.close()));
+    if (!(await within(SETTLE_MS, closing))) problems.push("a machine does not end");
+    const keys = await leftovers(
+      redis.admin,
+      queues.map((queue) => queue.keys),
+    );
+    const trends = ({ usage }: Pick<Asker, "usage">): Record<keyof Usage, Trend> => ({
+      rss: usage.trend("rss"),
+      heap: usage.trend("heap"),
+      descriptors: usage.trend("descriptors"),
+    });
+    return {
       faults: injector.total,
       byKind: injector.counts,
       maps: ended.length,
-      items: sum(ended, ({ items }) => items),
-      leaked,
-      memory: {
-        producer: { rss: elder.memory.trend("rss"), heap: elder.memory.trend("heap") },
-        supervisor: { rss: fleet.elder.memory.trend("rss"), heap: fleet.elder.memory.trend("heap") },
-      },
+      items: itemsOf(ended),
+      leaked: [...keys, ...(await leftProcesses(folder))],
+      usage: Object.fromEntries(
+        Object.entries(watched).flatMap(([who, one]) => (one === undefined ? [] : [[who, trends(one)]])),
+      ),
       redisMib: { most: redisMost, last: await usedMib() },
+      ...judge(ended, injector.damaged, problems),
     };
-    return { ...report, ...judge(ended, injector, problems) };
   } finally {
     clearInterval(sampler);
     clearInterval(reporter);
-    const actors = [...producers, ...fleet.all].map(({ actor }) => actor);
-    for (const actor of actors) if (actor.isFrozen) actor.freeze(false);
-    await Promise.all(actors.map((actor) => actor.kill()));
+    for (const actor of actors()) if (actor.isFrozen) actor.freeze(false);
+    await Promise.all(actors().map((actor) => actor.kill()));
+    if (stderr !== undefined) closeSync(stderr);
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Adds up what was wrong with the maps; an odd error that no fault explains is wrong. */
-function judge(
-  ended: readonly EndedMap[],
-  injector: Injector,
-  problems: readonly string[],
-): Pick<SoakReport, "lost" | "duplicated" | "wrong" | "outOfOrder" | "damaged" | "problems"> {
-  const told = [...problems];
-  let damaged = 0;
-  let unexplained = 0;
-  for (const { kind, tag, mapId, verdict } of ended) {
-    if (verdict.first !== undefined) told.push(`${kind} ${tag}: ${verdict.first}`);
-    // Items that had not ended when their map was cancelled end in a CancelledError.
-    const odd = verdict.odd.filter(({ code }) => !(kind === "cancelled" && code === "CANCELLED"));
-    const strange = odd.filter(({ index }) => !injector.mayFail(mapId, index));
-    damaged += odd.length - strange.length;
-    unexplained += strange.length;
-    const [first] = strange;
-    if (first === undefined) continue;
-    const { index, code, message } = first;
-    told.push(
-      `${kind} ${tag} (${mapId}): ${strange.length} items ended in an error that no fault explains; item ${index} in ${code}: ${message}`,
-    );
-  }
-  return {
-    lost: sum(ended, ({ verdict }) => verdict.lost),
-    duplicated: sum(ended, ({ verdict }) => verdict.duplicated),
-    wrong: sum(ended, ({ verdict }) => verdict.wrong) + unexplained,
-    outOfOrder: sum(ended, ({ verdict }) => verdict.outOfOrder),
-    damaged,
-    problems: told,
-  };
-}
-
-function sum<V>(values: readonly V[], of: (value: V) => number): number {
-  return values.reduce((total, value) => total + of(value), 0);
+function itemsOf(ended: readonly EndedMap[]): number {
+  return ended.reduce((total, { items }) => total + items, 0);
 }
 
 /** True if the promise has resolved within this time. */

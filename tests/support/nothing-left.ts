@@ -55,7 +55,7 @@ function leftIn(folder: string): Left[] {
 }
 
 /** Processes that were started with this folder, or one within, for their temporary files. */
-function processesOf(folder: string): Left[] {
+export function processesOf(folder: string): Left[] {
   return readdirSync("/proc").flatMap((name) => {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) return [];
     try {

@@ -28,7 +28,8 @@ export type Meddling =
 
 export interface Rule {
   readonly matches: (command: readonly string[]) => boolean;
-  readonly meddling: Meddling;
+  /** Undefined only watches. */
+  readonly meddling: Meddling | undefined;
   left: number;
   readonly onHit: () => void;
 }
@@ -41,15 +42,21 @@ export interface ProxyState {
   shape: Shape;
   refusing: boolean;
   dropping: boolean;
-  holding: boolean;
+  /** Directions in which bytes are kept back. */
+  readonly holding: Set<Direction>;
 }
+
+export type Direction = "to Redis" | "to the client";
 
 /** These answer with pushes (RESP 3), which are not counted as replies. */
 const WITHOUT_REPLY = /^[ps]?(un)?subscribe$/i;
 
+export const BOTH: readonly Direction[] = ["to Redis", "to the client"];
+
 /** One client's connection and the one to Redis behind it. */
 export class Link {
-  dead: boolean;
+  /** Directions in which bytes vanish. */
+  readonly dead: Set<Direction>;
   readonly #client: Socket;
   readonly #redis: Socket;
   readonly #state: ProxyState;
@@ -58,11 +65,12 @@ export class Link {
   /** What becomes of the replies that are due, in the order of their commands. */
   readonly #due: (Meddling | undefined)[] = [];
   readonly #held: Buffer[] = [];
+  readonly #heldCommands: Buffer[] = [];
 
   constructor(client: Socket, state: ProxyState) {
     this.#client = client;
     this.#state = state;
-    this.dead = state.dropping;
+    this.dead = new Set(state.dropping ? BOTH : []);
     const { port, socket } = state.target;
     this.#redis = port === 0 ? connect(socket) : connect(port, "127.0.0.1");
     this.#redis.setNoDelay(true);
@@ -71,17 +79,21 @@ export class Link {
     const commands = new FrameReader();
     const replies = new FrameReader();
     client.on("data", (chunk) => {
-      if (!this.dead) for (const frame of commands.push(chunk)) this.#command(frame);
+      if (this.dead.has("to Redis")) return;
+      for (const frame of commands.push(chunk)) {
+        if (state.holding.has("to Redis")) this.#heldCommands.push(frame);
+        else this.#command(frame);
+      }
     });
     this.#redis.on("data", (chunk) => {
-      if (!this.dead) for (const frame of replies.push(chunk)) this.#reply(frame);
+      if (!this.dead.has("to the client")) for (const frame of replies.push(chunk)) this.#reply(frame);
     });
     client.on("error", () => undefined);
     this.#redis.on("error", () => undefined);
     client.once("close", () => this.#redis.destroy());
     // While the link is half-open, neither side learns that the other has closed.
     this.#redis.once("close", () => {
-      if (!this.dead) client.destroy();
+      if (this.dead.size === 0) client.destroy();
     });
   }
 
@@ -90,7 +102,9 @@ export class Link {
     this.#redis.destroy();
   }
 
-  releaseReplies(): void {
+  /** Lets pass what was kept back. */
+  release(): void {
+    for (const frame of this.#heldCommands.splice(0)) this.#command(frame);
     for (const frame of this.#held.splice(0)) this.#toClient.write(frame);
   }
 
@@ -130,7 +144,7 @@ export class Link {
   }
 
   #send(frame: Buffer): void {
-    if (this.#state.holding) this.#held.push(frame);
+    if (this.#state.holding.has("to the client")) this.#held.push(frame);
     else this.#toClient.write(frame);
   }
 }

@@ -12,8 +12,8 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo, Server } from "node:net";
 
-import { Link } from "./proxy-link.ts";
-import type { Meddling, ProxyState, ProxyTarget, Rule, Shape } from "./proxy-link.ts";
+import { BOTH, Link } from "./proxy-link.ts";
+import type { Direction, Meddling, ProxyState, ProxyTarget, Rule, Shape } from "./proxy-link.ts";
 import { seededRandom } from "./random.ts";
 
 export class TcpProxy implements AsyncDisposable {
@@ -48,7 +48,7 @@ export class TcpProxy implements AsyncDisposable {
       shape: {},
       refusing: false,
       dropping: false,
-      holding: false,
+      holding: new Set(),
     });
   }
 
@@ -88,7 +88,14 @@ export class TcpProxy implements AsyncDisposable {
    */
   drop(): void {
     this.#state.dropping = true;
-    for (const link of this.#links) link.dead = true;
+    this.dropOpen();
+  }
+
+  /** The same for connections that are open now, in some directions, and for a part of them at random. */
+  dropOpen(directions: readonly Direction[] = BOTH, part = 1): void {
+    for (const link of this.#links) {
+      if (this.#state.random() < part) for (const direction of directions) link.dead.add(direction);
+    }
   }
 
   restore(): void {
@@ -97,10 +104,15 @@ export class TcpProxy implements AsyncDisposable {
 
   /** Keeps all replies back until the returned function is called. */
   holdReplies(): () => void {
-    this.#state.holding = true;
+    return this.hold("to the client");
+  }
+
+  /** Keeps all bytes of this direction back until the returned function is called: a cut in one direction. */
+  hold(direction: Direction): () => void {
+    this.#state.holding.add(direction);
     return () => {
-      this.#state.holding = false;
-      for (const link of this.#links) link.releaseReplies();
+      this.#state.holding.delete(direction);
+      for (const link of this.#links) link.release();
     };
   }
 
@@ -112,6 +124,18 @@ export class TcpProxy implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#state.rules.push({ matches, meddling, left: times, onHit: resolve });
     return promise;
+  }
+
+  /** Waits for a command that matches; false if none came in time. */
+  async seen(matches: Rule["matches"], timeoutMs: number): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const rule: Rule = { matches, meddling: undefined, left: 1, onHit: () => resolve(true) };
+    this.#state.rules.push(rule);
+    const timer = setTimeout(() => resolve(false), timeoutMs);
+    const wasSeen = await promise;
+    clearTimeout(timer);
+    this.#state.rules = this.#state.rules.filter((other) => other !== rule);
+    return wasSeen;
   }
 
   async stop(): Promise<void> {

@@ -8,6 +8,23 @@ import { fileURLToPath } from "node:url";
 import { descendantsOf } from "../../../tests/support/processes.ts";
 import type { FromActor, ToActor } from "./messages.ts";
 
+/** Sets the wall clock of the process off. */
+const SKEWED_CLOCK = new URL("../../../tests/fixtures/skewed-clock.ts", import.meta.url).href;
+
+export interface ActorOptions {
+  readonly program: "machine" | "producer";
+  readonly args: readonly string[];
+  /** For temporary files of it and all that it starts; tells these processes from all others. */
+  readonly folder: string;
+  /** Descriptor for what it and its children complain of, if anybody wants to know. */
+  readonly stderr?: number | undefined;
+  /** How far its wall clock is off. @defaultValue 0 */
+  readonly skewMs?: number;
+  readonly onMessage: (message: FromActor) => void;
+  /** It has ended, and nobody had asked it to. */
+  readonly onDied: (how: string) => void;
+}
+
 export class Actor {
   readonly pid: number;
   /** Resolves when its process has ended. */
@@ -15,20 +32,25 @@ export class Actor {
   readonly #child: ChildProcess;
   #gone = false;
   #frozen = false;
+  /** It may end: it was told to, or killed. */
+  #mayEnd = false;
 
-  constructor(
-    program: "machine" | "producer",
-    args: readonly string[],
-    onMessage: (message: FromActor) => void,
-  ) {
+  constructor({ program, args, folder, stderr, skewMs = 0, onMessage, onDied }: ActorOptions) {
     this.#child = fork(fileURLToPath(new URL(`./${program}.ts`, import.meta.url)), args, {
-      execArgv: ["--conditions=@poolmq/source", "--disable-warning=ExperimentalWarning", "--expose-gc"],
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      execArgv: [
+        "--conditions=@poolmq/source",
+        "--disable-warning=ExperimentalWarning",
+        "--expose-gc",
+        ...(skewMs === 0 ? [] : ["--import", SKEWED_CLOCK]),
+      ],
+      env: { ...process.env, TMPDIR: folder, CLOCK_SKEW_MS: String(skewMs) },
+      stdio: ["ignore", "ignore", stderr ?? "ignore", "ipc"],
     });
     this.pid = this.#child.pid ?? 0;
     this.#child.on("message", (message: FromActor) => onMessage(message));
-    this.exited = once(this.#child, "exit").then(() => {
+    this.exited = once(this.#child, "exit").then(([code, signal]) => {
       this.#gone = true;
+      if (!this.#mayEnd) onDied(`${program} ${this.pid} died: ${String(signal ?? code)}`);
     });
   }
 
@@ -46,14 +68,18 @@ export class Actor {
   }
 
   send(message: ToActor): void {
+    if (message.t === "stop") this.#mayEnd = true;
     if (this.#child.connected) this.#child.send(message, () => {});
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
+  /** Asks it to end. */
+  terminate(): void {
+    this.#mayEnd = true;
+    this.#child.kill("SIGTERM");
   }
 
   async kill(): Promise<void> {
+    this.#mayEnd = true;
     this.#child.kill("SIGKILL");
     await this.exited;
   }

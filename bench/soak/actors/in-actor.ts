@@ -1,5 +1,6 @@
 /** The end of the channel that is in a process of the soak. It ends with the process that started it. */
 
+import { existsSync, readdirSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 
 import type { FromActor, ToActor } from "./messages.ts";
@@ -13,17 +14,20 @@ export function listen(onStop: () => void): void {
   process.on("disconnect", () => process.exit(1));
   process.on("message", (message: ToActor) => {
     if (message.t === "stop") onStop();
-    else void tellMemory();
+    else void tellUsage();
   });
 }
 
+const DESCRIPTORS = "/proc/self/fd";
+
 /** Memory in use after a garbage collection: before one, the figure depends on the collector's timing. */
-async function tellMemory(): Promise<void> {
+async function tellUsage(): Promise<void> {
   // The first collection runs finalizers; the second frees what they held.
   for (let round = 0; round < 2; round++) {
     globalThis.gc?.();
     await turn();
   }
   const { rss, heapUsed, external } = process.memoryUsage();
-  say({ t: "memory", rss, heap: heapUsed + external });
+  const descriptors = existsSync(DESCRIPTORS) ? readdirSync(DESCRIPTORS).length : 0;
+  say({ t: "usage", rss, heap: heapUsed + external, descriptors });
 }

@@ -1,12 +1,15 @@
 /** What the processes of a soak say to each other, over Node's channel. */
 
 import type { Verdict } from "../work/tally.ts";
-import type { MapKind } from "../work/workload.ts";
+import type { Engine, MapKind } from "../work/workload.ts";
 
 export interface ProducerOptions {
+  /** What its pool stands on: a Redis with a fleet, or this machine's memory. */
+  readonly engine: Engine;
   readonly connection: string;
   readonly queue: string;
-  /** Its maps are those of `workload(seed, name, number)`; with a name that begins with `durable`, durable ones. */
+  readonly signingKey?: string | undefined;
+  /** Its maps are those of `workload(seed, name, number, engine)`; with a name that begins with `durable`, durable ones. */
   readonly name: string;
   readonly seed: number;
   /** Number of its first map. A durable one is taken up if another producer had begun it. */
@@ -15,11 +18,19 @@ export interface ProducerOptions {
   readonly resumes: boolean;
 }
 
-export type ToActor = { readonly t: "memory" } | { readonly t: "stop" };
+export type ToActor = { readonly t: "usage" } | { readonly t: "stop" };
+
+/** What a process uses, of what must not grow. */
+export interface Usage {
+  readonly rss: number;
+  readonly heap: number;
+  /** Open descriptors; 0 where the system does not tell. */
+  readonly descriptors: number;
+}
 
 export type FromActor =
   | { readonly t: "ready" }
-  | { readonly t: "memory"; readonly rss: number; readonly heap: number }
+  | ({ readonly t: "usage" } & Usage)
   | { readonly t: "began"; readonly number: number; readonly tag: string; readonly mapId: string }
   | {
       readonly t: "ended";

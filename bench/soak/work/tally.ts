@@ -2,7 +2,19 @@
 
 import { resultOf } from "./tasks.ts";
 import type { Item } from "./tasks.ts";
-import { expectedOf } from "./workload.ts";
+import { EVIL } from "./evil.ts";
+import { expectedOf, isLong } from "./workload.ts";
+
+/** An item that ended in an error which it should not end in. */
+export interface Odd {
+  readonly index: number;
+  /** Of an item that is a map of its own: the id of that. */
+  readonly mapId: string | undefined;
+  readonly code: string;
+  readonly message: string;
+  /** It runs for as long as it may. */
+  readonly isLong: boolean;
+}
 
 /** What was wrong with a map, as numbers of items, and what was odd: to be explained by a fault, or wrong too. */
 export interface Verdict {
@@ -11,24 +23,29 @@ export interface Verdict {
   readonly wrong: number;
   readonly outOfOrder: number;
   /** Errors that no item of the map should end in. */
-  readonly odd: readonly { readonly index: number; readonly code: string; readonly message: string }[];
+  readonly odd: readonly Odd[];
+  /** Items that did evil, or ran for ever, and ended as they should. */
+  readonly deeds: Readonly<Partial<Record<string, number>>>;
   /** The first of what is wrong, in words. */
   readonly first?: string;
 }
 
 export class Tally {
+  readonly #items: readonly Item[];
   readonly #expected: readonly string[];
   readonly #indices: ReadonlyMap<string, number>;
   readonly #told: number[];
   /** How often the call's own callbacks told of an item. */
   readonly #calledBack: number[];
-  readonly #odd: Verdict["odd"][number][] = [];
+  readonly #odd: Odd[] = [];
+  readonly #deeds: Partial<Record<string, number>> = {};
   #duplicated = 0;
   #wrong = 0;
   #outOfOrder = 0;
   #first: string | undefined;
 
   constructor(items: readonly Item[]) {
+    this.#items = items;
     this.#expected = items.map((item) => expectedOf(item, resultOf(item)));
     this.#indices = new Map(this.#expected.map((text, index) => [text, index]));
     this.#told = Array.from(items, () => 0);
@@ -39,8 +56,10 @@ export class Tally {
     this.#take(index, `=${String(value)}`);
   }
 
-  failed(index: number, error: unknown): void {
-    this.#take(index, `!${codeOf(error)}`, error instanceof Error ? error.message.slice(0, 200) : "");
+  /** @param mapId - of an item that is a map of its own */
+  failed(index: number, error: unknown, mapId?: string): void {
+    const message = error instanceof Error ? error.message.slice(0, 200) : "";
+    this.#take(index, `!${codeOf(error)}`, { message, mapId });
   }
 
   calledBack(index: number): void {
@@ -56,6 +75,19 @@ export class Tally {
     else this.#take(index, `=${String(value)}`);
   }
 
+  /** Another handle of the same map told of an item. Items whose outcome was damaged need not end alike. */
+  alsoTold(
+    index: number,
+    other: PromiseSettledResult<unknown>,
+    own: PromiseSettledResult<unknown> | undefined,
+  ): void {
+    if (own?.status !== "fulfilled" || other.status !== "fulfilled" || own.value === other.value) return;
+    this.#note(
+      "wrong",
+      `item ${index} gave ${String(own.value)}, and ${String(other.value)} to who attached`,
+    );
+  }
+
   /** @param mayMiss - the map was cancelled: items without an outcome are not lost */
   verdict(mayMiss = false): Verdict {
     const lost = mayMiss ? 0 : this.#told.filter((times) => times === 0).length;
@@ -66,19 +98,28 @@ export class Tally {
       wrong: this.#wrong,
       outOfOrder: this.#outOfOrder,
       odd: this.#odd,
+      deeds: this.#deeds,
       ...(this.#first === undefined ? {} : { first: this.#first }),
     };
   }
 
-  #take(index: number, text: string, message = ""): void {
+  #take(
+    index: number,
+    text: string,
+    error: Pick<Odd, "message" | "mapId"> = { message: "", mapId: undefined },
+  ): void {
     const expected = this.#expected[index];
     const times = (this.#told[index] ?? 0) + 1;
     this.#told[index] = times;
+    const item = this.#items[index];
     if (times > 1) this.#note("duplicated", `item ${index} was told ${times} times`);
-    else if (text !== expected) {
+    else if (text === expected) {
+      if (item !== undefined && item.how in EVIL) this.#deeds[item.how] = (this.#deeds[item.how] ?? 0) + 1;
+    } else {
       const what = `item ${index} gave ${text.slice(0, 80)}, expected ${String(expected).slice(0, 80)}`;
-      if (text.startsWith("!")) this.#odd.push({ index, code: text.slice(1), message });
-      else if (this.#indices.has(text)) this.#note("outOfOrder", what);
+      if (text.startsWith("!")) {
+        this.#odd.push({ index, code: text.slice(1), isLong: item !== undefined && isLong(item), ...error });
+      } else if (this.#indices.has(text)) this.#note("outOfOrder", what);
       else this.#note("wrong", what);
     }
   }

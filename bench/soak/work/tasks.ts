@@ -4,12 +4,15 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { taskContext } from "@poolmq/worker";
 
+import { EVIL } from "./evil.ts";
+import type { EvilDeed } from "./evil.ts";
+
 export interface Item {
   /** Of the map: no two have the same. */
   readonly tag: string;
   readonly x: number;
   readonly ms: number;
-  readonly how: "waits" | "spins" | "throws" | "throws at first" | "never ends" | "is large";
+  readonly how: "waits" | "spins" | "throws" | "throws at first" | "never ends" | "is large" | EvilDeed;
 }
 
 /** What `run` gives for an item, if it gives anything. */
@@ -40,7 +43,7 @@ export async function run(item: Item): Promise<string> {
       await delay(1_000_000);
       break;
     default:
-      how satisfies never;
+      await EVIL[how].does();
   }
   return resultOf(item);
 }
@@ -49,4 +52,15 @@ export async function run(item: Item): Promise<string> {
 export async function runPair(tag: string, x: number): Promise<string> {
   await Promise.resolve();
   return resultOf({ tag, x, how: "waits" });
+}
+
+/** The same, with a shared value that holds the tag. */
+export function runShared(shared: { readonly tag: string }, x: number): string {
+  return resultOf({ tag: shared.tag, x, how: "waits" });
+}
+
+/** The same, with bytes that are large enough to travel beside the text. */
+export function runBytes(tag: string, x: number, bytes: Uint8Array): string {
+  const isWhole = bytes.every((byte) => byte === x % 256);
+  return resultOf({ tag, x: isWhole ? x : Number.NaN, how: "waits" });
 }

@@ -1,74 +1,147 @@
 /** What the producers of a soak ask for: maps of several kinds, each made from the seed, and what they must give. */
 
+import type { CallDefaults } from "@poolmq/producer";
+
 import { seededRandom } from "../../../tests/support/random.ts";
+import { EVIL } from "./evil.ts";
+import type { EvilDeed } from "./evil.ts";
 import type { Item } from "./tasks.ts";
 
-export type MapKind =
-  | "map"
-  | "starmap, chunks of 7"
-  | "starmap, chunksize auto"
-  | "imap, slow reader"
-  | "imapUnordered"
-  | "map of troubles"
-  | "large results"
-  | "cancelled"
-  | "durable";
+/** What the items of a producer run on. */
+export type Engine = "Redis" | "processes" | "threads";
+
+interface Kind {
+  readonly count: number;
+  /** How an item behaves, by a number from 0 to 1. @defaultValue mostly waits, sometimes spins */
+  readonly how?: (chance: number, engine: Engine) => Item["how"];
+  readonly options?: CallDefaults;
+  /** Needs a queue in Redis. */
+  readonly needsRedis?: true;
+}
+
+/** Time limit, in ms, of the items of a map that has some which never end. Others must be far from it. */
+const TIMEOUT_MS = 5_000;
+
+const kinds = {
+  map: { count: 300 },
+  starmap: { count: 2_000 },
+  imap: { count: 200 },
+  imapUnordered: { count: 300 },
+  istarmap: { count: 1_000 },
+  istarmapUnordered: { count: 1_000 },
+  apply: { count: 60 },
+  "large results": { count: 80, how: () => "is large" },
+  "large arguments": { count: 60 },
+  "shared value": { count: 500 },
+  troubles: {
+    count: 60,
+    how: (chance) => {
+      if (chance < 0.2) return "throws";
+      if (chance < 0.4) return "throws at first";
+      return chance < 0.42 ? "never ends" : "waits";
+    },
+    options: { attempts: 2, taskTimeoutMs: TIMEOUT_MS },
+  },
+  "back-offs": {
+    count: 80,
+    how: (chance) => (chance < 0.3 ? "throws at first" : chance < 0.4 ? "throws" : "waits"),
+    options: { attempts: 3, backoff: { type: "exponential", delayMs: 100, jitter: 0.5 } },
+  },
+  cancelled: { count: 300 },
+  "cancelled by a signal": { count: 300 },
+  "fails fast": {
+    count: 100,
+    how: (chance) => (chance < 0.05 ? "throws" : "waits"),
+    options: { failFast: true },
+  },
+  attached: { count: 200, needsRedis: true },
+  "cancelled by who attached": { count: 200, needsRedis: true },
+} as const satisfies Readonly<Record<string, Kind>>;
+
+const more = {
+  durable: { count: 400, options: { chunksize: 3 } },
+  evil: {
+    count: 40,
+    how: (chance, engine) => {
+      if (chance > 0.15) return "waits";
+      const deeds = (Object.keys(EVIL) as EvilDeed[]).filter(
+        (deed) => engine !== "threads" || !EVIL[deed].needsProcess,
+      );
+      return deeds[Math.floor((chance / 0.15) * deeds.length)] ?? "waits";
+    },
+    options: { taskTimeoutMs: TIMEOUT_MS },
+  },
+} as const satisfies Readonly<Record<string, Kind>>;
+
+export type MapKind = keyof typeof kinds | keyof typeof more;
+
+const KINDS: Readonly<Record<MapKind, Kind>> = { ...kinds, ...more };
+
+/** Codes or names of the errors that an item may end in because its map ended before it. */
+const ENDS_EARLY: Readonly<Partial<Record<MapKind, string>>> = {
+  cancelled: "CANCELLED",
+  "cancelled by a signal": "CANCELLED",
+  "cancelled by who attached": "CANCELLED",
+  // That of the item which failed.
+  "fails fast": "RangeError",
+};
+
+/** The error that an item of such a map may end in, because its map ended before it. */
+export function endsEarly(kind: MapKind): string | undefined {
+  return ENDS_EARLY[kind];
+}
+
+const CHUNK_SIZES: readonly NonNullable<CallDefaults["chunksize"]>[] = [1, 1, 2, 7, 50, "auto"];
 
 export interface Workload {
   readonly kind: MapKind;
   /** Tells its items and results from those of all others; also the id of a durable map. */
   readonly tag: string;
   readonly items: readonly Item[];
+  readonly options: CallDefaults;
 }
 
-const PLAIN: readonly MapKind[] = [
-  "map",
-  "starmap, chunks of 7",
-  "starmap, chunksize auto",
-  "imap, slow reader",
-  "imapUnordered",
-  "map of troubles",
-  "large results",
-  "cancelled",
-];
-
-const COUNTS: Readonly<Record<MapKind, number>> = {
-  map: 300,
-  "starmap, chunks of 7": 1_400,
-  "starmap, chunksize auto": 5_000,
-  "imap, slow reader": 300,
-  imapUnordered: 300,
-  "map of troubles": 60,
-  "large results": 80,
-  cancelled: 300,
-  durable: 400,
-};
-
-/** The `number`-th map of a producer. The same arguments give the same map. */
-export function workload(seed: number, producer: string, number: number): Workload {
+/**
+ * The `number`-th map of a producer. The same arguments give the same map.
+ *
+ * @param producer - its name: one that begins with `durable` makes durable maps only, one that has `evil` in it every
+ * third one of evil tasks
+ */
+export function workload(seed: number, producer: string, number: number, engine: Engine): Workload {
   const tag = `${producer}-${number}`;
   const random = seededRandom(Buffer.from(tag).reduce((sum, byte) => Math.imul(sum, 31) + byte, seed));
-  const isDurable = producer.startsWith("durable");
-  const kind = isDurable ? "durable" : (PLAIN[Math.floor(random() * PLAIN.length)] ?? "map");
-  const items = Array.from({ length: COUNTS[kind] }, (_, x): Item => {
-    return { tag, x, ms: Math.floor(random() ** 4 * 40), how: howOf(kind, random()) };
+  const kind = kindOf(producer, number, engine, random());
+  const { count, how = usual, options } = KINDS[kind];
+  const items = Array.from({ length: count }, (_, x): Item => {
+    return { tag, x, ms: Math.floor(random() ** 4 * 40), how: how(random(), engine) };
   });
-  return { kind, tag, items };
+  const chunksize = CHUNK_SIZES[Math.floor(random() * CHUNK_SIZES.length)];
+  const priority = random() < 0.2 ? { priority: 1 + Math.floor(random() * 3) } : {};
+  return { kind, tag, items, options: { chunksize, ...priority, ...options } };
 }
 
-function howOf(kind: MapKind, chance: number): Item["how"] {
-  if (kind === "large results") return "is large";
-  if (kind !== "map of troubles") return chance < 0.2 ? "spins" : "waits";
-  if (chance < 0.2) return "throws";
-  if (chance < 0.4) return "throws at first";
-  return chance < 0.42 ? "never ends" : "waits";
+function kindOf(producer: string, number: number, engine: Engine, chance: number): MapKind {
+  if (producer.startsWith("durable")) return "durable";
+  if (producer.includes("evil") && number % 3 === 1) return "evil";
+  const possible = (Object.keys(kinds) as (keyof typeof kinds)[]).filter(
+    (kind) => engine === "Redis" || KINDS[kind].needsRedis === undefined,
+  );
+  return possible[Math.floor(chance * possible.length)] ?? "map";
 }
 
-/** Time limit, in ms, of the items of a map that has some which never end. Others must be far from it. */
-export const TROUBLE_TIMEOUT_MS = 5_000;
+function usual(chance: number): Item["how"] {
+  return chance < 0.2 ? "spins" : "waits";
+}
 
 /** What should become of an item: `=` and its result, or `!` and the code or name of its error. */
 export function expectedOf({ how }: Item, result: string): string {
   if (how === "throws") return "!RangeError";
-  return how === "never ends" ? "!TASK_TIMEOUT" : `=${result}`;
+  if (how === "never ends") return "!TASK_TIMEOUT";
+  const ends = how in EVIL ? EVIL[how as EvilDeed].ends : undefined;
+  return ends === undefined ? `=${result}` : `!${ends}`;
+}
+
+/** Whether it holds its process for as long as it may: whoever kills processes at random may hit it several times. */
+export function isLong({ how }: Item): boolean {
+  return expectedOf({ how } as Item, "") === "!TASK_TIMEOUT";
 }

@@ -1,0 +1,91 @@
+/** A producer of a soak, which is started again when it was killed, at the map that it was at. */
+
+import type { Engine } from "../work/workload.ts";
+import { Actor } from "./actor.ts";
+import type { Setting, Site } from "./fleet.ts";
+import type { FromActor, ProducerOptions } from "./messages.ts";
+import { UsageSeries } from "./usage-series.ts";
+
+/** One map of a producer that was reported. */
+export type EndedMap = Extract<FromActor, { readonly t: "ended" }> & { readonly producer: Asker };
+
+export interface AskerOptions {
+  readonly name: string;
+  readonly engine: Engine;
+  readonly site: Pick<Site, "queue" | "signingKey">;
+  /** How far its wall clock is off. @defaultValue 0 */
+  readonly skewMs?: number;
+  readonly onEnded: (map: EndedMap) => void;
+}
+
+export class Asker {
+  readonly usage = new UsageSeries();
+  readonly #setting: Setting;
+  readonly #options: AskerOptions;
+  #actor: Actor;
+  /** The map that it is at. */
+  current: { readonly number: number; readonly mapId: string } | undefined;
+  #next = 0;
+  /** How many of its own worker processes the soak has killed. */
+  childrenKilled = 0;
+
+  constructor(setting: Setting, options: AskerOptions) {
+    this.#setting = setting;
+    this.#options = options;
+    this.#actor = this.#start(false);
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  get actor(): Actor {
+    return this.#actor;
+  }
+
+  async killAndReplace(): Promise<void> {
+    await this.#actor.kill();
+    const isDurable = this.name.startsWith("durable");
+    // The map of a plain producer ends with the producer.
+    if (!isDurable && this.current !== undefined) this.#next = this.current.number + 1;
+    const resumes = isDurable && this.current !== undefined;
+    if (!resumes) this.current = undefined;
+    this.#actor = this.#start(resumes);
+  }
+
+  #start(resumes: boolean): Actor {
+    const { url, seed, folder, logs, stderr, onDied } = this.#setting;
+    const { name, engine, site, skewMs = 0, onEnded } = this.#options;
+    const { queue, signingKey } = site;
+    const options: ProducerOptions = {
+      engine,
+      connection: url,
+      queue,
+      signingKey,
+      name,
+      seed,
+      first: this.#next,
+      resumes,
+    };
+    return new Actor({
+      program: "producer",
+      args: [JSON.stringify(options), ...(logs === undefined ? [] : [`${logs}/${name}.log`])],
+      folder,
+      stderr,
+      skewMs,
+      onDied,
+      onMessage: (message) => {
+        if (message.t === "usage") this.usage.add(message);
+        if (message.t === "began") {
+          this.current = message;
+          this.#next = message.number;
+        }
+        if (message.t === "ended") {
+          this.current = undefined;
+          this.#next = message.number + 1;
+          onEnded({ ...message, producer: this });
+        }
+      },
+    });
+  }
+}

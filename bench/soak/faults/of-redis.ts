@@ -1,0 +1,168 @@
+/** What happens to Redis as such: it is away, empty, slow, or refuses. One comes after the other. */
+
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { picked } from "./fault.ts";
+import type { How, Lane, Stage } from "./fault.ts";
+
+/** Always was something to hit. */
+function always(
+  inject: (stage: Stage, how: How) => Promise<unknown>,
+): (stage: Stage, how: How) => Promise<true> {
+  return async (stage, how) => {
+    await inject(stage, how);
+    return true;
+  };
+}
+
+/** Far less than even an empty Redis takes: every write is refused. */
+const FULL = "1mb";
+
+/** The time in which a map that misses something looks for it, and some. */
+const RECONCILE_MS = 4_000;
+
+/** A map looks for what it misses: the keys of its bitmap and stream, then the prefix of its jobs. */
+function isReconcile([name = "", , count, done = "", out = "", prefix = ""]: readonly string[]): boolean {
+  return (
+    /^eval(sha)?$/i.test(name) &&
+    count === "2" &&
+    done.endsWith(":done") &&
+    out.endsWith(":out") &&
+    prefix.endsWith("-")
+  );
+}
+
+export const OF_REDIS: Lane = {
+  everyMs: 6_000,
+  faults: [
+    {
+      kind: "Redis killed, restarted with its AOF",
+      weight: 3,
+      inject: always(async ({ redis }) => redis.restart()),
+    },
+    {
+      kind: "Redis away",
+      weight: 1,
+      forMs: [1_000, 5_000],
+      inject: always(async ({ redis }, { forMs }) => {
+        await redis.kill();
+        await delay(forMs);
+        await redis.restart();
+      }),
+    },
+    {
+      kind: "Redis restarted without data",
+      weight: 1,
+      inject: always(async ({ redis }) => {
+        await redis.kill();
+        rmSync(join(redis.folder, "appendonlydir"), { recursive: true, force: true });
+        await redis.restart();
+      }),
+    },
+    { kind: "FLUSHALL", weight: 2, inject: always(async ({ redis }) => redis.admin.flushall()) },
+    {
+      kind: "FLUSHALL in the middle of reconcile",
+      weight: 2,
+      inject: async ({ redis, proxy }, { pick }) => {
+        if (!(await proxy.seen(isReconcile, RECONCILE_MS))) return false;
+        // Before its reply, or between the steps that follow from it.
+        await delay(3 * pick);
+        await redis.admin.flushall();
+        return true;
+      },
+    },
+    {
+      kind: "CLIENT PAUSE",
+      weight: 2,
+      forMs: [300, 2_000],
+      inject: always(async ({ redis }, { forMs }) =>
+        redis.admin.call("CLIENT", "PAUSE", String(forMs), "ALL"),
+      ),
+    },
+    {
+      kind: "DEBUG SLEEP",
+      weight: 1,
+      forMs: [300, 1_500],
+      inject: always(async ({ redis }, { forMs }) =>
+        redis.admin.call("DEBUG", "SLEEP", String(forMs / 1_000)),
+      ),
+    },
+    {
+      kind: "maxmemory reached",
+      weight: 2,
+      forMs: [300, 2_000],
+      inject: always(async ({ redis }, { forMs }) => {
+        await redis.admin.config("SET", "maxmemory", FULL);
+        await delay(forMs);
+        await redis.admin.config("SET", "maxmemory", "0");
+      }),
+    },
+    {
+      kind: "maxmemory reached and not, in turns",
+      weight: 2,
+      forMs: [500, 3_000],
+      inject: always(async ({ redis }, { forMs, pick }) => {
+        for (const end = performance.now() + forMs; performance.now() < end;) {
+          await redis.admin.config("SET", "maxmemory", FULL);
+          await delay(10 + 100 * pick);
+          await redis.admin.config("SET", "maxmemory", "0");
+          await delay(20);
+        }
+      }),
+    },
+    {
+      kind: "primary demoted, promoted",
+      weight: 1,
+      forMs: [300, 1_500],
+      inject: always(async ({ redis }, { forMs }) => {
+        // A replica of a primary that does not exist: it keeps its data, and refuses writes.
+        await redis.admin.replicaof("127.0.0.1", 1);
+        await delay(forMs);
+        await redis.admin.replicaof("NO", "ONE");
+      }),
+    },
+  ],
+};
+
+/** Orders of Redis that hit clients and scripts, and no data. */
+export const OF_CLIENTS: Lane = {
+  everyMs: 3_500,
+  faults: [
+    { kind: "SCRIPT FLUSH", weight: 3, inject: ordered(async ({ redis }) => redis.admin.script("FLUSH")) },
+    {
+      kind: "CLIENT KILL every 50 ms",
+      weight: 2,
+      forMs: [200, 2_500],
+      inject: ordered(async ({ redis }, { forMs }) => {
+        for (const end = performance.now() + forMs; performance.now() < end; await delay(50)) {
+          await redis.admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+          await redis.admin.call("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes");
+        }
+      }),
+    },
+    {
+      kind: "one client killed",
+      weight: 2,
+      inject: ordered(async ({ redis }, { pick }) => {
+        const clients = String(await redis.admin.call("CLIENT", "LIST", "TYPE", "normal"))
+          .trim()
+          .split("\n");
+        const id = /\bid=(\d+)/.exec(picked(clients, pick) ?? "")?.[1];
+        if (id !== undefined) await redis.admin.call("CLIENT", "KILL", "ID", id, "SKIPME", "yes");
+      }),
+    },
+  ],
+};
+
+/** Done while Redis is up. */
+function ordered(
+  inject: (stage: Stage, how: How) => Promise<unknown>,
+): (stage: Stage, how: How) => Promise<true> {
+  return async (stage, how) => {
+    await stage.redisBack();
+    await inject(stage, how);
+    return true;
+  };
+}
