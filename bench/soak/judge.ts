@@ -3,7 +3,7 @@
 import type { EndedMap } from "./actors/asker.ts";
 import type { DamagedItems } from "./faults/damaged-items.ts";
 import type { Odd } from "./work/tally.ts";
-import { endsEarly } from "./work/workload.ts";
+import { endsEarly, isLong } from "./work/workload.ts";
 
 export interface Judgement {
   readonly lost: number;
@@ -46,7 +46,7 @@ export function judge(
     const odd = verdict.odd.filter(({ code }) => code !== endsEarly(kind));
     const undamaged = odd.filter((one) => !isDamaged(one));
     const strange = undamaged.filter(
-      ({ code, isLong }) => !(isLong && code === "WORKER_LOST" && producer.childrenKilled >= OFTEN),
+      ({ code, how }) => !(isLong(how) && code === "WORKER_LOST" && producer.childrenKilled >= OFTEN),
     );
     damaged += odd.length - undamaged.length;
     hitTooOften += undamaged.length - strange.length;
@@ -54,9 +54,9 @@ export function judge(
     innocentsCharged += strange.filter(({ code }) => CHARGES.includes(code)).length;
     const [first] = strange;
     if (first === undefined) continue;
-    const { index, code, message } = first;
+    const { index, how, code, message } = first;
     told.push(
-      `${kind} ${tag} (${mapId}): ${strange.length} items ended in an error that no fault explains; item ${index} in ${code}: ${message}`,
+      `${kind} ${tag} (${mapId}): ${strange.length} items ended in an error that no fault explains; item ${index} (${how}) in ${code}: ${message}`,
     );
   }
   const sum = (of: (map: EndedMap) => number): number => ended.reduce((total, map) => total + of(map), 0);

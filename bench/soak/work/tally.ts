@@ -3,7 +3,7 @@
 import { resultOf } from "./tasks.ts";
 import type { Item } from "./tasks.ts";
 import { EVIL } from "./evil.ts";
-import { expectedOf, isLong } from "./workload.ts";
+import { expectedOf } from "./workload.ts";
 
 /** An item that ended in an error which it should not end in. */
 export interface Odd {
@@ -12,8 +12,7 @@ export interface Odd {
   readonly mapId: string | undefined;
   readonly code: string;
   readonly message: string;
-  /** It runs for as long as it may. */
-  readonly isLong: boolean;
+  readonly how: Item["how"] | undefined;
 }
 
 /** What was wrong with a map, as numbers of items, and what was odd: to be explained by a fault, or wrong too. */
@@ -118,7 +117,7 @@ export class Tally {
     } else {
       const what = `item ${index} gave ${text.slice(0, 80)}, expected ${String(expected).slice(0, 80)}`;
       if (text.startsWith("!")) {
-        this.#odd.push({ index, code: text.slice(1), isLong: item !== undefined && isLong(item), ...error });
+        this.#odd.push({ index, code: text.slice(1), how: item?.how, ...error });
       } else if (this.#indices.has(text)) this.#note("outOfOrder", what);
       else this.#note("wrong", what);
     }
