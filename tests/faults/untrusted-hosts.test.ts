@@ -58,6 +58,10 @@ test.for([
   const pool = await stageOf();
   expect(await pool.apply("breaks", [what])).toBe(1);
   expect(await pool.map("quick", numbers(20))).toEqual(numbers(20));
+  // Values of every form: many numbers are packed, and bytes travel beside the text.
+  const values = [numbers(100), new Map([["a", 1]]), Buffer.alloc(40_000, 7), new Float64Array([1.5])];
+  expect(await pool.map("quick", numbers(100), { chunksize: 50 })).toEqual(numbers(100));
+  expect(await pool.map<"quick">("quick", values)).toEqual(values);
 });
 
 test.for([[[3]], [[4]], [[6]], [[3, 6]]])(

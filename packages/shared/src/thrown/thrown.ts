@@ -3,6 +3,9 @@
  * {@link decodeThrown}), other values as what they were.
  */
 
+// Not the global: a task may put something else in its place.
+import { Buffer } from "node:buffer";
+
 import { decode, encode } from "../values/codec.ts";
 import { isError } from "../values/safe-read.ts";
 import { notSent, Portraitist } from "./portrait.ts";

@@ -6,6 +6,9 @@
  *   bytes   one block for all parts of a text: a field of its own in Redis, a block behind the line on a pipe
  */
 
+// Not the global: a task may put something else in its place.
+import { Buffer } from "node:buffer";
+
 import { DecodeError } from "../errors/item-errors.ts";
 import type { Payload } from "../wire.ts";
 

@@ -6,6 +6,8 @@
  * One hole: `Float16Array` is new in Node 24, and a producer or worker on 22 can't decode one.
  */
 
+// Not the global: a task may put something else in its place.
+import { Buffer } from "node:buffer";
 import v8 from "node:v8";
 
 import { claimedElements } from "./clone-claims.ts";

@@ -8,7 +8,8 @@
  * None holds a raw tab or newline, and nothing in a payload is ever run: a decoded value is data.
  */
 
-import { constants } from "node:buffer";
+// Not the global: a task may put something else in its place.
+import { Buffer, constants } from "node:buffer";
 
 import { ATTACHMENT_MARK, attachmentOf } from "./attachments.ts";
 import type { Attachments } from "./attachments.ts";

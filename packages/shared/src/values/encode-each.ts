@@ -7,6 +7,9 @@
  *   `^` JSON string[]     else: a payload for each
  */
 
+// Not the global: a task may put something else in its place.
+import { Buffer } from "node:buffer";
+
 import { decode, encode } from "./codec.ts";
 import type { EncodeOptions } from "./codec.ts";
 import { DecodeError, LimitError } from "../errors/item-errors.ts";

@@ -5,6 +5,8 @@
  *   `d` base64             any numbers, as IEEE 754 has them, in eight bytes: also those that JSON has no way to write
  */
 
+// Not the global: a task may put something else in its place.
+import { Buffer } from "node:buffer";
 import { endianness } from "node:os";
 
 import { DecodeError } from "../errors/item-errors.ts";

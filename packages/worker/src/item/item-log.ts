@@ -3,6 +3,9 @@
  * loop sends what it said first, and how many lines more there were.
  */
 
+// Not the global: a task may put something else in its place.
+import { Buffer } from "node:buffer";
+
 import type { LogLine } from "@poolmq/shared/task";
 
 import { currentTaskContext } from "../task/task-context.ts";
