@@ -53,6 +53,33 @@ onBothPools(({ shared, own }) => {
       );
     });
 
+    test("shows what the item was, if the call asks for it", async () => {
+      const tuples: [number, unknown][] = [
+        [60_000, { name: "a.png", tags: ["x".repeat(300)] }],
+        [60_000, "b.png"],
+      ];
+      const options = { chunksize: 2, taskTimeoutMs: 30 };
+      const messages = async (call: { settled(): Promise<PromiseSettledResult<unknown>[]> }) =>
+        (await call.settled()).map((one) => (one.status === "rejected" ? (one.reason as Error).message : ""));
+      const plain = await messages(shared().starmap("echoLater", tuples, options));
+      expect(plain.join(" ")).not.toContain("arguments");
+      const shown = await messages(shared().starmap("echoLater", tuples, { ...options, describeItem: true }));
+      expect(shown[0]).toMatch(/and was stopped\. Its arguments: 60000, \{ name: 'a\.png', tags: \[ 'x{80}/);
+      expect(shown[0]?.length).toBeLessThan(350);
+      expect(shown[1]).toMatch(/Its arguments: 60000, 'b\.png'$/);
+      const described = shared().starmap("echoLater", tuples, {
+        ...options,
+        describeItem: (_ms: number, value: unknown) => {
+          if (typeof value === "string") return value;
+          throw new TypeError("no name");
+        },
+      });
+      const error = (await rejection(described)) as Error;
+      expect(error.message).toMatch(/Its arguments: not shown, because `describeItem` threw TypeError/);
+      expect(error.stack?.startsWith(`${error.name}: ${error.message}`)).toBe(true);
+      expect((await messages(described))[1]).toMatch(/Its arguments: b\.png$/);
+    });
+
     test("may come from the function's definition, and is tried again as any failure", async () => {
       const call = shared().map("impatient", [undefined], { attempts: 2 });
       expect(await rejection(call)).toMatchObject({

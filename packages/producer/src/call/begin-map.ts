@@ -5,6 +5,8 @@ import { CancelledError } from "@poolmq/shared";
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 import { fixedChunks } from "../input/chunk-size.ts";
+import { inspectItem } from "../map/describe-items.ts";
+import type { DescribeItem } from "../map/describe-items.ts";
 import { MapRun } from "../map/map-run.ts";
 import type { CallSite, ErrorClass } from "../map/read-outcomes.ts";
 import type { ResolvedCallOptions } from "../options/call-options.ts";
@@ -62,6 +64,7 @@ export function beginMap<V>(context: CallContext, checked: CheckedCall<V>): Begu
       wholeChunks: durable,
       // A stream is read while it goes on.
       keepsUntilLookedAt: durable && options.keepMs === undefined && !keepsUntilRead,
+      describeItem: describeItemOf(options),
       classes: () => classes,
       callSite: site,
       onTaskProgress:
@@ -159,6 +162,11 @@ class BegunMap implements Begun {
   handOn(): void {
     this.#run.handOn();
   }
+}
+
+function describeItemOf({ describeItem = false }: ResolvedCallOptions<never>): DescribeItem | undefined {
+  if (typeof describeItem === "function") return describeItem as DescribeItem;
+  return describeItem ? inspectItem : undefined;
 }
 
 /** The job options that the call or the pool gave. The rest is left to the function's definition. */

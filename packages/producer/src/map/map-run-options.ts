@@ -1,5 +1,6 @@
 import type { ChunkSize } from "../input/chunk-size.ts";
 import type { ArgumentLimit } from "../input/encode-items.ts";
+import type { DescribeItem } from "./describe-items.ts";
 import type { Window } from "./in-flight.ts";
 import type { ItemSource } from "../input/input.ts";
 import type { CallSite, ErrorClass } from "./read-outcomes.ts";
@@ -26,6 +27,8 @@ export interface MapRunOptions {
   readonly keepsUntilRead: boolean;
   /** Whether the results stay with the transport until `look()` says that they were delivered. */
   readonly keepsUntilLookedAt?: boolean;
+  /** Shows what an item was in errors that its function did not make. */
+  readonly describeItem?: DescribeItem | undefined;
   /** Errors that a tasks module exports, by name: a remote error of that name is an instance. */
   readonly classes: () => ReadonlyMap<string, ErrorClass> | undefined;
   /** Where the call was made; a remote error shows it after the worker's stack. */

@@ -21,6 +21,7 @@ import type { MapProgress } from "../account/map-progress.ts";
 import type { Chunk } from "../input/chunk.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { ChunkSize } from "../input/chunk-size.ts";
+import { describeItems } from "./describe-items.ts";
 import { FirstOutcome } from "./first-outcome.ts";
 import { InFlight } from "./in-flight.ts";
 import type { MapRunOptions } from "./map-run-options.ts";
@@ -254,9 +255,10 @@ export class MapRun implements CarriedMap {
   }
 
   #settleEach(chunk: Chunk, text: OutcomeText, bytes: Buffer | undefined): void {
-    const { classes, callSite } = this.#options;
-    const context = { classes: classes(), callSite, bytes };
-    for (const [offset, settled] of readOutcomes(chunk, text, context).entries()) {
+    const { classes, callSite, describeItem } = this.#options;
+    const outcomes = readOutcomes(chunk, text, { classes: classes(), callSite, bytes });
+    if (describeItem !== undefined) describeItems(chunk, outcomes, describeItem);
+    for (const [offset, settled] of outcomes.entries()) {
       this.#settle(chunk.at + offset, settled);
     }
   }

@@ -27,6 +27,12 @@ export interface CallDefaults extends TaskDefaults {
    * fails with a `CodeVersionError`. For a fleet. @defaultValue any machine may run it
    */
   readonly codeVersion?: string | undefined;
+  /**
+   * Shows what the item was in the error of one that ran too long or took its process down: `true` for a short preview of
+   * its arguments, or a function of them that gives a text. No more than 200 characters are shown. Arguments may hold
+   * what logs should not. Handles of `attach()` show none, as they have no arguments. @defaultValue false
+   */
+  readonly describeItem?: boolean | ((...args: never[]) => string) | undefined;
   /** Reject at the first failure, and cancel the rest. @defaultValue false */
   readonly failFast?: boolean | undefined;
   /** For streams: how many items may be in flight or waiting to be read, at least 1. @defaultValue 1000 */
@@ -76,6 +82,7 @@ export interface CallOptions<V = unknown> extends CallDefaults {
 export interface CheckedCallDefaults extends CheckedTaskDefaults {
   readonly priority?: number;
   readonly codeVersion?: string;
+  readonly describeItem?: boolean | ((...args: never[]) => string);
   readonly failFast?: boolean;
   readonly buffersize?: number;
 }
@@ -99,6 +106,7 @@ export const CALL_DEFAULTS: readonly (keyof CallDefaults)[] = [
   ...TASK_DEFAULTS,
   "priority",
   "codeVersion",
+  "describeItem",
   "failFast",
   "buffersize",
 ];
@@ -125,6 +133,12 @@ const DEFAULTS = { failFast: false, buffersize: 1_000 } satisfies CallDefaults;
 /** Checks those options that a pool may hold for its calls. @throws InvalidOptionError */
 export function checkCallDefaults(options: CallDefaults): CheckedCallDefaults {
   const { priority, failFast, buffersize } = options;
+  const { describeItem } = options;
+  if (describeItem !== undefined && typeof describeItem !== "boolean" && typeof describeItem !== "function") {
+    throw new InvalidOptionError(
+      `Expected \`describeItem\` to be true, false or a function, got ${inspectBriefly(describeItem)}`,
+    );
+  }
   const codeVersion = checkCodeVersion(options.codeVersion);
   if (failFast !== undefined && typeof failFast !== "boolean") {
     throw new InvalidOptionError(
@@ -137,6 +151,7 @@ export function checkCallDefaults(options: CallDefaults): CheckedCallDefaults {
       ? {}
       : { priority: checkInteger("priority", priority, { min: 1, max: 2 ** 21 }) }),
     ...(codeVersion === undefined ? {} : { codeVersion }),
+    ...(describeItem === undefined ? {} : { describeItem }),
     ...(failFast === undefined ? {} : { failFast }),
     ...(buffersize === undefined ? {} : { buffersize: checkInteger("buffersize", buffersize, { min: 1 }) }),
   };
