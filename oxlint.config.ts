@@ -58,6 +58,7 @@ const ORDER = {
     "item",
     "tasks-module",
     "cli/view",
+    "control",
     "watch",
     "log",
     "output",

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import { Crew } from "../../../packages/worker/src/crew/crew.ts";
 import type { RunEnd } from "../../../packages/worker/src/runs/run.ts";
-import { aRun } from "./a-run.ts";
+import { aRun } from "../runs/a-run.ts";
 import { FakeHost, TASKS } from "./fake-host.ts";
 import type { TaskName } from "./fake-host.ts";
 

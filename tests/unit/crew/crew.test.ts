@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Crew } from "../../../packages/worker/src/crew/crew.ts";
 import type { CrewOptions } from "../../../packages/worker/src/crew/crew.ts";
 import type { RunEnd } from "../../../packages/worker/src/runs/run.ts";
-import { aRun } from "./a-run.ts";
+import { aRun } from "../runs/a-run.ts";
 import { FakeHost } from "./fake-host.ts";
 
 beforeEach(() => void vi.useFakeTimers());

@@ -4,8 +4,8 @@ import type { Command } from "commander";
 
 import { InvalidOptionError } from "@poolmq/shared";
 
-import { MachineControl } from "../../watch/machine-control.ts";
-import type { Ordered } from "../../watch/machine-control.ts";
+import { MachineControl } from "../../control/machine-control.ts";
+import type { Ordered } from "../../control/machine-control.ts";
 import type { MachineView } from "../../watch/queue-view.ts";
 import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
 import type { ExitCode } from "../base/exit-code.ts";

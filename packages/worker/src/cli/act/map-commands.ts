@@ -5,8 +5,8 @@ import { hostname } from "node:os";
 import { Option } from "commander";
 import type { Command } from "commander";
 
-import { MapControl } from "../../watch/map-control.ts";
-import type { Cancelled } from "../../watch/map-control.ts";
+import { MapControl } from "../../control/map-control.ts";
+import type { Cancelled } from "../../control/map-control.ts";
 import { EXIT, EXIT_CODES_HELP } from "../base/exit-code.ts";
 import type { ExitCode } from "../base/exit-code.ts";
 import { findMapId } from "../base/find-map.ts";

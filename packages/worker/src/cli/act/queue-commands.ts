@@ -2,8 +2,8 @@
 
 import type { Command } from "commander";
 
-import { MapControl } from "../../watch/map-control.ts";
-import { QueueControl } from "../../watch/queue-control.ts";
+import { MapControl } from "../../control/map-control.ts";
+import { QueueControl } from "../../control/queue-control.ts";
 import { EXIT, EXIT_CODES_HELP, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
 import type { ExitCode } from "../base/exit-code.ts";
 import { signingKeyOption, signingKeysOf, whoAmI } from "../base/operator.ts";

@@ -5,8 +5,8 @@ import type { Cluster, Redis } from "ioredis";
 import { resolveSigningKeys } from "@poolmq/shared/internal";
 
 import type { ActionResult, MapActions } from "../../dashboard/dashboard-server.ts";
-import { MapControl } from "../../watch/map-control.ts";
-import type { Cancelled } from "../../watch/map-control.ts";
+import { MapControl } from "../../control/map-control.ts";
+import type { Cancelled } from "../../control/map-control.ts";
 import { whoAmI } from "../base/operator.ts";
 import { retriedText } from "../view/retried-text.ts";
 

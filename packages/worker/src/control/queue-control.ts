@@ -8,7 +8,7 @@ import type { SigningKeys } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
 import { MapControl } from "./map-control.ts";
-import { OrphanedJobs } from "./orphaned-jobs.ts";
+import { OrphanedJobs } from "../watch/orphaned-jobs.ts";
 import { Orders } from "./orders.ts";
 
 export interface QueueControlOptions {

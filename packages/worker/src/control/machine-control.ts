@@ -10,8 +10,8 @@ import { parseObject, queueKeys } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
 import { Orders } from "./orders.ts";
-import { QueueWatcher } from "./queue-watcher.ts";
-import type { QueueView } from "./queue-view.ts";
+import { QueueWatcher } from "../watch/queue-watcher.ts";
+import type { QueueView } from "../watch/queue-view.ts";
 
 /** What became of an order: the machine was seen to do it; it said nothing for some seconds; it takes signed orders only. */
 export type Ordered = "done" | "no answer" | "no key";
