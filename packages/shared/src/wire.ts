@@ -52,8 +52,11 @@ export interface JobData {
   readonly timeoutMs?: number;
   /** How long the map's keys outlive its last sign of life, in ms. Absent: `MAP_TTL_MS`. */
   readonly ttlMs?: number;
-  /** Keep the job beside its outcome if one of its items fails, so that they can be run again. */
-  readonly keepFailed?: true;
+  /**
+   * Keep the job beside its outcome if one of its items fails, so that they can be run again: `true` for each such job, a
+   * number for so many of a map at most. Absent: not at all.
+   */
+  readonly keepFailed?: true | number;
   /** What its items print and log is forwarded to the producer. */
   readonly logs?: true;
   /** Only machines with this version of the tasks' code may run it. Absent: any may. */
@@ -156,6 +159,8 @@ export interface RemoteInfo {
   readonly worker: string;
   /** Process id of the child that ran the item; 0 if none did. */
   readonly pid: number;
+  /** On a pool in memory, of a call with `keepFailed`: the command that runs the item once more in a terminal. */
+  readonly replay?: string;
 }
 
 /** The failures that workers report, as facts. */

@@ -10,4 +10,5 @@ export type { LocalMachine } from "./local/local-machine.ts";
 export type { Crew } from "./crew/crew.ts";
 export type { Run, RunEnd } from "./runs/run.ts";
 export type { SharedValue } from "./job/shared-values.ts";
+export { writeReplayFile } from "./replay/replay-file.ts";
 export { verdictOn } from "./outcome/verdict.ts";

@@ -1,12 +1,17 @@
 /** `poolmq replay`: a failed item, run once more in a terminal. */
 
+import { rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { expect, test } from "vitest";
+import { Pool } from "@poolmq/producer";
+import type { RemoteInfo } from "@poolmq/producer";
+import { expect, onTestFinished, test } from "vitest";
 
 import type * as tasks from "../../fixtures/replayed-tasks.ts";
 import { redisForFile } from "../../support/redis-server.ts";
-import { Stage } from "../../support/stage.ts";
+import { rejection, Stage, temporaryFolder } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
 import { runPoolmq, startPoolmq } from "../../support/worker-program.ts";
 
 const redis = redisForFile();
@@ -14,6 +19,9 @@ const MODULE = new URL("../../fixtures/replayed-tasks.ts", import.meta.url);
 const KEY = "a signing key of the tests, long enough";
 /** Sent as bytes beside the job. */
 const LARGE = 64 * 1024;
+
+/** What a task threw, with where it ran. */
+type RemoteError = Error & { readonly remote: RemoteInfo };
 
 class Failed extends Stage {
   readonly #env: Record<string, string>;
@@ -104,6 +112,58 @@ test("of a queue whose producers sign, an item runs only for those who have the 
   expect(other.output).toContain("its signature is not of a `signingKey`");
   const mine = { POOLMQ_SIGNING_KEY: KEY, POOLMQ_TASK_MENDED: "1" };
   expect(await stage.replay("scales", 0, mine)).toMatchObject({ code: 0 });
+});
+
+test("with `keepFailed`, items of a call without a `mapId` are kept too, some of each map", async () => {
+  const stage = new Failed();
+  const pool = stage.localPool<typeof tasks>({ tasks: MODULE });
+  const pairs = Array.from(
+    { length: 30 },
+    (_, i) => [{ name: `n${i}`, bytes: new Uint8Array(20_000) }, { by: 3 }] as const,
+  );
+  const map = pool.starmap("weigh", pairs, { keepFailed: true });
+  await expect(map).rejects.toMatchObject({ name: "RangeError" });
+  const admin = redis().admin;
+  // Its other keys go when it has ended.
+  await until(async () => (await admin.exists(stage.keys.done(map.id))) === 0, {
+    what: "the map to be forgotten",
+  });
+  expect(await admin.hlen(stage.keys.failed(map.id))).toBe(20);
+  expect(await admin.hlen(stage.keys.in(map.id))).toBe(20);
+  expect(await admin.pttl(stage.keys.in(map.id))).toBeGreaterThan(60 * 60_000);
+  const [index = ""] = await admin.hkeys(stage.keys.failed(map.id));
+  const again = await stage.replay(map.id, index, { POOLMQ_TASK_MENDED: "1" });
+  expect(again.output).toContain(`n${index} 60000 true`);
+  const fine = pool.apply("echo", ["x"], { keepFailed: true });
+  expect(await fine).toBe("x");
+  await until(async () => (await admin.exists(stage.keys.done(fine.id))) === 0, {
+    what: "the call to be forgotten",
+  });
+  expect(await admin.exists(stage.keys.failed(fine.id), stage.keys.in(fine.id))).toBe(0);
+});
+
+test("of a pool in memory, the error says how its item runs again, from a file that only its user can read", async () => {
+  const pool = new Pool<typeof tasks>({ tasks: MODULE, processes: 1, connection: "memory" });
+  onTestFinished(() => pool.terminate());
+  const factor = await pool.share({ by: 2 });
+  const pairs = ITEMS.map((item) => [item, factor] as const);
+  const plain = (await rejection(pool.starmap("weigh", pairs))) as RemoteError;
+  expect(plain.remote).not.toHaveProperty("replay");
+  const kept = (await rejection(
+    pool.starmap("weigh", pairs, { keepFailed: true, chunksize: 2 }),
+  )) as RemoteError;
+  const [, path = ""] = /^npx poolmq replay (\S+\.replay)$/.exec(kept.remote.replay ?? "") ?? [];
+  onTestFinished(() => rmSync(dirname(path), { recursive: true }));
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  const failed = await runPoolmq(["replay", path]);
+  expect(failed).toMatchObject({ code: 1 });
+  expect(failed.output).toContain("RangeError: no scales for a");
+  const mended = await runPoolmq(["replay", path], { POOLMQ_TASK_MENDED: "1" });
+  expect(mended.output).toContain(`a ${LARGE * 2} true `);
+  const other = join(temporaryFolder(), "other.replay");
+  writeFileSync(other, "something else");
+  expect(await runPoolmq(["replay", other])).toMatchObject({ code: 2 });
+  expect(await runPoolmq(["replay", `${other}.replay`])).toMatchObject({ code: 2 });
 });
 
 test("what is not there, and what is wrong, is told", async () => {

@@ -67,6 +67,7 @@ test("producers, workers and pools with workers of their own do all that they do
   expect(
     await rejection(pool.map("fail", [1], { attempts: 2, backoff: { type: "fixed", delayMs: 1 } })),
   ).toMatchObject({ status: 402 });
+  expect(await rejection(pool.map("fail", [1], { keepFailed: true }))).toMatchObject({ status: 402 });
   const durable = pool.map("echo", [1], { mapId: "m" });
   expect(await durable).toEqual([1]);
   expect(await pool.stats()).toMatchObject({ machines: 1, workers: 1 });

@@ -176,6 +176,7 @@ function jobOptions({
   taskTimeoutMs,
   priority,
   codeVersion,
+  keepFailed,
 }: ResolvedCallOptions<never>): MapRun["job"] {
   return {
     ...(attempts === undefined ? {} : { attempts }),
@@ -183,5 +184,6 @@ function jobOptions({
     ...(taskTimeoutMs === undefined ? {} : { taskTimeoutMs }),
     ...(priority === undefined ? {} : { priority }),
     ...(codeVersion === undefined ? {} : { codeVersion }),
+    ...(keepFailed === true ? { keepFailed } : {}),
   };
 }

@@ -14,6 +14,7 @@ import type { MapRun } from "../map/map-run.ts";
 import { Changes } from "./changes.ts";
 import type { Attachment, CallFacts, Engine, EngineHost, PoolStats } from "./engine.ts";
 import { importWorkerPackage } from "./import-worker-package.ts";
+import { KeepForReplay } from "./keep-for-replay.ts";
 import { MemoryQueue } from "./memory-queue.ts";
 import { StartFailures } from "./start-failures.ts";
 
@@ -133,7 +134,7 @@ export class MemoryEngine implements Engine {
     await parts?.crew.close(hurried ? 0 : CLOSE_TIMEOUT_MS);
   }
 
-  async #start({ localCrew, verdictOn }: typeof WorkerPackage): Promise<Parts> {
+  async #start({ localCrew, verdictOn, writeReplayFile }: typeof WorkerPackage): Promise<Parts> {
     const { id, crew } = await localCrew(this.#options.crew, {
       onProgress: (...args) => this.#queue?.progress(...args),
       onLog: (...args) => this.#queue?.log(...args),
@@ -150,6 +151,7 @@ export class MemoryEngine implements Engine {
         shares: this.#shares,
         workerLossAttempts: this.#options.crew.workerLossAttempts,
         verdictOn,
+        kept: this.#keepForReplay(writeReplayFile),
       });
       return this.#queue;
     });
@@ -166,6 +168,13 @@ export class MemoryEngine implements Engine {
       if (this.#queue !== undefined && this.#failures.isHopeless(crew.startFailure))
         this.#host.failAll(crew.startFailure);
     });
+  }
+
+  /** A module that the program gave as an object has no path from which another process could load it. */
+  #keepForReplay(write: typeof WorkerPackage.writeReplayFile): KeepForReplay | undefined {
+    const { module, exports } = this.#options.crew;
+    if (exports !== undefined) return undefined;
+    return new KeepForReplay(write, module, (message) => this.#host.warn(message));
   }
 
   #autoChunks(run: MapRun): ReturnType<typeof autoChunks> {

@@ -10,13 +10,14 @@
 
 import type { Backoff } from "@poolmq/shared";
 import { decode, WIRE_VERSION } from "@poolmq/shared/internal";
-import type { JobData, LogBatch, Payload, RemoteInfo, TaskInfo } from "@poolmq/shared/internal";
+import type { JobData, LogBatch, OutcomeText, Payload, RemoteInfo, TaskInfo } from "@poolmq/shared/internal";
 import type { Crew, Run, RunEnd, SharedValue, verdictOn } from "@poolmq/worker/local";
 
 import type { Chunk } from "../input/chunk.ts";
 import { Meter } from "../map/meter.ts";
 import type { CarriedMap, Transport } from "../map/transport.ts";
 import { backoffDelayMs } from "./backoff-delay.ts";
+import type { KeepForReplay } from "./keep-for-replay.ts";
 import { FairQueue } from "./fair-queue.ts";
 
 /** A chunk on its way. */
@@ -40,6 +41,8 @@ export interface MemoryQueueOptions {
   readonly shares: ReadonlyMap<string, SharedValue>;
   readonly workerLossAttempts: number;
   readonly verdictOn: typeof verdictOn;
+  /** Undefined where the tasks have no file from which another process could load them. */
+  readonly kept: KeepForReplay | undefined;
 }
 
 export class MemoryQueue implements Transport {
@@ -96,6 +99,7 @@ export class MemoryQueue implements Transport {
 
   drop(map: CarriedMap): void {
     this.#maps.delete(map.id);
+    this.#options.kept?.forget(map.id);
     this.#waiting.remove(map.id);
     for (const [job, timer] of this.#delayed) {
       if (job.map !== map) continue;
@@ -176,7 +180,8 @@ export class MemoryQueue implements Transport {
         const ms = end.kind === "done" ? end.ms : 0;
         this.#meter.came(chunk, ms);
         const transitMs = end.kind === "done" ? end.transitMs : undefined;
-        return map.take(data.at, verdict.text, { ms, transitMs, by: this.#ranBy(job, end) }, verdict.bytes);
+        const text = map.job.keepFailed === true ? this.#keepFailed(job, verdict.text) : verdict.text;
+        return map.take(data.at, text, { ms, transitMs, by: this.#ranBy(job, end) }, verdict.bytes);
       }
       case "retry":
         return this.#retryLater({ ...job, data: verdict.data, attempt: attempt + 1 }, attempt);
@@ -187,6 +192,14 @@ export class MemoryQueue implements Transport {
       default:
         verdict satisfies never;
     }
+  }
+
+  /** Gives the outcomes, with what the caller needs to run those items once more that failed. */
+  #keepFailed({ map, data, chunk }: MemoryJob, text: OutcomeText): OutcomeText {
+    const shares = this.#sharesOf(data);
+    const { kept } = this.#options;
+    if (kept === undefined || typeof shares === "string") return text;
+    return kept.keep({ ...data, task: map.task, bytes: chunk.bytes, shares }, text);
   }
 
   #retryLater(job: MemoryJob, failedAttempt: number): void {

@@ -11,6 +11,9 @@ import { lookForLost } from "./reconcile.ts";
 /** How often the keys of a map are kept from expiring while it lives. */
 const REOPEN_MS = 60_000;
 
+/** Of a map with `keepFailed`, so many failed jobs are kept: somebody will look at one or two of them. */
+const MAX_FAILED_KEPT = 20;
+
 /** A map that only its producer wants: it ends with it. */
 export class PlainMap implements MapKind {
   readonly isOurs = true;
@@ -18,7 +21,7 @@ export class PlainMap implements MapKind {
   readonly beatMs: number = REOPEN_MS;
   readonly trims = true;
   readonly takesUnknown = false;
-  readonly jobFields: Pick<JobData, "ttlMs">;
+  readonly jobFields: Pick<JobData, "ttlMs" | "keepFailed">;
   readonly #map: CarriedMap;
   readonly #tools: KindTools;
 
@@ -26,7 +29,10 @@ export class PlainMap implements MapKind {
     this.#map = map;
     this.#tools = tools;
     // A signed job must state its TTL: filling in a default would break the signature.
-    this.jobFields = tools.seals.signs ? { ttlMs: MAP_TTL_MS } : {};
+    this.jobFields = {
+      ...(tools.seals.signs ? { ttlMs: MAP_TTL_MS } : {}),
+      ...(map.job.keepFailed === true ? { keepFailed: MAX_FAILED_KEPT } : {}),
+    };
   }
 
   async open(): Promise<unknown> {
@@ -60,6 +66,8 @@ export class PlainMap implements MapKind {
   async end(): Promise<void> {
     // Let the caller's `await` resume before UNLINK: a random id is not used again meanwhile.
     if (this.#map.underWay.length === 0) await nextTurn();
-    await this.#tools.scripts.drop(this.#map.id);
+    const { id, job } = this.#map;
+    if (job.keepFailed === true) await this.#tools.scripts.dropButFailed(id);
+    else await this.#tools.scripts.drop(id);
   }
 }

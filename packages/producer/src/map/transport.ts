@@ -48,6 +48,8 @@ export interface JobOptions {
   readonly priority?: number;
   /** Only machines with this version of the tasks' code run the job. */
   readonly codeVersion?: string;
+  /** Keep the arguments of failed items for a while. */
+  readonly keepFailed?: true;
   /** What of the caller's trace the job whose first item is `at` carries. */
   readonly trace?: (at: number) => string | undefined;
   /** Whether a job brings what its items print and log. */

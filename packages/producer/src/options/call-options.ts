@@ -35,6 +35,12 @@ export interface CallDefaults extends TaskDefaults {
   readonly describeItem?: boolean | ((...args: never[]) => string) | undefined;
   /** Reject at the first failure, and cancel the rest. @defaultValue false */
   readonly failFast?: boolean | undefined;
+  /**
+   * Keeps the arguments of items that failed, so that `poolmq replay <map> <index>` can run them once more in a terminal:
+   * of 20 jobs of a map, if they have at most 64 KiB, for 24 hours, and of the last 100 maps of a queue. A map with a
+   * `mapId` keeps all of them in any case. @defaultValue false
+   */
+  readonly keepFailed?: boolean | undefined;
   /** For streams: how many items may be in flight or waiting to be read, at least 1. @defaultValue 1000 */
   readonly buffersize?: number | undefined;
 }
@@ -84,6 +90,7 @@ export interface CheckedCallDefaults extends CheckedTaskDefaults {
   readonly codeVersion?: string;
   readonly describeItem?: boolean | ((...args: never[]) => string);
   readonly failFast?: boolean;
+  readonly keepFailed?: boolean;
   readonly buffersize?: number;
 }
 
@@ -108,6 +115,7 @@ export const CALL_DEFAULTS: readonly (keyof CallDefaults)[] = [
   "codeVersion",
   "describeItem",
   "failFast",
+  "keepFailed",
   "buffersize",
 ];
 
@@ -132,7 +140,9 @@ const DEFAULTS = { failFast: false, buffersize: 1_000 } satisfies CallDefaults;
 
 /** Checks those options that a pool may hold for its calls. @throws InvalidOptionError */
 export function checkCallDefaults(options: CallDefaults): CheckedCallDefaults {
-  const { priority, failFast, buffersize } = options;
+  const { priority, buffersize } = options;
+  const failFast = checkBoolean("failFast", options.failFast);
+  const keepFailed = checkBoolean("keepFailed", options.keepFailed);
   const { describeItem } = options;
   if (describeItem !== undefined && typeof describeItem !== "boolean" && typeof describeItem !== "function") {
     throw new InvalidOptionError(
@@ -140,11 +150,6 @@ export function checkCallDefaults(options: CallDefaults): CheckedCallDefaults {
     );
   }
   const codeVersion = checkCodeVersion(options.codeVersion);
-  if (failFast !== undefined && typeof failFast !== "boolean") {
-    throw new InvalidOptionError(
-      `Expected \`failFast\` to be true or false, got ${inspectBriefly(failFast)}`,
-    );
-  }
   return {
     ...checkTaskDefaults(options),
     ...(priority === undefined
@@ -153,6 +158,7 @@ export function checkCallDefaults(options: CallDefaults): CheckedCallDefaults {
     ...(codeVersion === undefined ? {} : { codeVersion }),
     ...(describeItem === undefined ? {} : { describeItem }),
     ...(failFast === undefined ? {} : { failFast }),
+    ...(keepFailed === undefined ? {} : { keepFailed }),
     ...(buffersize === undefined ? {} : { buffersize: checkInteger("buffersize", buffersize, { min: 1 }) }),
   };
 }
@@ -178,7 +184,7 @@ export function resolveCallOptions<V>(
     onError: options.onError,
     onProgress: options.onProgress,
     onTaskProgress: options.onTaskProgress,
-    forwardLogs: checkForwardLogs(options.forwardLogs) ?? options.onLog !== undefined,
+    forwardLogs: checkBoolean("forwardLogs", options.forwardLogs) ?? options.onLog !== undefined,
     onLog: options.onLog,
   };
   for (const name of CALLBACKS) check.function(name);
@@ -207,11 +213,9 @@ function checkKeepMs({ mapId, keepMs }: CallOptions<never>): number | undefined 
   );
 }
 
-function checkForwardLogs(forwardLogs: unknown): boolean | undefined {
-  if (forwardLogs === undefined || typeof forwardLogs === "boolean") return forwardLogs;
-  throw new InvalidOptionError(
-    `Expected \`forwardLogs\` to be true or false, got ${inspectBriefly(forwardLogs)}`,
-  );
+function checkBoolean(name: string, value: unknown): boolean | undefined {
+  if (value === undefined || typeof value === "boolean") return value;
+  throw new InvalidOptionError(`Expected \`${name}\` to be true or false, got ${inspectBriefly(value)}`);
 }
 
 function checkSignal(signal: unknown): AbortSignal | undefined {

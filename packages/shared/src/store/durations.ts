@@ -9,6 +9,9 @@ export const MAP_TTL_MS: number = 10 * 60_000;
 /** How long a durable map waits for someone to fetch it, in ms. */
 export const DURABLE_TTL_MS: number = 24 * 60 * 60_000;
 
+/** How long the failed jobs of a map with `keepFailed` are kept after its end, in ms. */
+export const KEPT_FAILURES_MS: number = 24 * 60 * 60_000;
+
 /** After a durable map was delivered, other processes that read its outcomes have this long to finish, in ms. */
 export const LATE_READERS_MS = 30_000;
 

@@ -23,6 +23,7 @@
 import type { Cluster, Redis } from "ioredis";
 
 import { PRODUCER_SILENCE_MS } from "./durations.ts";
+import { keepFailures } from "./keep-failures.ts";
 import type { QueueKeys } from "./keys.ts";
 import { READ_CLOCK } from "./redis-clock.ts";
 import { publishOutcomes } from "./publish-outcomes.ts";
@@ -152,6 +153,11 @@ export class GatherScripts {
   /** Declares that nobody wants the map's outcomes any more. */
   async drop(mapId: string): Promise<void> {
     await this.#redis.unlink(...this.#mapKeys(mapId));
+  }
+
+  /** The same, of a map whose failed jobs are kept for somebody who looks into them. */
+  async dropButFailed(mapId: string): Promise<void> {
+    await keepFailures(this.#redis, this.#keys, mapId);
   }
 
   /** True while somebody who is alive wants the map's outcomes, or will: a durable map waits for who takes it up. */

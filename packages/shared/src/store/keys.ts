@@ -22,12 +22,14 @@ export interface QueueKeys {
   /** String: four bytes of a digest for the first item of each chunk of a durable map, at four times its index. */
   args(mapId: string): string;
   /**
-   * Hash: first index of a job of a durable map of which an item failed → id of its outcome in the stream, a space, and
+   * Hash: first index of a job of a map that keeps them, of which an item failed → id of its outcome in the stream, a space, and
    * the job, as a `FailedJob`.
    */
   failed(mapId: string): string;
   /** Sorted set: ids of durable maps that were delivered with failures and are kept for a retry, by when. */
   readonly kept: string;
+  /** Sorted set: ids of maps with `keepFailed` of which failed jobs are kept, by when they ended. */
+  readonly keptFailures: string;
   /** String: the payload of a shared value; if it names bytes, a newline and these behind it. */
   share(shareId: string): string;
   /** Sorted set: ids of the live worker machines by the Redis time of their last heartbeat, in ms. */
@@ -73,6 +75,7 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
     args: (mapId) => `${base}:map:${mapId}:args`,
     failed: (mapId) => `${base}:map:${mapId}:failed`,
     kept: `${base}:kept`,
+    keptFailures: `${base}:kept-failures`,
     share: (shareId) => `${base}:share:${shareId}`,
     workers: `${base}:workers`,
     workerInfo: `${base}:worker-info`,

@@ -20,17 +20,19 @@ const PUBLISH: Script = publishScript(
 
 /**
  * The same for jobs that have bytes or may be kept. KEYS: further, failed. ARGV: ttlMs, then (first index, `RanText`,
- * outcome, its bytes or "", job or "") for each job. What is kept keeps its arguments' bytes.
+ * outcome, its bytes or "", job or "", how many jobs of the map may be kept or -1) for each job. What is kept keeps its
+ * arguments' bytes.
  */
 const PUBLISH_WHOLE: Script = publishScript(
-  5,
+  6,
   `local id
     if ARGV[i + 3] == '' then
       id = redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])
     else
       id = redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2], 'b', ARGV[i + 3])
     end
-    if ARGV[i + 4] == '' then
+    local most = tonumber(ARGV[i + 5])
+    if ARGV[i + 4] == '' or (most >= 0 and redis.call('HLEN', KEYS[4]) >= most) then
       redis.call('HDEL', KEYS[3], ARGV[i])
     else
       redis.call('HSET', KEYS[4], ARGV[i], id .. ' ' .. ARGV[i + 4])
@@ -76,6 +78,11 @@ export interface Outcome {
   readonly failed?: FailedJob;
 }
 
+/** How many jobs of a map may be kept; -1 for all. */
+function mostKept(failed: FailedJob | undefined): number {
+  return typeof failed?.data.keepFailed === "number" ? failed.data.keepFailed : -1;
+}
+
 /** Publishes outcomes, each at most once. False if nobody wants the map's outcomes. */
 export async function publishOutcomes(
   redis: Redis | Cluster,
@@ -89,7 +96,7 @@ export async function publishOutcomes(
   );
   const args = outcomes.flatMap(({ at, ms, text, bytes = "", by, failed }) => {
     const fields: (number | string | Buffer)[] = [at, ranText(ms, by), text];
-    if (whole) fields.push(bytes, failed === undefined ? "" : JSON.stringify(failed));
+    if (whole) fields.push(bytes, failed === undefined ? "" : JSON.stringify(failed), mostKept(failed));
     return fields;
   });
   const mapKeys = [keys.done(mapId), keys.out(mapId), keys.in(mapId)];

@@ -42,7 +42,7 @@ export async function processJob(context: JobContext, job: QueuedJob, token: str
   if ("failure" in given) return await publishFailure(context, hand, given.failure);
 
   // As its producer made it: the definition's options are not to be kept with it.
-  const failed = hand.data.keepFailed === true ? failedJob(job, hand.data) : undefined;
+  const failed = failedJob(job, hand.data);
   const info = context.machine.tasks[job.name];
   applyDefinition(job, info);
 

@@ -65,8 +65,10 @@ export async function publishFailure(context: JobContext, hand: JobInHand, failu
   const outcomes = Array.from({ length: data.n }, (_, offset): ItemOutcome => {
     return kept.get(offset) ?? { s: "failed", failure, by: infoOf(context, hand, offset, 0) };
   });
-  const failed = data.keepFailed === true ? failedJob(job, data) : undefined;
-  await publishOutcome(context, hand, { text: `!${JSON.stringify(outcomes)}`, failed });
+  await publishOutcome(context, hand, {
+    text: `!${JSON.stringify(outcomes)}`,
+    failed: failedJob(job, data),
+  });
 }
 
 /** Publishes that a job can't be read: its id still says whose item it is. */

@@ -2,8 +2,17 @@ import type { FailedJob, JobData } from "@poolmq/shared/internal";
 
 import type { QueuedJob } from "../queue/job-queue.ts";
 
-/** A job as its producer made it. To be asked before the function's definition is applied to its options. */
-export function failedJob({ name: task, opts }: QueuedJob, data: JobData): FailedJob {
+/** Of a map that keeps only some of its failed jobs, larger ones are not kept: Redis has its memory for the queue. */
+const MAX_KEPT_BYTES = 64 * 1024;
+
+/**
+ * A job as its producer made it, if it is to be kept in case that one of its items fails. To be asked before the function's
+ * definition is applied to its options.
+ */
+export function failedJob({ name: task, opts }: QueuedJob, data: JobData): FailedJob | undefined {
+  const { keepFailed } = data;
+  if (keepFailed === undefined) return undefined;
+  if (keepFailed !== true && data.args.length + (data.bytes ?? 0) > MAX_KEPT_BYTES) return undefined;
   const { kept: _kept, suspect: _suspect, stateSig: _stateSig, ...given } = data;
   const { attempts = 0, backoff, priority = 0 } = opts;
   return {

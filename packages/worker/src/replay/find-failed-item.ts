@@ -32,7 +32,7 @@ export async function findFailedItem(
   const stored = await readFailedJob(redis, keys, mapId, index);
   if (stored === undefined) {
     return gone(
-      `Nothing is kept of item ${index} of ${mapId}: it did not fail, or the map has no \`mapId\`, or it is not kept any more`,
+      `Nothing is kept of item ${index} of ${mapId}: it did not fail, or the call has neither a \`mapId\` nor \`keepFailed\`, or it is not kept any more`,
     );
   }
   const signer = signingKeys?.signer(keys);

@@ -20,11 +20,11 @@ const SHARED =
 
 /** Enqueuing, reading outcomes, durable maps, shared values, cancelling. */
 const PRODUCER =
-  "getbit getrange hdel hexists lindex lpos lset ltrim persist publish rpop rpush sadd scard setbit setrange smembers type xgroup xrange xread xrevrange xtrim zcount zremrangebyscore zrevrangebyscore";
+  "getbit getrange hdel hexists hkeys lindex lpos lset ltrim persist publish rpop rpush sadd scard setbit setrange smembers type xgroup xrange xread xrevrange xtrim zcount zremrangebyscore zrevrangebyscore";
 
 /** Taking jobs and finding stalled ones, publishing outcomes, hearing of what is cancelled. */
 const WORKER =
-  "bzpopmin getbit hdel hexists hincrby hstrlen lindex ltrim rpop rpoplpush rpush sadd scard setbit smembers subscribe unsubscribe xtrim zcount zpopmin zremrangebyrank zremrangebyscore zrevrange zrevrangebyscore";
+  "bzpopmin getbit hdel hexists hincrby hlen hstrlen lindex ltrim rpop rpoplpush rpush sadd scard setbit smembers subscribe unsubscribe xtrim zcount zpopmin zremrangebyrank zremrangebyscore zrevrange zrevrangebyscore";
 
 /** Counting jobs, reading what machines and maps tell of themselves, and telling them that somebody watches. */
 const WATCHER =

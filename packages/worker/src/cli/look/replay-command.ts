@@ -3,6 +3,8 @@
 import { Command, Option } from "commander";
 
 import { findFailedItem } from "../../replay/find-failed-item.ts";
+import { readReplayFile, REPLAY_EXTENSION } from "../../replay/replay-file.ts";
+import type { ReplayItem } from "../../replay/replay-item.ts";
 import { runHere } from "../../replay/run-here.ts";
 import { modulePath } from "../../worker-options.ts";
 import { EXIT } from "../base/exit-code.ts";
@@ -13,10 +15,11 @@ import { signingKeyOption, signingKeysOf } from "../base/operator.ts";
 import { complain, withQueue } from "../base/queue-command.ts";
 import type { QueueFlags, ReachedQueue } from "../base/queue-command.ts";
 import { prefixOption, queueOption, redisOption } from "../base/queue-options.ts";
+import { exitCodeFor, reportError } from "../base/report-error.ts";
 import { taskEnvironment } from "../base/task-environment.ts";
 
 interface ReplayFlags extends QueueFlags {
-  readonly tasks: string;
+  readonly tasks?: string;
   readonly env: readonly string[];
   readonly signingKeyFile?: string;
   readonly inspectBrk?: true | string;
@@ -29,15 +32,23 @@ export function replayCommand(): Command {
   return new Command("replay")
     .summary("run a failed item in this terminal, under a debugger if wanted")
     .description(
-      "Runs an item that failed once more, here: the same function with the very same arguments, the module's initializer, the task's context and the few variables that a worker's processes have. Its outcome is shown, and changes nothing in the queue. It has no time limit. The arguments are there of maps with a `mapId`, for as long as those are kept.",
+      "Runs an item that failed once more, here: the same function with the very same arguments, the module's initializer, the task's context and the few variables that a worker's processes have. Its outcome is shown, and changes nothing in the queue. It has no time limit. The arguments are there of maps with a `mapId` for as long as those are kept, and of calls with `keepFailed`.",
     )
-    .argument("<map>", "id of the map, or how it begins: `poolmq maps` lists them")
-    .argument("<index>", "index of the item in the map's input, as its error has it", integer)
+    .argument(
+      "<map>",
+      "id of the map, or how it begins: `poolmq maps` lists them; or a file, as `error.remote.replay` has it",
+    )
+    .argument(
+      "[index]",
+      "index of the item in the map's input, as its error has it; not with a file",
+      integer,
+    )
     .helpOption("-h, --help", "print this help")
     .addOption(
-      new Option("-t, --tasks <module>", "the tasks module that the workers run")
-        .env("POOLMQ_TASKS")
-        .makeOptionMandatory(),
+      new Option(
+        "-t, --tasks <module>",
+        "the tasks module that the workers run (default of a file: that of its pool)",
+      ).env("POOLMQ_TASKS"),
     )
     .addOption(
       new Option(
@@ -71,19 +82,38 @@ Exit codes:
   2  the command line is wrong
   3  there is no such map, or nothing is kept of the item`,
     )
-    .action((map: string, index: number, flags: ReplayFlags) =>
-      withQueue(flags, async (queue) => await replay(queue, map, index, flags)),
-    );
+    .action(async (map: string, index: number | undefined, flags: ReplayFlags) => {
+      if (map.endsWith(REPLAY_EXTENSION)) return await replayFile(map, flags);
+      const [tasks, at] = [needed(flags.tasks, "--tasks <module>"), needed(index, "<index>")];
+      await withQueue(flags, async (queue) => await replay(queue, map, at, { ...flags, tasks }));
+    });
+}
+
+/** What only an item in Redis needs. */
+function needed<V>(given: V | undefined, name: string): V {
+  if (given !== undefined) return given;
+  complain(`Expected ${name} of an item in Redis, got none`);
+  process.exit(EXIT.usage);
+}
+
+async function replayFile(path: string, flags: ReplayFlags): Promise<never> {
+  try {
+    const { item, module } = readReplayFile(path);
+    const own = flags.tasks === undefined ? module : modulePath(flags.tasks);
+    process.exit(await run(item, own, flags));
+  } catch (error) {
+    reportError(error);
+    process.exit(exitCodeFor(error));
+  }
 }
 
 async function replay(
   { redis, keys, watcher }: ReachedQueue,
   given: string,
   index: number,
-  flags: ReplayFlags,
+  flags: ReplayFlags & { readonly tasks: string },
 ): Promise<ExitCode> {
   const module = modulePath(flags.tasks);
-  const env = taskEnvironment(flags.env, process.env);
   const { maps } = await watcher.read();
   const map =
     (await redis.exists(keys.failed(given))) === 1
@@ -101,8 +131,13 @@ async function replay(
     complain(found.problem);
     return found.isGone ? EXIT.notFound : EXIT.error;
   }
+  return await run(found.item, module, flags);
+}
+
+async function run(item: ReplayItem, module: string, flags: ReplayFlags): Promise<ExitCode> {
+  const env = taskEnvironment(flags.env, process.env);
   const inspectAt = flags.inspectBrk === true ? INSPECT_AT : flags.inspectBrk;
-  const { exitCode, signal } = await runHere({ item: found.item, module }, { env, inspectAt });
+  const { exitCode, signal } = await runHere({ item, module }, { env, inspectAt });
   if (exitCode === 0) return EXIT.fine;
   if (signal !== null) complain(`The process of the item was ended by ${signal}`);
   return exitCode === EXIT.usage ? EXIT.usage : EXIT.error;
