@@ -3,6 +3,8 @@
  * that a pool in memory imports may import it; `internal.ts` has all that needs no server. Promises nothing to anyone else.
  */
 
+export { jobsOfQueue } from "./bullmq/jobs-of-queue.ts";
+export { mendActiveJobs } from "./bullmq/mend-active-jobs.ts";
 export { fetchPlainJobs, plainJobs } from "./bullmq/plain-jobs.ts";
 export { checkServer } from "./redis/check-server.ts";
 export { connect } from "./redis/connect.ts";
@@ -36,6 +38,14 @@ export { jobIdOf, queueKeys } from "./store/keys.ts";
 export type { QueueKeys } from "./store/keys.ts";
 export { removeLimbo } from "./store/limbo.ts";
 export type { RemovedLimbo } from "./store/limbo.ts";
+export {
+  countDecided,
+  forgetMap,
+  isKnown,
+  isOpen,
+  removeMapKeys,
+  removeQueueKeys,
+} from "./store/map-remains.ts";
 export type { Outcome } from "./store/publish-outcomes.ts";
 export type { Reconciled } from "./store/reconcile-jobs.ts";
 export { RedisClock, redisNowMs } from "./store/redis-clock.ts";
@@ -46,6 +56,7 @@ export { Machines } from "./store/reports/machines.ts";
 export {
   MAX_MAPS,
   readMapReport,
+  readReportOf,
   removeMapReports,
   rewriteMapReport,
   writeErrorGroups,

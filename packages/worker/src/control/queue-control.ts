@@ -3,7 +3,7 @@
 import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { queueKeys, readQueue } from "@poolmq/shared/redis";
+import { forgetMap, queueKeys, readQueue } from "@poolmq/shared/redis";
 import type { SigningKeys } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
@@ -59,9 +59,7 @@ export class QueueControl {
     const maps = new MapControl(this.#redis, this.#options);
     try {
       const jobs = await maps.remove(mapId);
-      await this.#redis.unlink(this.#keys.out(mapId), this.#keys.errors(mapId));
-      await this.#redis.zrem(this.#keys.maps, mapId);
-      await this.#redis.hdel(this.#keys.mapInfo, mapId);
+      await forgetMap(this.#redis, this.#keys, mapId);
       await this.#note(`purged the map ${mapId}`);
       return jobs;
     } finally {

@@ -1,12 +1,9 @@
 import { Queue } from "bullmq";
 
 import { isPrivateQueueName } from "@poolmq/shared/internal";
-import { connect, destroyConnection, queueKeys } from "@poolmq/shared/redis";
+import { connect, destroyConnection, jobsOfQueue, queueKeys, removeQueueKeys } from "@poolmq/shared/redis";
 
 import type { ResolvedWorkerOptions } from "../worker-options.ts";
-
-const LISTS = ["wait", "active", "paused"];
-const SETS = ["prioritized", "delayed"];
 
 /**
  * Removes what a pool's own queue left in Redis: the pool has died, and nobody else knows of the queue. Does nothing to
@@ -22,23 +19,12 @@ export async function removePrivateQueue({
   const redis = await connect(connection, { role: "commands", name: "clean-up", connectTimeoutMs });
   try {
     const keys = queueKeys(queue, prefix);
-    const jobs = await Promise.all([
-      ...LISTS.map((name) => redis.lrange(keys.job(name), 0, -1)),
-      ...SETS.map((name) => redis.zrange(keys.job(name), "0", "-1")),
-    ]);
-    const maps = new Set(jobs.flat().map((id) => id.slice(0, id.lastIndexOf("-"))));
+    const jobs = await jobsOfQueue(redis, keys);
+    const maps = new Set(jobs.map((id) => id.slice(0, id.lastIndexOf("-"))));
     const bull = new Queue(keys.bullName, { connection: redis, prefix: keys.bullPrefix });
     await bull.obliterate({ force: true });
     await bull.close();
-    const ofMaps = [...maps].flatMap((id) => [
-      keys.done(id),
-      keys.out(id),
-      keys.in(id),
-      keys.meta(id),
-      keys.args(id),
-    ]);
-    const { workers, workerInfo, workerDetail, cancelled } = keys;
-    await redis.unlink(workers, workerInfo, workerDetail, cancelled, ...ofMaps);
+    await removeQueueKeys(redis, keys, maps);
   } finally {
     destroyConnection(redis);
   }

@@ -70,18 +70,31 @@ export async function rewriteMapReport(
   mapId: string,
   change: (before: MapReport) => readonly [ttlMs: number, report: MapReport],
 ): Promise<void> {
-  const text = await redis.hget(keys.mapInfo, mapId);
-  const before = text === null ? undefined : readMapReport(text);
+  const before = await readReportOf(redis, keys, mapId);
   if (before === undefined) return;
   const { startedAtMs = before.toldAtMs - before.report.ageMs } = before.report;
   const [ttlMs, report] = change({ ...before.report, startedAtMs });
   await writeMapReports(redis, keys, [[mapId, ttlMs, report]]);
 }
 
+/** What was told of a map, and when, in ms of Redis's time. */
+interface ToldReport {
+  readonly toldAtMs: number;
+  readonly report: MapReport;
+}
+
+/** Gives what was told of a map last; `undefined` if nothing was, or if it can't be understood. */
+export async function readReportOf(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  mapId: string,
+): Promise<ToldReport | undefined> {
+  const text = await redis.hget(keys.mapInfo, mapId);
+  return text === null ? undefined : readMapReport(text);
+}
+
 /** Reads a report as it is kept; `undefined` if it can't be understood. */
-export function readMapReport(
-  text: string,
-): { readonly toldAtMs: number; readonly report: MapReport } | undefined {
+export function readMapReport(text: string): ToldReport | undefined {
   const space = text.indexOf(" ");
   const report = parseObject<MapReport>(text.slice(space + 1));
   const { task, host, state, ageMs, done, failed, running, runTimes } = report ?? {};

@@ -6,7 +6,7 @@ import { Option } from "commander";
 import type { Command } from "commander";
 
 import { MapControl } from "../../control/map-control.ts";
-import type { Cancelled } from "../../control/map-control.ts";
+import type { Cancelled } from "../../control/cancel-map.ts";
 import { EXIT, EXIT_CODES_HELP } from "../base/exit-code.ts";
 import type { ExitCode } from "../base/exit-code.ts";
 import { findMapId } from "../base/find-map.ts";

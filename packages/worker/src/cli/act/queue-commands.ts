@@ -2,6 +2,8 @@
 
 import type { Command } from "commander";
 
+import { isKnown } from "@poolmq/shared/redis";
+
 import { MapControl } from "../../control/map-control.ts";
 import { QueueControl } from "../../control/queue-control.ts";
 import { EXIT, EXIT_CODES_HELP, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
@@ -99,8 +101,7 @@ async function notToPurge(
       return { text: `${mapId} has a producer that lives: \`poolmq cancel\` ends it`, code: EXIT.error };
     }
     const isTold = (await watcher.read()).maps.some(({ id }) => id === mapId);
-    const isThere =
-      /^[\w-]{1,100}$/.test(mapId) && (await redis.exists(keys.done(mapId), keys.meta(mapId))) > 0;
+    const isThere = /^[\w-]{1,100}$/.test(mapId) && (await isKnown(redis, keys, mapId));
     return isTold || isThere
       ? undefined
       : { text: `There is no map "${mapId}" on this queue`, code: EXIT.notFound };

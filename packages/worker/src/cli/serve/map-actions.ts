@@ -6,7 +6,7 @@ import { resolveSigningKeys } from "@poolmq/shared/internal";
 
 import type { ActionResult, MapActions } from "../../dashboard/dashboard-server.ts";
 import { MapControl } from "../../control/map-control.ts";
-import type { Cancelled } from "../../control/map-control.ts";
+import type { Cancelled } from "../../control/cancel-map.ts";
 import { whoAmI } from "../base/operator.ts";
 import { retriedText } from "../view/retried-text.ts";
 

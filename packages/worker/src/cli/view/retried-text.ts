@@ -1,4 +1,4 @@
-import type { Retried } from "../../control/map-control.ts";
+import type { Retried } from "../../control/retry-map.ts";
 import { count, duration } from "./format.ts";
 
 /** Says what became of a retry. */

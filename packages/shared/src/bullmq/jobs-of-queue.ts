@@ -1,0 +1,15 @@
+import type { Cluster, Redis } from "ioredis";
+
+import type { QueueKeys } from "../store/keys.ts";
+
+const LISTS = ["wait", "active", "paused"];
+const SETS = ["prioritized", "delayed"];
+
+/** Gives the ids of all jobs of a queue that have not come to their end. */
+export async function jobsOfQueue(redis: Redis | Cluster, keys: QueueKeys): Promise<string[]> {
+  const ids = await Promise.all([
+    ...LISTS.map((name) => redis.lrange(keys.job(name), 0, -1)),
+    ...SETS.map((name) => redis.zrange(keys.job(name), "0", "-1")),
+  ]);
+  return ids.flat();
+}

@@ -1,0 +1,30 @@
+import type { Cluster, Redis } from "ioredis";
+
+import type { QueueKeys } from "../store/keys.ts";
+
+/**
+ * Takes what can't be read from the options and the parents of the jobs that are active, which BullMQ parses before it
+ * gives a job to anyone. Gives the ids of the jobs that were mended.
+ */
+export async function mendActiveJobs(redis: Redis | Cluster, keys: QueueKeys): Promise<string[]> {
+  const mended: string[] = [];
+  for (const id of await redis.lrange(keys.job("active"), 0, -1)) {
+    const key = keys.job(id);
+    const [opts, parent] = await redis.hmget(key, "opts", "parent");
+    // Without options a job has the attempts that the function's definition says, else one.
+    if (!isReadable(opts)) await redis.hset(key, "opts", "{}");
+    if (!isReadable(parent)) await redis.hdel(key, "parent", "parentKey");
+    if (!isReadable(opts) || !isReadable(parent)) mended.push(id);
+  }
+  return mended;
+}
+
+function isReadable(text: string | null | undefined): boolean {
+  if (text === null || text === undefined || text === "") return true;
+  try {
+    const value = JSON.parse(text) as unknown;
+    return typeof value === "object" && value !== null;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,53 @@
+/** What a map has in Redis, looked at and removed from outside of its producer. */
+
+import type { Cluster, Redis } from "ioredis";
+
+import { MAP_TTL_MS } from "./durations.ts";
+import type { QueueKeys } from "./keys.ts";
+
+/** Whether somebody wants the map's outcomes. */
+export async function isOpen(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<boolean> {
+  return (await redis.exists(keys.done(mapId))) === 1;
+}
+
+/** Whether anything says that there is, or was, a map of this id. */
+export async function isKnown(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<boolean> {
+  return (await redis.exists(keys.done(mapId), keys.meta(mapId))) > 0;
+}
+
+/** Number of the map's jobs that have their outcome. */
+export async function countDecided(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<number> {
+  return await redis.bitcount(keys.done(mapId));
+}
+
+/** Removes all that a map needs to go on. Its stream stays for a while: it tells a producer that comes back why. */
+export async function removeMapKeys(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<void> {
+  const [done, bytes, meta] = [keys.done(mapId), keys.in(mapId), keys.meta(mapId)];
+  await redis.unlink(done, bytes, meta, keys.args(mapId), keys.failed(mapId));
+  await redis.zrem(keys.kept, mapId);
+  await redis.pexpire(keys.out(mapId), MAP_TTL_MS);
+}
+
+/** Removes the rest: its stream, and what its producer told of it. */
+export async function forgetMap(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<void> {
+  await redis.unlink(keys.out(mapId), keys.errors(mapId));
+  await redis.zrem(keys.maps, mapId);
+  await redis.hdel(keys.mapInfo, mapId);
+}
+
+/** Removes what is ours of a queue that nobody uses any more, and of these maps. */
+export async function removeQueueKeys(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  mapIds: Iterable<string>,
+): Promise<void> {
+  const ofMaps = [...mapIds].flatMap((id) => [
+    keys.done(id),
+    keys.out(id),
+    keys.in(id),
+    keys.meta(id),
+    keys.args(id),
+  ]);
+  const { workers, workerInfo, workerDetail, cancelled } = keys;
+  await redis.unlink(workers, workerInfo, workerDetail, cancelled, ...ofMaps);
+}

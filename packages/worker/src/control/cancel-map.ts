@@ -1,0 +1,88 @@
+/**
+ * Ends a map from outside of its producer.
+ *
+ *   out ◀── "cancel" ── here        its producer reads it, and ends the map as its own cancel() does
+ *   if it does not:   keys of the map go, jobs are removed, machines are told to stop what runs
+ */
+
+import { setTimeout as delay } from "node:timers/promises";
+
+import {
+  askToCancel,
+  isOpen,
+  MAP_TTL_MS,
+  PRODUCER_SILENCE_MS,
+  readReportOf,
+  redisNowMs,
+  removeMapKeys,
+  removeWaiting,
+  rewriteMapReport,
+  tellCancelled,
+} from "@poolmq/shared/redis";
+
+import type { QueueAccess } from "./queue-access.ts";
+
+/**
+ * What became of a cancel: the map's producer ended it; it was removed here, since it has no producer; there is none that
+ * could be ended; its producer lives, and did not answer; it is signed, and this is not.
+ */
+export type Cancelled = "by its producer" | "removed" | "not found" | "no answer" | "no key";
+
+/** A producer that lives reads its streams all the time. */
+const PRODUCER_TIMEOUT_MS = 2_000;
+const POLL_MS = 20;
+
+/** Ids that are looked through at a time. */
+const PAGE = 10_000;
+
+/** @param force - do not ask a producer that lives */
+export async function cancelMap(
+  access: QueueAccess,
+  mapId: string,
+  reason: string,
+  force: boolean,
+): Promise<Cancelled> {
+  const { redis, keys, orders } = access;
+  if (!(await isOpen(redis, keys, mapId))) return "not found";
+  if (await orders.lackKey()) return "no key";
+  await askToCancel(redis, keys, mapId, orders.signed({ t: "cancel", map: mapId, reason }));
+  const deadline = performance.now() + PRODUCER_TIMEOUT_MS;
+  while (performance.now() < deadline) {
+    if (!(await isOpen(redis, keys, mapId))) return "by its producer";
+    await delay(POLL_MS);
+  }
+  if (!force && (await isAttended(access, mapId))) return "no answer";
+  await removeMap(access, mapId);
+  await rewriteMapReport(redis, keys, mapId, (before) => {
+    return [MAP_TTL_MS, { ...before, state: "cancelled", running: 0, reason }];
+  });
+  return "removed";
+}
+
+/** Whether the map's producer was heard of a moment ago. */
+export async function isAttended({ redis, keys }: QueueAccess, mapId: string): Promise<boolean> {
+  const [told, nowMs] = await Promise.all([readReportOf(redis, keys, mapId), redisNowMs(redis)]);
+  if (told === undefined || told.report.state !== "running" || told.report.unattended === true) return false;
+  return nowMs - told.toldAtMs < PRODUCER_SILENCE_MS;
+}
+
+/** Removes a map whose producer does not answer. Gives how many of its jobs waited. */
+export async function removeMap({ redis, keys, queue, orders }: QueueAccess, mapId: string): Promise<number> {
+  await removeMapKeys(redis, keys, mapId);
+  await tellCancelled(redis, keys, mapId, orders.signed({ t: "cancel", map: mapId }));
+  // A job that a worker has taken meanwhile is not removed: that worker drops it.
+  return await removeWaiting(redis, keys, mapId, await sortedIndices(queue, mapId));
+}
+
+/** First indices of those of the map's jobs that wait in their order of priority, or for another attempt. */
+async function sortedIndices(queue: QueueAccess["queue"], mapId: string): Promise<number[]> {
+  const found = new Set<number>();
+  for (let start = 0; ; start += PAGE) {
+    const ids = await queue.getRanges(["prioritized", "delayed"], start, start + PAGE - 1, true);
+    if (ids.length === 0) return [...found];
+    for (const id of ids) {
+      const dash = id.lastIndexOf("-");
+      if (id.slice(0, dash) === mapId) found.add(Number(id.slice(dash + 1)));
+    }
+  }
+}
