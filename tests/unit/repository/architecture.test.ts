@@ -1,5 +1,5 @@
-import { globSync, readFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
 
 import { expect, test } from "vitest";
 
@@ -62,4 +62,18 @@ test("the page's table of what Redis holds has every key of the store", () => {
   );
   expect(keys.length).toBeGreaterThan(15);
   expect(keys.filter((key) => !table.includes(`\`${key}\``))).toEqual([]);
+});
+
+test("the files that docs/architecture.md names are there", () => {
+  const named = [...read("docs/architecture.md").matchAll(/`([\w/-]+(?:\.ts)?)`/g)].map(
+    ([, name = ""]) => name,
+  );
+  const paths = named.filter((name) => /^(?:producer|worker|shared)\/src\//.test(name));
+  const files = named.filter((name) => /^[\w-]+\.ts$/.test(name));
+  expect(paths.length).toBeGreaterThan(10);
+  expect(files.length).toBeGreaterThan(10);
+  const packages = new URL("packages/", ROOT);
+  const basenames = new Set(globSync("*/src/**/*.ts", { cwd: packages }).map((path) => basename(path)));
+  expect(paths.filter((path) => !existsSync(new URL(path, packages)))).toEqual([]);
+  expect(files.filter((file) => !basenames.has(file))).toEqual([]);
 });
