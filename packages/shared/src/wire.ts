@@ -85,6 +85,8 @@ export interface FailedJob {
     readonly attempts?: number;
     readonly backoff?: { readonly type: string; readonly delay: number; readonly jitter?: number };
     readonly priority?: number;
+    /** The caller's trace. */
+    readonly telemetry?: { readonly metadata: string };
   };
 }
 

@@ -41,7 +41,7 @@ async function traced(
     await pool.close();
     await pool.join();
     await flushTelemetry();`,
-    { execArgv: ["--import", SETUP], env: { POOLMQ_TASK_SPANS: file } },
+    { execArgv: ["--import", SETUP], env: { POOLMQ_TASK_SPANS: file, QUEUE: queue } },
   );
   onTestFinished(() => program[Symbol.asyncDispose]());
   const { code } = await within(20_000, "the producer's end", program.exited);
@@ -216,4 +216,29 @@ test("metrics of maps: items by outcome, items in flight, durations", async () =
     [1, of("failed")],
     [1, of("succeeded")],
   ]);
+});
+
+test("failed items of a traced map whose jobs are signed can be run again", async () => {
+  const key = "a signing key of the tests, long enough";
+  const { output, spans } = await traced(
+    `
+    const { Redis } = await import("ioredis");
+    const { resolveSigningKeys } = await import("@poolmq/shared/internal");
+    const { MapControl } = await import("@poolmq/worker/control");
+    await trace.getTracer("app").startActiveSpan("caller", async (span) => {
+      await pool.map("traced", [-2], { mapId: "m" }).settled();
+      span.end();
+    });
+    const redis = new Redis(${JSON.stringify(redis().url)});
+    const control = new MapControl(redis, {
+      queue: process.env.QUEUE, signingKeys: resolveSigningKeys(${JSON.stringify(key)}) });
+    while ((await control.retry("m")).items !== 1);
+    const [again] = await pool.attach("m").settled();
+    console.log("again:", again.status, again.reason.message);
+    await control.close();
+    redis.disconnect();`,
+    { options: `signingKey: ${JSON.stringify(key)}` },
+  );
+  expect(output).toContain("again: rejected");
+  expect(spans.filter(({ name }) => name === "process traced")).toHaveLength(2);
 });

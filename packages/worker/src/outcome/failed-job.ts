@@ -14,7 +14,7 @@ export function failedJob({ name: task, opts }: QueuedJob, data: JobData): Faile
   if (keepFailed === undefined) return undefined;
   if (keepFailed !== true && data.args.length + (data.bytes ?? 0) > MAX_KEPT_BYTES) return undefined;
   const { kept: _kept, suspect: _suspect, stateSig: _stateSig, ...given } = data;
-  const { attempts = 0, backoff, priority = 0 } = opts;
+  const { attempts = 0, backoff, priority = 0, telemetry } = opts;
   return {
     task,
     data: given,
@@ -23,6 +23,8 @@ export function failedJob({ name: task, opts }: QueuedJob, data: JobData): Faile
       ...(attempts === 0 ? {} : { attempts }),
       ...(typeof backoff === "object" ? { backoff: { ...backoff, delay: backoff.delay ?? 0 } } : {}),
       ...(priority === 0 ? {} : { priority }),
+      // It is signed with the others.
+      ...(telemetry?.metadata === undefined ? {} : { telemetry: { metadata: telemetry.metadata } }),
     },
   };
 }
