@@ -8,9 +8,9 @@ test("nothing waits in the pipe while the run time is not known, or is long", ()
   expect(pipeDepth(10_000, 1)).toBe(0);
 });
 
-test("tiny runs worth a millisecond wait, at most 32", () => {
+test("tiny runs worth a millisecond wait, at most 256", () => {
   expect(pipeDepth(0.25, 1)).toBe(4);
-  expect(pipeDepth(0.001, 1)).toBe(32);
+  expect(pipeDepth(0.001, 1)).toBe(256);
 });
 
 test("of runs up to 50 ms, a quarter as many wait as run", () => {

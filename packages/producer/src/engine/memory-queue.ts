@@ -30,7 +30,7 @@ interface MemoryJob {
 }
 
 export interface MemoryQueueOptions {
-  readonly crew: Pick<Crew, "run" | "cancel" | "capacity">;
+  readonly crew: Pick<Crew, "begin" | "cancel" | "capacity">;
   /** What the workers have registered, by name. */
   readonly tasks: Readonly<Record<string, TaskInfo>>;
   /** Names the pool in `error.remote`. */
@@ -114,7 +114,7 @@ export class MemoryQueue implements Transport {
     while (!this.#closed && this.#taken < this.#options.crew.capacity) {
       const job = this.#waiting.next();
       if (job === undefined) return;
-      void this.#process(job);
+      this.#process(job);
     }
   }
 
@@ -135,15 +135,14 @@ export class MemoryQueue implements Transport {
     this.#maps.get(map)?.taskLog(index, `${JSON.stringify(by).slice(0, -1)},"lines":[${line}]}`);
   }
 
-  /** Never rejects. */
-  async #process(job: MemoryJob): Promise<void> {
+  #process(job: MemoryJob): void {
     const { map, data, attempt, chunk } = job;
     const { at, n, args, timeoutMs, suspect } = data;
     const shares = this.#sharesOf(data);
     if (typeof shares === "string") return this.#giveUp(job, shares);
     const kept = data.kept ?? [];
     this.#taken++;
-    const end = await this.#options.crew.run({
+    const run: Run = {
       fn: map.task,
       map: map.id,
       at,
@@ -158,10 +157,12 @@ export class MemoryQueue implements Transport {
       trace: map.job.trace?.(at),
       logs: map.job.logs?.() ?? false,
       timeoutMs,
+    };
+    this.#options.crew.begin(run, (end) => {
+      this.#taken--;
+      if (!map.ended) this.#conclude(job, end);
+      this.dispatch();
     });
-    this.#taken--;
-    if (!map.ended) this.#conclude(job, end);
-    this.dispatch();
   }
 
   #conclude(job: MemoryJob, end: RunEnd): void {

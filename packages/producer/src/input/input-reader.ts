@@ -31,29 +31,26 @@ export class InputReader {
   }
 
   /**
-   * Gives the next items, at most `most`: fewer at the end, or if the input makes us wait with some in hand.
+   * Gives the next items, at most `most`: fewer at the end, or if the input makes us wait with some in hand. What is
+   * there at once is no promise: one for each item is felt.
    *
    * @param wait - whether to wait for the first one
    * @param whole - whether to give all or none of them, except at the end
    */
-  async read(
+  read(
     most: number,
     { wait, whole }: { readonly wait: boolean; readonly whole: boolean },
-  ): Promise<unknown[]> {
+  ): unknown[] | Promise<unknown[]> {
     const items = this.#held;
     this.#held = [];
+    if (this.#end !== undefined || items.length >= most) return items;
+    const source = this.#source;
+    if (source.kind === "async") return this.#readSlowly(source, items, { most, wait, whole });
     try {
-      if (this.#end !== undefined || items.length >= most) return items;
-      if (this.#source.kind === "async") await this.#readSlowly(this.#source, items, { most, wait, whole });
-      else if (this.#source.fill(items, most)) this.#end = "done";
+      if (source.fill(items, most)) this.#end = "done";
     } catch (error) {
       // The items before it are still run; then the map fails with this very error.
-      this.#pending = undefined;
       this.#end = { error };
-    }
-    if (whole && items.length < most && this.#end === undefined) {
-      this.#held = items;
-      return [];
     }
     return items;
   }
@@ -62,16 +59,26 @@ export class InputReader {
     source: AsyncSource,
     items: unknown[],
     { most, wait, whole }: { readonly most: number; readonly wait: boolean; readonly whole: boolean },
-  ): Promise<void> {
-    while (items.length < most && this.#end === undefined) {
-      const next = (this.#pending ??= source.next());
-      const patient = wait && (whole || items.length === 0);
-      const result = await (patient ? next : Promise.race([next, nextTurn()]));
-      if (result === LATER) return;
+  ): Promise<unknown[]> {
+    try {
+      while (items.length < most && this.#end === undefined) {
+        const next = (this.#pending ??= source.next());
+        const patient = wait && (whole || items.length === 0);
+        const result = await (patient ? next : Promise.race([next, nextTurn()]));
+        if (result === LATER) break;
+        this.#pending = undefined;
+        if (result.done === true) this.#end = "done";
+        else items.push(result.value);
+      }
+    } catch (error) {
       this.#pending = undefined;
-      if (result.done === true) this.#end = "done";
-      else items.push(result.value);
+      this.#end = { error };
     }
+    if (whole && items.length < most && this.#end === undefined) {
+      this.#held = items;
+      return [];
+    }
+    return items;
   }
 
   /** Closes an input that was not read to its end, as `for … of` does. */

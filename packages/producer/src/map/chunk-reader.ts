@@ -87,10 +87,11 @@ export class ChunkReader {
       const size = chunkSize?.next() ?? 1;
       this.#reading = true;
       // Having chunks in hand, a slow input is not waited for.
-      const values = await this.#input.read(whole ? size : Math.min(size, this.#inFlight.places), {
+      const read = this.#input.read(whole ? size : Math.min(size, this.#inFlight.places), {
         wait: chunks.length === 0,
         whole,
       });
+      const values = Array.isArray(read) ? read : await read;
       // In the same turn as what follows: `next` counts these items before anybody asks for it.
       this.#reading = false;
       if (!isWanted() || values.length === 0) break;

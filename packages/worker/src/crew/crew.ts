@@ -114,11 +114,14 @@ export class Crew {
 
   /** Runs a job on the next free host. Never rejects. */
   run(run: Run): Promise<RunEnd> {
-    return new Promise((settle) => {
-      if (this.#draining) return settle({ kind: "unstarted" });
-      this.#held.push(new Ticket(run, settle));
-      this.#dispatch();
-    });
+    return new Promise((settle) => this.begin(run, settle));
+  }
+
+  /** The same, without a promise. @param settle - called once; must not throw */
+  begin(run: Run, settle: (end: RunEnd) => void): void {
+    if (this.#draining) return settle({ kind: "unstarted" });
+    this.#held.push(new Ticket(run, settle));
+    this.#dispatch();
   }
 
   /** Starts nothing new, and hands back what no host has begun. */

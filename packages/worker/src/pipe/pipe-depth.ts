@@ -6,7 +6,8 @@ const PIPE_DEPTH_MS = 1;
 /** Of runs that are no longer than this, a quarter as many may wait as run: it comes to them within a quarter of a run. */
 const QUARTER_UP_TO_MS = 50;
 
-const MAX_PIPE_DEPTH = 32;
+/** What a worker machine fetches ahead for a child. A child that runs dry costs two wake-ups, which take longer than a run. */
+const MAX_PIPE_DEPTH = 256;
 
 /**
  * @param meanMs - mean run time of a job, in ms; `undefined` before the first

@@ -5,15 +5,17 @@ import type { SentRun } from "./sent-runs.ts";
 /** Makes the message that has a host run a job. What a job does not have is left out: the pipe is a hot path. */
 export function runMessage({ id, slot }: SentRun, run: Run): ToChild {
   const { careful, skip, shares, fn, map, at, n, attempt, trace, logs, outcomeLimit } = run;
+  const plain: Extract<ToChild, { t: "run" }> = { t: "run", id, slot, fn, map, at, n, attempt };
+  const isPlain =
+    !careful &&
+    skip.length === 0 &&
+    shares.length === 0 &&
+    trace === undefined &&
+    !logs &&
+    outcomeLimit === undefined;
+  if (isPlain) return plain;
   return {
-    t: "run",
-    id,
-    slot,
-    fn,
-    map,
-    at,
-    n,
-    attempt,
+    ...plain,
     ...(careful ? { careful } : {}),
     ...(skip.length === 0 ? {} : { skip }),
     ...(shares.length === 0
