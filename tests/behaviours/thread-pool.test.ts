@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 
-import { ThreadPool } from "@poolmq/producer";
+import { Pool, ThreadPool } from "@poolmq/producer";
 import type { ThreadPoolOptions } from "@poolmq/producer";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 
@@ -44,6 +44,26 @@ describe("options", () => {
   test("a path from the working directory is as good as a URL", async () => {
     const pool = threadPool({ tasks: BEHAVIOURS.pathname });
     expect(await pool.map("increment", [1])).toEqual([2]);
+  });
+});
+
+describe("share() of a SharedArrayBuffer", () => {
+  test.each([2, 0])("gives %i threads the memory itself, not a copy of it", async (threads) => {
+    const pool = threadPool({ threads });
+    const counts = new Int32Array(new SharedArrayBuffer(4 * Int32Array.BYTES_PER_ELEMENT));
+    const shared = await pool.share(counts);
+    const calls = Array.from({ length: 100 }, (_, i) => [shared, i % 4] as const);
+    await pool.starmap("countIn", calls);
+    expect([...counts]).toEqual([25, 25, 25, 25]);
+  });
+
+  test("is refused by a pool of processes, which have no memory in common", async () => {
+    await using pool = new Pool<typeof tasks>({ tasks: BEHAVIOURS, connection: "memory", processes: 1 });
+    const error = await rejection(pool.share(new SharedArrayBuffer(8)));
+    expect(error).toMatchObject({
+      code: "SERIALIZATION",
+      message: expect.stringContaining("SharedArrayBuffer"),
+    });
   });
 });
 

@@ -11,4 +11,5 @@ export type { Crew } from "./crew/crew.ts";
 export type { Run, RunEnd } from "./runs/run.ts";
 export type { SharedValue } from "./job/shared-values.ts";
 export { writeReplayFile } from "./replay/replay-file.ts";
+export type { SharedMemory } from "./pipe/pipe-messages.ts";
 export { verdictOn } from "./outcome/verdict.ts";

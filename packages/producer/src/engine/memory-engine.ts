@@ -1,11 +1,12 @@
 /** The engine of a pool without Redis: its queue is in this process's memory, its workers are a crew of this machine. */
 
 import { randomBytes } from "node:crypto";
+import { types } from "node:util";
 
 import { InvalidOptionError, TaskNotRegisteredError } from "@poolmq/shared";
 import { Attachments, checkInteger, encode } from "@poolmq/shared/internal";
 import type { TaskInfo } from "@poolmq/shared/internal";
-import type { LocalCrew, LocalCrewOptions, SharedValue } from "@poolmq/worker/local";
+import type { LocalCrew, LocalCrewOptions, SharedMemory, SharedValue } from "@poolmq/worker/local";
 import type * as WorkerPackage from "@poolmq/worker/local";
 
 import { checkArity } from "../map/check-arity.ts";
@@ -92,10 +93,14 @@ export class MemoryEngine implements Engine {
   }
 
   async share(value: unknown): Promise<string> {
+    const id = randomBytes(9).toString("hex");
+    if (this.#options.crew.hosts !== "processes" && isSharedMemory(value)) {
+      this.#shares.set(id, { payload: "", bytes: undefined, memory: value });
+      return id;
+    }
     const attachments = new Attachments();
     const limit = { maxBytes: this.#options.maxShareBytes, limit: "maxShareBytes" };
     const payload = encode(value, { ...limit, attachments });
-    const id = randomBytes(9).toString("hex");
     this.#shares.set(id, { payload, bytes: attachments.bytes });
     return id;
   }
@@ -189,4 +194,9 @@ export class MemoryEngine implements Engine {
       `Expected no ${what} on a pool whose queue is in this process's memory, which ends with it. A map that can be taken up again lives in Redis: ${this.#options.durableHint}`,
     );
   }
+}
+
+/** Whether threads see the value itself, so that it need not be copied for each of them. */
+function isSharedMemory(value: unknown): value is SharedMemory {
+  return types.isSharedArrayBuffer(ArrayBuffer.isView(value) ? value.buffer : value);
 }

@@ -219,6 +219,8 @@ export class BasePool<T extends object> implements AsyncDisposable {
    * Workers fetch it once per machine. A function must not change it: all items of its process have the same one. It is
    * forgotten when the pool ends.
    *
+   * A `SharedArrayBuffer`, or a view of one, is not copied for threads: all of them have the very memory of the caller.
+   *
    * @throws SerializationError, LimitError (`maxShareBytes`), PoolClosedError
    * @example
    * ```ts

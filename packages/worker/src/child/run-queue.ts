@@ -90,7 +90,8 @@ export class RunQueue {
       case "abort":
         return this.#abort(message.id, message.reason);
       case "share":
-        this.#shares[message.id] = readShare(text, bytes);
+        this.#shares[message.id] =
+          message.memory === undefined ? readShare(text, bytes) : { value: message.memory };
         return;
       case "unshare":
         delete this.#shares[message.id];

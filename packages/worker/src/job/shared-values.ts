@@ -2,6 +2,8 @@
 
 import type { Payload } from "@poolmq/shared/internal";
 
+import type { SharedMemory } from "../pipe/pipe-messages.ts";
+
 /** Kept encoded, beside what each child makes of it. */
 const MAX_KEPT_BYTES = 512 * 1024 * 1024;
 
@@ -9,6 +11,8 @@ export interface SharedValue {
   readonly payload: Payload;
   /** That the payload names. */
   readonly bytes: Buffer | undefined;
+  /** The value itself, in place of the payload: only threads see it. */
+  readonly memory?: SharedMemory | undefined;
 }
 
 export class SharedValues {

@@ -8,6 +8,9 @@
 
 import type { JobData, TaskInfo } from "@poolmq/shared/task";
 
+/** Memory that several threads see at the same time. */
+export type SharedMemory = SharedArrayBuffer | ArrayBufferView<SharedArrayBuffer>;
+
 /** Supervisor to child. */
 export type ToChild =
   /** Followed by the arguments, as in `JobData`, and by their bytes. */
@@ -38,7 +41,12 @@ export type ToChild =
       readonly outcomeLimit?: { readonly maxBytes: number; readonly limit: string; readonly isForJob?: true };
     }
   /** A shared value, sent before the first run that uses it. Followed by its payload, and by its bytes. */
-  | { readonly t: "share"; readonly id: string }
+  | {
+      readonly t: "share";
+      readonly id: string;
+      /** The value itself in place of a payload: to a thread, which sees the same memory. */
+      readonly memory?: SharedMemory;
+    }
   /** A shared value that is no longer kept. */
   | { readonly t: "unshare"; readonly id: string }
   /** Fires the `AbortSignal` of a run. */

@@ -110,10 +110,10 @@ export class HostRuns {
   send(ticket: Ticket): void {
     const { run } = ticket;
     const sent = this.#sent.add(ticket);
-    for (const { id, payload, bytes } of run.shares) {
+    for (const { id, payload, bytes, memory } of run.shares) {
       if (this.#shares.has(id)) continue;
       this.#shares.add(id);
-      this.#host.send({ t: "share", id }, payload, bytes);
+      this.#host.send(memory === undefined ? { t: "share", id } : { t: "share", id, memory }, payload, bytes);
     }
     this.#host.send(runMessage(sent, run), run.args, run.bytes);
     // The host has nothing else to do: send at once.

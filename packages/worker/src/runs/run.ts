@@ -4,6 +4,7 @@ import type { ChildDetail, ItemOutcome, OutcomeText, Payload } from "@poolmq/sha
 
 import type { OutcomeLimit } from "../item/outcome-writer.ts";
 import type { HostExit } from "../host/host.ts";
+import type { SharedMemory } from "../pipe/pipe-messages.ts";
 
 /** What a host is asked to run: one job. */
 export interface Run {
@@ -37,6 +38,8 @@ export interface SharedArgument {
   readonly payload: Payload;
   /** That the payload names. */
   readonly bytes: Buffer | undefined;
+  /** The value itself, in place of the payload, where the host sees this process's memory. */
+  readonly memory?: SharedMemory | undefined;
 }
 
 /** How a run ended. */
