@@ -33,6 +33,15 @@ onBothPools(({ shared, own }) => {
   });
 
   test("imapUnordered gives the results as they finish", async () => {
+    // Both workers are up. One that comes later would take the third item while the first keeps the second waiting.
+    const up = new Marks();
+    const warm = shared().map(
+      "gated",
+      [up, up].map(({ log, gate }) => ({ log, gate })),
+    );
+    await up.started(2);
+    up.open();
+    await warm;
     const marks = new Marks();
     const { log, gate } = marks;
     // The first item ends last: only then does the gate open.

@@ -75,7 +75,8 @@ test("a worker machine closes by its deadline, although its Redis is gone", asyn
 });
 
 test("a map goes on where it was when Redis comes back with its data", async () => {
-  const server = await RedisServer.start({ settings: { appendonly: "yes" } });
+  // Else a Redis whose disk is slow answers before it writes, and a killed one comes back without its last seconds.
+  const server = await RedisServer.start({ settings: { appendonly: "yes", appendfsync: "always" } });
   onTestFinished(() => server.stop());
   const stage = new Stage(server);
   await stage.machine();

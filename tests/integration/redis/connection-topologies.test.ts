@@ -49,7 +49,7 @@ async function startCluster(settings: Record<string, string> = {}): Promise<Redi
 
 describe("Cluster", () => {
   test("connects with a password, checks each primary, and goes on after the node was restarted", async () => {
-    const server = await startCluster({ requirepass: "secret", appendonly: "yes" });
+    const server = await startCluster({ requirepass: "secret", appendonly: "yes", appendfsync: "always" });
     const connection = await open({ cluster: [server.url] });
     expect(await checkServer(connection, "cluster")).toMatchObject({
       product: expect.stringMatching(/^(redis|valkey)$/),
