@@ -11,6 +11,7 @@ export { connect } from "./redis/connect.ts";
 export { destroyConnection } from "./redis/destroy-connection.ts";
 export { largestValue } from "./redis/largest-value.ts";
 export type { LargestValue } from "./redis/largest-value.ts";
+export { wrongServer } from "./redis/wrong-server.ts";
 export { unrefConnection } from "./redis/unref-connection.ts";
 export { fittingMachines, isFitting } from "./signing/fitting-machines.ts";
 export {

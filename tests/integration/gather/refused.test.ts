@@ -4,9 +4,10 @@ import { RedisRefusedError } from "@poolmq/shared";
 import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
 
+import { LogRecords } from "../../support/log-records.ts";
 import { RedisServer } from "../../support/redis-server.ts";
-import { rejection, Stage } from "../../support/stage.ts";
-import { until } from "../../support/until.ts";
+import { Marks, rejection, Stage } from "../../support/stage.ts";
+import { until, within } from "../../support/until.ts";
 
 /** A Redis with a login `app` that may do all, until the test takes that from it. */
 async function startRedis(): Promise<{ redis: RedisServer; connection: string }> {
@@ -55,4 +56,57 @@ test("a map that Redis refuses is not said to wait for a worker", async () => {
   expect(said("No worker serves queue")).toBe(false);
   await redis.admin.config("SET", "min-replicas-to-write", "0");
   await until(() => said("No worker serves queue"), { what: "the missing worker to be told" });
+});
+
+/** A map with an item that waits for its gate, on a worker that keeps its own login. */
+async function running(
+  redis: RedisServer,
+  options: { readonly connection: string; readonly mapId?: string },
+): Promise<{ map: PromiseLike<unknown>; stage: Stage; marks: Marks; warnings: string[] }> {
+  const stage = new Stage(redis);
+  await stage.machine();
+  const records = new LogRecords();
+  const pool = stage.pool({ connection: options.connection, logger: records.logger });
+  const marks = new Marks();
+  const map = pool.map("gated", [{ log: marks.log, gate: marks.gate }], { mapId: options.mapId });
+  map.then(undefined, () => {});
+  await marks.started(1);
+  return { map, stage, marks, warnings: records.lines };
+}
+
+test("a map whose password is changed ends in a typed error, and a durable one stays for others", async () => {
+  const { redis, connection } = await startRedis();
+  const { map, stage, marks } = await running(redis, { connection, mapId: "m" });
+  await redis.admin.call("ACL", "SETUSER", "app", "resetpass", ">two");
+  await redis.admin.call("CLIENT", "KILL", "USER", "app");
+  const error = await within(20_000, "the end of the map", rejection(map));
+  expect(error).toMatchObject({ code: "REDIS_REFUSED", reason: "auth" });
+  marks.open();
+  expect(await within(20_000, "the result", stage.pool().attach("m"))).toHaveLength(1);
+});
+
+test.for(["-evalsha -eval", "resetkeys"])(
+  "a map whose login gets %s ends in a typed error",
+  async (rules) => {
+    const { redis, connection } = await startRedis();
+    const { map, marks } = await running(redis, { connection });
+    await redis.admin.call("ACL", "SETUSER", "app", ...rules.split(" "));
+    const error = await within(20_000, "the end of the map", rejection(map));
+    expect(error).toMatchObject({ code: "REDIS_REFUSED", reason: "permission" });
+    marks.open();
+  },
+);
+
+test("a map whose Redis becomes a replica is said to wait for it, and goes on when it is the primary again", async () => {
+  const { redis, connection } = await startRedis();
+  const { map, marks, warnings } = await running(redis, { connection });
+  // Nothing listens there: a replica without its primary keeps its data.
+  await redis.admin.call("REPLICAOF", "127.0.0.1", "1");
+  marks.open();
+  const told = (): string[] => warnings.filter((line) => line.includes("Redis refuses"));
+  await until(() => told().length > 0, { what: "the warning" });
+  await redis.admin.call("REPLICAOF", "NO", "ONE");
+  expect(await within(20_000, "the result", map)).toHaveLength(1);
+  expect(told()).toEqual([expect.stringMatching(/it is a read-only replica, so a map waits for it/)]);
+  expect(warnings.filter((line) => line.includes("No worker"))).toEqual([]);
 });

@@ -42,6 +42,53 @@ test("an outage with work under way is one line when it begins and one when it e
   expect(JSON.stringify(told)).not.toMatch(/ECONNREFUSED|ENOENT|Connection is closed/);
 });
 
+test("a machine whose Redis becomes a replica says so once, and goes on when that is the primary again", async () => {
+  const redis = await ownRedis();
+  const stage = new Stage(redis);
+  const worker = startWorker(MODULE, { url: redis.url, queue: stage.queue }, ["--log-level", "info"]);
+  await worker.line(/worker machine ready/);
+  // Nothing listens there: a replica without its primary keeps its data.
+  await redis.admin.call("REPLICAOF", "127.0.0.1", "1");
+  await worker.line(/it is a read-only replica/);
+  // Long enough for many tries: each finds a connection that stands, and a command that is refused.
+  const from = performance.now();
+  await until(() => performance.now() - from > 3_000, { what: "some of that time" });
+  await redis.admin.call("REPLICAOF", "NO", "ONE");
+  await worker.line(/Redis connection is back/);
+  expect(await stage.pool().map("increment", [1])).toEqual([2]);
+  const told = recordsOf(worker).filter(({ msg }) => /Redis|queue error|heartbeat/.test(String(msg)));
+  expect(told.map(({ msg }) => msg)).toEqual([
+    "Redis connection lost, trying again until it is back",
+    "Redis refuses the connection",
+    "Redis connection is back",
+  ]);
+  expect(told[1]).toMatchObject({ reason: "it is a read-only replica" });
+});
+
+test.for([
+  ["another password", ["resetpass", ">two"], /does not accept the user name and password/],
+  ["no right to its keys", ["resetkeys"], /NOPERM/],
+] as const)(
+  "a machine whose login gets %s says so once, and ends when it is told to",
+  async ([, rules, said]) => {
+    const redis = await RedisServer.start({ listen: "tcp" });
+    onTestFinished(() => redis.stop());
+    await redis.admin.call("ACL", "SETUSER", "app", "on", ">one", "~*", "&*", "+@all");
+    const worker = startWorker(MODULE, { url: redis.url.replace("//", "//app:one@"), queue: "q" });
+    await worker.line(/worker machine ready/);
+    await redis.admin.call("ACL", "SETUSER", "app", ...rules);
+    await redis.admin.call("CLIENT", "KILL", "USER", "app");
+    await worker.line(said);
+    const from = performance.now();
+    await until(() => performance.now() - from > 2_000, { what: "many more tries" });
+    worker.kill("SIGTERM");
+    await within(20_000, "its end", worker.exited);
+    const messages = recordsOf(worker).flatMap(({ level, msg }) => (Number(level) >= 40 ? [msg] : []));
+    expect(messages.toSorted()).toEqual([...new Set(messages)].toSorted());
+    expect(worker.output).not.toContain("MaxListeners");
+  },
+);
+
 test("a worker that starts while Redis is away waits for it, and says so", async () => {
   const redis = await ownRedis();
   const stage = new Stage(redis);

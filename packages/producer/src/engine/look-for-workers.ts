@@ -4,6 +4,7 @@ import { PoolmqError, TaskNotRegisteredError } from "@poolmq/shared";
 import type { TaskInfo } from "@poolmq/shared/internal";
 
 import { checkArity } from "../map/check-arity.ts";
+import { classifyRefusal, refusedError } from "@poolmq/shared/internal";
 import type { MapRun } from "../map/map-run.ts";
 import type { RedisBackend } from "./redis-backend.ts";
 
@@ -82,8 +83,9 @@ export class WorkerLook {
       else if (this.#backend.gather.isRefused) this.#since = performance.now();
       else this.#warnOnce();
     } catch (error) {
-      if (error instanceof PoolmqError) run.fail(error);
-      // else Redis is away; the map waits for that too
+      const told = classifyRefusal(error).passes ? error : refusedError(error);
+      if (told instanceof PoolmqError) run.fail(told);
+      // else Redis is away, or refuses for now; the map waits for that too
     }
   }
 

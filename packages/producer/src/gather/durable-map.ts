@@ -20,6 +20,7 @@ const OUTLIVED: ReadonlySet<string> = new Set([
   "LOCAL_MACHINE",
   "MAP_ID_IN_USE",
   "REDIS_CONNECTION",
+  "REDIS_REFUSED",
   "SIGNING_KEY",
   "UNKNOWN_MAP",
 ]);

@@ -2,7 +2,7 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { GatherScripts, Machines, removeLimbo } from "@poolmq/shared/redis";
+import { GatherScripts, Machines, removeLimbo, wrongServer } from "@poolmq/shared/redis";
 import type { Signer } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
@@ -66,7 +66,10 @@ export function gatherParts(
   ask: Ask,
 ): GatherParts {
   const { keys } = queue;
-  const watch = new RedisWatch(redis, hooks);
+  const watch = new RedisWatch(
+    { write: () => redis.unlink(keys.wake("nobody")), wrongServer: () => wrongServer(redis) },
+    hooks,
+  );
   const warn = watch.warn.bind(watch);
   const seals = new Seals({ ...queue, alarm: (message) => hooks.alarm(message) });
   const scripts = new GatherScripts(redis, keys);

@@ -19,7 +19,7 @@
 import type { Cluster, Redis } from "ioredis";
 
 import { IncompleteMapError, SigningKeyError, UnknownMapError } from "@poolmq/shared";
-import { isWrongType, settlesWithin } from "@poolmq/shared/internal";
+import { classifyRefusal, isWrongType, settlesWithin } from "@poolmq/shared/internal";
 import { fittingMachines } from "@poolmq/shared/redis";
 import type { GatherScripts, Machines } from "@poolmq/shared/redis";
 
@@ -114,6 +114,7 @@ export class Gather implements Transport {
       firstPatienceMs: this.#firstPatienceMs,
       sendAgain: (again, chunk) => this.#parts.missingShares.sendAgain(again, chunk),
       trim: (trimmed) => this.#trim(trimmed),
+      refused: (mine, error) => this.#onRefusal(mine, error, "the map's keys were not kept"),
     });
     this.#maps.set(map.id, gathered);
     if (report !== undefined) this.#parts.reports.add(report, { durable: mode === "durable" });
@@ -252,7 +253,8 @@ export class Gather implements Transport {
 
   #tick(): void {
     this.#parts.reports.tick();
-    this.#parts.watch.look(this.#maps.size);
+    const refused = this.#parts.watch.look(this.#maps.size);
+    if (refused !== undefined) for (const { map } of this.#maps.values()) map.fail(refused);
     const now = performance.now();
     this.shares.tick(now);
     for (const gathered of this.#maps.values()) {
@@ -282,7 +284,13 @@ export class Gather implements Transport {
       ) {
         map.fail(error);
       } else if (isWrongType(error)) gathered.onForeign();
-      else this.#hooks.warn({ mapId: map.id, err: error }, "reconcile failed, trying again later");
+      else this.#onRefusal(gathered, error, "reconcile failed, trying again later");
     }
+  }
+
+  /** Ends a map of which Redis refuses what it needs, unless that may pass. */
+  #onRefusal(gathered: GatheredMap, error: unknown, message: string): void {
+    if (classifyRefusal(error).reason === "permission") gathered.onRefused(error);
+    else this.#parts.watch.warn({ mapId: gathered.map.id, err: error }, message);
   }
 }

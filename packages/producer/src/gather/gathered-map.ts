@@ -22,6 +22,8 @@ interface GatheredMapOptions {
   readonly firstPatienceMs: number;
   /** A chunk's shared values were not there. True if they will be, and it is enqueued again: its outcome does not count. */
   readonly sendAgain: (gathered: GatheredMap, chunk: Chunk) => boolean;
+  /** Redis refused to keep the map's keys. */
+  readonly refused: (gathered: GatheredMap, error: unknown) => void;
   /** Removes what was taken from the map's stream, up to its cursor. */
   readonly trim: (gathered: GatheredMap) => void;
 }
@@ -65,7 +67,8 @@ export class GatheredMap implements Gathered {
     this.#openedAt = performance.now();
     this.#opening++;
     this.opened = this.kind.open().finally(() => this.#opening--);
-    this.opened.catch(() => {}); // whoever waits for it is told
+    // Whoever waits for it is told as well; but nobody does while all jobs are under way.
+    this.opened.catch((error: unknown) => this.#options.refused(this, error));
   }
 
   /** What is due at this moment: to look for what Redis has lost, or to say that the map is still wanted. */

@@ -5,6 +5,7 @@ import type { ResolvedConnection } from "./connection-options.ts";
 import { destroyConnection } from "./destroy-connection.ts";
 import { forDuplicates } from "./for-duplicates.ts";
 import { ATTEMPT_TIMEOUT_MS, untilReady } from "./until-ready.ts";
+import { WrongServerWatch } from "./wrong-server.ts";
 
 export interface ConnectOptions {
   /**
@@ -41,14 +42,6 @@ const KEEP_ALIVE_MS = 5_000;
 /** BullMQ's and ioredis's own back-offs grow to 20 s and 5 s, which is added to every outage. */
 const retryDelayMs = (attempt: number): number => Math.min(attempt * 100, 500);
 
-/**
- * Errors of a server that is not (or no longer) the primary, or not loaded yet: the command did not run, and runs after
- * a reconnect. Without this, one LOADING reply makes BullMQ record a good job as failed. Redis 6.2 wraps what happens
- * within a script; UNBLOCKED ends a blocking command when its server is demoted.
- */
-const WRONG_SERVER =
-  /^(READONLY|LOADING|MASTERDOWN|UNBLOCKED) |^ERR Error running script .* -(READONLY|LOADING|MASTERDOWN) /s;
-
 // 60 s of redirections and failed nodes, as long as a Cluster's failover may take; ioredis gives up after 1.6 s.
 const CLUSTER_RETRY = {
   maxRedirections: 240,
@@ -77,7 +70,9 @@ export async function connect(
 ): Promise<Redis | Cluster> {
   options.signal?.throwIfAborted();
   const waitMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
-  const connection = open(resolved, options, Math.min(waitMs, ATTEMPT_TIMEOUT_MS));
+  const watch = new WrongServerWatch();
+  const connection = open(resolved, options, Math.min(waitMs, ATTEMPT_TIMEOUT_MS), watch);
+  watch.watch(connection);
   handleErrors(connection);
   try {
     await untilReady(connection, resolved, waitMs, options.signal);
@@ -92,6 +87,7 @@ function open(
   resolved: ResolvedConnection,
   { role, name }: ConnectOptions,
   attemptMs: number,
+  watch: WrongServerWatch,
 ): Redis | Cluster {
   const target = resolved.target();
   // CLIENT SETNAME refuses spaces and control characters.
@@ -105,16 +101,17 @@ function open(
       enableOfflineQueue: true,
       scaleReads: "master",
       clusterRetryStrategy: retryDelayMs,
-      redisOptions: redisOptions(target.options.redisOptions ?? {}, connectionName, attemptMs),
+      redisOptions: redisOptions(target.options.redisOptions ?? {}, connectionName, attemptMs, watch),
     } satisfies ClusterOptions);
   }
-  return new Redis(redisOptions(target.options, connectionName, attemptMs));
+  return new Redis(redisOptions(target.options, connectionName, attemptMs, watch));
 }
 
 function redisOptions(
   given: RedisOptions,
   connectionName: string,
   attemptMs: number,
+  watch: WrongServerWatch,
 ): RedisOptions & { replyMapping: "legacy" } {
   return {
     keepAlive: KEEP_ALIVE_MS,
@@ -134,8 +131,8 @@ function redisOptions(
     maxRetriesPerRequest: null,
     retryStrategy: retryDelayMs,
     sentinelRetryStrategy: retryDelayMs,
-    // Sees each error reply before whoever sent the command does: arguments must not get into anybody's log.
-    reconnectOnError: (error) => (WRONG_SERVER.test(withoutArguments(error).message) ? 2 : false),
+    // 2: the command is sent again.
+    reconnectOnError: (error) => (watch.isOf(error) ? 2 : false),
   };
 }
 

@@ -7,13 +7,15 @@ import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 
 import { classifyRefusal } from "@poolmq/shared/internal";
+import { wrongServer } from "@poolmq/shared/redis";
 
 const REMINDER_MS = 60_000;
 
-type Listened = Pick<Redis | Cluster, "on" | "off">;
+/** A server that is not the primary is left and tried again twice a second: it is back once it has served for so long. */
+const STEADY_MS = 3_000;
 
 export class OutageLog {
-  readonly #redis: Listened;
+  readonly #redis: Redis | Cluster;
   readonly #address: string;
   readonly #log: Pick<Logger, "info" | "warn">;
   readonly #reminderMs: number;
@@ -21,9 +23,11 @@ export class OutageLog {
   /** Why Redis refuses the connection, if it does. */
   #refusal: string | undefined;
   #reminder: NodeJS.Timeout | undefined;
+  /** Set while it is seen whether the connection stays. */
+  #steady: NodeJS.Timeout | undefined;
 
   constructor(
-    redis: Listened,
+    redis: Redis | Cluster,
     address: string,
     log: Pick<Logger, "info" | "warn">,
     reminderMs: number = REMINDER_MS,
@@ -49,31 +53,46 @@ export class OutageLog {
 
   close(): void {
     clearInterval(this.#reminder);
+    clearTimeout(this.#steady);
     this.#redis.off("close", this.#onClose);
     this.#redis.off("ready", this.#onReady);
     this.#redis.off("error", this.#onError);
   }
 
   readonly #onClose = (): void => {
-    if (this.#lostAt !== undefined) return;
-    this.#lostAt = performance.now();
-    this.#log.warn({ redis: this.#address }, "Redis connection lost, trying again until it is back");
-    this.#reminder = setInterval(
-      () => this.#log.warn(this.#facts(), "Redis is still away"),
-      this.#reminderMs,
-    );
+    clearTimeout(this.#steady);
+    if (this.#lostAt === undefined) {
+      this.#lostAt = performance.now();
+      this.#log.warn({ redis: this.#address }, "Redis connection lost, trying again until it is back");
+      this.#reminder = setInterval(
+        () => this.#log.warn(this.#facts(), "Redis is still away"),
+        this.#reminderMs,
+      );
+    }
+    const demoted = wrongServer(this.#redis);
+    if (demoted !== undefined) this.#tellRefusal(demoted.error);
   };
 
   /** A Redis that is there but refuses the connection, by another password say, does not come back by itself. */
   readonly #onError = (error: unknown): void => {
-    const { reason, passes, detail, advice } = classifyRefusal(error);
-    if (this.#lostAt === undefined || passes || reason === "unknown" || this.#refusal === detail) return;
+    const { reason, passes } = classifyRefusal(error);
+    if (this.#lostAt !== undefined && !passes && reason !== "unknown") this.#tellRefusal(error);
+  };
+
+  #tellRefusal(error: unknown): void {
+    const { detail, advice } = classifyRefusal(error);
+    if (this.#refusal === detail) return;
     this.#refusal = detail;
     this.#log.warn({ redis: this.#address, reason: detail, advice }, "Redis refuses the connection");
-  };
+  }
 
   readonly #onReady = (): void => {
     if (this.#lostAt === undefined) return;
+    clearTimeout(this.#steady);
+    if (wrongServer(this.#redis) !== undefined) {
+      this.#steady = setTimeout(this.#onReady, STEADY_MS).unref();
+      return;
+    }
     clearInterval(this.#reminder);
     this.#log.info(this.#facts(), "Redis connection is back");
     this.#lostAt = undefined;
