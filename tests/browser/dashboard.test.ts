@@ -1,3 +1,4 @@
+import axe from "axe-core";
 import { describe, expect, test } from "vitest";
 import type { Page } from "playwright-core";
 
@@ -32,6 +33,15 @@ const HOSTILE = [
 /** Waits until the page says this. */
 async function says(page: Page, text: string | RegExp): Promise<void> {
   await page.getByText(text).filter({ visible: true }).first().waitFor();
+}
+
+/** What axe finds wrong with what is shown, for who can't see it or sees little. */
+async function complaintsOfAxe(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  return await page.evaluate(async () => {
+    const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run();
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
+  });
 }
 
 describe.skipIf(NO_BROWSER)("the page", () => {
@@ -191,6 +201,47 @@ describe.skipIf(NO_BROWSER)("the page", () => {
     await button.click();
     await says(page, "Not retried: kept has no failed items that could run again");
     expect(complaints.splice(0)).toEqual([expect.stringContaining("409")]);
+  });
+
+  test("has a page for a machine and for an item, in which axe finds nothing, light, dark and on a phone", async () => {
+    const stage = new Watched(redis());
+    const machine = await stage.workers(2);
+    const url = await startDashboard({ url: redis().url, queue: stage.queue }, ["--write", "--values"]);
+    const map = stage.client().map("step", stage.steps("fail", "end", "wait"), { mapId: "kept" });
+    const [{ page }, { page: phone }] = await Promise.all([
+      visit(url, { colorScheme: "light" }),
+      visit(url, { ...PHONE, colorScheme: "dark" }),
+    ]);
+    await page.getByRole("link", { name: /^Page of / }).click();
+    await says(page, "What its processes run");
+    await page.getByRole("link", { name: /^step #2, / }).click();
+    await says(page, "It runs.");
+    expect(await page.getByLabel("Arguments", { exact: true }).textContent()).toMatch(/does: 'wait',\s+x: 2/);
+    await page.locator(".facts a").click();
+    const busy = page.locator(".processes li").filter({ hasText: "step #2" });
+    await busy.getByRole("button", { name: /^Stack of process/ }).click();
+    await page.locator(".stack p, .stack pre").first().waitFor();
+    page.once("dialog", (dialog) => void dialog.accept());
+    await page.getByLabel("Number of processes").fill("1");
+    await page.getByRole("button", { name: "Resize" }).click();
+    await says(page, /has 1 processes$/);
+    const pages = ["", `#/machines/${machine.id}`, "#/maps/kept", "#/maps/kept/items/0"];
+    for (const at of pages) {
+      for (const shown of [page, phone]) {
+        await shown.goto(`${url}/${at}`);
+        await shown.locator("main h2").first().waitFor();
+        await shown.getByText("live", { exact: true }).waitFor();
+        expect(await complaintsOfAxe(shown), at).toEqual([]);
+        const overflow = await shown.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
+        expect(overflow, at).toBe(0);
+      }
+    }
+    await page.emulateMedia({ colorScheme: "dark" });
+    expect(await complaintsOfAxe(page)).toEqual([]);
+    stage.marks.open();
+    await rejection(map);
   });
 
   test("fits a phone, and is dark where that is wanted", async () => {

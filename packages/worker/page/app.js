@@ -5,6 +5,8 @@
  */
 
 import { h, render } from "./preact.js";
+import { ItemPage } from "./item-page.js";
+import { MachinePage } from "./machine-page.js";
 import { MapPage } from "./map-page.js";
 import { Model } from "./model.js";
 import { Overview } from "./overview.js";
@@ -89,13 +91,38 @@ const actions = {
       )
     )
       return;
-    act("cancel", map, {
-      success: () => `${map.task} is being cancelled`,
-      failure: (why) => `Not cancelled: ${why}`,
-    });
+    act(
+      "cancel",
+      { map: map.id },
+      {
+        success: () => `${map.task} is being cancelled`,
+        failure: (why) => `Not cancelled: ${why}`,
+      },
+    );
   },
   retry(map) {
-    act("retry", map, { success: (what) => what, failure: (why) => `Not retried: ${why}` });
+    act("retry", { map: map.id }, { success: (what) => what, failure: (why) => `Not retried: ${why}` });
+  },
+  drain(machine) {
+    if (!confirm(`Drain ${machine.host} (${machine.id})? It finishes what it runs, and ends.`)) return;
+    act(
+      "drain",
+      { worker: machine.id },
+      {
+        success: (what) => `${machine.host}: ${what}`,
+        failure: (why) => `Not drained: ${why}`,
+      },
+    );
+  },
+  resize(machine, processes) {
+    act(
+      "resize",
+      { worker: machine.id, processes: String(processes) },
+      {
+        success: () => `${machine.host} has ${processes} processes`,
+        failure: (why) => `Not resized: ${why}`,
+      },
+    );
   },
 };
 
@@ -107,16 +134,16 @@ function say(text) {
 }
 
 /**
- * Asks the server to do something to a map, and says what came of it. Clicks that follow before that do nothing.
+ * Asks the server to do something, and says what came of it. Clicks that follow before that do nothing.
  *
- * @param {"cancel" | "retry"} action
- * @param {import("../src/watch/queue-view.ts").MapView} map
+ * @param {"cancel" | "retry" | "drain" | "resize"} action
+ * @param {Record<string, string>} what
  * @param {{ success: (text: string) => string, failure: (why: string) => string }} said
  */
-function act(action, map, { success, failure }) {
+function act(action, what, { success, failure }) {
   if (acting) return;
   acting = true;
-  const query = new URLSearchParams({ queue: model?.view.queue ?? "", map: map.id });
+  const query = new URLSearchParams({ queue: model?.view.queue ?? "", ...what });
   fetch(`/${action}?${query}`, { method: "POST" })
     .then(async (response) => {
       const text = (await response.text()).trim();
@@ -142,7 +169,6 @@ function draw() {
 }
 
 function App() {
-  const mapId = /^#\/maps\/(.+)$/.exec(location.hash)?.[1];
   return h(
     "div",
     { class: trouble === undefined ? "" : "stale" },
@@ -159,11 +185,19 @@ function App() {
       ? trouble === undefined
         ? h("p", { class: "quiet" }, "Looking at the queue …")
         : null
-      : mapId === undefined
-        ? h(Overview, { model, actions })
-        : h(MapPage, { model, actions, mapId: decodeURIComponent(mapId) }),
+      : h(Page, { model }),
     model === undefined ? null : h(Footer, { model }),
   );
+}
+
+/** The one that the address names. @param {{ model: Model }} props */
+function Page({ model }) {
+  const [, kind, id, , index] = /^#\/(maps|machines)\/([^/]+)(\/items\/(\d+))?$/.exec(location.hash) ?? [];
+  if (id === undefined) return h(Overview, { model, actions });
+  const named = decodeURIComponent(id);
+  if (kind === "machines") return h(MachinePage, { key: named, model, actions, id: named });
+  if (index === undefined) return h(MapPage, { key: named, model, actions, mapId: named });
+  return h(ItemPage, { key: `${named} ${index}`, model, mapId: named, index: Number(index) });
 }
 
 function Header() {
@@ -215,8 +249,8 @@ function Footer({ model: { jobPages, writable } }) {
       "span",
       {},
       writable
-        ? "Maps can be cancelled and retried from here"
-        : "Read-only; --write lets it cancel and retry maps",
+        ? "Maps can be cancelled and retried from here, and machines drained and resized"
+        : "Read-only; --write lets it cancel and retry maps, and drain and resize machines",
     ),
   );
 }

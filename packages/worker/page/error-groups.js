@@ -62,6 +62,16 @@ export function ErrorGroups({ errors, ofOneMap = false }) {
                 ? null
                 : [h("a", { href: `#/maps/${encodeURIComponent(mapId)}` }, `${task} ${mapId}`), ", "],
               `${plural(indices.length, "item").replace(/^[\d,]+ /, "")} ${ranges(indices.slice(0, INDICES))}`,
+              indices[0] === undefined
+                ? null
+                : [
+                    " · ",
+                    h(
+                      "a",
+                      { href: `#/maps/${encodeURIComponent(mapId)}/items/${indices[0]}` },
+                      `look at #${indices[0]}`,
+                    ),
+                  ],
               ofIt > INDICES ? ` and ${count(ofIt - Math.min(INDICES, indices.length))} more` : "",
             ),
           ),

@@ -1,16 +1,17 @@
 /** The worker machines, and what each of their processes ran and runs: one lane each, time from left to right. */
 
 import { h } from "./preact.js";
+import { Fetched } from "./fetched.js";
 import { bytes, count, duration, plural } from "./format.js";
 
 /**
- * @typedef {import("../src/watch/queue-view.ts").MapView} MapView
+ * @typedef {import("../src/dashboard/messages.ts").PageMap} MapView
  * @typedef {import("../src/watch/queue-view.ts").RunningView} RunningView
  * @typedef {import("../src/watch/queue-view.ts").SpanView} SpanView
  * @typedef {import("../src/dashboard/messages.ts").PageMachine} PageMachine
  * @typedef {NonNullable<PageMachine["children"]>[number]} PageChild
  *
- * @typedef {object} Lanes
+ * @typedef {object} LaneFacts
  * @property {number} nowMs
  * @property {(machine: string, pid: number) => readonly SpanView[]} spansOf
  * @property {(fromMs: number) => [number, number][]} seen when somebody looked
@@ -32,7 +33,7 @@ const STRAGGLER_MS = 2_000;
 const HOUR_MS = 3_600_000;
 
 /**
- * @param {Lanes & {
+ * @param {LaneFacts & {
  *   machines: readonly PageMachine[], toggled: ReadonlySet<string>, onToggle: (id: string, open: boolean) => void,
  * }} props
  */
@@ -61,7 +62,48 @@ export function Machines({ machines, toggled, onToggle, ...lanes }) {
   );
 }
 
-/** @param {Lanes & { machine: PageMachine, open: boolean, onToggle: (open: boolean) => void }} props */
+/** How often the spans of one machine are fetched. */
+const SPANS_EVERY_MS = 1_000;
+
+/** The lanes of one machine's processes. @param {{ machine: PageMachine, model: import("./model.js").Model }} props */
+export function Lanes({ machine, model }) {
+  return h(Fetched, {
+    url: `/spans?${new URLSearchParams({ queue: model.view.queue, worker: machine.id })}`,
+    everyMs: SPANS_EVERY_MS,
+    draw: (fetched) => {
+      const told = /** @type {readonly import("../src/dashboard/messages.ts").ProcessSpans[]} */ (
+        fetched ?? []
+      );
+      const spansOf = (/** @type {string} */ _, /** @type {number} */ pid) =>
+        told.find((of) => of.pid === pid)?.spans ?? [];
+      return h(LanesOf, { machine, model, spansOf });
+    },
+  });
+}
+
+/** @param {{ machine: PageMachine, model: import("./model.js").Model, spansOf: LaneFacts["spansOf"] }} props */
+function LanesOf({ machine: { id, host, silentMs, children }, model, spansOf }) {
+  const { nowMs, seen, colorOf, mapOf } = model;
+  return h(
+    "ol",
+    { class: "lanes", "aria-label": `Processes of ${host}` },
+    (children ?? []).map((child) =>
+      h(ProcessLane, {
+        key: child.pid,
+        machine: id,
+        child,
+        toldMs: nowMs - silentMs,
+        nowMs,
+        seen,
+        spansOf,
+        colorOf,
+        mapOf,
+      }),
+    ),
+  );
+}
+
+/** @param {LaneFacts & { machine: PageMachine, open: boolean, onToggle: (open: boolean) => void }} props */
 function Machine({ machine, open, onToggle, ...lanes }) {
   const { id, host, pid, processes, concurrency, silentMs, unfit, children, waiting } = machine;
   const { version, node, codeVersion } = machine;
@@ -100,6 +142,13 @@ function Machine({ machine, open, onToggle, ...lanes }) {
           { class: "lanes", "aria-label": `Processes of ${host}` },
           children.map((child) => h(ProcessLane, { key: child.pid, machine: id, child, toldMs, ...lanes })),
         ),
+    !open
+      ? null
+      : h(
+          "p",
+          { class: "page-link" },
+          h("a", { href: `#/machines/${encodeURIComponent(id)}` }, `Page of ${host}, pid ${pid}`),
+        ),
     open && children === null && unfit === null
       ? h("p", { class: "quiet" }, "It has not told yet what its processes run.")
       : null,
@@ -109,7 +158,7 @@ function Machine({ machine, open, onToggle, ...lanes }) {
 /**
  * `toldMs` is when the machine told of it: what ran then has run until then, and may have ended since.
  *
- * @param {Lanes & { machine: string, child: PageChild, toldMs: number }} props
+ * @param {LaneFacts & { machine: string, child: PageChild, toldMs: number }} props
  */
 function ProcessLane({ machine, child, toldMs, ...lanes }) {
   const { pid, state, running, items, memoryBytes } = child;
@@ -139,7 +188,7 @@ function ProcessLane({ machine, child, toldMs, ...lanes }) {
   );
 }
 
-/** @param {{ spans: readonly SpanView[], running: readonly RunningView[], toldMs: number, lanes: Lanes }} props */
+/** @param {{ spans: readonly SpanView[], running: readonly RunningView[], toldMs: number, lanes: LaneFacts }} props */
 function Lane({ spans, running, toldMs, lanes: { nowMs, colorOf, mapOf, seen } }) {
   const told = { nowMs: toldMs, mapOf };
   const zero = Math.floor(nowMs / HOUR_MS) * HOUR_MS - HOUR_MS;
@@ -197,7 +246,7 @@ export function runText({ task, index, items, attempt, sinceMs }, nowMs) {
   return `${what}${again}, ${duration(Math.max(0, nowMs - sinceMs))}`;
 }
 
-/** @param {RunningView} run @param {Pick<Lanes, "nowMs" | "mapOf">} lanes */
+/** @param {RunningView} run @param {Pick<LaneFacts, "nowMs" | "mapOf">} lanes */
 export function isStraggler({ mapId, items, sinceMs }, { nowMs, mapOf }) {
   const p95Ms = mapOf(mapId)?.runTimes.p95Ms;
   const ms = nowMs - sinceMs;

@@ -3,15 +3,21 @@
 import { h } from "./preact.js";
 import { Histogram, LineChart } from "./charts.js";
 import { ErrorGroups } from "./error-groups.js";
+import { Fact } from "./fact.js";
+import { Fetched } from "./fetched.js";
 import { count, duration, plural, short } from "./format.js";
+import { LogLines } from "./log-lines.js";
 import { isStraggler, runText } from "./machines.js";
 import { progressText, ProgressBar, StateBadge, timeText } from "./progress.js";
 
 /**
  * @typedef {import("./model.js").Model} Model
  * @typedef {import("./model.js").Actions} Actions
- * @typedef {import("../src/watch/queue-view.ts").MapView} MapView
+ * @typedef {import("../src/dashboard/messages.ts").PageMap} MapView
  */
+
+/** How often the histogram of run times is fetched. */
+const TIMES_EVERY_MS = 2_000;
 
 /** Of what runs now, those that have run longest. */
 const RUNS = 10;
@@ -44,6 +50,15 @@ export function MapPage({ model, actions, mapId }) {
       "div",
       { class: "headline" },
       h("h2", {}, task, " ", h(StateBadge, { map })),
+      h(
+        "a",
+        {
+          class: "button",
+          href: `/report?${new URLSearchParams({ queue: model.view.queue, map: id })}`,
+          download: "",
+        },
+        "Save a report",
+      ),
       model.writable && retriable
         ? h("button", { type: "button", onClick: () => actions.retry(map) }, "Retry failed items")
         : null,
@@ -91,7 +106,15 @@ export function MapPage({ model, actions, mapId }) {
         "figure",
         { class: "chart" },
         h("figcaption", {}, h("span", { class: "title" }, "Run time of items")),
-        h(Histogram, { runTimes }),
+        h(Fetched, {
+          url: `/times?${new URLSearchParams({ queue: model.view.queue, map: id })}`,
+          everyMs: TIMES_EVERY_MS,
+          draw: (fetched) => {
+            const histogram =
+              /** @type {import("@poolmq/shared/internal").RunTimes["histogram"] | undefined} */ (fetched);
+            return histogram === undefined ? null : h(Histogram, { runTimes: { ...runTimes, histogram } });
+          },
+        }),
       ),
     ),
     h(
@@ -111,12 +134,13 @@ export function MapPage({ model, actions, mapId }) {
       h("h3", { id: "running" }, "Running longest"),
       h(Running, { model, map }),
     ),
+    h(
+      "section",
+      { "aria-labelledby": "log" },
+      h("h3", { id: "log" }, "Its log"),
+      h(LogLines, { queue: model.view.queue, about: { map: id } }),
+    ),
   );
-}
-
-/** @param {{ name: string, children?: import("./preact.js").ComponentChildren }} props */
-function Fact({ name, children }) {
-  return h("div", {}, h("dt", {}, name), h("dd", {}, children));
 }
 
 /** Who keeps a map from its end. @param {{ model: Model, map: MapView }} props */
@@ -143,7 +167,7 @@ function Running({ model, map }) {
           h(
             "li",
             { key: `${host} ${pid} ${run.index}` },
-            h("span", {}, runText(run, nowMs)),
+            h("a", { href: `#/maps/${encodeURIComponent(map.id)}/items/${run.index}` }, runText(run, nowMs)),
             isStraggler(run, { nowMs, mapOf: model.mapOf })
               ? h("span", { class: "badge warn" }, "straggler")
               : null,

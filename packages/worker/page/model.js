@@ -1,5 +1,6 @@
 /** What the page knows: the first message of the server, and all that came after it. */
 
+import { changedList, changedMachines } from "./changed-list.js";
 import { ALL_MAPS } from "./maps-filter.js";
 
 /**
@@ -8,7 +9,9 @@ import { ALL_MAPS } from "./maps-filter.js";
  * @typedef {import("../src/dashboard/messages.ts").MapPoint} MapPoint
  * @typedef {import("../src/dashboard/messages.ts").QueuePoint} QueuePoint
  * @typedef {import("../src/watch/queue-view.ts").ErrorsView} ErrorsView
- * @typedef {import("../src/watch/queue-view.ts").MapView} MapView
+ * @typedef {import("../src/dashboard/messages.ts").PageMap} MapView
+ * @typedef {import("../src/dashboard/messages.ts").PageMachine} PageMachine
+ * @typedef {import("../src/dashboard/messages.ts").MachinePoint} MachinePoint
  * @typedef {import("../src/watch/queue-view.ts").SpanView} SpanView
  *
  * @typedef {object} Actions
@@ -17,10 +20,13 @@ import { ALL_MAPS } from "./maps-filter.js";
  * @property {(id: string, other: boolean) => void} toggle a machine's lanes are (not) as they are unasked
  * @property {(map: MapView) => void} cancel
  * @property {(map: MapView) => void} retry runs its failed items again
+ * @property {(machine: PageMachine) => void} drain
+ * @property {(machine: PageMachine, processes: number) => void} resize
  */
 
 /** As many as the server remembers. */
 const MAX_POINTS = 600;
+const MAX_MACHINE_POINTS = 120;
 
 /** A little more than a lane shows. */
 const KEEP_SPANS_MS = 70_000;
@@ -43,6 +49,8 @@ export class Model {
   #errors = new Map();
   /** @type {Map<string, MapView>} */
   #maps = new Map();
+  /** @type {Map<string, MachinePoint[]>} */
+  #machinePoints;
   /** In the order in which maps were first seen. @type {Map<string, string>} */
   #colors = new Map();
   /** Machines whose lanes are not as they are unasked. @type {Set<string>} */
@@ -55,15 +63,21 @@ export class Model {
     this.#start = start;
     this.#history = [...start.history];
     this.#points = new Map(start.mapHistory.map(({ mapId, points }) => [mapId, [...points]]));
+    this.#machinePoints = new Map(start.machineHistory.map(([id, points]) => [id, [...points]]));
     this.view = start.view;
     this.#takeIn(start);
   }
 
   /** @param {TickMessage} tick */
   add(tick) {
-    this.view = tick.view;
+    this.view = {
+      queue: this.view.queue,
+      ...tick.now,
+      maps: changedList(this.view.maps, tick.maps),
+      machines: changedMachines(this.view.machines, tick.machines),
+    };
     this.#takeIn(tick);
-    const { atMs, jobs, redis, maps } = tick.view;
+    const { atMs, jobs, redis, maps, machines } = this.view;
     const itemsPerS = maps.reduce((sum, map) => (map.state === "running" ? sum + map.itemsPerS : sum), 0);
     push(this.#history, { atMs, ...jobs, usedBytes: redis.usedBytes, itemsPerS });
     for (const { id, state, done, itemsPerS: perS } of maps) {
@@ -74,6 +88,13 @@ export class Model {
       push(points, { atMs, done, itemsPerS: perS });
     }
     forgetOthers(this.#points, this.#maps);
+    for (const { id, cores, memoryBytes } of machines) {
+      const points = this.#machinePoints.get(id) ?? [];
+      this.#machinePoints.set(id, points);
+      points.push([atMs, cores, memoryBytes]);
+      if (points.length > MAX_MACHINE_POINTS) points.shift();
+    }
+    forgetOthers(this.#machinePoints, new Map(machines.map((machine) => [machine.id, machine])));
   }
 
   get queues() {
@@ -82,6 +103,10 @@ export class Model {
 
   get writable() {
     return this.#start.writable;
+  }
+
+  get showsValues() {
+    return this.#start.showsValues;
   }
 
   get jobPages() {
@@ -118,6 +143,12 @@ export class Model {
   /** @type {(mapId: string) => MapView | undefined} */
   mapOf = (mapId) => this.#maps.get(mapId);
 
+  /** @type {(id: string) => PageMachine | undefined} */
+  machineOf = (id) => this.view.machines.find((machine) => machine.id === id);
+
+  /** @type {(id: string) => readonly MachinePoint[]} */
+  loadsOf = (id) => this.#machinePoints.get(id) ?? [];
+
   /** @type {(mapId: string) => readonly MapPoint[]} */
   pointsOf = (mapId) => this.#points.get(mapId) ?? [];
 
@@ -139,8 +170,9 @@ export class Model {
     return color;
   };
 
-  /** @param {TickMessage} message */
-  #takeIn({ view, spans, errors }) {
+  /** @param {Pick<TickMessage, "spans" | "errors">} message */
+  #takeIn({ spans, errors }) {
+    const { view } = this;
     this.#maps = new Map(view.maps.map((map) => [map.id, map]));
     for (const map of view.maps) this.colorOf(map.id);
     for (const of of errors) this.#errors.set(of.mapId, of);

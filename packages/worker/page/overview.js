@@ -5,6 +5,7 @@ import { LineChart } from "./charts.js";
 import { ErrorGroups } from "./error-groups.js";
 import { bytes, count, plural, short } from "./format.js";
 import { Machines } from "./machines.js";
+import { MachinesGrid } from "./machines-grid.js";
 import { filtered, MapsFilterBar } from "./maps-filter.js";
 import { MapsTable } from "./maps-table.js";
 
@@ -12,6 +13,9 @@ import { MapsTable } from "./maps-table.js";
  * @typedef {import("./model.js").Model} Model
  * @typedef {import("./model.js").Actions} Actions
  */
+
+/** More than this, and each gets a cell in place of the lanes of its processes: the server tells no spans of so many. */
+const MANY_MACHINES = 8;
 
 /** @param {{ model: Model, actions: Actions }} props */
 export function Overview({ model, actions }) {
@@ -59,18 +63,26 @@ export function Overview({ model, actions }) {
         "h2",
         { id: "machines" },
         "Machines ",
-        h("span", { class: "quiet" }, `${plural(machines.length, "machine")}, the last minute`),
+        h(
+          "span",
+          { class: "quiet" },
+          machines.length > MANY_MACHINES
+            ? `${count(machines.length)}, the last two minutes`
+            : `${plural(machines.length, "machine")}, the last minute`,
+        ),
       ),
-      h(Machines, {
-        machines,
-        nowMs,
-        seen: model.seen,
-        spansOf: model.spansOf,
-        colorOf: model.colorOf,
-        mapOf: model.mapOf,
-        toggled: model.toggled,
-        onToggle: actions.toggle,
-      }),
+      machines.length > MANY_MACHINES
+        ? h(MachinesGrid, { model })
+        : h(Machines, {
+            machines,
+            nowMs,
+            seen: model.seen,
+            spansOf: model.spansOf,
+            colorOf: model.colorOf,
+            mapOf: model.mapOf,
+            toggled: model.toggled,
+            onToggle: actions.toggle,
+          }),
     ),
     h(
       "section",

@@ -77,6 +77,14 @@ const GUARDED = [
   ["/jobs/api/queues"],
   ["/cancel?map=x", {}, "POST"],
   ["/retry?map=x", {}, "POST"],
+  ["/drain?worker=x", {}, "POST"],
+  ["/resize?worker=x&processes=2", {}, "POST"],
+  ["/stack?worker=x&pid=1", {}, "POST"],
+  ["/item?map=x&index=0"],
+  ["/lines"],
+  ["/report?map=x"],
+  ["/spans?worker=x"],
+  ["/times?map=x"],
 ] as const;
 
 describe("without a token", () => {
@@ -206,10 +214,11 @@ describe("with a token", () => {
 
 test("nothing can be changed, unless it was told to", async () => {
   const [readOnly, writable] = await Promise.all([dashboard(), dashboard(["--write"])]);
-  for (const action of ["cancel", "retry"]) {
+  for (const action of ["cancel", "retry", "drain", "resize"]) {
+    const what = action === "cancel" || action === "retry" ? "maps" : "machines";
     expect(await ask(readOnly, `/${action}?map=x`, {}, { method: "POST" })).toMatchObject({
       status: 403,
-      text: expect.stringContaining(`--write to ${action} maps`),
+      text: expect.stringContaining(`--write to ${action} ${what}`),
     });
     expect(await ask(writable, `/${action}?map=x`)).toMatchObject({ status: 404, text: "not found\n" });
   }
@@ -279,6 +288,74 @@ test("failed items of a map that is kept are run again, unless the dashboard onl
   expect(await pool.attach("kept")).toEqual([0, 1, 2, 3]);
   expect(await stage.map("kept", ({ state }) => state === "done")).toMatchObject({ retriable: false });
   expect(await retry(writable)).toMatchObject({ status: 404 });
+});
+
+test("an item: where it waits, what it was given if that may be shown, where it ran and what it failed of", async () => {
+  const stage = new Watched(redis());
+  const at = { url: redis().url, queue: stage.queue };
+  const [url, discreet] = await Promise.all([startDashboard(at, ["--values"]), startDashboard(at)]);
+  const look = async (of: string, index: number, map = "kept"): Promise<object> =>
+    JSON.parse((await ask(of, `/item?map=${map}&index=${index}`)).text) as object;
+  const map = stage.client().map("step", stage.steps("fail", "end", "wait"), { mapId: "kept", chunksize: 2 });
+  await until(async () => (await stage.watcher.read()).jobs.waiting === 2, { what: "the jobs to wait" });
+  const waiting = { mapId: "kept", index: 1, state: "waiting", job: { at: 0, items: 2 }, ran: null };
+  expect(await look(url, 1)).toMatchObject({
+    ...waiting,
+    arguments: expect.stringMatching(/does: 'end',\s+x: 1/) as string,
+  });
+  expect(await look(discreet, 1)).toMatchObject({ ...waiting, arguments: null });
+  const machine = await stage.workers();
+  const running = await until(
+    async () => {
+      const shown = (await look(url, 2)) as { readonly state: string };
+      return shown.state === "running" ? shown : undefined;
+    },
+    { what: "the last item to run", everyMs: 50 },
+  );
+  expect(running).toMatchObject({ ran: { worker: machine.id, pid: machine.pids[0] }, attempt: 1 });
+  stage.marks.open();
+  await rejection(map);
+  await stage.map("kept", ({ state }) => state === "failed");
+  expect(await look(url, 0)).toMatchObject({
+    state: "ended",
+    ran: { worker: machine.id, pid: machine.pids[0] },
+    error: { name: "RangeError", message: "row 0 is not there" },
+  });
+  expect(await look(url, 0, "nothing")).toMatchObject({ state: "unknown" });
+  expect(await ask(url, "/item?map=../x&index=0")).toMatchObject({ status: 404 });
+});
+
+test("a machine's stack and log, its number of processes, and a report of a map that is one file", async () => {
+  const stage = new Watched(redis());
+  const machine = await stage.workers();
+  const url = await startDashboard({ url: redis().url, queue: stage.queue }, ["--write"]);
+  const of = `worker=${machine.id}`;
+  const post = (path: string) => ask(url, path, {}, { method: "POST" });
+  expect(JSON.parse((await post(`/stack?${of}&pid=${machine.pids[0]}`)).text)).toEqual({ frames: [] });
+  expect(await ask(url, `/stack?${of}&pid=${machine.pids[0]}`)).toMatchObject({ status: 404 });
+  expect(JSON.parse((await ask(url, `/lines?${of}`)).text)).toBeInstanceOf(Array);
+  expect(await post(`/resize?${of}&processes=0`)).toMatchObject({ status: 409 });
+  expect(await post(`/resize?${of}&processes=2`)).toMatchObject({ status: 200 });
+  await until(() => machine.pids.length === 2, { what: "a second process" });
+  const map = stage.client().map("step", stage.steps("fail", "end"), { mapId: "kept" });
+  await rejection(map);
+  await stage.map("kept", ({ state }) => state === "failed");
+  // The feed looks while a page is open.
+  const report = await until(
+    async () => {
+      await ask(url, "/events");
+      const answer = await ask(url, "/report?map=kept");
+      return answer.text.includes("row 0 is not there") ? answer : undefined;
+    },
+    { what: "the report", everyMs: 100 },
+  );
+  expect(report.headers).toMatchObject({
+    "content-type": "text/html; charset=utf-8",
+    "content-disposition": 'attachment; filename="poolmq-kept.html"',
+  });
+  expect(report.text).not.toMatch(/<script|src=|href=|@import|url\(/);
+  expect(await post(`/drain?${of}`)).toMatchObject({ status: 200 });
+  await machine.closed;
 });
 
 test("every answer tells the browser to run nothing but the page's own files", async () => {

@@ -7,8 +7,14 @@
  * | `/login`           | anyone (POST)      | a cookie for the token                            |
  * | `/`                | who is logged in   | the page                                          |
  * | `/events?queue=`   | who is logged in   | server-sent events: how the queue is, every second |
- * | `/cancel?queue=&map=` | the same (POST), with `--write` | cancels a map                     |
- * | `/retry?queue=&map=` | the same (POST), with `--write` | runs a map's failed items again    |
+ * | `/times?map=`      | the same           | how long the items of a map ran, as a histogram   |
+ * | `/spans?worker=`   | the same           | what the processes of a machine ran of late       |
+ * | `/item?map=&index=` | the same          | one item                                          |
+ * | `/lines?map=&index=&worker=` | the same | the last lines of the machines' logs              |
+ * | `/report?map=`     | the same           | a map as one HTML file                            |
+ * | `/stack?worker=&pid=` | the same (POST) | where in its code a process is                    |
+ * | `/cancel?map=`, `/retry?map=` | the same (POST), with `--write` | ends a map, runs its failed items again |
+ * | `/drain?worker=`, `/resize?worker=&processes=` | the same (POST), with `--write` | changes a machine |
  * | `/jobs/…`          | who is logged in   | bull-board, if it is installed                    |
  */
 
@@ -24,21 +30,25 @@ import { JOB_PAGES_PATH } from "./job-pages.ts";
 import type { JobPages } from "./job-pages.ts";
 import { loginPage } from "./login-page.ts";
 import type { PageFile } from "./page-files.ts";
+import { answerQuestion } from "./answer-question.ts";
 import type { QueueFeed } from "./queue-feed.ts";
+import type { QueueLook } from "./queue-look.ts";
 
 /** A queue that the dashboard shows. */
 export interface DashboardQueue {
   readonly name: string;
   readonly feed: QueueFeed;
+  readonly look: QueueLook;
   /** Absent where nothing may be changed. */
-  readonly actions?: MapActions;
+  readonly actions?: PageActions;
 }
 
-/** What can be done to a map. */
-export interface MapActions {
-  cancel(mapId: string): Promise<ActionResult>;
-  retry(mapId: string): Promise<ActionResult>;
-}
+const ACTIONS = ["cancel", "retry", "drain", "resize"] as const;
+
+/** What can be done to a map or a machine, by what the request says of it. */
+export type PageActions = Readonly<
+  Record<(typeof ACTIONS)[number], (asked: URLSearchParams) => Promise<ActionResult>>
+>;
 
 /** What came of it. Anything but 200: nothing was done. */
 export interface ActionResult {
@@ -55,6 +65,8 @@ export interface DashboardOptions {
   readonly queues: readonly DashboardQueue[];
   readonly files: ReadonlyMap<string, PageFile>;
   readonly jobPages: JobPages | { readonly missing: string };
+  /** What items were given and have returned is shown too. */
+  readonly showsValues: boolean;
 }
 
 /** A browser holds one for events, and a few for a moment; anything more is a mistake. */
@@ -157,11 +169,18 @@ export class DashboardServer {
     const isRead = request.method === "GET" || request.method === "HEAD";
     if (pathname === "/" && isRead) return sendFile(response, files.get("index.html"));
     if (pathname === "/events" && isRead) return this.#events(url, request, response);
-    if (request.method === "POST") {
-      if (pathname === "/cancel") return this.#act("cancel", url, response);
-      if (pathname === "/retry") return this.#act("retry", url, response);
+    const action = ACTIONS.find((name) => pathname === `/${name}`);
+    if (request.method === "POST" && action !== undefined) return this.#act(action, url, response);
+    const queue = this.#queue(url);
+    const answered =
+      queue === undefined
+        ? undefined
+        : await answerQuestion(queue, pathname, url.searchParams, request.method ?? "");
+    if (answered === undefined) return send(response, 404, "text/plain", "not found\n");
+    if (answered.file !== undefined) {
+      response.setHeader("content-disposition", `attachment; filename="${answered.file}"`);
     }
-    send(response, 404, "text/plain", "not found\n");
+    send(response, 200, answered.type, answered.content);
   }
 
   async #login(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -177,24 +196,25 @@ export class DashboardServer {
   }
 
   #events(url: URL, request: IncomingMessage, response: ServerResponse): void {
-    const { queues, jobPages } = this.#options;
+    const { queues, jobPages, showsValues } = this.#options;
     const queue = this.#queue(url);
     if (queue === undefined) return send(response, 404, "text/plain", "no such queue\n");
     streamEvents(request, response, queue.feed, {
       queues: queues.map(({ name }) => name),
       writable: queue.actions !== undefined,
+      showsValues,
       jobPages: typeof jobPages === "function" ? { path: JOB_PAGES_PATH } : jobPages,
     });
   }
 
-  async #act(action: keyof MapActions, url: URL, response: ServerResponse): Promise<void> {
+  async #act(action: keyof PageActions, url: URL, response: ServerResponse): Promise<void> {
     const queue = this.#queue(url);
     if (queue === undefined) return send(response, 404, "text/plain", "no such queue\n");
     if (queue.actions === undefined) {
-      const reason = `this dashboard only shows. Start it with --write to ${action} maps from it`;
+      const reason = `this dashboard only shows. Start it with --write to ${action} ${action === "cancel" || action === "retry" ? "maps" : "machines"} from it`;
       return refuse(response, { code: 403, reason });
     }
-    const { code, text: came } = await queue.actions[action](url.searchParams.get("map") ?? "");
+    const { code, text: came } = await queue.actions[action](url.searchParams);
     send(response, code, "text/plain", `${came}\n`);
   }
 

@@ -14,7 +14,7 @@ export function streamEvents(
   request: IncomingMessage,
   response: ServerResponse,
   feed: QueueFeed,
-  about: Pick<StartMessage, "queues" | "writable" | "jobPages">,
+  about: Pick<StartMessage, "queues" | "writable" | "showsValues" | "jobPages">,
 ): void {
   // Compressed as one stream: a tick is much like the one before, and a fifteenth of it is left.
   const gzip = takesGzip(request) ? createGzip({ flush: constants.Z_SYNC_FLUSH }) : undefined;

@@ -25,6 +25,10 @@ export class History {
     }
   }
 
+  of(mapId: string): readonly MapPoint[] {
+    return this.#maps.get(mapId) ?? [];
+  }
+
   get all(): Pick<StartMessage, "history" | "mapHistory"> {
     return {
       history: this.#queue,

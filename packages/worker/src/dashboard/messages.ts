@@ -1,27 +1,46 @@
 /** What the server sends to the page, as JSON in server-sent events. */
 
-import type { ChildView, ErrorsView, MachineView, QueueView, SpanView } from "../watch/queue-view.ts";
+import type {
+  ChildView,
+  ErrorsView,
+  MachineView,
+  MapView,
+  QueueView,
+  SpanView,
+} from "../watch/queue-view.ts";
+import type { ListChange } from "./list-changes.ts";
 
 /** First event of a connection (`start`): all that there is to know. */
-export interface StartMessage extends TickMessage {
+export interface StartMessage {
+  readonly view: PageView;
+  readonly spans: readonly ProcessSpans[];
+  readonly errors: readonly ErrorsView[];
   /** Queues that this dashboard shows; the page offers the others. */
   readonly queues: readonly string[];
-  /** Whether maps can be cancelled and retried from the page. */
+  /** Whether the page may change something. */
   readonly writable: boolean;
+  /** Whether the page may show what items were given and have returned. */
+  readonly showsValues: boolean;
   /** Whether there are pages of single jobs, and if not, why. */
   readonly jobPages: { readonly path: string } | { readonly missing: string };
   /** How the queue was at earlier looks, the oldest first. */
   readonly history: readonly QueuePoint[];
   /** How far maps were at earlier looks. */
   readonly mapHistory: readonly { readonly mapId: string; readonly points: readonly MapPoint[] }[];
+  /** What machines took at earlier looks, by their id. */
+  readonly machineHistory: readonly (readonly [id: string, points: readonly MachinePoint[]])[];
 }
 
-/** Each later event (`tick`): how it is now, and what is new. */
+/** Each later event (`tick`): what has changed since the event before. */
 export interface TickMessage {
-  readonly view: PageView;
-  /** What processes have run: in a tick, spans that are new or have grown. */
+  readonly now: Omit<PageView, "maps" | "machines" | "queue">;
+  readonly maps: ListChange<PageMap>;
+  readonly machines: Omit<ListChange<PageMachine>, "changed"> & {
+    readonly changed: readonly (readonly [place: number, change: MachineChange])[];
+  };
+  /** Spans that are new or have grown; none if there are many machines, whose own pages ask for them. */
   readonly spans: readonly ProcessSpans[];
-  /** Errors by map: in a tick, of the maps that have had new ones. */
+  /** Of the maps that have had new errors. */
   readonly errors: readonly ErrorsView[];
 }
 
@@ -31,14 +50,45 @@ export interface TroubleMessage {
 }
 
 /** A `QueueView` without what would be sent again and again. */
-export interface PageView extends Omit<QueueView, "machines"> {
+export interface PageView extends Omit<QueueView, "maps" | "machines"> {
+  readonly maps: readonly PageMap[];
   readonly machines: readonly PageMachine[];
 }
 
-export interface PageMachine extends Omit<MachineView, "tasks" | "children"> {
-  readonly tasks: readonly string[];
-  readonly children: readonly Omit<ChildView, "spans">[] | null;
+/** A map's page asks for the histogram of its run times. */
+export interface PageMap extends Omit<MapView, "runTimes"> {
+  readonly runTimes: Omit<MapView["runTimes"], "histogram">;
 }
+
+export interface PageMachine extends Omit<MachineView, "tasks" | "children">, MachineLoad {
+  readonly tasks: readonly string[];
+  readonly children: readonly PageChild[] | null;
+}
+
+export interface PageChild extends Omit<ChildView, "spans" | "cpuMs"> {
+  /** Its process id. */
+  readonly id: string;
+}
+
+/** What has changed of a machine, its processes apart from the rest. */
+export interface MachineChange {
+  readonly machine: Partial<Omit<PageMachine, "children">>;
+  /** `null`: it does not tell of them any more. */
+  readonly children?: ListChange<PageChild> | null;
+}
+
+/** Machines, above which there are no lanes of processes on the first page, and nothing is told of their spans. */
+export const MANY_MACHINES = 8;
+
+/** What the processes of a machine take together. `null`: the system does not tell, or it was not seen for long enough. */
+export interface MachineLoad {
+  /** Processors that are busy: 1.5 for one and a half. */
+  readonly cores: number | null;
+  readonly memoryBytes: number | null;
+}
+
+/** A machine at one moment, for charts. */
+export type MachinePoint = readonly [atMs: number, cores: number | null, memoryBytes: number | null];
 
 export interface ProcessSpans {
   /** Id of the machine. */

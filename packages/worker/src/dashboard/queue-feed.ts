@@ -7,11 +7,22 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 
-import type { ErrorsView, QueueView } from "../watch/queue-view.ts";
+import type { ErrorsView, MapView, QueueView } from "../watch/queue-view.ts";
 import type { QueueWatcher } from "../watch/queue-watcher.ts";
 
 import { History } from "./history.ts";
-import type { PageView, StartMessage, TickMessage, TroubleMessage } from "./messages.ts";
+import { ListChanges } from "./list-changes.ts";
+import { MachineChanges } from "./machine-changes.ts";
+import { MANY_MACHINES } from "./messages.ts";
+import type {
+  MapPoint,
+  PageMap,
+  ProcessSpans,
+  StartMessage,
+  TickMessage,
+  TroubleMessage,
+} from "./messages.ts";
+import { PageViews } from "./page-views.ts";
 import { RecentSpans } from "./recent-spans.ts";
 
 /** As often as machines and producers tell of themselves. */
@@ -22,15 +33,25 @@ const PATIENCE_MS = 3_000;
 
 /** What a feed tells a page. */
 export interface FeedReader {
-  onStart(message: Omit<StartMessage, "queues" | "writable" | "jobPages">): void;
+  onStart(message: Omit<StartMessage, "queues" | "writable" | "showsValues" | "jobPages">): void;
   onTick(message: TickMessage): void;
   onTrouble(message: TroubleMessage): void;
+}
+
+export interface SeenMap {
+  readonly map: MapView;
+  readonly points: readonly MapPoint[];
+  readonly errors: ErrorsView | undefined;
 }
 
 export class QueueFeed {
   readonly #watcher: Pick<QueueWatcher, "read" | "errors">;
   readonly #history = new History();
   readonly #spans = new RecentSpans();
+  readonly #views = new PageViews();
+  readonly #maps = new ListChanges<PageMap>();
+  readonly #machines = new MachineChanges();
+  #latest: QueueView | undefined;
   /** By map: its errors, as they were when so many items had failed. */
   readonly #errors = new Map<string, ErrorsView>();
   /** Those that have had their start, and those that have not. */
@@ -49,6 +70,18 @@ export class QueueFeed {
     if (this.#reason !== undefined) reader.onTrouble({ reason: this.#reason });
     if (!this.#isLooking) void this.#look();
     return () => void this.#readers.delete(reader);
+  }
+
+  /** A map, as the last look found it, with how it was at earlier looks and what it failed of. */
+  map(mapId: string): SeenMap | undefined {
+    const map = this.#latest?.maps.find(({ id }) => id === mapId);
+    if (map === undefined) return undefined;
+    return { map, points: this.#history.of(mapId), errors: this.#errors.get(mapId) };
+  }
+
+  /** What the processes of a machine ran of late. */
+  spansOf(machine: string): ProcessSpans[] {
+    return this.#spans.all.filter((spans) => spans.machine === machine);
   }
 
   /** Looks as long as there are readers. */
@@ -82,12 +115,24 @@ export class QueueFeed {
 
   #tell(whole: QueueView, errors: ErrorsView[]): void {
     this.#reason = undefined;
+    this.#latest = whole;
     this.#history.add(whole);
-    const tick: TickMessage = { view: pageView(whole), spans: this.#spans.add(whole), errors };
+    const view = this.#views.next(whole);
+    const { maps, machines, queue: _, ...now } = view;
+    const hasLanes = machines.length <= MANY_MACHINES;
+    const newSpans = this.#spans.add(whole);
+    const tick: TickMessage = {
+      now,
+      maps: this.#maps.next(maps),
+      machines: this.#machines.next(machines),
+      spans: hasLanes ? newSpans : [],
+      errors,
+    };
     const start = (): Parameters<FeedReader["onStart"]>[0] => ({
       ...this.#history.all,
-      view: tick.view,
-      spans: this.#spans.all,
+      view,
+      machineHistory: this.#views.loads.all,
+      spans: hasLanes ? this.#spans.all : [],
       errors: [...this.#errors.values()],
     });
     for (const [reader, state] of this.#readers) {
@@ -101,15 +146,4 @@ export class QueueFeed {
     this.#reason = reason;
     for (const reader of this.#readers.keys()) reader.onTrouble({ reason });
   }
-}
-
-function pageView(view: QueueView): PageView {
-  return {
-    ...view,
-    machines: view.machines.map(({ tasks, children, ...machine }) => ({
-      ...machine,
-      tasks: Object.keys(tasks),
-      children: children?.map(({ spans: _, ...child }) => child) ?? null,
-    })),
-  };
 }

@@ -3,8 +3,11 @@
 import { Command, Option } from "commander";
 
 import { InvalidOptionError } from "@poolmq/shared";
-import { checkQueueName } from "@poolmq/shared/internal";
+import { checkQueueName, resolveSigningKeys } from "@poolmq/shared/internal";
 import { checkServer, connect, destroyConnection, queueKeys } from "@poolmq/shared/redis";
+import { ItemReader } from "../../watch/item-reader.ts";
+import { LogReader } from "../../watch/log-reader.ts";
+import { MachineControl } from "../../control/machine-control.ts";
 import { QueueWatcher } from "../../watch/queue-watcher.ts";
 
 import { Access, isLoopback } from "../../dashboard/access.ts";
@@ -12,11 +15,13 @@ import { DashboardServer } from "../../dashboard/dashboard-server.ts";
 import { loadJobPages } from "../../dashboard/job-pages.ts";
 import { readPageFiles } from "../../dashboard/page-files.ts";
 import { QueueFeed } from "../../dashboard/queue-feed.ts";
+import { QueueLook } from "../../dashboard/queue-look.ts";
 import { connectionOf, DEFAULTS } from "../../worker-options.ts";
+import { whoAmI } from "../base/operator.ts";
 import { integer } from "../base/integer.ts";
 import { healthHostOption, healthPortOption, serveHealth } from "./health-beside.ts";
 import type { HealthFlags } from "./health-beside.ts";
-import { mapActions } from "./map-actions.ts";
+import { pageActions } from "./page-actions.ts";
 import { prefixOption, redisOption } from "../base/queue-options.ts";
 import { exitCodeFor, reportError } from "../base/report-error.ts";
 
@@ -28,6 +33,7 @@ interface DashboardFlags extends HealthFlags {
   readonly port: number;
   readonly token?: string;
   readonly write?: true;
+  readonly values?: true;
 }
 
 const PORT = 4040;
@@ -67,7 +73,16 @@ export function dashboardCommand(): Command {
       ).env("POOLMQ_DASHBOARD_TOKEN"),
     )
     .addOption(
-      new Option("--write", "let the page cancel and retry maps, and its pages of single jobs change them"),
+      new Option(
+        "--write",
+        "let the page cancel and retry maps, drain and resize machines, and its pages of single jobs change them",
+      ),
+    )
+    .addOption(
+      new Option(
+        "--values",
+        "let the page show what items were given and have returned, which may be secret",
+      ),
     )
     .addOption(healthPortOption())
     .addOption(healthHostOption())
@@ -97,6 +112,7 @@ async function dashboard(flags: DashboardFlags): Promise<void> {
       await checkServer(redis, resolved.address);
       const queues = [...new Set(names)].map((name) => ({ name, keys: queueKeys(name, prefix) }));
       const writable = flags.write === true;
+      const showsValues = flags.values === true;
       const [files, jobPages] = await Promise.all([
         readPageFiles(),
         loadJobPages(redis, { queues, writable }),
@@ -107,11 +123,23 @@ async function dashboard(flags: DashboardFlags): Promise<void> {
         access: new Access(token),
         queues: queues.map(({ name }) => {
           const watcher = new QueueWatcher(redis, { queue: name, prefix });
-          const actions = writable ? { actions: mapActions(redis, { queue: name, prefix }) } : {};
-          return { name, feed: new QueueFeed(watcher), ...actions };
+          const at = { queue: name, prefix };
+          const signed = {
+            ...at,
+            signingKeys: resolveSigningKeys(undefined),
+            by: `the dashboard of ${whoAmI()}`,
+          };
+          const look = new QueueLook(
+            new ItemReader(redis, { ...at, showsValues }, watcher),
+            new MachineControl(redis, signed),
+            new LogReader(redis, at),
+          );
+          const actions = writable ? { actions: pageActions(redis, at) } : {};
+          return { name, feed: new QueueFeed(watcher), look, ...actions };
         }),
         files,
         jobPages,
+        showsValues,
       });
       const endHealth = await serveHealth(flags, redis);
       console.log(`dashboard at ${server.url}`);

@@ -1,0 +1,83 @@
+/** What the dashboard's page can do to maps and machines, if it may. */
+
+import type { Cluster, Redis } from "ioredis";
+
+import { resolveSigningKeys } from "@poolmq/shared/internal";
+
+import type { ActionResult, PageActions } from "../../dashboard/dashboard-server.ts";
+import { MachineControl } from "../../control/machine-control.ts";
+import type { Ordered } from "../../control/machine-control.ts";
+import { MapControl } from "../../control/map-control.ts";
+import type { Cancelled } from "../../control/cancel-map.ts";
+import { whoAmI } from "../base/operator.ts";
+import { retriedText } from "../view/retried-text.ts";
+
+/** The connection stays the caller's. */
+export function pageActions(
+  redis: Redis | Cluster,
+  at: { readonly queue: string; readonly prefix: string },
+): PageActions {
+  const by = `the dashboard of ${whoAmI()}`;
+  const signingKeys = resolveSigningKeys(undefined);
+  const machines = new MachineControl(redis, { ...at, signingKeys, by });
+  const withControl = async (act: (control: MapControl) => Promise<ActionResult>): Promise<ActionResult> => {
+    const control = new MapControl(redis, { ...at, signingKeys, by });
+    try {
+      return await act(control);
+    } finally {
+      await control.close();
+    }
+  };
+  return {
+    cancel: (asked) =>
+      withControl(async (control) => {
+        return CANCELLED[await control.cancel(asked.get("map") ?? "", "from the dashboard")];
+      }),
+    retry: (asked) =>
+      withControl(async (control) => {
+        const mapId = asked.get("map") ?? "";
+        const result = await control.retry(mapId);
+        const text = retriedText(mapId, result);
+        if ("problem" in result) return { code: result.problem === "not found" ? 404 : 409, text };
+        return { code: result.items === 0 ? 409 : 200, text };
+      }),
+    drain: async (asked) => {
+      return orderedResult(
+        await machines.drain(asked.get("worker") ?? ""),
+        "it takes no more jobs, and ends after what it runs",
+      );
+    },
+    async resize(asked) {
+      const processes = Number(asked.get("processes"));
+      if (!Number.isSafeInteger(processes) || processes < 1 || processes > 1_024) {
+        return { code: 409, text: "expected a number of processes from 1 to 1024" };
+      }
+      return orderedResult(
+        await machines.resize(asked.get("worker") ?? "", processes),
+        `it is to have ${processes}`,
+      );
+    },
+  };
+}
+
+function orderedResult(ordered: Ordered, done: string): ActionResult {
+  if (ordered === "done") return { code: 200, text: done };
+  if (ordered === "no key") return NO_KEY;
+  return { code: 409, text: "the machine did not answer within some seconds" };
+}
+
+const NO_KEY: ActionResult = {
+  code: 409,
+  text: "this queue's workers have a signing key. Start the dashboard with POOLMQ_SIGNING_KEY",
+};
+
+const CANCELLED: Readonly<Record<Cancelled, ActionResult>> = {
+  "by its producer": { code: 200, text: "cancelled" },
+  removed: { code: 200, text: "cancelled" },
+  "not found": { code: 404, text: "no such map, or it has ended" },
+  "no answer": {
+    code: 409,
+    text: "its producer was heard of a moment ago, and does not answer. Try again, or `poolmq cancel --force`",
+  },
+  "no key": NO_KEY,
+};

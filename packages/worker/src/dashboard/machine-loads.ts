@@ -1,0 +1,69 @@
+/** What machines took of their processors and memory at the last looks. */
+
+import type { MachineView, QueueView } from "../watch/queue-view.ts";
+import type { MachineLoad, MachinePoint } from "./messages.ts";
+
+/** Points that are kept of a machine: at a look a second, two minutes. */
+const MAX_POINTS = 120;
+
+const MIB = 1_048_576;
+
+interface Known {
+  /** When it told this, by its heartbeat. */
+  readonly toldAtMs: number;
+  /** By process: for how long it had computed. */
+  readonly cpuMs: ReadonlyMap<number, number>;
+  readonly load: MachineLoad;
+  readonly points: MachinePoint[];
+}
+
+export class MachineLoads {
+  readonly #machines = new Map<string, Known>();
+
+  add({ atMs, machines }: QueueView): void {
+    const ids = new Set(machines.map(({ id }) => id));
+    for (const id of this.#machines.keys()) if (!ids.has(id)) this.#machines.delete(id);
+    for (const machine of machines) this.#add(machine, atMs);
+  }
+
+  /** What a machine takes now; nothing is known of it until it has told twice. */
+  of(id: string): MachineLoad {
+    return this.#machines.get(id)?.load ?? { cores: null, memoryBytes: null };
+  }
+
+  get all(): readonly (readonly [id: string, points: readonly MachinePoint[]])[] {
+    return [...this.#machines].map(([id, { points }]) => [id, points]);
+  }
+
+  #add({ id, silentMs, children }: MachineView, atMs: number): void {
+    if (children === null) return;
+    const toldAtMs = atMs - silentMs;
+    const before = this.#machines.get(id);
+    // It has said nothing new since.
+    if (before !== undefined && toldAtMs - before.toldAtMs < MIN_APART_MS) return;
+    const cpuMs = new Map(
+      children.flatMap(({ pid, cpuMs: ms }) => (ms === null ? [] : [[pid, ms] as const])),
+    );
+    const bytes = children.reduce((sum, { memoryBytes }) => sum + (memoryBytes ?? 0), 0);
+    const load = {
+      cores: before === undefined || cpuMs.size === 0 ? null : coresOf(before, cpuMs, toldAtMs),
+      memoryBytes: bytes === 0 ? null : Math.round(bytes / MIB) * MIB,
+    };
+    const points = before?.points ?? [];
+    points.push([atMs, load.cores, load.memoryBytes]);
+    if (points.length > MAX_POINTS) points.shift();
+    this.#machines.set(id, { toldAtMs, cpuMs, load, points });
+  }
+}
+
+/** Looks at the same heartbeat are apart by the jitter of clocks, in ms. */
+const MIN_APART_MS = 200;
+
+function coresOf(before: Known, cpuMs: ReadonlyMap<number, number>, toldAtMs: number): number {
+  let ms = 0;
+  for (const [pid, now] of cpuMs) {
+    const then = before.cpuMs.get(pid);
+    if (then !== undefined) ms += Math.max(0, now - then);
+  }
+  return Math.round((ms / (toldAtMs - before.toldAtMs)) * 10) / 10;
+}
