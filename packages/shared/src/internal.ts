@@ -7,7 +7,9 @@ export {
   checkInteger,
   checkLogger,
   checkOptions,
+  checkPriority,
   checkQueueName,
+  MAX_PRIORITY,
 } from "./options/check-options.ts";
 export { moduleOrSibling } from "./options/module-or-sibling.ts";
 export { availableCores, Cgroup } from "./host/cgroup.ts";

@@ -48,6 +48,7 @@ export {
   removeQueueKeys,
 } from "./store/map-remains.ts";
 export type { Outcome } from "./store/publish-outcomes.ts";
+export { prioritizeWaiting, tellPriority } from "./store/prioritize.ts";
 export type { Reconciled } from "./store/reconcile-jobs.ts";
 export { RedisClock, redisNowMs } from "./store/redis-clock.ts";
 export { removeWaiting } from "./store/remove-waiting.ts";

@@ -240,6 +240,8 @@ export type ControlMessage =
   /** `reason`: for its producer, to whom it goes as the entry `cancel` of the map's stream. */
   (
     | { readonly t: "cancel"; readonly map: string; readonly reason?: string }
+    /** For its producer, as the entry `priority` of the map's stream: how urgent its further jobs are; 0 is none. */
+    | { readonly t: "priority"; readonly map: string; readonly priority: number }
     /** These shared values are gone: what machines keep of them is of no use any more. */
     | { readonly t: "unshare"; readonly shares: readonly string[] }
     /** Somebody watches from now on: tell what you run now, and not with the next heartbeat. Never signed: watchers need no key. */

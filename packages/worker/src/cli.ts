@@ -9,7 +9,7 @@ import { aclCommand } from "./cli/serve/acl-command.ts";
 import { healthcheckCommand } from "./cli/serve/healthcheck-command.ts";
 import { drainCommand, killItemCommand, resizeCommand, stackCommand } from "./cli/act/machine-commands.ts";
 import { pauseCommand, purgeCommand, resumeCommand } from "./cli/act/queue-commands.ts";
-import { cancelCommand, retryCommand } from "./cli/act/map-commands.ts";
+import { cancelCommand, priorityCommand, retryCommand } from "./cli/act/map-commands.ts";
 import { doctorCommand } from "./cli/look/doctor-command.ts";
 import { queuesCommand } from "./cli/look/queues-command.ts";
 import { errorsCommand } from "./cli/look/errors-command.ts";
@@ -61,6 +61,7 @@ for (const command of [
   queuesCommand(),
   doctorCommand(),
   cancelCommand(),
+  priorityCommand(),
   retryCommand(),
   pauseCommand(),
   resumeCommand(),

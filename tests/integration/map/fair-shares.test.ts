@@ -3,10 +3,11 @@
 import { describe, expect, test } from "vitest";
 
 import type { Pool } from "@poolmq/producer";
+import { MapControl } from "@poolmq/worker/control";
 
 import type * as tasks from "../../fixtures/shared-fleet-tasks.ts";
 import { redisForFile } from "../../support/redis-server.ts";
-import { Marks, Stage } from "../../support/stage.ts";
+import { Marks, rejection, Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
 const redis = redisForFile();
@@ -96,5 +97,77 @@ describe("a map that comes later", () => {
     expect(othersBeforeLast(marks.lines.slice(began), "small")).toBeLessThan(80);
     big.cancel();
     await big.settled();
+  });
+});
+
+describe("an urgent map", () => {
+  test("overtakes all that waits, and a map without a priority all that has none but is late", async () => {
+    const marks = new Marks();
+    const { stage, pool } = await stageOf();
+    const big = pool.map("nap", naps(marks, "big", 5_000, 50));
+    await marks.started(40);
+    const urgent = stage.pool<Tasks>().map("nap", naps(marks, "urgent", 10, 50), { priority: 1 });
+    await marks.started(60);
+    const began = marks.lines.indexOf("urgent");
+    expect(began).toBeGreaterThan(0);
+    await urgent;
+    // Once the first has begun, only a slot that gets free before the next ones are fetched goes to another.
+    expect(othersBeforeLast(marks.lines.slice(began), "urgent")).toBeLessThanOrEqual(8);
+    big.cancel();
+    await big.settled();
+  });
+
+  test.for(["its handle", "poolmq priority", "attach()"] as const)(
+    "can be made of one that waits, by %s",
+    async (how) => {
+      const [marks, order] = [new Marks(), new Marks()];
+      const stage = new Stage(redis());
+      await stage.machine({ module: MODULE });
+      const pool = stage.pool<Tasks>();
+      const holding = pool.map(
+        "gated",
+        [marks].map(({ log, gate }) => ({ log, gate })),
+      );
+      await marks.started(1);
+      const first = pool.map("nap", naps(order, "first", 3, 1));
+      const late = pool.map("nap", naps(order, "late", 3, 1), how === "attach()" ? { mapId: "late" } : {});
+      await until(async () => (await counts(stage)).waiting === 6, { what: "both to wait" });
+      if (how === "its handle") await late.setPriority(3);
+      else if (how === "attach()") await stage.pool<Tasks>().attach("late").setPriority(3);
+      else await new MapControl(redis().admin, { queue: stage.queue }).setPriority(late.id, 3);
+      expect(await redis().admin.zcard(stage.keys.job("prioritized"))).toBe(3);
+      marks.open();
+      await Promise.all([holding, first, late]);
+      expect(order.lines).toEqual([...Array(3).fill("late"), ...Array(3).fill("first")]);
+    },
+  );
+
+  test("sends what follows with its new priority, and can be made one without", async () => {
+    const marks = new Marks();
+    const { stage, pool } = await stageOf({ module: MODULE });
+    const item = { log: marks.log, gate: marks.gate };
+    const map = pool.map(
+      "gated",
+      Array.from({ length: 40 }, () => item),
+      { priority: 9 },
+    );
+    await marks.started(1);
+    const { admin } = redis();
+    const urgent = async (): Promise<number> => await admin.zcard(stage.keys.job("prioritized"));
+    expect(await urgent()).toBe(7);
+    await map.setPriority(undefined);
+    expect([await urgent(), (await counts(stage)).waiting]).toEqual([0, 7]);
+    await new MapControl(admin, { queue: stage.queue }).setPriority(map.id, 2);
+    expect(await urgent()).toBe(7);
+    marks.open();
+    await map;
+  });
+
+  test.for([0, 1.5, 2 ** 21 + 1, "1"])("of a priority that is none is refused: %o", async (priority) => {
+    const pool = new Stage(redis()).pool<Tasks>();
+    const map = pool.map("increment", [1]);
+    expect(await rejection(map.setPriority(priority as number))).toMatchObject({ code: "INVALID_OPTION" });
+    map.cancel();
+    await map.settled();
   });
 });

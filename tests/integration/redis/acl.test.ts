@@ -96,6 +96,7 @@ test("an operator looks at a queue, retries its maps and ends them with this log
   const control = new MapControl(connection, { queue });
   expect(await control.retry("m")).toEqual({ items: 1 });
   expect(await watcher.errors("m")).toMatchObject({ task: "fail" });
+  expect(await control.setPriority("m", 2)).toBe("changed");
   expect(await control.cancel("m", "enough")).toBe("removed");
   await control.close();
   const whole = new QueueControl(connection, { queue, by: "test" });

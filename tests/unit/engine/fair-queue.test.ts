@@ -74,6 +74,14 @@ describe("a fair queue", () => {
     expect(serve(queue, 6, () => 1)).toEqual(["one", "one", "five", "five", "none", "none"]);
   });
 
+  test("lets a map get more or less urgent while it waits", () => {
+    const queue = queueOf(jobs("a", 2), jobs("b", 2), jobs("c", 2, 5));
+    queue.setPriority("b", 1);
+    queue.setPriority("c");
+    expect(serve(queue, 2, () => 1)).toEqual(["b", "b"]);
+    expect(serve(queue, 4, () => 1).toSorted()).toEqual(["a", "a", "c", "c"]);
+  });
+
   test("puts a job back in front of its map's line", () => {
     const queue = queueOf(jobs("a", 3));
     const job = queue.next();

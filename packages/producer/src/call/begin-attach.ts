@@ -1,4 +1,5 @@
 import { CancelledError } from "@poolmq/shared";
+import { checkPriority } from "@poolmq/shared/internal";
 
 import type { Sink } from "../map/sink.ts";
 import { checkMapId } from "../options/call-options.ts";
@@ -35,6 +36,10 @@ export function beginAttach({ life, engine, tasks }: CallContext, mapId: string,
       progress: () => map.progress,
       insights: () => map.insights,
       cancel: (reason) => map.cancel(new CancelledError({ mapId, reason })),
+      setPriority: async (asked) => {
+        const priority = asked === undefined ? undefined : checkPriority(asked);
+        if (!map.ended) await life.keepAliveWhile(engine.setPriority(mapId, priority, true));
+      },
       detach: async () => {
         if (map.ended) return false;
         map.fail(new CancelledError({ mapId, reason: DETACHED }));

@@ -1,6 +1,7 @@
 /** How a call that was checked becomes a map that runs: hooks, telemetry, logs. */
 
 import { CancelledError } from "@poolmq/shared";
+import { checkPriority } from "@poolmq/shared/internal";
 
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
@@ -139,6 +140,12 @@ class BegunMap implements Begun {
 
   cancel(reason?: unknown): void {
     this.#run.fail(new CancelledError({ mapId: this.id, reason }));
+  }
+
+  async setPriority(priority: number | undefined): Promise<void> {
+    this.#run.job.priority = priority === undefined ? undefined : checkPriority(priority);
+    const { life, engine } = this.#context;
+    if (!this.#run.ended) await life.keepAliveWhile(engine.setPriority(this.id, priority));
   }
 
   async detach(): Promise<boolean> {

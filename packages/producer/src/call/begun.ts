@@ -11,6 +11,8 @@ export interface Begun extends CalledMap {
   readonly id: string;
   insights(): MapInsights;
   cancel(reason?: unknown): void;
+  /** Makes the map more or less urgent; `undefined`: no priority. */
+  setPriority(priority: number | undefined): Promise<void>;
   /** Leaves a durable map to others, once all of it is in Redis. Gives false if it ended before. */
   detach(): Promise<boolean>;
   /** Forgets a durable map that is kept. */
@@ -30,6 +32,7 @@ export function refused(error: unknown, sink: Sink, about: Omit<CalledMap, "watc
     progress: () => NO_PROGRESS,
     insights: noInsights,
     cancel: () => {},
+    setPriority: async () => {},
     detach: async () => false,
     acknowledge: async () => {},
     handOn: () => {},

@@ -10,6 +10,7 @@
 import { AsyncResource } from "node:async_hooks";
 
 import { CancelledError } from "@poolmq/shared";
+import { checkPriority } from "@poolmq/shared/internal";
 
 import { noInsights } from "../account/insight-log.ts";
 import type { MapInsights } from "../account/map-insights.ts";
@@ -69,6 +70,16 @@ export class WaitingCall<V> implements Begun {
   cancel(reason?: unknown): void {
     if (this.#map !== undefined) this.#map.cancel(reason);
     else this.fail(new CancelledError({ mapId: this.id, reason }));
+  }
+
+  /** What has a priority does not wait in line. */
+  async setPriority(asked: number | undefined): Promise<void> {
+    const priority = asked === undefined ? undefined : checkPriority(asked);
+    if (this.#map !== undefined) return await this.#map.setPriority(priority);
+    if (priority === undefined || this.#checked === undefined) return;
+    this.#checked = { ...this.#checked, options: { ...this.#checked.options, priority } };
+    this.#context.line.giveUp(this);
+    this.begin();
   }
 
   /** What waits in line is not durable. */

@@ -72,6 +72,8 @@ export interface Engine {
   share(value: unknown): Promise<string>;
   /** Forgets a value that was shared, here and on the workers. */
   unshare(id: string): Promise<void>;
+  /** Makes what waits of a map so urgent; and what another process sends of it, if `tells`. */
+  setPriority(mapId: string, priority: number | undefined, tells?: boolean): Promise<void>;
   /** Waits until so many workers are there, or the pool takes no more calls. */
   ready(minWorkers: number): Promise<void>;
   stats(): Promise<PoolStats>;

@@ -15,7 +15,7 @@ interface Job {
 }
 
 interface Line<J> {
-  readonly rank: number;
+  rank: number;
   /** Which line came first, among those with equal accounts. */
   readonly no: number;
   /** Those before `head` have had their turn. */
@@ -97,10 +97,21 @@ export class FairQueue<J extends Job> {
     if (line === undefined) return;
     this.#lines.delete(mapId);
     this.#size -= line.jobs.length - line.head;
-    if (!line.isWaiting) return;
-    const heap = this.#heap.filter((other) => other !== line);
+    if (line.isWaiting) this.#rebuild(this.#heap.filter((other) => other !== line));
+  }
+
+  /** A map gets more or less urgent, with all that waits of it. */
+  setPriority(mapId: string, priority: number = Infinity): void {
+    const line = this.#lines.get(mapId);
+    if (line === undefined || line.rank === priority) return;
+    line.rank = priority;
+    line.spentMs = Math.max(line.spentMs, this.#now.get(priority) ?? 0);
+    this.#rebuild([...this.#heap]);
+  }
+
+  #rebuild(lines: readonly Line<J>[]): void {
     this.#heap.length = 0;
-    for (const other of heap) this.#push(other);
+    for (const line of lines) this.#push(line);
   }
 
   /** The line whose turn it is, with its account put right. */

@@ -110,6 +110,10 @@ export class MemoryEngine implements Engine {
     (await this.#parts).crew.unshare(id);
   }
 
+  async setPriority(mapId: string, priority: number | undefined): Promise<void> {
+    (await (await this.#parts).queue).setPriority(mapId, priority);
+  }
+
   async ready(minWorkers: number): Promise<void> {
     checkInteger("minWorkers", minWorkers, { min: 0, max: this.#options.crew.processes });
     const { crew, tasks } = await this.#parts;

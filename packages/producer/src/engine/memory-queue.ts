@@ -109,6 +109,10 @@ export class MemoryQueue implements Transport {
     this.#options.crew.cancel(map.id);
   }
 
+  setPriority(mapId: string, priority: number | undefined): void {
+    this.#waiting.setPriority(mapId, priority);
+  }
+
   /** Gives the crew what it has room for. */
   dispatch(): void {
     while (!this.#closed && this.#taken < this.#options.crew.capacity) {

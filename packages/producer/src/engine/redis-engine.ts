@@ -113,6 +113,15 @@ export class RedisEngine implements Engine {
     await gather.shares.release([id]);
   }
 
+  async setPriority(mapId: string, priority: number | undefined, tells = false): Promise<void> {
+    const { gather } = await this.#started();
+    try {
+      await gather.jobs.setPriority(mapId, priority, tells);
+    } catch (error) {
+      throw refusedError(error);
+    }
+  }
+
   async ready(minWorkers: number): Promise<void> {
     const backend = await this.#started();
     checkInteger("minWorkers", minWorkers, { min: 0 });

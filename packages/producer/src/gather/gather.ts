@@ -33,7 +33,7 @@ import { DurableMap } from "./durable-map.ts";
 import type { DurableMaps } from "./durable-maps.ts";
 import type { GatheredQueue, GatherHooks, GatherParts } from "./gather-parts.ts";
 import { gatherParts } from "./gather-parts.ts";
-
+import type { Jobs } from "./jobs.ts";
 import { GatheredMap } from "./gathered-map.ts";
 import type { MapKind, MapMode } from "./map-kind.ts";
 import type { ReportedMap } from "./map-reports.ts";
@@ -82,6 +82,10 @@ export class Gather implements Transport {
 
   get machines(): Machines {
     return this.#parts.machines;
+  }
+
+  get jobs(): Pick<Jobs, "setPriority"> {
+    return this.#parts.jobs;
   }
 
   get durable(): DurableMaps {

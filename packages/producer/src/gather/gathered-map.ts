@@ -154,6 +154,7 @@ export class GatheredMap implements Gathered {
     if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
     else if ("logOf" in entry) map.taskLog(entry.logOf, entry.batch);
     else if ("total" in entry) map.sealed(entry.total);
+    else if ("priority" in entry) map.job.priority = entry.priority === 0 ? undefined : entry.priority;
     else map.fail(new CancelledError({ mapId: map.id, reason: entry.cancelled }));
     return true;
   }

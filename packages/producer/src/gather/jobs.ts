@@ -1,7 +1,7 @@
 /** The BullMQ queue, as a producer uses it: adds jobs, counts them, removes them. */
 
 import { classifyRefusal, refusedError } from "@poolmq/shared/internal";
-import { plainJobs } from "@poolmq/shared/redis";
+import { plainJobs, prioritizeWaiting, tellPriority } from "@poolmq/shared/redis";
 import type { GatherScripts, QueueKeys } from "@poolmq/shared/redis";
 import { Queue } from "bullmq";
 import type { QueueOptions } from "bullmq";
@@ -100,6 +100,14 @@ export class Jobs {
       found.push(...batch.filter((_, i) => exist[i] === 1));
     }
     return found;
+  }
+
+  /** Makes what waits of a map so urgent; and what another process sends of it, if `tells`. */
+  async setPriority(mapId: string, priority: number | undefined, tells: boolean): Promise<void> {
+    const { redis, keys, seals } = this.#options;
+    const order = { t: "priority", map: mapId, priority: priority ?? 0 } as const;
+    if (tells) await tellPriority(redis, keys, mapId, seals.control(order));
+    await prioritizeWaiting(redis, keys, mapId, priority);
   }
 
   /** Numbers of jobs that wait and that run, of all producers on the queue. */

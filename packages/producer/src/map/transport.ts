@@ -45,7 +45,8 @@ export interface JobOptions {
     readonly jitter?: number;
   };
   readonly taskTimeoutMs?: number;
-  readonly priority?: number;
+  /** May change while the map runs. */
+  priority?: number | undefined;
   /** Only machines with this version of the tasks' code run the job. */
   readonly codeVersion?: string;
   /** Keep the arguments of failed items for a while. */

@@ -6,6 +6,7 @@ import {
   checkCodeVersion,
   checkInteger,
   checkOptions,
+  checkPriority,
   checkTaskDefaults,
   inspectBriefly,
   TASK_DEFAULTS,
@@ -152,9 +153,7 @@ export function checkCallDefaults(options: CallDefaults): CheckedCallDefaults {
   const codeVersion = checkCodeVersion(options.codeVersion);
   return {
     ...checkTaskDefaults(options),
-    ...(priority === undefined
-      ? {}
-      : { priority: checkInteger("priority", priority, { min: 1, max: 2 ** 21 }) }),
+    ...(priority === undefined ? {} : { priority: checkPriority(priority) }),
     ...(codeVersion === undefined ? {} : { codeVersion }),
     ...(describeItem === undefined ? {} : { describeItem }),
     ...(failFast === undefined ? {} : { failFast }),

@@ -39,7 +39,10 @@ export interface PoolOptions<T = never> extends CallDefaults, LocalOptions {
   readonly queue?: string | undefined;
   /** First part of every key in Redis. @defaultValue `"poolmq"` */
   readonly prefix?: string | undefined;
-  /** How many jobs of a map may be in the queue at a time, at least 1: it bounds the queue's memory. @defaultValue 5000 */
+  /**
+   * How many jobs of a map may be in the queue at a time, at least 1: it bounds the queue's memory. Mostly there are fewer:
+   * half a second of the fleet's work. @defaultValue 5000
+   */
   readonly window?: number | undefined;
   /**
    * Largest arguments of a job, in bytes of their encoded form. A chunk that has more is sent as several jobs; an item

@@ -23,7 +23,9 @@ export type Entry =
   /** The input of a durable map has ended: it has so many items. */
   | { readonly total: number }
   /** Somebody else ends the map, and says why. */
-  | { readonly cancelled: string };
+  | { readonly cancelled: string }
+  /** Somebody else says how urgent the map is; 0: it has no priority. */
+  | { readonly priority: number };
 
 const [I, R, O, B] = [0x69, 0x72, 0x6f, 0x62];
 
@@ -72,6 +74,11 @@ export function readEntry(
   if (cancel !== undefined) {
     const cancelled = seals.cancel(mapId, cancel);
     return cancelled === undefined ? undefined : { cancelled };
+  }
+  const urgency = values.get("priority");
+  if (urgency !== undefined) {
+    const priority = seals.priority(mapId, urgency);
+    return priority === undefined ? undefined : { priority };
   }
   if (v === undefined || !isIndex(p)) return undefined;
   const payload = seals.progress(mapId, Number(p), v);

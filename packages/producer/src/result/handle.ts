@@ -19,6 +19,7 @@ export interface HandledMap extends CalledMap {
   readonly id: string;
   insights(): MapInsights;
   cancel(reason?: unknown): void;
+  setPriority(priority: number | undefined): Promise<void>;
   detach(): Promise<boolean>;
   acknowledge(): Promise<void>;
   /** Somebody looks at the results, or waits for them. */
@@ -155,6 +156,17 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
   cancel(reason?: unknown): void {
     this.#see();
     this.#map.cancel(reason);
+  }
+
+  /**
+   * Makes the map more or less urgent while it runs: what waits of it, and what follows. Resolves once that is done.
+   *
+   * @param priority - as the option `priority` of a call: 1 is the most urgent; `undefined` is none, the least urgent
+   * @throws InvalidOptionError, RedisConnectionError, RedisRefusedError
+   */
+  async setPriority(priority: number | undefined): Promise<void> {
+    this.#unseen.seen();
+    await this.#map.setPriority(priority);
   }
 
   /**

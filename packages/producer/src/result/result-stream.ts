@@ -18,6 +18,7 @@ export interface StreamSource extends CalledMap {
   readonly id: string;
   insights(): MapInsights;
   cancel(reason?: unknown): void;
+  setPriority(priority: number | undefined): Promise<void>;
   /** The reader has taken an item. */
   handOn(): void;
 }
@@ -109,6 +110,17 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
   cancel(reason?: unknown): void {
     this.#unseen.seen();
     this.#source.cancel(reason);
+  }
+
+  /**
+   * Makes the map more or less urgent while it runs: what waits of it, and what follows. Resolves once that is done.
+   *
+   * @param priority - as the option `priority` of a call: 1 is the most urgent; `undefined` is none, the least urgent
+   * @throws InvalidOptionError, RedisConnectionError, RedisRefusedError
+   */
+  async setPriority(priority: number | undefined): Promise<void> {
+    this.#unseen.seen();
+    await this.#source.setPriority(priority);
   }
 
   /** Gives each item's outcome in its turn instead of throwing. Reads from the same stream as `next()`. */

@@ -7,7 +7,7 @@
  */
 
 import { SigningKeyError } from "@poolmq/shared";
-import { digestOfBytes, SEAL_MARK } from "@poolmq/shared/internal";
+import { digestOfBytes, MAX_PRIORITY, SEAL_MARK } from "@poolmq/shared/internal";
 import { contentOf, openOutcome, sealOutcome, shareFacts, signJob } from "@poolmq/shared/redis";
 import type { ControlMessage, JobData, OutcomeText, Payload, Signer } from "@poolmq/shared/internal";
 
@@ -28,6 +28,9 @@ interface Named {
   readonly id: string;
   readonly task: string;
 }
+
+/** An order as it came, not checked yet. */
+type ForeignOrder = Partial<Record<"t" | "map" | "reason" | "priority" | "expiresAt" | "sig", unknown>>;
 
 export class Seals {
   readonly #signer: Signer | undefined;
@@ -112,18 +115,30 @@ export class Seals {
 
   /** Why somebody else ends a map, if it is genuine: a control message, as JSON. */
   cancel(mapId: string, json: string): string | undefined {
-    let message: Partial<Record<"t" | "map" | "reason" | "expiresAt" | "sig", unknown>>;
+    const message = this.#order("cancel", mapId, json);
+    if (message === undefined) return undefined;
+    return typeof message.reason === "string" ? message.reason : "from outside";
+  }
+
+  /** How urgent a map is to be, if whoever says so may; 0 for no priority. */
+  priority(mapId: string, json: string): number | undefined {
+    const priority = Number(this.#order("priority", mapId, json)?.priority);
+    return Number.isInteger(priority) && priority >= 0 && priority <= MAX_PRIORITY ? priority : undefined;
+  }
+
+  #order(t: "cancel" | "priority", mapId: string, json: string): ForeignOrder | undefined {
+    let message: ForeignOrder;
     try {
-      message = Object(JSON.parse(json)) as typeof message;
+      message = Object(JSON.parse(json)) as ForeignOrder;
     } catch {
       return undefined;
     }
-    if (message.t !== "cancel" || message.map !== mapId) return undefined;
+    if (message.t !== t || message.map !== mapId) return undefined;
     if (this.#signer !== undefined) {
       const isGenuine = this.#signer.isGenuineObject("control", message);
-      if (!isGenuine || !(Number(message.expiresAt) >= Date.now())) return this.#refuse("cancel");
+      if (!isGenuine || !(Number(message.expiresAt) >= Date.now())) return this.#refuse(t);
     }
-    return typeof message.reason === "string" ? message.reason : "from outside";
+    return message;
   }
 
   log(mapId: string, index: number, text: string): string | undefined {
@@ -167,7 +182,7 @@ export class Seals {
     return digests;
   }
 
-  #refuse(what: "outcome" | "progress" | "log" | "total" | "cancel"): undefined {
+  #refuse(what: "outcome" | "progress" | "log" | "total" | "cancel" | "priority"): undefined {
     if (this.#refusals++ % ALARM_EVERY === 0) {
       this.#alarm(
         `Something that is not signed with this pool's \`signingKey\` came as the ${what} of a map, and was ignored: ` +

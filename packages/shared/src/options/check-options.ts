@@ -67,6 +67,14 @@ export function checkInteger(
   );
 }
 
+/** The least urgent: what BullMQ takes at most. */
+export const MAX_PRIORITY: number = 2 ** 21;
+
+/** Gives `value` if it says how urgent a map is. @throws InvalidOptionError */
+export function checkPriority(value: unknown): number {
+  return checkInteger("priority", value, { min: 1, max: MAX_PRIORITY });
+}
+
 /** Gives `value` if it is a time in ms that a timer can wait. @throws InvalidOptionError */
 export function checkMilliseconds(name: string, value: unknown, range: { min: number }): number {
   const ms = checkInteger(name, value, range);

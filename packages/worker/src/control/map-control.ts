@@ -12,6 +12,8 @@ import type { SigningKeys } from "@poolmq/shared/internal";
 import { cancelMap, isAttended, removeMap } from "./cancel-map.ts";
 import type { Cancelled } from "./cancel-map.ts";
 import { Orders } from "./orders.ts";
+import { prioritizeMap } from "./prioritize-map.ts";
+import type { Prioritized } from "./prioritize-map.ts";
 import type { QueueAccess } from "./queue-access.ts";
 import { retryMap } from "./retry-map.ts";
 import type { Retried } from "./retry-map.ts";
@@ -58,6 +60,14 @@ export class MapControl {
     const isDone = cancelled === "by its producer" || cancelled === "removed";
     if (isDone) await this.#note(`cancelled the map ${mapId}`);
     return cancelled;
+  }
+
+  /** Makes a map more or less urgent; `undefined` is no priority, the least urgent. */
+  async setPriority(mapId: string, priority: number | undefined): Promise<Prioritized> {
+    const prioritized = await prioritizeMap(this.#access, mapId, priority);
+    const what = priority === undefined ? "no priority" : `the priority ${priority}`;
+    if (prioritized === "changed") await this.#note(`gave the map ${mapId} ${what}`);
+    return prioritized;
   }
 
   /**

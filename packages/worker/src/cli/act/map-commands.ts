@@ -1,9 +1,11 @@
-/** `poolmq cancel` and `poolmq retry`: what can be done to a map from outside. */
+/** `poolmq cancel`, `poolmq priority` and `poolmq retry`: what can be done to a map from outside. */
 
 import { hostname } from "node:os";
 
-import { Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
+
+import { MAX_PRIORITY } from "@poolmq/shared/internal";
 
 import { MapControl } from "../../control/map-control.ts";
 import type { Cancelled } from "../../control/cancel-map.ts";
@@ -67,15 +69,60 @@ ${EXIT_CODES_HELP} in flight`,
     );
 }
 
+const LACKS_KEY =
+  "this queue's workers have a signing key. Give it with --signing-key-file or POOLMQ_SIGNING_KEY";
+
 const NOT_CANCELLED: Readonly<Record<Cancelled, string | undefined>> = {
   "by its producer": undefined,
   removed: undefined,
   "not found": "is not in flight: it has ended, or never was",
   "no answer":
     "was not cancelled: its producer was heard of a moment ago, and does not answer. Try again, or with --force",
-  "no key":
-    "was not cancelled: this queue's workers have a signing key. Give it with --signing-key-file or POOLMQ_SIGNING_KEY",
+  "no key": `was not cancelled: ${LACKS_KEY}`,
 };
+
+export function priorityCommand(): Command {
+  return queueCommand("priority")
+    .summary("make a map that runs more or less urgent")
+    .description(
+      `Makes a map more or less urgent among all maps of the queue: what waits of it, and what its producer sends from now on. 1 is the most urgent, ${MAX_PRIORITY} the least, and maps without a priority go after all of these.`,
+    )
+    .argument("<map>", MAP_ARGUMENT)
+    .argument("<priority>", `1 to ${MAX_PRIORITY}, or none`, priorityArgument)
+    .addOption(signingKeyOption())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ poolmq priority nightly-11-23 1        # before all others
+  nightly-11-23 has the priority 1
+  $ poolmq priority nightly-11-23 none     # after those with a priority
+${EXIT_CODES_HELP} in flight`,
+    )
+    .action((map: string, asked: number, flags: OperatorFlags) =>
+      withMap(map, flags, async (id, control) => {
+        const priority = asked === 0 ? undefined : asked;
+        const result = await control.setPriority(id, priority);
+        if (result !== "changed") {
+          complain(
+            `${id} ${result === "not found" ? NOT_CANCELLED[result] : `was not changed: ${LACKS_KEY}`}`,
+          );
+          return result === "not found" ? EXIT.notFound : EXIT.error;
+        }
+        const what = priority === undefined ? "no priority" : `the priority ${priority}`;
+        say(flags, { mapId: id, priority: priority ?? null }, `${id} has ${what}`);
+        return EXIT.fine;
+      }),
+    );
+}
+
+/** 0 stands for none. */
+function priorityArgument(text: string): number {
+  if (text === "none") return 0;
+  const priority = /^\d+$/.test(text) ? Number(text) : 0;
+  if (priority >= 1 && priority <= MAX_PRIORITY) return priority;
+  throw new InvalidArgumentError(`Expected an integer from 1 to ${MAX_PRIORITY}, or none.`);
+}
 
 export function retryCommand(): Command {
   return queueCommand("retry")

@@ -1,0 +1,101 @@
+/** Changes how urgent a map is while it runs: of its jobs that wait, and, through its producer, of those that come. */
+
+import type { Cluster, Redis } from "ioredis";
+
+import { runScript } from "../redis/run-script.ts";
+import type { Script } from "../redis/run-script.ts";
+import { jobIdOf } from "./keys.ts";
+import type { QueueKeys } from "./keys.ts";
+import type { ControlMessage } from "../wire.ts";
+
+/**
+ * KEYS: wait, prioritized, pc, marker, meta. ARGV: prefix of job keys, priority or 0, then ids of jobs, in their order. A job
+ * that has been fetched since, or waits for another attempt, has its priority the next time.
+ *
+ * The job's options stay as they are: where jobs are signed, they are covered by the signature.
+ */
+const SET_PRIORITY: Script = {
+  lua: `
+local moved = false
+for i = 3, #ARGV do
+  local id, key = ARGV[i], ARGV[1] .. ARGV[i]
+  if redis.call('EXISTS', key) == 1 then
+    redis.call('HSET', key, 'priority', ARGV[2])
+    if redis.call('ZREM', KEYS[2], id) == 1 or redis.call('LREM', KEYS[1], -1, id) == 1 then
+      moved = true
+      if ARGV[2] == '0' then redis.call('LPUSH', KEYS[1], id)
+      else redis.call('ZADD', KEYS[2], ARGV[2] * 0x100000000 + redis.call('INCR', KEYS[3]) % 0x100000000, id) end
+    end
+  end
+end
+if moved and redis.call('HEXISTS', KEYS[5], 'paused') == 0 then redis.call('ZADD', KEYS[4], 0, '0') end
+return 1`,
+};
+
+/** KEYS: done, out. ARGV: message. Gives 0 if the map is not open. */
+const TELL: Script = {
+  lua: `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], '*', 'priority', ARGV[1])
+redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1]))
+return 1`,
+};
+
+/** Ids that are read at a time. */
+const PAGE = 10_000;
+
+/** Jobs that are moved in one script: each is looked for in the whole list. */
+const AT_ONCE = 50;
+
+/** Tells the producer of a map how urgent its further jobs are. */
+export async function tellPriority(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  mapId: string,
+  message: ControlMessage,
+): Promise<void> {
+  await runScript(redis, TELL, [keys.done(mapId), keys.out(mapId)], [JSON.stringify(message)]);
+}
+
+/** Gives those of a map's jobs that wait another priority, or none. */
+export async function prioritizeWaiting(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  mapId: string,
+  priority: number | undefined,
+): Promise<void> {
+  const ids = await waitingIds(redis, keys, jobIdOf(mapId, 0).slice(0, -1));
+  const places = ["wait", "prioritized", "pc", "marker", "meta"].map((name) => keys.job(name));
+  for (let start = 0; start < ids.length; start += AT_ONCE) {
+    const args = [keys.job(""), priority ?? 0, ...ids.slice(start, start + AT_ONCE)];
+    await runScript(redis, SET_PRIORITY, places, args);
+  }
+}
+
+/** Ids of the jobs that wait, as their list and their sets have them: the first comes first. */
+async function waitingIds(redis: Redis | Cluster, keys: QueueKeys, idPrefix: string): Promise<string[]> {
+  const [wait, prioritized, delayed] = ["wait", "prioritized", "delayed"].map((name) => keys.job(name)) as [
+    string,
+    string,
+    string,
+  ];
+  // New ids come in at the head of the list: who reads on from there meets each that waits.
+  const listed = await inPages((from, to) => redis.lrange(wait, from, to), idPrefix);
+  const sorted = await inPages((from, to) => redis.zrange(prioritized, String(from), String(to)), idPrefix);
+  const late = await inPages((from, to) => redis.zrange(delayed, String(from), String(to)), idPrefix);
+  return [...new Set([...sorted, ...listed.toReversed(), ...late])];
+}
+
+async function inPages(
+  read: (from: number, to: number) => Promise<string[]>,
+  idPrefix: string,
+): Promise<string[]> {
+  const found: string[] = [];
+  for (let start = 0; ; start += PAGE) {
+    const ids = await read(start, start + PAGE - 1);
+    for (const id of ids) {
+      if (id.startsWith(idPrefix) && /^\d+$/.test(id.slice(idPrefix.length))) found.push(id);
+    }
+    if (ids.length < PAGE) return found;
+  }
+}
