@@ -1,4 +1,4 @@
-/** Outcomes that a Redis with small limits of its own will never take. */
+/** Arguments and outcomes that a Redis with small limits of its own will never take. */
 
 import { expect, onTestFinished, test } from "vitest";
 
@@ -41,6 +41,31 @@ test.each([
       { status: "fulfilled" },
     ]);
     expect(await pool.map("repeat", [2])).toEqual(["xx"]);
+    expect(await connectionsMade(redis)).toBe(before);
+  },
+);
+
+test.each([
+  ["proto-max-bulk-len", { "proto-max-bulk-len": "1mb" }],
+  ["client-query-buffer-limit", { "client-query-buffer-limit": "1mb" }],
+])(
+  "an argument or a shared value above Redis's %s is its own error, and its neighbours do not notice",
+  async (setting, settings) => {
+    const { redis, stage } = await stageOn(settings);
+    await stage.machine({ connection: redis.url });
+    const pool = stage.pool<{ pid(item: unknown): number }>({ connection: redis.url });
+    await pool.map("pid", [1]);
+    const before = await connectionsMade(redis);
+    // The last one is longer than the limit when it is quoted once more.
+    const items = [1, "x".repeat(2 * MIB), new Uint8Array(2 * MIB), '"'.repeat(400_000), 2];
+    const outcomes = await within(15_000, "the outcomes", pool.map("pid", items).settled());
+    const tooLarge = { status: "rejected", reason: { code: "LIMIT_EXCEEDED", limit: setting } };
+    const fine = { status: "fulfilled" };
+    expect(outcomes).toMatchObject([fine, tooLarge, tooLarge, tooLarge, fine]);
+    expect(await rejection(pool.share(new Uint8Array(2 * MIB)))).toMatchObject(tooLarge.reason);
+    // Many that are taken one by one are not sent as more than is taken.
+    const many = Array.from({ length: 30 }, () => "x".repeat(100_000));
+    expect(await within(15_000, "the results", pool.map("pid", many))).toHaveLength(30);
     expect(await connectionsMade(redis)).toBe(before);
   },
 );

@@ -56,6 +56,18 @@ interface CallLife extends EngineHost {
   untrack(call: { readonly id: string; fail(error: unknown): void }): void;
 }
 
+/** The limit of the arguments of a job: the pool's, or the server's if that is smaller. */
+function argumentLimit(maxBytes: number | undefined, engine: Engine): ArgumentLimit | undefined {
+  if (maxBytes === undefined) return undefined;
+  const limit = { maxBytes, limit: "maxPayloadBytes" };
+  engine.onLargestValue?.(({ bytes, setting }) => {
+    // The text of the arguments is quoted once more in the job's data, which doubles it at most.
+    const half = Math.floor(bytes / 2);
+    if (half < limit.maxBytes) Object.assign(limit, { maxBytes: half, limit: setting });
+  });
+  return limit;
+}
+
 /** Gives what the calls of a pool begin with. */
 export function callContext(parts: PoolParts, life: CallLife, engine: Engine): CallContext {
   const { defaults, logger, telemetry, queue, module, modulePath, maxPayloadBytes: maxBytes } = parts;
@@ -68,7 +80,7 @@ export function callContext(parts: PoolParts, life: CallLife, engine: Engine): C
     warn: (message) => life.warn(message),
     tasks: new ImportedTasks(module, modulePath),
     windowJobs: parts.window,
-    argumentLimit: maxBytes === undefined ? undefined : { maxBytes, limit: "maxPayloadBytes" },
+    argumentLimit: argumentLimit(maxBytes, engine),
     telemetry,
     queue,
     logger,

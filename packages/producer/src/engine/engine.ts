@@ -60,6 +60,8 @@ export interface Attachment {
 export interface Engine {
   /** How many items the workers run at a time, as far as that is known. */
   readonly places: number;
+  /** Tells, before the first map is read, how large a value may be, if the queue takes less than the pool's options allow. */
+  onLargestValue?(tell: (largest: { readonly bytes: number; readonly setting: string }) => void): void;
   /** Refuses options of a call that this engine can't serve. @throws InvalidOptionError */
   check(options: { readonly mapId: string | undefined; readonly codeVersion?: string }): void;
   /** Brings a map under way. What it throws fails the map. */

@@ -12,9 +12,11 @@ import {
   connect,
   destroyConnection,
   fittingMachines,
+  largestValue,
   queueKeys,
   unrefConnection,
 } from "@poolmq/shared/redis";
+import type { LargestValue } from "@poolmq/shared/redis";
 import type { Signer, TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
 
 import { startEmbeddedRedis } from "../embedded-redis/embedded-redis.ts";
@@ -37,6 +39,8 @@ interface Parts {
   /** Worker processes of the pool's own, and how many items these run at a time, if it has some. */
   readonly processes: number;
   readonly slots: number | undefined;
+  /** What Redis takes in one piece, if it tells. */
+  readonly largest: LargestValue | undefined;
 }
 
 export class RedisBackend {
@@ -103,7 +107,7 @@ export class RedisBackend {
       };
       const commands = await open("commands");
       await checkServer(commands, resolved.address);
-      const blocking = await open("blocking");
+      const [largest, blocking] = await Promise.all([largestValue(commands), open("blocking")]);
 
       const keys = queueKeys(queue, options.prefix);
       const signer = options.signingKeys?.signer(keys);
@@ -125,6 +129,7 @@ export class RedisBackend {
         ownQueue,
         processes: options.local?.processes ?? 1,
         slots: options.local && options.local.processes * options.local.concurrency,
+        largest,
       });
     } catch (error) {
       for (const step of undo.toReversed()) {
@@ -151,6 +156,11 @@ export class RedisBackend {
   /** Number of worker processes on the queue when it was last looked. */
   get processes(): number {
     return this.#processes;
+  }
+
+  /** What Redis takes in one piece, if it tells. */
+  get largest(): LargestValue | undefined {
+    return this.#parts.largest;
   }
 
   /** How many items they run at a time. */

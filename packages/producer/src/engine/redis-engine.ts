@@ -3,8 +3,10 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { RedisConnectionError } from "@poolmq/shared";
+import { LimitError, RedisConnectionError } from "@poolmq/shared";
 import { Attachments, checkInteger, encode, refusedError } from "@poolmq/shared/internal";
+
+import type { LargestValue } from "@poolmq/shared/redis";
 
 import { AttachedRun } from "../map/attached-run.ts";
 import type { Gather } from "../gather/gather.ts";
@@ -30,6 +32,7 @@ export class RedisEngine implements Engine {
   #backend: Promise<RedisBackend> | undefined;
   /** What it came to, once it did. */
   #running: RedisBackend | undefined;
+  #tellLargest: ((largest: LargestValue) => void) | undefined;
   /** Present once a map found no worker. */
   #look: WorkerLook | undefined;
   /** Fires when nothing needs what is still starting. */
@@ -44,6 +47,10 @@ export class RedisEngine implements Engine {
 
   get places(): number {
     return this.#running?.places ?? 0;
+  }
+
+  onLargestValue(tell: (largest: LargestValue) => void): void {
+    this.#tellLargest = tell;
   }
 
   /** Redis serves every call. */
@@ -103,7 +110,12 @@ export class RedisEngine implements Engine {
     const limit = { maxBytes: this.#options.maxShareBytes, limit: "maxShareBytes" };
     const payload = encode(value, { ...limit, attachments });
     const id = randomBytes(9).toString("hex");
-    const { gather } = await this.#started();
+    const { gather, largest } = await this.#started();
+    const got = Buffer.byteLength(payload) + (attachments.bytes?.length ?? 0);
+    if (largest !== undefined && got > largest.bytes) {
+      const { bytes: max, setting } = largest;
+      throw new LimitError({ what: "The shared value", limit: setting, max, got, unit: "bytes" });
+    }
     await gather.shares.send(id, payload, attachments.bytes);
     return id;
   }
@@ -167,7 +179,10 @@ export class RedisEngine implements Engine {
       Backend.start(options, hooks, onDead, this.#unneeded.signal),
     );
     starting.then(
-      (backend) => (this.#running = backend),
+      (backend) => {
+        this.#running = backend;
+        if (backend.largest !== undefined) this.#tellLargest?.(backend.largest);
+      },
       () => {}, // each call tells it
     );
     return starting;

@@ -31,6 +31,9 @@ const NOT_PLAIN = -100;
 /** So many jobs keep Redis from everything else for about a millisecond. */
 const AT_ONCE = 50;
 
+/** Jobs of more text than this together are not added at once: a server may take little in one piece. */
+const ADD_LENGTH = 256 * 1024;
+
 /** Jobs of more bytes than this together are not fetched at once. */
 const FETCH_BYTES = 1024 * 1024;
 
@@ -85,9 +88,10 @@ function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster): void
 
   backend.addJobs = async (entries) => {
     const sent: Promise<unknown>[] = [];
-    for (let start = 0; start < entries.length; start += AT_ONCE) {
-      const some = entries.slice(start, start + AT_ONCE);
-      sent.push(addSome(some));
+    for (let start = 0; start < entries.length;) {
+      const end = endOfBatch(entries, start);
+      sent.push(addSome(entries.slice(start, end)));
+      start = end;
     }
     await Promise.all(sent);
     return entries.map(({ jobId }) => jobId);
@@ -111,6 +115,20 @@ function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster): void
       }
     }
   }
+}
+
+/** Up to where entries are added at once: at least one. */
+function endOfBatch(entries: readonly Added[], start: number): number {
+  let end = start + 1;
+  for (
+    let length = entries[start]?.job.data.length ?? 0;
+    end < Math.min(entries.length, start + AT_ONCE);
+    end++
+  ) {
+    length += entries[end]?.job.data.length ?? 0;
+    if (length > ADD_LENGTH) break;
+  }
+  return end;
 }
 
 function isPlain({ job, jobId, parentKeyOpts }: Added): boolean {
