@@ -67,6 +67,8 @@ afterEach(() => void vi.useRealTimers());
 class World {
   readonly hosts: FakeHost[] = [];
   readonly asked: Asked[] = [];
+  /** Runs that a host ran when it ended. */
+  readonly took = new Set<number>();
   /** A host was harmed, or harms itself, so that what had begun on it may be charged. */
   wasHarmed = false;
   readonly crew: Crew;
@@ -76,6 +78,7 @@ class World {
       {
         startHost: (events) => {
           const host = new FakeHost(events, concurrency);
+          host.onEnd = (running) => running.forEach(({ at, map }) => map !== "warm" && this.took.add(at));
           this.hosts.push(host);
           return host;
         },
@@ -178,12 +181,14 @@ test("each run ends once, innocents are not charged, cancelled ones stop, and no
         await vi.advanceTimersByTimeAsync(5_000);
         await closing;
         expect(hosts.filter(({ isAlive }) => isAlive)).toEqual([]);
-        for (const { ends, fn, cancelledAt, hasLimit } of asked) {
+        for (const { id, ends, fn, cancelledAt, hasLimit } of asked) {
           expect(ends.length).toBe(1);
           const [end] = ends;
           // Of several that run on a host that ends without a word, nobody knows which one it was.
           const mayPay = concurrency === 1 ? [fn] : asked.map((one) => one.fn);
           if (end?.kind === "lost" && !world.wasHarmed) expect(mayPay).toContain("crashes");
+          // What only waited in the host's pipe is not charged.
+          if (end?.kind === "lost") expect(world.took).toContain(id);
           if (end?.kind === "timeout") expect(hasLimit).toBe(true);
           if (end?.kind === "cancelled") expect(cancelledAt).toBeDefined();
         }

@@ -3,7 +3,7 @@
 import type { Host, HostEvents, HostExit } from "../../../packages/worker/src/host/host.ts";
 import type { FromChild, ToChild, ToGuard } from "../../../packages/worker/src/pipe/pipe-messages.ts";
 
-type RunMessage = Extract<ToChild, { t: "run" }>;
+export type RunMessage = Extract<ToChild, { t: "run" }>;
 
 /**
  * - `quick`, `slow`: end after 1 and 300 ms. `heeds`: ends when it is told to stop. `endless`: never ends.
@@ -26,6 +26,10 @@ export class FakeHost implements Host {
   /** A finalizer that does not end. */
   endsWhenTold = true;
   readonly running: Map<number, RunMessage> = new Map();
+  /** What a run of one item gives. */
+  outcomeOf: (run: RunMessage) => string = () => "=[1]";
+  /** Is told of what runs when the process ends; if it has never begun anything, of what waits in it. */
+  onEnd: (running: readonly RunMessage[]) => void = () => {};
   readonly #concurrency: number;
   readonly #events: HostEvents;
   readonly #claims = new Map<number, number>();
@@ -34,6 +38,7 @@ export class FakeHost implements Host {
   #blocked = false;
   #stopping = false;
   #turns = 0;
+  #hasBegun = false;
 
   constructor(events: HostEvents, concurrency: number, isReady = true) {
     this.#events = events;
@@ -43,6 +48,8 @@ export class FakeHost implements Host {
 
   send(message: ToChild): void {
     this.sent.push(message);
+    // It was sent before anybody had noticed the end.
+    if (!this.isAlive && message.t === "run" && !this.#hasBegun) this.onEnd([message]);
     this.#inbox.push(message);
     this.after(0, () => this.#read());
   }
@@ -91,6 +98,8 @@ export class FakeHost implements Host {
   end(exit: HostExit = { exitCode: 1, signal: null, outOfMemory: false }): void {
     if (!this.isAlive) return;
     this.isAlive = false;
+    const inbox = this.#inbox.filter((message) => message.t === "run");
+    this.onEnd(this.#hasBegun ? [...this.running.values()] : [...this.#waiting, ...inbox]);
     this.running.clear();
     // Never at once: the end of a process is an event.
     setTimeout(() => this.#events.onExit(exit), 0);
@@ -140,6 +149,7 @@ export class FakeHost implements Host {
       }
       this.#claims.set(slot, id);
       this.running.set(id, next);
+      this.#hasBegun = true;
       this.say({ t: "begun", id });
       this.#begin(id, fn);
     }
@@ -165,8 +175,10 @@ export class FakeHost implements Host {
   }
 
   #done(id: number): void {
-    if (!this.running.delete(id)) return;
-    this.say({ t: "done", id, ms: 1, retriable: 0 }, "=[1]");
+    const run = this.running.get(id);
+    if (run === undefined) return;
+    this.running.delete(id);
+    this.say({ t: "done", id, ms: 1, retriable: 0 }, this.outcomeOf(run));
     if (this.#stopping && this.running.size === 0 && this.endsWhenTold) this.end();
     this.after(0, () => this.#read());
   }

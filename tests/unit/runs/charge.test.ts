@@ -24,6 +24,11 @@ describe("a host that ends without a word", () => {
     expect(chargeOf(sent({ running: true }), undefined, false)).toBe("charged");
     expect(chargeOf(sent({}), undefined, false)).toBe("back");
   });
+
+  test("charges nothing that has not begun if something else has, even if it has never worked", () => {
+    expect(chargeOf(sent({ running: true }), undefined, false, true)).toBe("back");
+    expect(chargeOf(sent(BEGUN), undefined, false, true)).toBe("charged");
+  });
 });
 
 describe("a host that says who did it", () => {

@@ -22,8 +22,16 @@ export interface LastWords {
  */
 export type Charge = "charged" | "interrupted" | "back";
 
-/** @param hasWorked - the host has answered a run: its module works */
-export function chargeOf(sent: SentRun, lastWords: LastWords | undefined, hasWorked: boolean): Charge {
+/**
+ * @param hasWorked - the host has answered a run: its module works
+ * @param hasBegun - it has begun one of those that it was sent
+ */
+export function chargeOf(
+  sent: SentRun,
+  lastWords: LastWords | undefined,
+  hasWorked: boolean,
+  hasBegun = false,
+): Charge {
   const { ticket, id } = sent;
   if (lastWords?.id !== undefined) {
     if (lastWords.id !== id) return "back";
@@ -34,7 +42,7 @@ export function chargeOf(sent: SentRun, lastWords: LastWords | undefined, hasWor
   // What a fresh host runs did it itself; what runs later may find what another one left.
   if (lastWords?.isOwn === true && hasWorked) return "back";
   if (ticket.begun) return "charged";
-  // A host that never answered a run is charged even if it did not say that it began: otherwise a module that ends its
-  // process by itself would be started for ever.
-  return ticket.running && !hasWorked ? "charged" : "back";
+  // If a host never began a run, the one that it was to run first is charged: otherwise a module that ends its process
+  // by itself would be started for ever.
+  return ticket.running && !hasWorked && !hasBegun ? "charged" : "back";
 }

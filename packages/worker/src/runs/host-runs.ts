@@ -226,14 +226,16 @@ export class HostRuns {
   /** The host is gone: settles what it never answered, or gives it back. Gives the runs that took it down. */
   end({ exit, pid, lastWords, wasKilled, hasWorked }: HostEnd): Ticket[] {
     const charged: Ticket[] = [];
-    for (const sent of this.#sent.clear()) {
+    const all = this.#sent.clear();
+    const hasBegun = all.some(({ ticket }) => ticket.begun);
+    for (const sent of all) {
       const { ticket } = sent;
       this.#clock.stop(sent);
       if (ticket.stopped !== undefined) {
         ticket.settleStopped(pid);
         continue;
       }
-      const charge = wasKilled ? "back" : chargeOf(sent, lastWords, hasWorked);
+      const charge = wasKilled ? "back" : chargeOf(sent, lastWords, hasWorked, hasBegun);
       const partly = ticket.partly(pid);
       const running = lastWords?.offset ?? partly.running;
       if (charge === "back") this.giveBack(sent);
