@@ -182,6 +182,16 @@ test("what waits for a host whose event loop another one blocks goes to a host t
   expect(await within(1, spins[0] as Promise<RunEnd>)).toBe("nothing");
 });
 
+test("hosts that fresh items take down are replaced at once, and what only waited in their pipes is not charged", async () => {
+  const stage = await new Stage({ concurrency: 3 }).started();
+  for (let round = 0; round < 10; round++) {
+    const [crashes, ...innocent] = ["crashes", "slow", "slow"].map((fn) => stage.crew.run(aRun({ fn })));
+    // A start waited for up to 5 s, because none of these hosts had ever answered a run.
+    expect(await within(500, crashes as Promise<RunEnd>)).toMatchObject({ kind: "lost" });
+    for (const run of innocent) expect(await within(1, run)).toMatchObject({ kind: "done" });
+  }
+});
+
 test("close() ends what the finalizers do not, at its deadline", async () => {
   const stage = await new Stage({ processes: 3 }).started();
   for (const host of stage.hosts) host.endsWhenTold = false;

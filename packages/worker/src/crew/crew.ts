@@ -294,7 +294,9 @@ export class Crew {
       if (this.#members.size === 0) this.#allGone.resolve();
       return;
     }
-    if (member.hasWorked || member.wasKilled || start.wasRetired) this.#replaceRetired();
+    // One that was at work had loaded its module, and what it ran is charged: that bounds how often it happens.
+    const wasAtWork = member.hasWorked || charged.some(({ begun }) => begun);
+    if (wasAtWork || member.wasKilled || start.wasRetired) this.#replaceRetired();
     else this.#policy.startLater(() => this.#replaceRetired());
     this.#dispatch();
   }
