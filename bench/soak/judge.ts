@@ -3,7 +3,7 @@
 import type { EndedMap } from "./actors/asker.ts";
 import type { DamagedItems } from "./faults/damaged-items.ts";
 import type { Odd } from "./work/tally.ts";
-import { endsEarly, isLong } from "./work/workload.ts";
+import { endsEarly, isLong, mayRunOut } from "./work/workload.ts";
 
 export interface Judgement {
   readonly lost: number;
@@ -43,7 +43,9 @@ export function judge(
     }
     const isDamaged = (odd: Odd): boolean =>
       odd.mapId === undefined ? damagedItems.has(mapId, odd.index) : damagedItems.has(odd.mapId, 0);
-    const odd = verdict.odd.filter(({ code }) => code !== endsEarly(kind));
+    const odd = verdict.odd.filter(
+      ({ code, how }) => code !== endsEarly(kind) && !(code === "TASK_TIMEOUT" && mayRunOut(how)),
+    );
     const undamaged = odd.filter((one) => !isDamaged(one));
     const strange = undamaged.filter(
       ({ code, how }) => !(isLong(how) && code === "WORKER_LOST" && producer.childrenKilled >= OFTEN),

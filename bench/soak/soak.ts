@@ -146,7 +146,8 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     );
   }, SAMPLE_MS);
   const reporter = setInterval(() => {
-    print(`${injector.total} faults, ${ended.length} maps, ${itemsOf(ended)} items`);
+    const now = [...injector.underWay].join(", ");
+    print(`${injector.total} faults, ${ended.length} maps, ${itemsOf(ended)} items${now && `; now: ${now}`}`);
   }, 10_000);
 
   try {

@@ -10,6 +10,8 @@ import type { PlannedLane } from "./plan.ts";
 export class Injector {
   readonly counts = new Map<string, number>();
   readonly damaged = new DamagedItems();
+  /** Kinds of the faults that are not over. */
+  readonly underWay = new Set<string>();
   readonly #stage: Stage;
   #redisBack: Promise<unknown> = Promise.resolve();
 
@@ -28,7 +30,10 @@ export class Injector {
       if (waitMs > 0) await delay(waitMs);
       const over = fault.inject(this.#stage, { pick, forMs });
       if (lane === OF_REDIS) this.#redisBack = over.catch(() => {});
-      if (await over) this.counts.set(fault.kind, (this.counts.get(fault.kind) ?? 0) + 1);
+      this.underWay.add(fault.kind);
+      const hit = await over;
+      this.underWay.delete(fault.kind);
+      if (hit) this.counts.set(fault.kind, (this.counts.get(fault.kind) ?? 0) + 1);
     }
   }
 }

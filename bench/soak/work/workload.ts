@@ -149,3 +149,8 @@ function errorOf(how: Item["how"]): string | undefined {
 export function isLong(how: Item["how"] | undefined): boolean {
   return how !== undefined && errorOf(how) === "TASK_TIMEOUT";
 }
+
+/** Whether it may reach its time limit before its process is lost, where the computer is busy. */
+export function mayRunOut(how: Item["how"] | undefined): boolean {
+  return how !== undefined && errorOf(how) === "WORKER_LOST";
+}
