@@ -21,7 +21,8 @@ import type { Cluster, Redis } from "ioredis";
 
 import { RedisClock } from "../store/redis-clock.ts";
 import { inOurTime, keepRedisTime } from "./keep-redis-time.ts";
-import { ADD, COMPLETE, FETCH } from "./plain-scripts.ts";
+import { ADD, COMPLETE, FETCH, withStoredJob } from "./plain-scripts.ts";
+import type { FetchReply } from "./plain-scripts.ts";
 
 import { isUnknownScript, runScript } from "../redis/run-script.ts";
 
@@ -165,7 +166,7 @@ function shortenCompleting(
     } of some) {
       args.push(job.id ?? "", token, fetchNext && backend.closing === undefined ? 1 : 0);
     }
-    const replies = (await runScript(redis, COMPLETE, queueKeys, args)) as 0 | (number | unknown[])[];
+    const replies = (await runScript(redis, COMPLETE, queueKeys, args)) as 0 | (number | FetchReply)[];
     for (const [i, { args: asked, settled }] of some.entries()) {
       const reply = replies === 0 ? NOT_PLAIN : (replies[i] ?? NOT_PLAIN);
       if (reply === NOT_PLAIN) {
@@ -181,9 +182,10 @@ function shortenCompleting(
     }
   }
 
-  function read(reply: number | unknown[], jobId: string, finishedOn: number): Completed {
+  function read(reply: number | FetchReply, jobId: string, finishedOn: number): Completed {
     if (typeof reply === "object") {
-      return { result: raw2NextJobData(inOurTime(reply, clock.aheadMs)), finishedOn };
+      const fetched = withStoredJob(inOurTime(reply, clock.aheadMs), { nowMs: finishedOn, worker: name });
+      return { result: raw2NextJobData(fetched), finishedOn };
     }
     if (reply === 0) return { result: [], finishedOn };
     throw backend.finishedErrors({ code: reply, jobId, command: "moveToFinished", state: "active" });
@@ -228,17 +230,19 @@ export async function fetchPlainJobs(
   count: number,
   clock: Pick<RedisClock, "nowMs">,
 ): Promise<FetchedJobs> {
+  const { nowMs } = clock;
   const reply = (await runScript(redis, FETCH, keysOf(backend, FETCHING_KEYS), [
     backend.toKey(""),
-    clock.nowMs,
+    nowMs,
     lock.durationMs,
     lock.worker,
     lock.token,
     Math.min(count, AT_ONCE),
     FETCH_BYTES,
-  ])) as 0 | [isEmpty: 0 | 1, ...jobs: unknown[][]];
+  ])) as 0 | [isEmpty: 0 | 1, ...jobs: FetchReply[]];
   if (reply === 0) return { jobs: [], isEmpty: false };
-  const [isEmpty, ...jobs] = reply;
+  const [isEmpty, ...fetched] = reply;
+  const jobs = fetched.map((job) => withStoredJob(job, { nowMs, worker: lock.worker }));
   return { jobs, isEmpty: isEmpty === 1 };
 }
 

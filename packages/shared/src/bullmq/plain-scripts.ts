@@ -36,6 +36,9 @@ return 1`,
  * lock lasts in ms, name of the worker. Gives 0 if the queue is not plain: then nothing was done.
  *
  * Jobs with a priority go before those without one. BullMQ's own scripts have it the other way round.
+ *
+ * Of a job that `ADD` made and nobody fetched before, only what is its own is read (see `withStoredJob`): each field that
+ * Redis hands to Lua, and Lua to the worker, costs both of them.
  */
 const FETCHING = `
 local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'max', 'opts.maxLenEvents')
@@ -59,16 +62,25 @@ local function fetch(token)
   local id = take()
   if not id then return {0, 0, 0, nextDelayed or 0} end
   local key = ARGV[1] .. id
-  if redis.call('EXISTS', key) == 0 then
+  local job = redis.call('HMGET', key, 'name', 'data', 'opts', 'timestamp', 'priority', 'delay', 'ats', 'atm', 'attemptsMade',
+    'stc', 'defa', 'rjk', 'deid', 'parentKey', 'parent', 'stacktrace')
+  if not job[1] and redis.call('EXISTS', key) == 0 then
     -- Its data vanished while it waited. What is written below would make a damaged job of it, which is never found missing.
     redis.call('LREM', KEYS[2], 1, id)
     return fetch(token)
   end
   redis.call('SET', key .. ':lock', token, 'PX', ARGV[3])
-  redis.call('HMSET', key, 'processedOn', ARGV[2], 'pb', ARGV[4])
-  redis.call('HINCRBY', key, 'ats', 1)
   fetched = true
-  return {redis.call('HGETALL', key), id, 0, 0}
+  local isNew = job[6] == '0'
+  for i = 1, 5 do isNew = isNew and job[i] end
+  for i = 7, 16 do isNew = isNew and not job[i] end
+  if isNew then
+    redis.call('HSET', key, 'processedOn', ARGV[2], 'pb', ARGV[4], 'ats', 1)
+    return {{1, job[1], job[2], job[3], job[4], job[5]}, id, 0, 0, #job[2]}
+  end
+  redis.call('HSET', key, 'processedOn', ARGV[2], 'pb', ARGV[4])
+  redis.call('HINCRBY', key, 'ats', 1)
+  return {redis.call('HGETALL', key), id, 0, 0, redis.call('HSTRLEN', key, 'data')}
 end
 local function finish(replies)
   -- Others are woken only if there is something left for them.
@@ -90,7 +102,7 @@ while #replies <= tonumber(ARGV[6]) and bytes < tonumber(ARGV[7]) do
     if not nextDelayed then replies[1] = 1 end
     break
   end
-  bytes = bytes + redis.call('HSTRLEN', ARGV[1] .. reply[2], 'data')
+  bytes = bytes + table.remove(reply)
   replies[#replies + 1] = reply
 end
 return finish(replies)`,
@@ -102,6 +114,7 @@ return finish(replies)`,
  */
 export const COMPLETE: Script = {
   lua: `${FETCHING}
+local gone = {}
 local function complete(id, token, another)
   local key = ARGV[1] .. id
   local job = redis.call('HMGET', key, 'name', 'parentKey', 'deid')
@@ -110,8 +123,8 @@ local function complete(id, token, another)
   local lock = redis.call('GET', key .. ':lock')
   if lock ~= token then return lock and -6 or -2 end
   if redis.call('LREM', KEYS[2], -1, id) == 0 then return -3 end
-  redis.call('SREM', KEYS[8], id)
   redis.call('DEL', key, key .. ':lock', key .. ':logs')
+  gone[#gone + 1] = id
   if another == '1' then return fetch(token) end
   return 0
 end
@@ -127,5 +140,36 @@ for i = 5, #ARGV, 3 do
   end
   replies[#replies + 1] = reply
 end
+if #gone > 0 then redis.call('SREM', KEYS[8], unpack(gone)) end
 return finish(replies)`,
 };
+
+/** What the scripts above give for a job that they fetched, or zeros if there was none. */
+export type FetchReply = [
+  job: StoredJob | NewJob | 0,
+  id: string | 0,
+  limitDelay: number,
+  delayUntil: number,
+];
+
+/** All fields of a job, with their names. */
+type StoredJob = string[];
+
+/** What is its own of a job that was added and never fetched before. */
+type NewJob = [isNew: 1, name: string, data: string, opts: string, timestamp: string, priority: string];
+
+/**
+ * Puts all fields of the job into a reply, with their names, as BullMQ's own scripts have them.
+ *
+ * @param fetched - what the script wrote down of the fetch
+ */
+export function withStoredJob(
+  reply: FetchReply,
+  { nowMs, worker }: { readonly nowMs: number; readonly worker: string },
+): unknown[] {
+  const [job, ...rest] = reply;
+  if (job === 0 || job[0] !== 1) return reply;
+  const [, name, data, opts, timestamp, priority] = job as NewJob;
+  const added = ["name", name, "data", data, "opts", opts, "timestamp", timestamp, "priority", priority];
+  return [[...added, "delay", "0", "processedOn", String(nowMs), "pb", worker, "ats", "1"], ...rest];
+}
