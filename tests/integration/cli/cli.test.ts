@@ -125,6 +125,12 @@ describe("wrong use", () => {
     expect(output).toMatch(/Could not use Redis at redis:\/\/127\.0\.0\.1:\d+ within 10000 ms: .*docker run/);
     expect(code).toBe(1);
   });
+
+  test.for(["status", "top", "dashboard"])("%s without a Redis tells of pools in memory", async (command) => {
+    const { code, output } = await run([command], { REDIS_URL: `redis://127.0.0.1:${await freePort()}` });
+    expect(output).toMatch(/in its own memory, where no command sees it.*give the pool `connection: "redis:/);
+    expect(code).toBe(1);
+  });
 });
 
 describe("a worker", () => {

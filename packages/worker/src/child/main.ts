@@ -54,13 +54,15 @@ const guardData: GuardData = {
   claims: makeClaims(placesFor(settings.concurrency)),
   turns: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)),
 };
-keepWasmCode();
-new Worker(besideThis(import.meta.url, "./guard"), {
+const guard = new Worker(besideThis(import.meta.url, "./guard"), {
   workerData: guardData,
   execArgv: nodeFlags(),
   stdout: false,
   stderr: false,
-}).unref();
+});
+guard.unref();
+// Not before: V8 drops Node's code cache when a flag changes, and the guard would start 20 ms later. It runs no WebAssembly.
+guard.once("online", keepWasmCode);
 countTurns(guardData.turns);
 
 printAtOnce();

@@ -13,7 +13,7 @@ import { connectionOf } from "../../worker-options.ts";
 import { EXIT } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { prefixOption, queueOption, redisOption } from "./queue-options.ts";
-import { exitCodeFor, reportError } from "./report-error.ts";
+import { exitCodeFor, reportUnseen } from "./report-error.ts";
 
 /** Shorter than elsewhere, because a person is waiting. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -79,7 +79,7 @@ export async function withQueue(
       destroyConnection(redis);
     }
   } catch (error) {
-    reportError(error);
+    reportUnseen(error);
     process.exit(exitCodeFor(error));
   }
   process.exit();

@@ -1,4 +1,4 @@
-import { InvalidOptionError, PoolmqError } from "@poolmq/shared";
+import { InvalidOptionError, PoolmqError, RedisConnectionError } from "@poolmq/shared";
 
 import { EXIT } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
@@ -25,4 +25,14 @@ export function reportError(error: unknown): void {
     .split("\n")
     .filter((line) => !/^\s+at .*\bnode:internal\//.test(line));
   if (lines.length > 1) process.stderr.write(`${lines.join("\n")}\n`);
+}
+
+/** The same, of a command that looks at a queue: where there is no Redis, its user may mean a pool that needs none. */
+export function reportUnseen(error: unknown): void {
+  reportError(error);
+  if (!(error instanceof RedisConnectionError) || error.reason !== "unreachable") return;
+  process.stderr.write(
+    "A pool that was made without `connection` has its queue in its own memory, where no command sees it. " +
+      'To watch it, start a Redis and give the pool `connection: "redis://127.0.0.1:6379"`.\n',
+  );
 }

@@ -23,7 +23,7 @@ import { healthHostOption, healthPortOption, serveHealth } from "./health-beside
 import type { HealthFlags } from "./health-beside.ts";
 import { pageActions } from "./page-actions.ts";
 import { prefixOption, redisOption } from "../base/queue-options.ts";
-import { exitCodeFor, reportError } from "../base/report-error.ts";
+import { exitCodeFor, reportUnseen } from "../base/report-error.ts";
 
 interface DashboardFlags extends HealthFlags {
   readonly queue: readonly string[];
@@ -150,7 +150,7 @@ async function dashboard(flags: DashboardFlags): Promise<void> {
       destroyConnection(redis);
     }
   } catch (error) {
-    reportError(error);
+    reportUnseen(error);
     process.exit(exitCodeFor(error));
   }
   process.exit(0);
