@@ -255,5 +255,6 @@ export default defineConfig({
     },
   ],
   // site/ has dependencies of its own, which are not installed here, and without which there are no types.
-  ignorePatterns: ["**/dist/**", ".cache/**", "site/**"],
+  // The starter's template finds `poolmq` only once it was written somewhere. Its types are checked there, in a test.
+  ignorePatterns: ["**/dist/**", ".cache/**", "site/**", "packages/create-poolmq/**"],
 });

@@ -94,7 +94,7 @@ test("poolmq gives all that the packages for producers and for workers give", as
 test("npm would publish each package as it is, and sends nothing to find out", async () => {
   for (const tarball of project.tarballs) {
     const output = await project.run("npm", "publish", tarball, "--dry-run", "--json");
-    expect(output).toMatch(/"id": "(@poolmq\/\w+|poolmq)@0\.1\.0"/);
+    expect(output).toMatch(/"id": "(@poolmq\/\w+|poolmq|create-poolmq)@0\.1\.0"/);
   }
 });
 
@@ -102,7 +102,7 @@ test("an install stays light: whoever adds a dependency says in docs/typescript.
   const folders = (await project.run("npm", "ls", "--all", "--parseable")).trim().split("\n");
   const names = folders.map((folder) => folder.replace(/^.*node_modules\//, ""));
   // The first is the project, which has the types of Node beside ours.
-  const brought = names.slice(1).filter((name) => !/^(@types\/node|undici-types)$/.test(name));
+  const brought = names.slice(1).filter((name) => !/^(@types\/node|undici-types|create-poolmq)$/.test(name));
   expect(new Set(brought).size, brought.join(" ")).toBeLessThanOrEqual(43);
 });
 
@@ -138,6 +138,25 @@ console.log(results);
   );
   await project.checkTypes();
   expect(await project.run("node", "main.ts")).toBe("[ 2, 3, 4, 5, 6 ]\n");
+});
+
+test("npm create poolmq writes a project that type-checks and runs, and nothing into a folder that has something", async () => {
+  expect(await project.run("node_modules/.bin/create-poolmq", "My App")).toContain("cd My App");
+  const app = join(project.folder, "My App");
+  expect((await readdir(app)).toSorted()).toEqual(
+    [".dockerignore", ".gitignore", "Dockerfile", "README.md", "compose.yaml"].concat([
+      "main.ts",
+      "package.json",
+      "tasks.ts",
+      "tsconfig.json",
+    ]),
+  );
+  // The packages are found in the folder around it.
+  const manifest = JSON.parse(await readFile(join(app, "package.json"), "utf8")) as Record<string, object>;
+  expect(manifest).toMatchObject({ name: "my-app", dependencies: { poolmq: "^0.1.0" } });
+  await project.checkTypes("My App");
+  expect(await project.run("node", "My App/main.ts")).toBe("78498 primes below a million\n");
+  await expect(project.run("node_modules/.bin/create-poolmq", "My App")).rejects.toThrow("is not empty");
 });
 
 test("the README's first program runs where there is Node and nothing else: no Redis, and nothing on PATH", async () => {

@@ -25,8 +25,8 @@ export interface UserProject extends AsyncDisposable {
   write(file: string, content: string): Promise<void>;
   /** Runs a program in the project and gives its standard output. */
   run(program: string, ...args: readonly string[]): Promise<string>;
-  /** Type-checks the project as strictly as a user may, and without `skipLibCheck`. */
-  checkTypes(): Promise<string>;
+  /** Type-checks the project, or the one in a folder of it, as strictly as a user may, and without `skipLibCheck`. */
+  checkTypes(folder?: string): Promise<string>;
 }
 
 /**
@@ -50,7 +50,7 @@ async function packInto(temporary: string): Promise<string[]> {
   await runTool(copy, "pnpm", "install", "--frozen-lockfile", "--prefer-offline", "--ignore-scripts");
   await runTool(copy, "pnpm", "build");
   const tarballs = join(temporary, "tarballs");
-  for (const name of PACKAGE_NAMES) {
+  for (const name of [...PACKAGE_NAMES, "create-poolmq"]) {
     await runTool(join(copy, "packages", name), "pnpm", "pack", "--pack-destination", tarballs);
   }
   return (await readdir(tarballs)).map((file) => join(tarballs, file));
@@ -71,7 +71,7 @@ async function installedProject(temporary: string, tarballs: readonly string[]):
     packageFolder: (name) => join(folder, "node_modules", nameOf(name)),
     write,
     run,
-    checkTypes: () => run(join(WORKSPACE, "node_modules", ".bin", "tsc"), "--project", "tsconfig.json"),
+    checkTypes: (within = ".") => run(join(WORKSPACE, "node_modules", ".bin", "tsc"), "--project", within),
     [Symbol.asyncDispose]: () => rm(temporary, { recursive: true }),
   };
 }
