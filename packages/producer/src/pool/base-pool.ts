@@ -208,8 +208,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
     const running = this.#running.find(mapId);
     if (running !== undefined) return running as MapResult<R>;
     const slots = new Slots<R>();
-    const begun = beginAttach(this.#context, mapId, slots);
-    const handle = new MapResult<R>(begun, slots, slots.results());
+    const handle = new MapResult<R>(beginAttach(this.#context, mapId, slots), slots, slots.results());
     this.#running.add(mapId, slots, () => handle);
     return handle;
   }
@@ -232,8 +231,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
   async share<V>(value: V): Promise<Shared<V>> {
     const id = await this.#life.ask("share", () => this.#engine.share(value));
     return new Shared<V>(id, async () => {
-      // All of them go with the pool.
-      if (this.#life.isOpen) await this.#life.keepAliveWhile(this.#engine.unshare(id));
+      if (this.#life.isOpen) await this.#life.keepAliveWhile(this.#engine.unshare(id)); // all go with the pool
     });
   }
 

@@ -10,7 +10,6 @@ import type { TasksModuleError } from "@poolmq/shared";
 import type { ChildDetail, Payload, TaskInfo } from "@poolmq/shared/internal";
 
 import type { CrewLog } from "../host/crew-log.ts";
-import { pipeDepth } from "../pipe/pipe-depth.ts";
 import { CrewStart } from "./crew-start.ts";
 import { FetchAhead } from "./fetch-ahead.ts";
 import type { HostExit } from "../host/host.ts";
@@ -248,8 +247,7 @@ export class Crew {
   }
 
   #dispatch(): void {
-    const { concurrency } = this.#options;
-    const limit = concurrency + pipeDepth(this.#ahead.meanMs, concurrency);
+    const limit = this.#ahead.perHost;
     while (this.#held.length > 0) {
       const freest = this.#members.freest(limit);
       const ticket = freest === undefined ? undefined : this.#held.shift();

@@ -3,6 +3,8 @@
  * none while those that are held wait behind something long, because another machine may be free for them.
  */
 
+import { pipeDepth } from "../pipe/pipe-depth.ts";
+
 /** Jobs worth this much of a host's time may be held here per host. */
 const HELD_MS = 20;
 const MAX_HELD = 256;
@@ -33,8 +35,9 @@ export class FetchAhead {
     this.#hosts = hosts;
   }
 
-  get meanMs(): number | undefined {
-    return this.#meanMs;
+  /** How many runs one host may have: those that run, and some that wait in its pipe if they are short. */
+  get perHost(): number {
+    return this.#concurrency + pipeDepth(this.#meanMs, this.#concurrency);
   }
 
   /** How many jobs are worth having here: those that run, and a little ahead if they are short. */
