@@ -247,9 +247,8 @@ export class Crew {
   }
 
   #dispatch(): void {
-    const limit = this.#ahead.perHost;
     while (this.#held.length > 0) {
-      const freest = this.#members.freest(limit);
+      const freest = this.#members.freest(this.#ahead.perHost);
       const ticket = freest === undefined ? undefined : this.#held.shift();
       if (ticket === undefined) return;
       freest?.send(ticket);
