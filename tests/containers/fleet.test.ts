@@ -113,11 +113,11 @@ describe.skipIf(NO_ENGINE)("worker containers", () => {
     await first.stop();
     const { done } = map.progress;
     expect(done).toBeLessThan(60);
-    expect(await pool.stats()).toMatchObject({
-      machines: 0,
-      workers: 0,
-      waiting: 60 - fleet.marks.lines.length,
-    });
+    const { machines, workers, waiting } = await pool.stats();
+    expect({ machines, workers }).toEqual({ machines: 0, workers: 0 });
+    // Of what is left, the queue has as much as half a second of the fleet's work.
+    expect(waiting).toBeGreaterThan(0);
+    expect(waiting).toBeLessThanOrEqual(60 - fleet.marks.lines.length);
     const second = await fleet.worker();
     expect(indices(await map)).toEqual(upTo(60));
     expect(fleet.marks.lines).toHaveLength(60);
