@@ -10,10 +10,16 @@ export const ADD: Script = {
   lua: `
 local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'opts.maxLenEvents')
 if meta[1] or meta[2] then return 0 end
+local function hasOutcome(id)
+  local map, at = string.match(id, '^(.+)%-(%d+)$')
+  return map and redis.pcall('GETBIT', ARGV[1] .. 'map:' .. map .. ':done', at) == 1
+end
+-- Its reply may have been lost with the connection, and the same is sent again. Workers may have done some of it meanwhile.
+local again = redis.call('EXISTS', ARGV[1] .. ARGV[2]) == 1 or hasOutcome(ARGV[2])
 local added, urgent = {}, false
 for i = 2, #ARGV, 6 do
   local key = ARGV[1] .. ARGV[i]
-  if redis.call('EXISTS', key) == 0 then
+  if redis.call('EXISTS', key) == 0 and not (again and hasOutcome(ARGV[i])) then
     redis.call('HMSET', key, 'name', ARGV[i + 1], 'data', ARGV[i + 2], 'opts', ARGV[i + 3], 'timestamp', ARGV[i + 4],
       'delay', 0, 'priority', ARGV[i + 5])
     if ARGV[i + 5] == '0' then
