@@ -31,7 +31,7 @@ export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./ho
 export { isPrivateQueueName, privateQueueName } from "./store/private-queue.ts";
 export { runTimesOf, TimeSketch } from "./store/reports/run-times.ts";
 export type { RunTimes } from "./store/reports/run-times.ts";
-export { classifyRefusal, refusedError } from "./redis/refusal.ts";
+export { classifyRefusal, refusedError, unlessFull } from "./redis/refusal.ts";
 export { redactUrl } from "./redis/redact-url.ts";
 export {
   HOST_OPTIONS,

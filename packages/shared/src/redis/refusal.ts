@@ -144,6 +144,17 @@ export function refusedError(error: unknown): unknown {
   );
 }
 
+/** Waits for a command that may be left undone while Redis is full. True if it was done. */
+export async function unlessFull(command: Promise<unknown>): Promise<boolean> {
+  try {
+    await command;
+    return true;
+  } catch (error) {
+    if (classifyRefusal(error).reason === "memory") return false;
+    throw error;
+  }
+}
+
 function inOneLine(text: string): string {
   return text.replace(/\s+/g, " ").replace(/\.$/, "").slice(0, 300);
 }

@@ -20,8 +20,9 @@ local ids = redis.call('LRANGE', KEYS[1], ARGV[3], ARGV[3] + ARGV[4] - 1)
 local removed = 0
 for i, id in ipairs(ids) do
   if string.sub(id, 1, #ARGV[2]) == ARGV[2] and string.match(id, '^%d+$', #ARGV[2] + 1) then
-    redis.call('LSET', KEYS[1], ARGV[3] + i - 1, '')
+    -- First, since a full Redis refuses an LSET, unless the script has changed something before.
     redis.call('UNLINK', ARGV[1] .. id, ARGV[1] .. id .. ':logs')
+    redis.call('LSET', KEYS[1], ARGV[3] + i - 1, '')
     removed = removed + 1
   end
 end

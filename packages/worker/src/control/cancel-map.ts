@@ -7,6 +7,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 
+import { unlessFull } from "@poolmq/shared/internal";
 import {
   askToCancel,
   isOpen,
@@ -69,9 +70,14 @@ export async function isAttended({ redis, keys }: QueueAccess, mapId: string): P
 /** Removes a map whose producer does not answer. Gives how many of its jobs waited. */
 export async function removeMap({ redis, keys, queue, orders }: QueueAccess, mapId: string): Promise<number> {
   await removeMapKeys(redis, keys, mapId);
-  await tellCancelled(redis, keys, mapId, orders.signed({ t: "cancel", map: mapId }));
+  const tell = async (): Promise<void> =>
+    await tellCancelled(redis, keys, mapId, orders.signed({ t: "cancel", map: mapId }));
+  const isTold = await unlessFull(tell());
   // A job that a worker has taken meanwhile is not removed: that worker drops it.
-  return await removeWaiting(redis, keys, mapId, await sortedIndices(queue, mapId));
+  const removed = await removeWaiting(redis, keys, mapId, await sortedIndices(queue, mapId));
+  // The jobs may have been what filled Redis.
+  if (!isTold) await unlessFull(tell());
+  return removed;
 }
 
 /** First indices of those of the map's jobs that wait in their order of priority, or for another attempt. */

@@ -13,6 +13,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";
 
+import { unlessFull } from "@poolmq/shared/internal";
 import {
   parseObject,
   queueKeys,
@@ -103,7 +104,8 @@ export class QueueWatcher {
   async #watch(): Promise<void> {
     const lapsed = performance.now() - this.#watchedAt > WATCH_TTL_MS;
     this.#watchedAt = performance.now();
-    await this.#redis.set(this.#keys.watch, "1", "PX", WATCH_TTL_MS);
+    // A full Redis can still be looked at: only what machines would tell for watchers is missing.
+    await unlessFull(this.#redis.set(this.#keys.watch, "1", "PX", WATCH_TTL_MS));
     if (!lapsed) return;
     await this.#redis.publish(this.#keys.control, JSON.stringify({ t: "watch" } satisfies ControlMessage));
   }

@@ -5,6 +5,7 @@
 
 import type { Cluster, Redis } from "ioredis";
 
+import { unlessFull } from "../../redis/refusal.ts";
 import { runScript } from "../../redis/run-script.ts";
 import type { Script } from "../../redis/run-script.ts";
 import type { ControlMessage } from "../../wire.ts";
@@ -44,7 +45,7 @@ export class MachineLines {
 
   /** Somebody listens for some seconds more. @param isNew - machines are to tell the lines that they have kept, too */
   async listen(isNew: boolean): Promise<void> {
-    await this.#redis.set(this.#keys.listen, "1", "PX", WATCH_TTL_MS);
+    await unlessFull(this.#redis.set(this.#keys.listen, "1", "PX", WATCH_TTL_MS));
     if (!isNew) return;
     await this.#redis.publish(this.#keys.control, JSON.stringify({ t: "listen" } satisfies ControlMessage));
   }

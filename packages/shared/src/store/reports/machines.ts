@@ -17,6 +17,9 @@ import type { WorkerAdvertisement } from "../../wire.ts";
  */
 const ADVERTISE: Script = {
   lua: `${READ_CLOCK}
+-- First, since a full Redis refuses a ZADD, unless the script has changed something before: machines that live are seen
+-- then, too.
+redis.call('HDEL', KEYS[3], ARGV[1])
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 local stale = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
@@ -27,8 +30,7 @@ for _, id in ipairs(stale) do
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)
 redis.call('PEXPIRE', KEYS[2], ARGV[3] * 2)
-if ARGV[4] == '' then redis.call('HDEL', KEYS[3], ARGV[1])
-else
+if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
   redis.call('PEXPIRE', KEYS[3], ARGV[3])
 end

@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 import type { CommanderError } from "commander";
 import type { Cluster, Redis } from "ioredis";
 
-import { checkQueueName } from "@poolmq/shared/internal";
+import { checkQueueName, refusedError } from "@poolmq/shared/internal";
 import { checkServer, connect, destroyConnection, queueKeys } from "@poolmq/shared/redis";
 import { QueueWatcher } from "../../watch/queue-watcher.ts";
 import type { QueueKeys } from "@poolmq/shared/redis";
@@ -79,8 +79,10 @@ export async function withQueue(
       destroyConnection(redis);
     }
   } catch (error) {
-    reportUnseen(error);
-    process.exit(exitCodeFor(error));
+    // What Redis refuses is no bug of ours, and is told in a sentence.
+    const known = refusedError(error);
+    reportUnseen(known);
+    process.exit(exitCodeFor(known));
   }
   process.exit();
 }
