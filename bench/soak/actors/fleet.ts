@@ -49,6 +49,8 @@ export class Machine {
       connection: url,
       queue,
       killGraceMs: 200,
+      // A machine may start while Redis is away.
+      connectTimeoutMs: 60_000,
       ...LOCKS,
       ...workers,
       ...(signingKey === undefined ? {} : { signingKey }),

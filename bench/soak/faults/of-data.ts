@@ -137,7 +137,12 @@ export const OF_KEYS: Lane = {
     { kind: "key deleted: a map's large arguments", weight: 2, inject: keyOfMap("in") },
     { kind: "key deleted: a durable map's facts", weight: 0.5, inject: keyOfMap("meta") },
     { kind: "key deleted: a durable map's digests", weight: 0.5, inject: keyOfMap("args") },
-    { kind: "key deleted: a job", weight: 3, inject: anyKey((keys) => keys.job("*-[0-9]*")) },
+    {
+      kind: "key deleted: a job",
+      weight: 3,
+      // BullMQ may write what it counts into a hash without data, which can't be told from a job that was damaged.
+      inject: damaged(({ admin }, { key }) => admin.del(key)),
+    },
     { kind: "key deleted: a lock", weight: 1, inject: anyKey((keys) => keys.job("*:lock")) },
     { kind: "key deleted: a shared value", weight: 1, inject: anyKey((keys) => keys.share("*")) },
     {
