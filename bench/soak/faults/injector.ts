@@ -7,11 +7,16 @@ import type { Stage } from "./fault.ts";
 import { OF_REDIS } from "./of-redis.ts";
 import type { PlannedLane } from "./plan.ts";
 
+/** A fault that waits for a command which nobody sends is given up after this. */
+const OVERRUN_MS = 20_000;
+
 export class Injector {
   readonly counts = new Map<string, number>();
   readonly damaged = new DamagedItems();
   /** Kinds of the faults that are not over. */
   readonly underWay = new Set<string>();
+  /** Kinds of the faults that did not end in their time. */
+  readonly overran: string[] = [];
   readonly #stage: Stage;
   #redisBack: Promise<unknown> = Promise.resolve();
 
@@ -31,9 +36,10 @@ export class Injector {
       const over = fault.inject(this.#stage, { pick, forMs });
       if (lane === OF_REDIS) this.#redisBack = over.catch(() => {});
       this.underWay.add(fault.kind);
-      const hit = await over;
+      const hit = await Promise.race([over, delay(forMs + OVERRUN_MS, "overran" as const)]);
       this.underWay.delete(fault.kind);
-      if (hit) this.counts.set(fault.kind, (this.counts.get(fault.kind) ?? 0) + 1);
+      if (hit === "overran") this.overran.push(fault.kind);
+      else if (hit) this.counts.set(fault.kind, (this.counts.get(fault.kind) ?? 0) + 1);
     }
   }
 }
