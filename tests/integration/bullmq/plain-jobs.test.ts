@@ -185,6 +185,8 @@ describe("plain jobs", () => {
     await queue.addBulk(jobs(4));
     const { admin } = redis();
     await admin.del(`bull:${both.name}:j-0`, `bull:${both.name}:j-2`);
+    // What is left of it where it vanished while a worker had it, and was then found stalled.
+    await admin.hset(`bull:${both.name}:j-2`, "stc", "1");
     const lock = { token: "t", durationMs: 1_000, worker: "w" };
     const clock = { nowMs: Date.now() };
     const { jobs: fetched } = await fetchPlainJobs(admin, queue.getBackend(), lock, 10, clock);

@@ -70,8 +70,10 @@ local function fetch(token)
   local key = ARGV[1] .. id
   local job = redis.call('HMGET', key, 'name', 'data', 'opts', 'timestamp', 'priority', 'delay', 'ats', 'atm', 'attemptsMade',
     'stc', 'defa', 'rjk', 'deid', 'parentKey', 'parent', 'stacktrace')
-  if not job[1] and redis.call('EXISTS', key) == 0 then
-    -- Its data vanished while it waited. What is written below would make a damaged job of it, which is never found missing.
+  if not job[1] and not job[2] then
+    -- Its data vanished. What is written below, or was by a script that found it stalled, would make a damaged job of it,
+    -- which is never found missing.
+    redis.call('DEL', key)
     redis.call('LREM', KEYS[2], 1, id)
     return fetch(token)
   end
