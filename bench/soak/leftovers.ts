@@ -14,7 +14,11 @@ export async function leftovers(redis: Redis, queues: readonly QueueKeys[]): Pro
   const described = await Promise.all(
     found.map(async (key) => {
       const [type, ttlMs] = [await redis.type(key), await redis.pttl(key)];
-      return ttlMs === -1 ? [`${key} (${type})`] : [];
+      if (ttlMs !== -1) return [];
+      // What is left of a job says how far it came.
+      const fields = type === "hash" ? await redis.hgetall(key) : {};
+      const told = Object.entries(fields).map(([field, value]) => `${field}=${value.slice(0, 40)}`);
+      return [`${key} (${[type, ...told].join(", ")})`];
     }),
   );
   return described.flat().sort();

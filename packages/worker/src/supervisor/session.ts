@@ -245,7 +245,8 @@ export class Session {
     this.#locks.close();
     this.#publisher.close();
     // With Redis down a graceful close never resolves; a forced one does at once.
-    if (!isGraceful || !(await settlesWithin(CLOSE_TIMEOUT_MS, this.#queue.close())))
+    const waits = isGraceful && this.isConnected;
+    if (!waits || !(await settlesWithin(CLOSE_TIMEOUT_MS, this.#queue.close())))
       await settlesWithin(FORCED_CLOSE_TIMEOUT_MS, this.#queue.close(true));
     destroyConnection(this.#subscriber);
     destroyConnection(this.#redis);
