@@ -80,3 +80,12 @@ test("asks once, and needs no more than INFO", async () => {
   await checkServer(connection, "here");
   expect((await calls()) - count).toBe(2); // the check, and the first look at the statistics
 });
+
+test("a server that is promoted a moment later is taken", async () => {
+  await using server = await RedisServer.start();
+  // Nothing listens there: a replica without its primary keeps its data.
+  await server.admin.replicaof("127.0.0.1", 1);
+  const checked = check(server.url);
+  await server.admin.replicaof("NO", "ONE");
+  expect(await checked).toMatchObject({ product: "redis" });
+});

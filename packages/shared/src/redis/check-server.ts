@@ -1,3 +1,5 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 import type { Cluster, Redis } from "ioredis";
 
 import { adviceFor, classifyFailure } from "./connection-failure.ts";
@@ -14,6 +16,10 @@ export interface ServerInfo {
 
 /** First Redis with what BullMQ recommends and poolmq's scripts use. */
 const MINIMUM = "6.2";
+
+/** In a failover, a replica may be promoted a moment after somebody connects to it: one that stays a replica is refused. */
+const PROMOTION_MS = 3_000;
+const PROMOTION_POLL_MS = 200;
 
 /**
  * Refuses a server that poolmq can't work on: older than Redis 6.2, allowed to evict keys, a read-only replica, or a Cluster
@@ -34,7 +40,12 @@ export async function checkServer(connection: Redis | Cluster, address: string):
 }
 
 async function checkNode(redis: Redis, address: string, inCluster: boolean): Promise<ServerInfo> {
-  const fields = parseInfo(await readInfo(redis, address));
+  let fields = parseInfo(await readInfo(redis, address));
+  const until = performance.now() + PROMOTION_MS;
+  while (fields.get("role") === "slave" && performance.now() < until) {
+    await delay(PROMOTION_POLL_MS);
+    fields = parseInfo(await readInfo(redis, address));
+  }
   const version = fields.get("redis_version");
   // Valkey gives the Redis version that it is compatible with, and its own.
   const valkey = fields.get("valkey_version");

@@ -228,6 +228,7 @@ export class Supervisor {
     const deadline = performance.now() + timeoutMs;
     const left = (): number => Math.max(0, deadline - performance.now());
     // With Redis away there is nobody to be told; what it knows of this machine expires.
+    session.heartbeat.stop();
     if (session.isConnected)
       await settlesWithin(Math.min(SIGN_OFF_TIMEOUT_MS, left()), session.heartbeat.signOff());
     // Pausing stops the fetching, and waits for the jobs in hand: what only waited goes back, what runs ends.
