@@ -55,15 +55,15 @@ const ANSWER_MS = 500;
 /** A refusal of Redis, or a kind of error of items, is logged at most once in this time, in ms. */
 const REFUSALS_PERIOD_MS = 60_000;
 const FAILURES_PERIOD_MS = 10_000;
-
 /** How long an answer to an operator is kept, in ms: who asked looks for it several times a second. */
 const ANSWER_TTL_MS = 30_000;
-
 /** Redis takes values of 512 MiB, and all that a child gives, unless its settings say less. */
 const USUAL_LARGEST_BYTES = 256 * 1024 * 1024;
 
 /** How long a step of closing the queue may take, if Redis answers, and once it was told not to wait. */
 const CLOSE_TIMEOUT_MS = 2_000;
+/** The same where Redis did not answer a moment ago. If it is back, a close takes some milliseconds. */
+const SILENT_CLOSE_TIMEOUT_MS = 300;
 const FORCED_CLOSE_TIMEOUT_MS = 1_000;
 
 export class Session {
@@ -236,8 +236,8 @@ export class Session {
     return this.#redis.status === "ready";
   }
 
-  /** @param isGraceful - whether to wait for what BullMQ has still to tell Redis */
-  async close(isGraceful: boolean): Promise<void> {
+  /** @param isGraceful - wait for what BullMQ has still to tell Redis. @param answers - Redis did so lately */
+  async close(isGraceful: boolean, answers = true): Promise<void> {
     this.#outages.close();
     this.heartbeat.stop();
     this.#logFeed.close();
@@ -245,8 +245,9 @@ export class Session {
     this.#locks.close();
     this.#publisher.close();
     // With Redis down a graceful close never resolves; a forced one does at once.
+    const patienceMs = answers ? CLOSE_TIMEOUT_MS : SILENT_CLOSE_TIMEOUT_MS;
     const waits = isGraceful && this.isConnected;
-    if (!waits || !(await settlesWithin(CLOSE_TIMEOUT_MS, this.#queue.close())))
+    if (!waits || !(await settlesWithin(patienceMs, this.#queue.close())))
       await settlesWithin(FORCED_CLOSE_TIMEOUT_MS, this.#queue.close(true));
     destroyConnection(this.#subscriber);
     destroyConnection(this.#redis);

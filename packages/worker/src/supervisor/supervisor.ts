@@ -229,8 +229,9 @@ export class Supervisor {
     const left = (): number => Math.max(0, deadline - performance.now());
     // With Redis away there is nobody to be told; what it knows of this machine expires.
     session.heartbeat.stop();
-    if (session.isConnected)
-      await settlesWithin(Math.min(SIGN_OFF_TIMEOUT_MS, left()), session.heartbeat.signOff());
+    const answers =
+      session.isConnected &&
+      (await settlesWithin(Math.min(SIGN_OFF_TIMEOUT_MS, left()), session.heartbeat.signOff()));
     // Pausing stops the fetching, and waits for the jobs in hand: what only waited goes back, what runs ends.
     const idle = session.pause();
     this.#crew.drain();
@@ -244,7 +245,7 @@ export class Supervisor {
     await this.#crew.close(ended ? Math.max(CLOSE_GRACE_MS, left()) : 0);
     // Hands back the jobs whose children were killed; otherwise their locks would have to expire first.
     const handedBack = ended || (session.isConnected && (await settlesWithin(HAND_BACK_TIMEOUT_MS, idle)));
-    await session.close(handedBack);
+    await session.close(handedBack, answers);
     this.#setState("stopped");
     this.#closed.resolve();
   }
