@@ -6,7 +6,7 @@ import type { Cluster, Redis } from "ioredis";
 
 import { decodeArguments, decodeEach } from "@poolmq/shared/internal";
 import type { JobData } from "@poolmq/shared/internal";
-import { jobIdOf, parseObject, queueKeys } from "@poolmq/shared/redis";
+import { jobIdOf, parseObject, peekAtOutcome, queueKeys } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
 import type { ErrorGroupView } from "./queue-view.ts";
@@ -213,17 +213,12 @@ function startsOf(index: number): number[] {
   return Array.from({ length: Math.min(index, MAX_CHUNK) + 1 }, (_, back) => index - back);
 }
 
-function plain({ outcome }: Entry): string {
-  // A signature and the digest of the job stand before a signed one.
-  return outcome.startsWith("#") ? outcome.slice(87) : outcome;
-}
-
 function itemsOf(entry: Entry): number {
   return valuesOf(entry)?.length ?? 0;
 }
 
 function valuesOf(entry: Entry): unknown[] | undefined {
-  const told = plain(entry);
+  const told = peekAtOutcome(entry.outcome);
   try {
     if (told.startsWith("=")) return decodeEach(told.slice(1), entry.bytes);
     const outcomes = JSON.parse(told.slice(1)) as unknown;
@@ -234,7 +229,7 @@ function valuesOf(entry: Entry): unknown[] | undefined {
 }
 
 function resultOf(index: number, entry: Entry): string | null {
-  if (!plain(entry).startsWith("=")) return null;
+  if (!peekAtOutcome(entry.outcome).startsWith("=")) return null;
   return text(valuesOf(entry)?.[index - entry.at]);
 }
 
