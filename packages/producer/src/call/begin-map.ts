@@ -14,10 +14,9 @@ import type { ResolvedCallOptions } from "../options/call-options.ts";
 import { DETACHED, notDurable } from "./begun.ts";
 import type { Begun } from "./begun.ts";
 import type { CallContext } from "./call-context.ts";
-import { beforeEnd, callSafely } from "./call-hooks.ts";
+import { beforeEnd, callSafely, reporter, toldSink } from "./call-hooks.ts";
 import type { CheckedCall } from "./checked-call.ts";
 import { forwardLogs } from "./forward-logs.ts";
-import { reporter, toldSink } from "./told-sink.ts";
 
 /** What of a map's arguments may be under way at a time: a bound on memory beside the number of jobs. */
 const WINDOW_BYTES = 64 * 1024 * 1024;

@@ -1,24 +1,13 @@
 import { InvalidStateError } from "@poolmq/shared";
 
 import { noInsights } from "../account/insight-log.ts";
-import type { MapInsights } from "../account/map-insights.ts";
 import { NO_PROGRESS } from "../account/map-progress.ts";
 import type { Sink } from "../map/sink.ts";
+import type { HandledMap } from "../result/handle.ts";
 import type { CalledMap } from "../result/unseen-failure.ts";
 
 /** What the handles need of a call that has begun. */
-export interface Begun extends CalledMap {
-  readonly id: string;
-  insights(): MapInsights;
-  cancel(reason?: unknown): void;
-  /** Makes the map more or less urgent; `undefined`: no priority. */
-  setPriority(priority: number | undefined): Promise<void>;
-  /** Leaves a durable map to others, once all of it is in Redis. Gives false if it ended before. */
-  detach(): Promise<boolean>;
-  /** Forgets a durable map that is kept. */
-  acknowledge(): Promise<void>;
-  /** Somebody looks at the results, or waits for them. */
-  look?(): void;
+export interface Begun extends HandledMap {
   handOn(): void;
 }
 

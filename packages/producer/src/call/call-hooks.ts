@@ -1,9 +1,11 @@
-/** What a call adds to its sink: callbacks, `failFast`, and what is to be done before the end is told. */
+/** What a call adds to its sink: callbacks, telemetry, `failFast`, and what is to be done before the end is told. */
 
+import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 import type { MapEnd, Sink } from "../map/sink.ts";
+import type { CheckedCall } from "./checked-call.ts";
 
-export interface CallHooks<V> {
+interface CallHooks<V> {
   readonly onResult: ((result: V, index: number) => void) | undefined;
   readonly onError: ((error: unknown, index: number) => void) | undefined;
   readonly onProgress: ((progress: MapProgress) => void) | undefined;
@@ -25,7 +27,7 @@ export function callSafely(callback: () => void, report: (error: unknown) => voi
 }
 
 /** Gives a sink that tells the callbacks beside the inner sink. */
-export function withHooks<V>(inner: Sink, hooks: CallHooks<V>): Sink {
+function withHooks<V>(inner: Sink, hooks: CallHooks<V>): Sink {
   const { onResult, onError, onProgress, onFirstFailure } = hooks;
   if (
     onResult === undefined &&
@@ -81,4 +83,30 @@ export function beforeEnd(inner: Sink, callback: () => void): Sink {
       inner.ended(end);
     },
   };
+}
+
+/** What a call's callbacks and its telemetry ask of its map. */
+interface ToldMap {
+  readonly task: string;
+  readonly progress: MapProgress;
+  readonly insights: MapInsights;
+}
+
+/** Tells the user of a callback that threw. */
+type Report = (callback: string, error: unknown) => void;
+
+/** Gives what tells the user that a callback of this call threw. */
+export function reporter(life: { warn(message: string, error: unknown): void }, call: string): Report {
+  return (callback, error) => life.warn(`The ${callback} callback of ${call}() threw`, error);
+}
+
+/** Gives the sink of a call, which tells its callbacks and its telemetry beside its handle. */
+export function toldSink<V>(
+  { options, sink, telemetry }: CheckedCall<V>,
+  map: () => ToldMap,
+  report: Report,
+  onFirstFailure?: (error: unknown) => void,
+): Sink {
+  const hooked = withHooks<V>(sink, { ...options, onFirstFailure, progress: () => map().progress, report });
+  return telemetry?.watch(hooked, map) ?? hooked;
 }

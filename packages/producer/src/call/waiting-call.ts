@@ -21,8 +21,8 @@ import { beginMap } from "./begin-map.ts";
 import { notDurable } from "./begun.ts";
 import type { Begun } from "./begun.ts";
 import type { CallContext } from "./call-context.ts";
+import { reporter, toldSink } from "./call-hooks.ts";
 import type { CheckedCall } from "./checked-call.ts";
-import { reporter, toldSink } from "./told-sink.ts";
 
 export class WaitingCall<V> implements Begun {
   readonly id: string;

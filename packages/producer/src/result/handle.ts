@@ -19,8 +19,11 @@ export interface HandledMap extends CalledMap {
   readonly id: string;
   insights(): MapInsights;
   cancel(reason?: unknown): void;
+  /** Makes the map more or less urgent; `undefined`: no priority. */
   setPriority(priority: number | undefined): Promise<void>;
+  /** Leaves a durable map to others, once all of it is in Redis. Gives false if it ended before. */
   detach(): Promise<boolean>;
+  /** Forgets a durable map that is kept. */
   acknowledge(): Promise<void>;
   /** Somebody looks at the results, or waits for them. */
   look?(): void;
