@@ -52,6 +52,7 @@ export { REFUSED } from "./values/uncloneable.ts";
 export { WIRE_VERSION } from "./wire.ts";
 export { repeatWhenAnswered } from "./host/repeat-when-answered.ts";
 export { MAX_TIMER_MS, settlesWithin } from "./host/settles-within.ts";
+export { userName } from "./host/user-name.ts";
 export type {
   ControlMessage,
   FailedJob,

@@ -1,11 +1,12 @@
 /** A failed item of a pool in memory, in a file: there is no Redis from which it could be read later. */
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deserialize, serialize } from "node:v8";
 
 import { InvalidOptionError } from "@poolmq/shared";
+import { userName } from "@poolmq/shared/internal";
 
 import type { ReplayOrder } from "./replay-item.ts";
 
@@ -22,10 +23,10 @@ const MAX_FILES = 100;
 /**
  * Writes an item to a file of its own, which only this user can read.
  *
- * @param folder - @defaultValue `poolmq-<user>` in the system's folder for temporary files
  * @returns the file's path
  */
-export function writeReplayFile(kept: Kept, folder: string = defaultFolder()): string {
+export function writeReplayFile(kept: Kept): string {
+  const folder = join(tmpdir(), `poolmq-${userName("user")}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const { mapId, index } = kept.item;
   const path = join(folder, `${mapId}-${index}${REPLAY_EXTENSION}`);
@@ -47,19 +48,6 @@ export function readReplayFile(path: string): Kept {
     throw new InvalidOptionError(`Expected a file that a call with \`keepFailed\` wrote, got ${path}`);
   }
   return deserialize(bytes.subarray(MARK.length)) as Kept;
-}
-
-function defaultFolder(): string {
-  return join(tmpdir(), `poolmq-${userName()}`);
-}
-
-/** In a container, a user id may have no name. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? "user");
-  }
 }
 
 function removeOldest(folder: string): void {

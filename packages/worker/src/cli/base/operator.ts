@@ -1,10 +1,10 @@
 /** Who gives an order, for the logs of those who obey, and with which key. */
 
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 
 import { Option } from "commander";
 
-import { resolveSigningKeys } from "@poolmq/shared/internal";
+import { resolveSigningKeys, userName } from "@poolmq/shared/internal";
 import type { SigningKeys } from "@poolmq/shared/internal";
 
 import { readSigningKeys } from "./read-signing-keys.ts";
@@ -27,14 +27,5 @@ export function signingKeysOf({ signingKeyFile: file }: OperatorFlags): SigningK
 
 /** `user@host` of whoever runs the command. */
 export function whoAmI(): string {
-  return `${userName()}@${hostname()}`;
-}
-
-/** In a container, a user id may have no name. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? "?");
-  }
+  return `${userName("?")}@${hostname()}`;
 }
