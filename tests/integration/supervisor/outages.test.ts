@@ -125,7 +125,7 @@ test.each(["killed", "frozen"])(
     const worker = startWorker(MODULE, { url: redis.url, queue: stage.queue });
     await worker.line(/worker machine ready/);
     expect(await stage.pool().map("increment", [1])).toEqual([2]);
-    // Until Redis has answered it, the outcome is in its hands.
+    // A worker is idle only once Redis has confirmed the outcome of its last job.
     await until(async () => (await redis.admin.llen(stage.keys.job("active"))) === 0, {
       what: "the worker to be idle",
     });

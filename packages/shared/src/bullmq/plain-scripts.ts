@@ -14,7 +14,7 @@ local function hasOutcome(id)
   local map, at = string.match(id, '^(.+)%-(%d+)$')
   return map and redis.pcall('GETBIT', ARGV[1] .. 'map:' .. map .. ':done', at) == 1
 end
--- Its reply may have been lost with the connection, and the same is sent again. Workers may have done some of it meanwhile.
+-- If the connection breaks before the reply arrives, the producer sends these jobs again. Workers may have done some meanwhile.
 local again = redis.call('EXISTS', ARGV[1] .. ARGV[2]) == 1 or hasOutcome(ARGV[2])
 local added, urgent = {}, false
 for i = 2, #ARGV, 6 do
