@@ -150,8 +150,11 @@ export const OF_KEYS: Lane = {
       weight: 1,
       inject: keyOfQueue((keys) => keys.job("wait")),
     },
-    // The list of active jobs is not deleted: their outcomes come in, and their hashes stay, because BullMQ completes only
-    // what is in that list.
+    {
+      kind: "key deleted: the list of active jobs",
+      weight: 0.5,
+      inject: keyOfQueue((keys) => keys.job("active")),
+    },
     {
       kind: "key deleted: the set of delayed jobs",
       weight: 1,

@@ -6,6 +6,7 @@
 export { jobsOfQueue } from "./bullmq/jobs-of-queue.ts";
 export { mendActiveJobs } from "./bullmq/mend-active-jobs.ts";
 export { fetchPlainJobs, plainJobs } from "./bullmq/plain-jobs.ts";
+export { removeStrayJob } from "./bullmq/remove-stray-job.ts";
 export { checkServer } from "./redis/check-server.ts";
 export { connect } from "./redis/connect.ts";
 export { destroyConnection } from "./redis/destroy-connection.ts";

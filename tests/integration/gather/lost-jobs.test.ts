@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 
 import type * as tasks from "../../fixtures/tasks.ts";
 import { redisForFile } from "../../support/redis-server.ts";
-import { Stage } from "../../support/stage.ts";
+import { Marks, Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
 const redis = redisForFile();
@@ -112,6 +112,31 @@ test("jobs whose list was deleted are enqueued again", { timeout: 60_000 }, asyn
   await stage.machine();
   expect(await map).toEqual([2, 3, 4]);
 });
+
+test.for([
+  { queue: "that is plain", delayed: false },
+  { queue: "that has delayed jobs which are due", delayed: true },
+])(
+  "jobs whose list is deleted while they run leave nothing behind, on a queue $queue",
+  async ({ delayed }) => {
+    const stage = new Stage(redis());
+    const { admin } = redis();
+    const marks = new Marks();
+    await stage.machine({ concurrency: 2 });
+    const pool = stage.pool();
+    const calls = Array.from({ length: 2 }, () => ({ log: marks.log, gate: marks.gate }));
+    const map = pool.map("gated", calls, { chunksize: 1 });
+    await marks.started(2);
+    // BullMQ's own scripts complete the jobs then.
+    if (delayed) await admin.zadd(stage.keys.job("delayed"), 1, "of-nobody");
+    expect(await admin.del(stage.keys.job("active"))).toBe(1);
+    marks.open();
+    expect(await map).toHaveLength(2);
+    await until(async () => (await admin.keys(stage.keys.job("*-[0-9]*"))).length === 0, {
+      what: "the jobs and their locks to be gone",
+    });
+  },
+);
 
 test("jobs that wait for a worker, run, or are delayed stay as they are, however long", async () => {
   const stage = new Stage(redis());

@@ -46,6 +46,23 @@ test("a map that runs tells how far it is, and what its items failed of", async 
   expect(ended.producer.alive).toBe(false);
 });
 
+test("kinds of errors that Redis did not take are told again", async () => {
+  const stage = new Watched(redis());
+  const { admin } = redis();
+  await stage.workers();
+  const map = stage.client().map("step", stage.steps("fail", "wait"));
+  // Any refusal would do: the first report is due a second after the map began.
+  const key = stage.keys.errors(map.id);
+  await admin.set(key, "of somebody else");
+  await stage.map(map.id, ({ failed }) => failed === 1);
+  await admin.del(key);
+  await until(async () => (await stage.watcher.errors(map.id))?.groups[0]?.name === "RangeError", {
+    what: "the error to be told",
+  });
+  stage.marks.open();
+  await rejection(map);
+});
+
 test("a map that succeeds within a second is not told of, and costs nothing", async () => {
   const stage = new Watched(redis());
   await stage.workers();

@@ -167,7 +167,13 @@ export class MapReports {
   async #tellErrors({ map }: Reported, ttlMs: number): Promise<void> {
     const { errors } = map;
     if (errors.counts.length === 0) return;
-    await writeErrorGroups(this.#redis, this.#keys, map.id, errors.takeChanged(), ttlMs);
+    const changed = errors.takeChanged();
+    try {
+      await writeErrorGroups(this.#redis, this.#keys, map.id, changed, ttlMs);
+    } catch (error) {
+      errors.putBack(new Set(changed.map(([number]) => number)));
+      throw error;
+    }
   }
 }
 

@@ -51,4 +51,9 @@ export class ErrorGroups {
     this.#changed.clear();
     return changed;
   }
+
+  /** What was taken of these groups could not be told: it is new still. */
+  putBack(numbers: ReadonlySet<number>): void {
+    for (const group of this.#groups.values()) if (numbers.has(group.number)) this.#changed.add(group);
+  }
 }

@@ -1,10 +1,10 @@
 /** The BullMQ worker of a machine, set up so that it can't be steered or stopped by what it finds in Redis. */
 
-import { raw2NextJobData, Worker } from "bullmq";
+import { ErrorCode, raw2NextJobData, Worker } from "bullmq";
 import type { Job, JobJson, Processor, WorkerOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { fetchPlainJobs, plainJobs } from "@poolmq/shared/redis";
+import { fetchPlainJobs, plainJobs, removeStrayJob } from "@poolmq/shared/redis";
 import type { RedisClock } from "@poolmq/shared/redis";
 
 /** What a job holds: our data, or whatever else somebody wrote there. */
@@ -159,7 +159,8 @@ export class JobQueue extends Worker<unknown, null> {
       } catch (error) {
         // BullMQ tries again as long as Redis is away, and then says what it can't mend.
         this.emit("error", error as Error);
-        return await this.#leaveToBull(current, token, fetchesNext);
+        if (!(await this.#removesStray(error, current, token)))
+          return await this.#leaveToBull(current, token, fetchesNext);
       }
       this.#begun.delete(current);
       const { mainLoopQueue } = this as unknown as MainLoop;
@@ -175,6 +176,13 @@ export class JobQueue extends Worker<unknown, null> {
     fetchesNext: () => boolean,
   ): Promise<QueuedJob | undefined> {
     return (await super.processJob(job, token, fetchesNext)) ?? undefined;
+  }
+
+  /** Removes a job, whose outcome is published, that can't be completed because the list of active jobs does not hold it. */
+  async #removesStray(error: unknown, { id = "" }: QueuedJob, token: string): Promise<boolean> {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code !== ErrorCode.JobNotInState) return false;
+    return await removeStrayJob(this.#redis, this.backend, id, token).catch(() => false);
   }
 
   /** Completes a job. Gives the one that was fetched in its place, if there was one. */

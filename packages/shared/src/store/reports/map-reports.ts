@@ -54,7 +54,9 @@ export async function writeErrorGroups(
   const pipeline = redis.pipeline();
   if (fields.length > 0) pipeline.hset(keys.errors(mapId), ...fields);
   pipeline.pexpire(keys.errors(mapId), ttlMs);
-  await pipeline.exec();
+  // A pipeline does not reject when Redis refuses some of its commands.
+  const refused = (await pipeline.exec())?.find(([error]) => error !== null)?.[0];
+  if (refused !== undefined && refused !== null) throw refused;
 }
 
 /** Removes what producers told of all maps of a queue. */
