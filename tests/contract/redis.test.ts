@@ -281,6 +281,40 @@ test("control message", async () => {
   subscriber.disconnect();
 });
 
+test("backup job, and what tells that it is not needed any more", async () => {
+  const stage = new Stage(redis());
+  const subscriber = redis().admin.duplicate();
+  const { promise: told, resolve } = Promise.withResolvers<string>();
+  subscriber.on("message", (_channel, text: string) => resolve(text));
+  await subscriber.subscribe(stage.keys.control);
+  // One process that takes one item at a time: the backup waits behind the first run.
+  await stage.machine({ concurrency: 1 });
+  const [held, free] = [new Marks(), new Marks()];
+  free.open();
+  const items = [free, free, held].map(({ log, gate }) => ({ log, gate }));
+  const map = stage.pool().map("gated", items, { speculate: { minMs: 50 } });
+  const key = stage.keys.job(`${map.id}-2-b`);
+  const job = await until(
+    async () => {
+      const { name, data, opts } = await redis().admin.hgetall(key);
+      return name === undefined ? undefined : { name, data: read(data), opts: read(opts) };
+    },
+    { what: "the backup to be in Redis" },
+  );
+  held.open();
+  await map;
+  await expectGolden("backup", { job, settled: read(await told) }, [
+    [map.id, "<map>"],
+    [held.log, "<log>"],
+    [held.gate, "<gate>"],
+  ]);
+  subscriber.disconnect();
+});
+
+function read(json: string | undefined): object {
+  return JSON.parse(json ?? "") as object;
+}
+
 test("keys", async () => {
   const stage = new Stage(redis());
   const marks = new Marks();

@@ -6,7 +6,7 @@ export type { PoolState } from "./pool/pool-life.ts";
 export type { PoolStats } from "./engine/engine.ts";
 export type { LocalOptions } from "./options/local-options.ts";
 export type { PoolOptions } from "./options/pool-options.ts";
-export type { CallDefaults, CallOptions } from "./options/call-options.ts";
+export type { CallDefaults, CallOptions, SpeculateOptions } from "./options/call-options.ts";
 export { ApplyResult } from "./result/apply-result.ts";
 export type { FailureGroup } from "./result/failure-groups.ts";
 export type { Handle } from "./result/handle.ts";

@@ -6,6 +6,7 @@ export {
   checkCodeVersion,
   checkInteger,
   checkLogger,
+  checkMilliseconds,
   checkOptions,
   checkPriority,
   checkQueueName,

@@ -36,8 +36,10 @@ export {
   WATCH_TTL_MS,
 } from "./store/durations.ts";
 export { GatherScripts } from "./store/gather-scripts.ts";
-export { jobIdOf, queueKeys } from "./store/keys.ts";
+export { backupIdOf, jobIdOf, queueKeys } from "./store/keys.ts";
 export type { QueueKeys } from "./store/keys.ts";
+export { lookAtTail } from "./store/look-at-tail.ts";
+export type { TailReading } from "./store/look-at-tail.ts";
 export { removeLimbo } from "./store/limbo.ts";
 export type { RemovedLimbo } from "./store/limbo.ts";
 export {

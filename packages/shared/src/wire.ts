@@ -61,6 +61,11 @@ export interface JobData {
   readonly logs?: true;
   /** Only machines with this version of the tasks' code may run it. Absent: any may. */
   readonly codeVersion?: string;
+  /**
+   * A second job for a chunk that has run for long elsewhere: its id is that of the chunk's job and `-b`, and the first
+   * outcome of the two counts. Machines that know nothing of it take it for corrupt by its id, and drop it.
+   */
+  readonly backup?: true;
   /** Arguments that every tuple of the chunk takes from a shared value: position in the tuple, id of the value. */
   readonly shares?: readonly (readonly [position: number, shareId: string])[];
   /** Written by supervisors: items that already have their outcome, when the chunk is run again for the others. */
@@ -115,7 +120,7 @@ export type OutcomeText = string;
 /**
  * How a job ran, as a stream entry's `ran` field: for how long, in ms; then, if anybody ran it, the worker machine's id
  * and the child's process id; then, if they are not 1 and 0, the attempt and the number of processes and machines that
- * were lost with the job. A space between each two. It is for `chunksize: "auto"` and for people: nothing else is decided
+ * were lost with the job; then, of a backup, the word `backup`. A space between each two. It is for `chunksize: "auto"` and for people: nothing else is decided
  * by it.
  */
 export type RanText = string;
@@ -242,6 +247,8 @@ export type ControlMessage =
     | { readonly t: "cancel"; readonly map: string; readonly reason?: string }
     /** For its producer, as the entry `priority` of the map's stream: how urgent its further jobs are; 0 is none. */
     | { readonly t: "priority"; readonly map: string; readonly priority: number }
+    /** These jobs of a map (by first index) have their outcome: whoever else runs one of them is to stop. */
+    | { readonly t: "settled"; readonly map: string; readonly jobs: readonly number[] }
     /** These shared values are gone: what machines keep of them is of no use any more. */
     | { readonly t: "unshare"; readonly shares: readonly string[] }
     /** Somebody watches from now on: tell what you run now, and not with the next heartbeat. Never signed: watchers need no key. */

@@ -2,7 +2,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { Crew } from "../../../packages/worker/src/crew/crew.ts";
-import type { CrewOptions } from "../../../packages/worker/src/crew/crew.ts";
+import type { CrewOptions } from "../../../packages/worker/src/crew/crew-options.ts";
 import type { RunEnd } from "../../../packages/worker/src/runs/run.ts";
 import { aRun } from "../runs/a-run.ts";
 import { FakeHost } from "./fake-host.ts";

@@ -31,6 +31,7 @@ const DOORS = {
       await pool.terminate();
     }
   },
+  "Pool, for stragglers": (options) => new Pool({ connection, speculate: options }),
   ThreadPool: (options) => new ThreadPool({ tasks, ...options }),
   runWorker: (options) => runWorker({ module: tasks, connection, ...options }),
   defineTask: (options) => defineTask(() => 1, options),
@@ -47,6 +48,7 @@ const OPTIONS: Readonly<Record<string, readonly (keyof typeof DOORS)[]>> = {
   maxOutcomeBytes: ["Pool, with processes", "ThreadPool", "runWorker"],
   maxPayloadBytes: ["Pool, of a fleet"],
   maxShareBytes: ["Pool, of a fleet"],
+  minMs: ["Pool, for stragglers"],
   shutdownTimeoutMs: ["runWorker"],
   signatureTtlMs: ["Pool, of a fleet"],
   stalledIntervalMs: ["runWorker"],
@@ -79,7 +81,8 @@ describe.each(Object.entries(OPTIONS).flatMap(([name, doors]) => doors.map((door
       const error = await refusal(door, { [name]: 2 ** 53 - 1 });
       expect(error).toMatchObject({ code: "INVALID_OPTION" });
       const [, max] =
-        new RegExp(`\`${name}\` to be (?:an integer from \\d+ to|at most) (\\d+)`).exec(error.message) ?? [];
+        new RegExp(`[\`.]${name}\` to be (?:an integer from \\d+ to|at most) (\\d+)`).exec(error.message) ??
+        [];
       expect(max, error.message).toBeDefined();
       if (name.endsWith("Ms") && !WITHOUT_TIMER.has(name)) {
         expect(Number(max)).toBeLessThanOrEqual(LONGEST_TIMER_MS);

@@ -32,6 +32,8 @@ interface Seen {
   readonly process: { -readonly [K in keyof ProcessShare]: ProcessShare[K] };
   readonly retries: number;
   readonly losses: number;
+  /** It was the second run of a chunk that ran for long elsewhere. */
+  readonly isBackup: boolean;
 }
 
 export class InsightLog {
@@ -50,6 +52,7 @@ export class InsightLog {
   #before: Seen | undefined;
   #retries = 0;
   #losses = 0;
+  readonly #backups = { started: 0, won: 0 };
   #jobs = 0;
   #smallest = Infinity;
   #largest = 0;
@@ -62,6 +65,10 @@ export class InsightLog {
 
   end(): void {
     this.#endedAt ??= performance.now();
+  }
+
+  backedUp(): void {
+    this.#backups.started++;
   }
 
   came({ n, at, ms, ageMs, transitMs, by }: JobTimes): void {
@@ -82,6 +89,7 @@ export class InsightLog {
     seen.process.ms += ms;
     this.#retries += seen.retries;
     this.#losses += seen.losses;
+    if (seen.isBackup) this.#backups.won++;
   }
 
   /** How long its items ran. */
@@ -108,6 +116,7 @@ export class InsightLog {
         .toSorted((a, b) => b.items - a.items),
       retries: this.#retries,
       losses: this.#losses,
+      backups: { ...this.#backups },
       chunks: {
         jobs: this.#jobs,
         smallest: this.#jobs === 0 ? 0 : this.#smallest,
@@ -136,8 +145,8 @@ export class InsightLog {
 
   /** Anything can be written there by whoever can write to Redis: what is no such text is not counted. */
   #read(by: string): Seen | undefined {
-    const [, worker, pid, attempt = "1", losses = "0"] =
-      /^([\w.-]{1,300}) (\d{1,10})(?: (\d{1,6}) (\d{1,6}))?$/.exec(by) ?? [];
+    const [, worker, pid, attempt = "1", losses = "0", backup] =
+      /^([\w.-]{1,300}) (\d{1,10})(?: (\d{1,6}) (\d{1,6})( backup)?)?$/.exec(by) ?? [];
     if (worker === undefined || pid === undefined) return undefined;
     const key = `${worker} ${pid}`;
     let process = this.#processes.get(key);
@@ -145,7 +154,9 @@ export class InsightLog {
       process = { worker, pid: Number(pid), items: 0, ms: 0 };
       if (this.#processes.size < MAX_PROCESSES) this.#processes.set(key, process);
     }
-    const seen = { by, process, retries: Math.max(0, Number(attempt) - 1), losses: Number(losses) };
+    const retries = Math.max(0, Number(attempt) - 1);
+    const isBackup = backup !== undefined;
+    const seen = { by, process, retries, losses: Number(losses), isBackup };
     if (this.#seen.size < MAX_PROCESSES) this.#seen.set(by, seen);
     return seen;
   }

@@ -43,6 +43,11 @@ export class MapAccount {
     this.#log.came(job);
   }
 
+  /** A chunk was started once more, because it ran for long. */
+  backedUp(): void {
+    this.#log.backedUp();
+  }
+
   /** So many items have succeeded. */
   succeeded(items: number): void {
     this.#done += items;

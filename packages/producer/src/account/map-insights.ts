@@ -70,6 +70,8 @@ export interface MapInsights {
   readonly retries: number;
   /** How often jobs were run again because their process or machine was lost. */
   readonly losses: number;
+  /** With `speculate`: jobs that were started once more because they ran for long, and how many of those came first. */
+  readonly backups: { readonly started: number; readonly won: number };
   /** How the items were packed into jobs. */
   readonly chunks: ChunkInsights;
   /** All of this in a paragraph. */
@@ -96,6 +98,7 @@ function summarize(facts: Omit<MapInsights, "summary" | "toString">): string {
     processes,
     retries,
     losses,
+    backups,
     chunks,
   } = facts;
   if (items === 0) return "No item has come to its outcome.";
@@ -109,6 +112,9 @@ function summarize(facts: Omit<MapInsights, "summary" | "toString">): string {
     slowestOf(slowest),
     retries === 0 ? "" : `${count(retries, "time")} a job was tried again after a failure.`,
     losses === 0 ? "" : `${count(losses, "time")} a job was run again because its process was lost.`,
+    backups.started === 0
+      ? ""
+      : `${count(backups.started, "straggler")} got a backup run, of which ${backups.won.toLocaleString("en")} came first.`,
     `The items went in ${count(chunks.jobs, "job")}${sizes(chunks)}: ${chunks.why}.`,
   ];
   return sentences.filter((sentence) => sentence !== "").join(" ");

@@ -58,6 +58,7 @@ export function beginMap<V>(context: CallContext, checked: CheckedCall<V>): Begu
         ...(telemetry?.trace === undefined ? {} : { trace: telemetry.trace }),
         ...(logs === undefined ? {} : { logs: () => logs.wanted }),
       },
+      speculation: options.speculate === false ? undefined : options.speculate,
       onTaskLog: logs === undefined ? undefined : (index, batch) => logs.take(index, batch),
       keepsUntilRead,
       argumentLimit: context.argumentLimit,

@@ -19,6 +19,7 @@ import type { CarriedMap, Transport } from "../map/transport.ts";
 import { backoffDelayMs } from "./backoff-delay.ts";
 import type { KeepForReplay } from "./keep-for-replay.ts";
 import { FairQueue } from "./fair-queue.ts";
+import { MemoryTail } from "./memory-tail.ts";
 
 /** A chunk on its way. */
 interface MemoryJob {
@@ -30,7 +31,7 @@ interface MemoryJob {
 }
 
 export interface MemoryQueueOptions {
-  readonly crew: Pick<Crew, "begin" | "cancel" | "capacity">;
+  readonly crew: Pick<Crew, "begin" | "cancel" | "capacity" | "details" | "idlePlaces">;
   /** What the workers have registered, by name. */
   readonly tasks: Readonly<Record<string, TaskInfo>>;
   /** Names the pool in `error.remote`. */
@@ -46,6 +47,7 @@ export interface MemoryQueueOptions {
 }
 
 export class MemoryQueue implements Transport {
+  readonly tail: MemoryTail;
   readonly #options: MemoryQueueOptions;
   /** Maps under way, by id. */
   readonly #maps = new Map<string, CarriedMap>();
@@ -59,6 +61,11 @@ export class MemoryQueue implements Transport {
 
   constructor(options: MemoryQueueOptions) {
     this.#options = options;
+    this.tail = new MemoryTail({
+      crew: options.crew,
+      isWaiting: () => this.#waiting.size > 0,
+      again: (map, chunks) => this.#add(map, chunks, true),
+    });
   }
 
   /** Chunks that wait for a worker or for another attempt, and those that the crew has. */
@@ -71,6 +78,11 @@ export class MemoryQueue implements Transport {
   }
 
   async enqueue(map: CarriedMap, chunks: readonly Chunk[]): Promise<void> {
+    for (const chunk of chunks) this.#meter.sent(chunk);
+    this.#add(map, chunks);
+  }
+
+  #add(map: CarriedMap, chunks: readonly Chunk[], isBackup = false): void {
     const { priority, taskTimeoutMs } = map.job;
     const timeoutMs = taskTimeoutMs ?? this.#options.tasks[map.task]?.timeoutMs;
     this.#maps.set(map.id, map);
@@ -84,8 +96,8 @@ export class MemoryQueue implements Transport {
         args,
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(shares.length === 0 ? {} : { shares }),
+        ...(isBackup ? { backup: true } : {}),
       };
-      this.#meter.sent(chunk);
       this.#waiting.add({ map, chunk, data, attempt: 1, priority });
     }
     this.dispatch();
@@ -99,6 +111,7 @@ export class MemoryQueue implements Transport {
 
   drop(map: CarriedMap): void {
     this.#maps.delete(map.id);
+    this.tail.forget(map);
     this.#options.kept?.forget(map.id);
     this.#waiting.remove(map.id);
     for (const [job, timer] of this.#delayed) {
@@ -118,7 +131,7 @@ export class MemoryQueue implements Transport {
     while (!this.#closed && this.#taken < this.#options.crew.capacity) {
       const job = this.#waiting.next();
       if (job === undefined) return;
-      this.#process(job);
+      if (!this.tail.isSettled(job.map, job.data.at)) this.#process(job);
     }
   }
 
@@ -161,10 +174,11 @@ export class MemoryQueue implements Transport {
       trace: map.job.trace?.(at),
       logs: map.job.logs?.() ?? false,
       timeoutMs,
+      isBackup: data.backup === true,
     };
     this.#options.crew.begin(run, (end) => {
       this.#taken--;
-      if (!map.ended) this.#conclude(job, end);
+      if (!map.ended && !this.tail.isSettled(map, at)) this.#conclude(job, end);
       this.dispatch();
     });
   }
@@ -186,7 +200,8 @@ export class MemoryQueue implements Transport {
         this.#meter.came(chunk, ms);
         const transitMs = end.kind === "done" ? end.transitMs : undefined;
         const text = map.job.keepFailed === true ? this.#keepFailed(job, verdict.text) : verdict.text;
-        return map.take(data.at, text, { ms, transitMs, by: this.#ranBy(job, end) }, verdict.bytes);
+        map.take(data.at, text, { ms, transitMs, by: this.#ranBy(job, end) }, verdict.bytes);
+        return this.tail.settled(map, data.at);
       }
       case "retry":
         return this.#retryLater({ ...job, data: verdict.data, attempt: attempt + 1 }, attempt);
@@ -247,6 +262,7 @@ export class MemoryQueue implements Transport {
     if (!("pid" in end)) return undefined;
     const who = `${this.#options.worker} ${end.pid}`;
     const losses = (data.suspect?.losses ?? 0) + (end.kind === "lost" ? 1 : 0);
+    if (data.backup === true) return `${who} ${attempt} ${losses} backup`;
     return attempt === 1 && losses === 0 ? who : `${who} ${attempt} ${losses}`;
   }
 

@@ -3,7 +3,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { settlesWithin } from "@poolmq/shared/internal";
-import { jobIdOf, removeWaiting, tellCancelled } from "@poolmq/shared/redis";
+import { backupIdOf, jobIdOf, removeWaiting, tellCancelled } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 
@@ -73,7 +73,8 @@ export class CleanUp {
     await gathered.kind.end(gathered, end);
     if (underWay.length === 0) return [];
     await tellCancelled(redis, keys, id, seals.control({ t: "cancel", map: id }));
-    const ids = underWay.map((at) => jobIdOf(id, at));
+    const backups = [...gathered.backedUp].map((at) => backupIdOf(id, at));
+    const ids = [...underWay.map((at) => jobIdOf(id, at)), ...backups];
     // One job is looked for in the whole list; of many, the list is looked through for all of them.
     if (ids.length <= FEW_JOBS) return await this.#options.jobs.remove(ids);
     await removeWaiting(redis, keys, id, underWay);

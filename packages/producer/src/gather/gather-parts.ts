@@ -11,8 +11,10 @@ import type { CarriedMap } from "../map/transport.ts";
 import { OutcomeReader } from "../outcomes/outcome-reader.ts";
 import { RedisWatch } from "../redis/redis-watch.ts";
 import { Seals } from "../signing/seals.ts";
+import { Backups } from "./backups.ts";
 import { CleanUp } from "./clean-up.ts";
 import { DurableMaps } from "./durable-maps.ts";
+import type { GatheredMap } from "./gathered-map.ts";
 import { Jobs } from "./jobs.ts";
 import type { KindTools } from "./map-kind.ts";
 import { MapReports } from "./map-reports.ts";
@@ -51,19 +53,24 @@ export interface GatherParts {
   readonly jobs: Jobs;
   readonly meter: Meter;
   readonly reports: MapReports;
+  readonly backups: Backups;
   readonly cleanUp: CleanUp;
   readonly watch: RedisWatch;
   /** What the kinds of maps work with. */
   readonly tools: KindTools;
 }
 
-/** @param blocking - the connection on which outcomes are waited for */
+/**
+ * @param blocking - the connection on which outcomes are waited for
+ * @param gathered - gives a map that is under way
+ */
 export function gatherParts(
   redis: Redis | Cluster,
   blocking: Redis | Cluster,
   queue: GatheredQueue,
   hooks: GatherHooks,
   ask: Ask,
+  gathered: (mapId: string) => GatheredMap | undefined,
 ): GatherParts {
   const { keys } = queue;
   const watch = new RedisWatch(
@@ -88,6 +95,7 @@ export function gatherParts(
     jobs,
     meter,
     reports: new MapReports(redis, keys),
+    backups: new Backups({ redis, keys, jobs, seals, gathered, warn }),
     cleanUp: new CleanUp({ redis, keys, jobs, seals, ownWorkers, warn, cleaning }),
     watch,
     tools: {

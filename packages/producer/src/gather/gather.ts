@@ -26,19 +26,17 @@ import type { GatherScripts, Machines } from "@poolmq/shared/redis";
 import type { Chunk } from "../input/chunk.ts";
 import type { Meter } from "../map/meter.ts";
 import type { MapEnd } from "../map/sink.ts";
-import type { CarriedMap, Transport } from "../map/transport.ts";
-import { AttachedMap } from "./attached-map.ts";
+import type { CarriedMap, TailHand, Transport } from "../map/transport.ts";
 import { CLEAN_UP_TIMEOUT_MS } from "./clean-up.ts";
-import { DurableMap } from "./durable-map.ts";
 import type { DurableMaps } from "./durable-maps.ts";
 import type { GatheredQueue, GatherHooks, GatherParts } from "./gather-parts.ts";
 import { gatherParts } from "./gather-parts.ts";
 import type { Jobs } from "./jobs.ts";
 import { GatheredMap } from "./gathered-map.ts";
-import type { MapKind, MapMode } from "./map-kind.ts";
+import { kindOf } from "./kind-of.ts";
+import type { MapMode } from "./map-kind.ts";
 import type { ReportedMap } from "./map-reports.ts";
 import { FIRST_PATIENCE_MS } from "./patience.ts";
-import { PlainMap } from "./plain-map.ts";
 import { untilTaken } from "../redis/retry-refused.ts";
 import type { Shares } from "./shares.ts";
 
@@ -71,7 +69,14 @@ export class Gather implements Transport {
     this.#gathered = queue;
     this.#hooks = hooks;
     this.#firstPatienceMs = patience.firstMs;
-    this.#parts = gatherParts(commands, blocking, queue, hooks, (map, question) => this.ask(map, question));
+    this.#parts = gatherParts(
+      commands,
+      blocking,
+      queue,
+      hooks,
+      (map, question) => this.ask(map, question),
+      (mapId) => this.#maps.get(mapId),
+    );
     this.#ticker = setInterval(() => this.#tick(), patience.tickMs);
     this.#ticker.unref();
   }
@@ -90,6 +95,10 @@ export class Gather implements Transport {
 
   get durable(): DurableMaps {
     return this.#parts.durable;
+  }
+
+  get tail(): TailHand {
+    return this.#parts.backups;
   }
 
   get shares(): Shares {
@@ -112,11 +121,12 @@ export class Gather implements Transport {
     } = {},
   ): Promise<void> {
     const { resumed = false, keepMs, report } = facts;
-    const gathered = new GatheredMap(map, this.#kindOf(map, mode, { resumed, keepMs }), {
+    const gathered = new GatheredMap(map, kindOf(map, mode, this.#parts.tools, { resumed, keepMs }), {
       seals: this.#parts.tools.seals,
       meter: this.#parts.meter,
       firstPatienceMs: this.#firstPatienceMs,
       sendAgain: (again, chunk) => this.#parts.missingShares.sendAgain(again, chunk),
+      settled: (...outcome) => this.#parts.backups.settled(...outcome),
       trim: (trimmed) => this.#trim(trimmed),
       refused: (mine, error) => this.#onRefusal(mine, error, "the map's keys were not kept"),
     });
@@ -126,23 +136,6 @@ export class Gather implements Transport {
     await gathered.kind.takeUp(gathered);
     // It may have ended meanwhile.
     if (this.#maps.get(map.id) === gathered) this.#parts.tools.reader.add(gathered);
-  }
-
-  #kindOf(
-    map: CarriedMap,
-    mode: MapMode,
-    durable: { readonly resumed: boolean; readonly keepMs: number | undefined },
-  ): MapKind {
-    switch (mode) {
-      case "plain":
-        return new PlainMap(map, this.#parts.tools);
-      case "durable":
-        return new DurableMap(map, this.#parts.tools, durable);
-      case "attached":
-        return new AttachedMap(map, this.#parts.tools);
-      default:
-        return mode satisfies never;
-    }
   }
 
   async enqueue(map: CarriedMap, chunks: readonly Chunk[]): Promise<void> {

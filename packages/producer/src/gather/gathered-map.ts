@@ -22,6 +22,8 @@ interface GatheredMapOptions {
   readonly firstPatienceMs: number;
   /** A chunk's shared values were not there. True if they will be, and it is enqueued again: its outcome does not count. */
   readonly sendAgain: (gathered: GatheredMap, chunk: Chunk) => boolean;
+  /** A chunk that was started twice has its outcome. @param by - who ran it */
+  readonly settled: (gathered: GatheredMap, at: number, by: string | undefined) => void;
   /** Redis refused to keep the map's keys. */
   readonly refused: (gathered: GatheredMap, error: unknown) => void;
   /** Removes what was taken from the map's stream, up to its cursor. */
@@ -37,6 +39,8 @@ export class GatheredMap implements Gathered {
   /** When it was begun here, by the monotonic clock. */
   readonly since: number = performance.now();
   readonly patience: Patience;
+  /** First indices of chunks that were started twice. */
+  readonly backedUp: Set<number> = new Set();
   /** What was decided when it was last looked, and had not come in then. */
   suspects: Suspects | undefined;
   readonly #options: GatheredMapOptions;
@@ -141,6 +145,7 @@ export class GatheredMap implements Gathered {
     }
     if (chunk !== undefined) this.#options.meter.came(chunk, entry.ms);
     map.take(at, text, entry, entry.bytes);
+    if (this.backedUp.size > 0 && this.backedUp.delete(at)) this.#options.settled(this, at, entry.by);
     return true;
   }
 

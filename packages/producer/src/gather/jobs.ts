@@ -79,6 +79,12 @@ export class Jobs {
     await Promise.all([gathered.opened, added]);
   }
 
+  /** Adds a second job for each chunk. The bytes of their arguments are there, as long as they have no outcome. */
+  async addBackups({ map, kind }: GatheredMap, chunks: readonly Chunk[]): Promise<void> {
+    const { seals } = this.#options;
+    await this.#queue.addBulk(chunks.map((chunk) => toJob(map, kind, chunk, seals, true)));
+  }
+
   /** Removes jobs. Gives the ids of those that could not be removed. */
   async remove(ids: readonly string[]): Promise<string[]> {
     const left: string[] = [];

@@ -1,5 +1,5 @@
 import { WIRE_VERSION } from "@poolmq/shared/internal";
-import { jobIdOf } from "@poolmq/shared/redis";
+import { backupIdOf, jobIdOf } from "@poolmq/shared/redis";
 import type { JobData } from "@poolmq/shared/internal";
 import type { Queue } from "bullmq";
 
@@ -8,12 +8,17 @@ import type { CarriedMap } from "../map/transport.ts";
 import type { MapKind } from "./map-kind.ts";
 import type { Seals } from "../signing/seals.ts";
 
-/** The BullMQ job that brings a chunk to a worker. */
+/**
+ * The BullMQ job that brings a chunk to a worker.
+ *
+ * @param isBackup - another one does so already
+ */
 export function toJob(
   map: CarriedMap,
   { jobFields }: MapKind,
   chunk: Chunk,
   seals: Seals,
+  isBackup = false,
 ): Parameters<Queue["addBulk"]>[0][number] {
   const { at, n, args, bytes, shares } = chunk;
   const { attempts, backoff, taskTimeoutMs, priority, codeVersion, trace } = map.job;
@@ -30,9 +35,10 @@ export function toJob(
     ...(shares.length === 0 ? {} : { shares }),
     ...(map.job.logs?.() === true ? { logs: true } : {}),
     ...(codeVersion === undefined ? {} : { codeVersion }),
+    ...(isBackup ? { backup: true } : {}),
   };
   const opts = {
-    jobId: jobIdOf(map.id, at),
+    jobId: (isBackup ? backupIdOf : jobIdOf)(map.id, at),
     ...(attempts === undefined ? {} : { attempts }),
     ...(backoff === undefined
       ? {}

@@ -4,6 +4,7 @@ import type { DescribeItem } from "./describe-items.ts";
 import type { Window } from "./in-flight.ts";
 import type { ItemSource } from "../input/input.ts";
 import type { CallSite, ErrorClass } from "./read-outcomes.ts";
+import type { Speculation } from "./stragglers.ts";
 import type { JobOptions } from "./transport.ts";
 
 /** What a call says of its map. */
@@ -23,6 +24,8 @@ export interface MapRunOptions {
   /** Waits for a slow input to fill each chunk but the last: another process that reads the input must cut it alike. */
   readonly wholeChunks: boolean;
   readonly job: JobOptions;
+  /** When an item is started once more elsewhere. Absent: never. */
+  readonly speculation?: Speculation | undefined;
   /** Whether `handOn` says when an item's place in the window is free; else it is as soon as it is settled. */
   readonly keepsUntilRead: boolean;
   /** Whether the results stay with the transport until `look()` says that they were delivered. */

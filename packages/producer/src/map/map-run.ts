@@ -29,6 +29,7 @@ import { InputReader } from "../input/input-reader.ts";
 import { atCallSite, readOutcomes, readResults } from "./read-outcomes.ts";
 import type { Settled } from "./read-outcomes.ts";
 import type { WorkWindow } from "./work-window.ts";
+import { watchTail } from "./watch-tail.ts";
 import { ReaderPace } from "../input/reader-pace.ts";
 import type { MapEnd, Sink } from "./sink.ts";
 import type { CarriedMap, JobOptions, RunFacts, Transport } from "./transport.ts";
@@ -160,6 +161,7 @@ export class MapRun implements CarriedMap {
       if (this.#reader.end === "done" && !this.ended) await transport.seal(this, this.#reader.next);
       this.#sealed = true;
       this.#endIfSettled();
+      void watchTail(this, transport.tail, this.#options.speculation, this.#account);
     } catch (error) {
       this.fail(error);
     }

@@ -57,8 +57,25 @@ export interface JobOptions {
   readonly logs?: () => boolean;
 }
 
+/** How the last chunks of a map do. */
+export interface TailLook {
+  /** Workers have nothing to do. */
+  readonly isIdle: boolean;
+  /** By first index: for how long the chunk has been running, in ms. Those that do not run are missing. */
+  readonly runningMs: ReadonlyMap<number, number>;
+}
+
+/** What a transport can do for a map that has nothing left to send. */
+export interface TailHand {
+  look(map: CarriedMap, chunks: readonly Chunk[]): Promise<TailLook>;
+  /** Starts chunks once more, elsewhere if possible. The first outcome of each counts; then the other run is stopped. */
+  backUp(map: CarriedMap, chunks: readonly Chunk[]): Promise<void>;
+}
+
 /** Moves chunks to the workers and outcomes back. */
 export interface Transport {
+  /** Absent: nothing can be done there for the end of a map. */
+  readonly tail?: TailHand;
   /** Resolves once the chunks are under way. Rejects if they never will be. */
   enqueue(map: CarriedMap, chunks: readonly Chunk[]): Promise<void>;
   /** The input was read to its end: there are `total` items. Rejects if that can't be. */

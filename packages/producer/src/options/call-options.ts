@@ -5,6 +5,7 @@ import type { TaskDefaults } from "@poolmq/shared";
 import {
   checkCodeVersion,
   checkInteger,
+  checkMilliseconds,
   checkOptions,
   checkPriority,
   checkTaskDefaults,
@@ -15,6 +16,15 @@ import type { CheckedTaskDefaults } from "@poolmq/shared/internal";
 
 import type { MapProgress } from "../account/map-progress.ts";
 import type { TaskLog } from "../account/task-log.ts";
+import type { Speculation } from "../map/stragglers.ts";
+
+/** When `speculate` starts an item once more. */
+export interface SpeculateOptions {
+  /** When it has been running for so many times as long as half of the map's items took, at least 1. @defaultValue 3 */
+  readonly factor?: number | undefined;
+  /** And for at least so long, in ms. @defaultValue 100 */
+  readonly minMs?: number | undefined;
+}
 
 /** Options of a pool that are defaults for its calls. */
 export interface CallDefaults extends TaskDefaults {
@@ -42,6 +52,13 @@ export interface CallDefaults extends TaskDefaults {
    * `mapId` keeps all of them in any case. @defaultValue false
    */
   readonly keepFailed?: boolean | undefined;
+  /**
+   * Starts an item once more, on another machine if there is one, when nothing of the map is left to start, nothing waits
+   * for a worker, and it has been running for much longer than its siblings. The first outcome counts; the other run is
+   * stopped, as a cancel stops it. The task must bear to be run twice at the same time. `true` for the defaults.
+   * @defaultValue false
+   */
+  readonly speculate?: boolean | SpeculateOptions | undefined;
   /** For streams: how many items may be in flight or waiting to be read, at least 1. @defaultValue 1000 */
   readonly buffersize?: number | undefined;
 }
@@ -92,6 +109,7 @@ export interface CheckedCallDefaults extends CheckedTaskDefaults {
   readonly describeItem?: boolean | ((...args: never[]) => string);
   readonly failFast?: boolean;
   readonly keepFailed?: boolean;
+  readonly speculate?: Speculation | false;
   readonly buffersize?: number;
 }
 
@@ -117,6 +135,7 @@ export const CALL_DEFAULTS: readonly (keyof CallDefaults)[] = [
   "describeItem",
   "failFast",
   "keepFailed",
+  "speculate",
   "buffersize",
 ];
 
@@ -137,6 +156,9 @@ const CALL_OPTIONS: readonly (keyof CallOptions)[] = [
   ...CALLBACKS,
 ];
 
+/** Those of Spark's speculative execution: `spark.speculation.multiplier` and `minTaskRuntime`. */
+const SPECULATION: Speculation = { factor: 3, minMs: 100 };
+
 const DEFAULTS = { failFast: false, buffersize: 1_000 } satisfies CallDefaults;
 
 /** Checks those options that a pool may hold for its calls. @throws InvalidOptionError */
@@ -145,6 +167,7 @@ export function checkCallDefaults(options: CallDefaults): CheckedCallDefaults {
   const failFast = checkBoolean("failFast", options.failFast);
   const keepFailed = checkBoolean("keepFailed", options.keepFailed);
   const { describeItem } = options;
+  const speculate = checkSpeculate(options.speculate);
   if (describeItem !== undefined && typeof describeItem !== "boolean" && typeof describeItem !== "function") {
     throw new InvalidOptionError(
       `Expected \`describeItem\` to be true, false or a function, got ${inspectBriefly(describeItem)}`,
@@ -158,6 +181,7 @@ export function checkCallDefaults(options: CallDefaults): CheckedCallDefaults {
     ...(describeItem === undefined ? {} : { describeItem }),
     ...(failFast === undefined ? {} : { failFast }),
     ...(keepFailed === undefined ? {} : { keepFailed }),
+    ...(speculate === undefined ? {} : { speculate }),
     ...(buffersize === undefined ? {} : { buffersize: checkInteger("buffersize", buffersize, { min: 1 }) }),
   };
 }
@@ -210,6 +234,24 @@ function checkKeepMs({ mapId, keepMs }: CallOptions<never>): number | undefined 
   throw new InvalidOptionError(
     "Expected `keepMs` together with `mapId`, under which the results are found again, got no `mapId`",
   );
+}
+
+function checkSpeculate(speculate: unknown): Speculation | false | undefined {
+  if (speculate === undefined || speculate === false) return speculate;
+  if (speculate === true) return SPECULATION;
+  if (typeof speculate !== "object" || speculate === null) {
+    throw new InvalidOptionError(
+      `Expected \`speculate\` to be true, false or { factor?, minMs? }, got ${inspectBriefly(speculate)}`,
+    );
+  }
+  checkOptions(speculate, "`speculate` option", ["factor", "minMs"]);
+  const { factor = SPECULATION.factor, minMs = SPECULATION.minMs } = speculate as Partial<Speculation>;
+  if (typeof factor !== "number" || !(factor >= 1) || factor === Infinity) {
+    throw new InvalidOptionError(
+      `Expected \`speculate.factor\` to be a number ≥ 1, got ${inspectBriefly(factor)}`,
+    );
+  }
+  return { factor, minMs: checkMilliseconds("speculate.minMs", minMs, { min: 0 }) };
 }
 
 function checkBoolean(name: string, value: unknown): boolean | undefined {

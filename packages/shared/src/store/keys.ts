@@ -97,3 +97,8 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
 export function jobIdOf(mapId: string, index: number): string {
   return `${mapId}-${index}`;
 }
+
+/** Id of the second job for a chunk that runs for long. */
+export function backupIdOf(mapId: string, index: number): string {
+  return `${jobIdOf(mapId, index)}-b`;
+}

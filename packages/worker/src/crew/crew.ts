@@ -7,32 +7,23 @@
  */
 
 import type { TasksModuleError } from "@poolmq/shared";
-import type { ChildDetail, Payload, TaskInfo } from "@poolmq/shared/internal";
+import type { ChildDetail, TaskInfo } from "@poolmq/shared/internal";
 
 import type { CrewLog } from "../host/crew-log.ts";
+import type { CrewOptions } from "./crew-options.ts";
 import { CrewStart } from "./crew-start.ts";
 import { FetchAhead } from "./fetch-ahead.ts";
 import type { HostExit } from "../host/host.ts";
 import { lossReason, noLosses } from "./loss-reason.ts";
 import type { ChildLossReason } from "./loss-reason.ts";
 import { Member } from "./member.ts";
-import type { MemberEvents, MemberOptions } from "./member-options.ts";
+import type { MemberEvents } from "./member-options.ts";
 import { MemoryWatch } from "./memory-watch.ts";
-import type { MemoryWatchOptions } from "./memory-watch.ts";
 import { RestartPolicy } from "./restart-policy.ts";
 import { Roster } from "./roster.ts";
 import { Ticket } from "../runs/run.ts";
 import type { Run, RunEnd } from "../runs/run.ts";
 import { SIGN_OF_LIFE_TICK_MS } from "../host/sign-of-life.ts";
-
-export interface CrewOptions extends MemberOptions, MemoryWatchOptions {
-  /** A running task said something of its progress. */
-  readonly onProgress: (mapId: string, index: number, payload: Payload) => void;
-  /** A running task printed or logged a line: a `LogLine` as JSON. */
-  readonly onLog: (run: Run, index: number, pid: number, line: string) => void;
-  /** `capacity` or `ready` may have changed. */
-  readonly onChange: () => void;
-}
 
 /** How often the crew looks for runs that wait behind a long one, and for hosts that are too large. */
 const LOOK_MS = 20;
@@ -96,6 +87,11 @@ export class Crew {
     return { waiting: this.#held.length + sent - running, running };
   }
 
+  /** How many more runs would begin at once. */
+  get idlePlaces(): number {
+    return this.#held.length > 0 ? 0 : this.#members.idlePlaces(this.#options.concurrency);
+  }
+
   /** What each host runs and ran. */
   get details(): ChildDetail[] {
     return this.#members.details;
@@ -129,13 +125,15 @@ export class Crew {
     this.#releaseHeld();
   }
 
-  /** Stops the runs of a map: those that wait at once, those that run by their signal, then by killing their host. */
-  cancel(mapId: string): void {
-    for (const ticket of this.#held.filter(({ run }) => run.map === mapId)) {
+  /** Stops the runs of a map, or of its `jobs` (first indices): those that wait at once, those that run by their signal, then by killing their host. */
+  cancel(mapId: string, jobs?: readonly number[]): void {
+    const isMeant = ({ run }: Ticket): boolean =>
+      run.map === mapId && (jobs === undefined || jobs.includes(run.at));
+    for (const ticket of this.#held.filter(isMeant)) {
       this.#held.splice(this.#held.indexOf(ticket), 1);
       ticket.settle({ kind: "cancelled" });
     }
-    for (const member of this.#members) member.stop("cancelled", ({ run }) => run.map === mapId);
+    for (const member of this.#members) member.stop("cancelled", isMeant);
   }
 
   /** Number of hosts that there should be. */
@@ -248,7 +246,8 @@ export class Crew {
 
   #dispatch(): void {
     while (this.#held.length > 0) {
-      const freest = this.#members.freest(this.#ahead.perHost);
+      const run = this.#held[0]?.run;
+      const freest = this.#members.freest(this.#ahead.perHost, run?.isBackup === true ? run : undefined);
       const ticket = freest === undefined ? undefined : this.#held.shift();
       if (ticket === undefined) return;
       freest?.send(ticket);

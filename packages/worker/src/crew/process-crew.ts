@@ -3,7 +3,7 @@
 import type { TaskOutput } from "../output/task-output.ts";
 import { childEnvironment } from "../host/child-environment.ts";
 import { ContainerMemory } from "../host/container-memory.ts";
-import type { CrewOptions } from "./crew.ts";
+import type { CrewOptions } from "./crew-options.ts";
 import { processHosts } from "../host/process-host.ts";
 
 /** What a user says of the processes; see the options of a worker. */

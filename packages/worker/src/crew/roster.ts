@@ -2,6 +2,7 @@
 
 import type { ChildDetail } from "@poolmq/shared/internal";
 
+import type { Run } from "../runs/run.ts";
 import type { Member } from "./member.ts";
 
 export class Roster implements Iterable<Member> {
@@ -33,6 +34,13 @@ export class Roster implements Iterable<Member> {
     let ready = 0;
     for (const member of this.#members) if (member.isReady) ready++;
     return ready;
+  }
+
+  /** How many more runs would begin at once, of `concurrency` that each can have. */
+  idlePlaces(concurrency: number): number {
+    let idle = 0;
+    for (const member of this.#members) if (member.isReady) idle += Math.max(0, concurrency - member.load);
+    return idle;
   }
 
   /** Resident memory of all of them, as far as the system tells. */
@@ -87,13 +95,23 @@ export class Roster implements Iterable<Member> {
     return [...this.#members].filter((member) => member.isStopping);
   }
 
-  /** The host that has the fewest runs, and fewer than `limit`. */
-  freest(limit: number): Member | undefined {
+  /**
+   * The host that has the fewest runs, and fewer than `limit`.
+   *
+   * @param backup - of a chunk that another host may be running: that one comes last
+   */
+  freest(limit: number, backup?: Run): Member | undefined {
     let freest: Member | undefined;
+    let slow: Member | undefined;
     for (const member of this.#members) {
       if (!member.hasPlace || member.load >= limit) continue;
-      if (freest === undefined || member.load < freest.load) freest = member;
+      if (backup !== undefined && isRunning(member, backup)) slow = member;
+      else if (freest === undefined || member.load < freest.load) freest = member;
     }
-    return freest;
+    return freest ?? slow;
   }
+}
+
+function isRunning({ detail }: Member, { map, at }: Run): boolean {
+  return detail?.runs.some((run) => run.map === map && run.at === at) === true;
 }

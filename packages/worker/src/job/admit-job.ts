@@ -1,8 +1,10 @@
-import { jobIdOf } from "@poolmq/shared/redis";
+import { backupIdOf, jobIdOf } from "@poolmq/shared/redis";
 
 import { readJobData } from "../queue/read-job-data.ts";
 import type { QueuedJob } from "../queue/job-queue.ts";
+import { belongsElsewhere } from "./belongs-elsewhere.ts";
 import { dropJob } from "./drop-job.ts";
+import { handOn } from "./hand-back.ts";
 import type { JobContext, JobInHand } from "./job-context.ts";
 import { publishCorrupt } from "./publish-outcome.ts";
 
@@ -19,12 +21,28 @@ export function admitJob(
   const data = readJobData(job.data);
   if (typeof data === "string") return publishCorrupt(context, jobId, data);
   const named = jobIdOf(data.map, data.at);
-  if (named !== jobId) return publishCorrupt(context, jobId, `its data is that of ${named}`);
+  const isBackup = named !== jobId;
+  if (isBackup && (data.backup !== true || backupIdOf(data.map, data.at) !== jobId)) {
+    return publishCorrupt(context, jobId, `its data is that of ${named}`);
+  }
   if (!context.seals.admits(job)) return undefined;
   context.locks.hold(jobId, token);
-  const isUnwanted = context.unwanted.has(data.map, job);
+  const isUnwanted = context.settled.has(named, data) || context.unwanted.has(data.map, job);
   const hand = { job, data, token };
+  if (isBackup) return admitBackup(context, hand, isUnwanted);
   return isUnwanted === false ? hand : dropUnwanted(context, hand, isUnwanted);
+}
+
+/** A backup is of most use on another machine than the one that is slow. */
+async function admitBackup(
+  context: JobContext,
+  hand: JobInHand,
+  isUnwanted: false | Promise<boolean>,
+): Promise<JobInHand | undefined> {
+  const admitted = await dropUnwanted(context, hand, Promise.resolve(isUnwanted));
+  if (admitted !== undefined && (await belongsElsewhere(context, admitted)))
+    return await handOn(context, admitted);
+  return admitted;
 }
 
 async function dropUnwanted(

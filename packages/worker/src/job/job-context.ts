@@ -11,6 +11,7 @@ import type { QueuedJob } from "../queue/job-queue.ts";
 import type { JobSeals } from "./job-seals.ts";
 import type { Publisher } from "../outcome/publisher.ts";
 import type { RunsInHand } from "./runs-in-hand.ts";
+import type { SettledJobs } from "./settled-jobs.ts";
 import type { SharedValues } from "./shared-values.ts";
 import type { TaskReports } from "./task-reports.ts";
 import type { UnwantedMaps } from "./unwanted-maps.ts";
@@ -26,6 +27,7 @@ export interface JobContext {
   readonly locks: Pick<Locks, "hold" | "release">;
   readonly runs: RunsInHand;
   readonly unwanted: UnwantedMaps;
+  readonly settled: Pick<SettledJobs, "has">;
   readonly shared: Pick<SharedValues, "get">;
   readonly publisher: Pick<Publisher, "publish">;
   readonly reports: Pick<TaskReports, "flush">;

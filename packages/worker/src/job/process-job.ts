@@ -107,6 +107,7 @@ function runOf(
     logs: data.logs === true && !machine.redactRemoteStacks,
     outcomeLimit,
     timeoutMs,
+    isBackup: data.backup === true,
   };
 }
 

@@ -14,6 +14,11 @@ interface RunInHand {
 export class RunsInHand {
   readonly #runs = new Map<string, RunInHand>();
 
+  /** Whether the job with this id is under way here. */
+  has(jobId: string): boolean {
+    return this.#runs.has(jobId);
+  }
+
   /**
    * Runs a job, or takes over its run that is under way already.
    *

@@ -10,7 +10,7 @@ import type { ResolvedProcessOptions } from "@poolmq/shared/internal";
 import { childEnvironment } from "../host/child-environment.ts";
 import { ContainerMemory } from "../host/container-memory.ts";
 import { Crew } from "../crew/crew.ts";
-import type { CrewOptions } from "../crew/crew.ts";
+import type { CrewOptions } from "../crew/crew-options.ts";
 import { SILENT } from "../host/crew-log.ts";
 import { processCrew } from "../crew/process-crew.ts";
 import { threadHosts } from "../host/thread-host.ts";

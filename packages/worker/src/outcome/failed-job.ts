@@ -13,7 +13,8 @@ export function failedJob({ name: task, opts }: QueuedJob, data: JobData): Faile
   const { keepFailed } = data;
   if (keepFailed === undefined) return undefined;
   if (keepFailed !== true && data.args.length + (data.bytes ?? 0) > MAX_KEPT_BYTES) return undefined;
-  const { kept: _kept, suspect: _suspect, stateSig: _stateSig, ...given } = data;
+  // It is tried again as the chunk's own job.
+  const { kept: _kept, suspect: _suspect, stateSig: _stateSig, backup: _backup, ...given } = data;
   const { attempts = 0, backoff, priority = 0, telemetry } = opts;
   return {
     task,

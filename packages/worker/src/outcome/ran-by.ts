@@ -12,5 +12,6 @@ export function ranBy(
   const who = `${worker} ${end.pid}`;
   const attempt = job.attemptsMade + 1;
   const losses = job.stalledCounter + (data.suspect?.losses ?? 0) + (end.kind === "lost" ? 1 : 0);
+  if (data.backup === true) return `${who} ${attempt} ${losses} backup`;
   return attempt === 1 && losses === 0 ? who : `${who} ${attempt} ${losses}`;
 }

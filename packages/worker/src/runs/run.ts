@@ -29,6 +29,8 @@ export interface Run {
   readonly outcomeLimit?: OutcomeLimit | undefined;
   /** Time limit of the function for each item, in ms, from its start. */
   readonly timeoutMs: number | undefined;
+  /** Another host may be running the same chunk, and this run should not go to that one. @defaultValue false */
+  readonly isBackup?: boolean;
 }
 
 /** An argument of every tuple of a job that is a shared value. */

@@ -19,6 +19,8 @@ export interface ControlHooks {
   onCancel(mapId: string): void;
   /** The map is in the list of those that were cancelled; it may have been begun again since. */
   onMissedCancel(mapId: string): Promise<void>;
+  /** These jobs were started twice, and have their outcome. */
+  onSettled(mapId: string, jobs: readonly number[]): void;
   onUnshare(shareId: string): void;
   /** An operator wants something of the machine. */
   onOrder(order: Order): void;
@@ -29,7 +31,9 @@ export type Order = Extract<ControlMessage, { readonly t: "drain" | "resize" | "
 
 /** A message as anyone may have published it. */
 type Told = Readonly<
-  Partial<Record<"t" | "map" | "shares" | "expiresAt" | "sig" | (typeof ORDER_FIELDS)[number], unknown>>
+  Partial<
+    Record<"t" | "map" | "jobs" | "shares" | "expiresAt" | "sig" | (typeof ORDER_FIELDS)[number], unknown>
+  >
 >;
 
 const ORDER_FIELDS = ["worker", "processes", "index", "pid", "id", "what", "by"] as const;
@@ -87,10 +91,13 @@ export class ControlChannel {
   }
 
   #obey(message: Told): void {
-    const { t, map, shares } = message;
+    const { t, map, jobs, shares } = message;
     const order = orderOf(message);
     if (order !== undefined) this.#hooks.onOrder(order);
     if (t === ("cancel" satisfies ControlMessage["t"]) && typeof map === "string") this.#hooks.onCancel(map);
+    if (t === ("settled" satisfies ControlMessage["t"]) && typeof map === "string" && Array.isArray(jobs)) {
+      this.#hooks.onSettled(map, (jobs as readonly unknown[]).filter(isCount));
+    }
     if (t === ("unshare" satisfies ControlMessage["t"]) && Array.isArray(shares)) {
       for (const id of shares as readonly unknown[]) this.#hooks.onUnshare(String(id));
     }

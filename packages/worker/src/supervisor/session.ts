@@ -13,6 +13,7 @@ import {
   checkServer,
   destroyConnection,
   GatherScripts,
+  jobIdOf,
   largestValue,
   MachineLines,
   Machines,
@@ -21,12 +22,12 @@ import {
 } from "@poolmq/shared/redis";
 import type { LargestValue, QueueKeys } from "@poolmq/shared/redis";
 
-import type { OutcomeLimit } from "../item/outcome-writer.ts";
 import type { JobContext } from "../job/job-context.ts";
 import { JobSeals } from "../job/job-seals.ts";
 import { processJob } from "../job/process-job.ts";
 import { Publisher } from "../outcome/publisher.ts";
 import { RunsInHand } from "../job/runs-in-hand.ts";
+import { SettledJobs } from "../job/settled-jobs.ts";
 import { SharedValues } from "../job/shared-values.ts";
 import { TaskReports } from "../job/task-reports.ts";
 import { UnwantedMaps } from "../job/unwanted-maps.ts";
@@ -39,6 +40,7 @@ import { ControlChannel } from "./control-channel.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { LogFeed } from "./log-feed.ts";
 import { OutageLog } from "./outage-log.ts";
+import { outcomeLimit } from "./outcome-limit.ts";
 import { reachRedis } from "./reach-redis.ts";
 import { obeyOrder } from "./orders.ts";
 import type { ServedMachine } from "./served-machine.ts";
@@ -57,8 +59,6 @@ const REFUSALS_PERIOD_MS = 60_000;
 const FAILURES_PERIOD_MS = 10_000;
 /** How long an answer to an operator is kept, in ms: who asked looks for it several times a second. */
 const ANSWER_TTL_MS = 30_000;
-/** Redis takes values of 512 MiB, and all that a child gives, unless its settings say less. */
-const USUAL_LARGEST_BYTES = 256 * 1024 * 1024;
 
 /** How long a step of closing the queue may take, if Redis answers, and once it was told not to wait. */
 const CLOSE_TIMEOUT_MS = 2_000;
@@ -127,6 +127,7 @@ export class Session {
     const clock = new RedisClock(redis);
     const refusals = new ThrottledLog(log, REFUSALS_PERIOD_MS);
     const unwanted = new UnwantedMaps(async (mapId) => await store.wanted(mapId));
+    const settled = new SettledJobs(async (mapId, at) => (await redis.getbit(keys.done(mapId), at)) === 1);
     const shared = new SharedValues(
       async (shareId) => seals.share(shareId, await redis.getBuffer(keys.share(shareId))),
       (shareId) => crew.unshare(shareId),
@@ -160,6 +161,10 @@ export class Session {
       async onMissedCancel(mapId) {
         if (await unwanted.learn(mapId)) crew.cancel(mapId);
       },
+      onSettled(mapId, jobs) {
+        for (const at of jobs) settled.add(jobIdOf(mapId, at));
+        crew.cancel(mapId, jobs);
+      },
       onUnshare: (shareId) => shared.forget(shareId),
       onOrder: (order) =>
         obeyOrder(order, machine, log, (question, answer) => {
@@ -188,6 +193,7 @@ export class Session {
       locks: this.#locks,
       runs: new RunsInHand(),
       unwanted,
+      settled,
       shared,
       publisher: this.#publisher,
       reports: this.reports,
@@ -288,13 +294,4 @@ export class Session {
     });
     return queue;
   }
-}
-
-/** What Redis takes of an outcome, where that is less than a child would give. */
-function outcomeLimit(largest: LargestValue | undefined, maxOutcomeBytes: number): OutcomeLimit | undefined {
-  // A child keeps what it gives of a whole job far below what Redis takes unless it is told otherwise.
-  if (largest === undefined || largest.bytes >= USUAL_LARGEST_BYTES) return undefined;
-  if (largest.bytes < maxOutcomeBytes)
-    return { maxBytes: largest.bytes, limit: largest.setting, isForJob: true };
-  return { maxBytes: maxOutcomeBytes, limit: "maxOutcomeBytes", isForJob: true };
 }

@@ -1,0 +1,60 @@
+/** Starts chunks of a pool in memory once more that run for long, and lets the run go that comes second. */
+
+import type { Crew } from "@poolmq/worker/local";
+
+import type { Chunk } from "../input/chunk.ts";
+import type { CarriedMap, TailHand, TailLook } from "../map/transport.ts";
+
+export interface MemoryTailOptions {
+  readonly crew: Pick<Crew, "cancel" | "details" | "idlePlaces">;
+  /** Whether jobs wait for a worker. */
+  readonly isWaiting: () => boolean;
+  /** Puts chunks into the queue once more. */
+  readonly again: (map: CarriedMap, chunks: readonly Chunk[]) => void;
+}
+
+export class MemoryTail implements TailHand {
+  readonly #options: MemoryTailOptions;
+  /** First indices of the chunks that were started twice. */
+  readonly #twice = new Map<CarriedMap, Set<number>>();
+
+  constructor(options: MemoryTailOptions) {
+    this.#options = options;
+  }
+
+  look({ id }: CarriedMap, chunks: readonly Chunk[]): Promise<TailLook> {
+    const { crew, isWaiting } = this.#options;
+    const asked = new Set(chunks.map(({ at }) => at));
+    const runs = crew.details.flatMap(({ runs: running }) => running);
+    const ours = runs.filter(({ map, at }) => map === id && asked.has(at));
+    return Promise.resolve({
+      isIdle: !isWaiting() && crew.idlePlaces > 0,
+      runningMs: new Map(ours.map(({ at, sinceMs }) => [at, Date.now() - sinceMs])),
+    });
+  }
+
+  backUp(map: CarriedMap, chunks: readonly Chunk[]): Promise<void> {
+    const twice = this.#twice.get(map) ?? new Set();
+    this.#twice.set(map, twice);
+    for (const { at } of chunks) twice.add(at);
+    this.#options.again(map, chunks);
+    return Promise.resolve();
+  }
+
+  /** Whether the other run of this chunk has brought its outcome. False of one that was started once. */
+  isSettled(map: CarriedMap, at: number): boolean {
+    if (this.#twice.size === 0 || this.#twice.get(map)?.has(at) !== true) return false;
+    return map.chunks([at]).length === 0;
+  }
+
+  /** A chunk has its outcome: its other run is stopped, if it has one. */
+  settled(map: CarriedMap, at: number): void {
+    if (this.#twice.size > 0 && this.#twice.get(map)?.has(at) === true)
+      this.#options.crew.cancel(map.id, [at]);
+  }
+
+  /** The map has ended. */
+  forget(map: CarriedMap): void {
+    this.#twice.delete(map);
+  }
+}

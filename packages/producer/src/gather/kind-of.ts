@@ -1,0 +1,24 @@
+import type { CarriedMap } from "../map/transport.ts";
+import { AttachedMap } from "./attached-map.ts";
+import { DurableMap } from "./durable-map.ts";
+import type { KindTools, MapKind, MapMode } from "./map-kind.ts";
+import { PlainMap } from "./plain-map.ts";
+
+/** What the gather does differently for a map of this kind. */
+export function kindOf(
+  map: CarriedMap,
+  mode: MapMode,
+  tools: KindTools,
+  durable: { readonly resumed: boolean; readonly keepMs: number | undefined },
+): MapKind {
+  switch (mode) {
+    case "plain":
+      return new PlainMap(map, tools);
+    case "durable":
+      return new DurableMap(map, tools, durable);
+    case "attached":
+      return new AttachedMap(map, tools);
+    default:
+      return mode satisfies never;
+  }
+}
