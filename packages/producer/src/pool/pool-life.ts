@@ -45,9 +45,9 @@ export class PoolLife implements EngineHost {
   readonly #logger: Logger | undefined;
   readonly #pending = new Set<Pending>();
   readonly #ended = Promise.withResolvers<void>();
+  /** Keeps the process alive while something is pending. One for all calls: to make one for each is felt. */
+  readonly #liveness = setInterval(() => {}, FOREVER_MS).unref();
   #state: PoolState = "open";
-  /** A timer that keeps the process alive while something is pending. */
-  #liveness: NodeJS.Timeout | undefined;
   /** How many things are waited for that are no maps. */
   #waits = 0;
   #ending = false;
@@ -180,14 +180,15 @@ export class PoolLife implements EngineHost {
       throw new Error(`Illegal transition: ${this.#state} → ${next}`);
     this.#logger?.debug({ from: this.#state, to: next }, "pool state");
     this.#state = next;
+    if (next === "closed") clearInterval(this.#liveness);
   }
 
   /** Sockets and children don't keep the process alive; what is under way does. */
   #stayAlive(): void {
     const busy = this.#pending.size > 0 || this.#waits > 0;
-    if (busy === (this.#liveness !== undefined)) return;
-    clearInterval(this.#liveness);
-    this.#liveness = busy ? setInterval(() => {}, FOREVER_MS) : undefined;
+    if (busy === this.#liveness.hasRef()) return;
+    if (busy) this.#liveness.ref();
+    else this.#liveness.unref();
     this.#engine.onIdle(!busy);
   }
 
