@@ -47,8 +47,8 @@ RUN set -eu; \
     chmod 755 /production/node_modules/@poolmq/worker/dist/cli.js; \
     chmod -R go+rX /production/node_modules
 
-# ── the image ───────────────────────────────────────────────────────────────────────────────────────────────────────
-FROM node:24-bookworm-slim
+# ── worker: the image ───────────────────────────────────────────────────────────────────────────────────────────────
+FROM node:24-bookworm-slim AS worker
 # PID 1: passes signals on to the supervisor, and reaps what tasks leave behind. Not every scheduler has an `--init`.
 RUN apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends tini >/dev/null \
@@ -70,3 +70,10 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["poo
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["tini", "--", "poolmq"]
 CMD ["worker", "tasks.ts"]
+
+# ── example: the image with the tasks and the producer of docker/compose.yaml ───────────────────────────────────────
+FROM worker AS example
+COPY examples/containers ./
+
+# ── what is built where no stage is named ───────────────────────────────────────────────────────────────────────────
+FROM worker

@@ -1,4 +1,4 @@
-/** The tasks of docker/compose.yaml: mount a folder of yours in the place of this one. */
+/** The tasks of docker/compose.yaml, which docker/worker.Dockerfile copies into the image of the example. */
 
 import { hostname } from "node:os";
 

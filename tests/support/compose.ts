@@ -4,38 +4,45 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-const FILE = fileURLToPath(new URL("../../docker/compose.yaml", import.meta.url));
-
-/** The services of docker/compose.yaml, under a project name of their own. */
+/** The services of a file of docker/, under a project name of their own. */
 export class Compose {
   readonly #command: readonly string[];
   readonly #env: Readonly<Record<string, string>>;
-  readonly #project: string;
+  readonly #options: readonly string[];
 
-  private constructor(command: readonly string[], project: string, env: Readonly<Record<string, string>>) {
+  private constructor(
+    command: readonly string[],
+    options: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ) {
     this.#command = command;
-    this.#project = project;
+    this.#options = options;
     this.#env = env;
   }
 
   /** Takes the plugin, `docker compose`, or else the program that came before it, `docker-compose`. */
-  static async project(name: string, env: Readonly<Record<string, string>>): Promise<Compose> {
+  static async project(
+    name: string,
+    file: "compose.yaml" | "fleet.yaml",
+    env: Readonly<Record<string, string>>,
+  ): Promise<Compose> {
     const plugin = ["docker", "compose"];
     const hasPlugin = await run("docker", ["compose", "version"]).then(
       () => true,
       () => false,
     );
-    return new Compose(hasPlugin ? plugin : ["docker-compose"], name, env);
+    const path = fileURLToPath(new URL(`../../docker/${file}`, import.meta.url));
+    const options = ["--project-name", name, "--file", path];
+    return new Compose(hasPlugin ? plugin : ["docker-compose"], options, env);
   }
 
   /** Runs a command of Compose and gives what it wrote to both its outputs. */
   async run(...args: readonly string[]): Promise<string> {
     const [program = "", ...before] = this.#command;
-    const { stdout, stderr } = await run(
-      program,
-      [...before, "--project-name", this.#project, "--file", FILE, ...args],
-      { env: { ...process.env, ...this.#env }, maxBuffer: 64 * 1024 * 1024 },
-    );
+    const { stdout, stderr } = await run(program, [...before, ...this.#options, ...args], {
+      env: { ...process.env, ...this.#env },
+      maxBuffer: 64 * 1024 * 1024,
+    });
     return stdout + stderr;
   }
 }

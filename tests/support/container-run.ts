@@ -24,6 +24,8 @@ const LABEL = "poolmq.test.run";
 export interface ContainerRun {
   /** Name of the worker's image. */
   readonly image: string;
+  /** Name of the image with the example of docker/compose.yaml. */
+  readonly exampleImage: string;
   readonly network: string;
   /** Labels for everything that a test makes. */
   readonly labels: Readonly<Record<string, string>>;
@@ -69,15 +71,16 @@ export async function setup(project: TestProject): Promise<void> {
   const run = `${hostname()}/${process.pid}`;
   const labels = { [LABEL]: run };
   const image = `poolmq-worker-test:${process.pid}`;
+  const exampleImage = `${image}-example`;
   const network = `poolmq-test-${process.pid}`;
   remove = async () => {
     await removeRun(run);
-    await docker("image", "rm", "--force", image, `${image}-build`).catch(() => {});
+    await docker("image", "rm", "--force", image, exampleImage, `${image}-build`).catch(() => {});
   };
   try {
     await docker("network", "create", "--label", `${LABEL}=${run}`, network);
     const [buildMs, redis] = await Promise.all([
-      build(image),
+      build(image, exampleImage),
       new GenericContainer(REDIS_IMAGE)
         .withCommand(["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--save", ""])
         .withNetworkMode(network)
@@ -88,7 +91,7 @@ export async function setup(project: TestProject): Promise<void> {
         .start(),
     ]);
     const redisUrl = `redis://${redis.getHost()}:${redis.getMappedPort(6379)}`;
-    project.provide("containers", { image, network, labels, redisUrl, buildMs });
+    project.provide("containers", { image, exampleImage, network, labels, redisUrl, buildMs });
   } catch (error) {
     await teardown();
     project.provide("containers", { reason: String(error), skip: false });
@@ -101,11 +104,12 @@ export async function teardown(): Promise<void> {
   remove = undefined;
 }
 
-/** Builds as a user does. The stage that compiles gets a name too: an older engine would leave it behind without one. */
-async function build(image: string): Promise<number> {
+/** Builds as a user does. Each stage gets a name: an older engine would leave it behind without one. */
+async function build(image: string, exampleImage: string): Promise<number> {
   const started = performance.now();
   const args = ["build", "--force-rm", "--file", DOCKERFILE];
   await step("docker", [...args, "--target", "build", "--tag", `${image}-build`, "."]);
+  await step("docker", [...args, "--target", "example", "--tag", exampleImage, "."]);
   await step("docker", [...args, "--tag", image, "."]);
   return performance.now() - started;
 }

@@ -5,10 +5,11 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";
 
-import type { SigningKeys, StackAnswer } from "@poolmq/shared/internal";
+import type { StackAnswer } from "@poolmq/shared/internal";
 import { parseObject, queueKeys } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
+import type { ControlOptions } from "./control-options.ts";
 import { Orders } from "./orders.ts";
 import { QueueWatcher } from "../watch/queue-watcher.ts";
 import type { QueueView } from "../watch/queue-view.ts";
@@ -33,20 +34,8 @@ export class MachineControl {
   readonly #watcher: QueueWatcher;
   readonly #by: string;
 
-  /**
-   * The connection stays the caller's.
-   *
-   * @param options - `by`: who asks for it, for the machines' logs
-   */
-  constructor(
-    redis: Redis | Cluster,
-    options: {
-      readonly queue: string;
-      readonly prefix?: string | undefined;
-      readonly signingKeys?: SigningKeys | undefined;
-      readonly by: string;
-    },
-  ) {
+  /** The connection stays the caller's. */
+  constructor(redis: Redis | Cluster, options: ControlOptions) {
     this.#redis = redis;
     this.#keys = queueKeys(options.queue, options.prefix);
     this.#orders = new Orders(redis, this.#keys, options.signingKeys);

@@ -7,10 +7,10 @@ import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
 import { plainJobs, queueKeys } from "@poolmq/shared/redis";
-import type { SigningKeys } from "@poolmq/shared/internal";
 
 import { cancelMap, isAttended, removeMap } from "./cancel-map.ts";
 import type { Cancelled } from "./cancel-map.ts";
+import type { ControlOptions } from "./control-options.ts";
 import { Orders } from "./orders.ts";
 import { prioritizeMap } from "./prioritize-map.ts";
 import type { Prioritized } from "./prioritize-map.ts";
@@ -22,21 +22,8 @@ export class MapControl {
   readonly #access: QueueAccess;
   readonly #by: string;
 
-  /**
-   * The connection stays the caller's.
-   *
-   * @param options - `signingKeys`: where the queue's producers and workers have some. `by`: who asks for it, for the
-   * machines' logs
-   */
-  constructor(
-    redis: Redis | Cluster,
-    options: {
-      readonly queue: string;
-      readonly prefix?: string | undefined;
-      readonly signingKeys?: SigningKeys | undefined;
-      readonly by?: string;
-    },
-  ) {
+  /** The connection stays the caller's. */
+  constructor(redis: Redis | Cluster, options: Omit<ControlOptions, "by"> & { readonly by?: string }) {
     const keys = queueKeys(options.queue, options.prefix);
     // Looks and changes jobs, and leaves nothing of its own behind.
     const bull = { connection: redis, prefix: keys.bullPrefix, skipMetasUpdate: true };

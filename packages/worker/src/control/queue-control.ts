@@ -4,30 +4,22 @@ import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
 import { forgetMap, queueKeys, readQueue } from "@poolmq/shared/redis";
-import type { SigningKeys } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
+import type { ControlOptions } from "./control-options.ts";
 import { MapControl } from "./map-control.ts";
 import { OrphanedJobs } from "../watch/orphaned-jobs.ts";
 import { Orders } from "./orders.ts";
 
-export interface QueueControlOptions {
-  readonly queue: string;
-  readonly prefix?: string | undefined;
-  readonly signingKeys?: SigningKeys | undefined;
-  /** Who asks for it, for the machines' logs. */
-  readonly by: string;
-}
-
 export class QueueControl {
   readonly #redis: Redis | Cluster;
-  readonly #options: QueueControlOptions;
+  readonly #options: ControlOptions;
   readonly #keys: QueueKeys;
   readonly #queue: Queue;
   readonly #orders: Orders;
 
   /** The connection stays the caller's. */
-  constructor(redis: Redis | Cluster, options: QueueControlOptions) {
+  constructor(redis: Redis | Cluster, options: ControlOptions) {
     this.#redis = redis;
     this.#options = options;
     this.#keys = queueKeys(options.queue, options.prefix);

@@ -29,6 +29,13 @@ const MAX_TASKS = 100;
 const MAX_TIMED_TASKS = 20;
 const OTHER_TASKS = "(other)";
 
+/** Gauges of prom-client whose names end as only those of counters may, by Prometheus' rules. Each is a sum over other gauges. */
+const MISNAMED = [
+  "nodejs_active_handles_total",
+  "nodejs_active_requests_total",
+  "nodejs_active_resources_total",
+] as const;
+
 /** What the machine's metrics are made of. */
 export interface MeteredMachine {
   ping(): Promise<void>;
@@ -53,6 +60,7 @@ export class Metrics implements WorkObserver {
     this.#registry.setDefaultLabels(labels);
     // This process's memory, processor time, event-loop lag and garbage collection, under the names of the field.
     collectDefaultMetrics({ register: this.#registry });
+    for (const name of MISNAMED) this.#registry.removeSingleMetric(name);
     this.#items = new Counter({
       name: "poolmq_items_total",
       help: "Items that came to their outcome here: ok, threw, or the code of poolmq's error",

@@ -17,11 +17,13 @@ export interface OperatorFlags extends QueueFlags {
 export function signingKeyOption(): Option {
   return new Option(
     "--signing-key-file <path>",
-    "sign it, on a queue whose workers have a signing key (or POOLMQ_SIGNING_KEY: the key itself)",
+    "sign what machines are asked, on a queue whose workers have a signing key (or POOLMQ_SIGNING_KEY: the key itself)",
   ).env("POOLMQ_SIGNING_KEY_FILE");
 }
 
-export function signingKeysOf({ signingKeyFile: file }: OperatorFlags): SigningKeys | undefined {
+export function signingKeysOf({
+  signingKeyFile: file,
+}: Pick<OperatorFlags, "signingKeyFile">): SigningKeys | undefined {
   return resolveSigningKeys(file === undefined ? undefined : readSigningKeys(file));
 }
 

@@ -3,7 +3,7 @@
 import { Command, Option } from "commander";
 
 import { InvalidOptionError } from "@poolmq/shared";
-import { checkQueueName, resolveSigningKeys } from "@poolmq/shared/internal";
+import { checkQueueName } from "@poolmq/shared/internal";
 import { checkServer, connect, destroyConnection, queueKeys } from "@poolmq/shared/redis";
 import { ItemReader } from "../../watch/item-reader.ts";
 import { LogReader } from "../../watch/log-reader.ts";
@@ -17,7 +17,7 @@ import { readPageFiles } from "../../dashboard/page-files.ts";
 import { QueueFeed } from "../../dashboard/queue-feed.ts";
 import { QueueLook } from "../../dashboard/queue-look.ts";
 import { connectionOf, DEFAULTS } from "../../worker-options.ts";
-import { whoAmI } from "../base/operator.ts";
+import { signingKeyOption, signingKeysOf, whoAmI } from "../base/operator.ts";
 import { integer } from "../base/integer.ts";
 import { healthHostOption, healthPortOption, serveHealth } from "./health-beside.ts";
 import type { HealthFlags } from "./health-beside.ts";
@@ -34,6 +34,7 @@ interface DashboardFlags extends HealthFlags {
   readonly token?: string;
   readonly write?: true;
   readonly values?: true;
+  readonly signingKeyFile?: string;
 }
 
 const PORT = 4040;
@@ -84,6 +85,7 @@ export function dashboardCommand(): Command {
         "let the page show what items were given and have returned, which may be secret",
       ),
     )
+    .addOption(signingKeyOption())
     .addOption(healthPortOption())
     .addOption(healthHostOption())
     .addHelpText(
@@ -103,6 +105,7 @@ Examples:
 async function dashboard(flags: DashboardFlags): Promise<void> {
   try {
     const { host, port, token } = checked(flags);
+    const signingKeys = signingKeysOf(flags);
     const resolved = connectionOf(flags.redis);
     const names = flags.queue.length > 0 ? flags.queue : [process.env["POOLMQ_QUEUE"] ?? DEFAULTS.queue];
     for (const name of names) checkQueueName("queue", name);
@@ -126,7 +129,7 @@ async function dashboard(flags: DashboardFlags): Promise<void> {
           const at = { queue: name, prefix };
           const signed = {
             ...at,
-            signingKeys: resolveSigningKeys(undefined),
+            signingKeys,
             by: `the dashboard of ${whoAmI()}`,
           };
           const look = new QueueLook(
@@ -134,7 +137,7 @@ async function dashboard(flags: DashboardFlags): Promise<void> {
             new MachineControl(redis, signed),
             new LogReader(redis, at),
           );
-          const actions = writable ? { actions: pageActions(redis, at) } : {};
+          const actions = writable ? { actions: pageActions(redis, signed) } : {};
           return { name, feed: new QueueFeed(watcher), look, ...actions };
         }),
         files,

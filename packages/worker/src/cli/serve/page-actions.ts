@@ -2,26 +2,19 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { resolveSigningKeys } from "@poolmq/shared/internal";
-
 import type { ActionResult, PageActions } from "../../dashboard/dashboard-server.ts";
+import type { ControlOptions } from "../../control/control-options.ts";
 import { MachineControl } from "../../control/machine-control.ts";
 import type { Ordered } from "../../control/machine-control.ts";
 import { MapControl } from "../../control/map-control.ts";
 import type { Cancelled } from "../../control/cancel-map.ts";
-import { whoAmI } from "../base/operator.ts";
 import { retriedText } from "../view/retried-text.ts";
 
 /** The connection stays the caller's. */
-export function pageActions(
-  redis: Redis | Cluster,
-  at: { readonly queue: string; readonly prefix: string },
-): PageActions {
-  const by = `the dashboard of ${whoAmI()}`;
-  const signingKeys = resolveSigningKeys(undefined);
-  const machines = new MachineControl(redis, { ...at, signingKeys, by });
+export function pageActions(redis: Redis | Cluster, options: ControlOptions): PageActions {
+  const machines = new MachineControl(redis, options);
   const withControl = async (act: (control: MapControl) => Promise<ActionResult>): Promise<ActionResult> => {
-    const control = new MapControl(redis, { ...at, signingKeys, by });
+    const control = new MapControl(redis, options);
     try {
       return await act(control);
     } finally {
@@ -68,7 +61,7 @@ function orderedResult(ordered: Ordered, done: string): ActionResult {
 
 const NO_KEY: ActionResult = {
   code: 409,
-  text: "this queue's workers have a signing key. Start the dashboard with POOLMQ_SIGNING_KEY",
+  text: "this queue's workers have a signing key. Start the dashboard with --signing-key-file or POOLMQ_SIGNING_KEY",
 };
 
 const CANCELLED: Readonly<Record<Cancelled, ActionResult>> = {
