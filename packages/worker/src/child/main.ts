@@ -11,7 +11,7 @@ import { performance } from "node:perf_hooks";
 import { Worker } from "node:worker_threads";
 
 import type { ChildSettings } from "../pipe/child-settings.ts";
-import { FrameWriter, readFrames } from "../pipe/frames.ts";
+import { FrameWriter, readFramesOf } from "../pipe/frames.ts";
 import { headerOf } from "../pipe/header-of.ts";
 import { besideThis, nodeFlags } from "../node-command.ts";
 import { placesFor } from "../pipe/pipe-depth.ts";
@@ -26,6 +26,9 @@ import { startTasks } from "./start-tasks.ts";
 import { tagPrints } from "./tag-prints.ts";
 import type { WayOut } from "../item/way-out.ts";
 
+/** Where work comes from: not read before the tasks are loaded, and nothing is sent before. */
+const WORK_FD = 3;
+
 /** Records of tasks go to the supervisor on a pipe of their own: tasks may print what they like. */
 const RECORDS_FD = 5;
 
@@ -39,12 +42,9 @@ const exit = process.exit.bind(process);
 const kill = process.kill.bind(process);
 const rss = process.memoryUsage.rss.bind(process);
 
-const work = new Socket({ fd: 3, readable: true, writable: true });
 const outcomes = new Socket({ fd: 6, readable: true, writable: true });
 const frames = new FrameWriter(outcomes);
-// The supervisor is gone: nobody wants the results. Without a listener, EPIPE would be an uncaught exception.
-for (const pipe of [work, outcomes]) pipe.on("error", endAlone);
-work.on("end", endAlone);
+endWith(outcomes);
 
 // Ctrl-C in a terminal, and some process managers, signal every process of the group. How a machine ends is its
 // supervisor's to decide; when it goes, so do we.
@@ -82,6 +82,12 @@ const out: WayOut = {
   },
 };
 
+/** The supervisor is gone: nobody wants the results. Without a listener, EPIPE would be an uncaught exception. */
+function endWith(pipe: Socket): void {
+  pipe.on("error", endAlone);
+  pipe.on("end", endAlone);
+}
+
 /** Ends this process, and what its tasks have started, which is in the group that it leads. */
 function endAlone(): void {
   try {
@@ -112,4 +118,4 @@ const queue = await startTasks(out, {
   residentBytes,
   onRunEnd: untagPrints,
 });
-if (queue !== undefined) readFrames<ToChild>(work, (...frame) => queue.take(...frame));
+if (queue !== undefined) endWith(readFramesOf<ToChild>(WORK_FD, (...frame) => queue.take(...frame)));

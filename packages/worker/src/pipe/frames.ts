@@ -8,7 +8,7 @@
  */
 
 import { once } from "node:events";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 
 const { parse, stringify } = JSON;
 const allocate = Buffer.allocUnsafeSlow.bind(Buffer);
@@ -16,6 +16,9 @@ const concat = Buffer.concat.bind(Buffer);
 const schedule = setImmediate;
 
 const LF = 0x0a;
+
+/** What is read at a time; as much as Node reads. */
+const READ_BYTES = 64 * 1024;
 
 /** More belongs to no message: a header that claims it is not ours. */
 const MAX_FRAME_BYTES = 1024 * 1024 * 1024;
@@ -33,6 +36,32 @@ export function readFrames<Header>(
   onFrame: OnFrame<Header>,
   onGarbage?: (reason: string) => void,
 ): void {
+  const take = frameReader(onFrame, onGarbage);
+  socket.on("data", (data: Buffer) => {
+    take(data);
+    release(data);
+  });
+}
+
+/**
+ * Reads messages from an open file descriptor, as `readFrames` does. What arrives lies in one piece of memory that is used
+ * again and again: an item that is waited for is felt to come sooner if none has to be made for it.
+ */
+export function readFramesOf<Header>(fd: number, onFrame: OnFrame<Header>): Socket {
+  const take = frameReader(onFrame, undefined);
+  const buffer = allocate(READ_BYTES);
+  const callback = (length: number): boolean => {
+    take(buffer.subarray(0, length));
+    return true;
+  };
+  return new Socket({ fd, readable: true, writable: true, onread: { buffer, callback } });
+}
+
+/** Gives what takes the pieces of a stream of messages as they arrive, and keeps nothing of their memory. */
+function frameReader<Header>(
+  onFrame: OnFrame<Header>,
+  onGarbage: ((reason: string) => void) | undefined,
+): (data: Buffer) => void {
   // Pieces of a line that is still arriving; joined once, so that a line of many megabytes costs no quadratic copying.
   let pieces: Buffer[] = [];
   let length = 0;
@@ -66,6 +95,14 @@ export function readFrames<Header>(
     head = { header, text, bytes: allocate(bytes), filled: 0 };
   }
 
+  /** Keeps a part of a line until the rest of it arrives. */
+  function keep(data: Buffer, start: number, end: number): void {
+    const piece = allocate(end - start);
+    data.copy(piece, 0, start, end);
+    pieces.push(piece);
+    length += piece.length;
+  }
+
   function refuse(what: string): void {
     isBroken = true;
     pieces = [];
@@ -74,24 +111,22 @@ export function readFrames<Header>(
     onGarbage(`it wrote ${what}`);
   }
 
-  socket.on("data", (data: Buffer) => {
+  return (data) => {
     for (let start = 0; start < data.length && !isBroken;) {
       if (head !== undefined) {
         start = takeBytes(head, data, start);
-        if (head !== undefined) release(data);
         continue;
       }
       const end = data.indexOf(LF, start);
       if (end === -1) {
-        pieces.push(data.subarray(start));
-        length += data.length - start;
+        keep(data, start, data.length);
         if (length > MAX_FRAME_BYTES) refuse(`a line of more than ${MAX_FRAME_BYTES} bytes`);
         return;
       }
       if (pieces.length === 0) {
         takeLine(data.toString("utf8", start, end));
       } else {
-        pieces.push(data.subarray(start, end));
+        keep(data, start, end);
         const line = concat(pieces).toString();
         pieces = [];
         length = 0;
@@ -99,7 +134,7 @@ export function readFrames<Header>(
       }
       start = end + 1;
     }
-  });
+  };
 }
 
 function readHeader<Header>(text: string): (Header & { readonly bytes?: number }) | undefined {
@@ -114,12 +149,12 @@ function readHeader<Header>(text: string): (Header & { readonly bytes?: number }
 }
 
 /**
- * Frees the memory of what was copied out. Left to the garbage collector, 16 such pieces a megabyte would have it run all
+ * Frees the memory of a large piece, of which everything was copied out. Left to the garbage collector, 16 such pieces a megabyte would have it run all
  * the time, for memory outside of the heap that it counts as much as its own.
  */
 function release(data: Buffer): void {
   const { buffer } = data as Buffer<ArrayBuffer>;
-  if (buffer.byteLength === data.length) buffer.transfer(0);
+  if (data.length >= READ_BYTES && buffer.byteLength === data.length) buffer.transfer(0);
 }
 
 /**
