@@ -2,9 +2,11 @@
  * `npm run bench`: measures poolmq beside its competitors, and each of its targets.
  *
  *   node scripts/dev.mjs bench [--quick] [--only 1,5] [--publish]
+ *   node scripts/dev.mjs bench --profile [--quick]
  *
  * Writes `.cache/bench/results.json` and `.cache/bench/results.svg`; `--publish` also puts the rows that were measured
- * into docs/performance.md, its chart and bench/results.json.
+ * into docs/performance.md, its chart and bench/results.json. `--profile` measures no row, and shows where the time of an
+ * item goes.
  */
 
 import { readArguments } from "./harness/arguments.ts";
@@ -19,22 +21,27 @@ import { ROWS } from "./rows/all.ts";
 const options = readArguments(process.argv.slice(2), ROWS);
 const machine = await environment();
 printEnvironment(machine);
-const started = performance.now();
-const results: RowResult[] = [];
-for (const row of options.rows) {
-  try {
-    const result = await measure(row);
-    printRow(result);
-    results.push(result);
-  } catch (error) {
-    // The other rows are worth having without it.
-    process.exitCode = 1;
-    console.error(`\n${row.id}. ${row.title}: FAILED\n`, error);
+if (options.profile) await (await import("./profile/profile.ts")).profile(options);
+else await measureRows();
+
+async function measureRows(): Promise<void> {
+  const started = performance.now();
+  const results: RowResult[] = [];
+  for (const row of options.rows) {
+    try {
+      const result = await measure(row);
+      printRow(result);
+      results.push(result);
+    } catch (error) {
+      // The other rows are worth having without it.
+      process.exitCode = 1;
+      console.error(`\n${row.id}. ${row.title}: FAILED\n`, error);
+    }
   }
+  await save(results);
+  if (options.publish) await publish(results);
+  printSummary(results, (performance.now() - started) / 1000);
 }
-await save(results);
-if (options.publish) await publish(results);
-printSummary(results, (performance.now() - started) / 1000);
 
 async function measure(row: Row): Promise<RowResult> {
   const rowStarted = performance.now();

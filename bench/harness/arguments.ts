@@ -6,22 +6,31 @@ export interface BenchOptions {
   readonly rows: readonly Row[];
   readonly quick: boolean;
   readonly publish: boolean;
+  /** Only shows where the time of an item goes. */
+  readonly profile: boolean;
 }
 
 /** @throws RangeError that says what was expected */
 export function readArguments(args: readonly string[], rows: readonly Row[]): BenchOptions {
   const { values } = parseArgs({
     args: [...args],
-    options: { quick: { type: "boolean" }, publish: { type: "boolean" }, only: { type: "string" } },
+    options: {
+      quick: { type: "boolean" },
+      publish: { type: "boolean" },
+      profile: { type: "boolean" },
+      only: { type: "string" },
+    },
   });
-  const { quick = false, publish = false, only } = values;
+  const { quick = false, publish = false, profile = false, only } = values;
   if (quick && publish) throw new RangeError("Expected --publish without --quick, whose figures are rough");
-  if (only === undefined) return { rows, quick, publish };
+  if (profile && (publish || only !== undefined))
+    throw new RangeError("Expected --profile alone, or with --quick: it measures no row");
+  if (only === undefined) return { rows, quick, publish, profile };
   const ids = only.split(",").map(Number);
   const unknown = ids.find((id) => !rows.some((row) => row.id === id));
   if (unknown !== undefined) {
     const known = rows.map(({ id }) => id).join(", ");
     throw new RangeError(`Expected --only to list rows (${known}), got ${only}`);
   }
-  return { rows: rows.filter(({ id }) => ids.includes(id)), quick, publish };
+  return { rows: rows.filter(({ id }) => ids.includes(id)), quick, publish, profile };
 }
