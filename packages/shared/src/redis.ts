@@ -12,6 +12,7 @@ export { connect } from "./redis/connect.ts";
 export { destroyConnection } from "./redis/destroy-connection.ts";
 export { largestValue } from "./redis/largest-value.ts";
 export type { LargestValue } from "./redis/largest-value.ts";
+export { readOnce } from "./redis/read-once.ts";
 export { wrongServer } from "./redis/wrong-server.ts";
 export { unrefConnection } from "./redis/unref-connection.ts";
 export { fittingMachines, isFitting } from "./signing/fitting-machines.ts";
@@ -51,6 +52,7 @@ export {
   removeQueueKeys,
 } from "./store/map-remains.ts";
 export type { Outcome } from "./store/publish-outcomes.ts";
+export { readBounded } from "./store/read-bounded.ts";
 export { prioritizeWaiting, tellPriority } from "./store/prioritize.ts";
 export type { Reconciled } from "./store/reconcile-jobs.ts";
 export { RedisClock, redisNowMs } from "./store/redis-clock.ts";

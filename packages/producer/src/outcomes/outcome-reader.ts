@@ -6,6 +6,7 @@ import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promi
 import type { Cluster, Redis } from "ioredis";
 
 import { classifyRefusal, isWrongType } from "@poolmq/shared/internal";
+import { readBounded, readOnce } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
 import { ReadCounts } from "./read-counts.ts";
@@ -76,14 +77,19 @@ export class OutcomeReader {
 
   /** Reads all that a stream holds now, from the reading's cursor on. */
   async replay(reading: Reading): Promise<void> {
+    const key = this.#keys.out(reading.mapId);
     for (;;) {
-      const entries = await this.#commands.xrangeBuffer(
-        this.#keys.out(reading.mapId),
-        `(${reading.cursor}`,
-        "+",
-        "COUNT",
-        this.#counts.next(1),
-      );
+      if (this.#counts.isTight(1, performance.now())) {
+        await this.#readAllBounded(this.#commands, [reading], () => true);
+        return;
+      }
+      const args = [key, `(${reading.cursor}`, "+", "COUNT", this.#counts.next(1)];
+      const read = await readOnce(this.#commands, "xrange", args, key);
+      if (read === undefined) {
+        this.#onCut();
+        continue;
+      }
+      const entries = read.reply as RawEntry[];
       if (entries.length === 0) return;
       this.#take(reading, entries);
     }
@@ -151,19 +157,20 @@ export class OutcomeReader {
   }
 
   async #readOnce(): Promise<void> {
-    const readings = [...this.#readings];
+    let readings = [...this.#readings];
+    if (this.#counts.isTight(readings.length, performance.now())) {
+      await this.#readAllBounded(this.#blocking, readings, (reading) => this.#readings.has(reading));
+      // So that what the next read brings is little: what has come in since.
+      readings = [...this.#readings];
+    }
     const keys = [this.#wakeKey, ...readings.map(({ mapId }) => this.#keys.out(mapId))];
     // A cursor for the wake stream too: a wake that comes between two reads ends the next one at once.
     const cursors = [this.#wakeCursor, ...readings.map(({ cursor }) => cursor)];
-    const reply = (await this.#blocking.xreadBuffer(
-      "COUNT",
-      this.#counts.next(readings.length),
-      "BLOCK",
-      BLOCK_MS,
-      "STREAMS",
-      ...keys,
-      ...cursors,
-    )) as [key: Buffer, entries: RawEntry[]][] | null;
+    const count = this.#counts.next(readings.length);
+    const args = ["COUNT", count, "BLOCK", BLOCK_MS, "STREAMS", ...keys, ...cursors];
+    const read = await readOnce(this.#blocking, "xread", args, this.#wakeKey);
+    if (read === undefined) return this.#onCut();
+    const reply = read.reply as [key: Buffer, entries: RawEntry[]][] | null;
     if (reply === null) return;
     const places = new Map(keys.map((key, place) => [key, place]));
     for (const [key, entries] of reply) {
@@ -171,6 +178,41 @@ export class OutcomeReader {
       if (reading === undefined) this.#wakeCursor = String(entries.at(-1)?.[0] ?? this.#wakeCursor);
       else if (this.#readings.has(reading)) this.#take(reading, entries);
     }
+  }
+
+  /** Reads all that streams hold now, without ever asking for more at once than the server gives. */
+  async #readAllBounded(
+    redis: Redis | Cluster,
+    readings: readonly Reading[],
+    isWanted: (reading: Reading) => boolean,
+  ): Promise<void> {
+    for (let left = readings; left.length > 0; left = left.filter(isWanted)) {
+      const streams = left.map(({ mapId, cursor }) => [this.#keys.out(mapId), cursor] as const);
+      const found = await readBounded(redis, streams, this.#counts.bytes);
+      if (found === undefined) {
+        this.#onCut();
+        continue;
+      }
+      for (const [place, entries] of found) {
+        const reading = left[place];
+        if (reading !== undefined && isWanted(reading))
+          this.#take(
+            reading,
+            entries.map(({ id, fields }) => [id, fields]),
+          );
+      }
+      if (found.size === 0) break;
+      // Each is first in turn, so that none waits until another one is empty.
+      const next = Math.max(...found.keys()) + 1;
+      left = [...left.slice(next), ...left.slice(0, next)];
+    }
+    this.#counts.caughtUp();
+  }
+
+  /** The connection was closed in a read, perhaps because the read asked for too much. */
+  #onCut(): void {
+    this.#counts.cut(performance.now());
+    this.#warn({ bytes: this.#counts.bytes }, "connection closed in a read, asking for less at a time");
   }
 
   #take(reading: Reading, raw: readonly RawEntry[]): void {

@@ -21,7 +21,7 @@ import type { Cluster, Redis } from "ioredis";
 
 import { RedisClock } from "../store/redis-clock.ts";
 import { inOurTime, keepRedisTime } from "./keep-redis-time.ts";
-import { ADD, COMPLETE, FETCH, withStoredJob } from "./plain-scripts.ts";
+import { ADD, COMPLETE, FETCH, FETCH_BYTES, withStoredJob } from "./plain-scripts.ts";
 import type { FetchReply } from "./plain-scripts.ts";
 
 import { isUnknownScript, runScript } from "../redis/run-script.ts";
@@ -34,9 +34,6 @@ const AT_ONCE = 50;
 
 /** Jobs of more text than this together are not added at once: a server may take little in one piece. */
 const ADD_LENGTH = 256 * 1024;
-
-/** Jobs of more bytes than this together are not fetched at once. */
-const FETCH_BYTES = 1024 * 1024;
 
 /** The options with which a plain job may be added. BullMQ stores them under these very names. */
 const PLAIN_OPTIONS: ReadonlySet<string> = new Set([

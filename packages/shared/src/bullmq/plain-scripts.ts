@@ -3,6 +3,12 @@
 import type { Script } from "../redis/run-script.ts";
 
 /**
+ * Once so many bytes of jobs were fetched, no more are: a server that gives little in one reply would close the connection,
+ * and the jobs would be active with nobody to run them.
+ */
+export const FETCH_BYTES: number = 256 * 1024;
+
+/**
  * KEYS: wait, active, meta, marker, events, prioritized, pc. ARGV: prefix of job keys; for each job its id, name, data,
  * options, time, priority. Gives 0 if the queue is not plain: then nothing was added.
  */
@@ -122,7 +128,7 @@ return finish(replies)`,
  */
 export const COMPLETE: Script = {
   lua: `${FETCHING}
-local gone = {}
+local gone, bytes = {}, 0
 local function complete(id, token, another)
   local key = ARGV[1] .. id
   local job = redis.call('HMGET', key, 'name', 'parentKey', 'deid')
@@ -133,8 +139,10 @@ local function complete(id, token, another)
   if redis.call('LREM', KEYS[2], -1, id) == 0 then return -3 end
   redis.call('DEL', key, key .. ':lock', key .. ':logs')
   gone[#gone + 1] = id
-  if another == '1' then return fetch(token) end
-  return 0
+  if another ~= '1' or bytes >= ${FETCH_BYTES} then return 0 end
+  local reply = fetch(token)
+  bytes = bytes + (reply[5] or 0)
+  return reply
 end
 
 local replies = {}

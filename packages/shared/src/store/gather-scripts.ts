@@ -30,6 +30,7 @@ import { publishOutcomes } from "./publish-outcomes.ts";
 import type { Outcome } from "./publish-outcomes.ts";
 import { reconcileJobs } from "./reconcile-jobs.ts";
 import type { Reconciled } from "./reconcile-jobs.ts";
+import { readLarge } from "../redis/read-large.ts";
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
 import { sendBytes } from "../redis/send-bytes.ts";
@@ -121,7 +122,12 @@ export class GatherScripts {
 
   /** Gives the bytes of a job's arguments; `null` if they are not there. */
   async bytes(mapId: string, at: number): Promise<Buffer | null> {
-    return await this.#redis.hgetBuffer(this.#keys.in(mapId), String(at));
+    return await readLarge(this.#redis, "hget", this.#keys.in(mapId), String(at));
+  }
+
+  /** Gives a shared value; `null` if it is not there. */
+  async share(shareId: string): Promise<Buffer | null> {
+    return await readLarge(this.#redis, "get", this.#keys.share(shareId));
   }
 
   /** Removes the bytes of the arguments of a job that is not run. */

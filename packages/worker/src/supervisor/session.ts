@@ -129,7 +129,7 @@ export class Session {
     const unwanted = new UnwantedMaps(async (mapId) => await store.wanted(mapId));
     const settled = new SettledJobs(async (mapId, at) => (await redis.getbit(keys.done(mapId), at)) === 1);
     const shared = new SharedValues(
-      async (shareId) => seals.share(shareId, await redis.getBuffer(keys.share(shareId))),
+      async (shareId) => seals.share(shareId, await store.share(shareId)),
       (shareId) => crew.unshare(shareId),
     );
     const cancel = (mapId: string): void => {
