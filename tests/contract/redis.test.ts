@@ -311,6 +311,26 @@ test("backup job, and what tells that it is not needed any more", async () => {
   subscriber.disconnect();
 });
 
+test("what asks for items that have not begun, and what says which a job keeps", async () => {
+  const stage = new Stage(redis());
+  const subscriber = redis().admin.duplicate();
+  const { promise: asked, resolve } = Promise.withResolvers<string>();
+  subscriber.on("message", (_channel, text: string) => resolve(text));
+  await subscriber.subscribe(stage.keys.control);
+  await stage.machine({ processes: 2 });
+  const marks = new Marks();
+  const items = Array.from({ length: 3 }, () => ({ log: marks.log, gate: marks.gate }));
+  const map = stage.pool().map("gated", items, { chunksize: 3 });
+  const entry = await until(
+    async () => (await redis().admin.xrange(stage.keys.out(map.id), "-", "+"))[0]?.[1],
+    { what: "the entry of the job that was cut" },
+  );
+  marks.open();
+  await map;
+  await expectGolden("cut", { asked: read(await asked), entry }, [[map.id, "<map>"]]);
+  subscriber.disconnect();
+});
+
 function read(json: string | undefined): object {
   return JSON.parse(json ?? "") as object;
 }

@@ -6,7 +6,7 @@
 import { expect, onTestFinished, test } from "vitest";
 
 import type * as tasks from "../fixtures/fault-tasks.ts";
-import { doubled, expectWhole, FaultStage, RunLog, Watched } from "../support/fault-stage.ts";
+import { doubled, expectWhole, FaultStage, RunLog, SHORT_LOCKS, Watched } from "../support/fault-stage.ts";
 import type { MachineProcess } from "../support/fault-stage.ts";
 import { isRunning } from "../support/processes.ts";
 import { redisForFile } from "../support/redis-server.ts";
@@ -96,4 +96,22 @@ test("what a slow machine began last is done by a fast one, of a durable and sig
   expect([wonBy(map, slow), wonBy(map, fast)]).toEqual([0, 20]);
   expect(map.result.insights().backups).toEqual({ started: 2, won: 2 });
   await Promise.all([slow.close(), fast.close()]);
+});
+
+test("a machine that dies right after it gave items back loses none, and nothing is told twice", async () => {
+  const stage = new FaultStage(redis());
+  const log = new RunLog();
+  const dying = await stage.machineProcess({ processes: 1, ...SHORT_LOCKS });
+  const pool = stage.pool<typeof tasks>();
+  const map = new Watched<number>((options) =>
+    pool.map("gated", log.items(12), { ...options, chunksize: 12 }),
+  );
+  await log.started(1);
+  const other = await stage.machineProcess({ processes: 2, ...SHORT_LOCKS });
+  // The second machine has begun items of the one chunk that there was: they were given back.
+  await until(() => new Set(log.executions.map(({ pid }) => pid)).size > 1, { what: "items to be shared" });
+  await dying.kill();
+  log.open();
+  await expectWhole(map, doubled(12));
+  expect(wonBy(map, other)).toBe(12);
 });

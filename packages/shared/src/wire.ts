@@ -72,11 +72,16 @@ export interface JobData {
   readonly kept?: readonly KeptOutcome[];
   /** Written by supervisors: who is under suspicion of taking processes down, and how often it did. */
   readonly suspect?: Suspect;
+  /**
+   * Only the first so many items are this job's: the others were taken back before they began, and travel in jobs of their
+   * own. A machine that knows nothing of it runs them all, and its producer takes what it asked for.
+   */
+  readonly cut?: number;
   /** When the signature ends, in ms since the epoch. With `sig`. */
   readonly expiresAt?: number;
   /** Of a producer with a `signingKey`: signs all of the above but what supervisors write. */
   readonly sig?: string;
-  /** Written by supervisors with a `signingKey`: signs `kept` and `suspect`. */
+  /** Written by supervisors with a `signingKey`: signs `kept`, `suspect` and `cut`. */
   readonly stateSig?: string;
 }
 
@@ -249,6 +254,11 @@ export type ControlMessage =
     | { readonly t: "priority"; readonly map: string; readonly priority: number }
     /** These jobs of a map (by first index) have their outcome: whoever else runs one of them is to stop. */
     | { readonly t: "settled"; readonly map: string; readonly jobs: readonly number[] }
+    /**
+     * Who runs one of these jobs of a map (by first index) is to give back the items that have not begun. What a job keeps
+     * is told as an entry of the map's stream: the job's index as `cut`, and as `v` the number of its items.
+     */
+    | { readonly t: "cut"; readonly map: string; readonly jobs: readonly number[] }
     /** These shared values are gone: what machines keep of them is of no use any more. */
     | { readonly t: "unshare"; readonly shares: readonly string[] }
     /** Somebody watches from now on: tell what you run now, and not with the next heartbeat. Never signed: watchers need no key. */

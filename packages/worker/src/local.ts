@@ -12,4 +12,5 @@ export type { Run, RunEnd } from "./runs/run.ts";
 export type { SharedValue } from "./job/shared-values.ts";
 export { writeReplayFile } from "./replay/replay-file.ts";
 export type { SharedMemory } from "./pipe/pipe-messages.ts";
+export { afterCut, mayBeCut, skippedOf } from "./outcome/after-cut.ts";
 export { verdictOn } from "./outcome/verdict.ts";

@@ -1,4 +1,4 @@
-import { verdictOn } from "@poolmq/worker/local";
+import { afterCut, mayBeCut, skippedOf, verdictOn } from "@poolmq/worker/local";
 import type { RunEnd } from "@poolmq/worker/internal";
 import { describe, expect, test } from "vitest";
 
@@ -141,5 +141,49 @@ test("a time limit fails the item that ran; the rest of its chunk goes on", () =
         [1, { s: "failed", failure: { code: "TASK_TIMEOUT", timeoutMs: 50 } }],
       ],
     },
+  });
+});
+
+describe("a job of which items were taken back", () => {
+  const cut = { ...CHUNK, cut: 2 };
+
+  test("is done once those have their outcome that it kept", () => {
+    expect(verdictOn(done("=[1,2]"), context({ data: cut }))).toMatchObject({
+      do: "publish",
+      text: "=[1,2]",
+    });
+    const outcomes = new Map([0, 1].map((offset) => [offset, OK] as const));
+    const end: RunEnd = { ...done(""), outcomes } as RunEnd;
+    const verdict = verdictOn(end, context({ data: cut }));
+    expect(verdict).toEqual({ do: "publish", text: `!${JSON.stringify([OK, OK])}` });
+  });
+
+  test("is tried again for those alone", () => {
+    const text = `!${JSON.stringify([OK, threw(11)])}`;
+    const verdict = verdictOn(done(text, 1), context({ data: cut, attempts: 2 }));
+    expect(verdict).toEqual({ do: "retry", data: { ...cut, kept: [[0, OK]] } });
+  });
+
+  test("charges a loss to an item that it kept, and gives up no other", () => {
+    const verdict = verdictOn(lost(1, new Map([[0, OK]])), context({ data: cut, workerLossAttempts: 1 }));
+    expect(verdict).toMatchObject({ do: "publish" });
+    expect(JSON.parse((verdict as { text: string }).text.slice(1))).toHaveLength(2);
+  });
+
+  test("has not run before: what its items have behind them would be lost", () => {
+    expect(mayBeCut(CHUNK, 1)).toBe(true);
+    expect(mayBeCut(cut, 1)).toBe(true);
+    expect(mayBeCut(DATA, 1)).toBe(false);
+    expect(mayBeCut(CHUNK, 2)).toBe(false);
+    expect(mayBeCut({ ...CHUNK, kept: [[0, OK]] }, 1)).toBe(false);
+    expect(mayBeCut({ ...CHUNK, suspect: { offset: null, losses: 1 } }, 1)).toBe(false);
+  });
+
+  test("keeps the least that it was ever left with, and skips the rest when it runs again", () => {
+    const end = { ...done("=[1]"), cut: 1 } as RunEnd;
+    expect(afterCut(CHUNK, end)).toEqual({ ...CHUNK, cut: 1 });
+    expect(afterCut(cut, { ...end, cut: 3 } as RunEnd)).toBe(cut);
+    expect(afterCut(CHUNK, { ...end, cut: 3 } as RunEnd)).toBe(CHUNK);
+    expect(skippedOf({ ...CHUNK, cut: 1, kept: [[0, OK]] })).toEqual([0, 1, 2]);
   });
 });

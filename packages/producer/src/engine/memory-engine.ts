@@ -143,7 +143,7 @@ export class MemoryEngine implements Engine {
     await parts?.crew.close(hurried ? 0 : CLOSE_TIMEOUT_MS);
   }
 
-  async #start({ localCrew, verdictOn, writeReplayFile }: typeof WorkerPackage): Promise<Parts> {
+  async #start({ localCrew, writeReplayFile, ...rules }: typeof WorkerPackage): Promise<Parts> {
     const { id, crew } = await localCrew(this.#options.crew, {
       onProgress: (...args) => this.#queue?.progress(...args),
       onLog: (...args) => this.#queue?.log(...args),
@@ -159,7 +159,7 @@ export class MemoryEngine implements Engine {
         pid: this.#options.crew.hosts === "processes" ? undefined : process.pid,
         shares: this.#shares,
         workerLossAttempts: this.#options.crew.workerLossAttempts,
-        verdictOn,
+        rules,
         kept: this.#keepForReplay(writeReplayFile),
       });
       return this.#queue;

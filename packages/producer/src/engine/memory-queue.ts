@@ -11,7 +11,16 @@
 import type { Backoff } from "@poolmq/shared";
 import { decode, WIRE_VERSION } from "@poolmq/shared/internal";
 import type { JobData, LogBatch, OutcomeText, Payload, RemoteInfo, TaskInfo } from "@poolmq/shared/internal";
-import type { Crew, Run, RunEnd, SharedValue, verdictOn } from "@poolmq/worker/local";
+import type {
+  afterCut,
+  Crew,
+  mayBeCut,
+  Run,
+  RunEnd,
+  SharedValue,
+  skippedOf,
+  verdictOn,
+} from "@poolmq/worker/local";
 
 import type { Chunk } from "../input/chunk.ts";
 import { Meter } from "../map/meter.ts";
@@ -31,7 +40,7 @@ interface MemoryJob {
 }
 
 export interface MemoryQueueOptions {
-  readonly crew: Pick<Crew, "begin" | "cancel" | "capacity" | "details" | "idlePlaces">;
+  readonly crew: Pick<Crew, "begin" | "cancel" | "capacity" | "details" | "idlePlaces" | "members">;
   /** What the workers have registered, by name. */
   readonly tasks: Readonly<Record<string, TaskInfo>>;
   /** Names the pool in `error.remote`. */
@@ -41,7 +50,13 @@ export interface MemoryQueueOptions {
   /** Values that were shared, by id. */
   readonly shares: ReadonlyMap<string, SharedValue>;
   readonly workerLossAttempts: number;
-  readonly verdictOn: typeof verdictOn;
+  /** What a worker machine goes by too. */
+  readonly rules: {
+    readonly afterCut: typeof afterCut;
+    readonly mayBeCut: typeof mayBeCut;
+    readonly skippedOf: typeof skippedOf;
+    readonly verdictOn: typeof verdictOn;
+  };
   /** Undefined where the tasks have no file from which another process could load them. */
   readonly kept: KeepForReplay | undefined;
 }
@@ -87,7 +102,7 @@ export class MemoryQueue implements Transport {
     const timeoutMs = taskTimeoutMs ?? this.#options.tasks[map.task]?.timeoutMs;
     this.#maps.set(map.id, map);
     for (const chunk of chunks) {
-      const { at, n, args, shares } = chunk;
+      const { at, n, args, shares, cut } = chunk;
       const data: JobData = {
         v: WIRE_VERSION,
         map: map.id,
@@ -97,6 +112,7 @@ export class MemoryQueue implements Transport {
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(shares.length === 0 ? {} : { shares }),
         ...(isBackup ? { backup: true } : {}),
+        ...(cut === undefined ? {} : { cut }),
       };
       this.#waiting.add({ map, chunk, data, attempt: 1, priority });
     }
@@ -169,11 +185,12 @@ export class MemoryQueue implements Transport {
       bytes: chunk.bytes,
       // Where each item needs a clock, or a culprit is looked for, or only some are run.
       careful: n > 1 && (timeoutMs !== undefined || suspect !== undefined || kept.length > 0),
-      skip: kept.map(([offset]) => offset),
+      skip: this.#options.rules.skippedOf(data),
       shares,
       trace: map.job.trace?.(at),
       logs: map.job.logs?.() ?? false,
       timeoutMs,
+      onCut: this.#options.rules.mayBeCut(data, attempt) ? (items) => map.cut(at, items) : undefined,
       isBackup: data.backup === true,
     };
     this.#options.crew.begin(run, (end) => {
@@ -184,9 +201,11 @@ export class MemoryQueue implements Transport {
   }
 
   #conclude(job: MemoryJob, end: RunEnd): void {
-    const { map, chunk, data, attempt } = job;
+    const { map, chunk, attempt } = job;
+    const { rules } = this.#options;
+    const data = rules.afterCut(job.data, end);
     if (end.kind === "done") this.#waiting.ran(map.id, end.ms);
-    const verdict = this.#options.verdictOn(end, {
+    const verdict = rules.verdictOn(end, {
       data,
       attempt,
       attempts: map.job.attempts ?? this.#options.tasks[map.task]?.attempts ?? 1,

@@ -1,4 +1,4 @@
-/** Starts chunks of a pool in memory once more that run for long, and lets the run go that comes second. */
+/** The end of maps in memory: takes back items that have not begun, starts chunks once more, and lets the run go that comes second. */
 
 import type { Crew } from "@poolmq/worker/local";
 
@@ -6,7 +6,7 @@ import type { Chunk } from "../input/chunk.ts";
 import type { CarriedMap, TailHand, TailLook } from "../map/transport.ts";
 
 export interface MemoryTailOptions {
-  readonly crew: Pick<Crew, "cancel" | "details" | "idlePlaces">;
+  readonly crew: Pick<Crew, "cancel" | "details" | "idlePlaces" | "members">;
   /** Whether jobs wait for a worker. */
   readonly isWaiting: () => boolean;
   /** Puts chunks into the queue once more. */
@@ -31,6 +31,20 @@ export class MemoryTail implements TailHand {
       isIdle: !isWaiting() && crew.idlePlaces > 0,
       runningMs: new Map(ours.map(({ at, sinceMs }) => [at, Date.now() - sinceMs])),
     });
+  }
+
+  canCut(): boolean {
+    return true;
+  }
+
+  idleSlots(): Promise<number> {
+    return Promise.resolve(this.#options.crew.idlePlaces);
+  }
+
+  cut({ id }: CarriedMap, chunks: readonly Chunk[]): Promise<void> {
+    const jobs = chunks.map(({ at }) => at);
+    this.#options.crew.members.cut(id, jobs);
+    return Promise.resolve();
   }
 
   backUp(map: CarriedMap, chunks: readonly Chunk[]): Promise<void> {

@@ -1,7 +1,10 @@
-/** Starts chunks once more that run for long, as second jobs, and has the run stopped that comes second. */
+/**
+ * The end of maps on a fleet: asks machines for items that have not begun, starts chunks once more as second jobs, and has the
+ * run stopped that comes second.
+ */
 
 import { backupIdOf, jobIdOf, lookAtTail } from "@poolmq/shared/redis";
-import type { QueueKeys } from "@poolmq/shared/redis";
+import type { Machines, QueueKeys } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 
 import type { Chunk } from "../input/chunk.ts";
@@ -15,6 +18,7 @@ interface BackupsOptions {
   readonly keys: QueueKeys;
   readonly jobs: Jobs;
   readonly seals: Seals;
+  readonly machines: Pick<Machines, "live">;
   readonly gathered: (mapId: string) => GatheredMap | undefined;
   warn(facts: Readonly<Record<string, unknown>>, message: string): void;
 }
@@ -30,6 +34,30 @@ export class Backups implements TailHand {
     const { redis, keys } = this.#options;
     const indices = chunks.map(({ at }) => at);
     return await lookAtTail(redis, keys, map.id, indices);
+  }
+
+  /** Whoever takes up or reads a durable map goes by how it was cut at first. */
+  canCut(map: CarriedMap): boolean {
+    return this.#options.gathered(map.id)?.kind.trims === true;
+  }
+
+  /** Of all machines that have the task; what other maps run there takes up places too. */
+  async idleSlots({ task, job: { codeVersion } }: CarriedMap): Promise<number> {
+    const { redis, keys, machines } = this.#options;
+    const [live, active] = await Promise.all([machines.live(), redis.llen(keys.job("active"))]);
+    const able = live.filter(
+      (machine) =>
+        Object.hasOwn(machine.tasks, task) &&
+        (codeVersion === undefined || machine.codeVersion === codeVersion),
+    );
+    const slots = able.reduce((sum, { processes, concurrency }) => sum + processes * concurrency, 0);
+    return Math.max(0, slots - active);
+  }
+
+  async cut({ id }: CarriedMap, chunks: readonly Chunk[]): Promise<void> {
+    const { redis, keys, seals } = this.#options;
+    const message = seals.control({ t: "cut", map: id, jobs: chunks.map(({ at }) => at) });
+    await redis.publish(keys.control, JSON.stringify(message));
   }
 
   async backUp(map: CarriedMap, chunks: readonly Chunk[]): Promise<void> {

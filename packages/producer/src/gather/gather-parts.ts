@@ -81,6 +81,7 @@ export function gatherParts(
   const seals = new Seals({ ...queue, alarm: (message) => hooks.alarm(message) });
   const scripts = new GatherScripts(redis, keys);
   const durable = new DurableMaps(redis, keys, seals);
+  const machines = new Machines(redis, keys);
   const shares = new Shares({ redis, keys, seals, warn });
   const meter = new Meter();
   const jobs = new Jobs({ redis, keys, scripts, seals, meter, warn });
@@ -88,14 +89,14 @@ export function gatherParts(
   const cleaning = (done: Promise<unknown>): void => hooks.cleaning(done);
   return {
     scripts,
-    machines: new Machines(redis, keys),
+    machines,
     durable,
     shares,
     missingShares: new MissingShares({ shares, scripts, jobs, warn }),
     jobs,
     meter,
     reports: new MapReports(redis, keys),
-    backups: new Backups({ redis, keys, jobs, seals, gathered, warn }),
+    backups: new Backups({ redis, keys, jobs, seals, machines, gathered, warn }),
     cleanUp: new CleanUp({ redis, keys, jobs, seals, ownWorkers, warn, cleaning }),
     watch,
     tools: {

@@ -157,6 +157,7 @@ export class GatheredMap implements Gathered {
       return this.takeOutcome(entry);
     }
     if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
+    else if ("cutOf" in entry) map.cut(entry.cutOf, entry.items);
     else if ("logOf" in entry) map.taskLog(entry.logOf, entry.batch);
     else if ("total" in entry) map.sealed(entry.total);
     else if ("priority" in entry) map.job.priority = entry.priority === 0 ? undefined : entry.priority;

@@ -20,7 +20,7 @@ export function toJob(
   seals: Seals,
   isBackup = false,
 ): Parameters<Queue["addBulk"]>[0][number] {
-  const { at, n, args, bytes, shares } = chunk;
+  const { at, n, args, bytes, shares, cut } = chunk;
   const { attempts, backoff, taskTimeoutMs, priority, codeVersion, trace } = map.job;
   const metadata = trace?.(at);
   const data: JobData = {
@@ -36,6 +36,7 @@ export function toJob(
     ...(map.job.logs?.() === true ? { logs: true } : {}),
     ...(codeVersion === undefined ? {} : { codeVersion }),
     ...(isBackup ? { backup: true } : {}),
+    ...(cut === undefined ? {} : { cut }),
   };
   const opts = {
     jobId: (isBackup ? backupIdOf : jobIdOf)(map.id, at),

@@ -13,6 +13,15 @@ export interface Chunk {
   readonly shares: readonly (readonly [position: number, shareId: string])[];
   /** When it was sent, by the monotonic clock. */
   sentAt?: number;
+  /** Its items that have not begun were asked back, to be sent as so many chunks. */
+  pieces?: number;
+  /** Only the first so many items are its own any more: the others were given back, and are sent as other chunks. */
+  cut?: number;
+}
+
+/** How many items a chunk brings outcomes for. */
+export function itemsOf({ n, cut = n }: Pick<Chunk, "n" | "cut">): number {
+  return cut;
 }
 
 /** Length of a chunk's arguments, in characters and bytes. */

@@ -79,6 +79,9 @@ export class AttachedRun implements CarriedMap {
     this.#endIfSettled();
   }
 
+  /** Does nothing: a map that others read is not cut. */
+  cut(): void {}
+
   taskProgress(): void {}
 
   taskLog(): void {}

@@ -1,6 +1,7 @@
 /** What of a map is under way, and how much more may be. */
 
-import { sizeOf } from "../input/chunk.ts";
+import { itemsOf, sizeOf } from "../input/chunk.ts";
+import { cutChunk } from "../input/cut-chunk.ts";
 import type { Chunk } from "../input/chunk.ts";
 import type { WorkWindow } from "./work-window.ts";
 
@@ -55,8 +56,18 @@ export class InFlight {
 
   add(chunk: Chunk): void {
     this.#chunks.set(chunk.at, chunk);
-    this.#items += chunk.n;
+    this.#items += itemsOf(chunk);
     this.#bytes += sizeOf(chunk);
+  }
+
+  /** The chunk that starts at `at` keeps so many items, if others were asked back. Gives what was taken from it. */
+  cut(at: number, items: number): Chunk[] {
+    const chunk = this.#chunks.get(at);
+    if (chunk?.pieces === undefined) return [];
+    const before = itemsOf(chunk);
+    const rest = cutChunk(chunk, items);
+    this.#items -= before - itemsOf(chunk);
+    return rest;
   }
 
   /** Takes out the chunk that starts at `at`, if it is there. */
@@ -64,7 +75,7 @@ export class InFlight {
     const chunk = this.#chunks.get(at);
     if (chunk === undefined) return undefined;
     this.#chunks.delete(at);
-    this.#items -= chunk.n;
+    this.#items -= itemsOf(chunk);
     this.#bytes -= sizeOf(chunk);
     return chunk;
   }

@@ -18,18 +18,20 @@ import { MapAccount } from "../account/map-account.ts";
 import type { Measured } from "../account/map-account.ts";
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
+import { itemsOf } from "../input/chunk.ts";
 import type { Chunk } from "../input/chunk.ts";
+import { cutChunk } from "../input/cut-chunk.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { ChunkSize } from "../input/chunk-size.ts";
-import { describeItems } from "./describe-items.ts";
+import { firstOutcomes } from "./cut-outcome.ts";
 import { FirstOutcome } from "./first-outcome.ts";
 import { InFlight } from "./in-flight.ts";
 import type { MapRunOptions } from "./map-run-options.ts";
 import { InputReader } from "../input/input-reader.ts";
-import { atCallSite, readOutcomes, readResults } from "./read-outcomes.ts";
-import type { Settled } from "./read-outcomes.ts";
+import { atCallSite, readResults } from "./read-outcomes.ts";
 import type { WorkWindow } from "./work-window.ts";
 import { watchTail } from "./watch-tail.ts";
+import { Settling } from "./settling.ts";
 import { ReaderPace } from "../input/reader-pace.ts";
 import type { MapEnd, Sink } from "./sink.ts";
 import type { CarriedMap, JobOptions, RunFacts, Transport } from "./transport.ts";
@@ -46,6 +48,7 @@ export class MapRun implements CarriedMap {
   readonly #account = new MapAccount();
   readonly #firstOutcome = new FirstOutcome();
   readonly #readers = new ReaderPace();
+  readonly #settling: Settling;
   #transport: Transport | undefined;
   /** What was read before there was a transport: chunks, and items that can't be sent. */
   #early: readonly Chunk[] = [];
@@ -65,6 +68,11 @@ export class MapRun implements CarriedMap {
     this.#sink = sink;
     this.#inFlight = new InFlight(options.window);
     this.#reader = new ChunkReader(new InputReader(options.input), this.#inFlight, options);
+    this.#settling = new Settling(
+      options,
+      { account: this.#account, inFlight: this.#inFlight, errors: this.errors, sink },
+      () => this.ended,
+    );
   }
 
   get id(): string {
@@ -190,7 +198,8 @@ export class MapRun implements CarriedMap {
     const chunk = this.#inFlight.take(at);
     if (chunk === undefined) return;
     try {
-      this.#settleChunk(chunk, text, facts, bytes);
+      if (chunk.pieces === undefined) this.#settleChunk(chunk, text, facts, bytes);
+      else this.#settleCut(chunk, text, facts, bytes);
     } catch (error) {
       // Whatever the program did to its globals: a map of which an item can't be settled must not wait for it.
       this.fail(error);
@@ -204,10 +213,33 @@ export class MapRun implements CarriedMap {
     const ageMs = chunk.sentAt === undefined ? undefined : performance.now() - chunk.sentAt;
     this.#account.came({ at: chunk.at, n: chunk.n, ms, ageMs, transitMs, by });
     const results = readResults(chunk, text, bytes);
-    if (results === undefined) this.#settleEach(chunk, text, bytes);
-    else this.#settleAll(chunk.at, results);
+    if (results === undefined) this.#settling.each(chunk, text, bytes);
+    else this.#settling.all(chunk.at, results);
     this.offerRoom();
     this.#endIfSettled();
+  }
+
+  /** Of a chunk of which items were asked back: the outcome says how many of them it ran. */
+  #settleCut(chunk: Chunk, text: OutcomeText, facts: RunFacts, bytes?: Buffer): void {
+    const first = firstOutcomes(text, itemsOf(chunk), bytes);
+    if (first !== undefined && first.items > 0) this.#send(cutChunk(chunk, first.items));
+    this.#settleChunk({ ...chunk, n: itemsOf(chunk) }, first?.text ?? text, facts, bytes);
+  }
+
+  /** A chunk keeps only its first items: the others are sent once more, as chunks of their own. */
+  cut(at: number, items: number): void {
+    if (this.#state === "ended" || items < 1) return;
+    try {
+      this.#send(this.#inFlight.cut(at, items));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #send(chunks: readonly Chunk[]): void {
+    if (chunks.length === 0) return;
+    for (const chunk of chunks) this.#inFlight.add(chunk);
+    this.#transport?.enqueue(this, chunks).catch((error: unknown) => this.fail(error));
   }
 
   taskProgress(index: number, value: unknown): void {
@@ -239,43 +271,11 @@ export class MapRun implements CarriedMap {
       () => !this.ended,
       (index, refusal) => {
         const error = atCallSite(refusal, this.#options.callSite);
-        this.#settle(index, { ok: false, error });
+        this.#settling.one(index, { ok: false, error });
         if (this.#transport === undefined) this.#earlyRefused.push({ index, error });
         else this.#transport.settledHere(this, index, error);
       },
     );
-  }
-
-  #settleAll(at: number, results: readonly unknown[]): void {
-    if (this.#sink.succeededAll === undefined) {
-      for (const [offset, value] of results.entries()) this.#settle(at + offset, { ok: true, value });
-      return;
-    }
-    this.#account.succeeded(results.length);
-    if (this.#options.keepsUntilRead) this.#inFlight.keep(results.length);
-    this.#sink.succeededAll(at, results);
-  }
-
-  #settleEach(chunk: Chunk, text: OutcomeText, bytes: Buffer | undefined): void {
-    const { classes, callSite, describeItem } = this.#options;
-    const outcomes = readOutcomes(chunk, text, { classes: classes(), callSite, bytes });
-    if (describeItem !== undefined) describeItems(chunk, outcomes, describeItem);
-    for (const [offset, settled] of outcomes.entries()) {
-      this.#settle(chunk.at + offset, settled);
-    }
-  }
-
-  #settle(index: number, settled: Settled): void {
-    if (this.#state === "ended") return; // `failFast`, in the middle of a chunk
-    if (this.#options.keepsUntilRead) this.#inFlight.keep(1);
-    if (settled.ok) {
-      this.#account.succeeded(1);
-      this.#sink.succeeded(index, settled.value);
-    } else {
-      this.#account.failed();
-      this.errors.failed(index, settled.error);
-      this.#sink.failed(index, settled.error);
-    }
   }
 
   #endIfSettled(): void {

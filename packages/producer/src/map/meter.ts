@@ -1,5 +1,6 @@
 /** Measures a producer's items: how many end per second, how long they run and wait. */
 
+import { itemsOf } from "../input/chunk.ts";
 import type { Chunk } from "../input/chunk.ts";
 
 /** Throughput is over this much of the past, in slots of one second. */
@@ -23,8 +24,8 @@ export class Meter {
     const now = performance.now();
     const second = Math.floor(now / 1_000);
     if (!this.#ended.has(second)) this.#forgetBefore(second - SLOTS);
-    this.#ended.set(second, (this.#ended.get(second) ?? 0) + chunk.n);
-    this.#items += chunk.n;
+    this.#ended.set(second, (this.#ended.get(second) ?? 0) + itemsOf(chunk));
+    this.#items += itemsOf(chunk);
     this.#runMs += ms;
     if (chunk.sentAt === undefined) return;
     this.#waited += 1;

@@ -19,6 +19,8 @@ export interface CarriedMap {
   chunks(indices: readonly number[]): Chunk[];
   /** Takes an outcome. @param bytes - that the text names */
   take(at: number, text: OutcomeText, facts: RunFacts, bytes?: Buffer): void;
+  /** A chunk of which items were asked back keeps so many of them, from the first on. */
+  cut(at: number, items: number): void;
   taskProgress(index: number, value: unknown): void;
   taskLog(index: number, batch: string): void;
   /** The number of items is known now. Only an attached map does not count them itself. */
@@ -68,6 +70,12 @@ export interface TailLook {
 /** What a transport can do for a map that has nothing left to send. */
 export interface TailHand {
   look(map: CarriedMap, chunks: readonly Chunk[]): Promise<TailLook>;
+  /** Whether items of the map's chunks can be asked back. */
+  canCut(map: CarriedMap): boolean;
+  /** How many more items of the map the workers could run now. */
+  idleSlots(map: CarriedMap): Promise<number>;
+  /** Asks for the items back that have not begun. What each chunk keeps is told to the map (`cut`), if anything is given back. */
+  cut(map: CarriedMap, chunks: readonly Chunk[]): Promise<void>;
   /** Starts chunks once more, elsewhere if possible. The first outcome of each counts; then the other run is stopped. */
   backUp(map: CarriedMap, chunks: readonly Chunk[]): Promise<void>;
 }

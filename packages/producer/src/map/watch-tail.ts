@@ -1,52 +1,147 @@
 /**
- * Looks after the end of a map: once everything of it was sent and workers are idle, what runs for much longer than its
- * siblings is started once more elsewhere. The first outcome counts, as it does for a job that ran twice because a machine
- * was cut off, and the transport stops the other run.
+ * Looks after the end of a map: once everything of it was sent and workers are idle, they get what others have in hand.
+ *
+ * - A chunk that runs for a while gives back the items that have not begun. They are sent once more, as chunks of their own.
+ * - With `speculate`, what runs for much longer than its siblings is started once more elsewhere. The first outcome counts,
+ *   as it does for a job that ran twice because a machine was cut off, and the transport stops the other run.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { MapAccount } from "../account/map-account.ts";
+import { itemsOf } from "../input/chunk.ts";
+import type { Chunk } from "../input/chunk.ts";
 import { stragglersOf } from "./stragglers.ts";
 import type { Speculation } from "./stragglers.ts";
-import type { CarriedMap, TailHand } from "./transport.ts";
+import type { CarriedMap, TailHand, TailLook } from "./transport.ts";
 
 /** How often it is looked. */
 const LOOK_MS = 100;
 
-/** Watches a map until it has ended. Never rejects. */
+/** A chunk that has run for less, in ms, is soon over: to send its items once more would take as long. */
+const CUT_AFTER_MS = 100;
+
+/** A machine that was asked for items and is silent for so long, in ms, is asked again: it may be another one by now. */
+const ASK_AGAIN_MS = 1_000;
+
+/** Watches a map until it has ended. Never rejects. @param rule - for backup runs; absent: there are none */
 export async function watchTail(
   map: CarriedMap,
   hand: TailHand | undefined,
   rule: Speculation | undefined,
   account: Pick<MapAccount, "measured" | "backedUp">,
 ): Promise<void> {
-  if (hand === undefined || rule === undefined || map.ended) return;
-  const backedUp = new Set<number>();
-  /** How many backups one look may start: more each time, as long as workers take all of them at once. */
-  let most = 1;
+  if (hand === undefined || map.ended) return;
+  const cutter = new Cutter(map, hand);
+  const backups = rule === undefined ? undefined : new BackupRuns(map, hand, rule, account);
   for (;;) {
+    const chunks = map.chunks(map.underWay);
+    const candidates = chunks.filter((chunk) => cutter.mayCut(chunk) || backups?.mayStart(chunk) === true);
+    if (backups === undefined && candidates.length === 0) return;
     // The map keeps the process alive, not this.
     await delay(LOOK_MS, undefined, { ref: false });
     if (map.ended) return;
-    const candidates = map.chunks(map.underWay).filter(({ at }) => !backedUp.has(at));
     if (candidates.length === 0) continue;
     // Where Redis does not answer, nothing is known to be slow.
     const look = await hand.look(map, candidates).catch(() => undefined);
     if (map.ended) return;
     if (look === undefined || !look.isIdle) continue;
-    const { done, total = 0 } = map.progress;
-    const [medianMs = 0] = account.measured.times.percentiles(0.5);
-    const running = candidates.flatMap(({ at, n }) => {
-      const ms = look.runningMs.get(at);
-      return ms === undefined ? [] : { at, n, ms };
-    });
-    const slow = stragglersOf({ total, done, medianMs, running }, rule).slice(0, most);
-    for (const at of slow) {
-      backedUp.add(at);
-      account.backedUp();
+    await cutter.look(look);
+    if (!map.ended) await backups?.look(look, cutter);
+  }
+}
+
+/** Asks chunks for the items that have not begun. */
+class Cutter {
+  readonly #map: CarriedMap;
+  readonly #hand: TailHand;
+  /** When each was asked, for the first time and for the last. */
+  readonly #asked = new WeakMap<Chunk, { readonly firstAt: number; readonly lastAt: number }>();
+
+  constructor(map: CarriedMap, hand: TailHand) {
+    this.#map = map;
+    this.#hand = hand;
+  }
+
+  /** Whether it may have items that have not begun. One that has answered has begun all that it kept. */
+  mayCut(chunk: Chunk): boolean {
+    return chunk.cut === undefined && itemsOf(chunk) > 1 && this.#hand.canCut(this.#map);
+  }
+
+  /** Whether it was asked long ago, and says nothing: its process may be frozen. */
+  isSilent(chunk: Chunk): boolean {
+    const asked = this.#asked.get(chunk);
+    return asked !== undefined && performance.now() - asked.firstAt >= ASK_AGAIN_MS;
+  }
+
+  #mayAsk(chunk: Chunk): boolean {
+    const asked = this.#asked.get(chunk);
+    return this.mayCut(chunk) && (asked === undefined || performance.now() - asked.lastAt >= ASK_AGAIN_MS);
+  }
+
+  async look({ runningMs }: TailLook): Promise<void> {
+    const msOf = ({ at }: Chunk): number => runningMs.get(at) ?? 0;
+    const longFirst = this.#map
+      .chunks([...runningMs.keys()])
+      .filter((chunk) => this.#mayAsk(chunk) && msOf(chunk) >= CUT_AFTER_MS)
+      .toSorted((a, b) => msOf(b) - msOf(a));
+    if (longFirst.length === 0) return;
+    const idle = await this.#hand.idleSlots(this.#map).catch(() => 0);
+    const asked = longFirst.slice(0, idle);
+    if (asked.length === 0 || this.#map.ended) return;
+    // Who gives its items back has a share in them too.
+    const pieces = Math.ceil(idle / asked.length) + 1;
+    const now = performance.now();
+    for (const chunk of asked) {
+      chunk.pieces = pieces;
+      this.#asked.set(chunk, { firstAt: this.#asked.get(chunk)?.firstAt ?? now, lastAt: now });
     }
-    if (slow.length > 0) await hand.backUp(map, map.chunks(slow)).catch(() => {}); // the first run goes on
-    most = slow.length === most ? most * 2 : 1;
+    await this.#hand.cut(this.#map, asked).catch(() => {}); // it is asked again
+  }
+}
+
+/** Starts stragglers once more, each once at most. */
+class BackupRuns {
+  readonly #map: CarriedMap;
+  readonly #hand: TailHand;
+  readonly #rule: Speculation;
+  readonly #account: Pick<MapAccount, "measured" | "backedUp">;
+  readonly #started = new WeakSet<Chunk>();
+  /** How many one look may start: more each time, as long as workers take all of them at once. */
+  #most = 1;
+
+  constructor(
+    map: CarriedMap,
+    hand: TailHand,
+    rule: Speculation,
+    account: Pick<MapAccount, "measured" | "backedUp">,
+  ) {
+    this.#map = map;
+    this.#hand = hand;
+    this.#rule = rule;
+    this.#account = account;
+  }
+
+  mayStart(chunk: Chunk): boolean {
+    return !this.#started.has(chunk);
+  }
+
+  async look({ runningMs }: TailLook, cutter: Pick<Cutter, "mayCut" | "isSilent">): Promise<void> {
+    const { done, total = 0 } = this.#map.progress;
+    const [medianMs = 0] = this.#account.measured.times.percentiles(0.5);
+    const running = this.#map
+      .chunks([...runningMs.keys()])
+      // What can be cut is cut first: that runs nothing twice.
+      .filter((chunk) => this.mayStart(chunk) && (!cutter.mayCut(chunk) || cutter.isSilent(chunk)))
+      .map((chunk) => ({ at: chunk.at, n: itemsOf(chunk), ms: runningMs.get(chunk.at) ?? 0 }));
+    const slow = stragglersOf({ total, done, medianMs, running }, this.#rule).slice(0, this.#most);
+    this.#most = slow.length === this.#most ? this.#most * 2 : 1;
+    if (slow.length === 0) return;
+    const chunks = this.#map.chunks(slow);
+    for (const chunk of chunks) {
+      this.#started.add(chunk);
+      this.#account.backedUp();
+    }
+    await this.#hand.backUp(this.#map, chunks).catch(() => {}); // the first run goes on
   }
 }

@@ -20,6 +20,8 @@ export type Entry =
   | { readonly progressOf: number; readonly value: unknown }
   /** What an item printed and logged: a `LogBatch` as JSON. */
   | { readonly logOf: number; readonly batch: string }
+  /** A chunk of which items were asked back keeps so many of them. */
+  | { readonly cutOf: number; readonly items: number }
   /** The input of a durable map has ended: it has so many items. */
   | { readonly total: number }
   /** Somebody else ends the map, and says why. */
@@ -69,6 +71,11 @@ export function readEntry(
   if (v !== undefined && isIndex(l)) {
     const batch = seals.log(mapId, Number(l), v);
     return batch === undefined ? undefined : { logOf: Number(l), batch };
+  }
+  const cut = values.get("cut");
+  if (v !== undefined && isIndex(cut)) {
+    const items = seals.cut(mapId, Number(cut), v);
+    return items === undefined ? undefined : { cutOf: Number(cut), items };
   }
   const cancel = values.get("cancel");
   if (cancel !== undefined) {

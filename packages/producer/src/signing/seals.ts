@@ -8,7 +8,7 @@
 
 import { SigningKeyError } from "@poolmq/shared";
 import { digestOfBytes, MAX_PRIORITY, SEAL_MARK } from "@poolmq/shared/internal";
-import { contentOf, openOutcome, sealOutcome, shareFacts, signJob } from "@poolmq/shared/redis";
+import { contentOf, openOutcome, sealOutcome, shareFacts, signJob, signJobState } from "@poolmq/shared/redis";
 import type { ControlMessage, JobData, OutcomeText, Payload, Signer } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../input/chunk.ts";
@@ -62,7 +62,8 @@ export class Seals {
       ...(bytesDigest === undefined ? {} : { bytesDigest }),
       expiresAt: Date.now() + this.#ttlMs,
     };
-    return signJob(this.#signer, map.task, expiring, options, content);
+    const signed = signJob(this.#signer, map.task, expiring, options, content);
+    return data.cut === undefined ? signed : signJobState(this.#signer, signed);
   }
 
   control(message: ControlMessage): ControlMessage {
@@ -146,6 +147,12 @@ export class Seals {
     return this.#signer.open("log", [mapId, index], text) ?? this.#refuse("log");
   }
 
+  /** How many of its items a chunk keeps. */
+  cut(mapId: string, at: number, text: string): number | undefined {
+    const items = Number(this.#signer === undefined ? text : this.#signer.open("cut", [mapId, at], text));
+    return Number.isInteger(items) ? items : this.#refuse("cut");
+  }
+
   /** The signature on a map's number of items; `""` without a key. */
   total(mapId: string, total: number): string {
     return this.#signer?.sign("total", [mapId, total]) ?? "";
@@ -182,7 +189,7 @@ export class Seals {
     return digests;
   }
 
-  #refuse(what: "outcome" | "progress" | "log" | "total" | "cancel" | "priority"): undefined {
+  #refuse(what: "outcome" | "progress" | "log" | "cut" | "total" | "cancel" | "priority"): undefined {
     if (this.#refusals++ % ALARM_EVERY === 0) {
       this.#alarm(
         `Something that is not signed with this pool's \`signingKey\` came as the ${what} of a map, and was ignored: ` +

@@ -6,7 +6,7 @@
  *   same `mapId`.
  * - `sig`: over the content, every other field of the data, the options that say how often the job is tried and
  *   which trace it belongs to, and `expiresAt`. A field that is added to the data later is signed without a change here.
- * - `stateSig`: over what supervisors add between two runs, tied to the job's own `sig`.
+ * - `stateSig`: over what is added between two runs, tied to the job's own `sig`.
  */
 
 import { digestOf, digestOfBytes, SEAL_MARK, SIGNATURE_LENGTH } from "./signing.ts";
@@ -56,14 +56,14 @@ export function checkJob(
   options: SignedJobOptions,
   now: number = Date.now(),
 ): { readonly content: string } | { readonly refused: string } {
-  const { sig, stateSig, expiresAt, kept, suspect } = data;
+  const { sig, stateSig, expiresAt, kept, suspect, cut } = data;
   if (sig === undefined) return { refused: "it is not signed" };
   const content = contentOf(task, data);
   if (!signer.isGenuine("job", sig, jobFacts(content, data, options))) {
     return { refused: "its signature is not of a `signingKey` of this machine" };
   }
   if (typeof expiresAt !== "number" || expiresAt < now) return { refused: "its signature has expired" };
-  const hasState = kept !== undefined || suspect !== undefined || stateSig !== undefined;
+  const hasState = [kept, suspect, cut, stateSig].some((field) => field !== undefined);
   if (hasState && !signer.isGenuine("job-state", stateSig, stateFacts(data))) {
     return { refused: "what was kept of its earlier runs is not signed" };
   }
@@ -73,7 +73,7 @@ export function checkJob(
 /** Signs what a supervisor has added to a job that runs again. */
 export function signJobState(signer: Signer, data: JobData): JobData {
   const { stateSig: _, ...rest } = data;
-  if (rest.kept === undefined && rest.suspect === undefined) return rest;
+  if (rest.kept === undefined && rest.suspect === undefined && rest.cut === undefined) return rest;
   return { ...rest, stateSig: signer.sign("job-state", stateFacts(rest)) };
 }
 
@@ -128,7 +128,7 @@ function outcomeFacts(
 }
 
 function jobFacts(content: string, data: JobData, options: SignedJobOptions): unknown[] {
-  const { sig: _sig, stateSig: _stateSig, kept: _kept, suspect: _suspect, ...own } = data;
+  const { sig: _sig, stateSig: _stateSig, kept: _kept, suspect: _suspect, cut: _cut, ...own } = data;
   // The other fields are covered by the digest of the content.
   const { map: _map, at: _at, n: _n, args: _args, ...rest } = own;
   const fields = Object.entries(rest)
@@ -146,6 +146,6 @@ function jobFacts(content: string, data: JobData, options: SignedJobOptions): un
   ];
 }
 
-function stateFacts({ sig, kept, suspect }: JobData): unknown[] {
-  return [sig, kept ?? null, suspect ?? null];
+function stateFacts({ sig, kept, suspect, cut }: JobData): unknown[] {
+  return [sig, kept ?? null, suspect ?? null, ...(cut === undefined ? [] : [cut])];
 }

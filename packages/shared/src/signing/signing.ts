@@ -22,6 +22,7 @@ export type SigningPurpose =
   | "outcome"
   | "progress"
   | "log"
+  | "cut"
   | "total"
   | "share"
   | "control"

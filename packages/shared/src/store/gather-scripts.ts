@@ -145,6 +145,11 @@ export class GatherScripts {
     await this.#run(SAY, this.#mapKeys(mapId), ["l", index, batch]);
   }
 
+  /** Passes on how many of its items a job keeps. */
+  async cut(mapId: string, at: number, items: string): Promise<void> {
+    await this.#run(SAY, this.#mapKeys(mapId), ["cut", at, items]);
+  }
+
   /** Finds out which of these jobs (by first index) are lost. */
   async reconcile(mapId: string, indices: readonly number[]): Promise<Reconciled> {
     return await reconcileJobs(this.#redis, this.#keys, mapId, indices);

@@ -3,7 +3,7 @@
  * the supervisor:
  * - it ends the process, and what its tasks have started, when the supervisor is gone: the kernel closes the line however
  *   the supervisor dies;
- * - it takes back runs that wait behind a long one;
+ * - it takes back runs that wait behind a long one, and items that wait in a run of several;
  * - it says whether the main thread's event loop turns, and where in its code the main thread is.
  */
 
@@ -12,7 +12,7 @@ import { workerData } from "node:worker_threads";
 
 import { FrameWriter, readFrames } from "../pipe/frames.ts";
 import type { FromGuard, ToGuard } from "../pipe/pipe-messages.ts";
-import { revoke } from "./claims.ts";
+import { answerClaim } from "./answer-claim.ts";
 
 /** What the main thread and its guard both see. */
 export interface GuardData {
@@ -30,11 +30,9 @@ readFrames<ToGuard>(line, answer, end);
 
 function answer(message: ToGuard): void {
   if (message.t === "stack") return void tellStack(message.id);
-  const said: FromGuard =
-    message.t === "ping"
-      ? { t: "alive", turns: Atomics.load(turns, 0) }
-      : { t: "revoked", id: message.id, ok: revoke(claims, message.slot, message.id) };
-  out.write(said);
+  out.write(
+    message.t === "ping" ? { t: "alive", turns: Atomics.load(turns, 0) } : answerClaim(claims, message),
+  );
 }
 
 /** Loaded when it is asked for: hardly any process ever is. */

@@ -11,7 +11,7 @@ import { decode } from "@poolmq/shared/task";
 import type { Payload } from "@poolmq/shared/task";
 
 import type { ToChild } from "../pipe/pipe-messages.ts";
-import { claim } from "./claims.ts";
+import { claim, claimItems, openItems } from "./claims.ts";
 import type { ItemContexts, RunMessage } from "../item/item-context.ts";
 import { endItemLog } from "../item/item-log.ts";
 import type { ChunkRan, OutcomeLimit } from "../item/outcome-writer.ts";
@@ -139,7 +139,8 @@ export class RunQueue {
       if (next === undefined) return;
       this.#first = next.next;
       if (this.#first === undefined) this.#last = undefined;
-      const { id, slot } = next.message;
+      const { id, slot, n } = next.message;
+      if (n > 1) openItems(this.#options.claims, slot);
       if (!claim(this.#options.claims, slot, id)) {
         this.#out.send({ t: "skipped", id });
         continue;
@@ -177,8 +178,8 @@ export class RunQueue {
   }
 
   #chunkOf(message: RunMessage, args: Payload, bytes: Buffer | undefined, stop: RunStop): ChunkRun {
-    const { fn: task, map: mapId, at, n, attempt, skip, trace, logs } = message;
-    const { workerId: worker, redactStacks, outcomeLimit } = this.#options;
+    const { slot, fn: task, map: mapId, at, n, attempt, skip, trace, logs } = message;
+    const { workerId: worker, redactStacks, outcomeLimit, claims } = this.#options;
     const contexts = this.#contexts;
     const { fn, shares } = this.#functionOf(message);
     return {
@@ -191,6 +192,7 @@ export class RunQueue {
       args,
       bytes,
       skip: skip === undefined ? NONE : new Set(skip),
+      claim: n === 1 ? undefined : (from, to) => claimItems(claims, slot, from, to),
       outcomeLimit: message.outcomeLimit ?? outcomeLimit,
       keepStack: redactStacks ? (thrown, by) => contexts.logStack(thrown, by, mapId) : undefined,
       worker,
@@ -202,11 +204,11 @@ export class RunQueue {
   }
 
   /** Says that a run has ended, and which one begins now. */
-  #tellDone(id: number, ms: number, { retriable, text, bytes }: ChunkRan): void {
+  #tellDone(id: number, ms: number, { retriable, text, bytes, cut }: ChunkRan): void {
     const next = this.#stopping ? undefined : this.#first?.message.id;
     this.#announced = next;
     const rss = this.#options.residentBytes();
-    this.#out.send({ t: "done", id, ms, retriable, next, rss }, text, bytes);
+    this.#out.send({ t: "done", id, ms, retriable, next, rss, cut }, text, bytes);
     // Before the next item may take the process down: the loss would be charged to this one.
     this.#out.flush();
   }

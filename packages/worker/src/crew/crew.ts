@@ -152,7 +152,7 @@ export class Crew {
   }
 
   /** Its hosts, for what concerns one of them alone. */
-  get members(): Pick<Roster, "killItem" | "stackOf"> {
+  get members(): Pick<Roster, "cut" | "killItem" | "stackOf"> {
     return this.#members;
   }
 

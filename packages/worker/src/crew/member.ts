@@ -47,7 +47,7 @@ export class Member {
     this.#host = options.startHost({
       onMessage: (message, text, bytes) => this.#onMessage(message, text, bytes),
       onGuard: (message) => {
-        if (message.t === "revoked") this.#runs.guardAnswered(message);
+        if (message.t === "revoked" || message.t === "cut") this.#runs.guardAnswered(message);
         else this.watch.guardHeard(message);
       },
       onGarbage: (reason) => this.#onBroken(reason),
@@ -89,7 +89,6 @@ export class Member {
     return this.#killed;
   }
 
-  /** Number of runs that it has. */
   get load(): number {
     return this.#runs.size;
   }
@@ -106,10 +105,9 @@ export class Member {
   /** What it runs and ran, for who watches; `undefined` once it is gone. */
   get detail(): ChildDetail | undefined {
     if (this.#state === "gone") return undefined;
-    const state = this.#state === "stopping" ? "retiring" : this.#state;
     return {
       pid: this.pid,
-      state,
+      state: this.#state === "stopping" ? "retiring" : this.#state,
       items: this.#items,
       ...usageOf(this.#host),
       runs: this.#runs.details,
@@ -129,6 +127,10 @@ export class Member {
 
   stop(why: StopReason, matches: (ticket: Ticket) => boolean): void {
     this.#runs.stop(why, matches);
+  }
+
+  cut(matches: (ticket: Ticket) => boolean): void {
+    this.#runs.cut(matches);
   }
 
   takeBackTrapped(isOtherFree: boolean): void {
@@ -224,15 +226,15 @@ export class Member {
   }
 
   #onDone(
-    { id, ms, retriable, next, rss, transitMs }: Extract<FromChild, { t: "done" }>,
+    { id, ms, retriable, next, rss, transitMs, cut }: Extract<FromChild, { t: "done" }>,
     text: Payload,
     bytes: Buffer | undefined,
   ): void {
     if (!(ms >= 0) || !(retriable >= 0)) throw new Error("a run without its time and its count");
-    const ticket = this.#runs.done(id);
+    const ticket = this.#runs.done(id, cut);
     if (next !== undefined) this.#runs.begun(next);
     if (ticket === undefined) return this.#afterRun();
-    this.#items += ticket.run.n;
+    this.#items += ticket.cut ?? ticket.run.n;
     if (ticket.stopped === undefined) {
       this.#events.onMeasured(ms);
       this.#spans.add(ticket.run, ms);

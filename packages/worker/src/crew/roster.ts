@@ -72,6 +72,11 @@ export class Roster implements Iterable<Member> {
     return undefined;
   }
 
+  /** Asks for the items back that have not begun, of jobs of a map (by first index). What each keeps is told by `Run.onCut`. */
+  cut(mapId: string, jobs: readonly number[]): void {
+    for (const member of this) member.cut(({ run: { map, at } }) => map === mapId && jobs.includes(at));
+  }
+
   /** Gives what a host runs at this moment, as frames of a stack; `undefined` if there is no such host, or it is silent. */
   async stackOf(pid: number): Promise<readonly string[] | undefined> {
     for (const member of this) if (member.pid === pid) return await member.watch.stack();

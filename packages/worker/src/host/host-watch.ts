@@ -36,7 +36,7 @@ export class HostWatch {
   }
 
   /** Its guard said how often its event loop has turned, or what its main thread runs. */
-  guardHeard(message: Exclude<FromGuard, { t: "revoked" }>): void {
+  guardHeard(message: Exclude<FromGuard, { t: "revoked" | "cut" }>): void {
     if (message.t === "alive") return this.#life.guardHeard(message.turns);
     this.#asked.get(message.id)?.(message.frames.map(String));
   }

@@ -10,7 +10,8 @@
 import type { Payload } from "@poolmq/shared/task";
 import { encodeThrown } from "@poolmq/shared/task";
 
-import { makeClaims, revoke } from "../child/claims.ts";
+import { answerClaim } from "../child/answer-claim.ts";
+import { makeClaims } from "../child/claims.ts";
 import { ItemContexts } from "../item/item-context.ts";
 import type { OutcomeLimit } from "../item/outcome-writer.ts";
 import { RunQueue } from "../child/run-queue.ts";
@@ -67,8 +68,7 @@ class InlineHost implements Host {
       if (message.t === "ping") return this.#events.onGuard({ t: "alive", turns: ++this.#turns });
       // Only processes are asked from outside what they run.
       if (message.t === "stack") return;
-      const { id, slot } = message;
-      this.#events.onGuard({ t: "revoked", id, ok: revoke(this.#claims, slot, id) });
+      this.#events.onGuard(answerClaim(this.#claims, message));
     });
   }
 

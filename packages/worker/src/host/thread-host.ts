@@ -11,7 +11,8 @@ import type { MessagePort } from "node:worker_threads";
 import { SystemLimitError } from "@poolmq/shared";
 import type { Payload } from "@poolmq/shared/task";
 
-import { makeClaims, revoke } from "../child/claims.ts";
+import { answerClaim } from "../child/answer-claim.ts";
+import { makeClaims } from "../child/claims.ts";
 import { keepWasmCode } from "../child/keep-wasm-code.ts";
 import { besideThis, nodeFlags } from "../node-command.ts";
 import { printTo } from "../output/print-to.ts";
@@ -105,8 +106,7 @@ class ThreadHost implements Host {
       }
       // Only processes are asked from outside what they run.
       if (message.t === "stack") return;
-      const { id, slot } = message;
-      this.#events.onGuard({ t: "revoked", id, ok: revoke(this.#claims, slot, id) });
+      this.#events.onGuard(answerClaim(this.#claims, message));
     });
   }
 

@@ -23,6 +23,8 @@ export interface ChunkRan {
   /** That the text names. */
   readonly bytes?: Buffer | undefined;
   readonly retriable: number;
+  /** Only the first so many items were run: the others were given away before they began. */
+  readonly cut?: number | undefined;
 }
 
 /** Takes what was thrown where its stack is not sent. Must not throw. */

@@ -5,6 +5,8 @@ import type { ItemOutcome, RemoteInfo } from "@poolmq/shared/task";
 import { Turn } from "../task/task-context.ts";
 import type { TaskContext } from "../task/task-context.ts";
 import { ItemArguments } from "./item-arguments.ts";
+import { ItemClaims } from "./item-claims.ts";
+import type { Claim } from "./item-claims.ts";
 import type { SpanFacts } from "./item-span.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";
 import type { ChunkRan, KeepStack, OutcomeLimit } from "./outcome-writer.ts";
@@ -27,6 +29,8 @@ export interface ChunkRun {
   readonly bytes?: Buffer | undefined;
   /** Offsets of items that are not to be run. */
   readonly skip: ReadonlySet<number>;
+  /** Claims items that have not begun. Absent: all of them are this run's, whatever happens. */
+  readonly claim?: Claim | undefined;
   /** Shared values by their position in every tuple. */
   readonly shares: readonly (readonly [position: number, value: unknown])[];
   readonly worker: string;
@@ -84,9 +88,11 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
   let mayRow =
     watcher === undefined && skip.size === 0 && run.trace === undefined && run.onItemEnd === undefined;
   let retriable = 0;
-  for (let offset = 0; offset < n && !run.stop.isStopped;) {
+  const claims = new ItemClaims(n, run.claim);
+  let offset = 0;
+  while (offset < n && !run.stop.isStopped && claims.has(offset)) {
     if (mayRow && n - offset >= SHORT_ROW && mayTakeTurns(fn)) {
-      const { next, pending } = runRow(fn, { items, from: offset, at }, new Turn(run.context), ran);
+      const { next, pending } = runRow(fn, { items, claims, from: offset, at }, new Turn(run.context), ran);
       if (pending !== undefined) ran.add(next - 1, await settle(fn, pending));
       // The function may leave something behind each time. Sharing a context then gains nothing.
       mayRow = false;
@@ -106,7 +112,10 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
     }
     offset++;
   }
-  return watcher === undefined ? writer.writeAll(ran, info) : { text: "", retriable };
+  // What is left was given to others, unless the run was stopped.
+  const cut = offset < n && !run.stop.isStopped ? offset : undefined;
+  if (watcher === undefined) return { ...writer.writeAll(ran, info), cut };
+  return { text: "", retriable, cut };
 }
 
 function runOne(run: ChunkRun, items: ItemArguments, offset: number): Ran | Promise<Ran> {

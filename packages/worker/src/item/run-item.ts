@@ -10,6 +10,7 @@ import { taskOptionsOf } from "../task/define-task.ts";
 import { runInContext } from "../task/task-context.ts";
 import type { Turn } from "../task/task-context.ts";
 import type { ItemArguments } from "./item-arguments.ts";
+import type { ItemClaims } from "./item-claims.ts";
 import { inItemSpan } from "./item-span.ts";
 import type { SpanFacts } from "./item-span.ts";
 import { watchingLeftovers } from "./leftovers.ts";
@@ -59,14 +60,24 @@ export function mayTakeTurns(fn: TaskFunction): boolean {
 }
 
 /**
- * Calls the function with the items from offset `from` on, one after the other, at once: up to the end, or to the first
- * one that leaves something behind or returns a promise. Their contexts are those that `turn` passes through.
+ * Calls the function with the items from offset `from` on, one after the other, at once: up to the end, to those that
+ * were given to others, or to the first one that leaves something behind or returns a promise. Their contexts are those that `turn` passes through.
  *
  * @param at - index of the item at offset 0
  */
 export function runRow(
   fn: TaskFunction,
-  { items, from, at }: { readonly items: ItemArguments; readonly from: number; readonly at: number },
+  {
+    items,
+    claims,
+    from,
+    at,
+  }: {
+    readonly items: ItemArguments;
+    readonly claims: ItemClaims;
+    readonly from: number;
+    readonly at: number;
+  },
   turn: Turn,
   ran: RanItems,
 ): RowEnd {
@@ -74,7 +85,9 @@ export function runRow(
   return watchingLeftovers((leftovers) =>
     runInContext(turn, () => {
       const before = leftovers();
-      for (let offset = from; offset < count; offset++) {
+      let offset = from;
+      for (; offset < count; offset++) {
+        if (offset >= claims.limit && !claims.has(offset)) break;
         turn.pass(at + offset);
         let pending: PromiseLike<unknown> | undefined;
         try {
@@ -92,7 +105,7 @@ export function runRow(
         if (leftovers() !== before) return { next: offset + 1 };
       }
       turn.pass(undefined);
-      return { next: count };
+      return { next: offset };
     }),
   );
 }

@@ -84,6 +84,11 @@ export class JobSeals {
     return this.#signer?.seal("log", [mapId, index], batch) ?? batch;
   }
 
+  /** How many of its items a job keeps. */
+  cut(mapId: string, at: number, items: number): string {
+    return this.#signer?.seal("cut", [mapId, at], String(items)) ?? String(items);
+  }
+
   /** A shared value as it is in Redis; `undefined` if it is not there, or is not what its producer sent. */
   share(id: string, stored: Buffer | null): SharedValue | undefined {
     if (stored === null) return undefined;

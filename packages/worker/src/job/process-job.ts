@@ -22,6 +22,7 @@ import { logFailures } from "./log-failures.ts";
 import { infoOf, publishFailure, publishOutcome } from "./publish-outcome.ts";
 import { refuseJob } from "./refuse-job.ts";
 import { traceOf } from "./trace-of.ts";
+import { afterCut, mayBeCut, skippedOf } from "../outcome/after-cut.ts";
 import { verdictOn } from "../outcome/verdict.ts";
 import type { Verdict } from "../outcome/verdict.ts";
 
@@ -50,21 +51,22 @@ export async function processJob(context: JobContext, job: QueuedJob, token: str
   const end = await context.runs.run(job.id ?? "", token, () => context.crew.run(run));
   if (end === "taken over") return leaveToOther();
   if (end.kind === "done") context.machine.observer.ran(job, end.ms);
-  logFailures(context, hand, end);
+  const left: JobInHand = { ...hand, data: afterCut(hand.data, end) };
+  logFailures(context, left, end);
 
-  const verdict = judge(context, hand, run, end);
+  const verdict = judge(context, left, run, end);
   switch (verdict.do) {
     case "publish":
-      return await publishOutcome(context, hand, { ...verdict, end, failed });
+      return await publishOutcome(context, left, { ...verdict, end, failed });
     case "retry":
       await keepState(context, hand, verdict.data);
       // The user's error is not passed on: BullMQ takes some errors as commands.
       throw new Error("an item failed and has attempts left");
     case "again":
       await keepState(context, hand, verdict.data);
-      return await handBack(context, hand);
+      return await handBack(context, left);
     case "drop":
-      return await dropJob(context, hand);
+      return await dropJob(context, left);
     default:
       verdict satisfies never;
   }
@@ -83,7 +85,7 @@ function applyDefinition(job: QueuedJob, info: TaskInfo | undefined): void {
 }
 
 function runOf(
-  { machine, outcomeLimit }: JobContext,
+  { machine, outcomeLimit, reports }: JobContext,
   { job, data }: JobInHand,
   { bytes, shares }: JobArguments,
   info: TaskInfo | undefined,
@@ -100,13 +102,14 @@ function runOf(
     bytes,
     // A careful run: each item needs a clock, or the item that causes losses is looked for, or only some items are run.
     careful: n > 1 && (timeoutMs !== undefined || data.suspect !== undefined || kept.length > 0),
-    skip: kept.map(([offset]) => offset),
+    skip: skippedOf(data),
     shares,
     trace: traceOf(job),
     // Callers who may not see where a task failed may not see what it says either.
     logs: data.logs === true && !machine.redactRemoteStacks,
     outcomeLimit,
     timeoutMs,
+    onCut: mayBeCut(data, job.attemptsMade + 1) ? (items) => reports.cut(map, at, items) : undefined,
     isBackup: data.backup === true,
   };
 }

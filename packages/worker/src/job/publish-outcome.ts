@@ -52,7 +52,7 @@ export async function publishOutcome(
     },
     data.ttlMs ?? MAP_TTL_MS,
   );
-  if (wanted) return machine.observer.published(job.name, data.n, text);
+  if (wanted) return machine.observer.published(job.name, data.cut ?? data.n, text);
   unwanted.add(data.map);
   await dropJob(context, { data });
 }
@@ -62,7 +62,7 @@ export async function publishFailure(context: JobContext, hand: JobInHand, failu
   const { job, data } = hand;
   context.log.warn({ mapId: data.map, index: data.at, failure: failure.code }, "item given up");
   const kept = new Map(data.kept);
-  const outcomes = Array.from({ length: data.n }, (_, offset): ItemOutcome => {
+  const outcomes = Array.from({ length: data.cut ?? data.n }, (_, offset): ItemOutcome => {
     return kept.get(offset) ?? { s: "failed", failure, by: infoOf(context, hand, offset, 0) };
   });
   await publishOutcome(context, hand, {

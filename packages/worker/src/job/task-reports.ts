@@ -58,6 +58,11 @@ export class TaskReports {
     else words.dropped++;
   }
 
+  /** A job keeps only the first so many of its items. At once: others wait for the rest. */
+  cut(mapId: string, at: number, items: number): void {
+    this.#await(this.#scripts.cut(mapId, at, this.#seals.cut(mapId, at, items)));
+  }
+
   /** Sends on what these items have said: their outcome comes next. */
   flush(mapId: string, at: number, n: number): void {
     const ofMap = this.#words.get(mapId);

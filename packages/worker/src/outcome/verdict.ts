@@ -33,6 +33,7 @@ export interface VerdictContext {
 /** Judges how a run ended. */
 export function verdictOn(end: RunEnd, context: VerdictContext): Verdict {
   const { data } = context;
+  const n = itemsOf(data);
   switch (end.kind) {
     case "cancelled":
       return { do: "drop" };
@@ -51,9 +52,7 @@ export function verdictOn(end: RunEnd, context: VerdictContext): Verdict {
       return onLoss(end, context);
     case "interrupted": {
       const kept = keptWith(data, end.outcomes);
-      return kept.size < data.n
-        ? { do: "again", data: { ...data, kept: [...kept] } }
-        : onCovered(kept, context);
+      return kept.size < n ? { do: "again", data: { ...data, kept: [...kept] } } : onCovered(kept, context);
     }
     default:
       return end satisfies never;
@@ -67,7 +66,7 @@ function onText(end: Extract<RunEnd, { kind: "done" }>, context: VerdictContext)
   if (end.retriable === 0 || !(attempt < attempts)) {
     return { do: "publish", text: end.text, bytes: end.bytes };
   }
-  if (data.n === 1) return { do: "retry", data: withoutSuspect(data) };
+  if (itemsOf(data) === 1) return { do: "retry", data: withoutSuspect(data) };
   return onCovered(new Map(outcomesOf(end.text, end.bytes).entries()), context);
 }
 
@@ -81,11 +80,12 @@ export function outcomesOf(text: OutcomeText, bytes: Buffer | undefined): ItemOu
 /** Goes on with what is certain: more items to run, another attempt for some, or the end. */
 function onCovered(outcomes: ReadonlyMap<number, ItemOutcome>, context: VerdictContext): Verdict {
   const { data, attempt, attempts } = context;
-  if (outcomes.size < data.n) {
+  const n = itemsOf(data);
+  if (outcomes.size < n) {
     return { do: "again", data: { ...withoutSuspect(data), kept: [...outcomes] } };
   }
   const certain = [...outcomes].filter(([, outcome]) => !isRetriable(outcome));
-  if (certain.length < data.n && attempt < attempts) {
+  if (certain.length < n && attempt < attempts) {
     return { do: "retry", data: { ...withoutSuspect(data), kept: certain } };
   }
   const inOrder = [...outcomes].toSorted(([a], [b]) => a - b).map(([, outcome]) => outcome);
@@ -119,6 +119,11 @@ function onLoss(end: Extract<RunEnd, { kind: "lost" }>, context: VerdictContext)
 
 function keptWith(data: JobData, outcomes: ReadonlyMap<number, ItemOutcome>): Map<number, ItemOutcome> {
   return new Map([...(data.kept ?? []), ...outcomes]);
+}
+
+/** How many items the job has outcomes to bring for: the others were given back. */
+function itemsOf({ n, cut = n }: JobData): number {
+  return cut;
 }
 
 function withoutSuspect({ suspect: _, ...data }: JobData): JobData {

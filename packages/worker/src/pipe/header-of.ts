@@ -10,11 +10,12 @@ export function headerOf(message: FromChild, bytes: number | undefined): string 
   const rest = bytes === undefined ? "}" : `,"bytes":${bytes}}`;
   switch (message.t) {
     case "done": {
-      const { id, ms, retriable, next, rss, endedAt } = message;
+      const { id, ms, retriable, cut, next, rss, endedAt } = message;
+      const kept = cut === undefined ? "" : `,"cut":${cut}`;
       const begins = next === undefined ? "" : `,"next":${next}`;
       const memory = rss === undefined ? "" : `,"rss":${rss}`;
       const ended = endedAt === undefined ? "" : `,"endedAt":${endedAt}`;
-      return `{"t":"done","id":${id},"ms":${ms},"retriable":${retriable}${begins}${memory}${ended}${rest}`;
+      return `{"t":"done","id":${id},"ms":${ms},"retriable":${retriable}${kept}${begins}${memory}${ended}${rest}`;
     }
     case "begun":
       return `{"t":"begun","id":${message.id}${rest}`;

@@ -76,6 +76,8 @@ export type FromChild =
       readonly ms: number;
       /** How many of its items failed in a way that another attempt may mend. */
       readonly retriable: number;
+      /** Only the first so many of its items were run: the others were taken back before they began. */
+      readonly cut?: number | undefined;
       /** The run that begins now. */
       readonly next?: number | undefined;
       /** Memory of the process (resident set), in bytes, if it was looked at. */
@@ -104,6 +106,8 @@ export type FromChild =
 export type ToGuard =
   /** Take back a run that the child has not begun. */
   | { readonly t: "revoke"; readonly id: number; readonly slot: number }
+  /** Take back the items of a run that the child has not begun. */
+  | { readonly t: "cut"; readonly id: number; readonly slot: number }
   /** Say how it goes. */
   | { readonly t: "ping" }
   /** Say what the main thread runs. */
@@ -112,6 +116,8 @@ export type ToGuard =
 export type FromGuard =
   /** Whether the run was taken back; if not, it has begun, or has ended. */
   | { readonly t: "revoked"; readonly id: number; readonly ok: boolean }
+  /** The run keeps so many of its items, from the first on, and begins no other; 0 if it is not under way. */
+  | { readonly t: "cut"; readonly id: number; readonly items: number }
   /** How often the main thread's event loop was seen to turn: if this grows, the main thread is not computing. */
   | { readonly t: "alive"; readonly turns: number }
   /** The frames of the main thread, the innermost first; none if it runs no JavaScript. */

@@ -9,7 +9,7 @@ const MAX_TTL_MS = 365 * 24 * 60 * 60_000;
 export function readJobData(data: unknown): JobData | string {
   if (typeof data !== "object" || data === null) return "its data is not a JSON object";
   const fields = data as Partial<Record<keyof JobData, unknown>>;
-  const { v, map, at, n, args, bytes, timeoutMs, shares, codeVersion, kept, suspect } = fields;
+  const { v, map, at, n, args, bytes, timeoutMs, shares, codeVersion, kept, suspect, cut } = fields;
   // A TTL that Redis refuses would have the outcome published again and again.
   const ttlMs = isInteger(fields.ttlMs, 1, MAX_TTL_MS) ? fields.ttlMs : MAP_TTL_MS;
   if (!Number.isInteger(v)) return "it has no wire version";
@@ -25,6 +25,7 @@ export function readJobData(data: unknown): JobData | string {
     if (shares !== undefined && !isListOfPairs(shares)) return "its shared values are not a list";
     if (codeVersion !== undefined && typeof codeVersion !== "string") return "its code version is no text";
     if (kept !== undefined && !isListOfPairs(kept)) return "its outcomes are not a list";
+    if (cut !== undefined && !isInteger(cut, 1, n)) return "its number of items is none";
     if (suspect !== undefined && (typeof suspect !== "object" || suspect === null))
       return "its suspect is none";
   }

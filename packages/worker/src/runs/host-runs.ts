@@ -130,6 +130,18 @@ export class HostRuns {
     for (const sent of this.#sent.live()) if (matches(sent.ticket)) this.#stop(sent, why);
   }
 
+  /** Asks for the items back, of the runs that match, that the host has not begun. What it keeps is told by `Run.onCut`. */
+  cut(matches: (ticket: Ticket) => boolean): void {
+    for (const sent of this.#sent.live()) {
+      const { run, begun, cut, stopped } = sent.ticket;
+      if (!begun || run.onCut === undefined || cut !== undefined || stopped !== undefined || sent.revoking)
+        continue;
+      if (!matches(sent.ticket)) continue;
+      sent.revoking = true;
+      this.#host.sendToGuard({ t: "cut", id: sent.id, slot: sent.slot });
+    }
+  }
+
   /** The host said something: its event loop turns. */
   heard(): void {
     this.#isBlocked = false;
@@ -179,10 +191,11 @@ export class HostRuns {
     sent.ticket.ended(offset, JSON.parse(text) as ItemOutcome);
   }
 
-  /** The host has answered it. Gives its ticket, unless it was given back. */
-  done(id: number): Ticket | undefined {
+  /** The host has answered it. Gives its ticket, unless it was given back. @param cut - how many items it ran, if not all */
+  done(id: number, cut: number | undefined): Ticket | undefined {
     const sent = this.#sent.answered(id);
     if (sent === undefined || sent.revoked) return undefined;
+    if (cut !== undefined) sent.ticket.keeps(cut);
     this.#clock.stop(sent);
     return sent.ticket;
   }
@@ -194,10 +207,13 @@ export class HostRuns {
     if (sent !== undefined && !sent.revoked) this.giveBack(sent);
   }
 
-  guardAnswered({ id, ok }: Extract<FromGuard, { t: "revoked" }>): void {
+  guardAnswered(message: Extract<FromGuard, { t: "revoked" | "cut" }>): void {
+    const { id } = message;
+    const ok = message.t === "revoked" && message.ok;
     const sent = this.#sent.guardAnswered(id, ok);
     if (sent === undefined) return;
-    if (ok) this.giveBack(sent);
+    if (message.t === "cut") sent.ticket.keeps(message.items);
+    else if (ok) this.giveBack(sent);
     // The host has begun it, even if its main thread has had no time to say so.
     else this.begun(id);
   }

@@ -29,6 +29,11 @@ export interface Run {
   readonly outcomeLimit?: OutcomeLimit | undefined;
   /** Time limit of the function for each item, in ms, from its start. */
   readonly timeoutMs: number | undefined;
+  /**
+   * Told, when its items were asked back, how many stay its own: no host has begun the others, nor will for this run.
+   * Absent: it gives nothing back.
+   */
+  readonly onCut?: ((items: number) => void) | undefined;
   /** Another host may be running the same chunk, and this run should not go to that one. @defaultValue false */
   readonly isBackup?: boolean;
 }
@@ -72,7 +77,7 @@ export type RunEnd =
   /** Its map was cancelled. */
   | { readonly kind: "cancelled" }
   /** This machine has not run it, or stopped it to shut down: it is to run elsewhere, uncharged. */
-  | { readonly kind: "unstarted" };
+  | { readonly kind: "unstarted"; readonly cut?: number | undefined };
 
 /** How far a run came. */
 interface Partly {
@@ -81,6 +86,8 @@ interface Partly {
   readonly outcomes: ReadonlyMap<number, ItemOutcome>;
   /** Offset of the item that was running; `undefined` if nobody knows. */
   readonly running: number | undefined;
+  /** Only the first so many of its items are its own any more. Absent: all. */
+  readonly cut?: number | undefined;
 }
 
 /** Why a run was told to stop. */
@@ -104,6 +111,7 @@ export class Ticket {
   /** The host said that it begins: if the host dies, this run is charged. */
   begun = false;
   stopped: StopReason | undefined;
+  #cut: number | undefined;
 
   constructor(run: Run, settle: (end: RunEnd) => void) {
     this.run = run;
@@ -115,6 +123,19 @@ export class Ticket {
   /** Outcomes of items by offset, as far as they were reported one by one. */
   get outcomes(): ReadonlyMap<number, ItemOutcome> {
     return this.#outcomes ?? NONE;
+  }
+
+  /** Only the first so many of its items are its own any more; `undefined`: all. */
+  get cut(): number | undefined {
+    return this.#cut;
+  }
+
+  /** So many of its items stay with it. A host is not trusted: what can't be is ignored. */
+  keeps(items: number): void {
+    const { n, onCut } = this.run;
+    if (this.#cut !== undefined || !Number.isInteger(items) || items < 1 || items > n) return;
+    this.#cut = items;
+    onCut?.(items);
   }
 
   /** An item has reported its outcome. */
@@ -141,13 +162,13 @@ export class Ticket {
   }
 
   partly(pid: number): Partly {
-    return { pid, outcomes: this.outcomes, running: this.current };
+    return { pid, outcomes: this.outcomes, running: this.current, cut: this.#cut };
   }
 
   /** Ends a run that was told to stop. */
   settleStopped(pid: number): void {
     if (this.stopped === "timeout") this.settle({ kind: "timeout", ...this.partly(pid) });
     else if (this.stopped === "cancelled") this.settle({ kind: "cancelled" });
-    else this.settle({ kind: "unstarted" });
+    else this.settle({ kind: "unstarted", cut: this.#cut });
   }
 }

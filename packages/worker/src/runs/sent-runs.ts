@@ -8,6 +8,8 @@
  *    │  └──────guard: has begun──▶ sent
  *    └─answered first──▶ gone; its place is free once the guard has answered too: a revocation on its way would
  *                        otherwise hit whoever has the place next
+ *
+ * The same holds while the guard is asked to cut a run that has begun: its place is free once the guard has answered.
  */
 
 import type { PatientTimer } from "../host/patient-timer.ts";
@@ -17,7 +19,7 @@ export interface SentRun {
   readonly id: number;
   readonly slot: number;
   readonly ticket: Ticket;
-  /** It was asked for back. */
+  /** It, or what it has not begun of its items, was asked for back, and the guard has not answered. */
   revoking: boolean;
   /** It was given back: the host will skip it. */
   revoked: boolean;
@@ -84,7 +86,7 @@ export class SentRuns {
     return sent;
   }
 
-  /** The guard has answered whether a run was taken back. Gives the run, unless the host has answered it before. */
+  /** The guard has answered, and has taken the run back if it is `ok`. Gives the run, unless the host has answered it before. */
   guardAnswered(id: number, ok: boolean): SentRun | undefined {
     const before = this.#awaitingGuard.get(id);
     if (before !== undefined) {

@@ -21,6 +21,8 @@ export interface ControlHooks {
   onMissedCancel(mapId: string): Promise<void>;
   /** These jobs were started twice, and have their outcome. */
   onSettled(mapId: string, jobs: readonly number[]): void;
+  /** Items of these jobs that have not begun are wanted elsewhere. */
+  onCut(mapId: string, jobs: readonly number[]): void;
   onUnshare(shareId: string): void;
   /** An operator wants something of the machine. */
   onOrder(order: Order): void;
@@ -95,8 +97,10 @@ export class ControlChannel {
     const order = orderOf(message);
     if (order !== undefined) this.#hooks.onOrder(order);
     if (t === ("cancel" satisfies ControlMessage["t"]) && typeof map === "string") this.#hooks.onCancel(map);
-    if (t === ("settled" satisfies ControlMessage["t"]) && typeof map === "string" && Array.isArray(jobs)) {
-      this.#hooks.onSettled(map, (jobs as readonly unknown[]).filter(isCount));
+    if (typeof map === "string" && Array.isArray(jobs)) {
+      const indices = (jobs as readonly unknown[]).filter(isCount);
+      if (t === ("settled" satisfies ControlMessage["t"])) this.#hooks.onSettled(map, indices);
+      if (t === ("cut" satisfies ControlMessage["t"])) this.#hooks.onCut(map, indices);
     }
     if (t === ("unshare" satisfies ControlMessage["t"]) && Array.isArray(shares)) {
       for (const id of shares as readonly unknown[]) this.#hooks.onUnshare(String(id));

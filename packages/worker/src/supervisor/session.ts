@@ -165,6 +165,7 @@ export class Session {
         for (const at of jobs) settled.add(jobIdOf(mapId, at));
         crew.cancel(mapId, jobs);
       },
+      onCut: (...jobs) => crew.members.cut(...jobs),
       onUnshare: (shareId) => shared.forget(shareId),
       onOrder: (order) =>
         obeyOrder(order, machine, log, (question, answer) => {

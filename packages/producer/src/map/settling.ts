@@ -1,0 +1,67 @@
+/** Settles items: tells the map's account, its errors and its sink what each of them came to. */
+
+import type { ErrorGroups, OutcomeText } from "@poolmq/shared/internal";
+
+import type { MapAccount } from "../account/map-account.ts";
+import type { Chunk } from "../input/chunk.ts";
+import { describeItems } from "./describe-items.ts";
+import type { InFlight } from "./in-flight.ts";
+import type { MapRunOptions } from "./map-run-options.ts";
+import { readOutcomes } from "./read-outcomes.ts";
+import type { Settled } from "./read-outcomes.ts";
+import type { Sink } from "./sink.ts";
+
+/** Who is told. */
+interface Told {
+  readonly account: MapAccount;
+  readonly inFlight: InFlight;
+  readonly errors: ErrorGroups;
+  readonly sink: Sink;
+}
+
+export class Settling {
+  readonly #options: MapRunOptions;
+  readonly #told: Told;
+  readonly #isEnded: () => boolean;
+
+  /** @param isEnded - the map has ended: nothing more is told */
+  constructor(options: MapRunOptions, told: Told, isEnded: () => boolean) {
+    this.#options = options;
+    this.#told = told;
+    this.#isEnded = isEnded;
+  }
+
+  /** Consecutive items have succeeded, the first of which has index `at`. */
+  all(at: number, results: readonly unknown[]): void {
+    const { account, inFlight, sink } = this.#told;
+    if (sink.succeededAll === undefined) {
+      for (const [offset, value] of results.entries()) this.one(at + offset, { ok: true, value });
+      return;
+    }
+    account.succeeded(results.length);
+    if (this.#options.keepsUntilRead) inFlight.keep(results.length);
+    sink.succeededAll(at, results);
+  }
+
+  /** The items of a chunk came to what the text says. @param bytes - that it names */
+  each(chunk: Chunk, text: OutcomeText, bytes: Buffer | undefined): void {
+    const { classes, callSite, describeItem } = this.#options;
+    const outcomes = readOutcomes(chunk, text, { classes: classes(), callSite, bytes });
+    if (describeItem !== undefined) describeItems(chunk, outcomes, describeItem);
+    for (const [offset, settled] of outcomes.entries()) this.one(chunk.at + offset, settled);
+  }
+
+  one(index: number, settled: Settled): void {
+    if (this.#isEnded()) return; // `failFast`, in the middle of a chunk
+    const { account, inFlight, errors, sink } = this.#told;
+    if (this.#options.keepsUntilRead) inFlight.keep(1);
+    if (settled.ok) {
+      account.succeeded(1);
+      sink.succeeded(index, settled.value);
+    } else {
+      account.failed();
+      errors.failed(index, settled.error);
+      sink.failed(index, settled.error);
+    }
+  }
+}

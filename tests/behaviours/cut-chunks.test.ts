@@ -1,0 +1,54 @@
+import { describe, expect, test } from "vitest";
+
+import { onBothPools } from "../support/both-pools.ts";
+import { Marks } from "../support/stage.ts";
+
+const COUNT = 100;
+
+const items = ({ log }: Marks, ms: number): { log: string; x: number; ms: number }[] =>
+  Array.from({ length: COUNT }, (_, x) => ({ log, x, ms }));
+
+const doubled = Array.from({ length: COUNT }, (_, x) => x * 2);
+
+/** The items that ran, in their order. */
+const ran = ({ lines }: Marks): number[] => lines.map(Number).toSorted((a, b) => a - b);
+
+onBothPools(({ own }) => {
+  describe("a chunk of slow items is shared with workers that have nothing to do", () => {
+    test("whether the function waits or blocks its thread; each item runs once", async () => {
+      const pool = own({ workers: 4 });
+      for (const blocks of [false, true]) {
+        const marks = new Marks();
+        const told: number[] = [];
+        const slow = items(marks, 15).map((item) => ({ ...item, blocks }));
+        const call = pool.map("takesLong", slow, {
+          chunksize: COUNT,
+          onResult: (_, index) => told.push(index),
+        });
+        expect(await call).toEqual(doubled);
+        expect(ran(marks)).toEqual([...Array(COUNT).keys()]);
+        expect(told.toSorted((a, b) => a - b)).toEqual([...Array(COUNT).keys()]);
+        const { processes, chunks, items: settled, losses, retries } = call.insights();
+        expect(processes.length).toBeGreaterThan(1);
+        expect(processes.reduce((sum, { items: n }) => sum + n, 0)).toBe(COUNT);
+        expect({ settled, losses, retries }).toEqual({ settled: COUNT, losses: 0, retries: 0 });
+        expect(chunks.largest).toBeLessThan(COUNT);
+        expect(call.progress).toMatchObject({ total: COUNT, done: COUNT, failed: 0, running: 0 });
+      }
+    });
+
+    test("and errors, attempts and time limits stay those of each item", async () => {
+      const marks = new Marks();
+      const pool = own({ workers: 3 });
+      const call = pool.map("takesLongAndThrows", items(marks, 5), {
+        chunksize: COUNT,
+        attempts: 2,
+        taskTimeoutMs: 20_000,
+      });
+      expect(await call).toEqual(doubled);
+      const twice = [...Array(COUNT).keys()].flatMap((x) => (x % 2 === 1 ? [x, x] : [x]));
+      expect(ran(marks)).toEqual(twice);
+      expect(call.insights().processes.length).toBeGreaterThan(1);
+    });
+  });
+});
