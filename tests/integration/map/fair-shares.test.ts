@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 
 import type { Pool } from "@poolmq/producer";
+import { readQueue } from "@poolmq/shared/redis";
 import { MapControl } from "@poolmq/worker/control";
 
 import type * as tasks from "../../fixtures/shared-fleet-tasks.ts";
@@ -30,14 +31,12 @@ function naps(
 }
 
 /** How many jobs of the queue wait for a worker, and how many run. */
-async function counts({ keys }: Stage): Promise<{ waiting: number; active: number }> {
+async function counts({
+  keys,
+}: Stage): Promise<{ readonly waiting: number; readonly active: number; readonly delayed: number }> {
   const { admin } = redis();
-  const [waiting, urgent, active] = await Promise.all([
-    admin.llen(keys.job("wait")),
-    admin.zcard(keys.job("prioritized")),
-    admin.llen(keys.job("active")),
-  ]);
-  return { waiting: waiting + urgent, active };
+  const { jobs } = await readQueue(admin, keys);
+  return jobs;
 }
 
 /** How many lines of others than `name` stand before the last line of `name`. */
@@ -60,7 +59,7 @@ describe("what a map has in the queue", () => {
       Array.from({ length: 1_000 }, () => ({ log: marks.log, gate: marks.gate })),
     );
     await marks.started(4);
-    expect(await counts(stage)).toEqual({ waiting: 8, active: 4 });
+    expect(await counts(stage)).toMatchObject({ waiting: 8, active: 4 });
     map.cancel();
     await map.settled();
   });

@@ -12,6 +12,7 @@ export class AttachedMap implements MapKind {
   readonly isOurs = false;
   readonly ttlMs: number = DURABLE_TTL_MS;
   readonly beatMs: number = Infinity;
+  readonly stages = false;
   readonly trims = false;
   readonly takesUnknown = true;
   readonly jobFields: Pick<JobData, "ttlMs"> = {};

@@ -3,7 +3,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { settlesWithin } from "@poolmq/shared/internal";
-import { backupIdOf, jobIdOf, removeWaiting, tellCancelled } from "@poolmq/shared/redis";
+import { backupIdOf, jobIdOf, removeStaged, removeWaiting, tellCancelled } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 
@@ -73,6 +73,8 @@ export class CleanUp {
     await gathered.kind.end(gathered, end);
     if (underWay.length === 0) return [];
     await tellCancelled(redis, keys, id, seals.control({ t: "cancel", map: id }));
+    // BullMQ, which removes a few jobs below, does not know of these.
+    await removeStaged(redis, keys, id);
     const backups = [...gathered.backedUp].map((at) => backupIdOf(id, at));
     const ids = [...underWay.map((at) => jobIdOf(id, at)), ...backups];
     // One job is looked for in the whole list; of many, the list is looked through for all of them.

@@ -30,6 +30,7 @@ export class DurableMap implements MapKind {
   readonly isOurs = true;
   readonly ttlMs: number = DURABLE_TTL_MS;
   readonly beatMs: number = DURABLE_BEAT_MS;
+  readonly stages = true;
   readonly trims = false;
   readonly takesUnknown = true;
   readonly jobFields: Pick<JobData, "ttlMs" | "keepFailed"> = { ttlMs: DURABLE_TTL_MS, keepFailed: true };

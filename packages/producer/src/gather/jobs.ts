@@ -1,7 +1,13 @@
 /** The BullMQ queue, as a producer uses it: adds jobs, counts them, removes them. */
 
 import { classifyRefusal, refusedError } from "@poolmq/shared/internal";
-import { plainJobs, prioritizeWaiting, tellPriority } from "@poolmq/shared/redis";
+import {
+  countStaged,
+  plainJobs,
+  prioritizeWaiting,
+  removeAllStaged,
+  tellPriority,
+} from "@poolmq/shared/redis";
 import type { GatherScripts, QueueKeys } from "@poolmq/shared/redis";
 import { Queue } from "bullmq";
 import type { QueueOptions } from "bullmq";
@@ -30,18 +36,26 @@ interface JobsOptions {
 export class Jobs {
   readonly #options: JobsOptions;
   readonly #queue: Queue;
+  /** The same, whose jobs are staged; only if it is needed. */
+  #staging: Queue | undefined;
 
   constructor(options: JobsOptions) {
     this.#options = options;
-    const { redis, keys } = options;
+    this.#queue = this.#open(false);
+  }
+
+  /** @param stages - even the jobs of a map that is alone are staged */
+  #open(stages: boolean): Queue {
+    const { redis, keys } = this.#options;
     const queueOptions: QueueOptions = {
       connection: redis,
       prefix: keys.bullPrefix,
       // Nobody reads BullMQ's events: outcomes have a stream of their own.
       streams: { events: { maxLen: 0 } },
     };
-    this.#queue = new Queue(keys.bullName, queueOptions, plainJobs(redis));
-    this.#queue.on("error", (error) => options.warn({ err: error }, "queue error"));
+    const queue = new Queue(keys.bullName, queueOptions, plainJobs(redis, undefined, stages));
+    queue.on("error", (error) => this.#options.warn({ err: error }, "queue error"));
+    return queue;
   }
 
   /** Adds a job for each chunk, however often Redis refuses for now. Gives up only if the map ends. */
@@ -74,7 +88,8 @@ export class Jobs {
     // The bytes go first: a job without them could not be run.
     if (withBytes.length > 0) await scripts.putBytes(map.id, withBytes, kind.ttlMs);
     if (map.ended) return;
-    const added = this.#queue.addBulk(chunks.map((chunk) => toJob(map, kind, chunk, seals)));
+    const queue = kind.stages ? (this.#staging ??= this.#open(true)) : this.#queue;
+    const added = queue.addBulk(chunks.map((chunk) => toJob(map, kind, chunk, seals)));
     // Opening was sent before it on the same connection, so it comes first; a refusal of either fails this.
     await Promise.all([gathered.opened, added]);
   }
@@ -118,9 +133,14 @@ export class Jobs {
 
   /** Numbers of jobs that wait and that run, of all producers on the queue. */
   async counts(): Promise<{ readonly waiting: number; readonly active: number }> {
-    const counts = await this.#queue.getJobCounts("wait", "prioritized", "delayed", "active");
+    const { redis, keys } = this.#options;
+    const [counts, staged] = await Promise.all([
+      this.#queue.getJobCounts("wait", "prioritized", "delayed", "active"),
+      countStaged(redis, keys),
+    ]);
+    const { wait = 0, prioritized = 0, delayed = 0 } = counts;
     return {
-      waiting: (counts["wait"] ?? 0) + (counts["prioritized"] ?? 0) + (counts["delayed"] ?? 0),
+      waiting: wait + prioritized + delayed + [...staged.values()].reduce((sum, n) => sum + n, 0),
       active: counts["active"] ?? 0,
     };
   }
@@ -128,9 +148,10 @@ export class Jobs {
   /** Removes everything that BullMQ keeps of the queue. */
   async obliterate(): Promise<void> {
     await this.#queue.obliterate({ force: true });
+    await removeAllStaged(this.#options.redis, this.#options.keys);
   }
 
   async close(): Promise<void> {
-    await this.#queue.close();
+    await Promise.all([this.#queue.close(), this.#staging?.close()]);
   }
 }

@@ -53,6 +53,8 @@ export interface MapKind {
   readonly beatMs: number;
   /** What every job of the map says of its kind. */
   readonly jobFields: Pick<JobData, "ttlMs" | "keepFailed">;
+  /** All of its jobs are sent at once: they wait on a stage of their own, also while no other map is there. */
+  readonly stages: boolean;
   /** Nobody else reads the outcomes: what was taken is removed from the stream. */
   readonly trims: boolean;
   /** Declares that the map is wanted, or goes on wanting it. */

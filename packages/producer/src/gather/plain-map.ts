@@ -19,6 +19,7 @@ export class PlainMap implements MapKind {
   readonly isOurs = true;
   readonly ttlMs: number = MAP_TTL_MS;
   readonly beatMs: number = REOPEN_MS;
+  readonly stages = false;
   readonly trims = true;
   readonly takesUnknown = false;
   readonly jobFields: Pick<JobData, "ttlMs" | "keepFailed">;

@@ -57,26 +57,31 @@ interface Waiting {
   readonly settled: PromiseWithResolvers<Completed>;
 }
 
-/** A factory of backends for BullMQ's queues and workers, whose connection is `redis`. */
+/**
+ * A factory of backends for BullMQ's queues and workers, whose connection is `redis`.
+ *
+ * @param stages - jobs that are added here wait on the stages of their maps, even of a map that is alone
+ */
 export function plainJobs(
   redis: Redis | Cluster,
   clock: Pick<RedisClock, "nowMs" | "aheadMs"> = new RedisClock(redis),
+  stages = false,
 ): BackendFactory<RedisQueueBackend> {
   return (name, options, context) => {
     const backend = createRedisBackend(name, options, context);
-    shortenAdding(backend, redis);
+    shortenAdding(backend, redis, stages);
     keepRedisTime(backend, clock);
     shortenCompleting(backend, redis, options, clock);
     return backend;
   };
 }
 
-function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster): void {
+function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster, stages: boolean): void {
   const queueKeys = keysOf(backend, ADDING_KEYS);
   const addOtherwise = backend.addJobs.bind(backend);
 
   async function addPlain(entries: readonly Added[]): Promise<boolean> {
-    const args: (string | number)[] = [backend.toKey("")];
+    const args: (string | number)[] = [backend.toKey(""), stages ? 1 : 0];
     for (const { job, jobId } of entries) {
       const { name, data, opts, timestamp } = job;
       args.push(jobId, name, data, JSON.stringify(opts), timestamp, opts.priority ?? 0);
@@ -243,8 +248,8 @@ export async function fetchPlainJobs(
   return { jobs, isEmpty: isEmpty === 1 };
 }
 
-const ADDING_KEYS = ["wait", "active", "meta", "marker", "events", "prioritized", "pc"];
-const FETCHING_KEYS = [...ADDING_KEYS.slice(0, -1), "delayed", "stalled", "pc"];
+const ADDING_KEYS = ["wait", "active", "meta", "marker", "events", "prioritized", "pc", "turns", "accounts"];
+const FETCHING_KEYS = [...ADDING_KEYS.slice(0, 6), "delayed", "stalled", "pc", "turns", "accounts"];
 
 function keysOf(backend: RedisQueueBackend, names: readonly string[]): string[] {
   return names.map((name) => backend.toKey(name));

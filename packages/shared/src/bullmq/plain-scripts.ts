@@ -1,5 +1,7 @@
 /** The scripts of the short way for plain jobs: see `plain-jobs.ts`. */
 
+import { ENTER_TURNS, spillStages, takeTurns } from "../store/turns.ts";
+
 import type { Script } from "../redis/run-script.ts";
 
 /**
@@ -9,21 +11,39 @@ import type { Script } from "../redis/run-script.ts";
 export const FETCH_BYTES: number = 256 * 1024;
 
 /**
- * KEYS: wait, active, meta, marker, events, prioritized, pc. ARGV: prefix of job keys; for each job its id, name, data,
- * options, time, priority. Gives 0 if the queue is not plain: then nothing was added.
+ * KEYS: wait, active, meta, marker, events, prioritized, pc, turns, accounts. ARGV: prefix of job keys, 1 if the jobs are to
+ * be staged in any case; for each job its id, name, data, options, time, priority. Gives 0 if the queue is not plain: then
+ * nothing was added.
+ *
+ * The jobs of a map that is alone go into BullMQ's list, those of others to their stages (see `turns.ts`).
  */
 export const ADD: Script = {
   lua: `
 local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'opts.maxLenEvents')
-if meta[1] or meta[2] then return 0 end
+if meta[2] or (meta[1] and ARGV[2] == '0') then return 0 end
+${ENTER_TURNS}
+-- Gives the map whose stage the jobs go to, or nil.
+local function stagedFor(ids)
+  local map = string.match(ids[1], '^(.+)%-%d+$')
+  if not map then return nil end
+  local own, newest = map .. '-', redis.call('LINDEX', KEYS[1], 0)
+  if ARGV[2] == '0' then
+    if newest and string.sub(newest, 1, #own) == own then return nil end
+    if not newest and redis.call('EXISTS', KEYS[8]) == 0 then return nil end
+  end
+  for _, id in ipairs(ids) do
+    if string.sub(id, 1, #own) ~= own then return nil end
+  end
+  return map
+end
 local function hasOutcome(id)
   local map, at = string.match(id, '^(.+)%-(%d+)$')
   return map and redis.pcall('GETBIT', ARGV[1] .. 'map:' .. map .. ':done', at) == 1
 end
 -- If the connection breaks before the reply arrives, the producer sends these jobs again. Workers may have done some meanwhile.
-local again = redis.call('EXISTS', ARGV[1] .. ARGV[2]) == 1 or hasOutcome(ARGV[2])
+local again = redis.call('EXISTS', ARGV[1] .. ARGV[3]) == 1 or hasOutcome(ARGV[3])
 local added, urgent = {}, false
-for i = 2, #ARGV, 6 do
+for i = 3, #ARGV, 6 do
   local key = ARGV[1] .. ARGV[i]
   if redis.call('EXISTS', key) == 0 and not (again and hasOutcome(ARGV[i])) then
     redis.call('HMSET', key, 'name', ARGV[i + 1], 'data', ARGV[i + 2], 'opts', ARGV[i + 3], 'timestamp', ARGV[i + 4],
@@ -36,16 +56,22 @@ for i = 2, #ARGV, 6 do
     end
   end
 end
-if #added > 0 then redis.call('LPUSH', KEYS[1], unpack(added)) end
-if #added > 0 or urgent then redis.call('ZADD', KEYS[4], 0, '0') end
+if #added > 0 then
+  local map = stagedFor(added)
+  if map then enter(KEYS[8], KEYS[9], map) end
+  redis.call('LPUSH', map and ARGV[1] .. 'map:' .. map .. ':stage' or KEYS[1], unpack(added))
+end
+if not meta[1] and (#added > 0 or urgent) then redis.call('ZADD', KEYS[4], 0, '0') end
 -- What BullMQ's own scripts, which trim it too, say of jobs that are fetched or retried.
 redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', meta[3] or 10000)
 return 1`,
 };
 
+const TURN_KEYS = { wait: "KEYS[1]", active: "KEYS[2]", turns: "KEYS[10]", accounts: "KEYS[11]" };
+
 /**
- * KEYS: wait, active, meta, marker, events, prioritized, delayed, stalled, pc. ARGV: prefix of job keys, time, how long a
- * lock lasts in ms, name of the worker. Gives 0 if the queue is not plain: then nothing was done.
+ * KEYS: wait, active, meta, marker, events, prioritized, delayed, stalled, pc, turns, accounts. ARGV: prefix of job
+ * keys, time, how long a lock lasts in ms, name of the worker. Gives 0 if the queue is not plain: then nothing was fetched.
  *
  * Jobs with a priority go before those without one. BullMQ's own scripts have it the other way round.
  *
@@ -54,6 +80,11 @@ return 1`,
  */
 const FETCHING = `
 local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'max', 'opts.maxLenEvents')
+local turns = redis.call('EXISTS', KEYS[10]) == 1
+if turns and not meta[1] and (meta[2] or meta[3]) then
+  ${spillStages(TURN_KEYS, "ARGV[1]")}
+  spill()
+end
 if meta[1] or meta[2] or meta[3] then return 0 end
 local urgent = redis.call('ZCARD', KEYS[6])
 local delayed = redis.call('ZRANGE', KEYS[7], 0, 0, 'WITHSCORES')
@@ -61,7 +92,12 @@ local nextDelayed = delayed[2] and tonumber(delayed[2]) / 0x1000
 if nextDelayed and nextDelayed < ARGV[2] + 1 then return 0 end
 
 local fetched = false
+local takeTurn, endTurns
+if turns then
+  ${takeTurns(TURN_KEYS, "ARGV[1]")}
+end
 local function take()
+  if urgent == 0 and turns then return takeTurn() end
   if urgent == 0 then return redis.call('RPOPLPUSH', KEYS[1], KEYS[2]) end
   local id = redis.call('ZPOPMIN', KEYS[6])[1]
   urgent = urgent - 1
@@ -97,8 +133,9 @@ local function fetch(token)
   return {redis.call('HGETALL', key), id, 0, 0, redis.call('HSTRLEN', key, 'data')}
 end
 local function finish(replies)
+  local waits = turns and endTurns()
   -- Others are woken only if there is something left for them.
-  if fetched and (urgent > 0 or redis.call('LLEN', KEYS[1]) > 0) then redis.call('ZADD', KEYS[4], 0, '0') end
+  if fetched and (waits or urgent > 0 or redis.call('LLEN', KEYS[1]) > 0) then redis.call('ZADD', KEYS[4], 0, '0') end
   redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', meta[4] or 10000)
   return replies
 end`;

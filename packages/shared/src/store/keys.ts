@@ -26,6 +26,12 @@ export interface QueueKeys {
    * the job, as a `FailedJob`.
    */
   failed(mapId: string): string;
+  /** List: ids of jobs of the map that wait for its turns, in place of BullMQ's list. The next one is last. */
+  stage(mapId: string): string;
+  /** Sorted set: ids of the maps with staged jobs, by their accounts: see `turns.ts`. Absent while nothing is staged. */
+  readonly turns: string;
+  /** Hash: id of a map → what its jobs cost, and what is on its account. */
+  readonly accounts: string;
   /** Sorted set: ids of durable maps that were delivered with failures and are kept for a retry, by when. */
   readonly kept: string;
   /** Sorted set: ids of maps with `keepFailed` of which failed jobs are kept, by when they ended. */
@@ -74,6 +80,9 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
     meta: (mapId) => `${base}:map:${mapId}:meta`,
     args: (mapId) => `${base}:map:${mapId}:args`,
     failed: (mapId) => `${base}:map:${mapId}:failed`,
+    stage: (mapId) => `${base}:map:${mapId}:stage`,
+    turns: `${base}:turns`,
+    accounts: `${base}:accounts`,
     kept: `${base}:kept`,
     keptFailures: `${base}:kept-failures`,
     share: (shareId) => `${base}:share:${shareId}`,

@@ -10,13 +10,17 @@ import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
 import { jobIdOf } from "./keys.ts";
 import type { QueueKeys } from "./keys.ts";
+import { ENTER_TURNS } from "./turns.ts";
 
 /**
- * KEYS: done, prioritized, delayed. ARGV: prefix of the map's job keys, of its job ids, then indices. Gives those whose job
- * exists, has no outcome, is not locked, and is in neither sorted set: they should be in a list.
+ * KEYS: done, prioritized, delayed, stage, turns, accounts. ARGV: prefix of the map's job keys, of its job ids, then indices.
+ * Gives those whose job exists, has no outcome, is not locked, and is in neither sorted set: they should be in a list. A map
+ * that has staged jobs, and no turns because Redis lost them, is given its turns again.
  */
 const LOOSE: Script = {
   lua: `
+${ENTER_TURNS}
+if redis.call('LLEN', KEYS[4]) > 0 then enter(KEYS[5], KEYS[6], string.sub(ARGV[2], 1, -2)) end
 local loose = {}
 for i = 3, #ARGV do
   local key, id = ARGV[1] .. ARGV[i], ARGV[2] .. ARGV[i]
@@ -30,7 +34,7 @@ return loose`,
 };
 
 /**
- * KEYS: done, prioritized, delayed, wait, paused, active, completed, failed. ARGV: as LOOSE. Removes those that are in no
+ * KEYS: done, prioritized, delayed, stage, wait, paused, active, completed, failed. ARGV: as LOOSE. Removes those that are in no
  * list either, and gives their indices. It looks again at everything: a job may have moved since it was found loose.
  */
 const REMOVE: Script = {
@@ -41,9 +45,9 @@ for i = 3, #ARGV do
   if redis.call('GETBIT', KEYS[1], ARGV[i]) == 0 and redis.call('EXISTS', key .. ':lock') == 0
       and not redis.call('ZSCORE', KEYS[2], id) and not redis.call('ZSCORE', KEYS[3], id)
       and not redis.call('LPOS', KEYS[4], id) and not redis.call('LPOS', KEYS[5], id)
-      and not redis.call('LPOS', KEYS[6], id) then
-    redis.call('ZREM', KEYS[7], id)
+      and not redis.call('LPOS', KEYS[6], id) and not redis.call('LPOS', KEYS[7], id) then
     redis.call('ZREM', KEYS[8], id)
+    redis.call('ZREM', KEYS[9], id)
     redis.call('DEL', key, key .. ':logs')
     removed[#removed + 1] = ARGV[i]
   end
@@ -51,7 +55,7 @@ end
 return removed`,
 };
 
-/** In this order jobs move: who reads one list after the other meets each job that waits. */
+/** In this order jobs move, from the map's stage on: who reads one list after the other meets each job that waits. */
 const LISTS = ["wait", "paused", "active"] as const;
 
 /** Ids that are read from a list at a time. */
@@ -78,16 +82,18 @@ export async function removeLimbo(
   const idPrefix = jobIdOf(mapId, 0).slice(0, -1);
   const prefixes = [keys.job(idPrefix), idPrefix];
   const sets = [keys.done(mapId), keys.job("prioritized"), keys.job("delayed")];
+  const places = [...sets, keys.stage(mapId), keys.turns, keys.accounts];
   const loose = new Set<string>();
   let idsRead = 0;
   for (let start = 0; start < indices.length; start += PAGE) {
     const args = [...prefixes, ...indices.slice(start, start + PAGE)];
-    for (const index of (await runScript(redis, LOOSE, sets, args)) as string[]) loose.add(index);
+    for (const index of (await runScript(redis, LOOSE, places, args)) as string[]) loose.add(index);
   }
   // Whole lists are read from here, in pages, so that Redis is not kept from everything else.
-  for (const list of LISTS) {
+  const lists = [keys.stage(mapId), ...LISTS.map((name) => keys.job(name))];
+  for (const list of lists) {
     for (let start = 0; loose.size > 0; start += PAGE) {
-      const ids = await redis.lrange(keys.job(list), start, start + PAGE - 1);
+      const ids = await redis.lrange(list, start, start + PAGE - 1);
       idsRead += ids.length;
       for (const id of ids) {
         if (id.startsWith(idPrefix)) loose.delete(id.slice(idPrefix.length));
@@ -96,7 +102,7 @@ export async function removeLimbo(
     }
   }
   const removed: number[] = [];
-  const all = [...sets, ...[...LISTS, "completed", "failed"].map((name) => keys.job(name))];
+  const all = [...sets, ...lists, keys.job("completed"), keys.job("failed")];
   const candidates = [...loose];
   for (let start = 0; start < candidates.length; start += REMOVED_AT_ONCE) {
     const args = [...prefixes, ...candidates.slice(start, start + REMOVED_AT_ONCE)];

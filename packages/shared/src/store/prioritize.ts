@@ -6,28 +6,32 @@ import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
 import { jobIdOf } from "./keys.ts";
 import type { QueueKeys } from "./keys.ts";
+import { ENTER_TURNS } from "./turns.ts";
 import type { ControlMessage } from "../wire.ts";
 
 /**
- * KEYS: wait, prioritized, pc, marker, meta. ARGV: prefix of job keys, priority or 0, then ids of jobs, in their order. A job
- * that has been fetched since, or waits for another attempt, has its priority the next time.
+ * KEYS: wait, prioritized, pc, marker, meta, stage, turns, accounts. ARGV: prefix of job keys, priority or 0, map id, then ids
+ * of jobs, in their order. Those that are to have no priority wait on the stage of their map (see `turns.ts`). A job that has been fetched since, or waits for another attempt, has its priority the next time.
  *
  * The job's options stay as they are: where jobs are signed, they are covered by the signature.
  */
 const SET_PRIORITY: Script = {
   lua: `
+${ENTER_TURNS}
 local moved = false
-for i = 3, #ARGV do
+for i = 4, #ARGV do
   local id, key = ARGV[i], ARGV[1] .. ARGV[i]
   if redis.call('EXISTS', key) == 1 then
     redis.call('HSET', key, 'priority', ARGV[2])
-    if redis.call('ZREM', KEYS[2], id) == 1 or redis.call('LREM', KEYS[1], -1, id) == 1 then
+    if redis.call('ZREM', KEYS[2], id) == 1 or redis.call('LREM', KEYS[6], -1, id) == 1 or redis.call('LREM', KEYS[1], -1, id) == 1 then
       moved = true
-      if ARGV[2] == '0' then redis.call('LPUSH', KEYS[1], id)
+      if ARGV[2] == '0' then redis.call('LPUSH', KEYS[6], id)
       else redis.call('ZADD', KEYS[2], ARGV[2] * 0x100000000 + redis.call('INCR', KEYS[3]) % 0x100000000, id) end
     end
   end
 end
+if redis.call('LLEN', KEYS[6]) > 0 then enter(KEYS[7], KEYS[8], ARGV[3])
+else redis.call('ZREM', KEYS[7], ARGV[3]) end
 if moved and redis.call('HEXISTS', KEYS[5], 'paused') == 0 then redis.call('ZADD', KEYS[4], 0, '0') end
 return 1`,
 };
@@ -64,26 +68,29 @@ export async function prioritizeWaiting(
   mapId: string,
   priority: number | undefined,
 ): Promise<void> {
-  const ids = await waitingIds(redis, keys, jobIdOf(mapId, 0).slice(0, -1));
-  const places = ["wait", "prioritized", "pc", "marker", "meta"].map((name) => keys.job(name));
+  const ids = await waitingIds(redis, keys, mapId);
+  const bull = ["wait", "prioritized", "pc", "marker", "meta"].map((name) => keys.job(name));
+  const places = [...bull, keys.stage(mapId), keys.turns, keys.accounts];
   for (let start = 0; start < ids.length; start += AT_ONCE) {
-    const args = [keys.job(""), priority ?? 0, ...ids.slice(start, start + AT_ONCE)];
+    const args = [keys.job(""), priority ?? 0, mapId, ...ids.slice(start, start + AT_ONCE)];
     await runScript(redis, SET_PRIORITY, places, args);
   }
 }
 
 /** Ids of the jobs that wait, as their list and their sets have them: the first comes first. */
-async function waitingIds(redis: Redis | Cluster, keys: QueueKeys, idPrefix: string): Promise<string[]> {
+async function waitingIds(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<string[]> {
+  const idPrefix = jobIdOf(mapId, 0).slice(0, -1);
   const [wait, prioritized, delayed] = ["wait", "prioritized", "delayed"].map((name) => keys.job(name)) as [
     string,
     string,
     string,
   ];
-  // New ids come in at the head of the list: who reads on from there meets each that waits.
+  // New ids come in at the head of a list: who reads on from there meets each that waits.
+  const staged = await inPages((from, to) => redis.lrange(keys.stage(mapId), from, to), idPrefix);
   const listed = await inPages((from, to) => redis.lrange(wait, from, to), idPrefix);
   const sorted = await inPages((from, to) => redis.zrange(prioritized, String(from), String(to)), idPrefix);
   const late = await inPages((from, to) => redis.zrange(delayed, String(from), String(to)), idPrefix);
-  return [...new Set([...sorted, ...listed.toReversed(), ...late])];
+  return [...new Set([...sorted, ...listed.toReversed(), ...staged.toReversed(), ...late])];
 }
 
 async function inPages(

@@ -3,28 +3,30 @@
 import type { Cluster, Redis } from "ioredis";
 
 import type { QueueKeys } from "./keys.ts";
+import { settleAccounts } from "./turns.ts";
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
 import type { FailedJob, OutcomeText, RanText } from "../wire.ts";
 
 /**
- * KEYS: done, out, in. ARGV: ttlMs, then (first index, `RanText`, outcome) for each job. Gives 0 if the map is not wanted.
+ * KEYS: done, out, in, accounts. ARGV: ttlMs, map id, then (first index, `RanText`, outcome) for each job. Gives 0 if the
+ * map is not wanted.
  *
  * The producer keeps the keys from expiring; only when half of their time is gone is it done here, for a map whose
  * producer has died.
  */
 const PUBLISH: Script = publishScript(
-  3,
+  { width: 3, accounts: "KEYS[4]" },
   `redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])`,
 );
 
 /**
- * The same for jobs that have bytes or may be kept. KEYS: further, failed. ARGV: ttlMs, then (first index, `RanText`,
- * outcome, its bytes or "", job or "", how many jobs of the map may be kept or -1) for each job. What is kept keeps its
+ * The same for jobs that have bytes or may be kept. KEYS: done, out, in, failed, accounts. ARGV: ttlMs, map id, then
+ * (first index, `RanText`, outcome, its bytes or "", job or "", how many jobs of the map may be kept or -1) for each job. What is kept keeps its
  * arguments' bytes.
  */
 const PUBLISH_WHOLE: Script = publishScript(
-  6,
+  { width: 6, accounts: "KEYS[5]" },
   `local id
     if ARGV[i + 3] == '' then
       id = redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])
@@ -41,19 +43,22 @@ const PUBLISH_WHOLE: Script = publishScript(
 );
 
 /**
- * @param width - arguments for each job
+ * @param how - `width`: arguments for each job; `accounts`: the key of the accounts by which maps take turns
  * @param decide - what the first outcome of a job leads to
  */
-function publishScript(width: number, decide: string): Script {
+function publishScript(how: { readonly width: number; readonly accounts: string }, decide: string): Script {
   return {
     lua: `
 local left = redis.call('PTTL', KEYS[1])
 if left == -2 then return 0 end
-for i = 2, #ARGV, ${width} do
+${settleAccounts(how.accounts, "ARGV[2]")}
+for i = 3, #ARGV, ${how.width} do
   if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
     ${decide}
+    ran(ARGV[i + 1])
   end
 end
+settleAccount()
 if left < ARGV[1] / 2 then
   for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
 end
@@ -101,7 +106,8 @@ export async function publishOutcomes(
   });
   const mapKeys = [keys.done(mapId), keys.out(mapId), keys.in(mapId)];
   if (whole) mapKeys.push(keys.failed(mapId));
-  return (await runScript(redis, whole ? PUBLISH_WHOLE : PUBLISH, mapKeys, [ttlMs, ...args])) === 1;
+  mapKeys.push(keys.accounts);
+  return (await runScript(redis, whole ? PUBLISH_WHOLE : PUBLISH, mapKeys, [ttlMs, mapId, ...args])) === 1;
 }
 
 function ranText(ms: number, by: string | undefined): RanText {

@@ -45,6 +45,22 @@ end
 return removed`,
 };
 
+/**
+ * KEYS: stage, turns, accounts. ARGV: what the keys of jobs begin with, map id, how many jobs to remove. Gives how many were
+ * removed.
+ */
+const REMOVE_STAGED: Script = {
+  lua: `
+local ids = redis.call('LRANGE', KEYS[1], 0, ARGV[3] - 1)
+for _, id in ipairs(ids) do redis.call('UNLINK', ARGV[1] .. id, ARGV[1] .. id .. ':logs') end
+redis.call('LTRIM', KEYS[1], #ids, -1)
+if redis.call('LLEN', KEYS[1]) == 0 then
+  redis.call('ZREM', KEYS[2], ARGV[2])
+  redis.call('HDEL', KEYS[3], ARGV[2])
+end
+return #ids`,
+};
+
 /** Jobs that are looked at in one script: it keeps Redis from everything else for about a millisecond. */
 const AT_ONCE = 500;
 
@@ -67,11 +83,23 @@ export async function removeWaiting(
     const some = indices.slice(start, start + AT_ONCE);
     all += Number(await runScript(redis, REMOVE_SORTED, sets, [...prefixes, ...some]));
   }
+  all += await removeStaged(redis, keys, mapId);
   for (const list of [keys.job("wait"), keys.job("paused")]) {
     // Once more if there were some: while another map is removed as well, ids move up, and are passed over.
     for (let removed = 1; removed > 0; all += removed) removed = await removeListed(redis, list, prefixes);
   }
   return all;
+}
+
+/** Removes those of a map's jobs that are staged, and gives their number. */
+export async function removeStaged(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<number> {
+  const places = [keys.stage(mapId), keys.turns, keys.accounts];
+  let all = 0;
+  for (;;) {
+    const removed = Number(await runScript(redis, REMOVE_STAGED, places, [keys.job(""), mapId, AT_ONCE]));
+    all += removed;
+    if (removed < AT_ONCE) return all;
+  }
 }
 
 /** Looks through a list once, from its head, where new ids come in. Gives how many were removed. */

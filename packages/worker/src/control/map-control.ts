@@ -25,9 +25,9 @@ export class MapControl {
   /** The connection stays the caller's. */
   constructor(redis: Redis | Cluster, options: Omit<ControlOptions, "by"> & { readonly by?: string }) {
     const keys = queueKeys(options.queue, options.prefix);
-    // Looks and changes jobs, and leaves nothing of its own behind.
+    // Looks and changes jobs, and leaves nothing of its own behind. What it adds is of durable maps, which are staged.
     const bull = { connection: redis, prefix: keys.bullPrefix, skipMetasUpdate: true };
-    const queue = new Queue(keys.bullName, bull, plainJobs(redis));
+    const queue = new Queue(keys.bullName, bull, plainJobs(redis, undefined, true));
     queue.on("error", () => {}); // the one who asks is told
     this.#access = { redis, keys, queue, orders: new Orders(redis, keys, options.signingKeys) };
     this.#by = options.by ?? "somebody";

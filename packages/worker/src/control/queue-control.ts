@@ -3,7 +3,7 @@
 import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { forgetMap, queueKeys, readQueue } from "@poolmq/shared/redis";
+import { forgetMap, queueKeys, readQueue, wakeForStaged } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
 import type { ControlOptions } from "./control-options.ts";
@@ -37,6 +37,7 @@ export class QueueControl {
 
   async resume(): Promise<void> {
     await this.#queue.resume();
+    await wakeForStaged(this.#redis, this.#keys);
     await this.#note("resumed the queue");
   }
 

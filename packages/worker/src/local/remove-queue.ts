@@ -1,7 +1,14 @@
 import { Queue } from "bullmq";
 
 import { isPrivateQueueName } from "@poolmq/shared/internal";
-import { connect, destroyConnection, jobsOfQueue, queueKeys, removeQueueKeys } from "@poolmq/shared/redis";
+import {
+  connect,
+  destroyConnection,
+  jobsOfQueue,
+  queueKeys,
+  removeAllStaged,
+  removeQueueKeys,
+} from "@poolmq/shared/redis";
 
 import type { ResolvedWorkerOptions } from "../worker-options.ts";
 
@@ -24,6 +31,7 @@ export async function removePrivateQueue({
     const bull = new Queue(keys.bullName, { connection: redis, prefix: keys.bullPrefix });
     await bull.obliterate({ force: true });
     await bull.close();
+    await removeAllStaged(redis, keys);
     await removeQueueKeys(redis, keys, maps);
   } finally {
     destroyConnection(redis);

@@ -2,7 +2,7 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { readMapReport } from "@poolmq/shared/redis";
+import { countStaged, readMapReport } from "@poolmq/shared/redis";
 import type { QueueKeys, QueueReading } from "@poolmq/shared/redis";
 
 import { mapView } from "./map-view.ts";
@@ -58,7 +58,7 @@ export class OrphanedJobs {
   }
 
   async #waitingByMap(): Promise<Map<string, number>> {
-    const counts = new Map<string, number>();
+    const counts = new Map(await countStaged(this.#redis, this.#keys));
     const read = {
       wait: (from: number, to: number) => this.#redis.lrange(this.#keys.job("wait"), from, to),
       prioritized: (from: number, to: number) =>

@@ -9,8 +9,8 @@ import { runScript } from "../../redis/run-script.ts";
 import type { Script } from "../../redis/run-script.ts";
 
 /**
- * KEYS: workers, worker-info, worker-detail, maps, map-info, wait, prioritized, active, delayed, paused, meta. ARGV: ttlMs of
- * machines. As a script, it runs on the node of a Redis Cluster that has the queue, and `INFO` tells of that one.
+ * KEYS: workers, worker-info, worker-detail, maps, map-info, wait, prioritized, active, delayed, paused, meta,
+ * turns. ARGV: ttlMs of machines, what the keys of the queue begin with. As a script, it runs on the node of a Redis Cluster that has the queue, and `INFO` tells of that one.
  */
 const READ: Script = {
   lua: `${READ_CLOCK}
@@ -24,8 +24,12 @@ local maps = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], now, '+inf')) do
   maps[#maps + 1] = {id, redis.call('HGET', KEYS[5], id) or ''}
 end
+local staged = 0
+for _, id in ipairs(redis.call('ZRANGE', KEYS[12], 0, -1)) do
+  staged = staged + redis.call('LLEN', ARGV[2] .. 'map:' .. id .. ':stage')
+end
 local jobs = {redis.call('LLEN', KEYS[6]), redis.call('ZCARD', KEYS[7]), redis.call('LLEN', KEYS[8]),
-  redis.call('ZCARD', KEYS[9]), redis.call('LLEN', KEYS[10]), redis.call('HEXISTS', KEYS[11], 'paused')}
+  redis.call('ZCARD', KEYS[9]), redis.call('LLEN', KEYS[10]), redis.call('HEXISTS', KEYS[11], 'paused'), staged}
 local info = redis.call('INFO', 'server') .. redis.call('INFO', 'memory') .. redis.call('INFO', 'clients')
 return {now, jobs, info, machines, maps}`,
 };
@@ -39,6 +43,7 @@ type Reply = [
     delayed: number,
     older: number,
     paused: number,
+    staged: number,
   ],
   info: string,
   machines: [beatAt: string, advertisement: string, detail: string][],
@@ -68,14 +73,15 @@ export interface QueueReading {
 export async function readQueue(redis: Redis | Cluster, keys: QueueKeys): Promise<QueueReading> {
   const { workers, workerInfo, workerDetail, maps, mapInfo } = keys;
   const lists = ["wait", "prioritized", "active", "delayed", "paused", "meta"].map((name) => keys.job(name));
-  const all = [workers, workerInfo, workerDetail, maps, mapInfo, ...lists];
-  const reply = (await runScript(redis, READ, all, [MACHINE_TTL_MS])) as Reply;
-  const [atMs, [waiting, prioritized, active, delayed, older, paused], info, machines, reports] = reply;
+  const all = [workers, workerInfo, workerDetail, maps, mapInfo, ...lists, keys.turns];
+  const reply = (await runScript(redis, READ, all, [MACHINE_TTL_MS, keys.job("")])) as Reply;
+  const [atMs, [waiting, prioritized, active, delayed, older, paused, staged], info, machines, reports] =
+    reply;
   return {
     atMs,
     paused: paused === 1,
     // Before version 5 of BullMQ, a pause moved jobs to a list of their own.
-    jobs: { waiting: waiting + prioritized + older, active, delayed },
+    jobs: { waiting: waiting + prioritized + older + staged, active, delayed },
     info,
     machines: machines.map(([beatAt, advertisement, detail]) => {
       return { beatAtMs: Number(beatAt), advertisement, detail };
