@@ -10,6 +10,7 @@ import { Program } from "../support/processes.ts";
 import { redisForFile } from "../support/redis-server.ts";
 import { Marks, rejection, Stage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
+import { waitingJobs } from "../support/waiting-jobs.ts";
 
 const redis = redisForFile();
 
@@ -119,8 +120,9 @@ test("outcome", async () => {
   `);
   const [, line = ""] = await producer.line(/ids (.*)/);
   const ids = line.split(" ");
-  const waiting = stage.keys.job("wait");
-  await until(async () => (await redis().admin.llen(waiting)) === 9, { what: "the jobs to be in Redis" });
+  await until(async () => (await waitingJobs(redis().admin, stage.keys)) === 9, {
+    what: "the jobs to be in Redis",
+  });
   await until(() => redis().admin.hget(stage.keys.meta("durable"), "total"), {
     what: "the end of the input",
   });
@@ -340,9 +342,13 @@ test("keys", async () => {
   const marks = new Marks();
   await stage.machine({ module: MODULE });
   const pool = stage.pool();
-  // A second map, whose key wakes the producer's reader.
-  const results = [pool.map("gated", [{ log: marks.log, gate: marks.gate }]), pool.map("echo", [1])];
+  const results: ReturnType<typeof pool.map>[] = [pool.map("gated", [{ log: marks.log, gate: marks.gate }])];
   await marks.started(1);
+  // A second map, whose key wakes the producer's reader; and a third, which waits for its turns.
+  for (const item of [1, 2]) {
+    results.push(pool.map("echo", [item]));
+    await until(async () => (await waitingJobs(redis().admin, stage.keys)) === item, { what: "the job" });
+  }
   const wake = await until(async () => (await redis().admin.keys(stage.keys.wake("*")))[0], {
     what: "the key that wakes the producer",
   });
@@ -370,6 +376,7 @@ test("keys", async () => {
     share,
     wake: wakeKey,
     stack,
+    stage: stageOfMap,
     ...fixed
   } = queueKeys("<queue>");
   await expectGolden("keys", {
@@ -385,6 +392,7 @@ test("keys", async () => {
       share: share("<share>"),
       wake: wakeKey("<producer>"),
       stack: stack("<question>"),
+      stage: stageOfMap("<map>"),
       ...fixed,
     },
     inUse: inUse.sort(),

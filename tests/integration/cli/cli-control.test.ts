@@ -3,14 +3,14 @@
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 
-import { Queue } from "bullmq";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 
 import type * as printing from "../../fixtures/printing-tasks.ts";
 import { Program } from "../../support/processes.ts";
 import { redisForFile } from "../../support/redis-server.ts";
 import { rejection, TASKS } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
+import { waitingJobs } from "../../support/waiting-jobs.ts";
 import { Watched } from "../../support/watched.ts";
 import { recordsOf, runPoolmq, startPoolmq, startWorker } from "../../support/worker-program.ts";
 
@@ -158,9 +158,7 @@ test("purge removes what a dead producer has left, and leaves what somebody wait
   expect(await redis().admin.keys(`${stage.keys.job("map")}:${id}:*`)).toEqual([]);
   expect((await stage.watcher.read()).maps.map((map) => map.id)).toEqual([wanted.id]);
   expect(await stage.run("purge", "nothing")).toMatchObject({ code: 3 });
-  const queue = new Queue(stage.keys.bullName, { connection: redis().admin, prefix: stage.keys.bullPrefix });
-  onTestFinished(() => queue.close());
-  expect(await queue.getJobCounts("wait")).toEqual({ wait: 1 });
+  expect(await waitingJobs(redis().admin, stage.keys)).toBe(1);
   wanted.cancel();
   await rejection(wanted);
 });

@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { redisForFile } from "../../support/redis-server.ts";
 import { Marks, rejection, Stage, TASKS } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
+import { waitingJobs } from "../../support/waiting-jobs.ts";
 import { startWorker } from "../../support/worker-program.ts";
 
 const redis = redisForFile();
@@ -20,7 +21,7 @@ async function usedMs(): Promise<number> {
 }
 
 async function waiting(stage: Stage): Promise<number> {
-  return await redis().admin.llen(stage.keys.job("wait"));
+  return await waitingJobs(redis().admin, stage.keys);
 }
 
 test("cancelling jobs that wait costs Redis a few times what enqueuing them did", async () => {
@@ -42,7 +43,10 @@ test("cancelling jobs that wait costs Redis a few times what enqueuing them did"
 test("cancelling a map leaves the jobs of others as they are, in their order", async () => {
   const stage = new Stage(redis());
   const pool = stage.pool();
-  const others = (): Promise<string[]> => redis().admin.lrange(stage.keys.job("wait"), 0, -1);
+  const others = async (): Promise<string[]> => {
+    const stages = ["a", "b", "a-1", "c"].map((id) => redis().admin.lrange(stage.keys.stage(id), 0, -1));
+    return (await Promise.all(stages)).flat();
+  };
   const maps = [];
   for (const [mapId, count] of [
     ["a", 700],

@@ -9,13 +9,13 @@ import type { QueueKeys } from "./keys.ts";
 import { READ_CLOCK } from "./redis-clock.ts";
 
 /**
- * KEYS: wait, prioritized, meta. ARGV: prefix of the map's job keys, then indices. Gives 1 if nothing waits for a worker and
+ * KEYS: wait, prioritized, meta, turns. ARGV: prefix of the map's job keys, then indices. Gives 1 if nothing waits for a worker and
  * the queue is not paused; then for each index for how many ms the job has been running, or -1 if nobody runs it now.
  */
 const LOOK: Script = {
   lua: `${READ_CLOCK}
 local idle = redis.call('LLEN', KEYS[1]) == 0 and redis.call('ZCARD', KEYS[2]) == 0
-  and not redis.call('HGET', KEYS[3], 'paused')
+  and redis.call('EXISTS', KEYS[4]) == 0 and not redis.call('HGET', KEYS[3], 'paused')
 local found = {idle and 1 or 0}
 for i = 2, #ARGV do
   local key = ARGV[1] .. ARGV[i]
@@ -44,7 +44,7 @@ export async function lookAtTail(
   indices: readonly number[],
 ): Promise<TailReading> {
   const some = indices.slice(0, MAX_JOBS);
-  const queue = [keys.job("wait"), keys.job("prioritized"), keys.job("meta")];
+  const queue = [keys.job("wait"), keys.job("prioritized"), keys.job("meta"), keys.turns];
   const prefix = keys.job(jobIdOf(mapId, 0)).slice(0, -1);
   const [idle, ...found] = (await runScript(redis, LOOK, queue, [prefix, ...some])) as number[];
   const running = some.map((index, i): [number, number] => [index, found[i] ?? -1]);
