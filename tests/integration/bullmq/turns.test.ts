@@ -11,6 +11,7 @@ import { fetchPlainJobs, GatherScripts, plainJobs, queueKeys, readQueue } from "
 import { redisForFile } from "../../support/redis-server.ts";
 import { uniqueQueue } from "../../support/unique.ts";
 import { until } from "../../support/until.ts";
+import { jain } from "../../unit/map/fair-fleet.ts";
 
 const redis = redisForFile();
 
@@ -92,12 +93,6 @@ class Simulation implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#queues.map((queue) => queue.close()));
   }
-}
-
-/** 1 if all shares are equal, 1/n if one has all. */
-function jain(shares: readonly number[]): number {
-  const sum = shares.reduce((a, b) => a + b, 0);
-  return sum ** 2 / (shares.length * shares.reduce((squares, share) => squares + share ** 2, 0));
 }
 
 const KINDS = [
@@ -198,9 +193,10 @@ describe("jobs that are staged", () => {
   test("that are added while the queue is paused wait on their stage, and go on after it", async () => {
     await using fleet = new Simulation();
     await fleet.queue.pause();
-    await fleet.add("a", 3, { durable: true });
+    await fleet.add("a", 5, { durable: true });
+    await fleet.add("a", 15, { durable: true, from: 5 });
     const { admin } = redis();
-    expect(await admin.llen(fleet.keys.stage("a"))).toBe(3);
+    expect(await admin.llen(fleet.keys.stage("a"))).toBe(20);
     expect(await admin.exists(fleet.keys.job("marker"))).toBe(0);
     expect(await fleet.fetch(3)).toEqual([]);
     await fleet.queue.resume();

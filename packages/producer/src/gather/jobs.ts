@@ -44,7 +44,7 @@ export class Jobs {
     this.#queue = this.#open(false);
   }
 
-  /** @param stages - even the jobs of a map that is alone are staged */
+  /** @param stages - the jobs are staged, even of a map that is alone */
   #open(stages: boolean): Queue {
     const { redis, keys } = this.#options;
     const queueOptions: QueueOptions = {

@@ -1,9 +1,8 @@
 /**
- * How much of a map may stand in the queue: what the fleet does in about half a second, so that a map that comes later
- * waits for no longer than that, however many items this one has.
+ * How much of a map may stand in the queue: what the fleet does in about half a second.
  *
- * A queue serves first what came first. If every map keeps the same amount of work in it, in ms and not in jobs, each gets
- * the same share of the fleet's time, whatever the length of its items, and nobody has to coordinate that.
+ * Redis serves maps in turns, by the time that their jobs take (`turns.ts` in the shared package), so the window does not
+ * decide who gets how much. It bounds what Redis holds, and how much of an urgent map goes before those that come after it.
  */
 
 /** Work that waits. With what is left of the jobs that run, it comes to half a second. */

@@ -35,6 +35,9 @@ const AT_ONCE = 50;
 /** Jobs of more text than this together are not added at once: a server may take little in one piece. */
 const ADD_LENGTH = 256 * 1024;
 
+/** Of maps whose jobs are added all at once, those of so few jobs are as all others: BullMQ's own workers can fetch them. */
+const MAX_UNSTAGED = 8;
+
 /** The options with which a plain job may be added. BullMQ stores them under these very names. */
 const PLAIN_OPTIONS: ReadonlySet<string> = new Set([
   "jobId",
@@ -60,7 +63,7 @@ interface Waiting {
 /**
  * A factory of backends for BullMQ's queues and workers, whose connection is `redis`.
  *
- * @param stages - jobs that are added here wait on the stages of their maps, even of a map that is alone
+ * @param stages - all jobs of a map are added at once: they wait on its stage, even while no other map is there
  */
 export function plainJobs(
   redis: Redis | Cluster,
@@ -81,7 +84,7 @@ function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster, stage
   const addOtherwise = backend.addJobs.bind(backend);
 
   async function addPlain(entries: readonly Added[]): Promise<boolean> {
-    const args: (string | number)[] = [backend.toKey(""), stages ? 1 : 0];
+    const args: (string | number)[] = [backend.toKey(""), stages ? MAX_UNSTAGED : "inf"];
     for (const { job, jobId } of entries) {
       const { name, data, opts, timestamp } = job;
       args.push(jobId, name, data, JSON.stringify(opts), timestamp, opts.priority ?? 0);

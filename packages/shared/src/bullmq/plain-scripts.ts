@@ -11,28 +11,37 @@ import type { Script } from "../redis/run-script.ts";
 export const FETCH_BYTES: number = 256 * 1024;
 
 /**
- * KEYS: wait, active, meta, marker, events, prioritized, pc, turns, accounts. ARGV: prefix of job keys, 1 if the jobs are to
- * be staged in any case; for each job its id, name, data, options, time, priority. Gives 0 if the queue is not plain: then
- * nothing was added.
+ * KEYS: wait, active, meta, marker, events, prioritized, pc, turns, accounts. ARGV: prefix of job keys, how many jobs of a
+ * map that is alone may be in BullMQ's list, or "inf"; for each job its id, name, data, options, time, priority. Gives 0 if
+ * the queue is not plain: then nothing was added.
  *
  * The jobs of a map that is alone go into BullMQ's list, those of others to their stages (see `turns.ts`).
  */
 export const ADD: Script = {
   lua: `
 local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'opts.maxLenEvents')
-if meta[2] or (meta[1] and ARGV[2] == '0') then return 0 end
+if meta[2] or (meta[1] and ARGV[2] == 'inf') then return 0 end
 ${ENTER_TURNS}
 -- Gives the map whose stage the jobs go to, or nil.
 local function stagedFor(ids)
   local map = string.match(ids[1], '^(.+)%-%d+$')
   if not map then return nil end
-  local own, newest = map .. '-', redis.call('LINDEX', KEYS[1], 0)
-  if ARGV[2] == '0' then
-    if newest and string.sub(newest, 1, #own) == own then return nil end
-    if not newest and redis.call('EXISTS', KEYS[8]) == 0 then return nil end
-  end
+  local own = map .. '-'
+  local function isOwn(id) return id and string.sub(id, 1, #own) == own end
+  local newest = redis.call('LINDEX', KEYS[1], 0)
+  local isAlone = isOwn(newest) or (not newest and redis.call('EXISTS', KEYS[8]) == 0)
+  if isAlone and ARGV[2] == 'inf' then return nil end
   for _, id in ipairs(ids) do
-    if string.sub(id, 1, #own) ~= own then return nil end
+    if not isOwn(id) then return nil end
+  end
+  local stage = ARGV[1] .. 'map:' .. map .. ':stage'
+  if isAlone and redis.call('EXISTS', stage) == 0 then
+    local count = redis.call('LLEN', KEYS[1])
+    if count + #ids <= tonumber(ARGV[2]) then return nil end
+    -- The first jobs of a map that turns out to be a large one.
+    if isOwn(redis.call('LINDEX', KEYS[1], -1)) then
+      for _ = 1, count do redis.call('LPUSH', stage, redis.call('RPOP', KEYS[1])) end
+    end
   end
   return map
 end

@@ -4,7 +4,7 @@
  *
  *   map that is alone ──▶ wait (BullMQ's list) ─────────┐
  *   second, third, …  ──▶ map:<id>:stage ───────────────┼──▶ the line with the least on its account ──▶ a worker
- *   durable map       ──▶ map:<id>:stage, always ───────┘
+ *   durable map       ──▶ map:<id>:stage, if large ─────┘
  *
  * Each line of waiting jobs has an account of the time that its jobs took. Whoever fetches a job gets that of the line with
  * the least. What a job takes is not known before it ran: its line is charged with the mean of its map's jobs, and what it
