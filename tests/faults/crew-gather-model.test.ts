@@ -12,7 +12,7 @@ import { inspect } from "node:util";
 import { Gather, MapRun, singles } from "@poolmq/producer/internal";
 import { CancelledError } from "@poolmq/shared";
 import { resolveConnection } from "@poolmq/shared/internal";
-import { connect, destroyConnection, queueKeys } from "@poolmq/shared/redis";
+import { connect, destroyConnection, jobIdOf, queueKeys } from "@poolmq/shared/redis";
 import fc from "fast-check";
 import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
@@ -49,8 +49,14 @@ const keyOf = (map: string, at: number): string => `${map}#${at}`;
 class Model {
   /** What runs of an item gave. */
   readonly given = new Map<string, Set<number>>();
-  /** How many hosts came to their end while they ran an item. */
+  /** How many hosts came to an end that may be put to an item. */
   readonly losses = new Map<string, number>();
+  /** Items that began on one host of a machine while another host of it ran them. */
+  readonly twice: string[] = [];
+  /** Warnings of jobs that were gone although nobody had taken anything from Redis. */
+  readonly vanished: object[] = [];
+  /** Redis was wiped: jobs and outcomes may be gone. */
+  wasWiped = false;
   #runs = 0;
 
   gives({ map, at }: RunMessage): string {
@@ -73,6 +79,8 @@ interface Asked {
   readonly run: MapRun;
   /** Outcomes in the order in which they were told; `error` of those that failed. */
   readonly told: { readonly at: number; readonly value?: unknown; readonly error?: unknown }[];
+  /** All its jobs are in Redis, or were. */
+  isEnqueued: boolean;
   isCancelled: boolean;
   ends: number;
 }
@@ -108,7 +116,14 @@ class FakeMachine {
         startHost: (events) => {
           const host = new FakeHost(events, shape.concurrency);
           host.outcomeOf = (run) => model.gives(run);
-          host.onEnd = (running) => running.forEach((run) => model.lost(run));
+          host.onBegin = ({ map, at }) => {
+            const others = hosts.filter((other) => other !== host && other.isAlive);
+            const isRunning = others.some(({ running }) =>
+              [...running.values()].some((run) => run.map === map && run.at === at),
+            );
+            if (isRunning) model.twice.push(keyOf(map, at));
+          };
+          host.onEnd = (chargeable) => chargeable.forEach((run) => model.lost(run));
           hosts.push(host);
           return host;
         },
@@ -188,7 +203,13 @@ class World {
       connect(resolved, { role: "blocking" }),
     ]);
     this.#close.push(() => [commands, blocking].forEach(destroyConnection));
-    const hooks = { warn: () => {}, alarm: () => {}, cleaning: () => {}, ownWorkers: false };
+    const warn = (facts: { readonly mapId?: string }, message: string): void => {
+      if (!message.startsWith("jobs vanished") || this.model.wasWiped) return;
+      // While Redis is full, a map looks for jobs that Redis has not taken yet.
+      const isEnqueued = this.asked.some(({ id, isEnqueued: was }) => was && id === facts.mapId);
+      if (isEnqueued) this.model.vanished.push(facts);
+    };
+    const hooks = { warn, alarm: () => {}, cleaning: () => {}, ownWorkers: false };
     const queue = { keys: this.keys, queue: this.queue, signer: undefined, signatureTtlMs: 60_000 };
     this.#gather = new Gather(commands, blocking, queue, hooks, { firstMs: 60, tickMs: 10 });
     await this.startMachine();
@@ -225,10 +246,10 @@ class World {
         ended: () => void one.ends++,
       },
     );
-    const one: Asked = { id, fn, hasLimit, run, told, isCancelled: false, ends: 0 };
+    const one: Asked = { id, fn, hasLimit, run, told, isEnqueued: false, isCancelled: false, ends: 0 };
     this.asked.push(one);
     await gather.open(run, "plain");
-    void run.start(gather);
+    void run.start(gather).then(() => setImmediate(() => (one.isEnqueued = true)));
   }
 
   cancel(one: Asked): void {
@@ -239,6 +260,9 @@ class World {
 
   /** What must hold at any time. */
   expectSound(): void {
+    expect(this.model.twice, "items that ran on two hosts of a machine at a time").toEqual([]);
+    // An outcome is in Redis before its job is acknowledged, so what is neither there nor done was never enqueued.
+    expect(this.model.vanished, "jobs that vanished from a Redis that kept its data").toEqual([]);
     for (const { id, fn, hasLimit, told, isCancelled, ends } of this.asked) {
       expect(ends, `ends of ${id}`).toBeLessThanOrEqual(1);
       const indices = told.map(({ at }) => at);
@@ -266,6 +290,7 @@ class World {
   /** From now on nothing breaks: what has an end comes to it, and of the rest nothing is left once it is cancelled. */
   async expectEnd(): Promise<void> {
     if (this.machines.length === 0) await this.startMachine();
+    await this.#expectCancelledToLeave();
     // These hold their hosts for ever, and all that waits behind them.
     for (const one of this.asked) {
       if (!one.hasLimit && ["heeds", "endless", "spins"].includes(one.fn)) this.cancel(one);
@@ -290,6 +315,24 @@ class World {
       timeoutMs: PATIENCE_MS,
     });
     await Promise.all(this.machines.splice(0).map((machine) => machine.vanish()));
+  }
+
+  /** No machine keeps what was cancelled, even if it waits behind items that never end. */
+  async #expectCancelledToLeave(): Promise<void> {
+    const cancelled = this.asked.filter(({ isCancelled }) => isCancelled);
+    const ids = new Set(
+      cancelled.flatMap(({ id }) => Array.from({ length: ITEMS }, (_, at) => jobIdOf(id, at))),
+    );
+    const kept = async (): Promise<string[]> => {
+      const active = await redis().admin.lrange(this.keys.job("active"), 0, -1);
+      return active.filter((id) => ids.has(id));
+    };
+    await until(async () => (await kept()).length === 0, {
+      what: "machines to let go of what was cancelled",
+      timeoutMs: PATIENCE_MS,
+    }).catch(async (cause: unknown) => {
+      throw new Error(`still there: ${(await kept()).join()}`, { cause });
+    });
   }
 
   async close(): Promise<void> {
@@ -362,7 +405,21 @@ const STEPS: Readonly<Record<string, { readonly weight: number; readonly step: S
     },
   },
   "Redis forgets its scripts": { weight: 0.5, step: () => redis().admin.script("FLUSH") },
-  "Redis is wiped": { weight: 0.5, step: () => redis().admin.flushall() },
+  "Redis is full for a while": {
+    weight: 1,
+    step: async (_, pick) => {
+      await redis().admin.config("SET", "maxmemory", "1mb");
+      await delay(pick * 200);
+      await redis().admin.config("SET", "maxmemory", "0");
+    },
+  },
+  "Redis is wiped": {
+    weight: 0.5,
+    step: async ({ model }) => {
+      model.wasWiped = true;
+      await redis().admin.flushall();
+    },
+  },
 };
 
 const step = fc.record({

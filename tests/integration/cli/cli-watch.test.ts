@@ -39,7 +39,7 @@ test("status, maps and workers show a queue, in text without colours and in JSON
   expect(code).toBe(0);
   expect(output).not.toContain("\u001B");
   expect(output).toMatch(
-    new RegExp(`^${stage.queue}  redis [\\d.]+ · .* UTC\njobs: 0 waiting, 2 active, 0 delayed\n`),
+    new RegExp(`^${stage.queue}  (?:redis|valkey) [\\d.]+ · .* UTC\njobs: 0 waiting, 2 active, 0 delayed\n`),
   );
   expect(output).toContain("1 map in flight\n");
   expect(output).toMatch(new RegExp(`\n${map.id} +step +map, durable +running +█{7}░{5} +3/5 +60% +2 `));

@@ -28,8 +28,13 @@ export class FakeHost implements Host {
   readonly running: Map<number, RunMessage> = new Map();
   /** What a run of one item gives. */
   outcomeOf: (run: RunMessage) => string = () => "=[1]";
-  /** Is told of what runs when the process ends; if it has never begun anything, of what waits in it. */
-  onEnd: (running: readonly RunMessage[]) => void = () => {};
+  /** Is told when the function of a run begins. */
+  onBegin: (run: RunMessage) => void = () => {};
+  /**
+   * Is told, when the process ends, of the runs that may be charged with it: those that run, or those that wait if it has
+   * never begun any. None of them if it was killed in good order, or if what an ended run left behind has ended it.
+   */
+  onEnd: (chargeable: readonly RunMessage[]) => void = () => {};
   readonly #concurrency: number;
   readonly #events: HostEvents;
   readonly #claims = new Map<number, number>();
@@ -39,6 +44,8 @@ export class FakeHost implements Host {
   #stopping = false;
   #turns = 0;
   #hasBegun = false;
+  /** It is out of order: whoever kills it for that charges what runs. */
+  #isBroken = false;
 
   constructor(events: HostEvents, concurrency: number, isReady = true) {
     this.#events = events;
@@ -79,7 +86,8 @@ export class FakeHost implements Host {
   }
 
   kill({ outOfMemory = false }: { readonly outOfMemory?: boolean } = {}): void {
-    this.end({ exitCode: null, signal: "SIGKILL", outOfMemory });
+    const isToBlame = this.#isBroken || this.isDeaf || outOfMemory;
+    this.end({ exitCode: null, signal: "SIGKILL", outOfMemory }, isToBlame);
   }
 
   say(message: FromChild, text = ""): void {
@@ -87,19 +95,22 @@ export class FakeHost implements Host {
   }
 
   garbage(): void {
+    this.#isBroken = true;
     this.#events.onGarbage("it wrote a line that is no message");
   }
 
   severed(): void {
+    this.#isBroken = true;
     this.#events.onSevered();
   }
 
-  /** The process has ended. */
-  end(exit: HostExit = { exitCode: 1, signal: null, outOfMemory: false }): void {
+  /** The process has ended. @param isToBlame - what runs may be charged with it */
+  end(exit: HostExit = { exitCode: 1, signal: null, outOfMemory: false }, isToBlame = true): void {
     if (!this.isAlive) return;
     this.isAlive = false;
     const inbox = this.#inbox.filter((message) => message.t === "run");
-    this.onEnd(this.#hasBegun ? [...this.running.values()] : [...this.#waiting, ...inbox]);
+    const chargeable = this.#hasBegun ? [...this.running.values()] : [...this.#waiting, ...inbox];
+    this.onEnd(isToBlame || this.#isBroken ? chargeable : []);
     this.running.clear();
     // Never at once: the end of a process is an event.
     setTimeout(() => this.#events.onExit(exit), 0);
@@ -150,6 +161,7 @@ export class FakeHost implements Host {
       this.#claims.set(slot, id);
       this.running.set(id, next);
       this.#hasBegun = true;
+      this.onBegin(next);
       this.say({ t: "begun", id });
       this.#begin(id, fn);
     }
@@ -161,7 +173,7 @@ export class FakeHost implements Host {
     if (fn === "leaves") {
       this.after(5, () => {
         this.say({ t: "ending", id, offset: 0 }, "");
-        this.end();
+        this.end(undefined, false);
       });
       return this.#done(id);
     }
