@@ -46,6 +46,7 @@ export type { RemovedLimbo } from "./store/limbo.ts";
 export {
   countDecided,
   forgetMap,
+  isForsaken,
   isKnown,
   isOpen,
   removeMapKeys,

@@ -5,6 +5,7 @@ import { Program, type ProgramOptions } from "../../support/processes.ts";
 import { redisForFile, RedisServer } from "../../support/redis-server.ts";
 import { Marks, rejection, Stage } from "../../support/stage.ts";
 import { until, within } from "../../support/until.ts";
+import { waitingJobs } from "../../support/waiting-jobs.ts";
 import { Watched } from "../../support/watched.ts";
 
 const redis = redisForFile();
@@ -66,6 +67,32 @@ test("a paused queue and the jobs of a dead producer are no backlog", async () =
   expect(await read()).toMatchObject({ waiting: 53, paused: true, backlog: 0 });
   map.cancel();
   await rejection(map);
+});
+
+test("the jobs of a producer that died before it told of its map are no backlog, and nobody runs them", async () => {
+  const stage = new Stage(redis());
+  const { admin } = redis();
+  await using producer = Program.source(`
+    import { Pool } from "@poolmq/producer";
+    const pool = new Pool({ connection: ${JSON.stringify(redis().url)}, queue: ${JSON.stringify(stage.queue)} });
+    const map = pool.map("increment", Array.from({ length: 5 }, (_, i) => i));
+    console.log("id", map.id);
+  `);
+  const [, id = ""] = await producer.line(/id (\S+)/);
+  await until(async () => (await waitingJobs(admin, stage.keys)) === 5, { what: "the jobs" });
+  producer.kill("SIGKILL");
+  await producer.exited;
+  // As if it had died at once, and more than a minute ago.
+  await admin.hdel(stage.keys.mapInfo, id);
+  await admin.zrem(stage.keys.maps, id);
+  const args = ["--queue", stage.queue, "--redis", redis().url, "--json"];
+  const read = async () => JSON.parse((await output(args)).output) as object;
+  expect(await read()).toMatchObject({ waiting: 5, backlog: 5 });
+  await admin.pexpire(stage.keys.done(id), 8 * 60_000);
+  expect(await read()).toMatchObject({ waiting: 5, orphaned: 5, backlog: 0 });
+  await stage.machine();
+  await until(async () => (await admin.keys(stage.keys.job(`${id}-*`))).length === 0, { what: "no job" });
+  expect(await admin.bitcount(stage.keys.done(id))).toBe(0);
 });
 
 const IDLE = { waiting: 0, active: 0, backlog: 0, machines: 0, workers: 0, slots: 0 };

@@ -32,3 +32,9 @@ export const WATCH_TTL_MS = 5_000;
  * durable ones every three; a failover of Redis may keep it from that for some seconds.
  */
 export const PRODUCER_SILENCE_MS = 10_000;
+
+/**
+ * A producer that dies within a second has told nobody of its map. It would have renewed the map's keys every minute: if
+ * that was not done for so long, in ms, it is taken for dead.
+ */
+export const UNTOLD_SILENCE_MS = 75_000;

@@ -22,7 +22,7 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { PRODUCER_SILENCE_MS } from "./durations.ts";
+import { MAP_TTL_MS, PRODUCER_SILENCE_MS, UNTOLD_SILENCE_MS } from "./durations.ts";
 import { keepFailures } from "./keep-failures.ts";
 import type { QueueKeys } from "./keys.ts";
 import { READ_CLOCK } from "./redis-clock.ts";
@@ -72,13 +72,16 @@ return 1`,
 };
 
 /**
- * KEYS: done, map-info. ARGV: map id, how long a producer may be silent in ms. A producer that was only cut off finds
+ * KEYS: done, map-info, meta. ARGV: map id, how long a producer may be silent in ms, ttlMs of a plain map, how long a producer
+ * may be silent that has not told of the map. A producer that was only cut off finds
  * the jobs missing that were dropped meanwhile, and enqueues them again.
  */
 const WANTED: Script = {
   lua: `${READ_CLOCK}
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local left = redis.call('PTTL', KEYS[1])
+if left == -2 then return 0 end
 local told = redis.call('HGET', KEYS[2], ARGV[1])
+if not told and left >= 0 and left < ARGV[3] - ARGV[4] and redis.call('EXISTS', KEYS[3]) == 0 then return 0 end
 local at, text = string.match(told or '', '^(%d+) (.*)$')
 if not at or now - at <= tonumber(ARGV[2]) then return 1 end
 local ok, report = pcall(cjson.decode, text)
@@ -173,8 +176,9 @@ export class GatherScripts {
 
   /** True while somebody who is alive wants the map's outcomes, or will: a durable map waits for who takes it up. */
   async wanted(mapId: string): Promise<boolean> {
-    const keys = [this.#keys.done(mapId), this.#keys.mapInfo];
-    return (await this.#run(WANTED, keys, [mapId, PRODUCER_SILENCE_MS])) === 1;
+    const keys = [this.#keys.done(mapId), this.#keys.mapInfo, this.#keys.meta(mapId)];
+    const silences = [PRODUCER_SILENCE_MS, MAP_TTL_MS, UNTOLD_SILENCE_MS];
+    return (await this.#run(WANTED, keys, [mapId, ...silences])) === 1;
   }
 
   #mapKeys(mapId: string): [string, string, string] {

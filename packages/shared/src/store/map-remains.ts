@@ -2,12 +2,20 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { MAP_TTL_MS } from "./durations.ts";
+import { MAP_TTL_MS, UNTOLD_SILENCE_MS } from "./durations.ts";
 import type { QueueKeys } from "./keys.ts";
 
 /** Whether somebody wants the map's outcomes. */
 export async function isOpen(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<boolean> {
   return (await redis.exists(keys.done(mapId))) === 1;
+}
+
+/** Whether nobody will fetch the outcomes of a map of which no producer tells: it is gone, or its producer died early. */
+export async function isForsaken(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<boolean> {
+  const leftMs = await redis.pttl(keys.done(mapId));
+  if (leftMs === -2) return true;
+  if (leftMs < 0 || leftMs >= MAP_TTL_MS - UNTOLD_SILENCE_MS) return false;
+  return (await redis.exists(keys.meta(mapId))) === 0;
 }
 
 /** Whether anything says that there is, or was, a map of this id. */

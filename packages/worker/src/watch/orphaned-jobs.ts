@@ -2,7 +2,7 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { countStaged, readMapReport } from "@poolmq/shared/redis";
+import { countStaged, isForsaken, readMapReport } from "@poolmq/shared/redis";
 import type { QueueKeys, QueueReading } from "@poolmq/shared/redis";
 
 import { mapView } from "./map-view.ts";
@@ -49,12 +49,16 @@ export class OrphanedJobs {
     const orphaned = new Map<string, number>();
     for (const [mapId, jobs] of waiting) {
       const state = states.get(mapId);
-      // A map without a report is at most a second old, or has expired.
       const isOrphaned =
-        state === "lost" || (state !== "running" && (await this.#redis.exists(this.#keys.done(mapId))) === 0);
+        state === "lost" || (state !== "running" && (await this.#isUnwanted(mapId, state !== undefined)));
       if (isOrphaned) orphaned.set(mapId, jobs);
     }
     return orphaned;
+  }
+
+  async #isUnwanted(mapId: string, isTold: boolean): Promise<boolean> {
+    if (!isTold) return await isForsaken(this.#redis, this.#keys, mapId);
+    return (await this.#redis.exists(this.#keys.done(mapId))) === 0;
   }
 
   async #waitingByMap(): Promise<Map<string, number>> {
