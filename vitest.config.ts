@@ -47,8 +47,9 @@ function timeoutOf(folder: (typeof FOLDERS)[number]): number {
 
 export default defineConfig({
   test: {
-    // Two: each test file starts processes of its own, so more would only make the clocks of tests less fair.
-    maxWorkers: 2,
+    // Twice the two cores that the suite is meant for: a file mostly waits, for locks, outages and processes that start,
+    // and keeps a quarter of a core busy on average. With more, the clocks of tests would be less fair.
+    maxWorkers: 4,
     // A test that passes at the second try has found something.
     retry: 0,
     globalSetup: ["tests/support/nothing-left.ts"],
