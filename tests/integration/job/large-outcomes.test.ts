@@ -70,6 +70,22 @@ test.each([
   },
 );
 
+test("what is more than all of Redis's memory is its own error, for a login without further rights too", async () => {
+  const { redis, stage } = await stageOn({ maxmemory: "2500kb" });
+  await stage.machine();
+  const pool = stage.pool<{ pid(item: unknown): number; repeat(length: number): string }>();
+  await pool.map("pid", [1]);
+  const items = [1, "x".repeat(3 * MIB), new Uint8Array(3 * MIB), 2];
+  const tooLarge = { status: "rejected", reason: { code: "LIMIT_EXCEEDED", limit: "maxmemory" } };
+  const fine = { status: "fulfilled" };
+  const outcomes = await within(15_000, "the outcomes", pool.map("pid", items).settled());
+  expect(outcomes).toMatchObject([fine, tooLarge, tooLarge, fine]);
+  expect(await rejection(pool.share(new Uint8Array(3 * MIB)))).toMatchObject(tooLarge.reason);
+  const results = await within(15_000, "the results", pool.map("repeat", [1, 3 * MIB, 2]).settled());
+  expect(results).toMatchObject([fine, tooLarge, fine]);
+  expect(await redis.admin.info("errorstats")).not.toContain("OOM");
+});
+
 test("results that Redis takes one by one are not sent as more than it takes", async () => {
   const { redis, stage } = await stageOn({ "client-query-buffer-limit": "1mb" });
   await stage.machine({ connection: redis.url, concurrency: 8 });
