@@ -166,7 +166,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     // Jobs of killed producers are still run.
     const lists = ["wait", "active", "delayed", "prioritized"] as const;
     for (const { keys } of queues) {
-      while ((await redis.admin.exists(lists.map((name) => keys.job(name)))) > 0) {
+      while ((await redis.admin.exists([keys.turns, ...lists.map((name) => keys.job(name))])) > 0) {
         if (performance.now() > drainedBy) {
           problems.push("the queue is not empty");
           break;

@@ -47,8 +47,11 @@ function onQueue(
 }
 
 async function waitingJob({ admin, keys }: Target, pick: number): Promise<Waiting | undefined> {
-  const count = await admin.llen(keys.job("wait"));
-  const jobId = await admin.lindex(keys.job("wait"), Math.floor(pick * count));
+  // Jobs of maps that are served in turns wait in lists of their own.
+  const staged = (await admin.zrange(keys.turns, "0", "-1")).filter((map) => map !== "");
+  const lists = [keys.job("wait"), ...staged.map((map) => keys.stage(map))];
+  const list = picked(lists, pick) ?? keys.job("wait");
+  const jobId = await admin.lindex(list, Math.floor(nextPick(pick, lists.length) * (await admin.llen(list))));
   if (jobId === null) return undefined;
   const key = keys.job(jobId);
   try {
@@ -71,7 +74,7 @@ function damaged(how: (target: Target, job: Waiting) => Promise<unknown>): Fault
 }
 
 /** Deletes a key of a map that somebody asks for now. */
-function keyOfMap(name: "out" | "done" | "in" | "meta" | "args" | "failed"): Fault["inject"] {
+function keyOfMap(name: "out" | "done" | "in" | "meta" | "args" | "failed" | "stage"): Fault["inject"] {
   return onQueue(async ({ admin, keys, queue }, { pick }) => {
     const map = picked(
       queue.askers.flatMap(({ current }) => (current === undefined ? [] : [current])),
@@ -165,6 +168,9 @@ export const OF_KEYS: Lane = {
       weight: 1,
       inject: keyOfQueue((keys) => keys.job("prioritized")),
     },
+    { kind: "key deleted: a map's waiting jobs", weight: 1, inject: keyOfMap("stage") },
+    { kind: "key deleted: the maps' turns", weight: 1, inject: keyOfQueue((keys) => keys.turns) },
+    { kind: "key deleted: the maps' accounts", weight: 0.5, inject: keyOfQueue((keys) => keys.accounts) },
     { kind: "key deleted: BullMQ's marker", weight: 0.5, inject: keyOfQueue((keys) => keys.job("marker")) },
     {
       kind: "key deleted: BullMQ's facts of the queue",

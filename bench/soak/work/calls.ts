@@ -52,6 +52,8 @@ export class Calls {
       case "troubles":
       case "back-offs":
       case "fails fast":
+      case "speculated":
+      case "slow chunks":
       case "evil":
         return await settled(pool.map("run", items, options));
       case "starmap":

@@ -16,7 +16,15 @@ export interface Item {
   readonly tag: string;
   readonly x: number;
   readonly ms: number;
-  readonly how: "waits" | "spins" | "throws" | "throws at first" | "never ends" | "is large" | EvilDeed;
+  readonly how:
+    | "waits"
+    | "spins"
+    | "throws"
+    | "throws at first"
+    | "lags"
+    | "never ends"
+    | "is large"
+    | EvilDeed;
 }
 
 /** What `run` gives for an item, if it gives anything. */
@@ -26,6 +34,9 @@ export function resultOf({ tag, x, how }: Pick<Item, "tag" | "x" | "how">): stri
 }
 
 const LARGE_CHARS = 60_000;
+
+/** Far longer than its siblings take: it is started once more, or what stands behind it in its chunk goes to others. */
+const LAG_MS = 1_000;
 
 export async function run(item: Item): Promise<string> {
   const { x, ms, how } = item;
@@ -41,6 +52,9 @@ export async function run(item: Item): Promise<string> {
       throw new RangeError(`item ${x}`);
     case "throws at first":
       if (taskContext().attempt === 1) throw new RangeError(`item ${x}`);
+      break;
+    case "lags":
+      await delay(LAG_MS);
       break;
     case "never ends":
       // Waits without blocking the process, because the time limits of the other items there go on.

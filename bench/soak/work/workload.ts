@@ -47,6 +47,16 @@ const kinds = {
     how: (chance) => (chance < 0.3 ? "throws at first" : chance < 0.4 ? "throws" : "waits"),
     options: { attempts: 3, backoff: { type: "exponential", delayMs: 100, jitter: 0.5 } },
   },
+  speculated: {
+    count: 150,
+    how: (chance) => (chance < 0.02 ? "lags" : "waits"),
+    options: { speculate: { factor: 2, minMs: 100 } },
+  },
+  "slow chunks": {
+    count: 200,
+    how: (chance) => (chance < 0.02 ? "lags" : "waits"),
+    options: { chunksize: 40 },
+  },
   cancelled: { count: 300 },
   "cancelled by a signal": { count: 300 },
   "fails fast": {
