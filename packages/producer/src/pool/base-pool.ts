@@ -1,27 +1,22 @@
 /**
- * The calls of a pool, whatever it stands on. How a call begins is in `call/begin-call.ts`, the pool's life in
- * `pool-life.ts`, and how its chunks reach workers in the engine.
+ * The calls of a pool, whatever it stands on. How a call begins is in `call/begin-call.ts`, what else can be asked of a
+ * pool in `living-pool.ts`, and how its chunks reach workers in the engine.
  */
 
 import { beginAttach } from "../call/begin-attach.ts";
 import { beginCall } from "../call/begin-call.ts";
 import type { AskedCall } from "../call/begin-call.ts";
-import { callContext } from "../call/call-context.ts";
-import type { CallContext, PoolParts } from "../call/call-context.ts";
 import { taskDoors } from "../call/task-doors.ts";
 import type { TaskDoors } from "../call/task-doors.ts";
 import type { ArgumentOf, ArgumentsOf, Items, MapTask, ResultOf, Task, TaskRef } from "../call/task-types.ts";
-import type { Engine, EngineHost, PoolStats } from "../engine/engine.ts";
 import { appliedTuple, checkedTuples, singles } from "../input/input.ts";
-import { Shared } from "../input/shared.ts";
 import type { CallOptions } from "../options/call-options.ts";
 import { ApplyResult } from "../result/apply-result.ts";
 import { MapResult } from "../result/map-result.ts";
 import { OneSlot } from "../result/one-slot.ts";
 import { Slots } from "../result/ordered-results.ts";
 import { ResultStream, StreamBuffer } from "../result/result-stream.ts";
-import { PoolLife } from "./pool-life.ts";
-import type { PoolState } from "./pool-life.ts";
+import { contextOf, LivingPool } from "./living-pool.ts";
 import { RunningMaps } from "./running-maps.ts";
 
 /**
@@ -29,22 +24,9 @@ import { RunningMaps } from "./running-maps.ts";
  *
  * @typeParam T - type of the tasks module
  */
-export class BasePool<T extends object> implements AsyncDisposable {
-  readonly #engine: Engine;
-  readonly #life: PoolLife;
-  readonly #context: CallContext;
+export class BasePool<T extends object> extends LivingPool {
   readonly #running = new RunningMaps();
   #doors: TaskDoors<T> | undefined;
-
-  /** @internal */
-  constructor(parts: PoolParts, startEngine: (host: EngineHost) => Engine) {
-    this.#life = new PoolLife(
-      { onIdle: (idle) => this.#engine.onIdle(idle), end: (hurried) => this.#engine.end(hurried) },
-      parts.logger,
-    );
-    this.#engine = startEngine(this.#life);
-    this.#context = callContext(parts, this.#life, this.#engine);
-  }
 
   /**
    * The tasks by name, each with the calls of the pool: `pool.tasks.increment.map([1, 2])`. An editor goes from there to
@@ -52,11 +34,6 @@ export class BasePool<T extends object> implements AsyncDisposable {
    */
   get tasks(): TaskDoors<T> {
     return (this.#doors ??= taskDoors<T>(this));
-  }
-
-  /** State of the pool's life. */
-  get state(): PoolState {
-    return this.#life.state;
   }
 
   /**
@@ -175,7 +152,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
   ): ApplyResult<ResultOf<T, R>> {
     type V = ResultOf<T, R>;
     const slot = new OneSlot<V>();
-    const begun = beginCall<V>(this.#context, {
+    const begun = beginCall<V>(contextOf(this), {
       call: "apply",
       task,
       input: () => appliedTuple(args),
@@ -208,85 +185,14 @@ export class BasePool<T extends object> implements AsyncDisposable {
     const running = this.#running.find(mapId);
     if (running !== undefined) return running as MapResult<R>;
     const slots = new Slots<R>();
-    const handle = new MapResult<R>(beginAttach(this.#context, mapId, slots), slots, slots.results());
+    const handle = new MapResult<R>(beginAttach(contextOf(this), mapId, slots), slots, slots.results());
     this.#running.add(mapId, slots, () => handle);
     return handle;
   }
 
-  /**
-   * Sends a large value once; the handle can be any argument of any number of items, whose functions get the value.
-   * Workers fetch it once per machine. A function must not change it: all items of its process have the same one. It is
-   * forgotten when the pool ends.
-   *
-   * A `SharedArrayBuffer`, or a view of one, is not copied for threads: all of them have the very memory of the caller.
-   *
-   * @throws SerializationError, LimitError (`maxShareBytes`), PoolClosedError
-   * @example
-   * ```ts
-   * const weights = await pool.share(new Float64Array([1, 2, 3]));
-   * const scores = await pool.starmap("score", [[weights, 10], [weights, 20]]);
-   * console.log(scores); // [ 60, 120 ]
-   * ```
-   */
-  async share<V>(value: V): Promise<Shared<V>> {
-    const id = await this.#life.ask("share", () => this.#engine.share(value));
-    return new Shared<V>(id, async () => {
-      if (this.#life.isOpen) await this.#life.keepAliveWhile(this.#engine.unshare(id)); // all go with the pool
-    });
-  }
-
-  /**
-   * Waits until workers have loaded the tasks module.
-   *
-   * @param minWorkers - number of worker processes, on all machines; of a `ThreadPool`, of threads @defaultValue 1
-   * @throws InvalidOptionError, PoolClosedError, RedisConnectionError, RedisRefusedError; TasksModuleError if the pool's own workers can't
-   */
-  async ready(minWorkers = 1): Promise<void> {
-    await this.#life.ask("ready", () => this.#engine.ready(minWorkers));
-    this.#life.checkOpen("ready");
-  }
-
-  /**
-   * Gives counts of jobs and workers, and what this pool has measured.
-   *
-   * @throws PoolClosedError, RedisConnectionError, RedisRefusedError
-   */
-  async stats(): Promise<PoolStats> {
-    return await this.#life.ask("stats", () => this.#engine.stats());
-  }
-
-  /** Takes no new calls; the pool ends by itself once its maps have. May be called twice. */
-  close(): void {
-    this.#life.close();
-  }
-
-  /**
-   * Waits until a closed pool has finished its maps and ended what it started.
-   *
-   * @throws InvalidStateError if neither `close()` nor `terminate()` was called
-   */
-  async join(): Promise<void> {
-    await this.#life.join();
-  }
-
-  /**
-   * Cancels this pool's maps (nobody else's) and ends what it started: their handles reject with a `CancelledError`.
-   *
-   * @param reason - becomes the `cause` of that error
-   */
-  async terminate(reason?: unknown): Promise<void> {
-    await this.#life.terminate(reason ?? "the pool was terminated");
-  }
-
-  /** `close()`, then `join()`. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    await this.join();
-  }
-
   #collect<V>(asked: AskedCall<V>): MapResult<V> {
     const slots = new Slots<V>();
-    const begun = beginCall<V>(this.#context, { ...asked, sink: slots, keepsUntilRead: false });
+    const begun = beginCall<V>(contextOf(this), { ...asked, sink: slots, keepsUntilRead: false });
     const handle = new MapResult<V>(begun, slots, slots.results());
     this.#running.add(asked.options?.mapId, slots, () => handle);
     return handle;
@@ -294,7 +200,7 @@ export class BasePool<T extends object> implements AsyncDisposable {
 
   #stream<V>(asked: AskedCall<V>, ordered: boolean): ResultStream<V> {
     const buffer = new StreamBuffer<V>(ordered);
-    const begun = beginCall<V>(this.#context, { ...asked, sink: buffer, keepsUntilRead: true });
+    const begun = beginCall<V>(contextOf(this), { ...asked, sink: buffer, keepsUntilRead: true });
     return new ResultStream<V>(begun, buffer);
   }
 }
