@@ -23,6 +23,7 @@ test("calls give what they give elsewhere, and values are copies", async () => {
   expect(echoed).not.toBe(value);
   expect(await pool.starmap("add", [[1, 2]], { chunksize: "auto" })).toEqual([3]);
   expect(await pool.apply("increment", [1])).toBe(2);
+  expect(await pool.mapReduce("increment", [1, 2, 3], tasks.add, { chunksize: 2 })).toBe(9);
   const model = await pool.share({ weights: [1, 2] });
   expect(await pool.starmap("seesShared", [[model, 0]])).toMatchObject([[0, 2, expect.any(Boolean)]]);
   expect(await rejection(pool.map("evenOnly", [1]))).toMatchObject({

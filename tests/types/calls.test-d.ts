@@ -7,6 +7,7 @@ import type {
   MapResult,
   Pool,
   PoolStats,
+  ReduceResult,
   ResultStream,
   Shared,
 } from "@poolmq/producer";
@@ -71,6 +72,40 @@ test("streams give results one by one, without their promise", () => {
       expectTypeOf(outcome).toEqualTypeOf<PromiseSettledResult<number>>();
     }
     for await (const value of pool.map("increment", [1])) expectTypeOf(value).toEqualTypeOf<number>();
+  });
+});
+
+test("a fold gives one result, and takes a reducer of such results only", () => {
+  typesOnly((pool) => {
+    expectTypeOf(pool.mapReduce("increment", [1], "add")).toEqualTypeOf<ReduceResult<number>>();
+    expectTypeOf(pool.starmapReduce("add", [[1, 2]], "add", { initial: 1, ordered: true })).toEqualTypeOf<
+      ReduceResult<number>
+    >();
+    const add = (a: number, b: number): number => a + b;
+    expectTypeOf(pool.mapReduce("increment", [1], add)).toEqualTypeOf<ReduceResult<number>>();
+    expectTypeOf(pool.tasks.increment.mapReduce([1], "add")).toEqualTypeOf<ReduceResult<number>>();
+    expectTypeOf(pool.tasks.add.starmapReduce([[1, 2]], "addLater")).toEqualTypeOf<ReduceResult<number>>();
+    expectTypeOf<Awaited<ReduceResult<Date>>>().toEqualTypeOf<Date>();
+    // @ts-expect-error takes texts
+    void pool.mapReduce("increment", [1], "greet");
+    // @ts-expect-error gives something else than it takes
+    void pool.mapReduce("slowly", ["a"], "add");
+    // @ts-expect-error misspelled
+    void pool.mapReduce("increment", [1], "ad");
+    // @ts-expect-error a wrong type
+    void pool.mapReduce("increment", [1], (a: string, b: string) => a + b);
+    // @ts-expect-error a wrong argument
+    void pool.mapReduce("increment", ["1"], "add");
+    // @ts-expect-error needs starmapReduce
+    void pool.mapReduce("add", [1], "add");
+    // @ts-expect-error no result
+    void pool.mapReduce("increment", [1], "add", { initial: "1" });
+    // @ts-expect-error nobody could take it up
+    void pool.mapReduce("increment", [1], "add", { mapId: "m" });
+    // @ts-expect-error results do not come here one by one
+    void pool.mapReduce("increment", [1], "add", { onResult: () => {} });
+    // @ts-expect-error texts
+    void pool.tasks.increment.mapReduce([1], "greet");
   });
 });
 

@@ -55,6 +55,14 @@ const WRONG: readonly (readonly [call: string, message: string])[] = [
     `Argument of type '"add"' is not assignable to parameter of type '"add takes more than one argument: use istarmapUnordered() with a tuple for each item"'.`,
   ],
   [
+    `pool.mapReduce("increment", [1], "greet")`,
+    `Argument of type '"greet"' is not assignable to parameter of type '"greet is no reducer of these results: it must take two of them and give one"'.`,
+  ],
+  [
+    `pool.mapReduce("increment", [1], "ad")`,
+    `Argument of type '"ad"' is not assignable to parameter of type '"add"'.`,
+  ],
+  [
     `pool.map("VERSION", [1])`,
     `Argument of type '"VERSION"' is not assignable to parameter of type '"VERSION is no function, and no task"'.`,
   ],

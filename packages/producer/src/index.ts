@@ -7,6 +7,7 @@ export type { PoolStats } from "./engine/engine.ts";
 export type { LocalOptions } from "./options/local-options.ts";
 export type { PoolOptions } from "./options/pool-options.ts";
 export type { CallDefaults, CallOptions, SpeculateOptions } from "./options/call-options.ts";
+export type { ReduceOptions } from "./options/reduce-options.ts";
 export { ApplyResult } from "./result/apply-result.ts";
 export type { FailureGroup } from "./result/failure-groups.ts";
 export type { Handle } from "./result/handle.ts";
@@ -21,6 +22,7 @@ export type {
 export type { MapProgress } from "./account/map-progress.ts";
 export type { TaskLog } from "./account/task-log.ts";
 export type { TelemetryOptions } from "./options/telemetry-options.ts";
+export { ReduceResult } from "./result/reduce-result.ts";
 export { ResultStream } from "./result/result-stream.ts";
 export { Shared } from "./input/shared.ts";
 export type { TaskDoor, TaskDoors } from "./call/task-doors.ts";
@@ -30,6 +32,7 @@ export type {
   Items,
   MapTask,
   MapTaskName,
+  Reducer,
   ResultOf,
   Task,
   TaskName,
@@ -42,6 +45,7 @@ export {
   CorruptJobError,
   DecodeError,
   EmbeddedRedisError,
+  EmptyInputError,
   EvictionPolicyError,
   GetTimeoutError,
   IncompleteMapError,

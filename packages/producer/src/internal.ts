@@ -20,6 +20,7 @@ export type { Chunk } from "./input/chunk.ts";
 export { ReadCounts } from "./outcomes/read-counts.ts";
 export { ClockShift } from "./outcomes/clock-shift.ts";
 export { InsightLog } from "./account/insight-log.ts";
+export { ReduceSlot } from "./result/reduce-slot.ts";
 export { Slots } from "./result/ordered-results.ts";
 export { Gather } from "./gather/gather.ts";
 export { TaskLogs } from "./account/task-log.ts";

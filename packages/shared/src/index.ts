@@ -5,6 +5,7 @@ export { UnsupportedRuntimeError } from "./host/runtime.ts";
 export type { ClusterConnectionOptions, ConnectionOption } from "./redis/connection-options.ts";
 export {
   CancelledError,
+  EmptyInputError,
   GetTimeoutError,
   IncompleteMapError,
   InvalidOptionError,

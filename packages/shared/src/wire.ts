@@ -59,6 +59,11 @@ export interface JobData {
   readonly keepFailed?: true | number;
   /** What its items print and log is forwarded to the producer. */
   readonly logs?: true;
+  /**
+   * Name of a registered function that makes one result of two neighbours' results: the job's results may come back folded
+   * with it. A machine that does not know this field, or not that function, sends each result, which is as right.
+   */
+  readonly reduce?: string;
   /** Only machines with this version of the tasks' code may run it. Absent: any may. */
   readonly codeVersion?: string;
   /**
@@ -114,7 +119,7 @@ export interface Suspect {
  * those that are kept in a job may not.
  *
  * - `"=" + Payload`: every item succeeded; the payload is the array of the results, in input order, each encoded apart
- *   from the others.
+ *   from the others. Of a job with `reduce`, it may be the array of one value: all results, folded.
  * - `"!" + JSON`: an `ItemOutcome[]`, one per item, in input order.
  *
  * Signed: `"#"`, the digest of the job that it answers (43 characters), the signature (43 characters; over the bytes too),
@@ -147,7 +152,13 @@ export type LogLine =
 
 /** What became of one item. */
 export type ItemOutcome =
-  | { readonly s: "ok"; readonly value: Payload }
+  | {
+      readonly s: "ok";
+      /** Of a job with `reduce`, the results of those items are folded into it that follow and are `folded`. */
+      readonly value: Payload;
+      /** Its result is in the value of the last item before it that is not `folded`. */
+      readonly folded?: true;
+    }
   /** The function threw: what it threw, encoded by the thrown-value codec. */
   | {
       readonly s: "threw";

@@ -177,6 +177,7 @@ describe("a job of which items were taken back", () => {
     expect(mayBeCut(CHUNK, 2)).toBe(false);
     expect(mayBeCut({ ...CHUNK, kept: [[0, OK]] }, 1)).toBe(false);
     expect(mayBeCut({ ...CHUNK, suspect: { offset: null, losses: 1 } }, 1)).toBe(false);
+    expect(mayBeCut({ ...CHUNK, reduce: "add" }, 1)).toBe(false);
   });
 
   test("keeps the least that it was ever left with, and skips the rest when it runs again", () => {

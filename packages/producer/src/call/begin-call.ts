@@ -16,7 +16,7 @@ import { refused } from "./begun.ts";
 import type { Begun } from "./begun.ts";
 import type { CallContext } from "./call-context.ts";
 import { callSite } from "./call-site.ts";
-import type { CheckedCall } from "./checked-call.ts";
+import type { BindReducer, CheckedCall } from "./checked-call.ts";
 import { taskName } from "./task-name.ts";
 import { WaitingCall } from "./waiting-call.ts";
 
@@ -34,6 +34,8 @@ export interface CallRequest<V> {
   readonly sink: Sink;
   /** Whether an item's place in the window is free only once the reader has taken the item. */
   readonly keepsUntilRead: boolean;
+  /** Of a call whose results are folded. */
+  readonly bindReducer?: BindReducer;
 }
 
 /** A call as its method was given it. */
@@ -56,7 +58,7 @@ export function beginCall<V>(context: CallContext, request: CallRequest<V>): Beg
 
 function check<V>(context: CallContext, request: CallRequest<V>, site: CallSite): CheckedCall<V> {
   const { life, engine, defaults, tasks, queue } = context;
-  const { call, task, sink, keepsUntilRead } = request;
+  const { call, task, sink, keepsUntilRead, bindReducer } = request;
   life.checkOpen(call);
   const options =
     request.options === undefined ? context.withoutOptions : resolveCallOptions<V>(request.options, defaults);
@@ -71,7 +73,20 @@ function check<V>(context: CallContext, request: CallRequest<V>, site: CallSite)
   const name = taskName(call, task, tasks.module);
   const telemetry = MapTelemetry.begin({ id, call, task: name, queue }, context.telemetry);
   const waitsInLine = mayWait(request, input);
-  return { id, call, task, name, options, input, sink, keepsUntilRead, waitsInLine, site, telemetry };
+  return {
+    id,
+    call,
+    task,
+    name,
+    options,
+    input,
+    sink,
+    keepsUntilRead,
+    waitsInLine,
+    site,
+    bindReducer,
+    telemetry,
+  };
 }
 
 /**

@@ -24,7 +24,8 @@ const WINDOW_BYTES = 64 * 1024 * 1024;
 /** Begins the map of a call. What its task's name or the engine say against it is told by its sink. */
 export function beginMap<V>(context: CallContext, checked: CheckedCall<V>): Begun {
   const { engine, life, line, tasks } = context;
-  const { id, call, task, name, options, input, keepsUntilRead, waitsInLine, site, telemetry } = checked;
+  const { id, call, task, name, options, input, keepsUntilRead, waitsInLine, site, bindReducer, telemetry } =
+    checked;
   const { signal, chunksize, onTaskProgress } = options;
   const durable = options.mapId !== undefined;
   const report = reporter(life, call);
@@ -90,6 +91,7 @@ export function beginMap<V>(context: CallContext, checked: CheckedCall<V>): Begu
   telemetry?.began(run);
   const start = async (): Promise<void> => {
     if (typeof task === "function") run.task = await tasks.nameOf(call, task as () => unknown);
+    if (bindReducer !== undefined) run.job.reduce = await bindReducer(tasks, (error) => run.fail(error));
     classes = tasks.errorClasses;
     await engine.begin(run, { durable, keepMs: options.keepMs, autoChunks: chunksize === "auto" });
   };

@@ -3,6 +3,10 @@ import type { CallSite } from "../map/read-outcomes.ts";
 import type { Sink } from "../map/sink.ts";
 import type { ResolvedCallOptions } from "../options/call-options.ts";
 import type { MapTelemetry } from "../telemetry/map-telemetry.ts";
+import type { ImportedTasks } from "./imported-tasks.ts";
+
+/** @param tasks - among which the reducer is. @param fail - ends the map, if the reducer fails in this process */
+export type BindReducer = (tasks: ImportedTasks, fail: (error: unknown) => void) => Promise<string>;
 
 /** A call with which nothing is wrong: it may begin. */
 export interface CheckedCall<V> {
@@ -22,6 +26,8 @@ export interface CheckedCall<V> {
   /** Whether it waits in line when too many calls are under way. */
   readonly waitsInLine: boolean;
   readonly site: CallSite;
+  /** Of a call whose results are folded: finds the reducer, and gives its name. Called before the map is begun. */
+  readonly bindReducer: BindReducer | undefined;
   /** What it tells OpenTelemetry; `undefined`: nothing. */
   readonly telemetry: MapTelemetry | undefined;
 }

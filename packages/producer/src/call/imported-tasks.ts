@@ -32,6 +32,14 @@ export class ImportedTasks {
     return new Map(classes.map((errorClass) => [errorClass.name, errorClass]));
   }
 
+  /** Gives the module, imported if need be; `undefined` if this process does not know where it lies. */
+  async import(): Promise<object | undefined> {
+    if (this.#module === undefined && this.#path !== undefined) {
+      this.#module = (await import(pathToFileURL(this.#path).href)) as object;
+    }
+    return this.#module;
+  }
+
   /**
    * Gives the name under which a function is exported. Whoever has the function has imported its module, so importing
    * the module once more runs nothing. A function of the same name is not enough: workers would run another one than
@@ -41,10 +49,7 @@ export class ImportedTasks {
    * @throws InvalidOptionError if the tasks module does not export this very function
    */
   async nameOf(call: string, task: AnyFunction): Promise<string> {
-    if (this.#module === undefined && this.#path !== undefined) {
-      this.#module = (await import(pathToFileURL(this.#path).href)) as object;
-    }
-    const name = exportedAs(task, this.#module);
+    const name = exportedAs(task, await this.import());
     if (name === undefined) throw this.#notExported(call, task);
     return name;
   }

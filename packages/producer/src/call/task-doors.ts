@@ -5,9 +5,21 @@
 
 import type { ApplyResult } from "../result/apply-result.ts";
 import type { MapResult } from "../result/map-result.ts";
+import type { ReduceResult } from "../result/reduce-result.ts";
 import type { ResultStream } from "../result/result-stream.ts";
 import type { CallOptions } from "../options/call-options.ts";
-import type { ArgumentOf, ArgumentsOf, Items, Known, MapTask, ResultOf, TaskName } from "./task-types.ts";
+import type { ReduceOptions } from "../options/reduce-options.ts";
+import type {
+  ArgumentOf,
+  ArgumentsOf,
+  Items,
+  Known,
+  MapTask,
+  Reducer,
+  ResultOf,
+  TaskName,
+  TaskRef,
+} from "./task-types.ts";
 
 /** The tasks of a pool by name, each with its calls. */
 export type TaskDoors<T> = {
@@ -28,6 +40,10 @@ export interface TaskDoor<T, R> {
   readonly istarmap: Many<T, R, ResultStream<ResultOf<T, R>>>;
   /** As `istarmap`, in the order in which results come in. */
   readonly istarmapUnordered: Many<T, R, ResultStream<ResultOf<T, R>>>;
+  /** Calls it with each item; folds the results into one value. */
+  readonly mapReduce: Folded<T, R, OneInput<T, R, "starmapReduce">>;
+  /** As `mapReduce`, with each tuple of arguments. */
+  readonly starmapReduce: Folded<T, R, Items<ArgumentsOf<T, R>>>;
   /** Calls it once, with a tuple of arguments. */
   readonly apply: (
     args: ArgumentsOf<T, R>,
@@ -35,15 +51,26 @@ export interface TaskDoor<T, R> {
   ) => ApplyResult<ResultOf<T, R>>;
 }
 
-/** A call with one argument per item. Where the task can't be called so, what it takes is the sentence on why. */
+/** A call with one argument per item. */
 type One<T, R, Star extends string, Gives> = (
-  items: MapTask<T, R, Star> extends R ? Items<ArgumentOf<T, R>> : MapTask<T, R, Star>,
+  items: OneInput<T, R, Star>,
   options?: CallOptions<ResultOf<T, R>>,
 ) => Gives;
 
+/** What such a call takes. Where the task can't be called so, it is the sentence on why. */
+type OneInput<T, R, Star extends string> =
+  MapTask<T, R, Star> extends R ? Items<ArgumentOf<T, R>> : MapTask<T, R, Star>;
+
+/** A call whose results are folded. */
+type Folded<T, R, Input> = <F extends TaskRef>(
+  items: Input,
+  reducer: Reducer<T, F, ResultOf<T, R>>,
+  options?: ReduceOptions<ResultOf<T, R>>,
+) => ReduceResult<ResultOf<T, R>>;
+
 type Many<T, R, Gives> = (tuples: Items<ArgumentsOf<T, R>>, options?: CallOptions<ResultOf<T, R>>) => Gives;
 
-type Method = (task: string, input: unknown, options: unknown) => unknown;
+type Method = (task: string, ...given: unknown[]) => unknown;
 
 type Call = keyof TaskDoor<unknown, unknown>;
 
@@ -54,6 +81,8 @@ const CALLS: readonly Call[] = [
   "imapUnordered",
   "istarmap",
   "istarmapUnordered",
+  "mapReduce",
+  "starmapReduce",
   "apply",
 ];
 
@@ -67,10 +96,7 @@ export function taskDoors<T>(pool: Readonly<Record<Call, unknown>>): TaskDoors<T
   const doors = new Map<string, object>();
   const open = (task: string): object =>
     Object.fromEntries(
-      CALLS.map((call) => [
-        call,
-        (input: unknown, options: unknown) => (pool[call] as Method).call(pool, task, input, options),
-      ]),
+      CALLS.map((call) => [call, (...given: unknown[]) => (pool[call] as Method).call(pool, task, ...given)]),
     );
   return new Proxy(Object.create(null) as TaskDoors<T>, {
     get(_, name) {

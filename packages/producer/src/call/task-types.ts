@@ -68,6 +68,13 @@ type Sent<F, R> = F extends (...args: infer A) => infer V
     : `${Named<R>} gives ${Unsendable<Awaited<V>>}, which can't be sent back from a worker: return plain data`
   : never;
 
+/** The reducer of a call whose results are `V`, if it can be one: `F` itself, else a sentence on what is wrong. */
+export type Reducer<T, F, V> = [Task<T, F>] extends [F]
+  ? FunctionOf<T, F> extends (a: V, b: V) => V | Promise<V>
+    ? F
+    : `${Named<F>} is no reducer of these results: it must take two of them and give one`
+  : Task<T, F>;
+
 /** What is wrong with the arguments that a call must give. Those that it may leave out are its own affair. */
 type RefusedArgument<A extends readonly unknown[]> = A extends readonly [infer First, ...infer Others]
   ? Refused<First> | RefusedArgument<Others>

@@ -187,6 +187,7 @@ export class MemoryQueue implements Transport {
       careful: n > 1 && (timeoutMs !== undefined || suspect !== undefined || kept.length > 0),
       skip: this.#options.rules.skippedOf(data),
       shares,
+      reduce: map.job.reduce,
       trace: map.job.trace?.(at),
       logs: map.job.logs?.() ?? false,
       timeoutMs,

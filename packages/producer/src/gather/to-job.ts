@@ -21,7 +21,7 @@ export function toJob(
   isBackup = false,
 ): Parameters<Queue["addBulk"]>[0][number] {
   const { at, n, args, bytes, shares, cut } = chunk;
-  const { attempts, backoff, taskTimeoutMs, priority, codeVersion, trace } = map.job;
+  const { attempts, backoff, taskTimeoutMs, priority, codeVersion, reduce, trace } = map.job;
   const metadata = trace?.(at);
   const data: JobData = {
     v: WIRE_VERSION,
@@ -37,6 +37,7 @@ export function toJob(
     ...(codeVersion === undefined ? {} : { codeVersion }),
     ...(isBackup ? { backup: true } : {}),
     ...(cut === undefined ? {} : { cut }),
+    ...(reduce === undefined ? {} : { reduce }),
   };
   const opts = {
     jobId: (isBackup ? backupIdOf : jobIdOf)(map.id, at),

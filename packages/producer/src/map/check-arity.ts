@@ -1,7 +1,7 @@
 import { InvalidOptionError } from "@poolmq/shared";
 
 /** Calls that give a task one argument. */
-const SINGLE: ReadonlySet<string> = new Set(["map", "imap", "imapUnordered"]);
+const SINGLE: ReadonlySet<string> = new Set(["map", "imap", "imapUnordered", "mapReduce"]);
 
 /**
  * Refuses a function that needs more arguments than the call gives it.

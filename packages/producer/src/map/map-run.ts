@@ -212,7 +212,7 @@ export class MapRun implements CarriedMap {
     this.#firstOutcome.came(chunk.n);
     const ageMs = chunk.sentAt === undefined ? undefined : performance.now() - chunk.sentAt;
     this.#account.came({ at: chunk.at, n: chunk.n, ms, ageMs, transitMs, by });
-    const results = readResults(chunk, text, bytes);
+    const results = readResults(chunk, text, bytes, this.job.reduce !== undefined);
     if (results === undefined) this.#settling.each(chunk, text, bytes);
     else this.#settling.all(chunk.at, results);
     this.offerRoom();

@@ -4,6 +4,8 @@ import { DecodeError } from "@poolmq/shared";
 import { attachRemote, decode, decodeEach, decodeThrown, failureError } from "@poolmq/shared/internal";
 import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
 
+import { FOLDED } from "./sink.ts";
+
 /** What became of one item. */
 export type Settled =
   | { readonly ok: true; readonly value: unknown }
@@ -26,16 +28,20 @@ export type CallSite = () => string | undefined;
  * Gives the results of the chunk's items, in order, if all of them succeeded, and can be read.
  *
  * @param bytes - what came beside the text
+ * @param mayFold - they may be folded: then the first is the value, and the others are `FOLDED`
  */
 export function readResults(
   chunk: { readonly n: number },
   text: OutcomeText,
   bytes?: Buffer,
+  mayFold = false,
 ): unknown[] | undefined {
   if (!text.startsWith("=")) return undefined;
   try {
     const results = decodeEach(text.slice(1), bytes);
-    return fits(results, chunk.n) ? results : undefined;
+    if (fits(results, chunk.n)) return results;
+    if (!mayFold || results.length !== 1) return undefined;
+    return Array.from({ length: chunk.n }, (_, offset) => (offset === 0 ? results[0] : FOLDED));
   } catch {
     return undefined; // `readOutcomes` meets it again and reports it
   }
@@ -93,7 +99,7 @@ function fits(items: readonly unknown[], n: number | undefined): boolean {
 function readOutcome(outcome: ItemOutcome, { classes, callSite, bytes }: ReadContext): Settled {
   switch (outcome.s) {
     case "ok":
-      return { ok: true, value: decode(outcome.value, { bytes }) };
+      return { ok: true, value: outcome.folded === true ? FOLDED : decode(outcome.value, { bytes }) };
     case "threw": {
       const error = decodeThrown(outcome.thrown, classes === undefined ? {} : { classes });
       attachRemote(error, outcome.by);

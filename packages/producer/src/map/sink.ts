@@ -11,6 +11,9 @@ export type MapEnd =
       readonly items?: number;
     };
 
+/** Stands for the result of an item that is folded into that of an item before it, where a call's results may be folded. */
+export const FOLDED: unique symbol = Symbol("folded");
+
 /** Is told what becomes of the items, each exactly once, in the order in which they finish. */
 export interface Sink {
   /** There will be so many items, or fewer. The first call, if that is known. */

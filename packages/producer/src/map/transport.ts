@@ -53,6 +53,8 @@ export interface JobOptions {
   readonly codeVersion?: string;
   /** Keep the arguments of failed items for a while. */
   readonly keepFailed?: true;
+  /** Name of the function with which workers fold the results of a job. Set before the first job is sent. */
+  reduce?: string;
   /** What of the caller's trace the job whose first item is `at` carries. */
   readonly trace?: (at: number) => string | undefined;
   /** Whether a job brings what its items print and log. */

@@ -65,6 +65,8 @@ class Cutter {
 
   /** Whether it may have items that have not begun. One that has answered has begun all that it kept. */
   mayCut(chunk: Chunk): boolean {
+    // A value that results were folded into does not say of how many items it is, and can't be parted again.
+    if (this.#map.job.reduce !== undefined) return false;
     return chunk.cut === undefined && itemsOf(chunk) > 1 && this.#hand.canCut(this.#map);
   }
 

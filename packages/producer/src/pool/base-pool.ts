@@ -4,17 +4,32 @@
  */
 
 import { beginAttach } from "../call/begin-attach.ts";
+import { bindReducer } from "../call/bind-reducer.ts";
 import { beginCall } from "../call/begin-call.ts";
 import type { AskedCall } from "../call/begin-call.ts";
 import { taskDoors } from "../call/task-doors.ts";
 import type { TaskDoors } from "../call/task-doors.ts";
-import type { ArgumentOf, ArgumentsOf, Items, MapTask, ResultOf, Task, TaskRef } from "../call/task-types.ts";
+import type {
+  ArgumentOf,
+  ArgumentsOf,
+  Items,
+  MapTask,
+  Reducer,
+  ResultOf,
+  Task,
+  TaskRef,
+} from "../call/task-types.ts";
 import { appliedTuple, checkedTuples, singles } from "../input/input.ts";
+import type { Input } from "../input/input.ts";
 import type { CallOptions } from "../options/call-options.ts";
+import { readReduceOptions } from "../options/reduce-options.ts";
+import type { ReduceOptions } from "../options/reduce-options.ts";
 import { ApplyResult } from "../result/apply-result.ts";
 import { MapResult } from "../result/map-result.ts";
 import { OneSlot } from "../result/one-slot.ts";
 import { Slots } from "../result/ordered-results.ts";
+import { ReduceResult } from "../result/reduce-result.ts";
+import { ReduceSlot } from "../result/reduce-slot.ts";
 import { ResultStream, StreamBuffer } from "../result/result-stream.ts";
 import { contextOf, LivingPool } from "./living-pool.ts";
 import { RunningMaps } from "./running-maps.ts";
@@ -135,6 +150,46 @@ export class BasePool<T extends object> extends LivingPool {
   }
 
   /**
+   * Calls the task with each item, in parallel, and folds the results into one value. Workers fold the results of a job
+   * before they send it, so that the results themselves do not travel, and this process folds what the jobs came to. Each
+   * item is in the value once, whatever is lost and run again meanwhile.
+   *
+   * @param reducer - `(a, b) => …` that the tasks module exports, or its name: makes one result of two, and may change `a`
+   *   and give it back. It must be associative, and commutative if not `ordered`
+   * @returns a handle: `await` gives the value. It rejects as that of `map`, with what the reducer threw, or with an
+   * `EmptyInputError` if there are no items and no `initial`
+   * @example
+   * ```ts
+   * const total = await pool.mapReduce("square", [1, 2, 3], "add");
+   * console.log(total); // 14
+   * ```
+   */
+  mapReduce<R extends TaskRef, F extends TaskRef>(
+    task: MapTask<T, R, "starmapReduce">,
+    items: Items<ArgumentOf<T, R>>,
+    reducer: Reducer<T, F, ResultOf<T, R>>,
+    options?: ReduceOptions<ResultOf<T, R>>,
+  ): ReduceResult<ResultOf<T, R>> {
+    return this.#reduce("mapReduce", task, () => singles("mapReduce", items), reducer, options);
+  }
+
+  /** As `mapReduce`, with an argument tuple for each call. */
+  starmapReduce<R extends TaskRef, F extends TaskRef>(
+    task: Task<T, R>,
+    tuples: Items<ArgumentsOf<T, R>>,
+    reducer: Reducer<T, F, ResultOf<T, R>>,
+    options?: ReduceOptions<ResultOf<T, R>>,
+  ): ReduceResult<ResultOf<T, R>> {
+    return this.#reduce(
+      "starmapReduce",
+      task,
+      () => checkedTuples("starmapReduce", tuples),
+      reducer,
+      options,
+    );
+  }
+
+  /**
    * Calls the task once.
    *
    * @param args - its arguments, as a tuple
@@ -196,6 +251,35 @@ export class BasePool<T extends object> extends LivingPool {
     const handle = new MapResult<V>(begun, slots, slots.results());
     this.#running.add(asked.options?.mapId, slots, () => handle);
     return handle;
+  }
+
+  #reduce<V>(
+    call: string,
+    task: unknown,
+    input: () => Input,
+    reducer: unknown,
+    options: ReduceOptions<V> | undefined,
+  ): ReduceResult<V> {
+    const context = contextOf(this);
+    const read = readReduceOptions(call, options, context.defaults.chunksize);
+    const slot = new ReduceSlot<V>({ ...read, call });
+    const begun = beginCall<V>(context, {
+      call,
+      task,
+      input: () => {
+        if (read.refusal !== undefined) throw read.refusal;
+        return input();
+      },
+      options: read.call,
+      sink: slot,
+      keepsUntilRead: false,
+      async bindReducer(tasks, fail) {
+        const { name, fn } = await bindReducer(call, reducer, tasks);
+        slot.begin(fn, fail);
+        return name;
+      },
+    });
+    return new ReduceResult<V>(begun, slot, slot.value);
   }
 
   #stream<V>(asked: AskedCall<V>, ordered: boolean): ResultStream<V> {

@@ -8,6 +8,17 @@ export class InvalidOptionError extends PoolmqError {
   readonly code = "INVALID_OPTION";
 }
 
+/** There was nothing to fold: the input had no items, and no `initial` says what comes of none. */
+export class EmptyInputError extends PoolmqError {
+  readonly code = "EMPTY_INPUT";
+
+  constructor(facts: { call: string }) {
+    super(
+      `${facts.call}() was given no items, and no \`initial\`: there is nothing to fold. Give \`initial\`, which is the value of an empty input.`,
+    );
+  }
+}
+
 /** The object is not in a state in which this can be asked. */
 export class InvalidStateError extends PoolmqError {
   readonly code = "INVALID_STATE";

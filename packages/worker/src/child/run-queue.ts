@@ -178,12 +178,14 @@ export class RunQueue {
   }
 
   #chunkOf(message: RunMessage, args: Payload, bytes: Buffer | undefined, stop: RunStop): ChunkRun {
-    const { slot, fn: task, map: mapId, at, n, attempt, skip, trace, logs } = message;
+    const { slot, fn: task, map: mapId, at, n, attempt, skip, reduce, trace, logs } = message;
     const { workerId: worker, redactStacks, outcomeLimit, claims } = this.#options;
     const contexts = this.#contexts;
     const { fn, shares } = this.#functionOf(message);
+    const reducer = reduce === undefined ? undefined : this.#module.tasks.get(reduce);
     return {
       fn,
+      reducer,
       shares,
       task,
       at,

@@ -51,17 +51,32 @@ export class OutcomeWriter {
 
   /** Writes down what all items of a run came to. */
   writeAll(ran: RanItems, info: (offset: number) => RemoteInfo): ChunkRan {
+    const results = ran.failures.size === 0 ? this.writeResults(ran.values) : undefined;
+    return (
+      results ??
+      this.writeEach(ran, (item, offset, attachments) => this.write(item, info(offset), attachments))
+    );
+  }
+
+  /** Writes down results. Gives `undefined` if they can't be sent as they are: writing them one by one says why. */
+  writeResults(values: readonly unknown[]): ChunkRan | undefined {
     const attachments = this.#attachments;
-    if (ran.failures.size === 0) {
-      try {
-        const payload = encodeEach(ran.values, { role: "result", ...this.#limit, attachments });
-        return { text: `=${payload}`, bytes: attachments.bytes, retriable: 0 };
-      } catch {
-        // At least one result can't be sent, or all of them are much. Encoding them one by one finds out.
-        attachments.cut(0);
-      }
+    try {
+      const payload = encodeEach(values, { role: "result", ...this.#limit, attachments });
+      return { text: `=${payload}`, bytes: attachments.bytes, retriable: 0 };
+    } catch {
+      attachments.cut(0);
+      return undefined;
     }
-    const outcomes = ran.each().map(([offset, item]) => this.write(item, info(offset), attachments));
+  }
+
+  /** Writes down one outcome for each item of a run, as `write` has it. */
+  writeEach(
+    ran: RanItems,
+    write: (item: Ran, offset: number, attachments: Attachments) => ItemOutcome,
+  ): ChunkRan {
+    const attachments = this.#attachments;
+    const outcomes = ran.each().map(([offset, item]) => write(item, offset, attachments));
     const retriable = outcomes.filter((outcome) => outcome.s === "threw" && outcome.final !== true).length;
     return { text: `!${stringify(outcomes)}`, bytes: attachments.bytes, retriable };
   }

@@ -13,11 +13,14 @@ import type { ChunkRan, KeepStack, OutcomeLimit } from "./outcome-writer.ts";
 import { RanItems } from "./ran-items.ts";
 import { mayTakeTurns, runItem, runRow, settle } from "./run-item.ts";
 import type { Ran } from "./ran-items.ts";
+import { ResultFold } from "./result-fold.ts";
 import type { RunStop } from "./run-stop.ts";
 import type { TaskFunction } from "../tasks-module/task-module.ts";
 
 export interface ChunkRun {
   readonly fn: TaskFunction;
+  /** Folds the results of the items, if they may be folded. */
+  readonly reducer?: TaskFunction | undefined;
   readonly task: string;
   /** Index of the first item. */
   readonly at: number;
@@ -60,16 +63,23 @@ export interface ItemWatcher {
 const SHORT_ROW = 16;
 
 /** Runs the items that are not to be skipped. Never rejects. */
-export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined): Promise<ChunkRan> {
-  const { fn, at, n, skip } = run;
+export async function runChunk(asked: ChunkRun, watcher: ItemWatcher | undefined): Promise<ChunkRan> {
+  const { at, n, skip, reducer } = asked;
   const info = (offset: number): RemoteInfo => ({
-    task: run.task,
+    task: asked.task,
     index: at + offset,
-    attempt: run.attempt,
-    worker: run.worker,
+    attempt: asked.attempt,
+    worker: asked.worker,
     pid: process.pid,
   });
-  const writer = new OutcomeWriter(run.outcomeLimit, run.keepStack);
+  const outcomes = new OutcomeWriter(asked.outcomeLimit, asked.keepStack);
+  const isFolded = reducer !== undefined && n > 1 && skip.size === 0;
+  const fold = isFolded
+    ? new ResultFold({ fn: asked.fn, reducer }, outcomes, watcher !== undefined, info)
+    : undefined;
+  const writer = fold ?? outcomes;
+  const run = fold === undefined ? asked : { ...asked, fn: fold.task };
+  const { fn } = run;
   const ran = new RanItems();
   let items: ItemArguments;
   try {
@@ -115,7 +125,7 @@ export async function runChunk(run: ChunkRun, watcher: ItemWatcher | undefined):
   // What is left was given to others, unless the run was stopped.
   const cut = offset < n && !run.stop.isStopped ? offset : undefined;
   if (watcher === undefined) return { ...writer.writeAll(ran, info), cut };
-  return { text: "", retriable, cut };
+  return { text: "", ...fold?.writeWatched(n), retriable, cut };
 }
 
 function runOne(run: ChunkRun, items: ItemArguments, offset: number): Ran | Promise<Ran> {

@@ -120,7 +120,7 @@ export async function settle(fn: TaskFunction, pending: PromiseLike<unknown>): P
 }
 
 /** What `await` would wait for. Reads `then` once, as `await` does, and gives it to be called when that would call it. */
-function pendingOf(value: unknown): PromiseLike<unknown> | undefined {
+export function pendingOf(value: unknown): PromiseLike<unknown> | undefined {
   if (value === null || (typeof value !== "object" && typeof value !== "function")) return undefined;
   if (value instanceof Promise) return value;
   const { then } = value as { readonly then?: unknown };
@@ -129,7 +129,7 @@ function pendingOf(value: unknown): PromiseLike<unknown> | undefined {
 }
 
 /** The definition's own word on whether to try again. A predicate that throws is no reason not to. */
-function isRetriable(fn: TaskFunction, thrown: unknown): boolean {
+export function isRetriable(fn: TaskFunction, thrown: unknown): boolean {
   try {
     return taskOptionsOf(fn).retryIf?.(thrown) ?? true;
   } catch {

@@ -8,7 +8,12 @@ const FRAME = /^\s+at /;
 const BETWEEN = /AsyncLocalStorage\.run|[/\\]task-context\.[jt]s:/;
 
 /** Where user code is called, as an address and, through a source map, as a path. */
-const CALLERS: readonly string[] = ["src/item/run-item.ts:", "dist/item/run-item.js:"].flatMap((file) => {
+const CALLERS: readonly string[] = [
+  "src/item/run-item.ts:",
+  "dist/item/run-item.js:",
+  "src/item/result-fold.ts:",
+  "dist/item/result-fold.js:",
+].flatMap((file) => {
   // A bundle in CommonJS has no address, whatever its type says; no child runs it.
   const url = new URL(`../../${file}`, import.meta.url ?? "file:///");
   return [url.pathname, fileURLToPath(url)];

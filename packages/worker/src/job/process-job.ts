@@ -104,6 +104,7 @@ function runOf(
     careful: n > 1 && (timeoutMs !== undefined || data.suspect !== undefined || kept.length > 0),
     skip: skippedOf(data),
     shares,
+    reduce: data.reduce,
     trace: traceOf(job),
     // Callers who may not see where a task failed may not see what it says either.
     logs: data.logs === true && !machine.redactRemoteStacks,

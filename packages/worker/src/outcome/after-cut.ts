@@ -6,10 +6,11 @@ import type { RunEnd } from "../runs/run.ts";
 
 /**
  * Whether items of the job may be taken back that have not begun. Not of one that runs again: its items have attempts,
- * losses and outcomes behind them that would be lost.
+ * losses and outcomes behind them that would be lost. Nor of one whose results are folded: of their value, nobody could tell
+ * of how many items it is.
  */
-export function mayBeCut({ n, kept, suspect }: JobData, attempt: number): boolean {
-  return n > 1 && attempt === 1 && kept === undefined && suspect === undefined;
+export function mayBeCut({ n, kept, suspect, reduce }: JobData, attempt: number): boolean {
+  return n > 1 && reduce === undefined && attempt === 1 && kept === undefined && suspect === undefined;
 }
 
 /** The data of a job after a run, in which it may have been cut: it may have been cut before. */

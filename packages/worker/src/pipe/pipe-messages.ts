@@ -32,6 +32,8 @@ export type ToChild =
       readonly careful?: true;
       /** Offsets of items that are not to be run: they have their outcome. */
       readonly skip?: readonly number[];
+      /** Name of the function that folds the results of its items, if they may be folded. */
+      readonly reduce?: string;
       readonly shares?: JobData["shares"];
       /** The job option `telemetry.metadata`, as BullMQ names it: the caller's trace, as JSON of what propagators write. */
       readonly trace?: string;
@@ -68,7 +70,10 @@ export type FromChild =
   | { readonly t: "start"; readonly id: number; readonly offset: number }
   /** The item at `offset` has ended (careful runs only). Followed by its `ItemOutcome` as JSON. */
   | { readonly t: "item"; readonly id: number; readonly offset: number }
-  /** Followed by the `OutcomeText` of the items that were run, and by its bytes; by nothing after a careful run. */
+  /**
+   * Followed by the `OutcomeText` of the items that were run, and by its bytes; by nothing after a careful run, unless
+   * all of its items succeeded and their results were folded.
+   */
   | {
       readonly t: "done";
       readonly id: number;

@@ -4,12 +4,13 @@ import type { SentRun } from "./sent-runs.ts";
 
 /** Makes the message that has a host run a job. What a job does not have is left out: the pipe is a hot path. */
 export function runMessage({ id, slot }: SentRun, run: Run): ToChild {
-  const { careful, skip, shares, fn, map, at, n, attempt, trace, logs, outcomeLimit } = run;
+  const { careful, skip, shares, fn, map, at, n, attempt, reduce, trace, logs, outcomeLimit } = run;
   const plain: Extract<ToChild, { t: "run" }> = { t: "run", id, slot, fn, map, at, n, attempt };
   const isPlain =
     !careful &&
     skip.length === 0 &&
     shares.length === 0 &&
+    reduce === undefined &&
     trace === undefined &&
     !logs &&
     outcomeLimit === undefined;
@@ -21,6 +22,7 @@ export function runMessage({ id, slot }: SentRun, run: Run): ToChild {
     ...(shares.length === 0
       ? {}
       : { shares: shares.map(({ position, id: shareId }) => [position, shareId] as const) }),
+    ...(reduce === undefined ? {} : { reduce }),
     ...(trace === undefined ? {} : { trace }),
     ...(logs ? { logs } : {}),
     ...(outcomeLimit === undefined ? {} : { outcomeLimit }),

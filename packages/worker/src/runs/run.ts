@@ -21,6 +21,8 @@ export interface Run {
   /** Offsets of items that are not to be run. */
   readonly skip: readonly number[];
   readonly shares: readonly SharedArgument[];
+  /** Name of the function that folds the results of its items, if they may be folded. */
+  readonly reduce?: string | undefined;
   /** The caller's trace. */
   readonly trace: string | undefined;
   /** What its items print and log is forwarded. */
@@ -53,7 +55,7 @@ export interface SharedArgument {
 export type RunEnd =
   | (Partly & {
       readonly kind: "done";
-      /** Empty after a careful run: `outcomes` has it all. */
+      /** Empty after a careful run whose results were not folded: `outcomes` has it all. */
       readonly text: OutcomeText;
       /** That the text names. */
       readonly bytes?: Buffer | undefined;
