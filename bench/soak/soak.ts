@@ -164,7 +164,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     }
     const drainedBy = performance.now() + DRAIN_MS;
     // Jobs of killed producers are still run.
-    const lists = ["wait", "active", "delayed", "prioritized"] as const;
+    const lists = ["wait", "active", "delayed", "prioritized", "turns"] as const;
     for (const { keys } of queues) {
       while ((await redis.admin.exists([keys.turns, ...lists.map((name) => keys.job(name))])) > 0) {
         if (performance.now() > drainedBy) {

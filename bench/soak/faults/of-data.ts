@@ -154,6 +154,11 @@ export const OF_KEYS: Lane = {
       inject: keyOfQueue((keys) => keys.job("wait")),
     },
     {
+      kind: "key deleted: the turns of maps",
+      weight: 1,
+      inject: keyOfQueue((keys) => keys.turns),
+    },
+    {
       kind: "key deleted: the list of active jobs",
       weight: 0.5,
       inject: keyOfQueue((keys) => keys.job("active")),

@@ -105,12 +105,26 @@ test.for(["completed", "failed"] as const)(
 );
 
 test("jobs whose list was deleted are enqueued again", { timeout: 60_000 }, async () => {
-  const stage = new Stage(redis());
-  const map = stage.pool().map("increment", [1, 2, 3]);
-  await until(async () => (await redis().admin.llen(stage.keys.job("wait"))) === 3, { what: "the jobs" });
-  await redis().admin.del(stage.keys.job("wait"));
-  await stage.machine();
-  expect(await map).toEqual([2, 3, 4]);
+  const { admin } = redis();
+  const lists = [
+    (stage: Stage) => stage.keys.job("wait"),
+    // Of the second map, which is staged because the first one is there.
+    (stage: Stage, mapId: string) => stage.keys.stage(mapId),
+    (stage: Stage) => stage.keys.turns,
+  ];
+  // Side by side: each waits until its producer looks for what is lost.
+  const results = lists.map(async (list) => {
+    const stage = new Stage(redis());
+    const pool = stage.pool();
+    const first = pool.map("increment", [1, 2, 3]);
+    await until(async () => (await admin.llen(stage.keys.job("wait"))) === 3, { what: "the jobs" });
+    const second = pool.map("increment", [4, 5, 6]);
+    await until(async () => (await admin.llen(stage.keys.stage(second.id))) === 3, { what: "the others" });
+    expect(await admin.del(list(stage, second.id))).toBe(1);
+    await stage.machine();
+    return [...(await first), ...(await second)];
+  });
+  expect(await Promise.all(results)).toEqual(Array(3).fill([2, 3, 4, 5, 6, 7]));
 });
 
 test.for([

@@ -81,10 +81,14 @@ describe("what a map has in the queue", () => {
 });
 
 describe("a map that comes later", () => {
-  test.for(["of the same pool", "of another producer"])("%s does not wait for a long one", async (whose) => {
+  test.for([
+    ["of the same pool", false],
+    ["of another producer", false],
+    ["of another producer", true],
+  ] as const)("%s does not wait for a long one (durable: %s)", async ([whose, durable]) => {
     const marks = new Marks();
     const { stage, pool } = await stageOf();
-    const big = pool.map("nap", naps(marks, "big", 10_000, 50));
+    const big = pool.map("nap", naps(marks, "big", 10_000, 50), durable ? { mapId: "big" } : {});
     await marks.started(40);
     const small = (whose === "of the same pool" ? pool : stage.pool<Tasks>()).map(
       "nap",
@@ -92,8 +96,11 @@ describe("a map that comes later", () => {
     );
     const began = marks.lines.length;
     await small;
-    // Half a second of the big one's items, which are 40, and its turns meanwhile.
-    expect(othersBeforeLast(marks.lines.slice(began), "small")).toBeLessThan(80);
+    const lines = marks.lines.slice(began);
+    // Until its jobs were sent, and its turns meanwhile.
+    expect(othersBeforeLast(lines, "small")).toBeLessThan(80);
+    // From then on, as many items of the big one as of this one, and what was fetched already.
+    expect(othersBeforeLast(lines.slice(lines.indexOf("small")), "small")).toBeLessThan(30);
     big.cancel();
     await big.settled();
   });

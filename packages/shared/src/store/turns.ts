@@ -19,6 +19,8 @@
  * The pool in memory does the same (`fair-queue.ts` of the producer).
  */
 
+import { MAP_TTL_MS } from "./durations.ts";
+
 /** What a job is charged with before any of its map has ended, in ms. Little: a map that is new should begin soon. */
 const UNKNOWN_MS = 1;
 
@@ -118,6 +120,8 @@ endTurns = function()
     redis.call('HSET', ${keys.accounts}, map, string.format('%s %.3f %.3f %d', account.mean or '?', account.owed, account.at or least,
       account.guessed))
   end
+  -- Should the turns be lost, this must not stay for ever.
+  redis.call('PEXPIRE', ${keys.accounts}, ${MAP_TTL_MS})
   if redis.call('HLEN', ${keys.accounts}) > ${MAX_ACCOUNTS} then
     local all = redis.call('HGETALL', ${keys.accounts})
     for i = 1, #all, 2 do
