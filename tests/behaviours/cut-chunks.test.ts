@@ -17,6 +17,7 @@ onBothPools(({ own }) => {
   describe("a chunk of slow items is shared with workers that have nothing to do", () => {
     test("whether the function waits or blocks its thread; each item runs once", async () => {
       const pool = own({ workers: 4 });
+      await pool.ready(4);
       for (const blocks of [false, true]) {
         const marks = new Marks();
         const told: number[] = [];
@@ -37,9 +38,23 @@ onBothPools(({ own }) => {
       }
     });
 
+    test("with shared values and large buffers among the arguments, as a stream in input order", async () => {
+      const pool = own({ workers: 3 });
+      await pool.ready(3);
+      const model = await pool.share({ weights: [1, 2] });
+      const tuples = Array.from({ length: 40 }, (_, x) => [model, Buffer.alloc(20_000, x), x] as const);
+      const results: number[] = [];
+      const stream = pool.istarmap("sumSlowly", tuples, { chunksize: 40 });
+      for await (const result of stream) results.push(result);
+      expect(results).toEqual(tuples.map((_, x) => 3 + 20_000 + 2 * x));
+      expect(stream.insights().chunks.jobs).toBeGreaterThan(1);
+      expect(stream.insights().items).toBe(40);
+    });
+
     test("and errors, attempts and time limits stay those of each item", async () => {
       const marks = new Marks();
       const pool = own({ workers: 3 });
+      await pool.ready(3);
       const call = pool.map("takesLongAndThrows", items(marks, 5), {
         chunksize: COUNT,
         attempts: 2,

@@ -101,13 +101,14 @@ test("what a slow machine began last is done by a fast one, of a durable and sig
 test("a machine that dies right after it gave items back loses none, and nothing is told twice", async () => {
   const stage = new FaultStage(redis());
   const log = new RunLog();
-  const dying = await stage.machineProcess({ processes: 1, ...SHORT_LOCKS });
-  const pool = stage.pool<typeof tasks>();
+  const signingKey = "k".repeat(32);
+  const dying = await stage.machineProcess({ processes: 1, signingKey, ...SHORT_LOCKS });
+  const pool = stage.pool<typeof tasks>({ signingKey });
   const map = new Watched<number>((options) =>
     pool.map("gated", log.items(12), { ...options, chunksize: 12 }),
   );
   await log.started(1);
-  const other = await stage.machineProcess({ processes: 2, ...SHORT_LOCKS });
+  const other = await stage.machineProcess({ processes: 2, signingKey, ...SHORT_LOCKS });
   // The second machine has begun items of the one chunk that there was: they were given back.
   await until(() => new Set(log.executions.map(({ pid }) => pid)).size > 1, { what: "items to be shared" });
   await dying.kill();

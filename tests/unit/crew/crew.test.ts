@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { Crew } from "../../../packages/worker/src/crew/crew.ts";
 import type { CrewOptions } from "../../../packages/worker/src/crew/crew-options.ts";
-import type { RunEnd } from "../../../packages/worker/src/runs/run.ts";
+import type { Run, RunEnd } from "../../../packages/worker/src/runs/run.ts";
 import { aRun } from "../runs/a-run.ts";
 import { FakeHost } from "./fake-host.ts";
 
@@ -162,6 +162,104 @@ describe("what an item left behind", () => {
     expect(await within(500, innocent)).toMatchObject({ kind: "done" });
     expect(stage.hosts.length).toBe(2);
   });
+});
+
+describe("a run whose items are asked back", () => {
+  /** Begins a run of five items at index 10 on a host of its own, and says what it is told. */
+  async function begun(changes: Partial<Run> = {}): Promise<{
+    readonly stage: Stage;
+    readonly kept: number[];
+    readonly end: Promise<RunEnd>;
+    readonly host: FakeHost;
+  }> {
+    const stage = await new Stage().started();
+    const kept: number[] = [];
+    const onCut = (items: number): void => void kept.push(items);
+    const end = stage.crew.run(aRun({ fn: "endless", at: 10, n: 5, onCut, ...changes }));
+    await vi.advanceTimersByTimeAsync(5);
+    const [host] = stage.hosts;
+    if (host === undefined) throw new Error("no host");
+    return { stage, kept, end, host };
+  }
+
+  test("says at once which it keeps, and ends with those", async () => {
+    const { stage, kept, end, host } = await begun();
+    host.keeps = 2;
+    stage.crew.members.cut("m", [10]);
+    stage.crew.members.cut("m", [10]);
+    await vi.advanceTimersByTimeAsync(5);
+    expect(kept).toEqual([2]);
+    host.say({ t: "done", id: 1, ms: 1, retriable: 0, cut: 2 }, "=[1,2]");
+    expect(await end).toMatchObject({ kind: "done", text: "=[1,2]", cut: 2 });
+  });
+
+  test("says so even if it ends before its guard has answered", async () => {
+    const { stage, kept, end, host } = await begun();
+    stage.crew.members.cut("m", [10]);
+    host.say({ t: "done", id: 1, ms: 1, retriable: 0, cut: 3 }, "=[1,2,3]");
+    expect(await end).toMatchObject({ cut: 3 });
+    await vi.advanceTimersByTimeAsync(5);
+    expect(kept).toEqual([3]);
+  });
+
+  test("keeps all of them if its host says what can't be, and if it has nothing to give back", async () => {
+    for (const keeps of [0, -1, 6, 1.5]) {
+      const { stage, kept, host } = await begun();
+      host.keeps = keeps;
+      stage.crew.members.cut("m", [10]);
+      await vi.advanceTimersByTimeAsync(5);
+      expect(kept).toEqual([]);
+    }
+    const { stage, host } = await begun({ onCut: undefined });
+    stage.crew.members.cut("m", [10]);
+    await vi.advanceTimersByTimeAsync(5);
+    expect(host.isAlive).toBe(true);
+  });
+
+  test("is charged for those alone if its host dies", async () => {
+    const { stage, end, host } = await begun();
+    host.keeps = 2;
+    stage.crew.members.cut("m", [10]);
+    await vi.advanceTimersByTimeAsync(5);
+    host.end();
+    expect(await within(50, end)).toMatchObject({ kind: "lost", cut: 2 });
+  });
+
+  test("goes back with those alone when its machine ends", async () => {
+    const { stage, end, host } = await begun({ fn: "heeds" });
+    host.keeps = 4;
+    stage.crew.members.cut("m", [10]);
+    await vi.advanceTimersByTimeAsync(5);
+    stage.crew.stopAll();
+    expect(await within(50, end)).toEqual({ kind: "unstarted", cut: 4 });
+  });
+
+  test("is left alone if it is another one", async () => {
+    const { stage, kept } = await begun();
+    stage.crew.members.cut("other", [10]);
+    stage.crew.members.cut("m", [11]);
+    await vi.advanceTimersByTimeAsync(5);
+    expect(kept).toEqual([]);
+  });
+});
+
+test("the second run of a chunk goes to another host than the first, if one is free", async () => {
+  const stage = await new Stage({ processes: 2, concurrency: 2 }).started();
+  const endless = { fn: "endless", at: 3 };
+  void stage.crew.run(aRun(endless));
+  void stage.crew.run(aRun({ fn: "endless", at: 4 }));
+  void stage.crew.run(aRun({ fn: "endless", at: 5 }));
+  await vi.advanceTimersByTimeAsync(5);
+  void stage.crew.run(aRun({ ...endless, isBackup: true }));
+  await vi.advanceTimersByTimeAsync(5);
+  const where = stage.hosts.map(({ running }) => [...running.values()].map(({ at }) => at));
+  expect(where.filter((starts) => starts.includes(3))).toHaveLength(2);
+  // One that wins is told by its map; the others of this chunk are stopped, and nothing else.
+  stage.crew.cancel("m", [3]);
+  await vi.advanceTimersByTimeAsync(600);
+  const left = stage.alive.flatMap(({ running }) => [...running.values()].map(({ at }) => at));
+  expect(left).not.toContain(3);
+  expect(left.toSorted((a, b) => a - b)).toEqual([4, 5]);
 });
 
 test("the clock of an item starts when it begins, not while another one blocks its host", async () => {

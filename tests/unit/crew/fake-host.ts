@@ -23,6 +23,8 @@ export class FakeHost implements Host {
   isAlive = true;
   /** It hears nothing any more, although its loop turns. */
   isDeaf = false;
+  /** How many items of a run it keeps if others are asked back. */
+  keeps = 1;
   /** A finalizer that does not end. */
   endsWhenTold = true;
   readonly running: Map<number, RunMessage> = new Map();
@@ -70,6 +72,9 @@ export class FakeHost implements Host {
         return this.#events.onGuard({ t: "alive", turns: this.#turns });
       }
       if (message.t === "stack") return this.#events.onGuard({ ...message, frames: [] });
+      if (message.t === "cut") {
+        return this.#events.onGuard({ t: "cut", id: message.id, items: this.keeps });
+      }
       const before = this.#claims.get(message.slot);
       const ok = before !== message.id;
       if (ok) this.#claims.set(message.slot, -message.id);

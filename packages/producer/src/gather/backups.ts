@@ -72,20 +72,26 @@ export class Backups implements TailHand {
     }
   }
 
-  /** A chunk that was started twice has its outcome. @param by - who ran it, as the end of a `RanText` */
-  settled({ map }: GatheredMap, at: number, by: string | undefined): void {
+  /**
+   * A chunk that was started twice has its outcome. Resolves once the other run was told to stop. Never rejects.
+   *
+   * @param by - who ran it, as the end of a `RanText`
+   */
+  async settled({ map }: GatheredMap, at: number, by: string | undefined): Promise<void> {
     const { redis, keys, jobs, seals } = this.#options;
     const isOfBackup = by?.endsWith(" backup") === true;
     const message = seals.control({ t: "settled", map: map.id, jobs: [at] });
     const told = redis.publish(keys.control, JSON.stringify(message));
     // If nobody runs the other one yet, nobody need fetch it. One that runs is locked, and stays until it has stopped.
     const removed = jobs.remove([(isOfBackup ? jobIdOf : backupIdOf)(map.id, at)]);
-    Promise.all([told, removed]).catch((error: unknown) => {
+    try {
+      await Promise.all([told, removed]);
+    } catch (error) {
       // Its outcome is dropped when it comes.
       this.#options.warn(
         { mapId: map.id, index: at, err: error },
         "the other run of an item was not stopped",
       );
-    });
+    }
   }
 }

@@ -126,7 +126,7 @@ export class Gather implements Transport {
       meter: this.#parts.meter,
       firstPatienceMs: this.#firstPatienceMs,
       sendAgain: (again, chunk) => this.#parts.missingShares.sendAgain(again, chunk),
-      settled: (...outcome) => this.#parts.backups.settled(...outcome),
+      settled: (...outcome) => this.#parts.cleanUp.track(this.#parts.backups.settled(...outcome)),
       trim: (trimmed) => this.#trim(trimmed),
       refused: (mine, error) => this.#onRefusal(mine, error, "the map's keys were not kept"),
     });

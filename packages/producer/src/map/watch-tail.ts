@@ -15,8 +15,8 @@ import { stragglersOf } from "./stragglers.ts";
 import type { Speculation } from "./stragglers.ts";
 import type { CarriedMap, TailHand, TailLook } from "./transport.ts";
 
-/** How often it is looked. */
-const LOOK_MS = 100;
+/** How often it is looked: ten times while the longest job runs, within these limits. */
+const LOOK_MS = { min: 100, max: 1_000 } as const;
 
 /** A chunk that has run for less, in ms, is soon over: to send its items once more would take as long. */
 const CUT_AFTER_MS = 100;
@@ -34,17 +34,20 @@ export async function watchTail(
   if (hand === undefined || map.ended) return;
   const cutter = new Cutter(map, hand);
   const backups = rule === undefined ? undefined : new BackupRuns(map, hand, rule, account);
+  let longestMs = 0;
   for (;;) {
     const chunks = map.chunks(map.underWay);
     const candidates = chunks.filter((chunk) => cutter.mayCut(chunk) || backups?.mayStart(chunk) === true);
     if (backups === undefined && candidates.length === 0) return;
     // The map keeps the process alive, not this.
-    await delay(LOOK_MS, undefined, { ref: false });
+    const ms = Math.min(LOOK_MS.max, Math.max(LOOK_MS.min, longestMs / 10));
+    await delay(ms, undefined, { ref: false });
     if (map.ended) return;
     if (candidates.length === 0) continue;
     // Where Redis does not answer, nothing is known to be slow.
     const look = await hand.look(map, candidates).catch(() => undefined);
     if (map.ended) return;
+    longestMs = Math.max(0, ...(look?.runningMs.values() ?? []));
     if (look === undefined || !look.isIdle) continue;
     await cutter.look(look);
     if (!map.ended) await backups?.look(look, cutter);

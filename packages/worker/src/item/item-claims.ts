@@ -1,12 +1,13 @@
 /**
  * Claims the items of a run, so that those that have not begun can be given to others meanwhile. To claim one costs more
- * than a trivial item takes, so items are claimed in blocks worth about a millisecond: a block that was over sooner is
- * followed by one of twice the size, a slow one by single items.
+ * than a trivial item takes, so items are claimed in blocks: one that was over within a millisecond is followed by one of
+ * four times the size, a slow one by a single item.
  */
 
 import { performance } from "node:perf_hooks";
 
 const BLOCK_MS = 1;
+const GROWTH = 4;
 
 /** Claims the items up to `to`, having claimed those up to `from`. False if the others were given away. */
 export type Claim = (from: number, to: number) => boolean;
@@ -37,7 +38,7 @@ export class ItemClaims {
     const now = performance.now();
     const isSlow = now - this.#since > BLOCK_MS;
     this.#since = now;
-    this.#block = isSlow ? 1 : this.#block * 2;
+    this.#block = isSlow ? 1 : this.#block * GROWTH;
     const to = Math.min(this.#count, this.limit + this.#block);
     if (!this.#claim(this.limit, to)) return false;
     this.limit = to;
