@@ -55,6 +55,7 @@ const ORDER = {
     "runs",
     "host",
     "child",
+    "batch",
     "item",
     "tasks-module",
     "cli/view",

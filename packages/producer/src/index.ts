@@ -40,6 +40,7 @@ export type {
   UntypedTasks,
 } from "./call/task-types.ts";
 export {
+  BatchResultError,
   CancelledError,
   CodeVersionError,
   CorruptJobError,

@@ -17,6 +17,7 @@ export {
   UnknownMapError,
 } from "./errors/call-errors.ts";
 export {
+  BatchResultError,
   CodeVersionError,
   CorruptJobError,
   DecodeError,

@@ -6,7 +6,7 @@ export { checkOptions } from "./options/check-options.ts";
 export { decode, encode, inText } from "./values/codec.ts";
 export { decodeArguments } from "./values/arguments.ts";
 export { encodeEach } from "./values/encode-each.ts";
-export { DecodeError, InvalidArgumentsError, LimitError } from "./errors/item-errors.ts";
+export { BatchResultError, DecodeError, InvalidArgumentsError, LimitError } from "./errors/item-errors.ts";
 export { isWrongType } from "./redis/is-wrong-type.ts";
 export { checkTaskDefaults, TASK_DEFAULTS } from "./options/task-defaults.ts";
 export type { CheckedTaskDefaults, TaskDefaults } from "./options/task-defaults.ts";

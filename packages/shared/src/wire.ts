@@ -244,6 +244,8 @@ export interface TaskInfo {
   readonly backoff?: Backoff;
   /** Time limit of an item, in ms, if the function's definition says. */
   readonly timeoutMs?: number;
+  /** How many items the function takes at once, if it is a batch task. */
+  readonly maxItems?: number;
 }
 
 /** How long to wait before a failed item is tried again. */

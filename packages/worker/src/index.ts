@@ -1,9 +1,12 @@
 export { runWorker } from "./machine/run-worker.ts";
 export type { WorkerMachine } from "./machine/worker-machine.ts";
 export type { WorkerOptions } from "./worker-options.ts";
-export { InvalidArgumentsError, TasksModuleError } from "@poolmq/shared";
+export { BatchResultError, InvalidArgumentsError, TasksModuleError } from "@poolmq/shared";
 export type { TaskInfo } from "@poolmq/shared";
 export { HealthPortError } from "./health/health-port-error.ts";
+export { defineBatchTask } from "./task/define-batch-task.ts";
+export type { BatchTaskOptions } from "./task/define-batch-task.ts";
+export type { BatchContext } from "./task/batch-function.ts";
 export { defineTask } from "./task/define-task.ts";
 export type { StandardSchema } from "./task/check-arguments.ts";
 export type { TaskOptions } from "./task/define-task.ts";

@@ -36,3 +36,17 @@ test("tiny runs that the hosts are getting through stay", () => {
   ahead.measured(0.1);
   expect(ahead.givesUp(since, 100, 2)).toBe(false);
 });
+
+test("of jobs that a function takes together, a host has as many as fill its batches", () => {
+  const ahead = new FetchAhead(2, 3);
+  expect(ahead.came({ n: 1 })).toBe(false);
+  expect(ahead.came({ n: 1, maxItems: 32 })).toBe(true);
+  expect(ahead.came({ n: 1, maxItems: 32 })).toBe(false);
+  expect(ahead.capacity).toBe(2 * 3 * 32);
+  expect(ahead.perHostFor({ n: 1, maxItems: 32 })).toBe(3 * 32);
+  expect(ahead.perHostFor({ n: 1 })).toBe(3);
+  // A chunk that fills batches by itself is a job like any other.
+  expect(ahead.came({ n: 40, maxItems: 32 })).toBe(true);
+  expect(ahead.capacity).toBe(2 * 3);
+  expect(ahead.perHostFor({ n: 10, maxItems: 32 })).toBe(3 * 3);
+});

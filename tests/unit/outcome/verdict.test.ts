@@ -188,3 +188,16 @@ describe("a job of which items were taken back", () => {
     expect(skippedOf({ ...CHUNK, cut: 1, kept: [[0, OK]] })).toEqual([0, 1, 2]);
   });
 });
+
+test("of items that ran too long together, none is charged: those without an outcome run again, each alone", () => {
+  const end: RunEnd = { kind: "timeout", pid: PID, outcomes: new Map([[0, OK]]), running: undefined };
+  const verdict = verdictOn(end, context({ data: CHUNK, timeoutMs: 50, together: true }));
+  const suspect = { offset: null, losses: 0 };
+  expect(verdict).toEqual({ do: "again", data: { ...CHUNK, kept: [[0, OK]], suspect } });
+});
+
+test("of items that ran together, the one that was alone in its call is charged when it runs too long", () => {
+  const end: RunEnd = { kind: "timeout", pid: PID, outcomes: new Map(), running: 0 };
+  const verdict = verdictOn(end, context({ timeoutMs: 50, together: true }));
+  expect(verdict).toMatchObject({ do: "publish", text: expect.stringContaining("TASK_TIMEOUT") });
+});

@@ -174,6 +174,7 @@ export class MemoryQueue implements Transport {
     const shares = this.#sharesOf(data);
     if (typeof shares === "string") return this.#giveUp(job, shares);
     const kept = data.kept ?? [];
+    const maxItems = suspect === undefined ? this.#options.tasks[map.task]?.maxItems : undefined;
     this.#taken++;
     const run: Run = {
       fn: map.task,
@@ -184,34 +185,39 @@ export class MemoryQueue implements Transport {
       args,
       bytes: chunk.bytes,
       // Where each item needs a clock, or a culprit is looked for, or only some are run.
-      careful: n > 1 && (timeoutMs !== undefined || suspect !== undefined || kept.length > 0),
+      careful:
+        (n > 1 || maxItems !== undefined) &&
+        (timeoutMs !== undefined || suspect !== undefined || kept.length > 0),
       skip: this.#options.rules.skippedOf(data),
       shares,
       reduce: map.job.reduce,
       trace: map.job.trace?.(at),
       logs: map.job.logs?.() ?? false,
       timeoutMs,
+      maxItems,
       onCut: this.#options.rules.mayBeCut(data, attempt) ? (items) => map.cut(at, items) : undefined,
       isBackup: data.backup === true,
     };
+    const together = maxItems !== undefined;
     this.#options.crew.begin(run, (end) => {
       this.#taken--;
-      if (!map.ended && !this.tail.isSettled(map, at)) this.#conclude(job, end);
+      if (!map.ended && !this.tail.isSettled(map, at)) this.#conclude(job, end, together);
       this.dispatch();
     });
   }
 
-  #conclude(job: MemoryJob, end: RunEnd): void {
+  #conclude(job: MemoryJob, end: RunEnd, together: boolean): void {
     const { map, chunk, attempt } = job;
     const { rules } = this.#options;
     const data = rules.afterCut(job.data, end);
-    if (end.kind === "done") this.#waiting.ran(map.id, end.ms);
+    if (end.kind === "done") this.#waiting.ran(map.id, end.ownMs ?? end.ms);
     const verdict = rules.verdictOn(end, {
       data,
       attempt,
       attempts: map.job.attempts ?? this.#options.tasks[map.task]?.attempts ?? 1,
       workerLossAttempts: this.#options.workerLossAttempts,
       timeoutMs: data.timeoutMs,
+      together,
       info: (offset, pid) => this.#info(job, offset, pid),
     });
     switch (verdict.do) {

@@ -1,5 +1,6 @@
 /** What becomes of a single item: it could not be sent, run, or read. Other items of its map are not affected. */
 
+import { inspectBriefly } from "./inspect-briefly.ts";
 import { nearest } from "./nearest.ts";
 import { PoolmqError } from "./poolmq-error.ts";
 import type { RemoteInfo } from "../wire.ts";
@@ -67,6 +68,30 @@ export class InvalidArgumentsError extends PoolmqError {
     const list = facts.issues.map(({ path, message }) => `${path}: ${message}`).join("; ");
     super(`The arguments of ${facts.task || "a task"} are not what its definition says: ${list}`);
     this.issues = facts.issues;
+  }
+}
+
+/**
+ * The function of a batch task (`defineBatchTask`) has not returned one result or error for each item, so that nobody
+ * knows which is whose. None of the items of that batch is tried again.
+ */
+export class BatchResultError extends PoolmqError {
+  readonly code = "BATCH_RESULT";
+  /** How many items the function was given. */
+  readonly expected: number;
+  /** How many results it returned; `undefined` if it returned no array. */
+  readonly got: number | undefined;
+
+  constructor(facts: { expected: number; got: unknown }) {
+    const { expected, got } = facts;
+    const length = Array.isArray(got) ? got.length : undefined;
+    const items = expected === 1 ? "1 item" : `${expected} items`;
+    super(
+      `The function of a batch task was given ${items}: expected an array of ${expected} results or errors, in the order of the items, got ` +
+        (length === undefined ? inspectBriefly(got) : `one of ${length}`),
+    );
+    this.expected = expected;
+    this.got = length;
   }
 }
 

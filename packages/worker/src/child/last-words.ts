@@ -9,11 +9,14 @@
 import { encodeThrown } from "@poolmq/shared/task";
 import type { Payload } from "@poolmq/shared/task";
 
-import { currentTaskContext } from "../task/task-context.ts";
+import { currentTaskContext, isOfEndedBatch } from "../task/task-context.ts";
 import { currentItemLog } from "../item/item-log.ts";
 import { ownerOf } from "../item/item-context.ts";
 import type { OutcomeLimit } from "../item/outcome-writer.ts";
 import type { WayOut } from "../item/way-out.ts";
+
+/** What a batch left behind is of none of the runs that are there now: their ids begin with 1. */
+const OF_NO_RUN = { id: 0 };
 
 /** Gives a function to call before the host ends in good order. */
 export function tellLastWords(out: WayOut, limit: OutcomeLimit | undefined): () => void {
@@ -22,7 +25,7 @@ export function tellLastWords(out: WayOut, limit: OutcomeLimit | undefined): () 
     if (isOver) return;
     isOver = true;
     const context = currentTaskContext();
-    const owner = context === undefined ? undefined : ownerOf(context);
+    const owner = context !== undefined ? ownerOf(context) : isOfEndedBatch() ? OF_NO_RUN : undefined;
     if (stack !== undefined) currentItemLog()?.print("stderr", `${stack}\n`);
     out.send({ t: "ending", ...owner }, text);
     out.flush();

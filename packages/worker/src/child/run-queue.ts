@@ -11,6 +11,8 @@ import { decode } from "@poolmq/shared/task";
 import type { Payload } from "@poolmq/shared/task";
 
 import type { ToChild } from "../pipe/pipe-messages.ts";
+import type { Place } from "../batch/batch.ts";
+import type { Batches } from "../batch/batches.ts";
 import { claim, claimItems, openItems } from "./claims.ts";
 import type { ItemContexts, RunMessage } from "../item/item-context.ts";
 import { endItemLog } from "../item/item-log.ts";
@@ -39,6 +41,8 @@ export interface RunQueueOptions {
   readonly outcomeLimit: OutcomeLimit | undefined;
   /** Errors of tasks are sent without their stacks. */
   readonly redactStacks: boolean;
+  /** Absent if no task takes several items at once. */
+  readonly batches: typeof Batches | undefined;
   readonly claims: Int32Array<SharedArrayBuffer>;
   /** Gives the memory of the process, in bytes, if it is to be looked at. */
   readonly residentBytes: () => number | undefined;
@@ -64,6 +68,7 @@ export class RunQueue {
   /** The run of which a `done` has said that it begins. */
   #announced: number | undefined;
   readonly #shares: Record<string, Share> = bare();
+  readonly #batches: Batches | undefined;
   #stopping = false;
 
   constructor(module: TaskModule, out: WayOut, contexts: ItemContexts, options: RunQueueOptions) {
@@ -71,6 +76,13 @@ export class RunQueue {
     this.#out = out;
     this.#contexts = contexts;
     this.#options = options;
+    const { batches: Loaded } = options;
+    if (Loaded === undefined) return;
+    this.#batches = new Loaded({
+      log: (task) => contexts.batchLog(task),
+      flush: () => out.flush(),
+      onOpen: () => this.#startNext(),
+    });
   }
 
   /** Never throws. */
@@ -134,9 +146,14 @@ export class RunQueue {
   }
 
   #startNext(): void {
-    while (this.#runningCount < this.#options.concurrency) {
+    for (;;) {
       const next = this.#first;
       if (next === undefined) return;
+      const joined = next.message.together === true ? this.#openPlace(next.message) : undefined;
+      if (joined === undefined && this.#runningCount >= this.#options.concurrency) {
+        // Nothing waits for a batch that only waits for more items.
+        return this.#batches?.hurry();
+      }
       this.#first = next.next;
       if (this.#first === undefined) this.#last = undefined;
       const { id, slot, n } = next.message;
@@ -148,28 +165,45 @@ export class RunQueue {
       if (id !== this.#announced) {
         // Before it may take the process down.
         this.#out.send({ t: "begun", id });
-        this.#out.flush();
+        // A batch says so of all its runs before it calls the function.
+        if (joined === undefined) this.#out.flush();
       }
       const stop = new RunStop();
       this.#running[id] = stop;
-      this.#runningCount++;
-      void this.#run(next, stop);
+      if (joined === undefined) this.#runningCount++;
+      else joined.runs++;
+      void this.#run(next, stop, joined);
     }
   }
 
-  /** Never rejects. */
-  async #run({ message, args, bytes }: Entry, stop: RunStop): Promise<void> {
+  /** The place of a batch that the run may join. */
+  #openPlace({ fn: task, n, skip }: RunMessage): Place | undefined {
+    const fn = this.#module.tasks.get(task);
+    return fn === undefined ? undefined : this.#batches?.placeFor(fn, n - (skip?.length ?? 0));
+  }
+
+  /** Never rejects. @param joined - the place of another run, of whose batch this one is a part */
+  async #run({ message, args, bytes }: Entry, stop: RunStop, joined: Place | undefined): Promise<void> {
     const { id, careful } = message;
     try {
       const started = performance.now();
       const watcher = careful === true ? this.#contexts.watcher(id) : undefined;
-      const ran = await runChunk(this.#chunkOf(message, args, bytes, stop), watcher);
-      this.#tellDone(id, performance.now() - started, ran);
+      const chunk = this.#chunkOf(message, args, bytes, stop);
+      const batches = message.together === true ? this.#batches : undefined;
+      const place = batches === undefined ? undefined : (joined ?? { runs: 1 });
+      const ran =
+        batches === undefined || place === undefined
+          ? await runChunk(chunk, watcher)
+          : await batches.run(chunk, watcher, stop, place);
+      // Who leaves a batch leaves the place to the others.
+      const freesPlace = place === undefined || place.runs === 1;
+      this.#tellDone(id, performance.now() - started, ran, freesPlace);
       // A large result is not to wait in this process until the next function lets go of it.
       if (ran.bytes !== undefined) await this.#out.drained();
       delete this.#running[id];
-      this.#runningCount--;
       this.#options.onRunEnd();
+      if (place !== undefined && --place.runs > 0) return;
+      this.#runningCount--;
       if (this.#stopping && this.#runningCount === 0) this.#options.onIdle();
       else this.#startNext();
     } catch (error) {
@@ -205,12 +239,13 @@ export class RunQueue {
     };
   }
 
-  /** Says that a run has ended, and which one begins now. */
-  #tellDone(id: number, ms: number, { retriable, text, bytes, cut }: ChunkRan): void {
-    const next = this.#stopping ? undefined : this.#first?.message.id;
-    this.#announced = next;
+  /** Says that a run has ended, and which one begins now, if one does. */
+  #tellDone(id: number, ms: number, ran: ChunkRan, freesPlace: boolean): void {
+    const { retriable, text, bytes, cut, ownMs } = ran;
+    const next = this.#stopping || !freesPlace ? undefined : this.#first?.message.id;
+    if (freesPlace) this.#announced = next;
     const rss = this.#options.residentBytes();
-    this.#out.send({ t: "done", id, ms, retriable, next, rss, cut }, text, bytes);
+    this.#out.send({ t: "done", id, ms: ran.ms ?? ms, ownMs, retriable, next, rss, cut }, text, bytes);
     // Before the next item may take the process down: the loss would be charged to this one.
     this.#out.flush();
   }

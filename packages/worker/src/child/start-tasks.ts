@@ -2,6 +2,7 @@
 
 import { encodeThrown, flushTelemetry, setLoadingTasks } from "@poolmq/shared/task";
 
+import { batchesOf } from "./batches-of.ts";
 import { ItemContexts } from "../item/item-context.ts";
 import { tellLastWords } from "./last-words.ts";
 import type { OutcomeLimit } from "../item/outcome-writer.ts";
@@ -13,7 +14,10 @@ import { loadTaskModule } from "../tasks-module/task-module.ts";
 import type { TaskModule } from "../tasks-module/task-module.ts";
 import type { WayOut } from "../item/way-out.ts";
 
-export interface StartTasksOptions extends Omit<RunQueueOptions, "outcomeLimit" | "onIdle" | "onBroken"> {
+export interface StartTasksOptions extends Omit<
+  RunQueueOptions,
+  "outcomeLimit" | "batches" | "onIdle" | "onBroken"
+> {
   /** Path of the tasks module. */
   readonly module: string;
   /** Largest result or error of an item, in bytes; no limit without it. */
@@ -37,8 +41,10 @@ export async function startTasks(out: WayOut, options: StartTasksOptions): Promi
   });
   if (module === undefined) return undefined;
   const contexts = new ItemContexts(out, outcomeLimit, options.records);
+  const batches = await batchesOf(module);
   const queue = new RunQueue(module, out, contexts, {
     ...options,
+    batches,
     outcomeLimit,
     onBroken(error) {
       out.send({ t: "ending", own: true }, safely(() => encodeThrown(error)) ?? "");

@@ -116,6 +116,7 @@ export class Crew {
   begin(run: Run, settle: (end: RunEnd) => void): void {
     if (this.#draining) return settle({ kind: "unstarted" });
     this.#held.push(new Ticket(run, settle));
+    if (this.#ahead.came(run)) this.#options.onChange();
     this.#dispatch();
   }
 
@@ -224,8 +225,7 @@ export class Crew {
 
   /** One that retires ends when its runs have; its successor starts already. */
   #replaceRetired(): void {
-    if (this.#closing) return;
-    const missing = this.#processes - this.#policy.pending - this.#members.stayingCount;
+    const missing = this.#closing ? 0 : this.#processes - this.#policy.pending - this.#members.stayingCount;
     if (missing <= 0) return;
     for (let i = 0; i < missing; i++) this.#spawn();
     // Where finalizers take longer than items, the hosts that are running theirs must not pile up.
@@ -245,12 +245,11 @@ export class Crew {
   }
 
   #dispatch(): void {
-    while (this.#held.length > 0) {
-      const run = this.#held[0]?.run;
-      const freest = this.#members.freest(this.#ahead.perHost, run?.isBackup === true ? run : undefined);
-      const ticket = freest === undefined ? undefined : this.#held.shift();
-      if (ticket === undefined) return;
-      freest?.send(ticket);
+    for (let [oldest] = this.#held; oldest !== undefined; [oldest] = this.#held) {
+      const freest = this.#members.freest(this.#ahead.perHostFor(oldest.run), oldest.run);
+      if (freest === undefined) return;
+      this.#held.shift();
+      freest.send(oldest);
     }
   }
 

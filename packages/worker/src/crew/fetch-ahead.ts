@@ -9,15 +9,31 @@ import { pipeDepth } from "../pipe/pipe-depth.ts";
 const HELD_MS = 20;
 const MAX_HELD = 256;
 
+/** Of jobs that go to a function together, a host has no more, even if the function takes more: its places are counted. */
+const MAX_TOGETHER = 256;
+
 /** A job that waited this long for a host of this machine goes back to Redis. */
 const MAX_WAIT_MS = 50;
 
 /** Where runs have ended within this time, the hosts are getting through what is held. */
 const BUSY_MS = 20;
 
+/** How many items a job has, and how many its function takes at once. */
+interface JobSize {
+  readonly n: number;
+  readonly maxItems?: number | undefined;
+}
+
+/** How many jobs of this size a function takes at once. */
+function jobsTogether({ n, maxItems }: JobSize): number {
+  return maxItems === undefined ? 1 : Math.max(1, Math.min(MAX_TOGETHER, Math.floor(maxItems / n)));
+}
+
 export class FetchAhead {
   #hosts: number;
   readonly #concurrency: number;
+  /** How many jobs of the kind that came last one place of a host runs at once: more than one if they are of a batch task. */
+  #together = 1;
   /** Moving mean of the run time of a job, in ms; `undefined` before the first. */
   #meanMs: number | undefined;
   /** When a run ended last, by the monotonic clock. */
@@ -40,13 +56,29 @@ export class FetchAhead {
     return this.#concurrency + pipeDepth(this.#meanMs, this.#concurrency);
   }
 
+  /** The same, for a host that is to be given this run: as many as its function takes at once, if they are of a batch task. */
+  perHostFor(run: JobSize): number {
+    return run.maxItems === undefined
+      ? this.perHost
+      : Math.max(this.perHost, this.#concurrency * jobsTogether(run));
+  }
+
+  /** A job has come. Gives whether the capacity is another now. */
+  came(run: JobSize): boolean {
+    const together = jobsTogether(run);
+    if (together === this.#together) return false;
+    this.#together = together;
+    return true;
+  }
+
   /** How many jobs are worth having here: those that run, and a little ahead if they are short. */
   get capacity(): number {
+    const running = this.#concurrency * this.#together;
     const ahead =
       this.#meanMs === undefined || this.#isCongested
         ? 0
-        : Math.min(MAX_HELD, Math.floor((HELD_MS * this.#concurrency) / this.#meanMs));
-    return Math.max(1, this.#hosts * (this.#concurrency + ahead));
+        : Math.min(MAX_HELD, Math.floor((HELD_MS * running) / this.#meanMs));
+    return Math.max(1, this.#hosts * (running + ahead));
   }
 
   /** A job has run for so long. Gives whether the capacity is another now. */
@@ -73,7 +105,7 @@ export class FetchAhead {
     const now = performance.now();
     if (now - heldSince < MAX_WAIT_MS) return false;
     // Tiny runs that the hosts are getting through take longer to give back than to do.
-    const places = Math.max(1, readyHosts) * this.#concurrency;
+    const places = Math.max(1, readyHosts) * this.#concurrency * this.#together;
     const leftMs = (held * (this.#meanMs ?? Infinity)) / places;
     if (now - this.#endedAt < BUSY_MS && leftMs < MAX_WAIT_MS) return false;
     this.#isCongested = true;

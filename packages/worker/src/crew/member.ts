@@ -225,11 +225,8 @@ export class Member {
     else this.#events.onLog(run, index, this.pid, text);
   }
 
-  #onDone(
-    { id, ms, retriable, next, rss, transitMs, cut }: Extract<FromChild, { t: "done" }>,
-    text: Payload,
-    bytes: Buffer | undefined,
-  ): void {
+  #onDone(done: Extract<FromChild, { t: "done" }>, text: Payload, bytes: Buffer | undefined): void {
+    const { id, ms, ownMs, retriable, next, rss, transitMs, cut } = done;
     if (!(ms >= 0) || !(retriable >= 0)) throw new Error("a run without its time and its count");
     const ticket = this.#runs.done(id, cut);
     if (next !== undefined) this.#runs.begun(next);
@@ -238,7 +235,8 @@ export class Member {
     if (ticket.stopped === undefined) {
       this.#events.onMeasured(ms);
       this.#spans.add(ticket.run, ms);
-      ticket.settle({ kind: "done", text, bytes, retriable, ms, transitMs, ...ticket.partly(this.pid) });
+      const times = { ms, ownMs, transitMs };
+      ticket.settle({ kind: "done", text, bytes, retriable, ...times, ...ticket.partly(this.pid) });
     } else {
       ticket.settleStopped(this.pid);
       // It stopped, and what it had started may go on: that ends with its process.

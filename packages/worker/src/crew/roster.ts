@@ -103,14 +103,14 @@ export class Roster implements Iterable<Member> {
   /**
    * The host that has the fewest runs, and fewer than `limit`.
    *
-   * @param backup - of a chunk that another host may be running: that one comes last
+   * @param run - what it is for: if that is a backup of a chunk that some host may be running, that host comes last
    */
-  freest(limit: number, backup?: Run): Member | undefined {
+  freest(limit: number, run?: Run): Member | undefined {
     let freest: Member | undefined;
     let slow: Member | undefined;
     for (const member of this.#members) {
       if (!member.hasPlace || member.load >= limit) continue;
-      if (backup !== undefined && isRunning(member, backup)) slow = member;
+      if (run?.isBackup === true && isRunning(member, run)) slow = member;
       else if (freest === undefined || member.load < freest.load) freest = member;
     }
     return freest ?? slow;

@@ -11,6 +11,7 @@ import type { Payload } from "@poolmq/shared/task";
 import { encodeThrown } from "@poolmq/shared/task";
 
 import { answerClaim } from "../child/answer-claim.ts";
+import { batchesOf } from "../child/batches-of.ts";
 import { makeClaims } from "../child/claims.ts";
 import { ItemContexts } from "../item/item-context.ts";
 import type { OutcomeLimit } from "../item/outcome-writer.ts";
@@ -102,6 +103,7 @@ class InlineHost implements Host {
         concurrency,
         outcomeLimit,
         redactStacks: false,
+        batches: await batchesOf(module),
         claims: this.#claims,
         residentBytes: () => undefined,
         onBroken: (error) => this.#events.onGarbage(String(error)),

@@ -1,11 +1,13 @@
 /** What a running item can learn of itself and say, and what is reported of the items of a watched run. */
 
+import type { Logger } from "pino";
+
 import { encode } from "@poolmq/shared/task";
 import type { RemoteInfo } from "@poolmq/shared/task";
 
 import type { ToChild } from "../pipe/pipe-messages.ts";
 import type { TaskContext } from "../task/task-context.ts";
-import { forwardItemLog } from "./item-log.ts";
+import { forwardItemLog, itemLogOf } from "./item-log.ts";
 import type { OutcomeLimit } from "./outcome-writer.ts";
 import type { ItemWatcher } from "./run-chunk.ts";
 import type { RunStop } from "./run-stop.ts";
@@ -58,7 +60,7 @@ export class ItemContexts {
         return stop.signal;
       },
       get log() {
-        return taskLogger({ ...item, task }, records);
+        return taskLogger({ ...item, task }, records, logs === true ? itemLogOf(made) : undefined);
       },
       progress: (value) => out.send({ t: "progress", id, index }, encode(value, limit)),
     };
@@ -78,7 +80,7 @@ export class ItemContexts {
     const out = this.#out;
     return {
       started(offset) {
-        out.send({ t: "start", id, offset });
+        out.send(offset === undefined ? { t: "start", id } : { t: "start", id, offset });
         out.flush();
       },
       ended(offset, outcome) {
@@ -86,6 +88,11 @@ export class ItemContexts {
         out.flush();
       },
     };
+  }
+
+  /** Gives a logger for a batch of several items. */
+  batchLog(task: string): Logger {
+    return taskLogger({ task }, this.#records);
   }
 
   /** Keeps the stack of what was thrown in the log: the caller does not get it, and somebody will look for it. */

@@ -85,6 +85,11 @@ export function currentItemLog(): ItemLog | undefined {
   return context === undefined ? undefined : logs.get(context);
 }
 
+/** Gives the log of an item, if it is forwarded. */
+export function itemLogOf(context: TaskContext): ItemLog | undefined {
+  return logs.get(context);
+}
+
 /** The item has ended. */
 export function endItemLog(context: TaskContext): void {
   logs.get(context)?.end();

@@ -25,6 +25,10 @@ export interface ChunkRan {
   readonly retriable: number;
   /** Only the first so many items were run: the others were given away before they began. */
   readonly cut?: number | undefined;
+  /** How long it took, in ms, if somebody has measured it already. */
+  readonly ms?: number;
+  /** The part of that which is its own, if its items were given to the function together with others. */
+  readonly ownMs?: number;
 }
 
 /** Takes what was thrown where its stack is not sent. Must not throw. */

@@ -52,7 +52,8 @@ export interface ChunkRun {
 
 /** Is told of each item as it goes, where that is wanted. */
 export interface ItemWatcher {
-  started(offset: number): void;
+  /** @param offset - `undefined`: several items start at once */
+  started(offset: number | undefined): void;
   ended(offset: number, outcome: ItemOutcome): void;
 }
 
@@ -65,13 +66,7 @@ const SHORT_ROW = 16;
 /** Runs the items that are not to be skipped. Never rejects. */
 export async function runChunk(asked: ChunkRun, watcher: ItemWatcher | undefined): Promise<ChunkRan> {
   const { at, n, skip, reducer } = asked;
-  const info = (offset: number): RemoteInfo => ({
-    task: asked.task,
-    index: at + offset,
-    attempt: asked.attempt,
-    worker: asked.worker,
-    pid: process.pid,
-  });
+  const info = (offset: number): RemoteInfo => infoOf(asked, offset);
   const outcomes = new OutcomeWriter(asked.outcomeLimit, asked.keepStack);
   const isFolded = reducer !== undefined && n > 1 && skip.size === 0;
   const fold = isFolded
@@ -142,7 +137,14 @@ async function runToItsEnd(run: ChunkRun, items: ItemArguments, offset: number, 
   return ran;
 }
 
-function spanOf(run: ChunkRun, offset: number): SpanFacts | undefined {
+/** Says who ran an item. */
+export function infoOf(run: ChunkRun, offset: number): RemoteInfo {
+  const { task, at, attempt, worker } = run;
+  return { task, index: at + offset, attempt, worker, pid: process.pid };
+}
+
+/** What the span of an item tells, if the call is traced. */
+export function spanOf(run: ChunkRun, offset: number): SpanFacts | undefined {
   const { trace, task, at, worker } = run;
   return trace === undefined ? undefined : { trace, task, at, worker, index: at + offset };
 }

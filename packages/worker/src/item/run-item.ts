@@ -1,5 +1,6 @@
 /**
- * The one place where user code is called. What it did comes back as data; nothing is ever thrown from here.
+ * The one place where user code is called (and `batch/batch.ts`, for tasks that take many items at once). What it did comes
+ * back as data; nothing is ever thrown from here.
  *
  * Each item is called in an async context of its own, so that all that it starts knows whose it is. Entering one takes
  * several times as long as a tiny function. So the items of a chunk take turns in one as long as they are over when they

@@ -6,6 +6,8 @@ const Exception = DOMException;
 export class RunStop {
   #controller: AbortController | undefined;
   #reason: DOMException | undefined;
+  /** Is told why, once it is stopped. */
+  onStop: ((reason: string) => void) | undefined;
 
   get isStopped(): boolean {
     return this.#reason !== undefined;
@@ -22,5 +24,6 @@ export class RunStop {
   stop(reason: string): void {
     this.#reason = new Exception(`The task was stopped: ${reason}`, "AbortError");
     this.#controller?.abort(this.#reason);
+    this.onStop?.(reason);
   }
 }

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 
 import { loadPino } from "../output/load-pino.ts";
 import { currentItemLog } from "./item-log.ts";
+import type { ItemLog } from "./item-log.ts";
 
 /** Records go to the supervisor on a pipe of their own: tasks may print what they like. */
 const RECORDS_FD = 5;
@@ -15,26 +16,38 @@ export interface RecordTarget {
   readonly forwards?: boolean;
 }
 
+/** In a logger, and in those that are made of it: the item whose records it writes. */
+const ITEM_LOG = Symbol("item log");
+
 let root: Logger | undefined;
 /** Its records go to the producers as well. */
 let forwardingRoot: Logger | undefined;
 
-/** Gives a logger that names task, map, item and attempt. Loaded at its first use: most tasks log nothing. */
+/** What a record names: its task, and its item if it is of one. */
+interface LoggedItem {
+  readonly task: string;
+  readonly mapId?: string;
+  readonly index?: number;
+  readonly attempt?: number;
+}
+
+/**
+ * Gives a logger that names task, map, item and attempt. Loaded at its first use: most tasks log nothing.
+ *
+ * @param itemLog - takes the records that are forwarded. @defaultValue that of the item that runs when one is written
+ */
 export function taskLogger(
-  item: {
-    readonly mapId: string;
-    readonly index: number;
-    readonly attempt: number;
-    readonly task: string;
-  },
+  item: LoggedItem,
   { level, fd = RECORDS_FD, forwards = false }: RecordTarget,
+  itemLog?: ItemLog,
 ): Logger {
   const logger = forwards
     ? (forwardingRoot ??= makeForwardingRoot(level, fd))
     : (root ??= makeRoot(level, fd));
-  const { task, mapId, index, attempt } = item;
+  const { task, ...facts } = item;
   // The producer of forwarded records knows the task, and takes a field of that name for the user's own.
-  return logger.child(forwards ? { mapId, index, attempt } : { task, mapId, index, attempt });
+  const child = logger.child(forwards ? facts : { task, ...facts });
+  return itemLog === undefined ? child : Object.assign(child, { [ITEM_LOG]: itemLog });
 }
 
 function makeRoot(level: string, fd: number): Logger {
@@ -48,14 +61,16 @@ function makeForwardingRoot(level: string, fd: number): Logger {
   const destination = pino.destination({ dest: fd, sync: true });
   const { values } = pino.levels;
   const isQuieter = (values[level] ?? Infinity) > (values["info"] ?? 0);
-  return pino(
-    { level: isQuieter ? "info" : level, base: null },
-    {
-      write(record) {
-        // The supervisor leaves out records below its own level.
-        destination.write(record);
-        currentItemLog()?.record(record);
-      },
+  const forwarding = {
+    // With this, pino says which logger wrote.
+    [pino.symbols.needsMetadataGsym]: true,
+    lastLogger: undefined as { readonly [ITEM_LOG]?: ItemLog } | undefined,
+    write(record: string) {
+      // The supervisor leaves out records below its own level.
+      destination.write(record);
+      // In a batch of items, the async context does not tell whose it is.
+      (this.lastLogger?.[ITEM_LOG] ?? currentItemLog())?.record(record);
     },
-  );
+  };
+  return pino({ level: isQuieter ? "info" : level, base: null }, forwarding);
 }

@@ -90,8 +90,9 @@ function runOf(
   { bytes, shares }: JobArguments,
   info: TaskInfo | undefined,
 ): Run {
-  const { map, at, n, args, kept = [] } = data;
+  const { map, at, n, args, kept = [], suspect } = data;
   const timeoutMs = data.timeoutMs ?? info?.timeoutMs;
+  const maxItems = suspect === undefined ? info?.maxItems : undefined;
   return {
     fn: job.name,
     map,
@@ -101,7 +102,9 @@ function runOf(
     args,
     bytes,
     // A careful run: each item needs a clock, or the item that causes losses is looked for, or only some items are run.
-    careful: n > 1 && (timeoutMs !== undefined || data.suspect !== undefined || kept.length > 0),
+    careful:
+      (n > 1 || maxItems !== undefined) &&
+      (timeoutMs !== undefined || suspect !== undefined || kept.length > 0),
     skip: skippedOf(data),
     shares,
     reduce: data.reduce,
@@ -110,6 +113,7 @@ function runOf(
     logs: data.logs === true && !machine.redactRemoteStacks,
     outcomeLimit,
     timeoutMs,
+    maxItems,
     onCut: mayBeCut(data, job.attemptsMade + 1) ? (items) => reports.cut(map, at, items) : undefined,
     isBackup: data.backup === true,
   };
@@ -122,6 +126,7 @@ function judge(context: JobContext, hand: JobInHand, run: Run, end: RunEnd): Ver
     attempts: hand.job.opts.attempts ?? 1,
     workerLossAttempts: context.machine.workerLossAttempts,
     timeoutMs: run.timeoutMs,
+    together: run.maxItems !== undefined,
     info: (offset, pid) => infoOf(context, hand, offset, pid),
   });
 }

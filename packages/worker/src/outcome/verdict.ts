@@ -27,6 +27,8 @@ export interface VerdictContext {
   readonly attempts: number;
   readonly workerLossAttempts: number;
   readonly timeoutMs: number | undefined;
+  /** Its items ran together with others, so that which of them did what may not be known. */
+  readonly together?: boolean;
   info(offset: number, pid: number): RemoteInfo;
 }
 
@@ -43,6 +45,11 @@ export function verdictOn(end: RunEnd, context: VerdictContext): Verdict {
       return end.text === "" ? onCovered(keptWith(data, end.outcomes), context) : onText(end, context);
     case "timeout": {
       const kept = keptWith(data, end.outcomes);
+      if (end.running === undefined && context.together === true && kept.size < itemsOf(data)) {
+        // Each of them runs alone then, with the time limit to itself.
+        const { losses = 0 } = data.suspect ?? {};
+        return { do: "again", data: { ...data, kept: [...kept], suspect: { offset: null, losses } } };
+      }
       const failure: Failure = { code: "TASK_TIMEOUT", timeoutMs: context.timeoutMs ?? 0 };
       const offset = end.running ?? 0;
       kept.set(offset, { s: "failed", failure, by: context.info(offset, end.pid) });

@@ -10,19 +10,20 @@ export function headerOf(message: FromChild, bytes: number | undefined): string 
   const rest = bytes === undefined ? "}" : `,"bytes":${bytes}}`;
   switch (message.t) {
     case "done": {
-      const { id, ms, retriable, cut, next, rss, endedAt } = message;
+      const { id, ms, ownMs, retriable, cut, next, rss, endedAt } = message;
+      const own = ownMs === undefined ? "" : `,"ownMs":${ownMs}`;
       const kept = cut === undefined ? "" : `,"cut":${cut}`;
       const begins = next === undefined ? "" : `,"next":${next}`;
       const memory = rss === undefined ? "" : `,"rss":${rss}`;
       const ended = endedAt === undefined ? "" : `,"endedAt":${endedAt}`;
-      return `{"t":"done","id":${id},"ms":${ms},"retriable":${retriable}${kept}${begins}${memory}${ended}${rest}`;
+      return `{"t":"done","id":${id},"ms":${ms}${own},"retriable":${retriable}${kept}${begins}${memory}${ended}${rest}`;
     }
     case "begun":
       return `{"t":"begun","id":${message.id}${rest}`;
     case "skipped":
       return `{"t":"skipped","id":${message.id}${rest}`;
     case "start":
-      return `{"t":"start","id":${message.id},"offset":${message.offset}${rest}`;
+      return `{"t":"start","id":${message.id}${message.offset === undefined ? "" : `,"offset":${message.offset}`}${rest}`;
     case "item":
       return `{"t":"item","id":${message.id},"offset":${message.offset}${rest}`;
     case "log":

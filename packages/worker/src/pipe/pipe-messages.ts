@@ -34,6 +34,8 @@ export type ToChild =
       readonly skip?: readonly number[];
       /** Name of the function that folds the results of its items, if they may be folded. */
       readonly reduce?: string;
+      /** It is of a batch task, and its items may be given to the function together with those of other runs. */
+      readonly together?: true;
       readonly shares?: JobData["shares"];
       /** The job option `telemetry.metadata`, as BullMQ names it: the caller's trace, as JSON of what propagators write. */
       readonly trace?: string;
@@ -66,8 +68,8 @@ export type FromChild =
   | { readonly t: "unfit"; readonly phase: "load" | "initializer"; readonly reason: string }
   /** Run `id` begins: it is charged if the process dies now. Not said of one that a `done` has named as `next`. */
   | { readonly t: "begun"; readonly id: number }
-  /** The item at `offset` of run `id` is about to start (careful runs only). */
-  | { readonly t: "start"; readonly id: number; readonly offset: number }
+  /** The item at `offset` of run `id` is about to start; without an offset, several at once (careful runs only). */
+  | { readonly t: "start"; readonly id: number; readonly offset?: number }
   /** The item at `offset` has ended (careful runs only). Followed by its `ItemOutcome` as JSON. */
   | { readonly t: "item"; readonly id: number; readonly offset: number }
   /**
@@ -79,6 +81,8 @@ export type FromChild =
       readonly id: number;
       /** Time from the start of the run's first item to the end of its last, in ms. */
       readonly ms: number;
+      /** The part of `ms` that is this run's own, if its items were given to the function together with others. */
+      readonly ownMs?: number | undefined;
       /** How many of its items failed in a way that another attempt may mend. */
       readonly retriable: number;
       /** Only the first so many of its items were run: the others were taken back before they began. */

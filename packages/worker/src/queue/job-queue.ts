@@ -26,6 +26,8 @@ type FetchedJob = [data?: JobJson, jobId?: string, token?: string];
 /** Whether a completed job is kept is told by the worker's options, and not by the job's. */
 const AS_THE_WORKER = undefined as unknown as boolean;
 
+const NO_JOB = Promise.resolve(undefined);
+
 /** How a job's way through this machine ended. With an error, BullMQ is to put the job elsewhere, or to fail it. */
 type Ended = { readonly error: unknown } | undefined;
 
@@ -78,6 +80,15 @@ export class JobQueue extends Worker<unknown, null> {
     this.#begun = begun;
     this.#redis = redis;
     this.#clock = clock;
+  }
+
+  /** How many jobs it may have in hand from now on. */
+  resize(capacity: number): void {
+    const grows = capacity >= 2 * this.concurrency;
+    this.concurrency = capacity;
+    // BullMQ looks at it when one of its jobs ends, which is soon enough for small changes. But the first job of a batch
+    // task makes room for those that are to run with it, and may wait for them: an empty entry makes the loop look at once.
+    if (grows && this.inHand > 0) (this as unknown as MainLoop).mainLoopQueue?.add(NO_JOB);
   }
 
   protected override async moveToActive(token: string, name?: string): Promise<Job<unknown, null>> {

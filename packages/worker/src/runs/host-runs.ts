@@ -116,8 +116,8 @@ export class HostRuns {
       this.#host.send(memory === undefined ? { t: "share", id } : { t: "share", id, memory }, payload, bytes);
     }
     this.#host.send(runMessage(sent, run), run.args, run.bytes);
-    // The host has nothing else to do: send at once.
-    if (this.#sent.size === 1) this.#host.flush();
+    // The host has nothing else to do: send at once, unless others are to run with it that come in the same turn.
+    if (this.#sent.size === 1 && run.maxItems === undefined) this.#host.flush();
     this.markRunning();
   }
 
@@ -173,6 +173,7 @@ export class HostRuns {
     const sent = this.#sent.get(id);
     if (sent === undefined || sent.ticket.begun) return;
     sent.ticket.begun = true;
+    this.#mark(sent.ticket);
     if (sent.ticket.stopped === undefined) this.#clock.startLimit(sent);
     else this.#clock.startGrace(sent);
   }
@@ -233,10 +234,14 @@ export class HostRuns {
     for (const { ticket, revoked } of this.#sent.all()) {
       if (revoked) continue;
       if (place++ >= this.#options.concurrency) return;
-      if (ticket.running) continue;
-      ticket.running = true;
-      ticket.runningSince = performance.now();
+      this.#mark(ticket);
     }
+  }
+
+  #mark(ticket: Ticket): void {
+    if (ticket.running) return;
+    ticket.running = true;
+    ticket.runningSince = performance.now();
   }
 
   /** The host is gone: settles what it never answered, or gives it back. Gives the runs that took it down. */

@@ -4,7 +4,8 @@ import type { SentRun } from "./sent-runs.ts";
 
 /** Makes the message that has a host run a job. What a job does not have is left out: the pipe is a hot path. */
 export function runMessage({ id, slot }: SentRun, run: Run): ToChild {
-  const { careful, skip, shares, fn, map, at, n, attempt, reduce, trace, logs, outcomeLimit } = run;
+  const { careful, skip, shares, fn, map, at, n, attempt } = run;
+  const { reduce, trace, logs, outcomeLimit, maxItems } = run;
   const plain: Extract<ToChild, { t: "run" }> = { t: "run", id, slot, fn, map, at, n, attempt };
   const isPlain =
     !careful &&
@@ -13,7 +14,8 @@ export function runMessage({ id, slot }: SentRun, run: Run): ToChild {
     reduce === undefined &&
     trace === undefined &&
     !logs &&
-    outcomeLimit === undefined;
+    outcomeLimit === undefined &&
+    maxItems === undefined;
   if (isPlain) return plain;
   return {
     ...plain,
@@ -26,5 +28,6 @@ export function runMessage({ id, slot }: SentRun, run: Run): ToChild {
     ...(trace === undefined ? {} : { trace }),
     ...(logs ? { logs } : {}),
     ...(outcomeLimit === undefined ? {} : { outcomeLimit }),
+    ...(maxItems === undefined ? {} : { together: true as const }),
   };
 }

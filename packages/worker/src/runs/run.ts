@@ -32,6 +32,11 @@ export interface Run {
   /** Time limit of the function for each item, in ms, from its start. */
   readonly timeoutMs: number | undefined;
   /**
+   * How many items the function takes at once, if it is of a batch task. Absent if its items are to run alone: one of
+   * them may have taken down its host, or have run too long, and it is not known which.
+   */
+  readonly maxItems?: number | undefined;
+  /**
    * Told, when its items were asked back, how many stay its own: no host has begun the others, nor will for this run.
    * Absent: it gives nothing back.
    */
@@ -62,6 +67,8 @@ export type RunEnd =
       /** How many items failed in a way that another attempt may mend. */
       readonly retriable: number;
       readonly ms: number;
+      /** The part of `ms` that is its own, if its items were given to the function together with others. */
+      readonly ownMs?: number | undefined;
       /** How long the answer was on its way, in ms, if the host knows. */
       readonly transitMs?: number | undefined;
     })
@@ -118,8 +125,8 @@ export class Ticket {
   constructor(run: Run, settle: (end: RunEnd) => void) {
     this.run = run;
     this.settle = settle;
-    // A job of one item needs no report to know which one runs.
-    this.current = run.n === 1 ? 0 : undefined;
+    // A job of one item needs no report to know which one runs, unless others run with it.
+    this.current = run.n === 1 && run.maxItems === undefined ? 0 : undefined;
   }
 
   /** Outcomes of items by offset, as far as they were reported one by one. */

@@ -225,7 +225,7 @@ export class Session {
 
   /** More or less is worth fetching, or another number of children is ready. */
   onCrewChange(): void {
-    this.#queue.concurrency = this.#machine.crew.capacity;
+    this.#queue.resize(this.#machine.crew.capacity);
     this.heartbeat.onCrewChange();
   }
 

@@ -3,6 +3,7 @@
 import { checkOptions, checkTaskDefaults, InvalidArgumentsError, TASK_DEFAULTS } from "@poolmq/shared/task";
 import type { CheckedTaskDefaults, TaskDefaults } from "@poolmq/shared/task";
 
+import type { BatchDefinition } from "./batch-function.ts";
 import { checkingArguments } from "./check-arguments.ts";
 import type { StandardSchema } from "./check-arguments.ts";
 
@@ -19,7 +20,10 @@ export interface TaskOptions extends TaskDefaults {
 }
 
 /** What a definition says, checked. */
-export type CheckedTaskOptions = CheckedTaskDefaults & Pick<TaskOptions, "retryIf">;
+export interface CheckedTaskOptions extends CheckedTaskDefaults, Pick<TaskOptions, "retryIf"> {
+  /** Of a batch task. */
+  readonly batch?: BatchDefinition;
+}
 
 /** Shared by all copies of this package in a process. */
 const OPTIONS: unique symbol = Symbol.for("poolmq.task.options") as never;
@@ -53,6 +57,15 @@ export function defineTask<F extends (...args: never[]) => unknown, const O exte
     retryIf: (error) => !(error instanceof InvalidArgumentsError) && (retryIf?.(error) ?? true),
   };
   const task = input === undefined ? fn : checkingArguments(fn, "~standard" in input ? [input] : input);
+  return withTaskOptions(task, checked, options);
+}
+
+/** Keeps what a definition says with its function. @param options - as they were given, for whoever imports the task */
+export function withTaskOptions<F extends object, O>(
+  task: F,
+  checked: CheckedTaskOptions,
+  options: O,
+): F & { readonly taskOptions: O } {
   return Object.defineProperties(task, {
     [OPTIONS]: { value: checked },
     taskOptions: { value: options },

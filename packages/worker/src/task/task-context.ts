@@ -51,13 +51,21 @@ export class Turn {
 
 // Of the process, not of this copy of the package: a tasks module may bring its own copy.
 const KEY: unique symbol = Symbol.for("poolmq.task.context") as never;
-const holder = globalThis as { [KEY]?: AsyncLocalStorage<Pick<Turn, "context">> };
-const storage: AsyncLocalStorage<Pick<Turn, "context">> = (holder[KEY] ??= new AsyncLocalStorage());
+const holder = globalThis as { [KEY]?: AsyncLocalStorage<InTask> };
+const storage: AsyncLocalStorage<InTask> = (holder[KEY] ??= new AsyncLocalStorage());
+
+/** Where code of a task runs. */
+export interface InTask {
+  /** Of the item that it runs for, if that is one. */
+  readonly context: TaskContext | undefined;
+  /** It is the function of a batch task, which gets the context of each item beside it. */
+  readonly batch?: { readonly hasEnded: boolean };
+}
 
 /**
  * Gives the context of the task that calls it, also from functions that it called or awaits.
  *
- * @throws InvalidStateError outside of a task
+ * @throws InvalidStateError outside of a task, and in one of `defineBatchTask`
  * @example
  * ```ts
  * // download.ts
@@ -71,7 +79,12 @@ const storage: AsyncLocalStorage<Pick<Turn, "context">> = (holder[KEY] ??= new A
  * ```
  */
 export function taskContext(): TaskContext {
-  const context = currentTaskContext();
+  const { context, batch } = storage.getStore() ?? {};
+  if (batch !== undefined) {
+    throw new InvalidStateError(
+      "taskContext() was called in a batch task, which runs many items at once: `items` of the function's second argument has the context of each",
+    );
+  }
   if (context !== undefined) return context;
   throw new InvalidStateError(
     "taskContext() was called outside of a task: it is there only while a worker runs one",
@@ -83,7 +96,12 @@ export function currentTaskContext(): TaskContext | undefined {
   return storage.getStore()?.context;
 }
 
+/** Whether the code that calls it was left behind by a batch that has ended. */
+export function isOfEndedBatch(): boolean {
+  return storage.getStore()?.batch?.hasEnded === true;
+}
+
 /** Calls the function in an async context of its own: what it calls and leaves behind belongs to whose turn it is. */
-export function runInContext<V>(turn: Turn, fn: () => V): V {
+export function runInContext<V>(turn: InTask, fn: () => V): V {
   return storage.run(turn, fn);
 }

@@ -5,12 +5,13 @@ import type { TaskFunction } from "./task-module.ts";
 
 /** What is told of a registered function: its own options among it. */
 export function infoOf(fn: TaskFunction): TaskInfo {
-  const { chunksize, attempts, backoff, taskTimeoutMs } = taskOptionsOf(fn);
+  const { chunksize, attempts, backoff, taskTimeoutMs, batch } = taskOptionsOf(fn);
   return {
     arity: fn.length,
     ...(chunksize === undefined ? {} : { chunksize }),
     ...(attempts === undefined ? {} : { attempts }),
     ...(backoff === undefined ? {} : { backoff }),
     ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
+    ...(batch === undefined ? {} : { maxItems: batch.maxItems }),
   };
 }

@@ -1,0 +1,103 @@
+/**
+ * The batches of a child. At most one of them is open at a time: it takes items of the runs that wait behind it in the
+ * pipe, as long as they are of the same task.
+ *
+ * Loaded only where the tasks module has a batch task.
+ */
+
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+
+import type { Logger } from "pino";
+
+import type { TaskFunction } from "../tasks-module/task-module.ts";
+import type { BatchDefinition } from "../task/batch-function.ts";
+import { Batch } from "./batch.ts";
+import type { Place, Seat } from "./batch.ts";
+import { runTogether } from "./run-together.ts";
+
+export interface BatchesOptions {
+  /** Gives a logger that names a task. */
+  readonly log: (task: string) => Logger;
+  /** Sends what was said so far. */
+  readonly flush: () => void;
+  /** A batch was opened: runs that wait may join it. */
+  readonly onOpen: () => void;
+}
+
+export class Batches {
+  readonly #options: BatchesOptions;
+  #open: Batch | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: BatchesOptions) {
+    this.#options = options;
+  }
+
+  /** The place of the open batch, if it has room for so many items of this task. */
+  placeFor(fn: TaskFunction, n: number): Place | undefined {
+    const batch = this.#open;
+    // A place without a run is free: those whose batch it was to be were stopped.
+    if (batch === undefined || batch.fn !== fn || batch.place.runs === 0) return undefined;
+    return batch.room >= n ? batch.place : undefined;
+  }
+
+  /** Runs the items of a job in batches. Never rejects. */
+  run(...[run, watcher, stop, place]: RunArguments): ReturnType<typeof runTogether> {
+    return runTogether(run, watcher, stop, (definition, seats) =>
+      this.#seat({ fn: run.fn, task: run.task, definition, place }, seats),
+    );
+  }
+
+  /** Puts items into the open batch of their place, or opens one. */
+  #seat({ task, ...about }: SeatedTask, seats: readonly Seat[]): Batch {
+    let batch = this.#open;
+    const isNew =
+      batch === undefined ||
+      batch.place !== about.place ||
+      batch.fn !== about.fn ||
+      batch.room < seats.length;
+    if (isNew) {
+      this.hurry();
+      const { log, flush } = this.#options;
+      this.#open = new Batch({ ...about, log: () => log(task), flush });
+      this.#closeLater(this.#open, about.definition.maxWaitMs);
+    }
+    batch = this.#open as Batch;
+    batch.add(seats);
+    if (batch.room === 0) this.hurry();
+    else if (isNew) this.#options.onOpen();
+    return batch;
+  }
+
+  /** Lets the open batch wait no longer for more items. */
+  hurry(): void {
+    const batch = this.#open;
+    this.#open = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    void batch?.run();
+  }
+
+  #closeLater(batch: Batch, ms: number): void {
+    // What the pipe has brought by now is taken first.
+    if (ms > 0) this.#timer = setTimeout(() => this.hurry(), ms);
+    else
+      setImmediate(() => {
+        if (this.#open === batch) this.hurry();
+      });
+  }
+}
+
+interface SeatedTask {
+  readonly fn: TaskFunction;
+  readonly task: string;
+  readonly definition: BatchDefinition;
+  readonly place: Place;
+}
+
+type RunArguments = [
+  run: Parameters<typeof runTogether>[0],
+  watcher: Parameters<typeof runTogether>[1],
+  stop: Parameters<typeof runTogether>[2],
+  place: Place,
+];
