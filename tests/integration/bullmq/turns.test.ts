@@ -6,7 +6,14 @@
 import { Queue, Worker } from "bullmq";
 import { describe, expect, test } from "vitest";
 
-import { fetchPlainJobs, GatherScripts, plainJobs, queueKeys, readQueue } from "@poolmq/shared/redis";
+import {
+  fetchPlainJobs,
+  GatherScripts,
+  plainJobs,
+  queueKeys,
+  readQueue,
+  removeStaged,
+} from "@poolmq/shared/redis";
 
 import { redisForFile } from "../../support/redis-server.ts";
 import { uniqueQueue } from "../../support/unique.ts";
@@ -178,6 +185,18 @@ describe("jobs that are staged", () => {
     await admin.lrem(fleet.keys.job("active"), 1, first);
     await admin.lpush(fleet.keys.job("wait"), first);
     expect(await fleet.fetch(3)).toContain(first);
+  });
+
+  test("are those of their own map, also if another map's id begins with its id", async () => {
+    await using fleet = new Simulation();
+    await fleet.add("a-1", 4, { durable: true });
+    await fleet.add("a", 20, { durable: true });
+    await fleet.add("a-1", 20, { durable: true, from: 4 });
+    const { admin } = redis();
+    expect(await removeStaged(admin, fleet.keys, "a")).toBe(20);
+    expect((await fleet.fetch(50)).toSorted()).toEqual(
+      Array.from({ length: 24 }, (_, i) => `a-1-${i}`).toSorted(),
+    );
   });
 
   test("are counted, and are all fetched in order when their map is alone", async () => {

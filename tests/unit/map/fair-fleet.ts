@@ -1,4 +1,7 @@
-/** A fleet and its queue in simulated time: maps keep a `WorkWindow` each, and the queue serves first what came first. */
+/**
+ * A fleet and its queue in simulated time: maps keep a `WorkWindow` each, and the queue serves first what came first, as one
+ * does that BullMQ limits. Turns of maps are tested in `tests/integration/bullmq/turns.test.ts`.
+ */
 
 import { WorkWindow } from "@poolmq/producer/internal";
 

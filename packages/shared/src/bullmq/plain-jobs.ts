@@ -11,7 +11,10 @@
  * that are due. Both ways keep the same data in the same keys: a job added in one is completed in the other, by any
  * version of BullMQ 6. What is left out are BullMQ's events of these jobs.
  *
- * There is one difference: here, jobs with a priority go before all others. BullMQ's own scripts serve those without one
+ * The jobs of maps that share a queue wait on lists of their own, from which only the short way takes them (`turns.ts`). They
+ * are put into BullMQ's list as soon as somebody limits the queue.
+ *
+ * There is one more difference: here, jobs with a priority go before all others. BullMQ's own scripts serve those without one
  * first, so that everybody else would have to be polite in advance.
  */
 

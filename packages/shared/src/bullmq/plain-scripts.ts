@@ -26,8 +26,8 @@ ${ENTER_TURNS}
 local function stagedFor(ids)
   local map = string.match(ids[1], '^(.+)%-%d+$')
   if not map then return nil end
-  local own = map .. '-'
-  local function isOwn(id) return id and string.sub(id, 1, #own) == own end
+  -- Another map's id may begin with this one's.
+  local function isOwn(id) return id and string.match(id, '^(.+)%-%d+$') == map end
   local newest = redis.call('LINDEX', KEYS[1], 0)
   local isAlone = isOwn(newest) or (not newest and redis.call('EXISTS', KEYS[8]) == 0)
   if isAlone and ARGV[2] == 'inf' then return nil end
@@ -40,7 +40,10 @@ local function stagedFor(ids)
     if count + #ids <= tonumber(ARGV[2]) then return nil end
     -- The first jobs of a map that turns out to be a large one.
     if isOwn(redis.call('LINDEX', KEYS[1], -1)) then
-      for _ = 1, count do redis.call('LPUSH', stage, redis.call('RPOP', KEYS[1])) end
+      for _ = 1, count do
+        local id = redis.call('RPOP', KEYS[1])
+        redis.call('LPUSH', isOwn(id) and stage or KEYS[1], id)
+      end
     end
   end
   return map
