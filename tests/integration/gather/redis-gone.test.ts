@@ -13,11 +13,11 @@ async function startServer(): Promise<RedisServer> {
   return server;
 }
 
-/** The embedded Redis of this process. */
+/** The embedded Redis of this process. A server that brings its own C library is started by that library's loader. */
 function embeddedPid(): number {
   const own = new Set(descendantsOf(process.pid));
   const server = processesNaming("poolmq-redis-").find(
-    ({ pid, command }) => own.has(pid) && /(redis|valkey)-server/.test(command.split(" ")[0] ?? ""),
+    ({ pid, command }) => own.has(pid) && /(redis|valkey)-server|ld-linux/.test(command.split(" ")[0] ?? ""),
   );
   if (server === undefined) throw new Error("No embedded Redis runs");
   return server.pid;

@@ -126,6 +126,10 @@ test("metrics count items by task and outcome, run and wait times, and lost chil
   await pool.map("exit", [1]).wait();
   const marks = new Marks();
   await pool.map("spinForEver", [marks.log], { taskTimeoutMs: 50 }).wait();
+  // A process that has just been started has hardly any memory yet.
+  const memory = async (): Promise<number> =>
+    valueOf(await (await fetch(`${machine.healthUrl}/metrics`)).text(), "poolmq_child_memory_bytes", {});
+  await until(async () => (await memory()) > 1_000_000, { what: "the new process to load" });
 
   const response = await fetch(`${machine.healthUrl}/metrics`);
   expect(response.headers.get("content-type")).toMatch(/^text\/plain; version=0\.0\.4/);
