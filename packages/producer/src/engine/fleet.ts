@@ -14,7 +14,7 @@ export class Fleet {
   readonly #look: () => Promise<unknown>;
   readonly #maps = new Set<MapRun>();
   #machines: readonly WorkerAdvertisement[] = [];
-  /** Items of a task that run at a time, by name of the task. */
+  /** Items of a task that run at a time, by its name and the version of its code that a call asks for. */
   readonly #slots = new Map<string, number>();
   readonly #firstSlots: number;
   #timer: NodeJS.Timeout | undefined;
@@ -38,14 +38,22 @@ export class Fleet {
     for (const map of this.#maps) map.offerRoom();
   }
 
-  /** How many items of a task the fleet runs at a time; at least 1. */
-  slots(task: string): number {
-    let slots = this.#slots.get(task);
+  /**
+   * How many items of a task the fleet runs at a time; at least 1.
+   *
+   * @param asked - the version of the tasks' code that a machine must have; `undefined`: any will do
+   */
+  slots(task: string, asked?: string): number {
+    const key = `${asked ?? ""} ${task}`;
+    let slots = this.#slots.get(key);
     if (slots === undefined) {
-      const able = this.#machines.filter(({ tasks }) => Object.hasOwn(tasks, task));
+      const able = this.#machines.filter(
+        ({ tasks, codeVersion }) =>
+          Object.hasOwn(tasks, task) && (asked === undefined || codeVersion === asked),
+      );
       const seen = able.reduce((sum, { processes, concurrency }) => sum + processes * (concurrency ?? 1), 0);
       slots = Math.max(1, this.#machines.length === 0 ? this.#firstSlots : seen);
-      this.#slots.set(task, slots);
+      this.#slots.set(key, slots);
     }
     return slots;
   }

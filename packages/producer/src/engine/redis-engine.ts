@@ -71,7 +71,7 @@ export class RedisEngine implements Engine {
     if (run.ended) return;
     if (durable) await takeUp(run, gather, keepMs);
     else {
-      run.share(new WorkWindow(() => backend.fleet.slots(run.task)));
+      run.share(new WorkWindow(() => backend.fleet.slots(run.task, run.job.codeVersion)));
       await gather.open(run, "plain", { report: run });
     }
     if (!run.ended) await backend.fleet.watchFor(run, run.start(gather));
