@@ -377,6 +377,9 @@ test("keys", async () => {
     wake: wakeKey,
     stack,
     stage: stageOfMap,
+    limit,
+    limitHeld,
+    limitWaiting,
     ...fixed
   } = queueKeys("<queue>");
   await expectGolden("keys", {
@@ -393,6 +396,9 @@ test("keys", async () => {
       wake: wakeKey("<producer>"),
       stack: stack("<question>"),
       stage: stageOfMap("<map>"),
+      limit: limit("<key>"),
+      limitHeld: limitHeld("<key>"),
+      limitWaiting: limitWaiting("<key>"),
       ...fixed,
     },
     inUse: inUse.sort(),

@@ -62,6 +62,30 @@ test("row 4: a child that loops for ever ends by itself when its supervisor is g
   expect(await rejection(endless)).toMatchObject({ code: "CANCELLED" });
 });
 
+test("a killed machine's permits of a limit by key go to others, and never more items run than it allows", async () => {
+  const stage = new FaultStage(redis());
+  const log = new RunLog();
+  const limit = { key: "service", concurrency: 3 };
+  const lost = await stage.machineProcess({ concurrency: 5, ...SHORT_LOCKS });
+  const pool = stage.pool<typeof tasks>();
+  const map = new Watched((options) => pool.map("gated", log.items(8), { limit, ...options }));
+  await log.started(3);
+  await stage.machineProcess({ concurrency: 5, ...SHORT_LOCKS });
+  await lost.kill();
+  await log.started(6);
+  // Those that wait come back each second at the latest, and find no permit.
+  const line = stage.keys.limitWaiting("service");
+  const places = async (): Promise<number> =>
+    Number(await redis().admin.hget(stage.keys.limit("service"), "seq"));
+  const before = await places();
+  await until(async () => (await places()) >= before + 2, { what: "those in line to have come back" });
+  expect(log.executions).toHaveLength(6);
+  log.open();
+  await expectWhole(map, doubled(8));
+  expect(await redis().admin.hlen(stage.keys.limitHeld("service"))).toBe(0);
+  expect(await redis().admin.zcard(line)).toBe(0);
+});
+
 test("row 10: a machine that was frozen for two locks: others run its items, each late outcome is dropped", async () => {
   const stage = new FaultStage(redis());
   const log = new RunLog();

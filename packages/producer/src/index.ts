@@ -81,6 +81,7 @@ export type {
   ClusterConnectionOptions,
   ConnectionOption,
   HostOptions,
+  Limit,
   ProcessOptions,
   RedisConnectionReason,
   RefusalReason,

@@ -48,4 +48,4 @@ export {
 export type { RedisConnectionReason, RefusalReason } from "./errors/redis-errors.ts";
 export type { HostOptions, ProcessOptions } from "./options/host-options.ts";
 export type { TaskDefaults } from "./options/task-defaults.ts";
-export type { Backoff, RemoteInfo, TaskInfo } from "./wire.ts";
+export type { Backoff, Limit, RemoteInfo, TaskInfo } from "./wire.ts";

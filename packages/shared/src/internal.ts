@@ -61,6 +61,7 @@ export type {
   ItemOutcome,
   JobData,
   KeptOutcome,
+  Limit,
   LogBatch,
   LogLine,
   OutcomeText,

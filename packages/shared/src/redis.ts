@@ -38,6 +38,7 @@ export {
 } from "./store/durations.ts";
 export { GatherScripts } from "./store/gather-scripts.ts";
 export { backupIdOf, jobIdOf, queueKeys } from "./store/keys.ts";
+export { LimitScripts } from "./store/limit-scripts.ts";
 export type { QueueKeys } from "./store/keys.ts";
 export { lookAtTail } from "./store/look-at-tail.ts";
 export type { TailReading } from "./store/look-at-tail.ts";

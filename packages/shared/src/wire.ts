@@ -71,6 +71,8 @@ export interface JobData {
    * outcome of the two counts. Machines that know nothing of it take it for corrupt by its id, and drop it.
    */
   readonly backup?: true;
+  /** A permit of this limit is to be taken before it runs. Absent: what the function's definition says, or none. */
+  readonly limit?: Limit;
   /** Arguments that every tuple of the chunk takes from a shared value: position in the tuple, id of the value. */
   readonly shares?: readonly (readonly [position: number, shareId: string])[];
   /** Written by supervisors: items that already have their outcome, when the chunk is run again for the others. */
@@ -246,6 +248,18 @@ export interface TaskInfo {
   readonly timeoutMs?: number;
   /** How many items the function takes at once, if it is a batch task. */
   readonly maxItems?: number;
+  /** The limit under which its items run, if the function's definition says. */
+  readonly limit?: Limit;
+}
+
+/** How many items with the same key may run and start, on all machines of a queue. At least one of both numbers is there. */
+export interface Limit {
+  /** Names what the items share, such as a service that they call. */
+  readonly key: string;
+  /** Items that run at a time. Absent: no limit. */
+  readonly concurrency?: number;
+  /** Items that start in a second, evenly spread. Absent: no limit. */
+  readonly ratePerSecond?: number;
 }
 
 /** How long to wait before a failed item is tried again. */

@@ -6,6 +6,7 @@ import { checkPriority } from "@poolmq/shared/internal";
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 import { fixedChunks } from "../input/chunk-size.ts";
+import type { ChunkSize } from "../input/chunk-size.ts";
 import { inspectItem } from "../map/describe-items.ts";
 import type { DescribeItem } from "../map/describe-items.ts";
 import { MapRun } from "../map/map-run.ts";
@@ -47,7 +48,7 @@ export function beginMap<V>(context: CallContext, checked: CheckedCall<V>): Begu
       task: name,
       input: input.source,
       length: input.length,
-      chunkSize: typeof chunksize === "number" ? fixedChunks(chunksize) : undefined,
+      chunkSize: chunkSizeOf(options),
       window: {
         // A durable map is all in Redis: its producer may die at any time.
         jobs: durable ? Infinity : context.windowJobs,
@@ -173,6 +174,12 @@ class BegunMap implements Begun {
   }
 }
 
+/** Those of a durable map are cut by the call alone. Of others, the engine decides: it knows the task's definition. */
+function chunkSizeOf({ chunksize, limit, mapId }: ResolvedCallOptions<never>): ChunkSize | undefined {
+  if (limit?.ratePerSecond !== undefined && mapId !== undefined) return fixedChunks(1);
+  return typeof chunksize === "number" ? fixedChunks(chunksize) : undefined;
+}
+
 function describeItemOf({ describeItem = false }: ResolvedCallOptions<never>): DescribeItem | undefined {
   if (typeof describeItem === "function") return describeItem as DescribeItem;
   return describeItem ? inspectItem : undefined;
@@ -183,6 +190,7 @@ function jobOptions({
   attempts,
   backoff,
   taskTimeoutMs,
+  limit,
   priority,
   codeVersion,
   keepFailed,
@@ -191,6 +199,7 @@ function jobOptions({
     ...(attempts === undefined ? {} : { attempts }),
     ...(backoff === undefined ? {} : { backoff }),
     ...(taskTimeoutMs === undefined ? {} : { taskTimeoutMs }),
+    ...(limit === undefined ? {} : { limit }),
     ...(priority === undefined ? {} : { priority }),
     ...(codeVersion === undefined ? {} : { codeVersion }),
     ...(keepFailed === true ? { keepFailed } : {}),

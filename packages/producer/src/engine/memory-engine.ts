@@ -17,6 +17,7 @@ import type { Attachment, CallFacts, Engine, EngineHost, PoolStats } from "./eng
 import { importWorkerPackage } from "./import-worker-package.ts";
 import { KeepForReplay } from "./keep-for-replay.ts";
 import { MemoryQueue } from "./memory-queue.ts";
+import { obeyLimit } from "./obey-limit.ts";
 import { StartFailures } from "./start-failures.ts";
 
 /** How long the workers may take to end in good order: they are idle by then, but may have a `finalizer`. */
@@ -70,7 +71,7 @@ export class MemoryEngine implements Engine {
     );
   }
 
-  async begin(run: MapRun, { autoChunks: auto }: CallFacts): Promise<void> {
+  async begin(run: MapRun, { durable, autoChunks: auto }: CallFacts): Promise<void> {
     const { tasks: registered, queue } = await this.#parts;
     const tasks = await registered;
     const info = Object.hasOwn(tasks, run.task) ? tasks[run.task] : undefined;
@@ -79,6 +80,8 @@ export class MemoryEngine implements Engine {
     }
     checkArity(run.call, run.task, info.arity);
     if (run.ended) return;
+    obeyLimit(run, info, { durable });
+    if (run.job.limit !== undefined) await (await queue).allowLimits();
     const size = auto ? "auto" : (info.chunksize ?? 1);
     run.chunkSize ??= size === "auto" ? this.#autoChunks(run) : fixedChunks(size);
     await run.start(await queue);

@@ -10,56 +10,18 @@
 
 import type { Backoff } from "@poolmq/shared";
 import { decode, WIRE_VERSION } from "@poolmq/shared/internal";
-import type { JobData, LogBatch, OutcomeText, Payload, RemoteInfo, TaskInfo } from "@poolmq/shared/internal";
-import type {
-  afterCut,
-  Crew,
-  mayBeCut,
-  Run,
-  RunEnd,
-  SharedValue,
-  skippedOf,
-  verdictOn,
-} from "@poolmq/worker/local";
+import type { JobData, LogBatch, OutcomeText, Payload, RemoteInfo } from "@poolmq/shared/internal";
+import type { Run, RunEnd } from "@poolmq/worker/local";
 
 import type { Chunk } from "../input/chunk.ts";
 import { Meter } from "../map/meter.ts";
 import type { CarriedMap, Transport } from "../map/transport.ts";
 import { backoffDelayMs } from "./backoff-delay.ts";
-import type { KeepForReplay } from "./keep-for-replay.ts";
 import { FairQueue } from "./fair-queue.ts";
+import type { MemoryLimits } from "./memory-limits.ts";
+import type { MemoryJob } from "./memory-job.ts";
+import type { MemoryQueueOptions } from "./memory-queue-options.ts";
 import { MemoryTail } from "./memory-tail.ts";
-
-/** A chunk on its way. */
-interface MemoryJob {
-  readonly map: CarriedMap;
-  readonly chunk: Chunk;
-  readonly data: JobData;
-  readonly attempt: number;
-  readonly priority: number | undefined;
-}
-
-export interface MemoryQueueOptions {
-  readonly crew: Pick<Crew, "begin" | "cancel" | "capacity" | "details" | "idlePlaces" | "members">;
-  /** What the workers have registered, by name. */
-  readonly tasks: Readonly<Record<string, TaskInfo>>;
-  /** Names the pool in `error.remote`. */
-  readonly worker: string;
-  /** Process id of a worker; undefined if each is a process of its own. */
-  readonly pid: number | undefined;
-  /** Values that were shared, by id. */
-  readonly shares: ReadonlyMap<string, SharedValue>;
-  readonly workerLossAttempts: number;
-  /** What a worker machine goes by too. */
-  readonly rules: {
-    readonly afterCut: typeof afterCut;
-    readonly mayBeCut: typeof mayBeCut;
-    readonly skippedOf: typeof skippedOf;
-    readonly verdictOn: typeof verdictOn;
-  };
-  /** Undefined where the tasks have no file from which another process could load them. */
-  readonly kept: KeepForReplay | undefined;
-}
 
 export class MemoryQueue implements Transport {
   readonly tail: MemoryTail;
@@ -70,6 +32,8 @@ export class MemoryQueue implements Transport {
   /** Jobs that wait for another attempt. */
   readonly #delayed = new Map<MemoryJob, NodeJS.Timeout>();
   readonly #meter = new Meter();
+  /** Absent until a map has a limit. */
+  #limits: MemoryLimits<MemoryJob> | undefined;
   /** How many jobs the crew has. */
   #taken = 0;
   #closed = false;
@@ -85,11 +49,22 @@ export class MemoryQueue implements Transport {
 
   /** Chunks that wait for a worker or for another attempt, and those that the crew has. */
   get counts(): { readonly waiting: number; readonly active: number } {
-    return { waiting: this.#waiting.size + this.#delayed.size, active: this.#taken };
+    const limited = this.#limits?.waiting ?? 0;
+    return { waiting: this.#waiting.size + this.#delayed.size + limited, active: this.#taken };
   }
 
   measured(): ReturnType<Meter["read"]> {
     return this.#meter.read();
+  }
+
+  /** To be done before a map with a limit is enqueued. */
+  async allowLimits(): Promise<void> {
+    const { MemoryLimits: Limits } = await import("./memory-limits.ts");
+    this.#limits ??= new Limits((job) => {
+      if (job.map.ended) return;
+      this.#waiting.putBack(job);
+      this.dispatch();
+    });
   }
 
   async enqueue(map: CarriedMap, chunks: readonly Chunk[]): Promise<void> {
@@ -130,6 +105,7 @@ export class MemoryQueue implements Transport {
     this.tail.forget(map);
     this.#options.kept?.forget(map.id);
     this.#waiting.remove(map.id);
+    this.#limits?.remove((job) => job.map === map);
     for (const [job, timer] of this.#delayed) {
       if (job.map !== map) continue;
       clearTimeout(timer);
@@ -147,13 +123,20 @@ export class MemoryQueue implements Transport {
     while (!this.#closed && this.#taken < this.#options.crew.capacity) {
       const job = this.#waiting.next();
       if (job === undefined) return;
-      if (!this.tail.isSettled(job.map, job.data.at)) this.#process(job);
+      if (this.tail.isSettled(job.map, job.data.at)) {
+        this.#limits?.remove((other) => other === job);
+        continue;
+      }
+      const { limit } = job.map.job;
+      if (limit === undefined || this.#limits?.take(job, limit, this.#startsOf(job)) === true)
+        this.#process(job);
     }
   }
 
   /** Gives the crew nothing more. */
   close(): void {
     this.#closed = true;
+    this.#limits?.close();
   }
 
   /** A running task said something of its progress. */
@@ -172,7 +155,10 @@ export class MemoryQueue implements Transport {
     const { map, data, attempt, chunk } = job;
     const { at, n, args, timeoutMs, suspect } = data;
     const shares = this.#sharesOf(data);
-    if (typeof shares === "string") return this.#giveUp(job, shares);
+    if (typeof shares === "string") {
+      this.#givePermit(job, false);
+      return this.#giveUp(job, shares);
+    }
     const kept = data.kept ?? [];
     const maxItems = suspect === undefined ? this.#options.tasks[map.task]?.maxItems : undefined;
     this.#taken++;
@@ -201,9 +187,20 @@ export class MemoryQueue implements Transport {
     const together = maxItems !== undefined;
     this.#options.crew.begin(run, (end) => {
       this.#taken--;
+      this.#givePermit(job, end.kind === "unstarted");
       if (!map.ended && !this.tail.isSettled(map, at)) this.#conclude(job, end, together);
       this.dispatch();
     });
+  }
+
+  #givePermit(job: MemoryJob, unstarted: boolean): void {
+    const { limit } = job.map.job;
+    if (limit !== undefined) this.#limits?.give(limit, unstarted ? this.#startsOf(job) : 0);
+  }
+
+  /** A batch task is called once for all items of its chunk. */
+  #startsOf({ map, data }: MemoryJob): number {
+    return this.#options.tasks[map.task]?.maxItems === undefined ? data.n : 1;
   }
 
   #conclude(job: MemoryJob, end: RunEnd, together: boolean): void {

@@ -18,6 +18,7 @@ import { WorkWindow } from "../map/work-window.ts";
 import type { RedisPoolOptions } from "../options/pool-options.ts";
 import type { Attachment, AttachRequest, CallFacts, Engine, EngineHost, PoolStats } from "./engine.ts";
 import { checkTask, WorkerLook } from "./look-for-workers.ts";
+import { obeyLimit } from "./obey-limit.ts";
 import type { RedisBackend } from "./redis-backend.ts";
 
 /** How long local workers may take to end in good order: they are idle by then, but may have a `finalizer`. */
@@ -65,13 +66,14 @@ export class RedisEngine implements Engine {
       this.#look ??= new WorkerLook(backend, (message) => this.#host.warn(message));
       this.#look.add(run);
     }
+    obeyLimit(run, tasks?.get(run.task), { durable });
     // A durable map must be cut the same way by whoever takes it up.
     const defined = durable ? 1 : (tasks?.get(run.task)?.chunksize ?? 1);
     run.chunkSize ??= chunkSize(run, backend, auto ? "auto" : defined);
     if (run.ended) return;
     if (durable) await takeUp(run, gather, keepMs);
     else {
-      run.share(new WorkWindow(() => backend.fleet.slots(run.task, run.job.codeVersion)));
+      run.share(windowOf(run, backend));
       await gather.open(run, "plain", { report: run });
     }
     if (!run.ended) await backend.fleet.watchFor(run, run.start(gather));
@@ -212,6 +214,13 @@ async function takeUp(run: MapRun, gather: Gather, keepMs: number | undefined): 
   const call = { task: run.task, total: run.length, keepMs };
   const resumed = await gather.ask(run, () => gather.durable.claim(run.id, call, chunks));
   if (!run.ended) await gather.open(run, "durable", { resumed, keepMs, report: run });
+}
+
+/** What a map may have in the queue: half a second's work of the slots that can serve it, or that its limit allows. */
+function windowOf({ task, job }: MapRun, { fleet }: RedisBackend): WorkWindow {
+  const { concurrency = Infinity, ratePerSecond } = job.limit ?? {};
+  const slots = (): number => Math.min(concurrency, fleet.slots(task, job.codeVersion));
+  return new WorkWindow(slots, undefined, ratePerSecond);
 }
 
 function chunkSize(run: MapRun, backend: RedisBackend, size: number | "auto"): ChunkSize {

@@ -21,7 +21,7 @@ export function toJob(
   isBackup = false,
 ): Parameters<Queue["addBulk"]>[0][number] {
   const { at, n, args, bytes, shares, cut } = chunk;
-  const { attempts, backoff, taskTimeoutMs, priority, codeVersion, reduce, trace } = map.job;
+  const { attempts, backoff, taskTimeoutMs, limit, priority, codeVersion, reduce, trace } = map.job;
   const metadata = trace?.(at);
   const data: JobData = {
     v: WIRE_VERSION,
@@ -32,6 +32,7 @@ export function toJob(
     ...(bytes === undefined ? {} : { bytes: bytes.length }),
     ...jobFields,
     ...(taskTimeoutMs === undefined ? {} : { timeoutMs: taskTimeoutMs }),
+    ...(limit === undefined ? {} : { limit }),
     ...(shares.length === 0 ? {} : { shares }),
     ...(map.job.logs?.() === true ? { logs: true } : {}),
     ...(codeVersion === undefined ? {} : { codeVersion }),

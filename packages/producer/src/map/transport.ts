@@ -1,6 +1,6 @@
 /** The seam between a map and what moves its chunks to workers: Redis and a fleet, or threads of this process. */
 
-import type { OutcomeText } from "@poolmq/shared/internal";
+import type { Limit, OutcomeText } from "@poolmq/shared/internal";
 
 import type { MapProgress } from "../account/map-progress.ts";
 import type { Chunk } from "../input/chunk.ts";
@@ -47,6 +47,8 @@ export interface JobOptions {
     readonly jitter?: number;
   };
   readonly taskTimeoutMs?: number;
+  /** The limit under which its items run. That of the function's definition may be filled in before `start()`. */
+  limit?: Limit | undefined;
   /** May change while the map runs. */
   priority?: number | undefined;
   /** Only machines with this version of the tasks' code run the job. */

@@ -29,6 +29,7 @@ const OCCUPIED_JOBS = 5;
 
 export class WorkWindow {
   readonly #slots: () => number;
+  readonly #startsPerS: number;
   readonly #now: () => number;
   /** Faded sums of what was measured; with `weight` jobs in them. */
   #ms = 0;
@@ -39,9 +40,17 @@ export class WorkWindow {
   #occupied: number | undefined;
   #cameAt = 0;
 
-  /** @param slots - how many items the fleet runs at a time, of the map's task */
-  constructor(slots: () => number, now: () => number = () => performance.now()) {
+  /**
+   * @param slots - how many items the fleet runs at a time, of the map's task
+   * @param startsPerS - how many may start in a second
+   */
+  constructor(
+    slots: () => number,
+    now: () => number = () => performance.now(),
+    startsPerS: number = Infinity,
+  ) {
     this.#slots = slots;
+    this.#startsPerS = startsPerS;
     this.#now = now;
   }
 
@@ -64,6 +73,9 @@ export class WorkWindow {
     const slots = this.#slots();
     const unmeasured = Math.max(FIRST_JOBS, FIRST_JOBS_PER_SLOT * slots);
     if (underWay.jobs >= unmeasured + GROWTH * this.#measuredJobs) return false;
+    const meanS = this.#weight === 0 ? 0 : this.#ms / this.#weight / 1_000;
+    // Those that run, and a second's worth of those that wait for their start.
+    if (underWay.jobs >= 2 + this.#startsPerS * (1 + meanS)) return false;
     if (this.#occupied === undefined) return true;
     const occupied = Math.min(this.#occupied, slots);
     // Of long items, as many wait as run: a slot that gets free must not stand idle until the next one is sent.

@@ -1,9 +1,10 @@
 /** Options that a function's definition, the pool and the call may give; the later one wins. */
 
+import { checkLimit } from "./check-limit.ts";
 import { checkInteger, checkMilliseconds, checkOptions } from "./check-options.ts";
 import { InvalidOptionError } from "../errors/call-errors.ts";
 import { inspectBriefly } from "../errors/inspect-briefly.ts";
-import type { Backoff } from "../wire.ts";
+import type { Backoff, Limit } from "../wire.ts";
 
 /** How a task is run, by default or for one call. */
 export interface TaskDefaults {
@@ -24,6 +25,13 @@ export interface TaskDefaults {
    * its process is killed. @defaultValue no limit
    */
   readonly taskTimeoutMs?: number | undefined;
+  /**
+   * Runs no more items with the same `key` at once than `concurrency`, and starts no more in a second than
+   * `ratePerSecond`, on all machines of the queue, for all calls that name the key: `{ key, concurrency?, ratePerSecond? }`.
+   * Items that have to wait hold no process. With `ratePerSecond`, each item is a job of its own, whatever `chunksize`
+   * says. @defaultValue no limit
+   */
+  readonly limit?: Limit | undefined;
 }
 
 export const TASK_DEFAULTS: readonly (keyof TaskDefaults)[] = [
@@ -31,6 +39,7 @@ export const TASK_DEFAULTS: readonly (keyof TaskDefaults)[] = [
   "attempts",
   "backoff",
   "taskTimeoutMs",
+  "limit",
 ];
 
 /** `TaskDefaults`, checked: what is absent was not given. */
@@ -39,11 +48,13 @@ export interface CheckedTaskDefaults {
   readonly attempts?: number;
   readonly backoff?: Backoff;
   readonly taskTimeoutMs?: number;
+  readonly limit?: Limit;
 }
 
 /** Checks these options and gives those that are set. @throws InvalidOptionError */
 export function checkTaskDefaults(options: TaskDefaults): CheckedTaskDefaults {
   const { chunksize, attempts, backoff, taskTimeoutMs } = options;
+  const limit = checkLimit(options.limit);
   return {
     ...(chunksize === undefined ? {} : { chunksize: checkChunksize(chunksize) }),
     ...(attempts === undefined ? {} : { attempts: checkInteger("attempts", attempts, { min: 1 }) }),
@@ -51,6 +62,7 @@ export function checkTaskDefaults(options: TaskDefaults): CheckedTaskDefaults {
     ...(taskTimeoutMs === undefined
       ? {}
       : { taskTimeoutMs: checkMilliseconds("taskTimeoutMs", taskTimeoutMs, { min: 1 }) }),
+    ...(limit === undefined ? {} : { limit }),
   };
 }
 

@@ -58,6 +58,12 @@ export interface QueueKeys {
   readonly mapInfo: string;
   /** Hash: number of a group of errors of the map → the group. */
   errors(mapId: string): string;
+  /** Hash: what is known of a limit by key: how strict it is, and when the next start is due. */
+  limit(limitId: string): string;
+  /** Hash: id of a job that runs under the limit → the machine that runs it. */
+  limitHeld(limitId: string): string;
+  /** Sorted set: ids of the jobs that wait for a permit of the limit, by their place in line. */
+  limitWaiting(limitId: string): string;
   /** Stream that wakes a producer's blocking read when it has a new map to read. */
   wake(producerId: string): string;
   /** Sorted set: ids of the maps that were cancelled, by the Redis time of that, in ms. */
@@ -96,6 +102,9 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
     maps: `${base}:maps`,
     mapInfo: `${base}:map-info`,
     errors: (mapId) => `${base}:map:${mapId}:errors`,
+    limit: (limitId) => `${base}:limit:${limitId}`,
+    limitHeld: (limitId) => `${base}:limit-held:${limitId}`,
+    limitWaiting: (limitId) => `${base}:limit-waiting:${limitId}`,
     wake: (producerId) => `${base}:wake:${producerId}`,
     cancelled: `${base}:cancelled`,
     control: `${base}:control`,

@@ -156,6 +156,24 @@ end`;
 }
 
 /**
+ * Lua: `refundTurn(turns, accounts, id, fromWait)` gives back what a job was charged with when it was fetched, because it
+ * waits for a permit of its limit, and did not run.
+ */
+export const REFUND_TURN: string = `
+local function refundTurn(turns, accounts, id, fromWait)
+  local map = string.match(id, '^(.+)%-%d+$') or ''
+  local mean, owed, at, guessed = string.match(redis.call('HGET', accounts, map) or '', '^(%S+) (%S+) (%S+) (%S+)$')
+  if not mean then return end
+  local cost = tonumber(mean) or ${UNKNOWN_MS}
+  if not tonumber(mean) then guessed = math.max(0, guessed - 1) end
+  redis.call('HSET', accounts, map, string.format('%s %.3f %s %d', mean, owed - cost, at, guessed))
+  -- BullMQ's own list paid for it as well.
+  if fromWait and redis.call('ZSCORE', turns, map) and redis.call('ZSCORE', turns, '') then
+    redis.call('ZINCRBY', turns, -cost, '')
+  end
+end`;
+
+/**
  * Lua: `ran(text)` takes account of a job of the map that ran for so long, by its `RanText`, and `settleAccount()` writes
  * that down. Both do nothing while no map shares the queue.
  *

@@ -6,6 +6,7 @@ import { belongsElsewhere } from "./belongs-elsewhere.ts";
 import { dropJob } from "./drop-job.ts";
 import { handOn } from "./hand-back.ts";
 import type { JobContext, JobInHand } from "./job-context.ts";
+import { limitOf } from "./permits.ts";
 import { publishCorrupt } from "./publish-outcome.ts";
 
 /**
@@ -51,6 +52,8 @@ async function dropUnwanted(
   isUnwanted: Promise<boolean>,
 ): Promise<JobInHand | undefined> {
   if (!(await isUnwanted)) return hand;
+  const limit = limitOf(hand, context.machine.tasks);
+  if (limit !== undefined) context.permits.leave(hand, limit);
   await dropJob(context, hand);
   return undefined;
 }

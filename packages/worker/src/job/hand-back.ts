@@ -21,6 +21,12 @@ export function leaveToOther(): never {
   throw new WaitingError();
 }
 
+/** Lets go of a job that waits for a permit of its limit: the step that put it in line has moved it. */
+export function putOff({ locks }: JobContext, { job, token }: JobInHand): never {
+  locks.release(job.id ?? "", token);
+  throw new DelayedError();
+}
+
 /** Leaves a job to a machine that has its function. */
 export async function handOn({ locks, machine }: JobContext, { job, token }: JobInHand): Promise<never> {
   locks.release(job.id ?? "", token);

@@ -9,6 +9,7 @@ import type { ThrottledLog } from "../log/throttled-log.ts";
 import type { Locks } from "../queue/locks.ts";
 import type { QueuedJob } from "../queue/job-queue.ts";
 import type { JobSeals } from "./job-seals.ts";
+import type { Permits } from "./permits.ts";
 import type { Publisher } from "../outcome/publisher.ts";
 import type { RunsInHand } from "./runs-in-hand.ts";
 import type { SettledJobs } from "./settled-jobs.ts";
@@ -26,6 +27,8 @@ export interface JobContext {
   readonly seals: JobSeals;
   readonly locks: Pick<Locks, "hold" | "release">;
   readonly runs: RunsInHand;
+  /** For jobs with a limit. */
+  readonly permits: Pick<Permits, "run" | "leave">;
   readonly unwanted: UnwantedMaps;
   readonly settled: Pick<SettledJobs, "has">;
   readonly shared: Pick<SharedValues, "get">;

@@ -14,11 +14,12 @@ import type { QueuedJob } from "../queue/job-queue.ts";
 import { admitJob } from "./admit-job.ts";
 import { dropJob } from "./drop-job.ts";
 import { failedJob } from "../outcome/failed-job.ts";
-import { handBack, handOn, leaveToOther } from "./hand-back.ts";
+import { handBack, handOn, leaveToOther, putOff } from "./hand-back.ts";
 import { hasMore, NOTHING_MORE, readMore } from "./job-arguments.ts";
 import type { JobArguments } from "./job-arguments.ts";
 import type { JobContext, JobInHand } from "./job-context.ts";
 import { logFailures } from "./log-failures.ts";
+import { limitOf } from "./permits.ts";
 import { infoOf, publishFailure, publishOutcome } from "./publish-outcome.ts";
 import { refuseJob } from "./refuse-job.ts";
 import { traceOf } from "./trace-of.ts";
@@ -36,9 +37,13 @@ export async function processJob(context: JobContext, job: QueuedJob, token: str
   const refused = refuseJob(context, hand);
   const refusal = refused instanceof Promise ? await refused : refused;
   if (refusal === "elsewhere") return await handOn(context, hand);
-  if (refusal !== undefined) return await publishFailure(context, hand, refusal);
+  if (refusal !== undefined) {
+    leaveLine(context, hand);
+    return await publishFailure(context, hand, refusal);
+  }
 
   const given = hasMore(hand.data) ? await readMore(context, hand) : NOTHING_MORE;
+  if (given === "gone" || "failure" in given) leaveLine(context, hand);
   if (given === "gone") return;
   if ("failure" in given) return await publishFailure(context, hand, given.failure);
 
@@ -48,8 +53,17 @@ export async function processJob(context: JobContext, job: QueuedJob, token: str
   applyDefinition(job, info);
 
   const run = runOf(context, hand, given, info);
-  const end = await context.runs.run(job.id ?? "", token, () => context.crew.run(run));
+  const begin = (): Promise<RunEnd> => context.crew.run(run);
+  const limit = hand.data.limit ?? info?.limit;
+  const end = await context.runs.run(
+    job.id ?? "",
+    token,
+    limit === undefined
+      ? begin
+      : () => context.permits.run(hand, limit, info?.maxItems === undefined ? hand.data.n : 1, begin),
+  );
   if (end === "taken over") return leaveToOther();
+  if (end === "put off") return putOff(context, hand);
   if (end.kind === "done") context.machine.observer.ran(job, end.ms);
   const left: JobInHand = { ...hand, data: afterCut(hand.data, end) };
   logFailures(context, left, end);
@@ -70,6 +84,12 @@ export async function processJob(context: JobContext, job: QueuedJob, token: str
     default:
       verdict satisfies never;
   }
+}
+
+/** A job that is not run after all waits for no permit. */
+function leaveLine({ permits, machine }: JobContext, hand: JobInHand): void {
+  const limit = limitOf(hand, machine.tasks);
+  if (limit !== undefined) permits.leave(hand, limit);
 }
 
 /** What the producer left open, the function's definition decides. */

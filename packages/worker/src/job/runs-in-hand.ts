@@ -1,9 +1,12 @@
 import type { RunEnd } from "../runs/run.ts";
 
+/** How a run ended; `put off`: its job waits for a permit elsewhere, and no run was begun. */
+type Ended = RunEnd | "put off";
+
 interface RunInHand {
   /** Token of the lock under which the job is here now. */
   token: string;
-  readonly end: Promise<RunEnd>;
+  readonly end: Promise<Ended>;
 }
 
 /**
@@ -24,7 +27,7 @@ export class RunsInHand {
    *
    * @returns how the run ended; "taken over" if the job came again meanwhile, and whoever has it now sees to its end
    */
-  run(jobId: string, token: string, begin: () => Promise<RunEnd>): Promise<RunEnd | "taken over"> {
+  run(jobId: string, token: string, begin: () => Promise<Ended>): Promise<Ended | "taken over"> {
     const before = this.#runs.get(jobId);
     const run = before ?? { token, end: begin() };
     if (before === undefined) this.#runs.set(jobId, run);

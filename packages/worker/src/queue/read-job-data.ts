@@ -1,6 +1,6 @@
 import { MAX_TIMER_MS, WIRE_VERSION } from "@poolmq/shared/internal";
 import { MAP_TTL_MS } from "@poolmq/shared/redis";
-import type { JobData } from "@poolmq/shared/internal";
+import type { JobData, Limit } from "@poolmq/shared/internal";
 
 /** A year: durable maps have a day. */
 const MAX_TTL_MS = 365 * 24 * 60 * 60_000;
@@ -24,12 +24,24 @@ export function readJobData(data: unknown): JobData | string {
     if (timeoutMs !== undefined && !isInteger(timeoutMs, 1, MAX_TIMER_MS)) return "its time limit is none";
     if (shares !== undefined && !isListOfPairs(shares)) return "its shared values are not a list";
     if (codeVersion !== undefined && typeof codeVersion !== "string") return "its code version is no text";
+    if (fields.limit !== undefined && !isLimit(fields.limit)) return "its limit is none";
     if (kept !== undefined && !isListOfPairs(kept)) return "its outcomes are not a list";
     if (cut !== undefined && !isInteger(cut, 1, n)) return "its number of items is none";
     if (suspect !== undefined && (typeof suspect !== "object" || suspect === null))
       return "its suspect is none";
   }
   return { ...(data as JobData), ttlMs };
+}
+
+function isLimit(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { key, concurrency, ratePerSecond } = value as Partial<Record<keyof Limit, unknown>>;
+  const isRate = typeof ratePerSecond === "number" && ratePerSecond > 0;
+  return (
+    typeof key === "string" &&
+    (concurrency === undefined || isInteger(concurrency, 1, 2 ** 31)) &&
+    (ratePerSecond === undefined || isRate)
+  );
 }
 
 function isInteger(value: unknown, min: number, max: number): value is number {

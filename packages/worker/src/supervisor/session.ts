@@ -15,6 +15,7 @@ import {
   GatherScripts,
   jobIdOf,
   largestValue,
+  LimitScripts,
   MachineLines,
   Machines,
   queueKeys,
@@ -24,6 +25,7 @@ import type { LargestValue, QueueKeys } from "@poolmq/shared/redis";
 
 import type { JobContext } from "../job/job-context.ts";
 import { JobSeals } from "../job/job-seals.ts";
+import { Permits } from "../job/permits.ts";
 import { processJob } from "../job/process-job.ts";
 import { Publisher } from "../outcome/publisher.ts";
 import { RunsInHand } from "../job/runs-in-hand.ts";
@@ -50,7 +52,6 @@ const NO_STALL_LIMIT = 1_000_000;
 
 /** After an error of the queue, a fetch is tried again after this long, in ms. */
 const RETRY_FETCH_MS = 500;
-
 /** A Redis that does not answer a PING within this, in ms, has nothing that a machine should wait for at its end. */
 const ANSWER_MS = 500;
 
@@ -193,6 +194,7 @@ export class Session {
       seals,
       locks: this.#locks,
       runs: new RunsInHand(),
+      permits: new Permits(new LimitScripts(redis, keys, id), this.#locks, refusals, machine.draining),
       unwanted,
       settled,
       shared,

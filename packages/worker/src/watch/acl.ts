@@ -24,7 +24,7 @@ const PRODUCER =
 
 /** Taking jobs and finding stalled ones, publishing outcomes, hearing of what is cancelled. */
 const WORKER =
-  "bzpopmin getbit hdel hexists hincrby hlen hstrlen lindex ltrim rpop rpoplpush rpush sadd scard setbit smembers subscribe unsubscribe xtrim zcount zpopmin zremrangebyrank zremrangebyscore zrevrange zrevrangebyscore";
+  "bzpopmin getbit hdel hexists hincrby hkeys hlen hstrlen lindex ltrim rpop rpoplpush rpush sadd scard setbit smembers subscribe unsubscribe xtrim zcount zpopmin zrank zremrangebyrank zremrangebyscore zrevrange zrevrangebyscore";
 
 /** Counting jobs, reading what machines and maps tell of themselves, and telling them that somebody watches. */
 const WATCHER =
