@@ -42,6 +42,7 @@ const ORDER = {
     "local.ts",
     "control.ts",
     "dashboard",
+    "feed",
     "dev",
     "replay",
     "local",

@@ -13,9 +13,9 @@ import { Overview } from "./overview.js";
 
 /**
  * @typedef {import("./model.js").Actions} Actions
- * @typedef {import("../src/dashboard/messages.ts").StartMessage} StartMessage
- * @typedef {import("../src/dashboard/messages.ts").TickMessage} TickMessage
- * @typedef {import("../src/dashboard/messages.ts").TroubleMessage} TroubleMessage
+ * @typedef {import("../src/feed/messages.ts").StartMessage} StartMessage
+ * @typedef {import("../src/feed/messages.ts").TickMessage} TickMessage
+ * @typedef {import("../src/feed/messages.ts").TroubleMessage} TroubleMessage
  */
 
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));

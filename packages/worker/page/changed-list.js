@@ -3,7 +3,7 @@
  *
  * @template {{ readonly id: string }} T
  * @param {readonly T[]} before
- * @param {import("../src/dashboard/list-changes.ts").ListChange<T>} change
+ * @param {import("../src/feed/list-changes.ts").ListChange<T>} change
  * @returns {readonly T[]}
  */
 export function changedList(before, { ids, changed }) {
@@ -14,10 +14,10 @@ export function changedList(before, { ids, changed }) {
 }
 
 /**
- * @typedef {import("../src/dashboard/messages.ts").PageMachine} PageMachine
+ * @typedef {import("../src/feed/messages.ts").PageMachine} PageMachine
  *
  * @param {readonly PageMachine[]} before
- * @param {import("../src/dashboard/messages.ts").TickMessage["machines"]} change
+ * @param {import("../src/feed/messages.ts").TickMessage["machines"]} change
  * @returns {readonly PageMachine[]}
  */
 export function changedMachines(before, { ids, changed }) {

@@ -5,10 +5,10 @@ import { Fetched } from "./fetched.js";
 import { bytes, count, duration, plural } from "./format.js";
 
 /**
- * @typedef {import("../src/dashboard/messages.ts").PageMap} MapView
+ * @typedef {import("../src/feed/messages.ts").PageMap} MapView
  * @typedef {import("../src/watch/queue-view.ts").RunningView} RunningView
  * @typedef {import("../src/watch/queue-view.ts").SpanView} SpanView
- * @typedef {import("../src/dashboard/messages.ts").PageMachine} PageMachine
+ * @typedef {import("../src/feed/messages.ts").PageMachine} PageMachine
  * @typedef {NonNullable<PageMachine["children"]>[number]} PageChild
  *
  * @typedef {object} LaneFacts
@@ -71,9 +71,7 @@ export function Lanes({ machine, model }) {
     url: `/spans?${new URLSearchParams({ queue: model.view.queue, worker: machine.id })}`,
     everyMs: SPANS_EVERY_MS,
     draw: (fetched) => {
-      const told = /** @type {readonly import("../src/dashboard/messages.ts").ProcessSpans[]} */ (
-        fetched ?? []
-      );
+      const told = /** @type {readonly import("../src/feed/messages.ts").ProcessSpans[]} */ (fetched ?? []);
       const spansOf = (/** @type {string} */ _, /** @type {number} */ pid) =>
         told.find((of) => of.pid === pid)?.spans ?? [];
       return h(LanesOf, { machine, model, spansOf });

@@ -13,7 +13,7 @@ import { progressText, ProgressBar, StateBadge, timeText } from "./progress.js";
 /**
  * @typedef {import("./model.js").Model} Model
  * @typedef {import("./model.js").Actions} Actions
- * @typedef {import("../src/dashboard/messages.ts").PageMap} MapView
+ * @typedef {import("../src/feed/messages.ts").PageMap} MapView
  */
 
 /** How often the histogram of run times is fetched. */

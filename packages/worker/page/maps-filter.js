@@ -3,7 +3,7 @@
 import { h } from "./preact.js";
 
 /**
- * @typedef {import("../src/dashboard/messages.ts").PageMap} MapView
+ * @typedef {import("../src/feed/messages.ts").PageMap} MapView
  *
  * @typedef {object} MapsFilter
  * @property {string} text a part of the task, the id or the producer's host

@@ -4,7 +4,7 @@ import { h } from "./preact.js";
 import { count, duration } from "./format.js";
 import { percent, ProgressBar, rateText, StateBadge, timeText } from "./progress.js";
 
-/** @typedef {import("../src/dashboard/messages.ts").PageMap} MapView */
+/** @typedef {import("../src/feed/messages.ts").PageMap} MapView */
 
 /** More than fit any screen; the rest is a click away. */
 const SHOWN = 50;

@@ -4,14 +4,14 @@ import { changedList, changedMachines } from "./changed-list.js";
 import { ALL_MAPS } from "./maps-filter.js";
 
 /**
- * @typedef {import("../src/dashboard/messages.ts").StartMessage} StartMessage
- * @typedef {import("../src/dashboard/messages.ts").TickMessage} TickMessage
- * @typedef {import("../src/dashboard/messages.ts").MapPoint} MapPoint
- * @typedef {import("../src/dashboard/messages.ts").QueuePoint} QueuePoint
+ * @typedef {import("../src/feed/messages.ts").StartMessage} StartMessage
+ * @typedef {import("../src/feed/messages.ts").TickMessage} TickMessage
+ * @typedef {import("../src/feed/messages.ts").MapPoint} MapPoint
+ * @typedef {import("../src/feed/messages.ts").QueuePoint} QueuePoint
  * @typedef {import("../src/watch/queue-view.ts").ErrorsView} ErrorsView
- * @typedef {import("../src/dashboard/messages.ts").PageMap} MapView
- * @typedef {import("../src/dashboard/messages.ts").PageMachine} PageMachine
- * @typedef {import("../src/dashboard/messages.ts").MachinePoint} MachinePoint
+ * @typedef {import("../src/feed/messages.ts").PageMap} MapView
+ * @typedef {import("../src/feed/messages.ts").PageMachine} PageMachine
+ * @typedef {import("../src/feed/messages.ts").MachinePoint} MachinePoint
  * @typedef {import("../src/watch/queue-view.ts").SpanView} SpanView
  *
  * @typedef {object} Actions

@@ -3,7 +3,7 @@
 import { h } from "./preact.js";
 import { count, duration, plural, short } from "./format.js";
 
-/** @typedef {import("../src/dashboard/messages.ts").PageMap} MapView */
+/** @typedef {import("../src/feed/messages.ts").PageMap} MapView */
 
 /** @param {{ map: MapView }} props */
 export function ProgressBar({ map: { task, total, done, failed, state } }) {

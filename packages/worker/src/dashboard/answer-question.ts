@@ -1,7 +1,7 @@
 /** Answers what a page asks for beside the events of its queue. */
 
 import { mapReport } from "./map-report.ts";
-import type { QueueFeed } from "./queue-feed.ts";
+import type { QueueFeed } from "../feed/queue-feed.ts";
 import type { QueueLook } from "./queue-look.ts";
 
 export interface PageAnswer {

@@ -31,7 +31,7 @@ import type { JobPages } from "./job-pages.ts";
 import { loginPage } from "./login-page.ts";
 import type { PageFile } from "./page-files.ts";
 import { answerQuestion } from "./answer-question.ts";
-import type { QueueFeed } from "./queue-feed.ts";
+import type { QueueFeed } from "../feed/queue-feed.ts";
 import type { QueueLook } from "./queue-look.ts";
 
 /** A queue that the dashboard shows. */

@@ -3,8 +3,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, createGzip } from "node:zlib";
 
-import type { FeedReader, QueueFeed } from "./queue-feed.ts";
-import type { StartMessage } from "./messages.ts";
+import type { FeedReader, QueueFeed } from "../feed/queue-feed.ts";
+import type { StartMessage } from "../feed/messages.ts";
 
 /** A page that is so many bytes behind can't keep up: it is cut off, connects again, and starts with the state of then. */
 const MAX_BEHIND_BYTES = 8 * 1024 * 1024;

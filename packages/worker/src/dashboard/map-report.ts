@@ -5,7 +5,7 @@
 
 import type { ErrorGroupView } from "../watch/queue-view.ts";
 
-import type { SeenMap } from "./queue-feed.ts";
+import type { SeenMap } from "../feed/queue-feed.ts";
 
 const WIDTH = 800;
 const HEIGHT = 120;

@@ -14,7 +14,7 @@ import { Access, isLoopback } from "../../dashboard/access.ts";
 import { DashboardServer } from "../../dashboard/dashboard-server.ts";
 import { loadJobPages } from "../../dashboard/job-pages.ts";
 import { readPageFiles } from "../../dashboard/page-files.ts";
-import { QueueFeed } from "../../dashboard/queue-feed.ts";
+import { QueueFeed } from "../../feed/queue-feed.ts";
 import { QueueLook } from "../../dashboard/queue-look.ts";
 import { connectionOf, DEFAULTS } from "../../worker-options.ts";
 import { signingKeyOption, signingKeysOf, whoAmI } from "../base/operator.ts";
