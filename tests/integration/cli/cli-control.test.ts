@@ -177,8 +177,13 @@ test("doctor says that all is well, or what is wrong; queues lists what a Redis 
   expect(queues).toContainEqual(
     expect.objectContaining({ queue: stage.queue, paused: true, waiting: 0, machines: 1, processes: 2 }),
   );
-  worker.kill("SIGTERM");
+  // A machine that was killed is none, though its last heartbeat is still there.
+  worker.kill("SIGKILL");
   await worker.exited;
+  const [id = ""] = await redis().admin.zrange(stage.keys.workers, "0", "0");
+  await redis().admin.zincrby(stage.keys.workers, "-2600", id);
+  const later = JSON.parse((await stage.run("queues", "--json")).output) as object[];
+  expect(later).toContainEqual(expect.objectContaining({ queue: stage.queue, machines: 0, processes: 0 }));
 });
 
 test("logs shows what tasks print and log, by map, task, item and machine, and follows", async () => {

@@ -6,7 +6,7 @@ import type { MachineLoad, MachinePoint } from "./messages.ts";
 /** Points that are kept of a machine: at a look a second, two minutes. */
 const MAX_POINTS = 120;
 
-const MIB = 1_048_576;
+export const MIB = 1_048_576;
 
 interface Known {
   /** When it told this, by its heartbeat. */

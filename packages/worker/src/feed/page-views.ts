@@ -4,7 +4,7 @@
  */
 
 import type { ChildView, MachineView, MapView, QueueView } from "../watch/queue-view.ts";
-import { MachineLoads } from "./machine-loads.ts";
+import { MachineLoads, MIB } from "./machine-loads.ts";
 import type { PageChild, PageMachine, PageMap, PageView } from "./messages.ts";
 
 /** Silence is told in such steps, in ms: machines tell of themselves once a second. */
@@ -12,8 +12,6 @@ const SILENCE_STEP_MS = 250;
 
 /** A producer that was heard of so recently is not silent, in ms. */
 const PRODUCER_STEP_MS = 3_000;
-
-const MIB = 1_048_576;
 
 /** Memory that grows and shrinks by a few percent is told as the same. */
 function roundedBytes(bytes: number): number {

@@ -14,10 +14,11 @@ export interface OperatorFlags extends QueueFlags {
   readonly signingKeyFile?: string;
 }
 
-export function signingKeyOption(): Option {
+/** @param what - what the key is for */
+export function signingKeyOption(what = "sign what machines are asked"): Option {
   return new Option(
     "--signing-key-file <path>",
-    "sign what machines are asked, on a queue whose workers have a signing key (or POOLMQ_SIGNING_KEY: the key itself)",
+    `${what}, on a queue whose workers have a signing key (or POOLMQ_SIGNING_KEY: the key itself)`,
   ).env("POOLMQ_SIGNING_KEY_FILE");
 }
 

@@ -10,6 +10,7 @@ import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
 import { queueCommand, withQueue } from "../base/queue-command.ts";
 import type { QueueFlags } from "../base/queue-command.ts";
 import { count } from "../view/format.ts";
+import { LATE_MS } from "../view/machines-text.ts";
 import { table } from "../view/table.ts";
 
 /** A queue, in a line. */
@@ -19,14 +20,20 @@ interface QueueLine {
   readonly waiting: number;
   readonly active: number;
   readonly delayed: number;
+  /** Those that were heard of in time, and their processes. */
   readonly machines: number;
   readonly processes: number;
+  /** Machines that missed some heartbeats: killed, frozen or cut off. */
+  readonly silent: number;
 }
 
 const SCAN_COUNT = 1_000;
 
 export function queuesCommand(): Command {
-  return queueCommand("queues")
+  const command = queueCommand("queues");
+  // It is taken, as by all commands, and changes nothing here.
+  command.options.find(({ long }) => long === "--queue")?.hideHelp();
+  return command
     .summary("list the queues of a Redis")
     .description(
       "Lists the queues with this --prefix that a Redis holds: what waits and runs, and who serves them. It goes through the names of all keys, which takes a login that may SCAN: those of `poolmq acl` are for one queue each.",
@@ -59,14 +66,16 @@ async function queueNames(redis: Redis | Cluster, prefix: string): Promise<strin
 }
 
 async function lineOf(redis: Redis | Cluster, queue: string, prefix: string): Promise<QueueLine> {
-  const { paused, jobs, machines } = await readQueue(redis, queueKeys(queue, prefix));
-  const told = machines.flatMap(({ advertisement }) => readAdvertisement(advertisement) ?? []);
+  const { paused, jobs, machines, atMs } = await readQueue(redis, queueKeys(queue, prefix));
+  const heard = machines.filter(({ beatAtMs }) => atMs - beatAtMs <= LATE_MS);
+  const told = heard.flatMap(({ advertisement }) => readAdvertisement(advertisement) ?? []);
   return {
     queue,
     paused,
     ...jobs,
     machines: told.length,
     processes: told.reduce((sum, { processes }) => sum + processes, 0),
+    silent: machines.length - heard.length,
   };
 }
 
@@ -77,7 +86,10 @@ function tableOf(lines: readonly QueueLine[], width: number): string[] {
       { title: "QUEUE", cell: ({ queue }) => queue, shrinkTo: 14 },
       {
         title: "STATE",
-        cell: ({ paused, machines }) => (paused ? "paused" : machines === 0 ? "no workers" : "served"),
+        cell: ({ paused, machines, silent }) => {
+          if (paused) return "paused";
+          return machines > 0 ? "served" : silent > 0 ? "workers silent" : "no workers";
+        },
       },
       { title: "WAITING", align: "right", cell: ({ waiting }) => count(waiting) },
       { title: "ACTIVE", align: "right", cell: ({ active }) => count(active) },

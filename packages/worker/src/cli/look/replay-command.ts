@@ -67,7 +67,7 @@ export function replayCommand(): Command {
     .addOption(queueOption())
     .addOption(prefixOption())
     .addOption(redisOption())
-    .addOption(signingKeyOption())
+    .addOption(signingKeyOption("check whether the item is genuine"))
     .addHelpText(
       "after",
       `

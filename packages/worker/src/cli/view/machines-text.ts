@@ -9,7 +9,7 @@ import { table } from "./table.ts";
 import type { Column } from "./table.ts";
 
 /** A machine that missed so many heartbeats may be gone. */
-const LATE_MS = 2_500;
+export const LATE_MS = 2_500;
 
 export function machinesText(
   machines: readonly MachineView[],
