@@ -22,7 +22,7 @@ export function LogLines({ queue, about }) {
       }
       return h(
         "ol",
-        { class: "log", tabIndex: 0, role: "log", "aria-label": "Log" },
+        { class: "log", tabIndex: 0, "aria-label": "Log" },
         lines.map((line, place) => h(Line, { key: place, line })),
       );
     },
