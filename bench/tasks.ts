@@ -1,5 +1,6 @@
 /** The functions that are measured: the same for every competitor that runs JavaScript. tasks.py has them for Python. */
 
+import { randomFillSync } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 
 export function increment(x: number): number {
@@ -27,4 +28,24 @@ export function echo(bytes: Buffer): Buffer {
 /** Uses a value that all items have in common. */
 export function byteAt(bytes: Buffer, i: number): number {
   return bytes[i % bytes.length] ?? 0;
+}
+
+export function add(a: number, b: number): number {
+  return a + b;
+}
+
+const BLOCK_BYTES = 1024 * 1024;
+
+/** Counts how often each 16-bit value is in a block of random bytes, which it makes up. */
+export function histogram(_block: number): Float64Array {
+  const counts = new Float64Array(65_536);
+  for (const value of randomFillSync(new Uint16Array(BLOCK_BYTES / 2)))
+    counts[value] = (counts[value] ?? 0) + 1;
+  return counts;
+}
+
+/** Adds to its first argument. */
+export function addCounts(a: Float64Array, b: Float64Array): Float64Array {
+  for (let value = 0; value < a.length; value++) a[value] = (a[value] ?? 0) + (b[value] ?? 0);
+  return a;
 }

@@ -50,6 +50,21 @@ export interface Operations {
       readonly peak: number;
     };
   };
+  /** A sum of `1 … n`, or the histogram of `n` blocks, folded by the workers or by the producer. */
+  fold: {
+    readonly request: {
+      readonly what: "sum" | "histogram";
+      readonly n: number;
+      readonly by: "workers" | "producer";
+    };
+    /** `sum` is that of the counts of a histogram. The memory is this process's resident set, in bytes. */
+    readonly reply: {
+      readonly ms: number;
+      readonly sum: number;
+      readonly before: number;
+      readonly peak: number;
+    };
+  };
   /** A map of buffers that are sent there and back. */
   buffers: {
     readonly request: { readonly count: number; readonly bytes: number };

@@ -9,6 +9,7 @@ import type * as tasks from "../tasks.ts";
 import { buffersOf, checkBuffers } from "./buffers.ts";
 import { argumentsOf } from "./operations.ts";
 import type { Operations } from "./operations.ts";
+import { timedFold } from "./poolmq-folds.ts";
 import { serve } from "./serve.ts";
 import { timed, timedCalls, timedMap } from "./timed.ts";
 
@@ -22,6 +23,7 @@ export async function serveCalls(pool: BasePool<typeof tasks>): Promise<void> {
       async calls({ count }) {
         return { ms: await timedCalls(count, (i) => pool.apply("increment", [i])) };
       },
+      fold: (request) => timedFold(pool, request),
       slowStream: (request) => slowStream(pool, request),
       async buffers(request) {
         const buffers = buffersOf(request);

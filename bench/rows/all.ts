@@ -13,6 +13,7 @@ import { coldStart } from "./row-11-cold-start.ts";
 import { manyProducers } from "./row-12-many-producers.ts";
 import { watched } from "./row-13-watched.ts";
 import { withoutRedis } from "./row-14-without-redis.ts";
+import { folds } from "./row-15-folds.ts";
 
 export const ROWS: readonly Row[] = [
   trivialItems,
@@ -29,4 +30,5 @@ export const ROWS: readonly Row[] = [
   manyProducers,
   watched,
   withoutRedis,
+  folds,
 ];
