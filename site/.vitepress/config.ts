@@ -89,6 +89,7 @@ export default defineConfig({
       { text: "Tutorial", link: "/docs/tutorial" },
       { text: "Guide", link: "/docs/guide" },
       { text: "API", link: "/docs/api" },
+      { text: "Batch tasks", link: "/docs/batches" },
       { text: "Folding results", link: "/docs/map-reduce" },
       { text: "Recipes", link: "/docs/recipes" },
       {

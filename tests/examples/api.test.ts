@@ -29,6 +29,7 @@ test("every example is one that these tests run", () => {
     "main.ts",
     "collect.ts",
     "worker.ts",
+    "squares.ts",
     "fetch-page.ts",
     "download.ts",
   ]);
@@ -43,7 +44,7 @@ describe("an example prints what its comments say", () => {
   testOutputs(project, snippets);
 });
 
-test.each(["fetch-page.ts", "download.ts"])("%s loads", async (file) => {
+test.each(["squares.ts", "fetch-page.ts", "download.ts"])("%s loads", async (file) => {
   await using run = project.shell(`node ${file}`);
   expect(await run.ended, run.output).toBe(0);
 });

@@ -11,7 +11,7 @@ import type {
   ResultStream,
   Shared,
 } from "@poolmq/producer";
-import { defineTask, taskContext } from "@poolmq/worker";
+import { defineBatchTask, defineTask, taskContext } from "@poolmq/worker";
 import { expectTypeOf, test } from "vitest";
 
 import type * as defined from "../fixtures/defined-tasks.ts";
@@ -260,4 +260,36 @@ test("figures of the pool, and what a task knows of itself, are typed", () => {
     // @ts-expect-error text
     void pool.ready("2");
   });
+});
+
+test("a batch task takes one item, and gives the result of one", () => {
+  const double = defineBatchTask(
+    (xs: number[], { items, signal }) => {
+      expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
+      return xs.map((x, i) => (x > 0 ? `${x} ${items[i]?.index}` : new RangeError("negative")));
+    },
+    { maxItems: 10, attempts: 2 },
+  );
+  const later = defineBatchTask(async (xs: { id: string }[]) => xs.map(() => new Date()), { maxItems: 10 });
+  expectTypeOf(double).parameters.toEqualTypeOf<[item: number]>();
+  expectTypeOf(double).returns.resolves.toEqualTypeOf<string>();
+  interface Batched {
+    double: typeof double;
+    later: typeof later;
+  }
+  const calls = (pool: Pool<Batched>): void => {
+    expectTypeOf(pool.map("double", [1])).toEqualTypeOf<MapResult<string>>();
+    expectTypeOf(pool.map(later, [{ id: "a" }])).toEqualTypeOf<MapResult<Date>>();
+    expectTypeOf(pool.apply("later", [{ id: "a" }])).toEqualTypeOf<ApplyResult<Date>>();
+    // @ts-expect-error an item, not a list of them
+    void pool.apply("double", [[1]]);
+    // @ts-expect-error a wrong item
+    void pool.map("later", [1]);
+  };
+  void calls;
+  // @ts-expect-error its function takes a list
+  defineBatchTask((x: number) => [x], { maxItems: 1 });
+  // @ts-expect-error how many items it takes is to be said
+  const unsaid = (): unknown => defineBatchTask((xs: number[]) => xs, {});
+  void unsaid;
 });

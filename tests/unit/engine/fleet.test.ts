@@ -40,3 +40,11 @@ test("only machines that can run a map's task count: those that have it, in the 
   expect(fleet.slots("increment", "2")).toBe(6);
   expect(fleet.slots("increment")).toBe(6);
 });
+
+test("of a batch task, as many small jobs run at a time as its function takes", () => {
+  const fleet = new Fleet(async () => {});
+  fleet.see([machine("a", 3, { tasks: { insert: { arity: 1, maxItems: 100 } } })]);
+  expect(fleet.slots("insert")).toBe(300);
+  expect(fleet.slots("insert", undefined, 30)).toBe(9);
+  expect(fleet.slots("insert", undefined, 1_000)).toBe(3);
+});

@@ -10,12 +10,18 @@ const LOOK_MS = 1_000;
 /** A fleet that is not there yet is taken for one of so many slots: autoscalers and the first machines find work. */
 const FUTURE_SLOTS = 32;
 
+interface TaskSlots {
+  readonly places: number;
+  /** How many items its function takes at once. */
+  readonly maxItems: number;
+}
+
 export class Fleet {
   readonly #look: () => Promise<unknown>;
   readonly #maps = new Set<MapRun>();
   #machines: readonly WorkerAdvertisement[] = [];
-  /** Items of a task that run at a time, by its name and the version of its code that a call asks for. */
-  readonly #slots = new Map<string, number>();
+  /** What runs at a time of a task, by its name and the version of its code that a call asks for. */
+  readonly #slots = new Map<string, TaskSlots>();
   readonly #firstSlots: number;
   #timer: NodeJS.Timeout | undefined;
   #isLooking = false;
@@ -39,11 +45,12 @@ export class Fleet {
   }
 
   /**
-   * How many items of a task the fleet runs at a time; at least 1.
+   * How many jobs of a task the fleet runs at a time; at least 1.
    *
    * @param asked - the version of the tasks' code that a machine must have; `undefined`: any will do
+   * @param chunksize - items of each job: of a batch task, several jobs of few items run together
    */
-  slots(task: string, asked?: string): number {
+  slots(task: string, asked?: string, chunksize = 1): number {
     const key = `${asked ?? ""} ${task}`;
     let slots = this.#slots.get(key);
     if (slots === undefined) {
@@ -52,10 +59,11 @@ export class Fleet {
           Object.hasOwn(tasks, task) && (asked === undefined || codeVersion === asked),
       );
       const seen = able.reduce((sum, { processes, concurrency }) => sum + processes * (concurrency ?? 1), 0);
-      slots = Math.max(1, this.#machines.length === 0 ? this.#firstSlots : seen);
+      const places = Math.max(1, this.#machines.length === 0 ? this.#firstSlots : seen);
+      slots = { places, maxItems: Math.max(1, ...able.map(({ tasks }) => tasks[task]?.maxItems ?? 1)) };
       this.#slots.set(key, slots);
     }
-    return slots;
+    return slots.places * Math.max(1, Math.floor(slots.maxItems / chunksize));
   }
 
   /** Keeps the size of the fleet up to date for a map, until all of the map was sent. */

@@ -217,9 +217,10 @@ async function takeUp(run: MapRun, gather: Gather, keepMs: number | undefined): 
 }
 
 /** What a map may have in the queue: half a second's work of the slots that can serve it, or that its limit allows. */
-function windowOf({ task, job }: MapRun, { fleet }: RedisBackend): WorkWindow {
+function windowOf({ task, job, chunkSize: size }: MapRun, { fleet }: RedisBackend): WorkWindow {
   const { concurrency = Infinity, ratePerSecond } = job.limit ?? {};
-  const slots = (): number => Math.min(concurrency, fleet.slots(task, job.codeVersion));
+  const chunksize = size?.ahead === Infinity ? size.next() : 1;
+  const slots = (): number => Math.min(concurrency, fleet.slots(task, job.codeVersion, chunksize));
   return new WorkWindow(slots, undefined, ratePerSecond);
 }
 

@@ -50,7 +50,7 @@ export interface BatchTaskOptions extends Omit<TaskOptions, "input"> {
  * @throws InvalidOptionError
  * @example
  * ```ts
- * // insert.ts
+ * // squares.ts
  * import { defineBatchTask } from "@poolmq/worker";
  *
  * export const square = defineBatchTask(
