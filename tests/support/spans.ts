@@ -12,15 +12,3 @@ export function atOnce(spans: readonly Span[]): number {
   }
   return most;
 }
-
-/** How many of these moments are within so many ms, at most. */
-export function mostIn(ms: number, moments: readonly number[]): number {
-  const sorted = moments.toSorted((a, b) => a - b);
-  let first = 0;
-  let most = 0;
-  for (const [last, at] of sorted.entries()) {
-    while ((sorted[first] ?? at) <= at - ms) first++;
-    most = Math.max(most, last - first + 1);
-  }
-  return most;
-}
