@@ -78,6 +78,7 @@ export type { StoredFailedJob } from "./store/reports/read-failed-job.ts";
 export { readFailedJobs } from "./store/reports/read-failed.ts";
 export type { QueueReading } from "./store/reports/read-queue.ts";
 export { readQueue } from "./store/reports/read-queue.ts";
+export { whatWaits } from "./store/reports/what-waits.ts";
 export { RetryScripts } from "./store/retry-scripts.ts";
 export type { FailedEntry } from "./store/retry-scripts.ts";
 export { countStaged, removeAllStaged, wakeForStaged } from "./store/staged-jobs.ts";

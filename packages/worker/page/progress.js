@@ -50,7 +50,13 @@ export function rateText({ itemsPerS }) {
   return `${short(itemsPerS)} /s`;
 }
 
-const WAITS_FOR = { resume: "paused", workers: "no workers", turn: "waiting" };
+const WAITS_FOR = {
+  resume: "paused",
+  workers: "no workers",
+  turn: "waiting",
+  limit: "limited",
+  retry: "retrying",
+};
 
 /** @param {{ map: MapView }} props */
 export function StateBadge({ map: { state, waitsFor, durable, producer } }) {

@@ -197,6 +197,29 @@ test("a map that others hold up waits, and has no time left that anybody knows",
   await Promise.all([busy, behind]);
 });
 
+test("a map that waits for its limit, or for another attempt, says so", async () => {
+  const stage = new Watched(redis());
+  await stage.workers(3);
+  const pool = stage.client();
+  const limit = { key: "service", concurrency: 1 };
+  const holder = pool.map("step", stage.steps("wait"), { limit });
+  await until(async () => (await redis().admin.hlen(stage.keys.limitHeld("service"))) === 1, {
+    what: "the permit to be taken",
+  });
+  const limited = pool.map("step", stage.steps("end", "end"), { limit });
+  const again = pool.map("step", stage.steps("fail"), { attempts: 2, backoff: 600_000 });
+  const [waits, retries] = await Promise.all(
+    [limited, again].map(({ id }) => stage.map(id, ({ waitsFor }) => waitsFor !== null)),
+  );
+  expect(waits).toMatchObject({ state: "running", waitsFor: "limit", leftMs: null });
+  expect(retries).toMatchObject({ state: "running", waitsFor: "retry", leftMs: null });
+  expect(await stage.map(holder.id)).toMatchObject({ waitsFor: null });
+  again.cancel();
+  await rejection(again);
+  stage.marks.open();
+  await Promise.all([holder, limited]);
+});
+
 test("a stream of endless input has neither a total nor a time left", async () => {
   const stage = new Watched(redis());
   await stage.workers();

@@ -28,7 +28,7 @@ const WORKER =
 
 /** Counting jobs, reading what machines and maps tell of themselves, and telling them that somebody watches. */
 const WATCHER =
-  "bitcount eval evalsha exists get hexists hget hgetall hlen hmget hscan lindex llen lrange pttl publish rpop set time xrange xrevrange zcard zcount zrange zrangebyscore";
+  "bitcount eval evalsha exists get hexists hget hgetall hlen hmget hscan lindex llen lrange pttl publish rpop set time xrange xrevrange zcard zcount zrange zrangebyscore zscore";
 
 /** Ending maps, and running their failed items again, on the fleet and at home, as well. */
 const OPERATOR = "hkeys xdel";

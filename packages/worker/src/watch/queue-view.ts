@@ -78,9 +78,11 @@ export interface MapView {
  *
  * - `"resume"`: the queue is paused.
  * - `"workers"`: no worker machine is there that can run anything.
- * - `"turn"`: machines run something else, or its items wait for the time of another attempt.
+ * - `"turn"`: machines run something else, until it has its share of their time.
+ * - `"limit"`: all that was sent of it waits for a permit of its limit by key.
+ * - `"retry"`: all that was sent of it waits for the time of another attempt.
  */
-export type WaitsFor = "resume" | "workers" | "turn";
+export type WaitsFor = "resume" | "workers" | "turn" | "limit" | "retry";
 
 interface ProducerView {
   readonly host: string;

@@ -21,6 +21,7 @@ import {
   readQueue,
   redisNowMs,
   WATCH_TTL_MS,
+  whatWaits,
 } from "@poolmq/shared/redis";
 import type { ControlMessage, ErrorGroup, MapReport } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/redis";
@@ -121,8 +122,14 @@ export class QueueWatcher {
       const read = readMapReport(text);
       return read === undefined ? [] : [this.#view(id, read, atMs)];
     });
-    const maps = (await Promise.all(views)).map(({ map, quietMs }) =>
+    const looked = (await Promise.all(views)).map(({ map, quietMs }) =>
       waiting(map, quietMs, { paused, machines }),
+    );
+    const maps = await Promise.all(
+      looked.map(async (map): Promise<MapView> => {
+        if (map.waitsFor !== "turn") return map;
+        return { ...map, waitsFor: await whatWaits(this.#redis, this.#keys, map.id) };
+      }),
     );
     return {
       queue: this.#queue,

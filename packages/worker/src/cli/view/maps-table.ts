@@ -66,6 +66,8 @@ const WAITS_FOR: Readonly<Record<NonNullable<MapView["waitsFor"]>, string>> = {
   resume: "paused",
   workers: "no workers",
   turn: "waiting",
+  limit: "limited",
+  retry: "retrying",
 };
 
 function stateOf({ state, durable, producer, waitsFor }: MapView): string {
