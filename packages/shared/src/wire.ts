@@ -66,10 +66,7 @@ export interface JobData {
   readonly reduce?: string;
   /** Only machines with this version of the tasks' code may run it. Absent: any may. */
   readonly codeVersion?: string;
-  /**
-   * A second job for a chunk that has run for long elsewhere: its id is that of the chunk's job and `-b`, and the first
-   * outcome of the two counts. Machines that know nothing of it take it for corrupt by its id, and drop it.
-   */
+  /** A second job for a chunk that runs for long elsewhere; its id ends in `-b`, by which older machines drop it as corrupt. */
   readonly backup?: true;
   /** A permit of this limit is to be taken before it runs. Absent: what the function's definition says, or none. */
   readonly limit?: Limit;
