@@ -367,6 +367,7 @@ test("keys", async () => {
   const {
     job,
     done,
+    donePage,
     out,
     in: bytes,
     meta,
@@ -386,6 +387,7 @@ test("keys", async () => {
     named: {
       job: job("<job>"),
       done: done("<map>"),
+      donePage: donePage("<map>", 1),
       out: out("<map>"),
       in: bytes("<map>"),
       meta: meta("<map>"),

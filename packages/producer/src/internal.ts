@@ -24,6 +24,7 @@ export { ReduceSlot } from "./result/reduce-slot.ts";
 export { Slots } from "./result/ordered-results.ts";
 export { Gather } from "./gather/gather.ts";
 export { TaskLogs } from "./account/task-log.ts";
+export { DonePages } from "./gather/done-pages.ts";
 export { decide } from "./gather/reconcile.ts";
 export { Patience } from "./gather/patience.ts";
 export { InFlight } from "./map/in-flight.ts";

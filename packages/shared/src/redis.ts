@@ -28,6 +28,7 @@ export {
   signJobState,
 } from "./signing/signed-job.ts";
 export { askToCancel, CancelReader, tellCancelled } from "./store/cancels.ts";
+export { donePageOf } from "./store/done-bits.ts";
 export { DurableScripts } from "./store/durable-scripts.ts";
 export {
   CANCEL_TTL_MS,

@@ -58,7 +58,9 @@ test("the page's table of what Redis holds has every key of the store", () => {
   const [, table = ""] = read("docs/architecture.md").split("## What Redis holds");
   const keys = [...read("packages/shared/src/store/keys.ts").matchAll(/`\$\{base\}:([a-z][^`]*)`/g)].map(
     ([, key = ""]) =>
-      key.replace(/\$\{(\w+?)Id\}/, (_, what: string) => (what === "producer" ? "<producer>" : "<id>")),
+      key
+        .replace(/\$\{(\w+?)Id\}/, (_, what: string) => (what === "producer" ? "<producer>" : "<id>"))
+        .replace("${page}", "<page>"),
   );
   expect(keys.length).toBeGreaterThan(15);
   expect(keys.filter((key) => !table.includes(`\`${key}\``))).toEqual([]);

@@ -255,6 +255,9 @@ export class Gather implements Transport {
     const now = performance.now();
     this.shares.tick(now);
     for (const gathered of this.#maps.values()) {
+      const past = gathered.donePages.takePast(() => gathered.map.underWay);
+      // A failure is ignored: pages have a TTL.
+      this.scripts.dropPages(gathered.mapId, past).catch(() => {});
       const due = gathered.due(now);
       if (due === "lookAfter") void gathered.lookAfter(() => this.#lookAfter(gathered));
       else if (due === "reopen") gathered.reopen();

@@ -7,6 +7,7 @@ import type { OutcomeText } from "@poolmq/shared/internal";
 import type { Chunk } from "../input/chunk.ts";
 import type { Meter } from "../map/meter.ts";
 import type { CarriedMap } from "../map/transport.ts";
+import { DonePages } from "./done-pages.ts";
 import type { Gathered, MapKind, Suspects } from "./map-kind.ts";
 import { Patience } from "./patience.ts";
 import type { Entry, OutcomeEntry } from "../outcomes/read-entry.ts";
@@ -39,6 +40,7 @@ export class GatheredMap implements Gathered {
   /** When it was begun here, by the monotonic clock. */
   readonly since: number = performance.now();
   readonly patience: Patience;
+  readonly donePages: DonePages = new DonePages();
   /** First indices of chunks that were started twice. */
   readonly backedUp: Set<number> = new Set();
   /** What was decided when it was last looked, and had not come in then. */
@@ -154,6 +156,7 @@ export class GatheredMap implements Gathered {
     const { map } = this;
     if ("text" in entry) {
       this.#taken.length += entry.text.length + (entry.bytes?.length ?? 0);
+      if (this.kind.trims) this.donePages.came(entry.at);
       return this.takeOutcome(entry);
     }
     if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);

@@ -6,6 +6,7 @@ import type { GatherScripts, RemovedLimbo } from "@poolmq/shared/redis";
 import type { Chunk } from "../input/chunk.ts";
 import type { MapEnd } from "../map/sink.ts";
 import type { CarriedMap } from "../map/transport.ts";
+import type { DonePages } from "./done-pages.ts";
 import type { DurableMaps } from "./durable-maps.ts";
 import type { OutcomeReader, Reading } from "../outcomes/outcome-reader.ts";
 import type { Patience } from "./patience.ts";
@@ -37,6 +38,7 @@ export interface Gathered extends Reading {
   readonly opened: Promise<unknown>;
   reopen(): void;
   readonly patience: Patience;
+  readonly donePages: DonePages;
   /** What was decided when it was last looked, and had not come in then. */
   suspects: Suspects | undefined;
   /** Takes the outcome of a chunk. False if it is not genuine. */

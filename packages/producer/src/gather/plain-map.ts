@@ -64,11 +64,12 @@ export class PlainMap implements MapKind {
     return false;
   }
 
-  async end(): Promise<void> {
+  async end({ donePages }: Gathered): Promise<void> {
     // Let the caller's `await` resume before UNLINK: a random id is not used again meanwhile.
     if (this.#map.underWay.length === 0) await nextTurn();
     const { id, job } = this.#map;
     if (job.keepFailed === true) await this.#tools.scripts.dropButFailed(id);
     else await this.#tools.scripts.drop(id);
+    await this.#tools.scripts.dropPages(id, donePages.all);
   }
 }

@@ -2,6 +2,7 @@
 
 import { ENTER_TURNS, spillStages, takeTurns } from "../store/turns.ts";
 
+import { DONE_BITS } from "../store/done-bits.ts";
 import type { Script } from "../redis/run-script.ts";
 
 /**
@@ -18,7 +19,7 @@ export const FETCH_BYTES: number = 256 * 1024;
  * The jobs of a map that is alone go into BullMQ's list, those of others to their stages (see `turns.ts`).
  */
 export const ADD: Script = {
-  lua: `
+  lua: `${DONE_BITS}
 local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'opts.maxLenEvents')
 if meta[2] or (meta[1] and ARGV[2] == 'inf') then return 0 end
 ${ENTER_TURNS}
@@ -50,7 +51,10 @@ local function stagedFor(ids)
 end
 local function hasOutcome(id)
   local map, at = string.match(id, '^(.+)%-(%d+)$')
-  return map and redis.pcall('GETBIT', ARGV[1] .. 'map:' .. map .. ':done', at) == 1
+  if not map then return false end
+  -- Something else may have taken the key.
+  local isBitmap, done = pcall(isDone, ARGV[1] .. 'map:' .. map .. ':done', at)
+  return isBitmap and done
 end
 -- If the connection breaks before the reply arrives, the producer sends these jobs again. Workers may have done some meanwhile.
 local again = redis.call('EXISTS', ARGV[1] .. ARGV[3]) == 1 or hasOutcome(ARGV[3])

@@ -22,6 +22,7 @@
 
 import type { Cluster, Redis } from "ioredis";
 
+import { clearDone, isDone } from "./done-bits.ts";
 import { MAP_TTL_MS, PRODUCER_SILENCE_MS, UNTOLD_SILENCE_MS } from "./durations.ts";
 import { keepFailures } from "./keep-failures.ts";
 import type { QueueKeys } from "./keys.ts";
@@ -160,13 +161,22 @@ export class GatherScripts {
 
   /** Says again that these jobs have no outcome: their entries were lost, though their bits are set. */
   async forget(mapId: string, indices: readonly number[]): Promise<void> {
-    const done = this.#keys.done(mapId);
-    await Promise.all(indices.map((index) => this.#redis.setbit(done, index, 0)));
+    await clearDone(this.#redis, this.#keys.done(mapId), indices);
   }
 
   /** Declares that nobody wants the map's outcomes any more. */
   async drop(mapId: string): Promise<void> {
     await this.#redis.unlink(...this.#mapKeys(mapId));
+  }
+
+  /** Removes pages of a map's bitmap: all outcomes of them have come in, or nobody wants them any more. */
+  async dropPages(mapId: string, pages: readonly number[]): Promise<void> {
+    if (pages.length > 0) await this.#redis.unlink(...pages.map((page) => this.#keys.donePage(mapId, page)));
+  }
+
+  /** Whether the job whose first item this is has its outcome. */
+  async isDone(mapId: string, index: number): Promise<boolean> {
+    return await isDone(this.#redis, this.#keys.done(mapId), index);
   }
 
   /** The same, of a map whose failed jobs are kept for somebody who looks into them. */

@@ -13,6 +13,8 @@ export interface QueueKeys {
   job(jobId: string): string;
   /** Bitmap: bit `i` is set once the job whose first item is `i` has its outcome. Exists as long as the map is wanted. */
   done(mapId: string): string;
+  /** The same for the items of a later million, of a map that is not durable. */
+  donePage(mapId: string, page: number): string;
   /** Stream of the map's outcomes. */
   out(mapId: string): string;
   /** Hash: first index of a job → the bytes that its arguments name. Field `""` holds nothing, and keeps the key. */
@@ -81,6 +83,7 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
     bullName: `{${queue}}`,
     job: (jobId) => `${base}:${jobId}`,
     done: (mapId) => `${base}:map:${mapId}:done`,
+    donePage: (mapId, page) => `${base}:map:${mapId}:done:${page}`,
     out: (mapId) => `${base}:map:${mapId}:out`,
     in: (mapId) => `${base}:map:${mapId}:in`,
     meta: (mapId) => `${base}:map:${mapId}:meta`,

@@ -8,6 +8,7 @@ import type { Cluster, Redis } from "ioredis";
 
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
+import { DONE_BITS } from "./done-bits.ts";
 import { jobIdOf } from "./keys.ts";
 import type { QueueKeys } from "./keys.ts";
 import { ENTER_TURNS } from "./turns.ts";
@@ -18,13 +19,13 @@ import { ENTER_TURNS } from "./turns.ts";
  * that has staged jobs, and no turns because Redis lost them, is given its turns again.
  */
 const LOOSE: Script = {
-  lua: `
+  lua: `${DONE_BITS}
 ${ENTER_TURNS}
 if redis.call('LLEN', KEYS[4]) > 0 then enter(KEYS[5], KEYS[6], string.sub(ARGV[2], 1, -2)) end
 local loose = {}
 for i = 3, #ARGV do
   local key, id = ARGV[1] .. ARGV[i], ARGV[2] .. ARGV[i]
-  if redis.call('GETBIT', KEYS[1], ARGV[i]) == 0 and redis.call('EXISTS', key) == 1
+  if not isDone(KEYS[1], ARGV[i]) and redis.call('EXISTS', key) == 1
       and redis.call('EXISTS', key .. ':lock') == 0
       and not redis.call('ZSCORE', KEYS[2], id) and not redis.call('ZSCORE', KEYS[3], id) then
     loose[#loose + 1] = ARGV[i]
@@ -38,11 +39,11 @@ return loose`,
  * list either, and gives their indices. It looks again at everything: a job may have moved since it was found loose.
  */
 const REMOVE: Script = {
-  lua: `
+  lua: `${DONE_BITS}
 local removed = {}
 for i = 3, #ARGV do
   local key, id = ARGV[1] .. ARGV[i], ARGV[2] .. ARGV[i]
-  if redis.call('GETBIT', KEYS[1], ARGV[i]) == 0 and redis.call('EXISTS', key .. ':lock') == 0
+  if not isDone(KEYS[1], ARGV[i]) and redis.call('EXISTS', key .. ':lock') == 0
       and not redis.call('ZSCORE', KEYS[2], id) and not redis.call('ZSCORE', KEYS[3], id)
       and not redis.call('LPOS', KEYS[4], id) and not redis.call('LPOS', KEYS[5], id)
       and not redis.call('LPOS', KEYS[6], id) and not redis.call('LPOS', KEYS[7], id) then

@@ -2,6 +2,7 @@
 
 import type { Cluster, Redis } from "ioredis";
 
+import { SET_DONE } from "./done-bits.ts";
 import type { QueueKeys } from "./keys.ts";
 import { settleAccounts } from "./turns.ts";
 import { runScript } from "../redis/run-script.ts";
@@ -48,12 +49,12 @@ const PUBLISH_WHOLE: Script = publishScript(
  */
 function publishScript(how: { readonly width: number; readonly accounts: string }, decide: string): Script {
   return {
-    lua: `
+    lua: `${SET_DONE}
 local left = redis.call('PTTL', KEYS[1])
 if left == -2 then return 0 end
 ${settleAccounts(how.accounts, "ARGV[2]")}
 for i = 3, #ARGV, ${how.width} do
-  if redis.call('SETBIT', KEYS[1], ARGV[i], 1) == 0 then
+  if setDone(KEYS[1], ARGV[i], ARGV[1]) then
     ${decide}
     ran(ARGV[i + 1])
   end

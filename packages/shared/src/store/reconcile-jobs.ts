@@ -2,6 +2,7 @@
 
 import type { Cluster, Redis } from "ioredis";
 
+import { DONE_BITS } from "./done-bits.ts";
 import { jobIdOf } from "./keys.ts";
 import type { QueueKeys } from "./keys.ts";
 import { runScript } from "../redis/run-script.ts";
@@ -12,11 +13,11 @@ import type { Script } from "../redis/run-script.ts";
  * with neither outcome nor job; those with an outcome; the id of the stream's last entry, or "" if it is empty.
  */
 const RECONCILE: Script = {
-  lua: `
+  lua: `${DONE_BITS}
 local existed = redis.call('EXISTS', KEYS[1])
 local missing, decided = {}, {}
 for i = 2, #ARGV do
-  if redis.call('GETBIT', KEYS[1], ARGV[i]) == 1 then decided[#decided + 1] = ARGV[i]
+  if isDone(KEYS[1], ARGV[i]) then decided[#decided + 1] = ARGV[i]
   elseif redis.call('EXISTS', ARGV[1] .. ARGV[i]) == 0 then missing[#missing + 1] = ARGV[i] end
 end
 local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)

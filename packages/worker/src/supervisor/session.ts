@@ -128,7 +128,7 @@ export class Session {
     const clock = new RedisClock(redis);
     const refusals = new ThrottledLog(log, REFUSALS_PERIOD_MS);
     const unwanted = new UnwantedMaps(async (mapId) => await store.wanted(mapId));
-    const settled = new SettledJobs(async (mapId, at) => (await redis.getbit(keys.done(mapId), at)) === 1);
+    const settled = new SettledJobs(async (mapId, at) => await store.isDone(mapId, at));
     const shared = new SharedValues(
       async (shareId) => seals.share(shareId, await store.share(shareId)),
       (shareId) => crew.unshare(shareId),

@@ -1,0 +1,92 @@
+/**
+ * Which jobs of a map have their outcome: one bit for each item at which a job begins.
+ *
+ * The input of a map may be endless, and a bitmap grows up to its highest bit. So only the bits of the first million items
+ * are in `done`, which exists as long as the map is wanted. Those of each further million are in a page of their own,
+ * `done:1`, `done:2`, …, which the producer removes when it has all outcomes of that page. An outcome that comes a second time
+ * after that enters the stream a second time, and the producer ignores it.
+ *
+ * A durable map has all of its bits in `done`: whoever takes it up needs them all, and its jobs are all in Redis anyway.
+ */
+
+import type { Cluster, Redis } from "ioredis";
+
+import { DURABLE_TTL_MS } from "./durations.ts";
+import { runScript } from "../redis/run-script.ts";
+import type { Script } from "../redis/run-script.ts";
+
+/** A page has 128 KiB. */
+const PAGE_ITEMS = 2 ** 20;
+
+/** Redis has no more bits in a key than this, or refuses. */
+const MAX_BITS = 2 ** 32;
+
+/** Number of the page of an item; 0 for those in `done` itself. */
+export function donePageOf(index: number): number {
+  return Math.floor(index / PAGE_ITEMS);
+}
+
+/** Lua for the beginning of a script: `isDone(key of done, index)`, and `pageOf(key, index)`, which gives key and bit in a page. */
+export const DONE_BITS: string = `
+local function pageOf(done, index)
+  return done .. ':' .. string.format('%d', math.floor(index / ${PAGE_ITEMS})), index % ${PAGE_ITEMS}
+end
+local function isDone(done, at)
+  local index = tonumber(at)
+  if index >= ${PAGE_ITEMS} and redis.call('GETBIT', pageOf(done, index)) == 1 then return true end
+  return index < ${MAX_BITS} and redis.call('GETBIT', done, at) == 1
+end`;
+
+/**
+ * Lua for the beginning of a script that publishes: `setDone(key of done, index, ttl of the map in ms)`. True if the bit was not
+ * set. A page is made with its first bit, and kept from expiring while outcomes come into it.
+ */
+export const SET_DONE: string = `${DONE_BITS}
+local page
+local function setDone(done, at, ttl)
+  local index = tonumber(at)
+  if index < ${PAGE_ITEMS} or tonumber(ttl) >= ${DURABLE_TTL_MS} then return redis.call('SETBIT', done, at, 1) == 0 end
+  local key, bit = pageOf(done, index)
+  local isNew = redis.call('SETBIT', key, bit, 1) == 0
+  if key ~= page then
+    page = key
+    if redis.call('PTTL', key) < ttl / 2 then redis.call('PEXPIRE', key, ttl) end
+  end
+  return isNew
+end`;
+
+/** KEYS: done. ARGV: indices. A bit that is not set stays as it is, since writing it would make room for all before it. */
+const CLEAR: Script = {
+  lua: `${DONE_BITS}
+for _, at in ipairs(ARGV) do
+  local index = tonumber(at)
+  if index >= ${PAGE_ITEMS} then
+    local key, bit = pageOf(KEYS[1], index)
+    if redis.call('GETBIT', key, bit) == 1 then redis.call('SETBIT', key, bit, 0) end
+  end
+  if index < ${MAX_BITS} and redis.call('GETBIT', KEYS[1], at) == 1 then redis.call('SETBIT', KEYS[1], at, 0) end
+end
+return 1`,
+};
+
+/** KEYS: done. ARGV: index. */
+const READ: Script = { lua: `${DONE_BITS}\nreturn isDone(KEYS[1], ARGV[1]) and 1 or 0` };
+
+/** So many bits are cleared in one script. */
+const AT_ONCE = 1_000;
+
+/** Whether the job whose first item this is has its outcome. @param done - key of the map's bitmap */
+export async function isDone(redis: Redis | Cluster, done: string, index: number): Promise<boolean> {
+  return (await runScript(redis, READ, [done], [index])) === 1;
+}
+
+/** Says again that these jobs have no outcome. @param done - key of the map's bitmap */
+export async function clearDone(
+  redis: Redis | Cluster,
+  done: string,
+  indices: readonly number[],
+): Promise<void> {
+  for (let start = 0; start < indices.length; start += AT_ONCE) {
+    await runScript(redis, CLEAR, [done], indices.slice(start, start + AT_ONCE));
+  }
+}
