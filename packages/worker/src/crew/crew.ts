@@ -13,6 +13,7 @@ import type { CrewLog } from "../host/crew-log.ts";
 import type { CrewOptions } from "./crew-options.ts";
 import { CrewStart } from "./crew-start.ts";
 import { FetchAhead } from "./fetch-ahead.ts";
+import { HeldRuns } from "./held-runs.ts";
 import type { HostExit } from "../host/host.ts";
 import { lossReason, noLosses } from "./loss-reason.ts";
 import type { ChildLossReason } from "./loss-reason.ts";
@@ -32,23 +33,20 @@ export class Crew {
   /** Hosts that ended unasked, since the start. */
   readonly losses: Record<ChildLossReason, number> = noLosses();
   readonly #options: CrewOptions;
-  #processes: number;
   readonly #log: CrewLog;
-  readonly #members = new Roster();
-  readonly #held: Ticket[] = [];
+  readonly #members: Roster;
+  readonly #held = new HeldRuns();
   readonly #ahead: FetchAhead;
   readonly #memory: MemoryWatch;
   readonly #policy = new RestartPolicy();
   readonly #looker: NodeJS.Timeout;
   #looks = 0;
-  #draining = false;
   #closing = false;
   readonly #start = new CrewStart();
-  readonly #allGone = Promise.withResolvers<void>();
 
   constructor(options: CrewOptions, log: CrewLog) {
     this.#options = options;
-    this.#processes = options.processes;
+    this.#members = new Roster(options.processes);
     this.#log = log;
     this.#ahead = new FetchAhead(options.processes, options.concurrency);
     this.#memory = new MemoryWatch(options, log);
@@ -57,7 +55,7 @@ export class Crew {
 
   /** Starts the hosts; gives the registered functions once the first of them is ready. */
   async start(): Promise<Readonly<Record<string, TaskInfo>>> {
-    for (let i = 0; i < this.#processes; i++) this.#spawn();
+    for (let i = 0; i < this.processes; i++) this.#spawn();
     return await this.#start.ready;
   }
 
@@ -84,12 +82,12 @@ export class Crew {
   /** Jobs that wait here or in a pipe, and jobs that run. */
   get jobs(): { readonly waiting: number; readonly running: number } {
     const { sent, running } = this.#members.load;
-    return { waiting: this.#held.length + sent - running, running };
+    return { waiting: this.#held.size + sent - running, running };
   }
 
   /** How many more runs would begin at once. */
   get idlePlaces(): number {
-    return this.#held.length > 0 ? 0 : this.#members.idlePlaces(this.#options.concurrency);
+    return this.#held.size > 0 ? 0 : this.#members.idlePlaces(this.#options.concurrency);
   }
 
   /** What each host runs and ran. */
@@ -114,37 +112,32 @@ export class Crew {
 
   /** The same, without a promise. @param settle - called once; must not throw */
   begin(run: Run, settle: (end: RunEnd) => void): void {
-    if (this.#draining) return settle({ kind: "unstarted" });
-    this.#held.push(new Ticket(run, settle));
+    if (!this.#held.add(new Ticket(run, settle))) return;
     if (this.#ahead.came(run)) this.#options.onChange();
     this.#dispatch();
   }
 
   /** Starts nothing new, and hands back what no host has begun. */
   drain(): void {
-    this.#draining = true;
-    this.#releaseHeld();
+    this.#held.close();
   }
 
   /** Stops the runs of a map, or of its `jobs` (first indices): those that wait at once, those that run by their signal, then by killing their host. */
   cancel(mapId: string, jobs?: readonly number[]): void {
     const isMeant = ({ run }: Ticket): boolean =>
       run.map === mapId && (jobs === undefined || jobs.includes(run.at));
-    for (const ticket of this.#held.filter(isMeant)) {
-      this.#held.splice(this.#held.indexOf(ticket), 1);
-      ticket.settle({ kind: "cancelled" });
-    }
+    this.#held.cancel(isMeant);
     for (const member of this.#members) member.stop("cancelled", isMeant);
   }
 
   /** Number of hosts that there should be. */
   get processes(): number {
-    return this.#processes;
+    return this.#members.wanted;
   }
 
   /** Starts hosts, or lets those that have least to do end, until there are so many. */
   resize(processes: number): void {
-    this.#processes = processes;
+    this.#members.wanted = processes;
     this.#ahead.resize(processes);
     const surplus = this.#members.stayingCount - processes;
     if (surplus > 0) for (const member of this.#members.staying.slice(0, surplus)) member.retire("resized");
@@ -174,13 +167,12 @@ export class Crew {
     this.#policy.stop();
     this.drain();
     this.ref(true); // until all are gone
-    if (this.#members.size === 0) this.#allGone.resolve();
     for (const member of this.#members) {
       if (member.isReady) member.retire("shutdown");
       else if (!member.isStopping) member.kill("shutdown");
     }
     const killer = setTimeout(() => this.kill(), graceMs);
-    await this.#allGone.promise;
+    await this.#members.empty();
     clearTimeout(killer);
     clearInterval(this.#looker);
   }
@@ -225,30 +217,24 @@ export class Crew {
 
   /** One that retires ends when its runs have; its successor starts already. */
   #replaceRetired(): void {
-    const missing = this.#closing ? 0 : this.#processes - this.#policy.pending - this.#members.stayingCount;
+    const missing = this.#closing ? 0 : this.processes - this.#policy.pending - this.#members.stayingCount;
     if (missing <= 0) return;
     for (let i = 0; i < missing; i++) this.#spawn();
     // Where finalizers take longer than items, the hosts that are running theirs must not pile up.
-    for (const member of this.#members.stopping.slice(0, -this.#processes)) member.kill("shutdown");
+    for (const member of this.#members.stopping.slice(0, -this.processes)) member.kill("shutdown");
   }
 
   #takeBack(ticket: Ticket): void {
     if (ticket.stopped !== undefined) return ticket.settleStopped(0);
-    if (this.#draining) return ticket.settle({ kind: "unstarted" });
-    // The run has waited before, so it goes to the front.
-    this.#held.unshift(ticket);
+    this.#held.addFirst(ticket);
     this.#dispatch();
   }
 
-  #releaseHeld(): void {
-    for (const ticket of this.#held.splice(0)) ticket.settle({ kind: "unstarted" });
-  }
-
   #dispatch(): void {
-    for (let [oldest] = this.#held; oldest !== undefined; [oldest] = this.#held) {
+    for (let { oldest } = this.#held; oldest !== undefined; { oldest } = this.#held) {
       const freest = this.#members.freest(this.#ahead.perHostFor(oldest.run), oldest.run);
       if (freest === undefined) return;
-      this.#held.shift();
+      this.#held.removeOldest();
       freest.send(oldest);
     }
   }
@@ -262,11 +248,11 @@ export class Crew {
       if (isTick) member.tick();
     }
     this.#memory.look(this.#members);
-    const [oldest] = this.#held;
+    const { oldest } = this.#held;
     if (oldest === undefined || this.#closing) return;
-    if (!this.#ahead.givesUp(oldest.heldSince, this.#held.length, this.ready)) return;
+    if (!this.#ahead.givesUp(oldest.heldSince, this.#held.size, this.ready)) return;
     this.#options.onChange();
-    this.#releaseHeld();
+    this.#held.release();
   }
 
   #onGone(member: Member, exit: HostExit, charged: readonly Ticket[]): void {
@@ -285,10 +271,7 @@ export class Crew {
       this.#start.failed(start.failure(exit));
     }
     this.#options.onChange();
-    if (this.#closing) {
-      if (this.#members.size === 0) this.#allGone.resolve();
-      return;
-    }
+    if (this.#closing) return;
     // One that was at work had loaded its module, and what it ran is charged: that bounds how often it happens.
     const wasAtWork = member.hasWorked || charged.some(({ begun }) => begun);
     if (wasAtWork || member.wasKilled || start.wasRetired) this.#replaceRetired();

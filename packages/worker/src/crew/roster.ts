@@ -7,6 +7,14 @@ import type { Member } from "./member.ts";
 
 export class Roster implements Iterable<Member> {
   readonly #members = new Set<Member>();
+  /** Somebody waits until none is left. */
+  #emptied: PromiseWithResolvers<void> | undefined;
+  /** Number of hosts that there should be. */
+  wanted: number;
+
+  constructor(wanted: number) {
+    this.wanted = wanted;
+  }
 
   [Symbol.iterator](): IterableIterator<Member> {
     return this.#members.values();
@@ -22,6 +30,14 @@ export class Roster implements Iterable<Member> {
 
   delete(member: Member): void {
     this.#members.delete(member);
+    if (this.#members.size === 0) this.#emptied?.resolve();
+  }
+
+  /** Resolves once none is left. */
+  async empty(): Promise<void> {
+    if (this.#members.size === 0) return;
+    this.#emptied ??= Promise.withResolvers();
+    await this.#emptied.promise;
   }
 
   /** Process ids; of threads, their numbers. */
