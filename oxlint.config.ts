@@ -86,6 +86,7 @@ const ORDER = {
     "host",
     "errors",
     "wire-watch.ts",
+    "wire-control.ts",
     "wire.ts",
   ],
 } as const;

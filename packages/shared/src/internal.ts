@@ -51,11 +51,11 @@ export type { Signer, SigningKeys } from "./signing/signing.ts";
 export { inspectBriefly } from "./errors/inspect-briefly.ts";
 export { REFUSED } from "./values/uncloneable.ts";
 export { WIRE_VERSION } from "./wire.ts";
+export type { ControlMessage } from "./wire-control.ts";
 export { repeatWhenAnswered } from "./host/repeat-when-answered.ts";
 export { MAX_TIMER_MS, settlesWithin } from "./host/settles-within.ts";
 export { userName } from "./host/user-name.ts";
 export type {
-  ControlMessage,
   FailedJob,
   Failure,
   ItemOutcome,

@@ -6,7 +6,8 @@
  *
  * What a supervisor and its children tell each other is in `worker/src/pipe/pipe-messages.ts`.
  *
- * What is told only to those who watch a queue is in `wire-watch.ts`, and belongs to the same contract.
+ * What is told only to those who watch a queue is in `wire-watch.ts`, and what machines are told to do in
+ * `wire-control.ts`: both belong to the same contract.
  *
  * Golden files in `tests/contract` pin these shapes. A change that an older peer would misread raises
  * `WIRE_VERSION`; a peer that meets a version it does not know answers with a `WireVersionError`, never a guess.
@@ -268,45 +269,3 @@ export interface Backoff {
   /** Part of the delay that is random, from 0 to 1. Absent: 0. */
   readonly jitter?: number;
 }
-
-/** Messages on the control channel (Redis pub/sub) of a queue. */
-export type ControlMessage =
-  /** `reason`: for its producer, to whom it goes as the entry `cancel` of the map's stream. */
-  (
-    | { readonly t: "cancel"; readonly map: string; readonly reason?: string }
-    /** For its producer, as the entry `priority` of the map's stream: how urgent its further jobs are; 0 is none. */
-    | { readonly t: "priority"; readonly map: string; readonly priority: number }
-    /** These jobs of a map (by first index) have their outcome: whoever else runs one of them is to stop. */
-    | { readonly t: "settled"; readonly map: string; readonly jobs: readonly number[] }
-    /**
-     * Who runs one of these jobs of a map (by first index) is to give back the items that have not begun. What a job keeps
-     * is told as an entry of the map's stream: the job's index as `cut`, and as `v` the number of its items.
-     */
-    | { readonly t: "cut"; readonly map: string; readonly jobs: readonly number[] }
-    /** These shared values are gone: what machines keep of them is of no use any more. */
-    | { readonly t: "unshare"; readonly shares: readonly string[] }
-    /** Somebody watches from now on: tell what you run now, and not with the next heartbeat. Never signed: watchers need no key. */
-    | { readonly t: "watch" }
-    /** Somebody reads the logs from now on: tell the lines that you have kept, and those that come. Never signed, as above. */
-    | { readonly t: "listen" }
-    /** A machine takes no more jobs, finishes what it runs, and ends. `by`: who asked for it, for the machine's log. */
-    | { readonly t: "drain"; readonly worker: string; readonly by: string }
-    /** A machine is to have so many child processes. */
-    | { readonly t: "resize"; readonly worker: string; readonly processes: number; readonly by: string }
-    /** The process that runs this item is killed, and the item charged with it. */
-    | { readonly t: "kill"; readonly map: string; readonly index: number; readonly by: string }
-    /** What a child process runs: a machine answers in the key that `id` names. */
-    | {
-        readonly t: "stack";
-        readonly worker: string;
-        readonly pid: number;
-        readonly id: string;
-        readonly by: string;
-      }
-    /** Something was done to the queue from outside, which belongs in the logs. */
-    | { readonly t: "notice"; readonly what: string; readonly by: string }
-  ) & {
-    /** When the signature ends, in ms since the epoch. With `sig`. */
-    readonly expiresAt?: number;
-    readonly sig?: string;
-  };

@@ -11,7 +11,7 @@ import type { QueueKeys } from "./keys.ts";
 import { READ_CLOCK } from "./redis-clock.ts";
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
-import type { ControlMessage } from "../wire.ts";
+import type { ControlMessage } from "../wire-control.ts";
 
 /** A server that was promoted may be a little behind the clock of the one before. */
 const SKEW_MS = 5_000;

@@ -7,7 +7,7 @@ import type { Script } from "../redis/run-script.ts";
 import { jobIdOf } from "./keys.ts";
 import type { QueueKeys } from "./keys.ts";
 import { ENTER_TURNS } from "./turns.ts";
-import type { ControlMessage } from "../wire.ts";
+import type { ControlMessage } from "../wire-control.ts";
 
 /**
  * KEYS: wait, prioritized, pc, marker, meta, stage, turns, accounts. ARGV: prefix of job keys, priority or 0, map id, then ids

@@ -8,7 +8,7 @@ import type { Cluster, Redis } from "ioredis";
 import { unlessFull } from "../../redis/refusal.ts";
 import { runScript } from "../../redis/run-script.ts";
 import type { Script } from "../../redis/run-script.ts";
-import type { ControlMessage } from "../../wire.ts";
+import type { ControlMessage } from "../../wire-control.ts";
 import type { LineBatch } from "../../wire-watch.ts";
 import { WATCH_TTL_MS } from "../durations.ts";
 import type { QueueKeys } from "../keys.ts";
