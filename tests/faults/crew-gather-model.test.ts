@@ -19,7 +19,7 @@ import { expect, onTestFinished, test } from "vitest";
 
 import { Crew } from "../../packages/worker/src/crew/crew.ts";
 import { RecentLines } from "../../packages/worker/src/log/recent-lines.ts";
-import { NO_OBSERVER } from "../../packages/worker/src/job/work-observer.ts";
+import { NO_OBSERVER } from "../../packages/worker/src/job/context/work-observer.ts";
 import { Session } from "../../packages/worker/src/supervisor/session.ts";
 import { resolveWorkerOptions } from "../../packages/worker/src/worker-options.ts";
 import { faultSeed } from "../support/fault-seed.ts";

@@ -25,7 +25,7 @@ export type { TelemetryOptions } from "./options/telemetry-options.ts";
 export { ReduceResult } from "./result/reduce-result.ts";
 export { ResultStream } from "./result/result-stream.ts";
 export { Shared } from "./input/shared.ts";
-export type { TaskDoor, TaskDoors } from "./call/task-doors.ts";
+export type { TaskDoor, TaskDoors } from "./call/tasks/task-doors.ts";
 export type {
   ArgumentOf,
   ArgumentsOf,
@@ -38,7 +38,7 @@ export type {
   TaskName,
   TaskRef,
   UntypedTasks,
-} from "./call/task-types.ts";
+} from "./call/tasks/task-types.ts";
 export {
   BatchResultError,
   CancelledError,

@@ -1,9 +1,9 @@
 /** For the sibling packages and the project's own tests; promises nothing to anyone else. */
 
-export { backoffDelayMs } from "./engine/backoff-delay.ts";
+export { backoffDelayMs } from "./engine/memory/backoff-delay.ts";
 export { StartFailures } from "./engine/start-failures.ts";
 export { CallLine } from "./call/call-line.ts";
-export { FairQueue } from "./engine/fair-queue.ts";
+export { FairQueue } from "./engine/memory/fair-queue.ts";
 export { startEmbeddedRedis } from "./embedded-redis/embedded-redis.ts";
 export type { EmbeddedRedis } from "./embedded-redis/embedded-redis.ts";
 export { barLine } from "./progress-bar/progress-line.ts";
@@ -13,8 +13,8 @@ export { Pace, progressOf } from "./account/map-progress.ts";
 export { autoChunks } from "./input/chunk-size.ts";
 export { checkedTuples, singles } from "./input/input.ts";
 export { MapRun } from "./map/map-run.ts";
-export { readOutcomes } from "./map/read-outcomes.ts";
-export type { Settled } from "./map/read-outcomes.ts";
+export { readOutcomes } from "./map/outcomes/read-outcomes.ts";
+export type { Settled } from "./map/outcomes/read-outcomes.ts";
 export { InputReader } from "./input/input-reader.ts";
 export type { Chunk } from "./input/chunk.ts";
 export { ReadCounts } from "./outcomes/read-counts.ts";
@@ -24,9 +24,9 @@ export { ReduceSlot } from "./result/reduce-slot.ts";
 export { Slots } from "./result/ordered-results.ts";
 export { Gather } from "./gather/gather.ts";
 export { TaskLogs } from "./account/task-log.ts";
-export { DonePages } from "./gather/done-pages.ts";
-export { decide } from "./gather/reconcile.ts";
-export { Patience } from "./gather/patience.ts";
+export { DonePages } from "./gather/kinds/done-pages.ts";
+export { decide } from "./gather/kinds/reconcile.ts";
+export { Patience } from "./gather/kinds/patience.ts";
 export { InFlight } from "./map/in-flight.ts";
 export { WorkWindow } from "./map/work-window.ts";
 export { ReaderPace } from "./input/reader-pace.ts";

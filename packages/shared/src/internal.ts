@@ -19,8 +19,8 @@ export type { ArgumentForm } from "./values/arguments.ts";
 export { Attachments } from "./values/attachments.ts";
 export { decode, encode, inText } from "./values/codec.ts";
 export { decodeEach, encodeEach } from "./values/encode-each.ts";
-export { resolveConnection } from "./redis/connection-options.ts";
-export type { ResolvedConnection } from "./redis/connection-options.ts";
+export { resolveConnection } from "./redis/connection/connection-options.ts";
+export type { ResolvedConnection } from "./redis/connection/connection-options.ts";
 export { errorFacts } from "./thrown/error-facts.ts";
 export { ErrorGroups } from "./thrown/error-groups.ts";
 export { failureError } from "./thrown/failure-error.ts";
@@ -29,11 +29,11 @@ export { nearest } from "./errors/nearest.ts";
 export { loadingTasks } from "./host/loading-tasks.ts";
 export { openTelemetry, packageVersion, QUEUE_FIELD } from "./host/open-telemetry.ts";
 export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./host/open-telemetry.ts";
-export { isPrivateQueueName, privateQueueName } from "./store/private-queue.ts";
+export { isPrivateQueueName, privateQueueName } from "./store/keys/private-queue.ts";
 export { runTimesOf, TimeSketch } from "./store/reports/run-times.ts";
 export type { RunTimes } from "./store/reports/run-times.ts";
 export { classifyRefusal, refusedError, unlessFull } from "./redis/refusal.ts";
-export { redactUrl } from "./redis/redact-url.ts";
+export { redactUrl } from "./redis/connection/redact-url.ts";
 export {
   HOST_OPTIONS,
   PROCESS_DEFAULTS,

@@ -8,13 +8,13 @@ export { mendActiveJobs } from "./bullmq/mend-active-jobs.ts";
 export { fetchPlainJobs, plainJobs } from "./bullmq/plain-jobs.ts";
 export { removeStrayJob } from "./bullmq/remove-stray-job.ts";
 export { checkServer } from "./redis/check-server.ts";
-export { connect } from "./redis/connect.ts";
-export { destroyConnection } from "./redis/destroy-connection.ts";
+export { connect } from "./redis/connection/connect.ts";
+export { destroyConnection } from "./redis/connection/destroy-connection.ts";
 export { largestValue } from "./redis/largest-value.ts";
 export type { LargestValue } from "./redis/largest-value.ts";
 export { readOnce } from "./redis/read-once.ts";
-export { wrongServer } from "./redis/wrong-server.ts";
-export { unrefConnection } from "./redis/unref-connection.ts";
+export { wrongServer } from "./redis/connection/wrong-server.ts";
+export { unrefConnection } from "./redis/connection/unref-connection.ts";
 export { fittingMachines, isFitting } from "./signing/fitting-machines.ts";
 export {
   areSignedBytes,
@@ -28,7 +28,7 @@ export {
   signJobState,
 } from "./signing/signed-job.ts";
 export { askToCancel, CancelReader, tellCancelled } from "./store/cancels.ts";
-export { donePageOf } from "./store/done-bits.ts";
+export { donePageOf } from "./store/keys/done-bits.ts";
 export { DurableScripts } from "./store/durable-scripts.ts";
 export {
   CANCEL_TTL_MS,
@@ -36,11 +36,11 @@ export {
   MAP_TTL_MS,
   PRODUCER_SILENCE_MS,
   WATCH_TTL_MS,
-} from "./store/durations.ts";
+} from "./store/keys/durations.ts";
 export { GatherScripts } from "./store/gather-scripts.ts";
-export { backupIdOf, jobIdOf, queueKeys } from "./store/keys.ts";
+export { backupIdOf, jobIdOf, queueKeys } from "./store/keys/keys.ts";
 export { LimitScripts } from "./store/limit-scripts.ts";
-export type { QueueKeys } from "./store/keys.ts";
+export type { QueueKeys } from "./store/keys/keys.ts";
 export { lookAtTail } from "./store/look-at-tail.ts";
 export type { TailReading } from "./store/look-at-tail.ts";
 export { removeLimbo } from "./store/limbo.ts";
@@ -55,10 +55,10 @@ export {
   removeQueueKeys,
 } from "./store/map-remains.ts";
 export type { Outcome } from "./store/publish-outcomes.ts";
-export { readBounded } from "./store/read-bounded.ts";
+export { readBounded } from "./store/keys/read-bounded.ts";
 export { prioritizeWaiting, tellPriority } from "./store/prioritize.ts";
 export type { Reconciled } from "./store/reconcile-jobs.ts";
-export { RedisClock, redisNowMs } from "./store/redis-clock.ts";
+export { RedisClock, redisNowMs } from "./store/keys/redis-clock.ts";
 export { removeStaged, removeWaiting } from "./store/remove-waiting.ts";
 export { renewShares } from "./store/renew-shares.ts";
 export { MachineLines } from "./store/reports/machine-lines.ts";

@@ -2,7 +2,7 @@ import type { WorkerAdvertisement } from "@poolmq/shared/internal";
 import { expect, test } from "vitest";
 
 import { belongsElsewhere } from "../../../packages/worker/src/job/belongs-elsewhere.ts";
-import type { JobContext, JobInHand } from "../../../packages/worker/src/job/job-context.ts";
+import type { JobContext, JobInHand } from "../../../packages/worker/src/job/context/job-context.ts";
 
 /** A backup of the chunk at 5, on a machine called "here". */
 async function asked(facts: {

@@ -56,7 +56,7 @@ test.each(["producer", "worker", "shared"])(
 
 test("the page's table of what Redis holds has every key of the store", () => {
   const [, table = ""] = read("docs/architecture.md").split("## What Redis holds");
-  const keys = [...read("packages/shared/src/store/keys.ts").matchAll(/`\$\{base\}:([a-z][^`]*)`/g)].map(
+  const keys = [...read("packages/shared/src/store/keys/keys.ts").matchAll(/`\$\{base\}:([a-z][^`]*)`/g)].map(
     ([, key = ""]) =>
       key
         .replace(/\$\{(\w+?)Id\}/, (_, what: string) => (what === "producer" ? "<producer>" : "<id>"))

@@ -1,7 +1,7 @@
 import { CancelledError } from "@poolmq/shared";
 import { checkPriority } from "@poolmq/shared/internal";
 
-import type { Sink } from "../map/sink.ts";
+import type { Sink } from "../map/outcomes/sink.ts";
 import { checkMapId } from "../options/call-options.ts";
 import { DETACHED, refused } from "./begun.ts";
 import type { Begun } from "./begun.ts";

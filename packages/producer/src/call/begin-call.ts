@@ -6,8 +6,8 @@ import { CancelledError } from "@poolmq/shared";
 
 import { checkArity } from "../map/check-arity.ts";
 import type { Input } from "../input/input.ts";
-import type { CallSite } from "../map/read-outcomes.ts";
-import type { Sink } from "../map/sink.ts";
+import type { CallSite } from "../map/outcomes/read-outcomes.ts";
+import type { Sink } from "../map/outcomes/sink.ts";
 import { resolveCallOptions } from "../options/call-options.ts";
 import type { CallOptions } from "../options/call-options.ts";
 import { MapTelemetry } from "../telemetry/map-telemetry.ts";
@@ -17,7 +17,7 @@ import type { Begun } from "./begun.ts";
 import type { CallContext } from "./call-context.ts";
 import { callSite } from "./call-site.ts";
 import type { BindReducer, CheckedCall } from "./checked-call.ts";
-import { taskName } from "./task-name.ts";
+import { taskName } from "./tasks/task-name.ts";
 import { WaitingCall } from "./waiting-call.ts";
 
 /** A map of more items goes at once: a program does not begin thousands of those, and the line is there for thousands. */

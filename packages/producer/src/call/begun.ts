@@ -2,7 +2,7 @@ import { InvalidStateError } from "@poolmq/shared";
 
 import { noInsights } from "../account/insight-log.ts";
 import { NO_PROGRESS } from "../account/map-progress.ts";
-import type { Sink } from "../map/sink.ts";
+import type { Sink } from "../map/outcomes/sink.ts";
 import type { HandledMap } from "../result/handle.ts";
 import type { CalledMap } from "../result/unseen-failure.ts";
 

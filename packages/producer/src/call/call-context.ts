@@ -8,7 +8,7 @@ import { resolveCallOptions } from "../options/call-options.ts";
 import type { CheckedCallDefaults, ResolvedCallOptions } from "../options/call-options.ts";
 import type { ResolvedTelemetry } from "../options/telemetry-options.ts";
 import { CallLine } from "./call-line.ts";
-import { ImportedTasks } from "./imported-tasks.ts";
+import { ImportedTasks } from "./tasks/imported-tasks.ts";
 
 /** What a pool's options come to for its calls. @internal */
 export interface PoolParts {

@@ -2,7 +2,7 @@
 
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
-import type { MapEnd, Sink } from "../map/sink.ts";
+import type { MapEnd, Sink } from "../map/outcomes/sink.ts";
 import type { CheckedCall } from "./checked-call.ts";
 
 interface CallHooks<V> {

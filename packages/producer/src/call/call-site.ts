@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 
-import type { CallSite } from "../map/read-outcomes.ts";
+import type { CallSite } from "../map/outcomes/read-outcomes.ts";
 
 /** More than the number of frames between a pool's method and `callSite`. */
 const OWN_FRAMES = 8;

@@ -1,9 +1,9 @@
 import type { Input } from "../input/input.ts";
-import type { CallSite } from "../map/read-outcomes.ts";
-import type { Sink } from "../map/sink.ts";
+import type { CallSite } from "../map/outcomes/read-outcomes.ts";
+import type { Sink } from "../map/outcomes/sink.ts";
 import type { ResolvedCallOptions } from "../options/call-options.ts";
 import type { MapTelemetry } from "../telemetry/map-telemetry.ts";
-import type { ImportedTasks } from "./imported-tasks.ts";
+import type { ImportedTasks } from "./tasks/imported-tasks.ts";
 
 /** @param tasks - among which the reducer is. @param fail - ends the map, if the reducer fails in this process */
 export type BindReducer = (tasks: ImportedTasks, fail: (error: unknown) => void) => Promise<string>;

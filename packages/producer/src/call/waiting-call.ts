@@ -16,7 +16,7 @@ import { noInsights } from "../account/insight-log.ts";
 import type { MapInsights } from "../account/map-insights.ts";
 import { NO_PROGRESS } from "../account/map-progress.ts";
 import type { MapProgress } from "../account/map-progress.ts";
-import type { CallSite } from "../map/read-outcomes.ts";
+import type { CallSite } from "../map/outcomes/read-outcomes.ts";
 import { beginMap } from "./begin-map.ts";
 import { notDurable } from "./begun.ts";
 import type { Begun } from "./begun.ts";

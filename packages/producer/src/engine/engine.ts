@@ -6,8 +6,8 @@
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 import type { MapRun } from "../map/map-run.ts";
-import type { Sink } from "../map/sink.ts";
-import type { CallSite, ErrorClass } from "../map/read-outcomes.ts";
+import type { Sink } from "../map/outcomes/sink.ts";
+import type { CallSite, ErrorClass } from "../map/outcomes/read-outcomes.ts";
 
 /** Counts of a queue, and what this pool has measured. */
 export interface PoolStats {

@@ -15,8 +15,8 @@ import type { MapRun } from "../map/map-run.ts";
 import { Changes } from "./changes.ts";
 import type { Attachment, CallFacts, Engine, EngineHost, PoolStats } from "./engine.ts";
 import { importWorkerPackage } from "./import-worker-package.ts";
-import { KeepForReplay } from "./keep-for-replay.ts";
-import { MemoryQueue } from "./memory-queue.ts";
+import { KeepForReplay } from "./memory/keep-for-replay.ts";
+import { MemoryQueue } from "./memory/memory-queue.ts";
 import { obeyLimit } from "./obey-limit.ts";
 import { StartFailures } from "./start-failures.ts";
 

@@ -13,7 +13,7 @@ import type { Gather } from "../gather/gather.ts";
 import { autoChunks, fixedChunks } from "../input/chunk-size.ts";
 import type { ChunkSize } from "../input/chunk-size.ts";
 import type { MapRun } from "../map/map-run.ts";
-import type { MapEnd } from "../map/sink.ts";
+import type { MapEnd } from "../map/outcomes/sink.ts";
 import { WorkWindow } from "../map/work-window.ts";
 import type { RedisPoolOptions } from "../options/pool-options.ts";
 import type { Attachment, AttachRequest, CallFacts, Engine, EngineHost, PoolStats } from "./engine.ts";

@@ -10,7 +10,7 @@ import type { Cluster, Redis } from "ioredis";
 import type { Chunk } from "../input/chunk.ts";
 import type { CarriedMap, TailHand, TailLook } from "../map/transport.ts";
 import type { Seals } from "../signing/seals.ts";
-import type { GatheredMap } from "./gathered-map.ts";
+import type { GatheredMap } from "./kinds/gathered-map.ts";
 import type { Jobs } from "./jobs.ts";
 
 interface BackupsOptions {

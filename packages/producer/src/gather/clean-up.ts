@@ -7,8 +7,8 @@ import { backupIdOf, jobIdOf, removeStaged, removeWaiting, tellCancelled } from 
 import type { QueueKeys } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 
-import type { MapEnd } from "../map/sink.ts";
-import type { GatheredMap } from "./gathered-map.ts";
+import type { MapEnd } from "../map/outcomes/sink.ts";
+import type { GatheredMap } from "./kinds/gathered-map.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Seals } from "../signing/seals.ts";
 

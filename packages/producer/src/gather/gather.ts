@@ -25,18 +25,18 @@ import type { GatherScripts, Machines } from "@poolmq/shared/redis";
 
 import type { Chunk } from "../input/chunk.ts";
 import type { Meter } from "../map/meter.ts";
-import type { MapEnd } from "../map/sink.ts";
+import type { MapEnd } from "../map/outcomes/sink.ts";
 import type { CarriedMap, TailHand, Transport } from "../map/transport.ts";
 import { CLEAN_UP_TIMEOUT_MS } from "./clean-up.ts";
-import type { DurableMaps } from "./durable-maps.ts";
+import type { DurableMaps } from "./kinds/durable-maps.ts";
 import type { GatheredQueue, GatherHooks, GatherParts } from "./gather-parts.ts";
 import { gatherParts } from "./gather-parts.ts";
 import type { Jobs } from "./jobs.ts";
-import { GatheredMap } from "./gathered-map.ts";
-import { kindOf } from "./kind-of.ts";
-import type { MapMode } from "./map-kind.ts";
+import { GatheredMap } from "./kinds/gathered-map.ts";
+import { kindOf } from "./kinds/kind-of.ts";
+import type { MapMode } from "./kinds/map-kind.ts";
 import type { ReportedMap } from "./map-reports.ts";
-import { FIRST_PATIENCE_MS } from "./patience.ts";
+import { FIRST_PATIENCE_MS } from "./kinds/patience.ts";
 import { untilTaken } from "../redis/retry-refused.ts";
 import type { Shares } from "./shares.ts";
 

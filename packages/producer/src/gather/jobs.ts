@@ -15,8 +15,8 @@ import type { Cluster, Redis } from "ioredis";
 
 import type { Chunk } from "../input/chunk.ts";
 import type { Meter } from "../map/meter.ts";
-import type { GatheredMap } from "./gathered-map.ts";
-import { findLost } from "./reconcile.ts";
+import type { GatheredMap } from "./kinds/gathered-map.ts";
+import { findLost } from "./kinds/reconcile.ts";
 import { refusalDelays } from "../redis/retry-refused.ts";
 import type { Seals } from "../signing/seals.ts";
 import { toJob } from "./to-job.ts";

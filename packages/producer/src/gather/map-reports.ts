@@ -24,7 +24,7 @@ import type { QueueKeys } from "@poolmq/shared/redis";
 
 import type { Measured } from "../account/map-account.ts";
 import type { MapProgress } from "../account/map-progress.ts";
-import type { MapEnd } from "../map/sink.ts";
+import type { MapEnd } from "../map/outcomes/sink.ts";
 
 /** A map that is reported. */
 export interface ReportedMap {

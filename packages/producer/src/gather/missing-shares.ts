@@ -1,7 +1,7 @@
 import type { GatherScripts } from "@poolmq/shared/redis";
 
 import type { Chunk } from "../input/chunk.ts";
-import type { GatheredMap } from "./gathered-map.ts";
+import type { GatheredMap } from "./kinds/gathered-map.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Shares } from "./shares.ts";
 

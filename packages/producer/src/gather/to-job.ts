@@ -5,7 +5,7 @@ import type { Queue } from "bullmq";
 
 import type { Chunk } from "../input/chunk.ts";
 import type { CarriedMap } from "../map/transport.ts";
-import type { MapKind } from "./map-kind.ts";
+import type { MapKind } from "./kinds/map-kind.ts";
 import type { Seals } from "../signing/seals.ts";
 
 /**

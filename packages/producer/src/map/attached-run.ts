@@ -7,9 +7,9 @@ import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 import type { Chunk } from "../input/chunk.ts";
 import type { CarriedMap, JobOptions, RunFacts } from "./transport.ts";
-import type { MapEnd, Sink } from "./sink.ts";
-import { readOutcomes } from "./read-outcomes.ts";
-import type { ReadContext } from "./read-outcomes.ts";
+import type { MapEnd, Sink } from "./outcomes/sink.ts";
+import { readOutcomes } from "./outcomes/read-outcomes.ts";
+import type { ReadContext } from "./outcomes/read-outcomes.ts";
 
 /** Whether the map itself has ended, or only this process's interest in it. */
 type AttachedEnd = "over" | "left";

@@ -1,9 +1,9 @@
 import type { ChunkSize } from "../input/chunk-size.ts";
 import type { ArgumentLimit } from "../input/encode-items.ts";
-import type { DescribeItem } from "./describe-items.ts";
+import type { DescribeItem } from "./outcomes/describe-items.ts";
 import type { Window } from "./in-flight.ts";
 import type { ItemSource } from "../input/input.ts";
-import type { CallSite, ErrorClass } from "./read-outcomes.ts";
+import type { CallSite, ErrorClass } from "./outcomes/read-outcomes.ts";
 import type { Speculation } from "./stragglers.ts";
 import type { JobOptions } from "./transport.ts";
 

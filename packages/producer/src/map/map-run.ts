@@ -23,17 +23,17 @@ import type { Chunk } from "../input/chunk.ts";
 import { cutChunk } from "../input/cut-chunk.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { ChunkSize } from "../input/chunk-size.ts";
-import { firstOutcomes } from "./cut-outcome.ts";
+import { firstOutcomes } from "./outcomes/cut-outcome.ts";
 import { FirstOutcome } from "./first-outcome.ts";
 import { InFlight } from "./in-flight.ts";
 import type { MapRunOptions } from "./map-run-options.ts";
 import { InputReader } from "../input/input-reader.ts";
-import { atCallSite, readResults } from "./read-outcomes.ts";
+import { atCallSite, readResults } from "./outcomes/read-outcomes.ts";
 import type { WorkWindow } from "./work-window.ts";
 import { watchTail } from "./watch-tail.ts";
 import { Settling } from "./settling.ts";
 import { ReaderPace } from "../input/reader-pace.ts";
-import type { MapEnd, Sink } from "./sink.ts";
+import type { MapEnd, Sink } from "./outcomes/sink.ts";
 import type { CarriedMap, JobOptions, RunFacts, Transport } from "./transport.ts";
 
 export class MapRun implements CarriedMap {

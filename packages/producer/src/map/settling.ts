@@ -4,12 +4,12 @@ import type { ErrorGroups, OutcomeText } from "@poolmq/shared/internal";
 
 import type { MapAccount } from "../account/map-account.ts";
 import type { Chunk } from "../input/chunk.ts";
-import { describeItems } from "./describe-items.ts";
+import { describeItems } from "./outcomes/describe-items.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { MapRunOptions } from "./map-run-options.ts";
-import { readOutcomes } from "./read-outcomes.ts";
-import type { Settled } from "./read-outcomes.ts";
-import type { Sink } from "./sink.ts";
+import { readOutcomes } from "./outcomes/read-outcomes.ts";
+import type { Settled } from "./outcomes/read-outcomes.ts";
+import type { Sink } from "./outcomes/sink.ts";
 
 /** Who is told. */
 interface Told {

@@ -4,7 +4,7 @@ import type { Limit, OutcomeText } from "@poolmq/shared/internal";
 
 import type { MapProgress } from "../account/map-progress.ts";
 import type { Chunk } from "../input/chunk.ts";
-import type { MapEnd } from "./sink.ts";
+import type { MapEnd } from "./outcomes/sink.ts";
 
 /** A map as its transport sees it: a `MapRun`, or one that another process began. */
 export interface CarriedMap {

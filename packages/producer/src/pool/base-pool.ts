@@ -4,11 +4,11 @@
  */
 
 import { beginAttach } from "../call/begin-attach.ts";
-import { bindReducer } from "../call/bind-reducer.ts";
+import { bindReducer } from "../call/tasks/bind-reducer.ts";
 import { beginCall } from "../call/begin-call.ts";
 import type { AskedCall } from "../call/begin-call.ts";
-import { taskDoors } from "../call/task-doors.ts";
-import type { TaskDoors } from "../call/task-doors.ts";
+import { taskDoors } from "../call/tasks/task-doors.ts";
+import type { TaskDoors } from "../call/tasks/task-doors.ts";
 import type {
   ArgumentOf,
   ArgumentsOf,
@@ -18,7 +18,7 @@ import type {
   ResultOf,
   Task,
   TaskRef,
-} from "../call/task-types.ts";
+} from "../call/tasks/task-types.ts";
 import { appliedTuple, checkedTuples, singles } from "../input/input.ts";
 import type { Input } from "../input/input.ts";
 import type { CallOptions } from "../options/call-options.ts";

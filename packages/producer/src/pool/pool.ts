@@ -14,7 +14,7 @@
 import type { Engine, EngineHost } from "../engine/engine.ts";
 import { MemoryEngine } from "../engine/memory-engine.ts";
 import { RedisEngine } from "../engine/redis-engine.ts";
-import type { UntypedTasks } from "../call/task-types.ts";
+import type { UntypedTasks } from "../call/tasks/task-types.ts";
 import { resolvePoolOptions } from "../options/pool-options.ts";
 import type { PoolOptions, ResolvedPoolOptions } from "../options/pool-options.ts";
 import { BasePool } from "./base-pool.ts";

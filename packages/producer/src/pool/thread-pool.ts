@@ -9,7 +9,7 @@
  * └───────────────────────────────────────────────────────────────┘
  */
 
-import type { UntypedTasks } from "../call/task-types.ts";
+import type { UntypedTasks } from "../call/tasks/task-types.ts";
 import { MemoryEngine } from "../engine/memory-engine.ts";
 import { resolveThreadPoolOptions } from "../options/thread-pool-options.ts";
 import type { ThreadPoolOptions } from "../options/thread-pool-options.ts";

@@ -8,7 +8,7 @@ import { inspectBriefly, settlesWithin } from "@poolmq/shared/internal";
 
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
-import type { MapEnd } from "../map/sink.ts";
+import type { MapEnd } from "../map/outcomes/sink.ts";
 import type { FailureGroup } from "./failure-groups.ts";
 import { showHandle } from "./show-handle.ts";
 import { UnseenFailure } from "./unseen-failure.ts";

@@ -1,6 +1,6 @@
 /** The one item of an `apply`: what `Slots` is for many, so small that a program can hold hundreds of thousands. */
 
-import type { MapEnd, Sink } from "../map/sink.ts";
+import type { MapEnd, Sink } from "../map/outcomes/sink.ts";
 import { failureGroups } from "./failure-groups.ts";
 import type { FailureGroup } from "./failure-groups.ts";
 

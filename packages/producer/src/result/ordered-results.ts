@@ -1,6 +1,6 @@
 /** The items of a map that keeps all its results: one slot per index, filled as outcomes come. */
 
-import type { MapEnd, Sink } from "../map/sink.ts";
+import type { MapEnd, Sink } from "../map/outcomes/sink.ts";
 import { failureGroups, noteOthers } from "./failure-groups.ts";
 import type { FailureGroup } from "./failure-groups.ts";
 

@@ -7,7 +7,7 @@
  *   came in   ├──0–9──┤           ├──20–29──┤├──30–39──┤        10–19 joins all of them into one
  */
 
-import { FOLDED } from "../map/sink.ts";
+import { FOLDED } from "../map/outcomes/sink.ts";
 
 /** Makes one result of two. */
 export type ReduceFunction = (a: never, b: never) => unknown;

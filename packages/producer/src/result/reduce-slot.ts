@@ -2,7 +2,7 @@
 
 import { EmptyInputError } from "@poolmq/shared";
 
-import type { MapEnd, Sink } from "../map/sink.ts";
+import type { MapEnd, Sink } from "../map/outcomes/sink.ts";
 import { failureGroups, noteOthers } from "./failure-groups.ts";
 import type { FailureGroup } from "./failure-groups.ts";
 import { PartialFold } from "./partial-fold.ts";

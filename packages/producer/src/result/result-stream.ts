@@ -8,7 +8,7 @@ import { GetTimeoutError } from "@poolmq/shared";
 import { checkTimeout } from "./handle.ts";
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
-import type { MapEnd, Sink } from "../map/sink.ts";
+import type { MapEnd, Sink } from "../map/outcomes/sink.ts";
 import { showHandle } from "./show-handle.ts";
 import { UnseenFailure } from "./unseen-failure.ts";
 import type { CalledMap } from "./unseen-failure.ts";

@@ -6,7 +6,7 @@
 import { packageVersion } from "@poolmq/shared/internal";
 import type { Attributes, OpenTelemetry } from "@poolmq/shared/internal";
 
-import type { MapEnd } from "../map/sink.ts";
+import type { MapEnd } from "../map/outcomes/sink.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 
 /** Each name makes a time series that is never dropped, so tasks beyond this number are counted together. */

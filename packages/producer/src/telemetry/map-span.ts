@@ -6,7 +6,7 @@
 import { errorFacts, packageVersion, QUEUE_FIELD } from "@poolmq/shared/internal";
 import type { Attributes, Context, OpenTelemetry, Span } from "@poolmq/shared/internal";
 
-import type { MapEnd } from "../map/sink.ts";
+import type { MapEnd } from "../map/outcomes/sink.ts";
 import type { ResolvedTelemetry } from "../options/telemetry-options.ts";
 
 /** The flag of a trace that is recorded (W3C Trace Context). */

@@ -5,7 +5,7 @@ import { openTelemetry } from "@poolmq/shared/internal";
 import type { MapInsights } from "../account/map-insights.ts";
 import { mapMetrics } from "./map-metrics.ts";
 import type { MapMetrics } from "./map-metrics.ts";
-import type { MapEnd, Sink } from "../map/sink.ts";
+import type { MapEnd, Sink } from "../map/outcomes/sink.ts";
 import type { MapRun } from "../map/map-run.ts";
 import { MapSpan } from "./map-span.ts";
 import type { SpannedMap } from "./map-span.ts";

@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from "ioredis";
 
-import type { QueueKeys } from "../store/keys.ts";
+import type { QueueKeys } from "../store/keys/keys.ts";
 import { stagedJobs } from "../store/staged-jobs.ts";
 
 const LISTS = ["wait", "active", "paused"];

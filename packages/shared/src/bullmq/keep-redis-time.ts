@@ -6,7 +6,7 @@
 
 import type { RedisQueueBackend } from "bullmq";
 
-import type { RedisClock } from "../store/redis-clock.ts";
+import type { RedisClock } from "../store/keys/redis-clock.ts";
 
 /** Scripts whose first number is the time. They put jobs off, or look which of those that were put off are due. */
 const TIMED: ReadonlySet<string> = new Set(["moveToActive", "moveToDelayed", "moveToFinished", "retryJob"]);

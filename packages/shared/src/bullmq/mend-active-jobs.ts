@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from "ioredis";
 
-import type { QueueKeys } from "../store/keys.ts";
+import type { QueueKeys } from "../store/keys/keys.ts";
 
 /**
  * Takes what can't be read from the options and the parents of the jobs that are active, which BullMQ parses before it

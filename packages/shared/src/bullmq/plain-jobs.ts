@@ -22,7 +22,7 @@ import { createRedisBackend, raw2NextJobData } from "bullmq";
 import type { BackendFactory, QueueBaseOptions, RedisQueueBackend, WorkerOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { RedisClock } from "../store/redis-clock.ts";
+import { RedisClock } from "../store/keys/redis-clock.ts";
 import { inOurTime, keepRedisTime } from "./keep-redis-time.ts";
 import { ADD, COMPLETE, FETCH, FETCH_BYTES, withStoredJob } from "./plain-scripts.ts";
 import type { FetchReply } from "./plain-scripts.ts";

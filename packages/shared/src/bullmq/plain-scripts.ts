@@ -1,8 +1,8 @@
 /** The scripts of the short way for plain jobs: see `plain-jobs.ts`. */
 
-import { ENTER_TURNS, spillStages, takeTurns } from "../store/turns.ts";
+import { ENTER_TURNS, spillStages, takeTurns } from "../store/keys/turns.ts";
 
-import { DONE_BITS } from "../store/done-bits.ts";
+import { DONE_BITS } from "../store/keys/done-bits.ts";
 import type { Script } from "../redis/run-script.ts";
 
 /**

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";
 
-import { adviceFor, classifyFailure } from "./connection-failure.ts";
+import { adviceFor, classifyFailure } from "./connection/connection-failure.ts";
 import { EvictionPolicyError, RedisConnectionError, UnsupportedRedisError } from "../errors/redis-errors.ts";
 
 /** What a server says of itself. */

@@ -1,6 +1,6 @@
 /** What an error of a command means: whether it passes by itself, what stands in the way, and what to do about it. */
 
-import { withoutArguments } from "./connection-failure.ts";
+import { withoutArguments } from "./connection/connection-failure.ts";
 import { RedisRefusedError } from "../errors/redis-errors.ts";
 import type { RefusalReason } from "../errors/redis-errors.ts";
 

@@ -13,7 +13,7 @@ import { createHmac, createSecretKey, hash, hkdfSync, timingSafeEqual } from "no
 import type { KeyObject } from "node:crypto";
 
 import { InvalidOptionError } from "../errors/call-errors.ts";
-import type { QueueKeys } from "../store/keys.ts";
+import type { QueueKeys } from "../store/keys/keys.ts";
 
 /** One for each thing that is signed. */
 export type SigningPurpose =

@@ -12,9 +12,9 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { DURABLE_TTL_MS, LATE_READERS_MS } from "./durations.ts";
-import type { QueueKeys } from "./keys.ts";
-import { READ_CLOCK } from "./redis-clock.ts";
+import { DURABLE_TTL_MS, LATE_READERS_MS } from "./keys/durations.ts";
+import type { QueueKeys } from "./keys/keys.ts";
+import { READ_CLOCK } from "./keys/redis-clock.ts";
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
 

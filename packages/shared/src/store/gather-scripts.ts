@@ -22,11 +22,11 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { clearDone, isDone } from "./done-bits.ts";
-import { MAP_TTL_MS, PRODUCER_SILENCE_MS, UNTOLD_SILENCE_MS } from "./durations.ts";
+import { clearDone, isDone } from "./keys/done-bits.ts";
+import { MAP_TTL_MS, PRODUCER_SILENCE_MS, UNTOLD_SILENCE_MS } from "./keys/durations.ts";
 import { keepFailures } from "./keep-failures.ts";
-import type { QueueKeys } from "./keys.ts";
-import { READ_CLOCK } from "./redis-clock.ts";
+import type { QueueKeys } from "./keys/keys.ts";
+import { READ_CLOCK } from "./keys/redis-clock.ts";
 import { publishOutcomes } from "./publish-outcomes.ts";
 import type { Outcome } from "./publish-outcomes.ts";
 import { reconcileJobs } from "./reconcile-jobs.ts";

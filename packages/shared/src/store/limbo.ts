@@ -8,10 +8,10 @@ import type { Cluster, Redis } from "ioredis";
 
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
-import { DONE_BITS } from "./done-bits.ts";
-import { jobIdOf } from "./keys.ts";
-import type { QueueKeys } from "./keys.ts";
-import { ENTER_TURNS } from "./turns.ts";
+import { DONE_BITS } from "./keys/done-bits.ts";
+import { jobIdOf } from "./keys/keys.ts";
+import type { QueueKeys } from "./keys/keys.ts";
+import { ENTER_TURNS } from "./keys/turns.ts";
 
 /**
  * KEYS: done, prioritized, delayed, stage, turns, accounts. ARGV: prefix of the map's job keys, of its job ids, then indices.

@@ -20,9 +20,9 @@ import type { Cluster, Redis } from "ioredis";
 
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
-import { READ_CLOCK } from "./redis-clock.ts";
-import type { QueueKeys } from "./keys.ts";
-import { REFUND_TURN } from "./turns.ts";
+import { READ_CLOCK } from "./keys/redis-clock.ts";
+import type { QueueKeys } from "./keys/keys.ts";
+import { REFUND_TURN } from "./keys/turns.ts";
 import type { Limit } from "../wire.ts";
 
 /** A start may come so much earlier than it is due, in ms, to make up for one that was late. */

@@ -4,9 +4,9 @@ import type { Cluster, Redis } from "ioredis";
 
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
-import { jobIdOf } from "./keys.ts";
-import type { QueueKeys } from "./keys.ts";
-import { READ_CLOCK } from "./redis-clock.ts";
+import { jobIdOf } from "./keys/keys.ts";
+import type { QueueKeys } from "./keys/keys.ts";
+import { READ_CLOCK } from "./keys/redis-clock.ts";
 
 /**
  * KEYS: wait, prioritized, meta, turns. ARGV: prefix of the map's job keys, then indices. Gives 1 if nothing waits for a worker and

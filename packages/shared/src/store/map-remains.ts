@@ -2,8 +2,8 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { MAP_TTL_MS, UNTOLD_SILENCE_MS } from "./durations.ts";
-import type { QueueKeys } from "./keys.ts";
+import { MAP_TTL_MS, UNTOLD_SILENCE_MS } from "./keys/durations.ts";
+import type { QueueKeys } from "./keys/keys.ts";
 
 /** Whether somebody wants the map's outcomes. */
 export async function isOpen(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<boolean> {

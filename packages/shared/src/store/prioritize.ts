@@ -4,9 +4,9 @@ import type { Cluster, Redis } from "ioredis";
 
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
-import { jobIdOf } from "./keys.ts";
-import type { QueueKeys } from "./keys.ts";
-import { ENTER_TURNS } from "./turns.ts";
+import { jobIdOf } from "./keys/keys.ts";
+import type { QueueKeys } from "./keys/keys.ts";
+import { ENTER_TURNS } from "./keys/turns.ts";
 import type { ControlMessage } from "../wire-control.ts";
 
 /**

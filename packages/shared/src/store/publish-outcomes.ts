@@ -2,9 +2,9 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { SET_DONE } from "./done-bits.ts";
-import type { QueueKeys } from "./keys.ts";
-import { settleAccounts } from "./turns.ts";
+import { SET_DONE } from "./keys/done-bits.ts";
+import type { QueueKeys } from "./keys/keys.ts";
+import { settleAccounts } from "./keys/turns.ts";
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
 import type { FailedJob, OutcomeText, RanText } from "../wire.ts";

@@ -2,9 +2,9 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { DONE_BITS } from "./done-bits.ts";
-import { jobIdOf } from "./keys.ts";
-import type { QueueKeys } from "./keys.ts";
+import { DONE_BITS } from "./keys/done-bits.ts";
+import { jobIdOf } from "./keys/keys.ts";
+import type { QueueKeys } from "./keys/keys.ts";
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
 

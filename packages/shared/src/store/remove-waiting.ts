@@ -7,8 +7,8 @@ import type { Cluster, Redis } from "ioredis";
 
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
-import { jobIdOf } from "./keys.ts";
-import type { QueueKeys } from "./keys.ts";
+import { jobIdOf } from "./keys/keys.ts";
+import type { QueueKeys } from "./keys/keys.ts";
 
 /**
  * KEYS: a list of job ids. ARGV: what the keys of jobs begin with, what the ids of the map's jobs begin with, where to

@@ -2,8 +2,8 @@ import type { Cluster, Redis } from "ioredis";
 
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
-import { DURABLE_TTL_MS } from "./durations.ts";
-import type { QueueKeys } from "./keys.ts";
+import { DURABLE_TTL_MS } from "./keys/durations.ts";
+import type { QueueKeys } from "./keys/keys.ts";
 
 /** KEYS: shared values. ARGV: ttlMs. Gives the places, from 1 on, of those that are gone. */
 const RENEW: Script = {

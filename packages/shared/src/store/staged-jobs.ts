@@ -2,7 +2,7 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import type { QueueKeys } from "./keys.ts";
+import type { QueueKeys } from "./keys/keys.ts";
 import { removeStaged } from "./remove-waiting.ts";
 
 /** Gives how many jobs each map has staged. */

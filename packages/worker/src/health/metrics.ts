@@ -6,7 +6,7 @@ import { settlesWithin } from "@poolmq/shared/internal";
 import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
 
 import type { ChildLossReason } from "../crew/loss-reason.ts";
-import type { ObservedJob, WorkObserver } from "../job/work-observer.ts";
+import type { ObservedJob, WorkObserver } from "../job/context/work-observer.ts";
 import type { MachineSnapshot } from "../supervisor/machine-status.ts";
 import { VERSION } from "../version.ts";
 

@@ -5,8 +5,8 @@ import type { QueuedJob } from "../queue/job-queue.ts";
 import { belongsElsewhere } from "./belongs-elsewhere.ts";
 import { dropJob } from "./drop-job.ts";
 import { handOn } from "./hand-back.ts";
-import type { JobContext, JobInHand } from "./job-context.ts";
-import { limitOf } from "./permits.ts";
+import type { JobContext, JobInHand } from "./context/job-context.ts";
+import { limitOf } from "./context/permits.ts";
 import { publishCorrupt } from "./publish-outcome.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { jobIdOf } from "@poolmq/shared/redis";
 
-import type { JobContext, JobInHand } from "./job-context.ts";
+import type { JobContext, JobInHand } from "./context/job-context.ts";
 
 /**
  * A machine leaves a backup of what it runs itself to the others so many times, 100 ms each. If they are all busy then, its

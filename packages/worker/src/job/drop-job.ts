@@ -1,4 +1,4 @@
-import type { JobContext, JobInHand } from "./job-context.ts";
+import type { JobContext, JobInHand } from "./context/job-context.ts";
 
 /** Lets a job go that nobody wants: no outcome is published, and BullMQ may complete it. */
 export async function dropJob(

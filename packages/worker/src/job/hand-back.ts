@@ -4,7 +4,7 @@ import { DelayedError, WaitingError } from "bullmq";
 
 import { settlesWithin } from "@poolmq/shared/internal";
 
-import type { JobContext, JobInHand } from "./job-context.ts";
+import type { JobContext, JobInHand } from "./context/job-context.ts";
 
 /** A job whose function is registered elsewhere is looked at again after this long. */
 const HAND_ON_DELAY_MS = 100;

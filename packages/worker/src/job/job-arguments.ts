@@ -1,7 +1,7 @@
 import type { Failure } from "@poolmq/shared/internal";
 
 import type { SharedArgument } from "../runs/run.ts";
-import type { JobContext, JobInHand } from "./job-context.ts";
+import type { JobContext, JobInHand } from "./context/job-context.ts";
 
 /** What a job's arguments need beside their text. */
 export interface JobArguments {

@@ -2,7 +2,7 @@ import { decodeThrown } from "@poolmq/shared/task";
 import type { ItemOutcome } from "@poolmq/shared/internal";
 
 import type { RunEnd } from "../runs/run.ts";
-import type { JobContext, JobInHand } from "./job-context.ts";
+import type { JobContext, JobInHand } from "./context/job-context.ts";
 
 /** More say no more to whoever looks for the place. */
 const MAX_FRAMES = 5;

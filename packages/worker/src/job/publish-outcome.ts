@@ -6,7 +6,7 @@ import type { FailedJob, Failure, ItemOutcome, OutcomeText, RemoteInfo } from "@
 import type { RunEnd } from "../runs/run.ts";
 import { dropJob } from "./drop-job.ts";
 import { failedJob } from "../outcome/failed-job.ts";
-import type { JobContext, JobInHand } from "./job-context.ts";
+import type { JobContext, JobInHand } from "./context/job-context.ts";
 import { fitOutcomes } from "../outcome/fit-outcomes.ts";
 import { ranBy } from "../outcome/ran-by.ts";
 import { outcomesOf } from "../outcome/verdict.ts";

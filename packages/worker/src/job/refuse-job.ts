@@ -1,7 +1,7 @@
 import { WIRE_VERSION } from "@poolmq/shared/internal";
 import type { Failure } from "@poolmq/shared/internal";
 
-import type { JobContext, JobInHand } from "./job-context.ts";
+import type { JobContext, JobInHand } from "./context/job-context.ts";
 
 /**
  * A job that was on this many machines when they vanished is given up: it may be what ends them. Higher than

@@ -6,7 +6,7 @@ import type { SigningKeys } from "@poolmq/shared/internal";
 import { areSignedBytes, checkJob, readFailedJob } from "@poolmq/shared/redis";
 import type { QueueKeys, StoredFailedJob } from "@poolmq/shared/redis";
 
-import { JobSeals } from "../job/job-seals.ts";
+import { JobSeals } from "../job/context/job-seals.ts";
 import { machineLog } from "../log/machine-log.ts";
 import type { ReplayItem } from "./replay-item.ts";
 

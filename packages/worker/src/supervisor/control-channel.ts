@@ -7,7 +7,7 @@ import { CancelReader } from "@poolmq/shared/redis";
 import type { ControlMessage } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
-import type { JobSeals } from "../job/job-seals.ts";
+import type { JobSeals } from "../job/context/job-seals.ts";
 
 /** How often the machine looks for cancels that were published while it was cut off. */
 const CATCH_UP_MS = 1_000;

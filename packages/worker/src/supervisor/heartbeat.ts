@@ -8,7 +8,7 @@ import { repeatWhenAnswered, WIRE_VERSION } from "@poolmq/shared/internal";
 import type { WorkerAdvertisement, WorkerDetail } from "@poolmq/shared/internal";
 import type { Machines, RedisClock } from "@poolmq/shared/redis";
 
-import type { JobSeals } from "../job/job-seals.ts";
+import type { JobSeals } from "../job/context/job-seals.ts";
 import type { ThrottledLog } from "../log/throttled-log.ts";
 import { VERSION } from "../version.ts";
 import type { ServedMachine } from "./served-machine.ts";

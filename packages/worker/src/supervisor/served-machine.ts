@@ -2,7 +2,7 @@ import type { TaskInfo } from "@poolmq/shared/internal";
 
 import type { Crew } from "../crew/crew.ts";
 import type { RecentLines } from "../log/recent-lines.ts";
-import type { WorkObserver } from "../job/work-observer.ts";
+import type { WorkObserver } from "../job/context/work-observer.ts";
 import type { ResolvedWorkerOptions } from "../worker-options.ts";
 
 /** A machine, as what serves its queue sees it. */

@@ -23,16 +23,16 @@ import {
 } from "@poolmq/shared/redis";
 import type { LargestValue, QueueKeys } from "@poolmq/shared/redis";
 
-import type { JobContext } from "../job/job-context.ts";
-import { JobSeals } from "../job/job-seals.ts";
-import { Permits } from "../job/permits.ts";
+import type { JobContext } from "../job/context/job-context.ts";
+import { JobSeals } from "../job/context/job-seals.ts";
+import { Permits } from "../job/context/permits.ts";
 import { processJob } from "../job/process-job.ts";
 import { Publisher } from "../outcome/publisher.ts";
-import { RunsInHand } from "../job/runs-in-hand.ts";
-import { SettledJobs } from "../job/settled-jobs.ts";
-import { SharedValues } from "../job/shared-values.ts";
-import { TaskReports } from "../job/task-reports.ts";
-import { UnwantedMaps } from "../job/unwanted-maps.ts";
+import { RunsInHand } from "../job/context/runs-in-hand.ts";
+import { SettledJobs } from "../job/context/settled-jobs.ts";
+import { SharedValues } from "../job/context/shared-values.ts";
+import { TaskReports } from "../job/context/task-reports.ts";
+import { UnwantedMaps } from "../job/context/unwanted-maps.ts";
 import { ThrottledLog } from "../log/throttled-log.ts";
 import { JobQueue } from "../queue/job-queue.ts";
 import type { JobQueueHooks } from "../queue/job-queue.ts";

@@ -10,8 +10,8 @@ import { runScript } from "../../redis/run-script.ts";
 import type { Script } from "../../redis/run-script.ts";
 import type { ControlMessage } from "../../wire-control.ts";
 import type { LineBatch } from "../../wire-watch.ts";
-import { WATCH_TTL_MS } from "../durations.ts";
-import type { QueueKeys } from "../keys.ts";
+import { WATCH_TTL_MS } from "../keys/durations.ts";
+import type { QueueKeys } from "../keys/keys.ts";
 import { parseObject } from "./parse-object.ts";
 
 /** Batches that the stream holds, of all machines together. A listener reads several times a second. */

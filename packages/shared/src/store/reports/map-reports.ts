@@ -2,9 +2,9 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import type { QueueKeys } from "../keys.ts";
+import type { QueueKeys } from "../keys/keys.ts";
 import { parseObject } from "./parse-object.ts";
-import { READ_CLOCK } from "../redis-clock.ts";
+import { READ_CLOCK } from "../keys/redis-clock.ts";
 import { runScript } from "../../redis/run-script.ts";
 import type { Script } from "../../redis/run-script.ts";
 import type { ErrorGroup, MapReport } from "../../wire-watch.ts";

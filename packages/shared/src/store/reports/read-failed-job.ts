@@ -2,7 +2,7 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import type { QueueKeys } from "../keys.ts";
+import type { QueueKeys } from "../keys/keys.ts";
 import type { FailedJob } from "../../wire.ts";
 
 /** A failed job, as it is in Redis. */

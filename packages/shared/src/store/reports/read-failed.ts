@@ -2,7 +2,7 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import type { QueueKeys } from "../keys.ts";
+import type { QueueKeys } from "../keys/keys.ts";
 import { runScript } from "../../redis/run-script.ts";
 import type { Script } from "../../redis/run-script.ts";
 import type { OutcomeText } from "../../wire.ts";

@@ -2,8 +2,8 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { jobIdOf } from "../keys.ts";
-import type { QueueKeys } from "../keys.ts";
+import { jobIdOf } from "../keys/keys.ts";
+import type { QueueKeys } from "../keys/keys.ts";
 import { runScript } from "../../redis/run-script.ts";
 import type { Script } from "../../redis/run-script.ts";
 

@@ -3,7 +3,7 @@
 import { InvalidOptionError } from "@poolmq/shared";
 import { inspectBriefly } from "@poolmq/shared/internal";
 
-import type { ReduceFunction } from "../result/partial-fold.ts";
+import type { ReduceFunction } from "../../result/partial-fold.ts";
 import type { ImportedTasks } from "./imported-tasks.ts";
 import { exportedAs } from "./task-name.ts";
 

@@ -13,9 +13,9 @@ import { decode, WIRE_VERSION } from "@poolmq/shared/internal";
 import type { JobData, LogBatch, OutcomeText, Payload, RemoteInfo } from "@poolmq/shared/internal";
 import type { Run, RunEnd } from "@poolmq/worker/local";
 
-import type { Chunk } from "../input/chunk.ts";
-import { Meter } from "../map/meter.ts";
-import type { CarriedMap, Transport } from "../map/transport.ts";
+import type { Chunk } from "../../input/chunk.ts";
+import { Meter } from "../../map/meter.ts";
+import type { CarriedMap, Transport } from "../../map/transport.ts";
 import { backoffDelayMs } from "./backoff-delay.ts";
 import { FairQueue } from "./fair-queue.ts";
 import type { MemoryLimits } from "./memory-limits.ts";

@@ -2,8 +2,8 @@
 
 import type { Crew } from "@poolmq/worker/local";
 
-import type { Chunk } from "../input/chunk.ts";
-import type { CarriedMap, TailHand, TailLook } from "../map/transport.ts";
+import type { Chunk } from "../../input/chunk.ts";
+import type { CarriedMap, TailHand, TailLook } from "../../map/transport.ts";
 
 export interface MemoryTailOptions {
   readonly crew: Pick<Crew, "cancel" | "details" | "idlePlaces" | "members">;

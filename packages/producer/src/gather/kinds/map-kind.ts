@@ -3,15 +3,15 @@
 import type { JobData } from "@poolmq/shared/internal";
 import type { GatherScripts, RemovedLimbo } from "@poolmq/shared/redis";
 
-import type { Chunk } from "../input/chunk.ts";
-import type { MapEnd } from "../map/sink.ts";
-import type { CarriedMap } from "../map/transport.ts";
+import type { Chunk } from "../../input/chunk.ts";
+import type { MapEnd } from "../../map/outcomes/sink.ts";
+import type { CarriedMap } from "../../map/transport.ts";
 import type { DonePages } from "./done-pages.ts";
 import type { DurableMaps } from "./durable-maps.ts";
-import type { OutcomeReader, Reading } from "../outcomes/outcome-reader.ts";
+import type { OutcomeReader, Reading } from "../../outcomes/outcome-reader.ts";
 import type { Patience } from "./patience.ts";
-import type { OutcomeEntry } from "../outcomes/read-entry.ts";
-import type { Seals } from "../signing/seals.ts";
+import type { OutcomeEntry } from "../../outcomes/read-entry.ts";
+import type { Seals } from "../../signing/seals.ts";
 
 /**
  * - `plain`: its producer is the only one who wants it.

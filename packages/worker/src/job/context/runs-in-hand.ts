@@ -1,4 +1,4 @@
-import type { RunEnd } from "../runs/run.ts";
+import type { RunEnd } from "../../runs/run.ts";
 
 /** How a run ended; `put off`: its job waits for a permit elsewhere, and no run was begun. */
 type Ended = RunEnd | "put off";

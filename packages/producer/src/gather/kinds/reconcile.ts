@@ -2,7 +2,7 @@
 
 import type { GatherScripts, Reconciled } from "@poolmq/shared/redis";
 
-import type { Chunk } from "../input/chunk.ts";
+import type { Chunk } from "../../input/chunk.ts";
 import type { Gathered, KindTools, Suspects } from "./map-kind.ts";
 
 /** What follows from what Redis holds of some chunks. */

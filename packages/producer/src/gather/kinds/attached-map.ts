@@ -2,9 +2,9 @@ import { IncompleteMapError, UnknownMapError } from "@poolmq/shared";
 import { DURABLE_TTL_MS } from "@poolmq/shared/redis";
 import type { JobData } from "@poolmq/shared/internal";
 
-import type { Chunk } from "../input/chunk.ts";
-import type { MapEnd } from "../map/sink.ts";
-import type { CarriedMap } from "../map/transport.ts";
+import type { Chunk } from "../../input/chunk.ts";
+import type { MapEnd } from "../../map/outcomes/sink.ts";
+import type { CarriedMap } from "../../map/transport.ts";
 import type { Gathered, KindTools, MapKind } from "./map-kind.ts";
 
 /** A durable map that another process enqueued: here its outcomes are only read. */

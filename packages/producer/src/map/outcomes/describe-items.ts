@@ -5,7 +5,7 @@ import { inspect } from "node:util";
 import { TaskTimeoutError, WorkerLostError } from "@poolmq/shared";
 import { decodeArguments } from "@poolmq/shared/internal";
 
-import type { Chunk } from "../input/chunk.ts";
+import type { Chunk } from "../../input/chunk.ts";
 import type { Settled } from "./read-outcomes.ts";
 
 /** Gives a short text on an item from its arguments. */

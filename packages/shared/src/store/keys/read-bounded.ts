@@ -5,7 +5,7 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { readOnce } from "../redis/read-once.ts";
+import { readOnce } from "../../redis/read-once.ts";
 
 /**
  * KEYS: streams. ARGV: bytes, offset, then after which id to read of each stream. Gives (place of the stream, id, fields) of

@@ -5,7 +5,7 @@
  * what to do, so that the compiler's one line of error ends in it.
  */
 
-import type { Shared } from "../input/shared.ts";
+import type { Shared } from "../../input/shared.ts";
 import type { Unsendable } from "./unsendable.ts";
 
 // Function types are compared by their parameters: only `any` and `never` stand for "whatever it takes".

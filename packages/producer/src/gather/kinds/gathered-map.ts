@@ -4,14 +4,14 @@ import { CancelledError, DecodeError } from "@poolmq/shared";
 import { refusedError } from "@poolmq/shared/internal";
 import type { OutcomeText } from "@poolmq/shared/internal";
 
-import type { Chunk } from "../input/chunk.ts";
-import type { Meter } from "../map/meter.ts";
-import type { CarriedMap } from "../map/transport.ts";
+import type { Chunk } from "../../input/chunk.ts";
+import type { Meter } from "../../map/meter.ts";
+import type { CarriedMap } from "../../map/transport.ts";
 import { DonePages } from "./done-pages.ts";
 import type { Gathered, MapKind, Suspects } from "./map-kind.ts";
 import { Patience } from "./patience.ts";
-import type { Entry, OutcomeEntry } from "../outcomes/read-entry.ts";
-import type { Seals } from "../signing/seals.ts";
+import type { Entry, OutcomeEntry } from "../../outcomes/read-entry.ts";
+import type { Seals } from "../../signing/seals.ts";
 
 /** A stream is trimmed after so many entries, or bytes, were taken from it: often enough to bound Redis's memory. */
 const TRIM_EVERY = 250;

@@ -4,10 +4,10 @@ import { settlesWithin } from "@poolmq/shared/internal";
 import type { JobData, Limit, TaskInfo } from "@poolmq/shared/internal";
 import type { LimitScripts } from "@poolmq/shared/redis";
 
-import type { ThrottledLog } from "../log/throttled-log.ts";
-import type { QueuedJob } from "../queue/job-queue.ts";
-import type { Locks } from "../queue/locks.ts";
-import type { RunEnd } from "../runs/run.ts";
+import type { ThrottledLog } from "../../log/throttled-log.ts";
+import type { QueuedJob } from "../../queue/job-queue.ts";
+import type { Locks } from "../../queue/locks.ts";
+import type { RunEnd } from "../../runs/run.ts";
 
 /** A question that Redis refused is asked again after this long, in ms. */
 const ASK_AGAIN_MS = 500;

@@ -1,4 +1,4 @@
-import type { CarriedMap } from "../map/transport.ts";
+import type { CarriedMap } from "../../map/transport.ts";
 import { AttachedMap } from "./attached-map.ts";
 import { DurableMap } from "./durable-map.ts";
 import type { KindTools, MapKind, MapMode } from "./map-kind.ts";

@@ -1,4 +1,4 @@
-import type { RedisConnectionReason } from "../errors/redis-errors.ts";
+import type { RedisConnectionReason } from "../../errors/redis-errors.ts";
 
 /** What a failed attempt to connect tells. */
 export interface ConnectionFailure {

@@ -1,7 +1,7 @@
 import type { JobData } from "@poolmq/shared/internal";
 
-import type { Chunk } from "../input/chunk.ts";
-import type { CarriedMap } from "../map/transport.ts";
+import type { Chunk } from "../../input/chunk.ts";
+import type { CarriedMap } from "../../map/transport.ts";
 
 /** A chunk on its way. */
 export interface MemoryJob {

@@ -1,6 +1,6 @@
 import type { ClusterNode, ClusterOptions, RedisOptions } from "ioredis";
 
-import { InvalidOptionError } from "../errors/call-errors.ts";
+import { InvalidOptionError } from "../../errors/call-errors.ts";
 import { redactUrl } from "./redact-url.ts";
 
 /**

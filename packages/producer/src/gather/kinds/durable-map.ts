@@ -3,11 +3,11 @@ import { encodeThrown } from "@poolmq/shared/internal";
 import { DURABLE_TTL_MS } from "@poolmq/shared/redis";
 import type { ItemOutcome, JobData } from "@poolmq/shared/internal";
 
-import type { Chunk } from "../input/chunk.ts";
-import type { MapEnd } from "../map/sink.ts";
-import type { CarriedMap } from "../map/transport.ts";
+import type { Chunk } from "../../input/chunk.ts";
+import type { MapEnd } from "../../map/outcomes/sink.ts";
+import type { CarriedMap } from "../../map/transport.ts";
 import type { Gathered, KindTools, MapKind } from "./map-kind.ts";
-import type { OutcomeEntry } from "../outcomes/read-entry.ts";
+import type { OutcomeEntry } from "../../outcomes/read-entry.ts";
 import { findLost, lookForLost } from "./reconcile.ts";
 
 /** How often the producer shows that it lives: others notice its death within some seconds. */

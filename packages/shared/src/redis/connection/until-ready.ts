@@ -3,7 +3,7 @@ import type { Cluster, Redis } from "ioredis";
 import { adviceFor, classifyFailure } from "./connection-failure.ts";
 import type { ConnectionFailure } from "./connection-failure.ts";
 import type { ResolvedConnection } from "./connection-options.ts";
-import { RedisConnectionError } from "../errors/redis-errors.ts";
+import { RedisConnectionError } from "../../errors/redis-errors.ts";
 
 /** A single attempt: short, because a host that does not answer may have moved by the next one. */
 export const ATTEMPT_TIMEOUT_MS = 5_000;

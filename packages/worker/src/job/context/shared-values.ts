@@ -2,7 +2,7 @@
 
 import type { Payload } from "@poolmq/shared/internal";
 
-import type { SharedMemory } from "../pipe/pipe-messages.ts";
+import type { SharedMemory } from "../../pipe/pipe-messages.ts";
 
 /** Kept encoded, beside what each child makes of it. */
 const MAX_KEPT_BYTES = 512 * 1024 * 1024;

@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 
 import { InvalidOptionError } from "@poolmq/shared";
 
-import type { ErrorClass } from "../map/read-outcomes.ts";
+import type { ErrorClass } from "../../map/outcomes/read-outcomes.ts";
 import { exportedAs } from "./task-name.ts";
 
 export class ImportedTasks {

@@ -12,8 +12,8 @@
 import type { Cluster, Redis } from "ioredis";
 
 import { DURABLE_TTL_MS } from "./durations.ts";
-import { runScript } from "../redis/run-script.ts";
-import type { Script } from "../redis/run-script.ts";
+import { runScript } from "../../redis/run-script.ts";
+import type { Script } from "../../redis/run-script.ts";
 
 /** A page has 128 KiB. */
 const PAGE_ITEMS = 2 ** 20;

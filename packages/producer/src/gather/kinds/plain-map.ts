@@ -3,8 +3,8 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { MAP_TTL_MS } from "@poolmq/shared/redis";
 import type { JobData } from "@poolmq/shared/internal";
 
-import type { Chunk } from "../input/chunk.ts";
-import type { CarriedMap } from "../map/transport.ts";
+import type { Chunk } from "../../input/chunk.ts";
+import type { CarriedMap } from "../../map/transport.ts";
 import type { Gathered, KindTools, MapKind } from "./map-kind.ts";
 import { lookForLost } from "./reconcile.ts";
 

@@ -19,7 +19,7 @@ import {
 } from "@poolmq/shared/redis";
 import type { JobData, OutcomeText, Payload, Signer, WorkerAdvertisement } from "@poolmq/shared/internal";
 
-import type { QueuedJob } from "../queue/job-queue.ts";
+import type { QueuedJob } from "../../queue/job-queue.ts";
 import type { SharedValue } from "./shared-values.ts";
 
 export class JobSeals {

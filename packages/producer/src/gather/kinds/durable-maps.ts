@@ -14,10 +14,10 @@ import { IncompleteMapError, MapIdInUseError, UnknownMapError } from "@poolmq/sh
 import { askToCancel, DurableScripts, PRODUCER_SILENCE_MS } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
-import type { Chunk } from "../input/chunk.ts";
-import type { MapEnd } from "../map/sink.ts";
-import type { CarriedMap } from "../map/transport.ts";
-import type { Seals } from "../signing/seals.ts";
+import type { Chunk } from "../../input/chunk.ts";
+import type { MapEnd } from "../../map/outcomes/sink.ts";
+import type { CarriedMap } from "../../map/transport.ts";
+import type { Seals } from "../../signing/seals.ts";
 
 /** A map that was delivered with failures is kept only if its outcomes together are no longer than this. */
 const MAX_KEPT_LENGTH = 32 * 1024 * 1024;

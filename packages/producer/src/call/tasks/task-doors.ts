@@ -3,12 +3,12 @@
  * name of the program and not a text, so that an editor goes to its function, renames it, and shows its comment.
  */
 
-import type { ApplyResult } from "../result/apply-result.ts";
-import type { MapResult } from "../result/map-result.ts";
-import type { ReduceResult } from "../result/reduce-result.ts";
-import type { ResultStream } from "../result/result-stream.ts";
-import type { CallOptions } from "../options/call-options.ts";
-import type { ReduceOptions } from "../options/reduce-options.ts";
+import type { ApplyResult } from "../../result/apply-result.ts";
+import type { MapResult } from "../../result/map-result.ts";
+import type { ReduceResult } from "../../result/reduce-result.ts";
+import type { ResultStream } from "../../result/result-stream.ts";
+import type { CallOptions } from "../../options/call-options.ts";
+import type { ReduceOptions } from "../../options/reduce-options.ts";
 import type {
   ArgumentOf,
   ArgumentsOf,
