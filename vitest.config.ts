@@ -26,6 +26,12 @@ const CONTAINER_TIMEOUT_MS = 180_000;
 const PACKAGING_TIMEOUT_MS = 120_000;
 const TEST_TIMEOUT_MS = 30_000;
 
+/**
+ * Run after the others. Containers make and remove networks of the machine, and a browser drops what it is loading then.
+ * The longest ones come with them, so that no core is idle at the end.
+ */
+const LATER: ReadonlySet<(typeof FOLDERS)[number]> = new Set(["integration", "faults", "containers"]);
+
 /** What is looked for or made once a run: the image, the browser. */
 const SETUPS: Partial<Record<(typeof FOLDERS)[number], string[]>> = {
   browser: ["tests/support/browser-run.ts"],
@@ -61,6 +67,7 @@ export default defineConfig({
         include: [`tests/${folder}/**/*.test.ts`],
         ...(folder === "types" ? { typecheck: TYPECHECK } : {}),
         globalSetup: SETUPS[folder] ?? [],
+        sequence: { groupOrder: LATER.has(folder) ? 1 : 0 },
         environment: "node" as const,
         pool: "forks" as const,
         // The condition is for what Vitest leaves to Node's own loader; forked processes inherit it. The flag is what
