@@ -34,6 +34,12 @@ end
 return loose`,
 };
 
+/** KEYS: stage, turns, accounts. ARGV: map id. */
+const RESTORE_TURNS: Script = {
+  lua: `${ENTER_TURNS}
+if redis.call('LLEN', KEYS[1]) > 0 then enter(KEYS[2], KEYS[3], ARGV[1]) end`,
+};
+
 /**
  * KEYS: done, prioritized, delayed, stage, wait, paused, active, completed, failed. ARGV: as LOOSE. Removes those that are in no
  * list either, and gives their indices. It looks again at everything: a job may have moved since it was found loose.
@@ -64,6 +70,11 @@ const PAGE = 1_000;
 
 /** Jobs that are looked for in whole lists in one script. */
 const REMOVED_AT_ONCE = 20;
+
+/** Gives a map whose jobs are staged its turns again, if Redis lost them. */
+export async function restoreTurns(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<void> {
+  await runScript(redis, RESTORE_TURNS, [keys.stage(mapId), keys.turns, keys.accounts], [mapId]);
+}
 
 /** What `removeLimbo` did. */
 export interface RemovedLimbo {

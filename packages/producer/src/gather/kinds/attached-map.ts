@@ -43,7 +43,7 @@ export class AttachedMap implements MapKind {
 
   settledHere(): void {}
 
-  /** Enqueues nothing, because it has no arguments: it can only say that the map will not be completed. */
+  /** Enqueues nothing, because it has no arguments: it can only say that the map will not be completed. Its producer may be dead. */
   async lookAfter(gathered: Gathered): Promise<readonly Chunk[]> {
     const map = this.#map;
     const { scripts, reader, durable } = this.#tools;
@@ -60,6 +60,7 @@ export class AttachedMap implements MapKind {
     if (found.missing.length > 0 || found.decided.some((index) => pending.has(index))) {
       throw new IncompleteMapError({ mapId: map.id, reason: "some of it vanished from Redis" });
     }
+    await this.#tools.restoreTurns(map.id);
     return [];
   }
 
