@@ -43,7 +43,7 @@ export { LimitScripts } from "./store/limit-scripts.ts";
 export type { QueueKeys } from "./store/keys/keys.ts";
 export { lookAtTail } from "./store/look-at-tail.ts";
 export type { TailReading } from "./store/look-at-tail.ts";
-export { removeLimbo, restoreTurns } from "./store/limbo.ts";
+export { removeLimbo, restageLimbo } from "./store/limbo.ts";
 export type { RemovedLimbo } from "./store/limbo.ts";
 export {
   countDecided,

@@ -127,19 +127,25 @@ test("jobs whose list was deleted are enqueued again", { timeout: 60_000 }, asyn
   expect(await Promise.all(results)).toEqual(Array(3).fill([2, 3, 4, 5, 6, 7]));
 });
 
-test("a handle of attach() finds turns that were deleted, when the map's producer is gone", async () => {
-  const stage = new Stage(redis());
-  const producer = stage.pool();
-  const left = producer.map("increment", [...Array(20).keys()], { mapId: "m" });
-  await left.detach();
-  await producer.terminate();
-  expect(await rejection(left)).toMatchObject({ code: "CANCELLED" });
-  const attached = stage.pool().attach("m");
-  await until(() => attached.progress.total === 20, { what: "the map to be attached" });
-  expect(await redis().admin.del(stage.keys.turns)).toBe(1);
-  await stage.machine();
-  expect(await attached).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
-});
+test.for([
+  ["turns", (stage: Stage) => stage.keys.turns],
+  ["the list of its waiting jobs", (stage: Stage) => stage.keys.stage("m")],
+] as const)(
+  "a handle of attach() gets over the loss of %s when the map's producer is gone",
+  async ([, key]) => {
+    const stage = new Stage(redis());
+    const producer = stage.pool();
+    const left = producer.map("increment", [...Array(20).keys()], { mapId: "m" });
+    await left.detach();
+    await producer.terminate();
+    expect(await rejection(left)).toMatchObject({ code: "CANCELLED" });
+    const attached = stage.pool().attach("m");
+    await until(() => attached.progress.total === 20, { what: "the map to be attached" });
+    expect(await redis().admin.del(key(stage))).toBe(1);
+    await stage.machine();
+    expect(await attached).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+  },
+);
 
 test.for([
   { queue: "that is plain", delayed: false },

@@ -2,7 +2,7 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { GatherScripts, Machines, removeLimbo, restoreTurns, wrongServer } from "@poolmq/shared/redis";
+import { GatherScripts, Machines, removeLimbo, restageLimbo, wrongServer } from "@poolmq/shared/redis";
 import type { Signer } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
@@ -105,7 +105,7 @@ export function gatherParts(
       seals,
       reader: new OutcomeReader(redis, blocking, { keys, seals }, warn),
       removeLimbo: (mapId, indices) => removeLimbo(redis, keys, mapId, indices),
-      restoreTurns: (mapId) => restoreTurns(redis, keys, mapId),
+      restageLimbo: (mapId, indices) => restageLimbo(redis, keys, mapId, indices),
       warn,
       ask,
     },

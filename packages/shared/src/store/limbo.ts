@@ -34,12 +34,6 @@ end
 return loose`,
 };
 
-/** KEYS: stage, turns, accounts. ARGV: map id. */
-const RESTORE_TURNS: Script = {
-  lua: `${ENTER_TURNS}
-if redis.call('LLEN', KEYS[1]) > 0 then enter(KEYS[2], KEYS[3], ARGV[1]) end`,
-};
-
 /**
  * KEYS: done, prioritized, delayed, stage, wait, paused, active, completed, failed. ARGV: as LOOSE. Removes those that are in no
  * list either, and gives their indices. It looks again at everything: a job may have moved since it was found loose.
@@ -62,6 +56,30 @@ end
 return removed`,
 };
 
+/**
+ * KEYS: as REMOVE, then turns, accounts. ARGV: as LOOSE. Puts those that are in no list onto their map's stage, and gives their
+ * indices.
+ */
+const RESTAGE: Script = {
+  lua: `${DONE_BITS}
+${ENTER_TURNS}
+local staged = {}
+for i = 3, #ARGV do
+  local key, id = ARGV[1] .. ARGV[i], ARGV[2] .. ARGV[i]
+  if not isDone(KEYS[1], ARGV[i]) and redis.call('EXISTS', key) == 1 and redis.call('EXISTS', key .. ':lock') == 0
+      and not redis.call('ZSCORE', KEYS[2], id) and not redis.call('ZSCORE', KEYS[3], id)
+      and not redis.call('LPOS', KEYS[4], id) and not redis.call('LPOS', KEYS[5], id)
+      and not redis.call('LPOS', KEYS[6], id) and not redis.call('LPOS', KEYS[7], id) then
+    redis.call('ZREM', KEYS[8], id)
+    redis.call('ZREM', KEYS[9], id)
+    redis.call('LPUSH', KEYS[4], id)
+    staged[#staged + 1] = ARGV[i]
+  end
+end
+if #staged > 0 then enter(KEYS[10], KEYS[11], string.sub(ARGV[2], 1, -2)) end
+return staged`,
+};
+
 /** In this order jobs move, from the map's stage on: who reads one list after the other meets each job that waits. */
 const LISTS = ["wait", "paused", "active"] as const;
 
@@ -70,11 +88,6 @@ const PAGE = 1_000;
 
 /** Jobs that are looked for in whole lists in one script. */
 const REMOVED_AT_ONCE = 20;
-
-/** Gives a map whose jobs are staged its turns again, if Redis lost them. */
-export async function restoreTurns(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<void> {
-  await runScript(redis, RESTORE_TURNS, [keys.stage(mapId), keys.turns, keys.accounts], [mapId]);
-}
 
 /** What `removeLimbo` did. */
 export interface RemovedLimbo {
@@ -91,6 +104,38 @@ export async function removeLimbo(
   mapId: string,
   indices: readonly number[],
 ): Promise<RemovedLimbo> {
+  const { settled, idsRead } = await settleLimbo(redis, keys, { mapId, indices, by: REMOVE, further: [] });
+  return { removed: settled, idsRead };
+}
+
+/**
+ * Lets those of a map's jobs wait again that are in limbo, for who has no arguments to enqueue them with. Gives how many ids
+ * were read.
+ */
+export async function restageLimbo(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  mapId: string,
+  indices: readonly number[],
+): Promise<number> {
+  const further = [keys.turns, keys.accounts];
+  return (await settleLimbo(redis, keys, { mapId, indices, by: RESTAGE, further })).idsRead;
+}
+
+interface LimboTask {
+  readonly mapId: string;
+  readonly indices: readonly number[];
+  /** What is done to jobs that are in no list. */
+  readonly by: Script;
+  /** Keys that it needs beside those of the lists. */
+  readonly further: readonly string[];
+}
+
+async function settleLimbo(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  { mapId, indices, by, further }: LimboTask,
+): Promise<{ readonly settled: number[]; readonly idsRead: number }> {
   const idPrefix = jobIdOf(mapId, 0).slice(0, -1);
   const prefixes = [keys.job(idPrefix), idPrefix];
   const sets = [keys.done(mapId), keys.job("prioritized"), keys.job("delayed")];
@@ -113,12 +158,12 @@ export async function removeLimbo(
       if (ids.length < PAGE) break;
     }
   }
-  const removed: number[] = [];
-  const all = [...sets, ...lists, keys.job("completed"), keys.job("failed")];
+  const settled: number[] = [];
+  const all = [...sets, ...lists, keys.job("completed"), keys.job("failed"), ...further];
   const candidates = [...loose];
   for (let start = 0; start < candidates.length; start += REMOVED_AT_ONCE) {
     const args = [...prefixes, ...candidates.slice(start, start + REMOVED_AT_ONCE)];
-    removed.push(...((await runScript(redis, REMOVE, all, args)) as string[]).map(Number));
+    settled.push(...((await runScript(redis, by, all, args)) as string[]).map(Number));
   }
-  return { removed, idsRead };
+  return { settled, idsRead };
 }

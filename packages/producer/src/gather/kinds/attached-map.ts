@@ -43,7 +43,7 @@ export class AttachedMap implements MapKind {
 
   settledHere(): void {}
 
-  /** Enqueues nothing, because it has no arguments: it can only say that the map will not be completed. Its producer may be dead. */
+  /** Enqueues nothing, because it has no arguments: it can only let jobs wait again, or say that the map will not be completed. */
   async lookAfter(gathered: Gathered): Promise<readonly Chunk[]> {
     const map = this.#map;
     const { scripts, reader, durable } = this.#tools;
@@ -60,8 +60,24 @@ export class AttachedMap implements MapKind {
     if (found.missing.length > 0 || found.decided.some((index) => pending.has(index))) {
       throw new IncompleteMapError({ mapId: map.id, reason: "some of it vanished from Redis" });
     }
-    await this.#tools.restoreTurns(map.id);
+    await this.#restage(gathered);
     return [];
+  }
+
+  /** Lets jobs wait again that are in no list: their producer would enqueue them again, but may be dead. */
+  async #restage({ patience }: Gathered): Promise<void> {
+    const { id, progress } = this.#map;
+    const now = performance.now();
+    if (!patience.isLimboDue(now)) return;
+    // Where jobs begin is not known here: those of other indices do not exist.
+    const indices = Array.from({ length: progress.total ?? 0 }, (_, index) => index);
+    try {
+      const idsRead = await this.#tools.restageLimbo(id, indices);
+      patience.lookedForLimbo(now, indices.length + idsRead);
+    } catch (error) {
+      // A login that may only read can wait all the same.
+      this.#tools.warn({ mapId: id, err: error }, "not looked for jobs that no worker will get");
+    }
   }
 
   outlives(): boolean {

@@ -94,8 +94,8 @@ export interface KindTools {
   readonly reader: OutcomeReader;
   /** Removes those of a map's jobs that no worker will ever get, and gives their indices. */
   removeLimbo(mapId: string, indices: readonly number[]): Promise<RemovedLimbo>;
-  /** Gives a map whose jobs are staged its turns again, if Redis lost them. */
-  restoreTurns(mapId: string): Promise<void>;
+  /** Lets those jobs wait again that no worker would ever get. Gives how many ids were read to find out. */
+  restageLimbo(mapId: string, indices: readonly number[]): Promise<number>;
   warn(facts: Readonly<Record<string, unknown>>, message: string): void;
   /** Asks Redis something for a map, until it answers or the map has ended. */
   ask<V>(map: Pick<CarriedMap, "id" | "ended">, question: () => Promise<V>): Promise<V>;
