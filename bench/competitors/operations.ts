@@ -65,6 +65,11 @@ export interface Operations {
       readonly peak: number;
     };
   };
+  /** Rows inserted into a database. `calls`: a call of the batch task for each, all at once. */
+  inserts: {
+    readonly request: { readonly rows: number; readonly how: "one by one" | "batches" | "calls" };
+    readonly reply: { readonly ms: number };
+  };
   /** A map of buffers that are sent there and back. */
   buffers: {
     readonly request: { readonly count: number; readonly bytes: number };

@@ -15,6 +15,7 @@ export const PROGRAMS = {
   poolmq: { title: "poolmq", file: "poolmq.ts" },
   poolmqMemory: { title: "poolmq without Redis", file: "poolmq-memory.ts" },
   poolmqThreads: { title: "poolmq's ThreadPool", file: "poolmq-threads.ts" },
+  poolmqInserts: { title: "poolmq, inserting rows", file: "poolmq-inserts.ts" },
   poolmqProducer: { title: "a poolmq producer", file: "poolmq-producer.ts" },
   poolmqMachine: { title: "a poolmq machine", file: "poolmq-machine.ts" },
   handWritten: { title: "hand-written BullMQ", file: "hand-written.ts" },

@@ -14,6 +14,7 @@ import { manyProducers } from "./row-12-many-producers.ts";
 import { watched } from "./row-13-watched.ts";
 import { withoutRedis } from "./row-14-without-redis.ts";
 import { folds } from "./row-15-folds.ts";
+import { batches } from "./row-16-batches.ts";
 
 export const ROWS: readonly Row[] = [
   trivialItems,
@@ -31,4 +32,5 @@ export const ROWS: readonly Row[] = [
   watched,
   withoutRedis,
   folds,
+  batches,
 ];
