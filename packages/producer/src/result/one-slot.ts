@@ -3,6 +3,7 @@
 import type { MapEnd, Sink } from "../map/outcomes/sink.ts";
 import { failureGroups } from "./failure-groups.ts";
 import type { FailureGroup } from "./failure-groups.ts";
+import { iterateOnce } from "./iterate-once.ts";
 
 export class OneSlot<R> implements Sink {
   /** Settles when the map has ended. */
@@ -62,17 +63,7 @@ export class OneSlot<R> implements Sink {
 
   /** Gives the result when it is there. */
   iterate(): AsyncIterableIterator<R> {
-    let isGiven = false;
-    return {
-      next: async (): Promise<IteratorResult<R, undefined>> => {
-        if (isGiven) return { done: true, value: undefined };
-        isGiven = true;
-        return { done: false, value: await this.value };
-      },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+    return iterateOnce(this.value);
   }
 
   async #ofItems(): Promise<MapEnd> {

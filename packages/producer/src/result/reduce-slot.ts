@@ -5,6 +5,7 @@ import { EmptyInputError } from "@poolmq/shared";
 import type { MapEnd, Sink } from "../map/outcomes/sink.ts";
 import { failureGroups, noteOthers } from "./failure-groups.ts";
 import type { FailureGroup } from "./failure-groups.ts";
+import { iterateOnce } from "./iterate-once.ts";
 import { PartialFold } from "./partial-fold.ts";
 import type { ReduceFunction } from "./partial-fold.ts";
 
@@ -71,17 +72,7 @@ export class ReduceSlot<R> implements Sink {
 
   /** Gives the value when it is there. */
   iterate(): AsyncIterableIterator<R> {
-    let isGiven = false;
-    return {
-      next: async (): Promise<IteratorResult<R, undefined>> => {
-        if (isGiven) return { done: true, value: undefined };
-        isGiven = true;
-        return { done: false, value: await this.value };
-      },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+    return iterateOnce(this.value);
   }
 
   async #result(end: MapEnd): Promise<R> {
