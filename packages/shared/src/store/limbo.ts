@@ -35,18 +35,26 @@ return loose`,
 };
 
 /**
- * KEYS: done, prioritized, delayed, stage, wait, paused, active, completed, failed. ARGV: as LOOSE. Removes those that are in no
- * list either, and gives their indices. It looks again at everything: a job may have moved since it was found loose.
+ * Lua: `isNowhere(index, key, id)` says whether a job has no outcome, is not locked, and is in none of the places from which
+ * workers fetch. It looks again at everything: a job may have moved since it was found loose.
+ *
+ * KEYS: done, prioritized, delayed, stage, wait, paused, active.
  */
+const IS_NOWHERE = `${DONE_BITS}
+local function isNowhere(index, key, id)
+  return not isDone(KEYS[1], index) and redis.call('EXISTS', key .. ':lock') == 0
+    and not redis.call('ZSCORE', KEYS[2], id) and not redis.call('ZSCORE', KEYS[3], id)
+    and not redis.call('LPOS', KEYS[4], id) and not redis.call('LPOS', KEYS[5], id)
+    and not redis.call('LPOS', KEYS[6], id) and not redis.call('LPOS', KEYS[7], id)
+end`;
+
+/** KEYS: as above, then completed, failed. ARGV: as LOOSE. Removes the jobs that are nowhere, and gives their indices. */
 const REMOVE: Script = {
-  lua: `${DONE_BITS}
+  lua: `${IS_NOWHERE}
 local removed = {}
 for i = 3, #ARGV do
   local key, id = ARGV[1] .. ARGV[i], ARGV[2] .. ARGV[i]
-  if not isDone(KEYS[1], ARGV[i]) and redis.call('EXISTS', key .. ':lock') == 0
-      and not redis.call('ZSCORE', KEYS[2], id) and not redis.call('ZSCORE', KEYS[3], id)
-      and not redis.call('LPOS', KEYS[4], id) and not redis.call('LPOS', KEYS[5], id)
-      and not redis.call('LPOS', KEYS[6], id) and not redis.call('LPOS', KEYS[7], id) then
+  if isNowhere(ARGV[i], key, id) then
     redis.call('ZREM', KEYS[8], id)
     redis.call('ZREM', KEYS[9], id)
     redis.call('DEL', key, key .. ':logs')
@@ -56,20 +64,14 @@ end
 return removed`,
 };
 
-/**
- * KEYS: as REMOVE, then turns, accounts. ARGV: as LOOSE. Puts those that are in no list onto their map's stage, and gives their
- * indices.
- */
+/** KEYS: as REMOVE, then turns, accounts. ARGV: as LOOSE. Puts the jobs that are nowhere onto their map's stage, and gives their indices. */
 const RESTAGE: Script = {
-  lua: `${DONE_BITS}
+  lua: `${IS_NOWHERE}
 ${ENTER_TURNS}
 local staged = {}
 for i = 3, #ARGV do
   local key, id = ARGV[1] .. ARGV[i], ARGV[2] .. ARGV[i]
-  if not isDone(KEYS[1], ARGV[i]) and redis.call('EXISTS', key) == 1 and redis.call('EXISTS', key .. ':lock') == 0
-      and not redis.call('ZSCORE', KEYS[2], id) and not redis.call('ZSCORE', KEYS[3], id)
-      and not redis.call('LPOS', KEYS[4], id) and not redis.call('LPOS', KEYS[5], id)
-      and not redis.call('LPOS', KEYS[6], id) and not redis.call('LPOS', KEYS[7], id) then
+  if redis.call('EXISTS', key) == 1 and isNowhere(ARGV[i], key, id) then
     redis.call('ZREM', KEYS[8], id)
     redis.call('ZREM', KEYS[9], id)
     redis.call('LPUSH', KEYS[4], id)
