@@ -154,11 +154,6 @@ export const OF_KEYS: Lane = {
       inject: keyOfQueue((keys) => keys.job("wait")),
     },
     {
-      kind: "key deleted: the turns of maps",
-      weight: 1,
-      inject: keyOfQueue((keys) => keys.turns),
-    },
-    {
       kind: "key deleted: the list of active jobs",
       weight: 0.5,
       inject: keyOfQueue((keys) => keys.job("active")),
@@ -174,7 +169,7 @@ export const OF_KEYS: Lane = {
       inject: keyOfQueue((keys) => keys.job("prioritized")),
     },
     { kind: "key deleted: a map's waiting jobs", weight: 1, inject: keyOfMap("stage") },
-    { kind: "key deleted: the maps' turns", weight: 1, inject: keyOfQueue((keys) => keys.turns) },
+    { kind: "key deleted: the maps' turns", weight: 2, inject: keyOfQueue((keys) => keys.turns) },
     { kind: "key deleted: the maps' accounts", weight: 0.5, inject: keyOfQueue((keys) => keys.accounts) },
     { kind: "key deleted: BullMQ's marker", weight: 0.5, inject: keyOfQueue((keys) => keys.job("marker")) },
     {
