@@ -4,8 +4,9 @@ import { encodeArguments } from "@poolmq/shared/internal";
 import type { ItemOutcome } from "@poolmq/shared/internal";
 import { defineTask } from "@poolmq/worker";
 import { runChunk } from "@poolmq/worker/internal";
-import type { TaskContext } from "@poolmq/worker/internal";
 import { describe, expect, test } from "vitest";
+
+import { chunkRun } from "../../support/chunk-run.ts";
 
 type Task = (...args: unknown[]) => unknown;
 
@@ -22,28 +23,18 @@ function run(
   { reducer = append, n = 5, skip = [] as number[], reported = undefined as ItemOutcome[] | undefined } = {},
 ) {
   return runChunk(
-    {
+    chunkRun({
       fn,
       reducer,
-      task: "t",
       at: 10,
       n,
-      attempt: 1,
       args: encodeArguments(
         "one",
         Array.from({ length: n }, (_, i) => i),
         {},
       ),
       skip: new Set(skip),
-      shares: [],
-      worker: "w",
-      outcomeLimit: undefined,
-      keepStack: undefined,
-      stop: { isStopped: false },
-      trace: undefined,
-      onItemEnd: undefined,
-      context: (index) => ({ index, mapId: "m", attempt: 1 }) as TaskContext,
-    },
+    }),
     reported === undefined
       ? undefined
       : { started: () => {}, ended: (offset, outcome) => void (reported[offset] = outcome) },

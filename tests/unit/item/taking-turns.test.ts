@@ -14,6 +14,7 @@ import type { TaskContext } from "@poolmq/worker/internal";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
+import { chunkRun } from "../../support/chunk-run.ts";
 import { cloneable } from "../../support/cloneable.ts";
 
 /** Enough that they take turns. */
@@ -24,23 +25,7 @@ type Task = (...args: unknown[]) => unknown;
 /** Runs the function with the numbers from `at` on, as one job. Gives what became of each item. */
 async function runMany(fn: Task, { at = 0, n = MANY, values = numbers(n) } = {}): Promise<Settled[]> {
   const { text } = await runChunk(
-    {
-      fn,
-      task: "t",
-      at,
-      n,
-      attempt: 1,
-      args: encodeArguments("one", values, {}),
-      skip: new Set(),
-      shares: [],
-      worker: "w",
-      outcomeLimit: undefined,
-      keepStack: undefined,
-      stop: { isStopped: false },
-      trace: undefined,
-      onItemEnd: undefined,
-      context: (index) => ({ index, mapId: "m", attempt: 1 }) as TaskContext,
-    },
+    chunkRun({ fn, at, n, args: encodeArguments("one", values, {}) }),
     undefined,
   );
   return readOutcomes({ at, n }, text, { classes: undefined, callSite: () => undefined });

@@ -11,10 +11,11 @@ import { MapRun, ReduceSlot, singles } from "@poolmq/producer/internal";
 import type { Chunk } from "@poolmq/producer/internal";
 import type { ItemOutcome, JobData } from "@poolmq/shared/internal";
 import { runChunk } from "@poolmq/worker/internal";
-import type { RunEnd, TaskContext } from "@poolmq/worker/internal";
+import type { RunEnd } from "@poolmq/worker/internal";
 import { verdictOn } from "@poolmq/worker/local";
 import { expect, test } from "vitest";
 
+import { chunkRun } from "../../support/chunk-run.ts";
 import { seededRandom } from "../../support/random.ts";
 
 const SEEDS = 300;
@@ -159,24 +160,15 @@ class Model {
     const reported = new Map<number, ItemOutcome>();
     const isCareful = n > 1 && (suspect !== undefined || kept.length > 0 || this.#random() < 0.2);
     const ran = await runChunk(
-      {
+      chunkRun({
         fn: (index) => this.#item(index as number),
         reducer: append as (...args: unknown[]) => unknown,
-        task: "t",
         at,
         n,
         attempt,
         args,
         skip: new Set(kept.map(([offset]) => offset)),
-        shares: [],
-        worker: "w",
-        outcomeLimit: undefined,
-        keepStack: undefined,
-        stop: { isStopped: false },
-        trace: undefined,
-        onItemEnd: undefined,
-        context: (index) => ({ index, mapId: "m", attempt }) as TaskContext,
-      },
+      }),
       isCareful ? { started: () => {}, ended: (offset, told) => void reported.set(offset, told) } : undefined,
     );
     const partly = { pid: 1, outcomes: reported, running: undefined };
