@@ -48,19 +48,20 @@ async function unpackPackages(folder) {
 }
 
 /**
- * The server's package and those that it needs and this machine lacks, as apt itself works them out.
+ * The server's package and those that it needs and this machine lacks, as apt itself works them out. The package of
+ * tools comes in any case: the server's own file is a link to a file of that one, which may be installed already.
  *
  * @param {readonly string[]} options
  */
 async function missingPackages(options) {
-  for (const server of ["redis-server", "valkey-server"]) {
+  for (const name of ["redis", "valkey"]) {
     const { code, output } = await run(
       "apt-get",
-      [...options, "--simulate", "--no-install-recommends", "install", server],
+      [...options, "--simulate", "--no-install-recommends", "install", `${name}-server`],
       { quiet: true },
     );
-    const packages = [...output.matchAll(/^Inst (\S+)/gm)].map(([, name]) => String(name));
-    if (code === 0 && packages.length > 0) return packages;
+    const packages = [...output.matchAll(/^Inst (\S+)/gm)].map(([, found]) => String(found));
+    if (code === 0 && packages.length > 0) return [...new Set([...packages, `${name}-tools`])];
   }
   throw new SetupError("the distribution's packages hold neither redis-server nor valkey-server");
 }
