@@ -200,10 +200,14 @@ describe("a worker", () => {
       const marks = new Marks();
       const program = await startWorker(stage);
       const call = { log: marks.log, gate: marks.gate };
-      const result = stage.pool().map("gated", [call, call]);
+      const pool = stage.pool();
+      const result = pool.map("gated", [call, call]);
       const [pid] = await marks.started(1);
       program.kill(signal);
       await program.line(/stopping: finishing what runs/);
+      await until(async () => (await pool.stats()).waiting === 1, {
+        what: "the one that waits to be handed back",
+      });
       marks.open();
       expect(await within(5_000, "its end", program.exited)).toEqual({ code: 0, signal: null });
       expect(isRunning(Number(pid))).toBe(false);

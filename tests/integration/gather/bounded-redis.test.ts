@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type * as values from "../../fixtures/value-tasks.ts";
 import { RedisServer } from "../../support/redis-server.ts";
 import { Stage } from "../../support/stage.ts";
+import { until } from "../../support/until.ts";
 
 const MODULE = new URL("../../fixtures/value-tasks.ts", import.meta.url);
 
@@ -29,5 +30,8 @@ test("results of many times Redis's share pass through it, and it stays small", 
   expect((await memoryOf(server, "used_memory_peak")) - before).toBeLessThan((count * size) / 3);
   pool.close();
   await pool.join();
-  expect((await memoryOf(server, "used_memory")) - before).toBeLessThan(5_000_000);
+  // Redis gives the memory of what is unlinked back in a thread of its own.
+  await until(async () => (await memoryOf(server, "used_memory")) - before < 5_000_000, {
+    what: "its memory",
+  });
 });
