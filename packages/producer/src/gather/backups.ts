@@ -38,7 +38,7 @@ export class Backups implements TailHand {
 
   /** Whoever takes up or reads a durable map goes by how it was cut at first. */
   canCut(map: CarriedMap): boolean {
-    return this.#options.gathered(map.id)?.kind.trims === true;
+    return this.#options.gathered(map.id)?.kind.traits.isDurable === false;
   }
 
   /** Of all machines that have the task; what other maps run there takes up places too. */

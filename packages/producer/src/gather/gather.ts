@@ -131,7 +131,7 @@ export class Gather implements Transport {
       refused: (mine, error) => this.#onRefusal(mine, error, "the map's keys were not kept"),
     });
     this.#maps.set(map.id, gathered);
-    if (report !== undefined) this.#parts.reports.add(report, { durable: mode === "durable" });
+    if (report !== undefined) this.#parts.reports.add(report, { durable: gathered.kind.traits.isDurable });
     gathered.reopen();
     await gathered.kind.takeUp(gathered);
     // It may have ended meanwhile.
@@ -198,7 +198,7 @@ export class Gather implements Transport {
   }
 
   #reportEnd({ map, kind }: GatheredMap, end: MapEnd): void {
-    const told = kind.isOurs
+    const told = kind.traits.isOurs
       ? this.#parts.reports.ended(map.id, end)
       : this.#parts.reports.endedHere(map.id, end, map.progress);
     // A failure is ignored: watchers then see the producer fall silent.

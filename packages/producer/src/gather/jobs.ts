@@ -86,9 +86,9 @@ export class Jobs {
     for (const chunk of chunks) meter.sent(chunk);
     const withBytes = chunks.flatMap(({ at, bytes }) => (bytes === undefined ? [] : [{ at, bytes }]));
     // The bytes go first: a job without them could not be run.
-    if (withBytes.length > 0) await scripts.putBytes(map.id, withBytes, kind.ttlMs);
+    if (withBytes.length > 0) await scripts.putBytes(map.id, withBytes, kind.traits.ttlMs);
     if (map.ended) return;
-    const queue = kind.stages ? (this.#staging ??= this.#open(true)) : this.#queue;
+    const queue = kind.traits.stages ? (this.#staging ??= this.#open(true)) : this.#queue;
     const added = queue.addBulk(chunks.map((chunk) => toJob(map, kind, chunk, seals)));
     // Opening was sent before it on the same connection, so it comes first; a refusal of either fails this.
     await Promise.all([gathered.opened, added]);

@@ -5,16 +5,20 @@ import type { JobData } from "@poolmq/shared/internal";
 import type { Chunk } from "../../input/chunk.ts";
 import type { MapEnd } from "../../map/outcomes/sink.ts";
 import type { CarriedMap } from "../../map/transport.ts";
-import type { Gathered, KindTools, MapKind } from "./map-kind.ts";
+import type { Gathered, KindTools, KindTraits, MapKind } from "./map-kind.ts";
+
+const TRAITS: KindTraits = {
+  isOurs: false,
+  isDurable: true,
+  ttlMs: DURABLE_TTL_MS,
+  // Its producer opens it.
+  beatMs: Infinity,
+  stages: false,
+};
 
 /** A durable map that another process enqueued: here its outcomes are only read. */
 export class AttachedMap implements MapKind {
-  readonly isOurs = false;
-  readonly ttlMs: number = DURABLE_TTL_MS;
-  readonly beatMs: number = Infinity;
-  readonly stages = false;
-  readonly trims = false;
-  readonly takesUnknown = true;
+  readonly traits: KindTraits = TRAITS;
   readonly jobFields: Pick<JobData, "ttlMs"> = {};
   readonly #map: CarriedMap;
   readonly #tools: KindTools;

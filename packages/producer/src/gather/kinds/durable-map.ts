@@ -6,7 +6,7 @@ import type { ItemOutcome, JobData } from "@poolmq/shared/internal";
 import type { Chunk } from "../../input/chunk.ts";
 import type { MapEnd } from "../../map/outcomes/sink.ts";
 import type { CarriedMap } from "../../map/transport.ts";
-import type { Gathered, KindTools, MapKind } from "./map-kind.ts";
+import type { Gathered, KindTools, KindTraits, MapKind } from "./map-kind.ts";
 import type { OutcomeEntry } from "../../outcomes/read-entry.ts";
 import { findLost, lookForLost } from "./reconcile.ts";
 
@@ -25,14 +25,17 @@ const OUTLIVED: ReadonlySet<string> = new Set([
   "UNKNOWN_MAP",
 ]);
 
+const TRAITS: KindTraits = {
+  isOurs: true,
+  isDurable: true,
+  ttlMs: DURABLE_TTL_MS,
+  beatMs: DURABLE_BEAT_MS,
+  stages: true,
+};
+
 /** A map that outlives its producer: it is in Redis until it is delivered. */
 export class DurableMap implements MapKind {
-  readonly isOurs = true;
-  readonly ttlMs: number = DURABLE_TTL_MS;
-  readonly beatMs: number = DURABLE_BEAT_MS;
-  readonly stages = true;
-  readonly trims = false;
-  readonly takesUnknown = true;
+  readonly traits: KindTraits = TRAITS;
   readonly jobFields: Pick<JobData, "ttlMs" | "keepFailed"> = { ttlMs: DURABLE_TTL_MS, keepFailed: true };
   readonly #map: CarriedMap;
   readonly #tools: KindTools;

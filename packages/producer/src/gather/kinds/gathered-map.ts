@@ -9,13 +9,11 @@ import type { Meter } from "../../map/meter.ts";
 import type { CarriedMap } from "../../map/transport.ts";
 import { DonePages } from "./done-pages.ts";
 import type { Gathered, MapKind, Suspects } from "./map-kind.ts";
+import { Opening } from "./opening.ts";
 import { Patience } from "./patience.ts";
+import { Taken } from "./taken.ts";
 import type { Entry, OutcomeEntry } from "../../outcomes/read-entry.ts";
 import type { Seals } from "../../signing/seals.ts";
-
-/** A stream is trimmed after so many entries, or bytes, were taken from it: often enough to bound Redis's memory. */
-const TRIM_EVERY = 250;
-const TRIM_BYTES = 4 * 1024 * 1024;
 
 interface GatheredMapOptions {
   readonly seals: Seals;
@@ -35,10 +33,6 @@ export class GatheredMap implements Gathered {
   readonly map: CarriedMap;
   readonly kind: MapKind;
   cursor = "0-0";
-  /** Resolves once the last `reopen` has reached Redis. */
-  opened: Promise<unknown> = Promise.resolve();
-  /** When it was begun here, by the monotonic clock. */
-  readonly since: number = performance.now();
   readonly patience: Patience;
   readonly donePages: DonePages = new DonePages();
   /** First indices of chunks that were started twice. */
@@ -46,58 +40,56 @@ export class GatheredMap implements Gathered {
   /** What was decided when it was last looked, and had not come in then. */
   suspects: Suspects | undefined;
   readonly #options: GatheredMapOptions;
-  #openedAt = this.since;
-  /** How often `reopen` waits for an answer of Redis: while it is away, these must not pile up. */
-  #opening = 0;
-  #lookingAfter = false;
-  readonly #taken = { length: 0, entriesSinceTrim: 0, lengthAtTrim: 0 };
+  readonly #opening: Opening;
+  readonly #taken = new Taken();
 
   constructor(map: CarriedMap, kind: MapKind, options: GatheredMapOptions) {
     this.map = map;
     this.kind = kind;
     this.#options = options;
     this.patience = new Patience(options.firstPatienceMs, this.since);
+    this.#opening = new Opening(kind, this.since, (error) => options.refused(this, error));
   }
 
   get mapId(): string {
     return this.map.id;
   }
 
-  /** Length of the outcomes that were taken, bytes included. */
+  get since(): number {
+    return this.#taken.since;
+  }
+
   get length(): number {
     return this.#taken.length;
   }
 
-  /** Declares that the map is wanted, or goes on wanting it. */
+  get opened(): Promise<unknown> {
+    return this.#opening.done;
+  }
+
   reopen(): void {
-    this.#openedAt = performance.now();
-    this.#opening++;
-    this.opened = this.kind.open().finally(() => this.#opening--);
-    // Whoever waits for it is told as well; but nobody does while all jobs are under way.
-    this.opened.catch((error: unknown) => this.#options.refused(this, error));
+    this.#opening.declare();
   }
 
   /** What is due at this moment: to look for what Redis has lost, or to say that the map is still wanted. */
   due(now: number): "lookAfter" | "reopen" | undefined {
     if (this.#isToBeLookedAfter(now)) return "lookAfter";
-    if (this.#opening > 0 || now - this.#openedAt < this.kind.beatMs) return undefined;
-    return "reopen";
+    return this.#opening.isDue(now) ? "reopen" : undefined;
   }
 
   #isToBeLookedAfter(now: number): boolean {
-    if (this.#lookingAfter) return false;
+    if (this.patience.isLooking) return false;
     if (this.patience.isQuiet(now)) return true;
-    return this.kind.isOurs && this.patience.isBusyForLong(now);
+    return this.kind.traits.isOurs && this.patience.isBusyForLong(now);
   }
 
-  /** Looks after the map, once at a time: while Redis is away, these must not pile up. */
+  /** Looks after the map. */
   async lookAfter(step: () => Promise<void>): Promise<void> {
-    this.#lookingAfter = true;
     this.patience.looks(performance.now(), this.map.underWay.length);
     try {
       await step();
     } finally {
-      this.#lookingAfter = false;
+      this.patience.looked();
     }
   }
 
@@ -106,8 +98,10 @@ export class GatheredMap implements Gathered {
     for (const entry of entries) heard = this.#take(entry) || heard;
     // Only genuine entries reset the silence timer; otherwise a forger could postpone reconcile for ever.
     if (heard) this.patience.heard(performance.now());
-    this.#taken.entriesSinceTrim += entries.length;
-    this.#trimIfMuch();
+    const isMuch = this.#taken.count(entries);
+    if (!isMuch || this.kind.traits.isDurable || this.map.ended) return;
+    this.#taken.trimmed();
+    this.#options.trim(this);
   }
 
   onRefused(error: unknown): void {
@@ -128,7 +122,7 @@ export class GatheredMap implements Gathered {
     const { at } = entry;
     const [chunk] = map.chunks([at]);
     // A second outcome, or one of a chunk that was given up.
-    if (chunk === undefined && !kind.takesUnknown) return true;
+    if (chunk === undefined && !kind.traits.isDurable) return true;
     let text: OutcomeText | undefined;
     try {
       text = this.#options.seals.open(map, at, entry, chunk);
@@ -139,7 +133,7 @@ export class GatheredMap implements Gathered {
     if (chunk === undefined && kind.putBy(entry)) return true;
     if (
       chunk !== undefined &&
-      kind.trims &&
+      !kind.traits.isDurable &&
       isShareGone(chunk, text) &&
       this.#options.sendAgain(this, chunk)
     ) {
@@ -155,8 +149,7 @@ export class GatheredMap implements Gathered {
   #take(entry: Entry): boolean {
     const { map } = this;
     if ("text" in entry) {
-      this.#taken.length += entry.text.length + (entry.bytes?.length ?? 0);
-      if (this.kind.trims) this.donePages.came(entry.at);
+      if (!this.kind.traits.isDurable) this.donePages.came(entry.at);
       return this.takeOutcome(entry);
     }
     if ("progressOf" in entry) map.taskProgress(entry.progressOf, entry.value);
@@ -166,15 +159,6 @@ export class GatheredMap implements Gathered {
     else if ("priority" in entry) map.job.priority = entry.priority === 0 ? undefined : entry.priority;
     else map.fail(new CancelledError({ mapId: map.id, reason: entry.cancelled }));
     return true;
-  }
-
-  #trimIfMuch(): void {
-    const { length, entriesSinceTrim, lengthAtTrim } = this.#taken;
-    const isMuch = entriesSinceTrim >= TRIM_EVERY || length - lengthAtTrim >= TRIM_BYTES;
-    if (!isMuch || !this.kind.trims || this.map.ended) return;
-    this.#taken.entriesSinceTrim = 0;
-    this.#taken.lengthAtTrim = length;
-    this.#options.trim(this);
   }
 }
 

@@ -36,6 +36,7 @@ export interface Gathered extends Reading {
   readonly since: number;
   /** Resolves once the last `reopen` has reached Redis. */
   readonly opened: Promise<unknown>;
+  /** Declares that the map is wanted, or goes on wanting it. */
   reopen(): void;
   readonly patience: Patience;
   readonly donePages: DonePages;
@@ -45,28 +46,34 @@ export interface Gathered extends Reading {
   takeOutcome(entry: OutcomeEntry): boolean;
 }
 
-/** What the gather does differently for a map of this kind. */
-export interface MapKind {
+/** What is the same for all maps of a kind. */
+export interface KindTraits {
   /** This process enqueues its jobs, and tells watchers of it. */
   readonly isOurs: boolean;
+  /**
+   * It stays in Redis for others until it is delivered: what was taken of its outcomes is not removed, and some of them are
+   * of chunks that are not under way here.
+   */
+  readonly isDurable: boolean;
   /** How long the map's keys outlive the last sign of its producer, in ms. */
   readonly ttlMs: number;
   /** How often `open` is repeated while the map lives, in ms. */
   readonly beatMs: number;
-  /** What every job of the map says of its kind. */
-  readonly jobFields: Pick<JobData, "ttlMs" | "keepFailed">;
   /** All of its jobs are sent at once: they wait on a stage of their own, also while no other map is there. */
   readonly stages: boolean;
-  /** Nobody else reads the outcomes: what was taken is removed from the stream. */
-  readonly trims: boolean;
+}
+
+/** What the gather does differently for a map of this kind. */
+export interface MapKind {
+  readonly traits: KindTraits;
+  /** What every job of the map says of its kind. */
+  readonly jobFields: Pick<JobData, "ttlMs" | "keepFailed">;
   /** Declares that the map is wanted, or goes on wanting it. */
   open(): Promise<unknown>;
   /** Takes up what is in the stream already, before anything is enqueued or read. */
   takeUp(gathered: Gathered): Promise<void>;
   /** Gives those of the chunks that are to be enqueued: not those of which Redis has a job or an outcome. */
   admit(gathered: Gathered, chunks: readonly Chunk[]): Promise<readonly Chunk[]>;
-  /** Whether an outcome is looked at whose chunk is not under way here. */
-  readonly takesUnknown: boolean;
   /** Keeps an outcome for later whose chunk is not under way here. False: the map takes it now. */
   putBy(entry: OutcomeEntry): boolean;
   /** The input was read to its end. */

@@ -23,6 +23,7 @@ export class Patience {
   #busyMs: number;
   #limboAt: number;
   #limboMs: number;
+  #isLooking = false;
 
   constructor(firstMs: number, now: number) {
     this.#firstMs = firstMs;
@@ -48,11 +49,22 @@ export class Patience {
     return now - this.#lookedAt >= this.#busyMs;
   }
 
-  /** The map is looked after, with so many jobs under way. */
+  /** The map is being looked after: once at a time, because while Redis is away these must not pile up. */
+  get isLooking(): boolean {
+    return this.#isLooking;
+  }
+
+  /** The map is looked after from now on, with so many jobs under way. */
   looks(now: number, jobs: number): void {
+    this.#isLooking = true;
     if (this.isQuiet(now)) this.#quietMs = Math.min(this.#quietMs * 2, MAX_PATIENCE_MS);
     this.#quietSince = this.#lookedAt = now;
     this.#busyMs = Math.max(this.#firstMs * BUSY_PATIENCES, (jobs / JOBS_PER_SECOND) * 1_000);
+  }
+
+  /** The map was looked after, or that has failed. */
+  looked(): void {
+    this.#isLooking = false;
   }
 
   /** Whether a job that went out then is old enough to be looked for. */

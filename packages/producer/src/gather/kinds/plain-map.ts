@@ -5,7 +5,7 @@ import type { JobData } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../../input/chunk.ts";
 import type { CarriedMap } from "../../map/transport.ts";
-import type { Gathered, KindTools, MapKind } from "./map-kind.ts";
+import type { Gathered, KindTools, KindTraits, MapKind } from "./map-kind.ts";
 import { lookForLost } from "./reconcile.ts";
 
 /** How often the keys of a map are kept from expiring while it lives. */
@@ -14,14 +14,17 @@ const REOPEN_MS = 60_000;
 /** Of a map with `keepFailed`, so many failed jobs are kept: somebody will look at one or two of them. */
 const MAX_FAILED_KEPT = 20;
 
+const TRAITS: KindTraits = {
+  isOurs: true,
+  isDurable: false,
+  ttlMs: MAP_TTL_MS,
+  beatMs: REOPEN_MS,
+  stages: false,
+};
+
 /** A map that only its producer wants: it ends with it. */
 export class PlainMap implements MapKind {
-  readonly isOurs = true;
-  readonly ttlMs: number = MAP_TTL_MS;
-  readonly beatMs: number = REOPEN_MS;
-  readonly stages = false;
-  readonly trims = true;
-  readonly takesUnknown = false;
+  readonly traits: KindTraits = TRAITS;
   readonly jobFields: Pick<JobData, "ttlMs" | "keepFailed">;
   readonly #map: CarriedMap;
   readonly #tools: KindTools;

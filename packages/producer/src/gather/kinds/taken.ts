@@ -1,0 +1,35 @@
+/** How much was taken of a map's stream of outcomes, and when what was taken is worth removing from Redis. */
+
+import type { Entry } from "../../outcomes/read-entry.ts";
+
+/** A stream is trimmed after so many entries, or bytes, were taken from it: often enough to bound Redis's memory. */
+const TRIM_EVERY = 250;
+const TRIM_BYTES = 4 * 1024 * 1024;
+
+export class Taken {
+  /** When it was begun here, by the monotonic clock. */
+  readonly since: number = performance.now();
+  #length = 0;
+  #entriesSinceTrim = 0;
+  #lengthAtTrim = 0;
+
+  /** Length of the outcomes, bytes included. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** These entries were taken. Gives whether the stream should be trimmed now. */
+  count(entries: readonly Entry[]): boolean {
+    for (const entry of entries) {
+      if ("text" in entry) this.#length += entry.text.length + (entry.bytes?.length ?? 0);
+    }
+    this.#entriesSinceTrim += entries.length;
+    return this.#entriesSinceTrim >= TRIM_EVERY || this.#length - this.#lengthAtTrim >= TRIM_BYTES;
+  }
+
+  /** What was taken is removed from the stream. */
+  trimmed(): void {
+    this.#entriesSinceTrim = 0;
+    this.#lengthAtTrim = this.#length;
+  }
+}
