@@ -5,6 +5,7 @@ import { sizeOf } from "../input/chunk.ts";
 import type { ChunkSize } from "../input/chunk-size.ts";
 import { encodeItems } from "../input/encode-items.ts";
 import type { ArgumentLimit } from "../input/encode-items.ts";
+import { FirstOutcome } from "./first-outcome.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { InputReader } from "../input/input-reader.ts";
 
@@ -14,6 +15,8 @@ const MAX_BATCH_JOBS = 500;
 const MAX_BATCH_BYTES = 1024 * 1024;
 
 interface ChunkReaderOptions {
+  /** `undefined` until it is known: it must be before chunks are read but the first. */
+  readonly chunkSize: ChunkSize | undefined;
   /** Limit of the arguments of a job; `undefined`: no limit. */
   readonly argumentLimit: ArgumentLimit | undefined;
   /** Waits for a slow input to fill each chunk but the last: another process that reads the input must cut it alike. */
@@ -21,15 +24,19 @@ interface ChunkReaderOptions {
 }
 
 export class ChunkReader {
+  /** How many items go into a chunk; one each, while that is not known. */
+  chunkSize: ChunkSize | undefined;
   readonly #input: InputReader;
   readonly #inFlight: InFlight;
   readonly #options: ChunkReaderOptions;
   #next = 0;
   #reading = false;
+  readonly #firstOutcome = new FirstOutcome();
   /** Set while the map waits for room. */
   #room: PromiseWithResolvers<void> | undefined;
 
   constructor(input: InputReader, inFlight: InFlight, options: ChunkReaderOptions) {
+    this.chunkSize = options.chunkSize;
     this.#input = input;
     this.#inFlight = inFlight;
     this.#options = options;
@@ -51,8 +58,8 @@ export class ChunkReader {
   }
 
   /** Whether so much room is free that it is worth reading on. */
-  hasRoom(chunkSize: ChunkSize | undefined): boolean {
-    return this.#inFlight.places >= this.#inFlight.worthReading(chunkSize?.next() ?? 1);
+  get hasRoom(): boolean {
+    return this.#inFlight.places >= this.#inFlight.worthReading(this.chunkSize?.next() ?? 1);
   }
 
   /** Waits until somebody has offered room, or the map has ended. */
@@ -63,8 +70,21 @@ export class ChunkReader {
   }
 
   /** Lets the map read on, if it waits for room and there is some by now. */
-  offerRoom(chunkSize: ChunkSize | undefined): void {
-    if (this.#room !== undefined && this.hasRoom(chunkSize)) this.#room.resolve();
+  offerRoom(): void {
+    if (this.#room !== undefined && this.hasRoom) this.#room.resolve();
+  }
+
+  /** A chunk of so many items ran for so long. */
+  measured(items: number, ms: number): void {
+    this.chunkSize?.measured(items, ms);
+    this.#firstOutcome.came(items);
+  }
+
+  /** Waits for a first outcome, but not for long, if the size of these chunks, which were sent just now, is a guess. */
+  async untilMeasured(sent: readonly Chunk[]): Promise<void> {
+    const last = sent.at(-1);
+    const isGuess = (this.chunkSize?.ahead ?? Infinity) < Infinity;
+    if (last !== undefined && isGuess) await this.#firstOutcome.wait(last.n);
   }
 
   /**
@@ -73,18 +93,14 @@ export class ChunkReader {
    * @param isWanted - false once the map has ended: what was read meanwhile is of no use
    * @param onRefused - told of each item that can't be sent
    */
-  async read(
-    chunkSize: ChunkSize | undefined,
-    isWanted: () => boolean,
-    onRefused: (index: number, error: unknown) => void,
-  ): Promise<Chunk[]> {
+  async read(isWanted: () => boolean, onRefused: (index: number, error: unknown) => void): Promise<Chunk[]> {
     const { wholeChunks: whole, argumentLimit } = this.#options;
     const chunks: Chunk[] = [];
     let bytes = 0;
-    const most = Math.min(chunkSize?.ahead ?? Infinity, MAX_BATCH_JOBS);
+    const most = Math.min(this.chunkSize?.ahead ?? Infinity, MAX_BATCH_JOBS);
     while (chunks.length < most && bytes < MAX_BATCH_BYTES) {
-      if (!this.hasRoom(chunkSize) || this.#inFlight.isFull) break;
-      const size = chunkSize?.next() ?? 1;
+      if (!this.hasRoom || this.#inFlight.isFull) break;
+      const size = this.chunkSize?.next() ?? 1;
       this.#reading = true;
       // Having chunks in hand, a slow input is not waited for.
       const read = this.#input.read(whole ? size : Math.min(size, this.#inFlight.places), {
@@ -112,6 +128,7 @@ export class ChunkReader {
   }
 
   close(): void {
+    this.#firstOutcome.stop();
     this.#input.close();
     this.#room?.resolve();
   }

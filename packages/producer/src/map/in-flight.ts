@@ -3,6 +3,7 @@
 import { itemsOf, sizeOf } from "../input/chunk.ts";
 import { cutChunk } from "../input/cut-chunk.ts";
 import type { Chunk } from "../input/chunk.ts";
+import { ReaderPace } from "../input/reader-pace.ts";
 import type { WorkWindow } from "./work-window.ts";
 
 /** What may be under way at a time. A chunk that is larger than what is left goes if nothing else is under way. */
@@ -24,6 +25,7 @@ export class InFlight {
   #bytes = 0;
   /** Settled items that the caller has not read yet. */
   #unread = 0;
+  readonly #readers = new ReaderPace();
 
   constructor(window: Window) {
     this.#window = window;
@@ -39,9 +41,9 @@ export class InFlight {
     return this.#items;
   }
 
-  /** Everything that is in the window waits to be read. */
-  get isUnread(): boolean {
-    return this.#unread > 0 && this.#chunks.size === 0;
+  /** Everything that is in the window waits to be read, and nobody reads. @param since - when the pool was closed */
+  isAbandoned(now: number, since: number): boolean {
+    return this.#unread > 0 && this.#chunks.size === 0 && this.#readers.isGone(now, since);
   }
 
   /** First indices of the chunks. */
@@ -92,6 +94,7 @@ export class InFlight {
 
   /** The caller has read an item. */
   handOn(): void {
+    this.#readers.read(performance.now());
     this.#unread--;
   }
 

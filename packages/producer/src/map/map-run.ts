@@ -11,8 +11,7 @@
  * - `ended`: every item has its outcome, or the map failed as a whole, or it was cancelled. Nothing more is told.
  */
 
-import { ErrorGroups } from "@poolmq/shared/internal";
-import type { OutcomeText } from "@poolmq/shared/internal";
+import type { ErrorGroups, OutcomeText } from "@poolmq/shared/internal";
 
 import { MapAccount } from "../account/map-account.ts";
 import type { Measured } from "../account/map-account.ts";
@@ -24,55 +23,38 @@ import { cutChunk } from "../input/cut-chunk.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { ChunkSize } from "../input/chunk-size.ts";
 import { firstOutcomes } from "./outcomes/cut-outcome.ts";
-import { FirstOutcome } from "./first-outcome.ts";
 import { InFlight } from "./in-flight.ts";
 import type { MapRunOptions } from "./map-run-options.ts";
 import { InputReader } from "../input/input-reader.ts";
+import { Outbox } from "./outbox.ts";
 import { atCallSite, readResults } from "./outcomes/read-outcomes.ts";
 import type { WorkWindow } from "./work-window.ts";
 import { watchTail } from "./watch-tail.ts";
 import { Settling } from "./settling.ts";
-import { ReaderPace } from "../input/reader-pace.ts";
 import type { MapEnd, Sink } from "./outcomes/sink.ts";
 import type { CarriedMap, JobOptions, RunFacts, Transport } from "./transport.ts";
 
 export class MapRun implements CarriedMap {
   /** Name of the task. May be corrected before `start()`. */
   task: string;
-  chunkSize: ChunkSize | undefined;
-  readonly errors: ErrorGroups = new ErrorGroups();
   readonly #options: MapRunOptions;
-  readonly #sink: Sink;
   readonly #reader: ChunkReader;
   readonly #inFlight: InFlight;
   readonly #account = new MapAccount();
-  readonly #firstOutcome = new FirstOutcome();
-  readonly #readers = new ReaderPace();
   readonly #settling: Settling;
-  #transport: Transport | undefined;
-  /** What was read before there was a transport: chunks, and items that can't be sent. */
+  readonly #outbox: Outbox;
+  /** Chunks that were read before `start()`. */
   #early: readonly Chunk[] = [];
-  readonly #earlyRefused: { readonly index: number; readonly error: unknown }[] = [];
   #state: "running" | "ended" = "running";
-  /** The transport knows how many items there are. */
-  #sealed = false;
-  /** Somebody has looked at the results, or waits for them. */
-  #lookedAt = false;
-  /** To be called once somebody looks at the results. */
-  #deliver: (() => void) | undefined;
 
   constructor(options: MapRunOptions, sink: Sink) {
     this.task = options.task;
-    this.chunkSize = options.chunkSize;
     this.#options = options;
-    this.#sink = sink;
     this.#inFlight = new InFlight(options.window);
     this.#reader = new ChunkReader(new InputReader(options.input), this.#inFlight, options);
-    this.#settling = new Settling(
-      options,
-      { account: this.#account, inFlight: this.#inFlight, errors: this.errors, sink },
-      () => this.ended,
-    );
+    this.#outbox = new Outbox(this, options.keepsUntilLookedAt === true);
+    const told = { account: this.#account, inFlight: this.#inFlight, sink };
+    this.#settling = new Settling(options, told, () => this.ended);
   }
 
   get id(): string {
@@ -86,6 +68,20 @@ export class MapRun implements CarriedMap {
 
   get job(): JobOptions {
     return this.#options.job;
+  }
+
+  /** Absent until the engine knows it, if the call leaves it to the function's definition. */
+  get chunkSize(): ChunkSize | undefined {
+    return this.#reader.chunkSize;
+  }
+
+  set chunkSize(size: ChunkSize | undefined) {
+    this.#reader.chunkSize = size;
+  }
+
+  /** Kinds of errors with which its items failed. */
+  get errors(): ErrorGroups {
+    return this.#settling.errors;
   }
 
   get ended(): boolean {
@@ -130,7 +126,7 @@ export class MapRun implements CarriedMap {
 
   /** Reads on if there is room for more by now. */
   offerRoom(): void {
-    this.#reader.offerRoom(this.chunkSize);
+    this.#reader.offerRoom();
   }
 
   chunks(indices: readonly number[]): Chunk[] {
@@ -148,28 +144,24 @@ export class MapRun implements CarriedMap {
 
   /** Reads the input to its end, as fast as the window allows. Never rejects. */
   async start(transport: Transport): Promise<void> {
-    this.#transport = transport;
     this.#account.begin();
     try {
-      for (const { index, error } of this.#earlyRefused.splice(0)) transport.settledHere(this, index, error);
-      if (this.#early.length > 0) await transport.enqueue(this, this.#early);
+      this.#outbox.open(transport);
+      await this.#outbox.send(this.#early);
       this.#early = [];
       while (this.#state === "running" && this.#reader.end === undefined) {
-        if (!this.#reader.hasRoom(this.chunkSize)) {
+        if (!this.#reader.hasRoom) {
           await this.#reader.room();
           continue;
         }
         const chunks = await this.#readChunks();
         if (this.ended) return;
-        if (chunks.length > 0) await transport.enqueue(this, chunks);
-        const last = chunks.at(-1);
-        const isGuess = (this.chunkSize?.ahead ?? Infinity) < Infinity;
-        if (last !== undefined && isGuess) await this.#firstOutcome.wait(last.n);
+        await this.#outbox.send(chunks);
+        await this.#reader.untilMeasured(chunks);
       }
-      if (this.#reader.end === "done" && !this.ended) await transport.seal(this, this.#reader.next);
-      this.#sealed = true;
+      await this.#outbox.seal(this.#reader.end === "done" && !this.ended ? this.#reader.next : undefined);
       this.#endIfSettled();
-      void watchTail(this, transport.tail, this.#options.speculation, this.#account);
+      void watchTail(this, this.#outbox.tail, this.#options.speculation, this.#account);
     } catch (error) {
       this.fail(error);
     }
@@ -187,9 +179,7 @@ export class MapRun implements CarriedMap {
 
   /** Somebody looks at the results, or waits for them: from now on, to come to the end is to be delivered. */
   look(): void {
-    this.#lookedAt = true;
-    this.#deliver?.();
-    this.#deliver = undefined;
+    this.#outbox.look();
   }
 
   /** Takes the outcome of the chunk that starts at `at`. A second outcome is not looked at. */
@@ -207,9 +197,8 @@ export class MapRun implements CarriedMap {
   }
 
   #settleChunk(chunk: Chunk, text: OutcomeText, { ms, transitMs, by }: RunFacts, bytes?: Buffer): void {
-    this.chunkSize?.measured(chunk.n, ms);
+    this.#reader.measured(chunk.n, ms);
     this.#inFlight.ran(chunk.n, ms);
-    this.#firstOutcome.came(chunk.n);
     const ageMs = chunk.sentAt === undefined ? undefined : performance.now() - chunk.sentAt;
     this.#account.came({ at: chunk.at, n: chunk.n, ms, ageMs, transitMs, by });
     const results = readResults(chunk, text, bytes, this.job.reduce !== undefined);
@@ -237,9 +226,8 @@ export class MapRun implements CarriedMap {
   }
 
   #send(chunks: readonly Chunk[]): void {
-    if (chunks.length === 0) return;
     for (const chunk of chunks) this.#inFlight.add(chunk);
-    this.#transport?.enqueue(this, chunks).catch((error: unknown) => this.fail(error));
+    this.#outbox.send(chunks).catch((error: unknown) => this.fail(error));
   }
 
   taskProgress(index: number, value: unknown): void {
@@ -255,25 +243,22 @@ export class MapRun implements CarriedMap {
 
   /** The reader has taken an item: its place is free. */
   handOn(): void {
-    this.#readers.read(performance.now());
     this.#inFlight.handOn();
     this.offerRoom();
   }
 
   /** Whether it can't go on, because nobody reads what there is of it. @param since - when the pool was closed */
   isAbandoned(now: number, since: number): boolean {
-    return this.#state === "running" && this.#inFlight.isUnread && this.#readers.isGone(now, since);
+    return this.#state === "running" && this.#inFlight.isAbandoned(now, since);
   }
 
   async #readChunks(): Promise<Chunk[]> {
     return await this.#reader.read(
-      this.chunkSize,
       () => !this.ended,
       (index, refusal) => {
         const error = atCallSite(refusal, this.#options.callSite);
         this.#settling.one(index, { ok: false, error });
-        if (this.#transport === undefined) this.#earlyRefused.push({ index, error });
-        else this.#transport.settledHere(this, index, error);
+        this.#outbox.settledHere(index, error);
       },
     );
   }
@@ -281,7 +266,7 @@ export class MapRun implements CarriedMap {
   #endIfSettled(): void {
     const { end, next, isReading } = this.#reader;
     if (end === undefined || isReading || this.#account.done < next) return;
-    if (end === "done" && !this.#sealed) return;
+    if (end === "done" && !this.#outbox.isSealed) return;
     this.#end(end === "done" ? { total: next } : { ...end, items: next });
   }
 
@@ -289,12 +274,9 @@ export class MapRun implements CarriedMap {
     if (this.#state === "ended") return;
     this.#state = "ended";
     this.#account.end();
-    this.#firstOutcome.stop();
     this.#reader.close();
-    if (this.#options.keepsUntilLookedAt && !this.#lookedAt && "total" in end) {
-      this.#deliver = this.#transport?.settle?.(this, end);
-    } else this.#transport?.drop(this, end);
+    this.#outbox.close(end);
     this.#inFlight.clear();
-    this.#sink.ended(end);
+    this.#settling.end(end);
   }
 }

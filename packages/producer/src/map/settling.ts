@@ -1,6 +1,7 @@
 /** Settles items: tells the map's account, its errors and its sink what each of them came to. */
 
-import type { ErrorGroups, OutcomeText } from "@poolmq/shared/internal";
+import { ErrorGroups } from "@poolmq/shared/internal";
+import type { OutcomeText } from "@poolmq/shared/internal";
 
 import type { MapAccount } from "../account/map-account.ts";
 import type { Chunk } from "../input/chunk.ts";
@@ -9,17 +10,18 @@ import type { InFlight } from "./in-flight.ts";
 import type { MapRunOptions } from "./map-run-options.ts";
 import { readOutcomes } from "./outcomes/read-outcomes.ts";
 import type { Settled } from "./outcomes/read-outcomes.ts";
-import type { Sink } from "./outcomes/sink.ts";
+import type { MapEnd, Sink } from "./outcomes/sink.ts";
 
 /** Who is told. */
 interface Told {
   readonly account: MapAccount;
   readonly inFlight: InFlight;
-  readonly errors: ErrorGroups;
   readonly sink: Sink;
 }
 
 export class Settling {
+  /** Kinds of errors with which items failed. */
+  readonly errors: ErrorGroups = new ErrorGroups();
   readonly #options: MapRunOptions;
   readonly #told: Told;
   readonly #isEnded: () => boolean;
@@ -53,15 +55,20 @@ export class Settling {
 
   one(index: number, settled: Settled): void {
     if (this.#isEnded()) return; // `failFast`, in the middle of a chunk
-    const { account, inFlight, errors, sink } = this.#told;
+    const { account, inFlight, sink } = this.#told;
     if (this.#options.keepsUntilRead) inFlight.keep(1);
     if (settled.ok) {
       account.succeeded(1);
       sink.succeeded(index, settled.value);
     } else {
       account.failed();
-      errors.failed(index, settled.error);
+      this.errors.failed(index, settled.error);
       sink.failed(index, settled.error);
     }
+  }
+
+  /** The map has ended: nothing more is told. */
+  end(end: MapEnd): void {
+    this.#told.sink.ended(end);
   }
 }
