@@ -85,6 +85,7 @@ const ORDER = {
     "signing",
     "store/reports",
     "store",
+    "store/shards",
     "store/keys",
     "redis",
     "redis/connection",

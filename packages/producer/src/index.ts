@@ -63,6 +63,7 @@ export {
   RedisNotFoundError,
   RedisRefusedError,
   SerializationError,
+  ShardMismatchError,
   SharedValueGoneError,
   SigningKeyError,
   SystemLimitError,
@@ -86,5 +87,6 @@ export type {
   RedisConnectionReason,
   RefusalReason,
   RemoteInfo,
+  ServerOption,
   TaskDefaults,
 } from "@poolmq/shared";

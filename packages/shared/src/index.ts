@@ -4,6 +4,7 @@
 export { UnsupportedRuntimeError } from "./host/runtime.ts";
 export type { ConnectionsOption } from "./redis/connection/connection-list.ts";
 export type { ClusterConnectionOptions, ConnectionOption } from "./redis/connection/connection-options.ts";
+export type { ServerOption } from "./redis/connection/resolve-shards.ts";
 export {
   CancelledError,
   EmptyInputError,
@@ -44,6 +45,7 @@ export {
   RedisConnectionError,
   RedisNotFoundError,
   RedisRefusedError,
+  ShardMismatchError,
   UnsupportedRedisError,
 } from "./errors/redis-errors.ts";
 export type { RedisConnectionReason, RefusalReason } from "./errors/redis-errors.ts";

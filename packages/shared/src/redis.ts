@@ -82,4 +82,6 @@ export { readQueue } from "./store/reports/read-queue.ts";
 export { whatWaits } from "./store/reports/what-waits.ts";
 export { RetryScripts } from "./store/retry-scripts.ts";
 export type { FailedEntry } from "./store/retry-scripts.ts";
+export { agreeOnShards } from "./store/shards/agree-on-shards.ts";
+export type { AgreedShards, ShardAsker, ShardPlace } from "./store/shards/agree-on-shards.ts";
 export { countStaged, removeAllStaged, wakeForStaged } from "./store/staged-jobs.ts";

@@ -129,6 +129,41 @@ export class EvictionPolicyError extends PoolmqError {
   }
 }
 
+/** A queue is spread over other shards than those that were given: over more of them, over fewer, or over others. */
+export class ShardMismatchError extends PoolmqError {
+  readonly code = "SHARD_MISMATCH";
+  /** Over how many shards the queue is spread. */
+  readonly agreed: number;
+  /** How many were given. */
+  readonly given: number;
+
+  constructor(facts: {
+    queue: string;
+    who: string;
+    /** Where the shards are that were given. */
+    addresses: readonly string[];
+    agreed: number;
+    /** One of those that is none of the queue's. */
+    stranger?: string | undefined;
+    /** Two of those that are the same. */
+    twice?: string;
+  }) {
+    const { queue, who, addresses, agreed, stranger, twice } = facts;
+    const given = `this ${who} was given ${addresses.length} (${addresses.join(", ")})`;
+    const what =
+      twice === undefined
+        ? `Queue "${queue}" is spread over ${agreed} ${agreed === 1 ? "shard" : "shards"}, and ` +
+          (stranger === undefined ? given : `${stranger} is none of them: ${given}`)
+        : `Queue "${queue}" can't be spread over ${twice}, which are the same: ${given}`;
+    super(
+      `${what}. Give producers and worker machines the same Redis servers, or the same number of shards. ` +
+        "To add or remove one, run `poolmq shards` with those that there are to be.",
+    );
+    this.agreed = agreed;
+    this.given = addresses.length;
+  }
+}
+
 /** No `redis-server` or `valkey-server` to embed. */
 export class RedisNotFoundError extends PoolmqError {
   readonly code = "REDIS_NOT_FOUND";

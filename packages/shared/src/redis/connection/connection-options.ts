@@ -58,13 +58,15 @@ const EXPECTED =
  * Finds where Redis is: the option, else `POOLMQ_REDIS_URL`, else `REDIS_URL`, else undefined. Empty environment
  * variables count as unset, since that is how compose files pass on what is not there.
  *
+ * @param label - names the option in errors
  * @throws InvalidOptionError if what it finds can't be an address. No connection is made.
  */
 export function resolveConnection(
   option: ConnectionOption | undefined,
   env: Readonly<Record<string, string | undefined>> = process.env,
+  label = "connection",
 ): ResolvedConnection | undefined {
-  if (option !== undefined) return new ResolvedConnection(targetOf(option, "connection"), "connection");
+  if (option !== undefined) return new ResolvedConnection(targetOf(option, label), label);
   for (const variable of ["POOLMQ_REDIS_URL", "REDIS_URL"]) {
     const url = env[variable]?.trim();
     if (url)

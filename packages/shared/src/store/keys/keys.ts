@@ -70,6 +70,8 @@ export interface QueueKeys {
   wake(producerId: string): string;
   /** Sorted set: ids of the maps that were cancelled, by the Redis time of that, in ms. */
   readonly cancelled: string;
+  /** Hash: over which shards the queue is spread, if it is: see `shard-record.ts`. */
+  readonly shards: string;
   /** Pub/sub channel for control messages to the worker machines. */
   readonly control: string;
 }
@@ -110,6 +112,7 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
     limitWaiting: (limitId) => `${base}:limit-waiting:${limitId}`,
     wake: (producerId) => `${base}:wake:${producerId}`,
     cancelled: `${base}:cancelled`,
+    shards: `${base}:shards`,
     control: `${base}:control`,
   };
 }
