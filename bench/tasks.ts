@@ -21,6 +21,11 @@ export function wait(ms: number): Promise<number> {
   return delay(ms, ms);
 }
 
+/** The same, but for a machine that is slow: there each item takes as long as the machine was set up for. */
+export function waitHere(ms: number): Promise<number> {
+  return delay(Number(process.env["POOLMQ_TASK_SLOW_MS"] ?? ms), ms);
+}
+
 export function echo(bytes: Buffer): Buffer {
   return bytes;
 }

@@ -13,12 +13,36 @@ export interface Setup {
   readonly processes: number;
   /** Items that one of them runs at a time, where they wait and do not compute. */
   readonly concurrency: number;
+  /** Each item of `waitHere` takes so long on this machine, in ms, whatever it was told. */
+  readonly slowMs?: number;
   /** The queue to use; one of its own without it. */
   readonly queue?: string;
 }
 
 /** One number per item: these, or 0, 1, … up to `range`. */
 export type Arguments = { readonly range: number } | { readonly list: readonly number[] };
+
+/** One of the maps that are under way at the same time. */
+export interface SideMap {
+  readonly task: "increment" | "wait" | "waitHere";
+  readonly items: number;
+  /** The argument of each item. */
+  readonly ms: number;
+  /** When its call is made, in ms after the request. @defaultValue 0 */
+  readonly afterMs?: number;
+  readonly options?: {
+    readonly chunksize?: number;
+    readonly priority?: number;
+    readonly mapId?: string;
+    readonly speculate?: boolean;
+  };
+}
+
+/** When the call was made and when each result came, in the order in which they came; in ms since 1970. */
+export interface SideTimes {
+  readonly calledAt: number;
+  readonly cameAt: readonly number[];
+}
 
 export interface Operations {
   /** The map of a task. `sum` is that of the results, so that the bench can tell whether they are right. */
@@ -32,6 +56,11 @@ export interface Operations {
       readonly times?: number;
     };
     readonly reply: { readonly ms: number; readonly sum: number };
+  };
+  /** Maps side by side. Those that have not ended `forMs` after the request are cancelled. */
+  sideBySide: {
+    readonly request: { readonly maps: readonly SideMap[]; readonly forMs: number };
+    readonly reply: { readonly maps: readonly SideTimes[] };
   };
   /** Calls of `increment`, one after the other. */
   calls: {

@@ -10,6 +10,7 @@ import { buffersOf, checkBuffers } from "./buffers.ts";
 import { argumentsOf } from "./operations.ts";
 import type { Operations } from "./operations.ts";
 import { timedFold } from "./poolmq-folds.ts";
+import { sideBySide } from "./poolmq-side-by-side.ts";
 import { serve } from "./serve.ts";
 import { timed, timedCalls, timedMap } from "./timed.ts";
 
@@ -23,6 +24,7 @@ export async function serveCalls(pool: BasePool<typeof tasks>): Promise<void> {
       async calls({ count }) {
         return { ms: await timedCalls(count, (i) => pool.apply("increment", [i])) };
       },
+      sideBySide: (request) => sideBySide(pool, request),
       fold: (request) => timedFold(pool, request),
       slowStream: (request) => slowStream(pool, request),
       async buffers(request) {

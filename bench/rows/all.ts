@@ -15,6 +15,8 @@ import { watched } from "./row-13-watched.ts";
 import { withoutRedis } from "./row-14-without-redis.ts";
 import { folds } from "./row-15-folds.ts";
 import { batches } from "./row-16-batches.ts";
+import { fairShares } from "./row-17-fair-shares.ts";
+import { stragglers } from "./row-18-stragglers.ts";
 
 export const ROWS: readonly Row[] = [
   trivialItems,
@@ -33,4 +35,6 @@ export const ROWS: readonly Row[] = [
   withoutRedis,
   folds,
   batches,
+  fairShares,
+  stragglers,
 ];

@@ -1,0 +1,34 @@
+/** Maps that share a fleet: when each of their results came. */
+
+import { setTimeout as delay } from "node:timers/promises";
+
+import type { BasePool } from "@poolmq/producer";
+
+import type * as tasks from "../tasks.ts";
+import type { Operations, SideMap, SideTimes } from "./operations.ts";
+
+export async function sideBySide(
+  pool: BasePool<typeof tasks>,
+  { maps, forMs }: Operations["sideBySide"]["request"],
+): Promise<Operations["sideBySide"]["reply"]> {
+  const until = AbortSignal.timeout(forMs);
+  return { maps: await Promise.all(maps.map((map) => timesOf(pool, map, until))) };
+}
+
+async function timesOf(
+  pool: BasePool<typeof tasks>,
+  { task, items, ms, afterMs = 0, options }: SideMap,
+  signal: AbortSignal,
+): Promise<SideTimes> {
+  const args = Array.from({ length: items }, () => ms);
+  if (afterMs > 0) await delay(afterMs);
+  const calledAt = now();
+  const cameAt: number[] = [];
+  await pool.map(task, args, { ...options, signal, onResult: () => void cameAt.push(now()) }).settled();
+  return { calledAt, cameAt };
+}
+
+/** The same for all processes of this machine, however its clock is set meanwhile. */
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}
