@@ -9,7 +9,7 @@ import { UsageSeries } from "./usage-series.ts";
 const LOCKS = { lockDurationMs: 1_500, stalledIntervalMs: 300 };
 
 /** How far the wall clocks of machines are off, one after the other. The first one's is right. */
-const SKEWS_MS = [0, 61_000, -61_000, 3_000, -3_000];
+const SKEWS_MS = [0, 3_600_000, -61_000, -3_600_000, 61_000, 3_000, -3_000];
 
 /** What all processes of a soak have in common. */
 export interface Setting {

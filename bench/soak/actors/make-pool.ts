@@ -27,6 +27,8 @@ export function makePool(
   switch (engine) {
     case "Redis":
       return new Pool<typeof tasks>({
+        // It has no workers of its own: it folds results with a function of the module.
+        tasks: MODULE,
         connection,
         queue,
         signingKey,

@@ -55,6 +55,19 @@ export const OF_MACHINES: Lane = {
       },
     },
     {
+      kind: "child frozen",
+      weight: 1,
+      forMs: [200, 3_000],
+      inject: async ({ queues: [first] }, { pick, forMs }) => {
+        const child = picked(first?.fleet.elder.actor.children ?? [], pick);
+        if (child === undefined) return false;
+        signalTo(child, "SIGSTOP");
+        await delay(forMs);
+        signalTo(child, "SIGCONT");
+        return true;
+      },
+    },
+    {
       kind: "machine replaced (SIGTERM)",
       weight: 2,
       inject: async (stage, { pick }) => {

@@ -48,6 +48,17 @@ export const OF_NETWORK: Lane = {
       },
     },
     {
+      kind: "Redis far away",
+      weight: 0.7,
+      forMs: [1_000, 5_000],
+      inject: async ({ proxy }, { forMs }) => {
+        proxy.shape({ delayMs: 100 });
+        await delay(forMs);
+        proxy.shape({});
+        return true;
+      },
+    },
+    {
       kind: "reply lost",
       weight: 3,
       inject: async ({ proxy }, { pick }) => {

@@ -4,6 +4,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { signalTo } from "../actors/actor.ts";
 import { picked } from "./fault.ts";
 import type { How, Lane, Stage } from "./fault.ts";
 
@@ -77,8 +78,8 @@ export const OF_REDIS: Lane = {
       kind: "CLIENT PAUSE",
       weight: 2,
       forMs: [300, 2_000],
-      inject: always(async ({ redis }, { forMs }) =>
-        redis.admin.call("CLIENT", "PAUSE", String(forMs), "ALL"),
+      inject: always(async ({ redis }, { forMs, pick }) =>
+        redis.admin.call("CLIENT", "PAUSE", String(forMs), pick < 0.5 ? "ALL" : "WRITE"),
       ),
     },
     {
@@ -88,6 +89,27 @@ export const OF_REDIS: Lane = {
       inject: always(async ({ redis }, { forMs }) =>
         redis.admin.call("DEBUG", "SLEEP", String(forMs / 1_000)),
       ),
+    },
+    {
+      kind: "Redis frozen",
+      weight: 1,
+      forMs: [300, 4_000],
+      inject: always(async ({ redis }, { forMs }) => {
+        signalTo(redis.pid, "SIGSTOP");
+        await delay(forMs);
+        signalTo(redis.pid, "SIGCONT");
+      }),
+    },
+    {
+      kind: "DEBUG RELOAD",
+      weight: 1,
+      inject: always(async ({ redis }) => redis.admin.call("DEBUG", "RELOAD")),
+    },
+    {
+      // What the other one holds is from the last time: jobs of maps that have ended since, outcomes that were read.
+      kind: "an old state of Redis comes back",
+      weight: 1,
+      inject: always(async ({ redis }) => redis.admin.call("SWAPDB", "0", "1")),
     },
     {
       kind: "maxmemory reached",

@@ -13,6 +13,7 @@ import { OF_MEMORY_POOLS } from "./of-memory-pools.ts";
 import { OF_NETWORK } from "./of-network.ts";
 import { OF_PRODUCERS } from "./of-producers.ts";
 import { OF_CLIENTS, OF_REDIS } from "./of-redis.ts";
+import { OF_SETTINGS } from "./of-settings.ts";
 
 /** A lane's number is part of the seed of its faults: new lanes go to the end. */
 const LANES: readonly Lane[] = [
@@ -24,6 +25,7 @@ const LANES: readonly Lane[] = [
   OF_KEYS,
   OF_CLIENTS,
   OF_MEMORY_POOLS,
+  OF_SETTINGS,
 ];
 
 interface PlannedFault extends How {

@@ -54,6 +54,8 @@ export class Calls {
       case "fails fast":
       case "speculated":
       case "slow chunks":
+      case "limited":
+      case "limited by rate":
       case "evil":
         return await settled(pool.map("run", items, options));
       case "starmap":
@@ -83,7 +85,18 @@ export class Calls {
         return await readAny(pool.imapUnordered("run", slowly(items), unordered(load, tally)), tally, begun);
       case "istarmapUnordered":
         return await readAny(pool.istarmapUnordered("runPair", tuples, unordered(load, tally)), tally, begun);
-      case "apply": {
+      case "batched":
+        return await settled(pool.map("runBatch", items, options));
+      case "folded": {
+        const result = pool.mapReduce("runListed", items, "joined", { ...load.options, ordered: true });
+        begun(result.id);
+        return await result.then(
+          (parts) => parts.forEach((value, index) => tally.succeeded(index, value)),
+          (error: unknown) => tally.rejected(error),
+        );
+      }
+      case "apply":
+      case "many calls": {
         const results = items.map((item) => pool.apply("run", [item], load.options));
         begun(results[0]?.id ?? tag);
         return tell(await Promise.allSettled(results), tally, (index) => results[index]?.id);

@@ -38,6 +38,7 @@ export class Tally {
   readonly #calledBack: number[];
   readonly #odd: Odd[] = [];
   readonly #deeds: Partial<Record<string, number>> = {};
+  #isRejected = false;
   #duplicated = 0;
   #wrong = 0;
   #outOfOrder = 0;
@@ -59,6 +60,13 @@ export class Tally {
   failed(index: number, error: unknown, mapId?: string): void {
     const message = error instanceof Error ? error.message.slice(0, 200) : "";
     this.#take(index, `!${codeOf(error)}`, { message, mapId });
+  }
+
+  /** The map gave no results but this error, which names the item that it is of. */
+  rejected(error: unknown): void {
+    this.#isRejected = true;
+    const { remote } = error as { readonly remote?: { readonly index?: number } };
+    this.failed(remote?.index ?? 0, error);
   }
 
   calledBack(index: number): void {
@@ -89,7 +97,7 @@ export class Tally {
 
   /** @param mayMiss - the map was cancelled: items without an outcome are not lost */
   verdict(mayMiss = false): Verdict {
-    const lost = mayMiss ? 0 : this.#told.filter((times) => times === 0).length;
+    const lost = mayMiss || this.#isRejected ? 0 : this.#told.filter((times) => times === 0).length;
     if (lost > 0) this.#first ??= `item ${this.#told.indexOf(0)} has no outcome`;
     return {
       lost,

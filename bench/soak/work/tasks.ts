@@ -6,7 +6,7 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { taskContext } from "@poolmq/worker";
+import { defineBatchTask, taskContext } from "@poolmq/worker";
 
 import { EVIL } from "./evil.ts";
 import type { EvilDeed } from "./evil.ts";
@@ -81,3 +81,20 @@ export function runBytes(tag: string, x: number, bytes: Uint8Array): string {
   const isWhole = bytes.every((byte) => byte === x % 256);
   return resultOf({ tag, x: isWhole ? x : Number.NaN, how: "waits" });
 }
+
+/** Of a fold: a list of one result. */
+export function runListed(item: Item): string[] {
+  return [resultOf(item)];
+}
+
+/** Folds such lists, in order. */
+export function joined(before: string[], after: string[]): string[] {
+  return [...before, ...after];
+}
+
+/** Many items at once, each with its own result or error. */
+export const runBatch = defineBatchTask(
+  (items: Item[]) =>
+    items.map((item) => (item.how === "throws" ? new RangeError(`item ${item.x}`) : resultOf(item))),
+  { maxItems: 16, maxWaitMs: 5 },
+);

@@ -57,6 +57,11 @@ const kinds = {
     how: (chance) => (chance < 0.02 ? "lags" : "waits"),
     options: { chunksize: 40 },
   },
+  folded: { count: 400, how: () => "waits" },
+  batched: { count: 300, how: (chance) => (chance < 0.05 ? "throws" : "waits") },
+  "many calls": { count: 1_500, how: () => "waits" },
+  limited: { count: 60, options: { limit: { key: "some at once", concurrency: 2 } } },
+  "limited by rate": { count: 60, options: { limit: { key: "some a second", ratePerSecond: 40 } } },
   cancelled: { count: 300 },
   "cancelled by a signal": { count: 300 },
   "fails fast": {
