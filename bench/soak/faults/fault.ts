@@ -1,5 +1,7 @@
 /** What a fault of the soak is, and what it is done to. */
 
+import { setTimeout as delay } from "node:timers/promises";
+
 import type { QueueKeys } from "@poolmq/shared/redis";
 
 import type { RedisServer } from "../../../tests/support/redis-server.ts";
@@ -60,4 +62,16 @@ export function picked<V>(values: readonly V[], pick: number): V | undefined {
 /** Takes several picks from one: what is left of it after the first choice among so many. */
 export function nextPick(pick: number, choices: number): number {
   return (pick * choices) % 1;
+}
+
+/** Orders something of Redis until it obeys: while a script runs, for one, it refuses everything. */
+export async function untilObeyed(order: () => Promise<unknown>): Promise<void> {
+  for (let refusal: unknown = "BUSY"; /BUSY|LOADING|MISCONF|saving/i.test(String(refusal)); await delay(20)) {
+    try {
+      await order();
+      return;
+    } catch (error) {
+      refusal = error;
+    }
+  }
 }

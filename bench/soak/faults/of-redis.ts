@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { signalTo } from "../actors/actor.ts";
-import { picked } from "./fault.ts";
+import { picked, untilObeyed } from "./fault.ts";
 import type { How, Lane, Stage } from "./fault.ts";
 
 /** Always was something to hit. */
@@ -62,7 +62,11 @@ export const OF_REDIS: Lane = {
         await redis.restart();
       }),
     },
-    { kind: "FLUSHALL", weight: 2, inject: always(async ({ redis }) => redis.admin.flushall()) },
+    {
+      kind: "FLUSHALL",
+      weight: 2,
+      inject: always(async ({ redis }) => untilObeyed(() => redis.admin.flushall())),
+    },
     {
       kind: "FLUSHALL in the middle of reconcile",
       weight: 2,
@@ -70,7 +74,7 @@ export const OF_REDIS: Lane = {
         if (!(await proxy.seen(isReconcile, RECONCILE_MS))) return false;
         // Before its reply, or between the steps that follow from it.
         await delay(3 * pick);
-        await redis.admin.flushall();
+        await untilObeyed(() => redis.admin.flushall());
         return true;
       },
     },
@@ -79,7 +83,7 @@ export const OF_REDIS: Lane = {
       weight: 2,
       forMs: [300, 2_000],
       inject: always(async ({ redis }, { forMs, pick }) =>
-        redis.admin.call("CLIENT", "PAUSE", String(forMs), pick < 0.5 ? "ALL" : "WRITE"),
+        untilObeyed(() => redis.admin.call("CLIENT", "PAUSE", String(forMs), pick < 0.5 ? "ALL" : "WRITE")),
       ),
     },
     {
@@ -87,7 +91,7 @@ export const OF_REDIS: Lane = {
       weight: 1,
       forMs: [300, 1_500],
       inject: always(async ({ redis }, { forMs }) =>
-        redis.admin.call("DEBUG", "SLEEP", String(forMs / 1_000)),
+        untilObeyed(() => redis.admin.call("DEBUG", "SLEEP", String(forMs / 1_000))),
       ),
     },
     {
@@ -103,22 +107,22 @@ export const OF_REDIS: Lane = {
     {
       kind: "DEBUG RELOAD",
       weight: 1,
-      inject: always(async ({ redis }) => redis.admin.call("DEBUG", "RELOAD")),
+      inject: always(async ({ redis }) => untilObeyed(() => redis.admin.call("DEBUG", "RELOAD"))),
     },
     {
       // What the other one holds is from the last time: jobs of maps that have ended since, outcomes that were read.
       kind: "an old state of Redis comes back",
       weight: 1,
-      inject: always(async ({ redis }) => redis.admin.call("SWAPDB", "0", "1")),
+      inject: always(async ({ redis }) => untilObeyed(() => redis.admin.call("SWAPDB", "0", "1"))),
     },
     {
       kind: "maxmemory reached",
       weight: 2,
       forMs: [300, 2_000],
       inject: always(async ({ redis }, { forMs }) => {
-        await redis.admin.config("SET", "maxmemory", FULL);
+        await untilObeyed(() => redis.admin.config("SET", "maxmemory", FULL));
         await delay(forMs);
-        await redis.admin.config("SET", "maxmemory", "0");
+        await untilObeyed(() => redis.admin.config("SET", "maxmemory", "0"));
       }),
     },
     {
@@ -127,9 +131,9 @@ export const OF_REDIS: Lane = {
       forMs: [500, 3_000],
       inject: always(async ({ redis }, { forMs, pick }) => {
         for (const end = performance.now() + forMs; performance.now() < end;) {
-          await redis.admin.config("SET", "maxmemory", FULL);
+          await untilObeyed(() => redis.admin.config("SET", "maxmemory", FULL));
           await delay(10 + 100 * pick);
-          await redis.admin.config("SET", "maxmemory", "0");
+          await untilObeyed(() => redis.admin.config("SET", "maxmemory", "0"));
           await delay(20);
         }
       }),
@@ -140,9 +144,9 @@ export const OF_REDIS: Lane = {
       forMs: [300, 1_500],
       inject: always(async ({ redis }, { forMs }) => {
         // A replica of a primary that does not exist: it keeps its data, and refuses writes.
-        await redis.admin.replicaof("127.0.0.1", 1);
+        await untilObeyed(() => redis.admin.replicaof("127.0.0.1", 1));
         await delay(forMs);
-        await redis.admin.replicaof("NO", "ONE");
+        await untilObeyed(() => redis.admin.replicaof("NO", "ONE"));
       }),
     },
   ],
@@ -152,15 +156,19 @@ export const OF_REDIS: Lane = {
 export const OF_CLIENTS: Lane = {
   everyMs: 3_500,
   faults: [
-    { kind: "SCRIPT FLUSH", weight: 3, inject: ordered(async ({ redis }) => redis.admin.script("FLUSH")) },
+    {
+      kind: "SCRIPT FLUSH",
+      weight: 3,
+      inject: ordered(async ({ redis }) => untilObeyed(() => redis.admin.script("FLUSH"))),
+    },
     {
       kind: "CLIENT KILL every 50 ms",
       weight: 2,
       forMs: [200, 2_500],
       inject: ordered(async ({ redis }, { forMs }) => {
         for (const end = performance.now() + forMs; performance.now() < end; await delay(50)) {
-          await redis.admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
-          await redis.admin.call("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes");
+          await untilObeyed(() => redis.admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"));
+          await untilObeyed(() => redis.admin.call("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes"));
         }
       }),
     },
@@ -168,11 +176,12 @@ export const OF_CLIENTS: Lane = {
       kind: "one client killed",
       weight: 2,
       inject: ordered(async ({ redis }, { pick }) => {
-        const clients = String(await redis.admin.call("CLIENT", "LIST", "TYPE", "normal"))
+        const clients = String(await redis.admin.call("CLIENT", "LIST", "TYPE", "normal").catch(() => ""))
           .trim()
           .split("\n");
         const id = /\bid=(\d+)/.exec(picked(clients, pick) ?? "")?.[1];
-        if (id !== undefined) await redis.admin.call("CLIENT", "KILL", "ID", id, "SKIPME", "yes");
+        if (id !== undefined)
+          await untilObeyed(() => redis.admin.call("CLIENT", "KILL", "ID", id, "SKIPME", "yes"));
       }),
     },
   ],

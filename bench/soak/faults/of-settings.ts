@@ -4,6 +4,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { untilObeyed } from "./fault.ts";
 import type { Fault, Lane, Stage } from "./fault.ts";
 
 /** Sets it, and puts it back to what a new server has. */
@@ -11,10 +12,10 @@ function set(name: string, value: string, back: string): Fault["inject"] {
   return async (stage, { forMs }) => {
     await stage.redisBack();
     const { admin } = stage.redis;
-    await admin.config("SET", name, value);
+    await untilObeyed(() => admin.config("SET", name, value));
     await delay(forMs);
     // Redis may have been restarted meanwhile, and is as it was then.
-    await admin.config("SET", name, back);
+    await untilObeyed(() => admin.config("SET", name, back));
     return true;
   };
 }
@@ -23,7 +24,7 @@ function set(name: string, value: string, back: string): Fault["inject"] {
 async function busy({ redis, redisBack }: Stage, forMs: number): Promise<boolean> {
   await redisBack();
   const { admin } = redis;
-  await admin.config("SET", "lua-time-limit", "1");
+  await untilObeyed(() => admin.config("SET", "lua-time-limit", "1"));
   // They work even if they are connected anew while Redis is busy.
   const [endless, killer] = [0, 1].map(() => admin.duplicate({ enableReadyCheck: false }));
   for (const client of [endless, killer]) client?.on("error", () => {});
@@ -34,10 +35,13 @@ async function busy({ redis, redisBack }: Stage, forMs: number): Promise<boolean
     .finally(() => (isOver = true));
   await delay(forMs);
   // It may not have begun yet.
-  for (; !isOver; await delay(20)) await killer?.call("SCRIPT", "KILL").catch(() => {});
+  while (!isOver) {
+    await delay(20);
+    await killer?.call("SCRIPT", "KILL").catch(() => {});
+  }
   await over;
   for (const client of [endless, killer]) client?.disconnect();
-  await admin.config("SET", "lua-time-limit", "5000");
+  await untilObeyed(() => admin.config("SET", "lua-time-limit", "5000"));
   return true;
 }
 
@@ -49,13 +53,13 @@ async function unsaved({ redis, redisBack }: Stage, forMs: number): Promise<bool
   // A folder in the place of the file.
   mkdirSync(join(file, "in the way"), { recursive: true });
   try {
-    await admin.config("SET", "save", "3600 1000000");
+    await untilObeyed(() => admin.config("SET", "save", "3600 1000000"));
     await admin.call("BGSAVE").catch(() => {});
     await delay(forMs);
   } finally {
     rmSync(file, { recursive: true, force: true });
   }
-  await admin.config("SET", "save", "");
+  await untilObeyed(() => admin.config("SET", "save", ""));
   return true;
 }
 
