@@ -42,6 +42,21 @@ describe("close", () => {
     expect(marks.lines).toHaveLength(3);
   });
 
+  test("begins nothing more, even while Redis is slow to hear that the machine leaves", async () => {
+    const stage = new Stage(redis());
+    const marks = new Marks();
+    const machine = await stage.machine({ processes: 1 });
+    const call = { log: marks.log, gate: marks.gate };
+    // The second one waits at the machine, if jobs are fetched ahead.
+    void stage.pool().map("gated", [call, call, call]).wait();
+    await marks.started(1);
+    await redis().admin.call("CLIENT", "PAUSE", "300", "ALL");
+    const closed = machine.close();
+    marks.open();
+    await closed;
+    expect(marks.lines).toHaveLength(1);
+  });
+
   test("kills what still runs at its deadline, which is not charged to the item", async () => {
     const stage = new Stage(redis());
     const marks = new Marks();

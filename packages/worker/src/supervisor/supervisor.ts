@@ -227,14 +227,15 @@ export class Supervisor {
     this.#setState("draining");
     const deadline = performance.now() + timeoutMs;
     const left = (): number => Math.max(0, deadline - performance.now());
+    // Pausing stops the fetching, and waits for the jobs in hand: what only waited goes back, what runs ends. This comes
+    // before anything that waits for Redis: a run that ends meanwhile would make room for the next one.
+    const idle = session.pause();
+    this.#crew.drain();
     // With Redis away there is nobody to be told; what it knows of this machine expires.
     session.heartbeat.stop();
     const answers =
       session.isConnected &&
       (await settlesWithin(Math.min(SIGN_OFF_TIMEOUT_MS, left()), session.heartbeat.signOff()));
-    // Pausing stops the fetching, and waits for the jobs in hand: what only waited goes back, what runs ends.
-    const idle = session.pause();
-    this.#crew.drain();
     const { killGraceMs } = this.#options;
     let ended = await settlesWithin(left() - Math.min(killGraceMs, left()), idle);
     if (!ended && left() > 0) {
