@@ -1,11 +1,14 @@
-/** How the start of a crew goes: which functions are registered, or why no host becomes ready. */
+/** How the start of a crew goes: which functions are registered, or why no host becomes ready, and when it is tried again. */
 
 import type { SystemLimitError, TasksModuleError } from "@poolmq/shared";
 import type { TaskInfo } from "@poolmq/shared/internal";
 
+import { RestartPolicy } from "./restart-policy.ts";
+
 type Tasks = Readonly<Record<string, TaskInfo>>;
 
 export class CrewStart {
+  readonly again: RestartPolicy = new RestartPolicy();
   readonly #ready = Promise.withResolvers<Tasks>();
   #tasks: Tasks | undefined;
   #failure: TasksModuleError | undefined;
@@ -31,6 +34,7 @@ export class CrewStart {
 
   /** A host is ready. */
   succeeded(tasks: Tasks): void {
+    this.again.wasReady();
     this.#failure = undefined;
     this.#tasks ??= tasks;
     this.#ready.resolve(this.#tasks);

@@ -15,19 +15,15 @@ import { CrewStart } from "./crew-start.ts";
 import { FetchAhead } from "./fetch-ahead.ts";
 import { HeldRuns } from "./held-runs.ts";
 import type { HostExit } from "../host/host.ts";
+import { Looker } from "./looker.ts";
 import { lossReason, noLosses } from "./loss-reason.ts";
 import type { ChildLossReason } from "./loss-reason.ts";
 import { Member } from "./member.ts";
 import type { MemberEvents } from "./member-options.ts";
 import { MemoryWatch } from "./memory-watch.ts";
-import { RestartPolicy } from "./restart-policy.ts";
 import { Roster } from "./roster.ts";
 import { Ticket } from "../runs/run.ts";
 import type { Run, RunEnd } from "../runs/run.ts";
-import { SIGN_OF_LIFE_TICK_MS } from "../host/sign-of-life.ts";
-
-/** How often the crew looks for runs that wait behind a long one, and for hosts that are too large. */
-const LOOK_MS = 20;
 
 export class Crew {
   /** Hosts that ended unasked, since the start. */
@@ -38,9 +34,7 @@ export class Crew {
   readonly #held = new HeldRuns();
   readonly #ahead: FetchAhead;
   readonly #memory: MemoryWatch;
-  readonly #policy = new RestartPolicy();
-  readonly #looker: NodeJS.Timeout;
-  #looks = 0;
+  readonly #looker = new Looker((asksForSign) => this.#look(asksForSign));
   #closing = false;
   readonly #start = new CrewStart();
 
@@ -50,7 +44,6 @@ export class Crew {
     this.#log = log;
     this.#ahead = new FetchAhead(options.processes, options.concurrency);
     this.#memory = new MemoryWatch(options, log);
-    this.#looker = setInterval(() => this.#look(), LOOK_MS);
   }
 
   /** Starts the hosts; gives the registered functions once the first of them is ready. */
@@ -61,7 +54,7 @@ export class Crew {
 
   /** Whether the crew keeps this process alive, which it does at first: neither its hosts nor its other clocks do. */
   ref(alive: boolean): void {
-    this.#looker[alive ? "ref" : "unref"]();
+    this.#looker.ref(alive);
   }
 
   /** Process ids of the living hosts; of threads, their numbers. */
@@ -164,7 +157,7 @@ export class Crew {
   /** Lets the hosts run their finalizers and end; kills those that are left after `graceMs`. */
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
-    this.#policy.stop();
+    this.#start.again.stop();
     this.drain();
     this.ref(true); // until all are gone
     for (const member of this.#members) {
@@ -174,7 +167,7 @@ export class Crew {
     const killer = setTimeout(() => this.kill(), graceMs);
     await this.#members.empty();
     clearTimeout(killer);
-    clearInterval(this.#looker);
+    this.#looker.stop();
   }
 
   /** Kills every host at once: what they ran is to run elsewhere, uncharged. */
@@ -202,7 +195,6 @@ export class Crew {
   }
 
   #onReady(tasks: Readonly<Record<string, TaskInfo>>): void {
-    this.#policy.wasReady();
     this.#start.succeeded(tasks);
     this.#options.onChange();
     this.#dispatch();
@@ -210,14 +202,16 @@ export class Crew {
 
   #onFree(): void {
     if (this.#ahead.freed()) this.#options.onChange();
-    this.#policy.hasWorked();
+    this.#start.again.hasWorked();
     this.#replaceRetired();
     this.#dispatch();
   }
 
   /** One that retires ends when its runs have; its successor starts already. */
   #replaceRetired(): void {
-    const missing = this.#closing ? 0 : this.processes - this.#policy.pending - this.#members.stayingCount;
+    const missing = this.#closing
+      ? 0
+      : this.processes - this.#start.again.pending - this.#members.stayingCount;
     if (missing <= 0) return;
     for (let i = 0; i < missing; i++) this.#spawn();
     // Where finalizers take longer than items, the hosts that are running theirs must not pile up.
@@ -240,12 +234,11 @@ export class Crew {
   }
 
   /** No item waits behind a long one while another host or machine is idle. */
-  #look(): void {
-    const isTick = ++this.#looks % (SIGN_OF_LIFE_TICK_MS / LOOK_MS) === 0;
+  #look(asksForSign: boolean): void {
     const free = this.#members.freest(this.#options.concurrency);
     for (const member of this.#members) {
       member.takeBackTrapped(free !== undefined && free !== member);
-      if (isTick) member.tick();
+      if (asksForSign) member.tick();
     }
     this.#memory.look(this.#members);
     const { oldest } = this.#held;
@@ -267,7 +260,7 @@ export class Crew {
       this.#log.warn({ ...told, items: charged.map((ticket) => ticket.facts) }, "child lost");
     }
     if (exit.refused !== undefined) this.#start.refused(exit.refused, this.#members.size === 0);
-    else if (!start.wasReady && (this.#closing || this.#policy.blamesModule(exit, start.hasError))) {
+    else if (!start.wasReady && (this.#closing || this.#start.again.blamesModule(exit, start.hasError))) {
       this.#start.failed(start.failure(exit));
     }
     this.#options.onChange();
@@ -275,7 +268,7 @@ export class Crew {
     // One that was at work had loaded its module, and what it ran is charged: that bounds how often it happens.
     const wasAtWork = member.hasWorked || charged.some(({ begun }) => begun);
     if (wasAtWork || member.wasKilled || start.wasRetired) this.#replaceRetired();
-    else this.#policy.startLater(() => this.#replaceRetired());
+    else this.#start.again.startLater(() => this.#replaceRetired());
     this.#dispatch();
   }
 }

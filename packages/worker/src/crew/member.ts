@@ -23,7 +23,7 @@ import type { MemberEvents, MemberOptions } from "./member-options.ts";
 import type { FromChild } from "../pipe/pipe-messages.ts";
 import { retireReason } from "./retire-reason.ts";
 import type { StopReason, Ticket } from "../runs/run.ts";
-import { SpanLog } from "./span-log.ts";
+import { WorkLog } from "./work-log.ts";
 
 export class Member {
   readonly start: HostStart;
@@ -33,12 +33,13 @@ export class Member {
   readonly #log: CrewLog;
   readonly #host: Host;
   readonly #runs: HostRuns;
-  readonly #spans = new SpanLog();
+  readonly #work = new WorkLog();
   #state: "starting" | "ready" | "retiring" | "stopping" | "gone" = "starting";
-  #items = 0;
-  #lastWords: LastWords | undefined;
-  /** It was killed to stop one of its runs: the others are not charged. */
-  #killed = false;
+  /** What is known of its end. `wasKilled`: to stop one of its runs, so that the others are not charged. */
+  readonly #end: { lastWords: LastWords | undefined; wasKilled: boolean } = {
+    lastWords: undefined,
+    wasKilled: false,
+  };
 
   constructor(options: MemberOptions, events: MemberEvents, log: CrewLog) {
     this.#options = options;
@@ -82,11 +83,11 @@ export class Member {
 
   /** It has answered a run: its module works. */
   get hasWorked(): boolean {
-    return this.#items > 0;
+    return this.#work.items > 0;
   }
 
   get wasKilled(): boolean {
-    return this.#killed;
+    return this.#end.wasKilled;
   }
 
   get load(): number {
@@ -108,17 +109,17 @@ export class Member {
     return {
       pid: this.pid,
       state: this.#state === "stopping" ? "retiring" : this.#state,
-      items: this.#items,
+      items: this.#work.items,
       ...usageOf(this.#host),
       runs: this.#runs.details,
-      spans: this.#spans.recent(),
+      spans: this.#work.recent(),
     };
   }
 
   get hasPlace(): boolean {
     if (this.#state !== "ready" || !this.#runs.hasPlace) return false;
     const { maxTasksPerChild } = this.#options;
-    return maxTasksPerChild === 0 || this.#items + this.#runs.size < maxTasksPerChild;
+    return maxTasksPerChild === 0 || this.#work.items + this.#runs.size < maxTasksPerChild;
   }
 
   send(ticket: Ticket): void {
@@ -149,7 +150,7 @@ export class Member {
   /** Takes no more runs; ends when it has answered those that it has. */
   retire(why: string): void {
     if (this.#state === "ready") {
-      this.#log.info({ childPid: this.pid, why, items: this.#items }, "child retiring");
+      this.#log.info({ childPid: this.pid, why, items: this.#work.items }, "child retiring");
       this.#state = "retiring";
       this.start.retired();
     }
@@ -208,7 +209,7 @@ export class Member {
         return this.start.unfit(message, text, this.#events.isFirstStart());
       case "ending": {
         const { id, offset, own: isOwn = false } = message;
-        this.#lastWords ??= { id, offset, thrown: text === "" ? undefined : text, isOwn };
+        this.#end.lastWords ??= { id, offset, thrown: text === "" ? undefined : text, isOwn };
         return this.#onSevered();
       }
       case "pong":
@@ -231,10 +232,10 @@ export class Member {
     const ticket = this.#runs.done(id, cut);
     if (next !== undefined) this.#runs.begun(next);
     if (ticket === undefined) return this.#afterRun();
-    this.#items += ticket.cut ?? ticket.run.n;
+    this.#work.ended(ticket.cut ?? ticket.run.n);
     if (ticket.stopped === undefined) {
       this.#events.onMeasured(ms);
-      this.#spans.add(ticket.run, ms);
+      this.#work.ran(ticket.run, ms);
       const times = { ms, ownMs, transitMs };
       ticket.settle({ kind: "done", text, bytes, retriable, ...times, ...ticket.partly(this.pid) });
     } else {
@@ -243,7 +244,7 @@ export class Member {
       if (ticket.begun && this.#host.hasPrograms())
         this.retire("a task that was stopped left programs behind");
     }
-    const reason = retireReason(this.#options, this.#items, rss);
+    const reason = retireReason(this.#options, this.#work.items, rss);
     if (reason !== undefined) this.retire(reason);
     this.#afterRun();
   }
@@ -263,7 +264,7 @@ export class Member {
 
   #killOverdue({ run, stopped }: Ticket): void {
     this.#log.warn({ childPid: this.pid, mapId: run.map, index: run.at, why: stopped }, "child killed");
-    this.#killed = true;
+    this.#end.wasKilled = true;
     this.#host.kill();
   }
 
@@ -272,7 +273,7 @@ export class Member {
     if (this.#state === "gone") return;
     this.#log.warn({ childPid: this.pid, reason }, "child killed: it is out of order");
     const thrown = encodeThrown(new Error(`The process was killed: ${reason}`));
-    this.#lastWords ??= { id: undefined, offset: undefined, thrown };
+    this.#end.lastWords ??= { id: undefined, offset: undefined, thrown };
     this.#host.kill();
   }
 
@@ -289,9 +290,8 @@ export class Member {
     const facts = {
       exit,
       pid: this.pid,
-      lastWords: this.#lastWords,
-      wasKilled: this.#killed,
       hasWorked: this.hasWorked,
+      ...this.#end,
     };
     this.#events.onGone(exit, this.#runs.end(facts));
   }

@@ -1,6 +1,6 @@
 /**
- * What one host ran of late, for watchers. Kept even while nobody watches, because it costs less than a microsecond a
- * job.
+ * What one host ran: how many items in all, and for watchers the spans of late. These are kept even while nobody watches,
+ * because it costs less than a microsecond a job.
  */
 
 import type { SpanDetail } from "@poolmq/shared/internal";
@@ -19,13 +19,23 @@ const MAX_SPANS = 32;
 /** As a `SpanDetail`, by the monotonic clock. */
 type Span = { -readonly [K in keyof SpanDetail]: SpanDetail[K] };
 
-export class SpanLog {
+export class WorkLog {
+  #items = 0;
   /** Oldest first. */
   readonly #spans: Span[] = [];
   #next = 0;
 
+  /** Number of items that came to their end, in whatever way. */
+  get items(): number {
+    return this.#items;
+  }
+
+  ended(items: number): void {
+    this.#items += items;
+  }
+
   /** A job ended just now that ran for `ms`. */
-  add(
+  ran(
     { fn: task, map, n }: { readonly fn: string; readonly map: string; readonly n: number },
     ms: number,
   ): void {
