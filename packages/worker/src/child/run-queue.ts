@@ -7,43 +7,28 @@
 
 import { performance } from "node:perf_hooks";
 
-import { decode } from "@poolmq/shared/task";
 import type { Payload } from "@poolmq/shared/task";
 
+import { bare } from "./bare.ts";
 import type { ToChild } from "../pipe/pipe-messages.ts";
 import type { Place } from "../batch/batch.ts";
 import type { Batches } from "../batch/batches.ts";
-import { claim, claimItems, openItems } from "./claims.ts";
+import { ChunkMaker } from "./chunk-maker.ts";
+import type { ChunkMakerOptions } from "./chunk-maker.ts";
+import { claim, openItems } from "./claims.ts";
 import type { ItemContexts, RunMessage } from "../item/item-context.ts";
-import { endItemLog } from "../item/item-log.ts";
-import type { ChunkRan, OutcomeLimit } from "../item/outcome-writer.ts";
+import type { ChunkRan } from "../item/outcome-writer.ts";
 import { runChunk } from "../item/run-chunk.ts";
-import type { ChunkRun } from "../item/run-chunk.ts";
 import { RunStop } from "../item/run-stop.ts";
-import type { TaskFunction, TaskModule } from "../tasks-module/task-module.ts";
+import type { TaskModule } from "../tasks-module/task-module.ts";
+import { WaitingRuns } from "./waiting-runs.ts";
+import type { WaitingRun } from "./waiting-runs.ts";
 import type { WayOut } from "../item/way-out.ts";
 
-const NONE: ReadonlySet<number> = new Set();
-
-interface Entry {
-  readonly message: RunMessage;
-  readonly args: Payload;
-  readonly bytes: Buffer | undefined;
-  next: Entry | undefined;
-}
-
-/** A shared value, or why it can't be had. */
-type Share = { readonly value: unknown } | { readonly error: unknown };
-
-export interface RunQueueOptions {
-  readonly workerId: string;
+export interface RunQueueOptions extends ChunkMakerOptions {
   readonly concurrency: number;
-  readonly outcomeLimit: OutcomeLimit | undefined;
-  /** Errors of tasks are sent without their stacks. */
-  readonly redactStacks: boolean;
   /** Absent if no task takes several items at once. */
   readonly batches: typeof Batches | undefined;
-  readonly claims: Int32Array<SharedArrayBuffer>;
   /** Gives the memory of the process, in bytes, if it is to be looked at. */
   readonly residentBytes: () => number | undefined;
   /** Our own code has failed, which only something can bring about that a task did to this process. */
@@ -56,25 +41,20 @@ export interface RunQueueOptions {
 
 export class RunQueue {
   readonly #options: RunQueueOptions;
-  readonly #module: TaskModule;
   readonly #out: WayOut;
-  readonly #contexts: ItemContexts;
-  /** Those that wait, oldest first. */
-  #first: Entry | undefined;
-  #last: Entry | undefined;
+  readonly #chunks: ChunkMaker;
+  readonly #waiting = new WaitingRuns();
   /** What can stop a run, by its id. */
   readonly #running: Record<number, RunStop> = bare();
   #runningCount = 0;
   /** The run of which a `done` has said that it begins. */
   #announced: number | undefined;
-  readonly #shares: Record<string, Share> = bare();
   readonly #batches: Batches | undefined;
   #stopping = false;
 
   constructor(module: TaskModule, out: WayOut, contexts: ItemContexts, options: RunQueueOptions) {
-    this.#module = module;
     this.#out = out;
-    this.#contexts = contexts;
+    this.#chunks = new ChunkMaker(module, contexts, options);
     this.#options = options;
     const { batches: Loaded } = options;
     if (Loaded === undefined) return;
@@ -97,17 +77,14 @@ export class RunQueue {
   #take(message: ToChild, text: Payload, bytes: Buffer | undefined): void {
     switch (message.t) {
       case "run":
-        this.#add({ message, args: text, bytes, next: undefined });
+        this.#waiting.add({ message, args: text, bytes, next: undefined });
         return this.#startNext();
       case "abort":
         return this.#abort(message.id, message.reason);
       case "share":
-        this.#shares[message.id] =
-          message.memory === undefined ? readShare(text, bytes) : { value: message.memory };
-        return;
+        return this.#chunks.share(message, text, bytes);
       case "unshare":
-        delete this.#shares[message.id];
-        return;
+        return this.#chunks.unshare(message.id);
       case "ping":
         this.#out.send({ t: "pong" });
         return this.#out.flush();
@@ -120,42 +97,22 @@ export class RunQueue {
     }
   }
 
-  #add(entry: Entry): void {
-    if (this.#last === undefined) this.#first = entry;
-    else this.#last.next = entry;
-    this.#last = entry;
-  }
-
   #abort(id: number, reason: string): void {
     const stop = this.#running[id];
     if (stop !== undefined) return stop.stop(reason);
-    if (this.#remove(id)) this.#out.send({ t: "done", id, ms: 0, retriable: 0 });
-  }
-
-  /** Takes a run out that waits. */
-  #remove(id: number): boolean {
-    let before: Entry | undefined;
-    for (let entry = this.#first; entry !== undefined; before = entry, entry = entry.next) {
-      if (entry.message.id !== id) continue;
-      if (before === undefined) this.#first = entry.next;
-      else before.next = entry.next;
-      if (this.#last === entry) this.#last = before;
-      return true;
-    }
-    return false;
+    if (this.#waiting.remove(id)) this.#out.send({ t: "done", id, ms: 0, retriable: 0 });
   }
 
   #startNext(): void {
     for (;;) {
-      const next = this.#first;
+      const next = this.#waiting.first;
       if (next === undefined) return;
       const joined = next.message.together === true ? this.#openPlace(next.message) : undefined;
       if (joined === undefined && this.#runningCount >= this.#options.concurrency) {
         // Nothing waits for a batch that only waits for more items.
         return this.#batches?.hurry();
       }
-      this.#first = next.next;
-      if (this.#first === undefined) this.#last = undefined;
+      this.#waiting.removeFirst();
       const { id, slot, n } = next.message;
       if (n > 1) openItems(this.#options.claims, slot);
       if (!claim(this.#options.claims, slot, id)) {
@@ -178,17 +135,17 @@ export class RunQueue {
 
   /** The place of a batch that the run may join. */
   #openPlace({ fn: task, n, skip }: RunMessage): Place | undefined {
-    const fn = this.#module.tasks.get(task);
+    const fn = this.#chunks.task(task);
     return fn === undefined ? undefined : this.#batches?.placeFor(fn, n - (skip?.length ?? 0));
   }
 
   /** Never rejects. @param joined - the place of another run, of whose batch this one is a part */
-  async #run({ message, args, bytes }: Entry, stop: RunStop, joined: Place | undefined): Promise<void> {
-    const { id, careful } = message;
+  async #run({ message, args, bytes }: WaitingRun, stop: RunStop, joined: Place | undefined): Promise<void> {
+    const { id } = message;
     try {
       const started = performance.now();
-      const watcher = careful === true ? this.#contexts.watcher(id) : undefined;
-      const chunk = this.#chunkOf(message, args, bytes, stop);
+      const watcher = this.#chunks.watcher(message);
+      const chunk = this.#chunks.chunk(message, args, bytes, stop);
       const batches = message.together === true ? this.#batches : undefined;
       const place = batches === undefined ? undefined : (joined ?? { runs: 1 });
       const ran =
@@ -211,81 +168,14 @@ export class RunQueue {
     }
   }
 
-  #chunkOf(message: RunMessage, args: Payload, bytes: Buffer | undefined, stop: RunStop): ChunkRun {
-    const { slot, fn: task, map: mapId, at, n, attempt, skip, reduce, trace, logs } = message;
-    const { workerId: worker, redactStacks, outcomeLimit, claims } = this.#options;
-    const contexts = this.#contexts;
-    const { fn, shares } = this.#functionOf(message);
-    const reducer = reduce === undefined ? undefined : this.#module.tasks.get(reduce);
-    return {
-      fn,
-      reducer,
-      shares,
-      task,
-      at,
-      n,
-      attempt,
-      args,
-      bytes,
-      skip: skip === undefined ? NONE : new Set(skip),
-      claim: n === 1 ? undefined : (from, to) => claimItems(claims, slot, from, to),
-      outcomeLimit: message.outcomeLimit ?? outcomeLimit,
-      keepStack: redactStacks ? (thrown, by) => contexts.logStack(thrown, by, mapId) : undefined,
-      worker,
-      stop,
-      trace,
-      context: (index) => contexts.make(message, index, stop),
-      onItemEnd: logs === true ? endItemLog : undefined,
-    };
-  }
-
   /** Says that a run has ended, and which one begins now, if one does. */
   #tellDone(id: number, ms: number, ran: ChunkRan, freesPlace: boolean): void {
     const { retriable, text, bytes, cut, ownMs } = ran;
-    const next = this.#stopping || !freesPlace ? undefined : this.#first?.message.id;
+    const next = this.#stopping || !freesPlace ? undefined : this.#waiting.first?.message.id;
     if (freesPlace) this.#announced = next;
     const rss = this.#options.residentBytes();
     this.#out.send({ t: "done", id, ms: ran.ms ?? ms, ownMs, retriable, next, rss, cut }, text, bytes);
     // Before the next item may take the process down: the loss would be charged to this one.
     this.#out.flush();
   }
-
-  /** The function of a run, and the shared values among its arguments. */
-  #functionOf(message: RunMessage): {
-    readonly fn: TaskFunction;
-    readonly shares: (readonly [position: number, value: unknown])[];
-  } {
-    const shares: [number, unknown][] = [];
-    let fn = this.#module.tasks.get(message.fn) ?? notRegistered;
-    const named = message.shares;
-    if (named === undefined) return { fn, shares };
-    for (let i = 0; i < named.length; i++) {
-      const [position, shareId] = named[i] as readonly [number, string];
-      const share = this.#shares[shareId] ?? { value: undefined };
-      if ("value" in share) shares[shares.length] = [position, share.value];
-      else fn = () => fail(share.error);
-    }
-    return { fn, shares };
-  }
-}
-
-/** An object without a prototype, in which only its own keys are found. */
-function bare<V>(): Record<string | number, V> {
-  return Object.create(null) as Record<string | number, V>;
-}
-
-function readShare(payload: Payload, bytes: Buffer | undefined): Share {
-  try {
-    return { value: decode(payload, { bytes }) };
-  } catch (error) {
-    return { error };
-  }
-}
-
-function fail(error: unknown): never {
-  throw error;
-}
-
-function notRegistered(): never {
-  throw new Error("unreachable: the supervisor sends only registered tasks");
 }
