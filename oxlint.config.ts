@@ -61,6 +61,7 @@ const ORDER = {
     "runs",
     "host",
     "child",
+    "child/queue",
     "batch",
     "item",
     "tasks-module",

@@ -1,5 +1,5 @@
 import type { FromGuard, ToGuard } from "../pipe/pipe-messages.ts";
-import { cutItems, revoke } from "./claims.ts";
+import { cutItems, revoke } from "./queue/claims.ts";
 
 /** What the guard does when runs or items are asked back that have not begun. */
 export function answerClaim(

@@ -17,7 +17,7 @@ import { besideThis, nodeFlags } from "../node-command.ts";
 import { placesFor } from "../pipe/pipe-depth.ts";
 import type { ToChild } from "../pipe/pipe-messages.ts";
 import { monotonicMs } from "../pipe/transit.ts";
-import { makeClaims } from "./claims.ts";
+import { makeClaims } from "./queue/claims.ts";
 import { countTurns } from "./count-turns.ts";
 import type { GuardData } from "./guard.ts";
 import { keepWasmCode } from "./keep-wasm-code.ts";

@@ -12,10 +12,10 @@ import { encodeThrown } from "@poolmq/shared/task";
 
 import { answerClaim } from "../child/answer-claim.ts";
 import { batchesOf } from "../child/batches-of.ts";
-import { makeClaims } from "../child/claims.ts";
+import { makeClaims } from "../child/queue/claims.ts";
 import { ItemContexts } from "../item/item-context.ts";
 import type { OutcomeLimit } from "../item/outcome-writer.ts";
-import { RunQueue } from "../child/run-queue.ts";
+import { RunQueue } from "../child/queue/run-queue.ts";
 import { infoOf } from "../tasks-module/task-info.ts";
 import { loadTaskModule, readTaskModule } from "../tasks-module/task-module.ts";
 import type { TaskModule } from "../tasks-module/task-module.ts";

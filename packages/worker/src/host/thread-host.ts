@@ -12,7 +12,7 @@ import { SystemLimitError } from "@poolmq/shared";
 import type { Payload } from "@poolmq/shared/task";
 
 import { answerClaim } from "../child/answer-claim.ts";
-import { makeClaims } from "../child/claims.ts";
+import { makeClaims } from "../child/queue/claims.ts";
 import { keepWasmCode } from "../child/keep-wasm-code.ts";
 import { besideThis, nodeFlags } from "../node-command.ts";
 import { printTo } from "../output/print-to.ts";

@@ -5,13 +5,13 @@ import type { Payload } from "@poolmq/shared/task";
 
 import { bare } from "./bare.ts";
 import { claimItems } from "./claims.ts";
-import type { ItemContexts, RunMessage } from "../item/item-context.ts";
-import { endItemLog } from "../item/item-log.ts";
-import type { OutcomeLimit } from "../item/outcome-writer.ts";
-import type { ChunkRun, ItemWatcher } from "../item/run-chunk.ts";
-import type { RunStop } from "../item/run-stop.ts";
-import type { TaskFunction, TaskModule } from "../tasks-module/task-module.ts";
-import type { ToChild } from "../pipe/pipe-messages.ts";
+import type { ItemContexts, RunMessage } from "../../item/item-context.ts";
+import { endItemLog } from "../../item/item-log.ts";
+import type { OutcomeLimit } from "../../item/outcome-writer.ts";
+import type { ChunkRun, ItemWatcher } from "../../item/run-chunk.ts";
+import type { RunStop } from "../../item/run-stop.ts";
+import type { TaskFunction, TaskModule } from "../../tasks-module/task-module.ts";
+import type { ToChild } from "../../pipe/pipe-messages.ts";
 
 const NONE: ReadonlySet<number> = new Set();
 

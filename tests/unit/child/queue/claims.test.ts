@@ -7,7 +7,7 @@ import {
   makeClaims,
   openItems,
   revoke,
-} from "../../../packages/worker/src/child/claims.ts";
+} from "../../../../packages/worker/src/child/queue/claims.ts";
 
 describe("the items of a run", () => {
   test("are the main thread's as far as it has claimed them, until the guard cuts the run", () => {

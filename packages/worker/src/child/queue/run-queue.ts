@@ -10,20 +10,20 @@ import { performance } from "node:perf_hooks";
 import type { Payload } from "@poolmq/shared/task";
 
 import { bare } from "./bare.ts";
-import type { ToChild } from "../pipe/pipe-messages.ts";
-import type { Place } from "../batch/batch.ts";
-import type { Batches } from "../batch/batches.ts";
+import type { ToChild } from "../../pipe/pipe-messages.ts";
+import type { Place } from "../../batch/batch.ts";
+import type { Batches } from "../../batch/batches.ts";
 import { ChunkMaker } from "./chunk-maker.ts";
 import type { ChunkMakerOptions } from "./chunk-maker.ts";
 import { claim, openItems } from "./claims.ts";
-import type { ItemContexts, RunMessage } from "../item/item-context.ts";
-import type { ChunkRan } from "../item/outcome-writer.ts";
-import { runChunk } from "../item/run-chunk.ts";
-import { RunStop } from "../item/run-stop.ts";
-import type { TaskModule } from "../tasks-module/task-module.ts";
+import type { ItemContexts, RunMessage } from "../../item/item-context.ts";
+import type { ChunkRan } from "../../item/outcome-writer.ts";
+import { runChunk } from "../../item/run-chunk.ts";
+import { RunStop } from "../../item/run-stop.ts";
+import type { TaskModule } from "../../tasks-module/task-module.ts";
 import { WaitingRuns } from "./waiting-runs.ts";
 import type { WaitingRun } from "./waiting-runs.ts";
-import type { WayOut } from "../item/way-out.ts";
+import type { WayOut } from "../../item/way-out.ts";
 
 export interface RunQueueOptions extends ChunkMakerOptions {
   readonly concurrency: number;

@@ -5,7 +5,7 @@
 
 import type { Payload } from "@poolmq/shared/task";
 
-import type { RunMessage } from "../item/item-context.ts";
+import type { RunMessage } from "../../item/item-context.ts";
 
 export interface WaitingRun {
   readonly message: RunMessage;
