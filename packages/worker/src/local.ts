@@ -4,6 +4,8 @@
  */
 
 export { localCrew } from "./local/local-crew.ts";
+export type { InlineLevel } from "./host/inline-host.ts";
+export { currentTaskContext } from "./task/task-context.ts";
 export type { LocalCrew, LocalCrewOptions } from "./local/local-crew.ts";
 export { startLocalMachine } from "./local/local-machine.ts";
 export type { LocalMachine } from "./local/local-machine.ts";

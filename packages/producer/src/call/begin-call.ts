@@ -9,7 +9,7 @@ import type { Input } from "../input/input.ts";
 import type { CallSite } from "../map/outcomes/read-outcomes.ts";
 import type { Sink } from "../map/outcomes/sink.ts";
 import { resolveCallOptions } from "../options/call-options.ts";
-import type { CallOptions } from "../options/call-options.ts";
+import type { CallOptions, ResolvedCallOptions } from "../options/call-options.ts";
 import { MapTelemetry } from "../telemetry/map-telemetry.ts";
 import { beginMap } from "./begin-map.ts";
 import { refused } from "./begun.ts";
@@ -47,9 +47,8 @@ export function beginCall<V>(context: CallContext, request: CallRequest<V>): Beg
   const site = callSite(call);
   try {
     const checked = check(context, request, site);
-    return checked.waitsInLine && context.line.isFull
-      ? new WaitingCall<V>(context, checked)
-      : beginMap<V>(context, checked);
+    const { line } = checked;
+    return line?.isFull === true ? new WaitingCall<V>(context, checked, line) : beginMap<V>(context, checked);
   } catch (error) {
     const name = typeof task === "string" ? task : typeof task === "function" ? task.name : "";
     return refused(error, sink, { call, task: name, callSite: site, warn: context.warn });
@@ -59,9 +58,12 @@ export function beginCall<V>(context: CallContext, request: CallRequest<V>): Beg
 function check<V>(context: CallContext, request: CallRequest<V>, site: CallSite): CheckedCall<V> {
   const { life, engine, defaults, tasks, queue } = context;
   const { call, task, sink, keepsUntilRead, bindReducer } = request;
-  life.checkOpen(call);
-  const options =
+  const caller = engine.caller?.(call);
+  life.checkOpen(call, caller !== undefined);
+  const asked =
     request.options === undefined ? context.withoutOptions : resolveCallOptions<V>(request.options, defaults);
+  const options = caller?.signal === undefined ? asked : stoppedWith(asked, caller.signal);
+  const depth = caller?.depth ?? 0;
   engine.check(options);
   const { signal } = options;
   const id = options.mapId ?? randomMapId();
@@ -72,7 +74,7 @@ function check<V>(context: CallContext, request: CallRequest<V>, site: CallSite)
   if (input.length !== undefined) sink.expect?.(input.length);
   const name = taskName(call, task, tasks.module);
   const telemetry = MapTelemetry.begin({ id, call, task: name, queue }, context.telemetry);
-  const waitsInLine = mayWait(request, input);
+  const line = mayWait(request, input) ? context.lineAt(depth) : undefined;
   return {
     id,
     call,
@@ -82,11 +84,18 @@ function check<V>(context: CallContext, request: CallRequest<V>, site: CallSite)
     input,
     sink,
     keepsUntilRead,
-    waitsInLine,
+    depth,
+    line,
     site,
     bindReducer,
     telemetry,
   };
+}
+
+/** What an item calls ends with the item: nobody else waits for it, and it would keep its place. */
+function stoppedWith<V>(options: ResolvedCallOptions<V>, signal: AbortSignal): ResolvedCallOptions<V> {
+  const own = options.signal;
+  return { ...options, signal: own === undefined ? signal : AbortSignal.any([own, signal]) };
 }
 
 /**

@@ -24,8 +24,8 @@ const WINDOW_BYTES = 64 * 1024 * 1024;
 
 /** Begins the map of a call. What its task's name or the engine say against it is told by its sink. */
 export function beginMap<V>(context: CallContext, checked: CheckedCall<V>): Begun {
-  const { engine, life, line, tasks } = context;
-  const { id, call, task, name, options, input, keepsUntilRead, waitsInLine, site, bindReducer, telemetry } =
+  const { engine, life, tasks } = context;
+  const { id, call, task, name, options, input, keepsUntilRead, depth, line, site, bindReducer, telemetry } =
     checked;
   const { signal, chunksize, onTaskProgress } = options;
   const durable = options.mapId !== undefined;
@@ -81,20 +81,21 @@ export function beginMap<V>(context: CallContext, checked: CheckedCall<V>): Begu
     },
     beforeEnd(sink, () => {
       signal?.removeEventListener("abort", onAbort);
-      if (waitsInLine) line.leave();
+      line?.leave();
       life.untrack(run);
       logs?.end();
     }),
   );
   signal?.addEventListener("abort", onAbort, { once: true });
-  if (waitsInLine) line.enter();
+  line?.enter();
   life.track(run);
   telemetry?.began(run);
   const start = async (): Promise<void> => {
     if (typeof task === "function") run.task = await tasks.nameOf(call, task as () => unknown);
     if (bindReducer !== undefined) run.job.reduce = await bindReducer(tasks, (error) => run.fail(error));
     classes = tasks.errorClasses;
-    await engine.begin(run, { durable, keepMs: options.keepMs, autoChunks: chunksize === "auto" });
+    const { keepMs } = options;
+    await engine.begin(run, { durable, depth, keepMs, autoChunks: chunksize === "auto" });
   };
   const started = start().catch((error: unknown) => run.fail(error));
   return new BegunMap(context, checked, { run, started });

@@ -33,8 +33,8 @@ export interface CallContext {
   readonly tasks: ImportedTasks;
   /** The options of a call that was given none: checked once. */
   readonly withoutOptions: ResolvedCallOptions<unknown>;
-  /** The calls that are under way, and those that wait for a place. */
-  readonly line: CallLine;
+  /** The calls of one depth that are under way, and those that wait for a place; see `Engine.caller`. */
+  readonly lineAt: (depth: number) => CallLine;
   /** Tells the user of something that is no error of a call. */
   readonly warn: (message: string) => void;
   /** How many jobs of a map may be under way at a time. */
@@ -49,7 +49,7 @@ export interface CallContext {
 
 /** What a call needs of its pool's life. */
 interface CallLife extends EngineHost {
-  checkOpen(call: string): void;
+  checkOpen(call: string, isNested?: boolean): void;
   checkFree(mapId: string): void;
   ask<V>(call: string, question: () => Promise<V>): Promise<V>;
   track(call: { readonly id: string; fail(error: unknown): void }): void;
@@ -68,6 +68,13 @@ function argumentLimit(maxBytes: number | undefined, engine: Engine): ArgumentLi
   return limit;
 }
 
+/** A call that an item makes does not stand in the line of the call that the item belongs to, which waits for it. */
+function linesOf(engine: Engine): (depth: number) => CallLine {
+  const top = new CallLine(() => engine.places);
+  const nested: CallLine[] = [];
+  return (depth) => (depth === 0 ? top : (nested[depth] ??= new CallLine(() => engine.places)));
+}
+
 /** Gives what the calls of a pool begin with. */
 export function callContext(parts: PoolParts, life: CallLife, engine: Engine): CallContext {
   const { defaults, logger, telemetry, queue, module, modulePath, maxPayloadBytes: maxBytes } = parts;
@@ -76,7 +83,7 @@ export function callContext(parts: PoolParts, life: CallLife, engine: Engine): C
     engine,
     life,
     withoutOptions: resolveCallOptions<unknown>(undefined, defaults),
-    line: new CallLine(() => engine.places),
+    lineAt: linesOf(engine),
     warn: (message) => life.warn(message),
     tasks: new ImportedTasks(module, modulePath),
     windowJobs: parts.window,

@@ -3,6 +3,7 @@ import type { CallSite } from "../map/outcomes/read-outcomes.ts";
 import type { Sink } from "../map/outcomes/sink.ts";
 import type { ResolvedCallOptions } from "../options/call-options.ts";
 import type { MapTelemetry } from "../telemetry/map-telemetry.ts";
+import type { CallLine } from "./call-line.ts";
 import type { ImportedTasks } from "./tasks/imported-tasks.ts";
 
 /** @param tasks - among which the reducer is. @param fail - ends the map, if the reducer fails in this process */
@@ -23,8 +24,10 @@ export interface CheckedCall<V> {
   readonly sink: Sink;
   /** Whether an item's place in the window is free only once the reader has taken the item. */
   readonly keepsUntilRead: boolean;
-  /** Whether it waits in line when too many calls are under way. */
-  readonly waitsInLine: boolean;
+  /** How many items of the pool wait for it, one within the other. */
+  readonly depth: number;
+  /** In which it waits when too many calls are under way; `undefined`: it waits in none. */
+  readonly line: CallLine | undefined;
   readonly site: CallSite;
   /** Of a call whose results are folded: finds the reducer, and gives its name. Called before the map is begun. */
   readonly bindReducer: BindReducer | undefined;

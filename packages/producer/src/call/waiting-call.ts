@@ -22,6 +22,7 @@ import { notDurable } from "./begun.ts";
 import type { Begun } from "./begun.ts";
 import type { CallContext } from "./call-context.ts";
 import { reporter, toldSink } from "./call-hooks.ts";
+import type { CallLine } from "./call-line.ts";
 import type { CheckedCall } from "./checked-call.ts";
 
 export class WaitingCall<V> implements Begun {
@@ -31,6 +32,7 @@ export class WaitingCall<V> implements Begun {
   readonly watched: boolean;
   readonly warn: (message: string) => void;
   readonly #context: CallContext;
+  readonly #line: CallLine;
   /** The caller's async context, in which its input is read and its callbacks are told of the end. */
   readonly #scope: AsyncResource = new AsyncResource("PoolmqCall");
   readonly #name: string;
@@ -39,7 +41,7 @@ export class WaitingCall<V> implements Begun {
   #map: Begun | undefined;
 
   /** Puts the call in line. */
-  constructor(context: CallContext, checked: CheckedCall<V>) {
+  constructor(context: CallContext, checked: CheckedCall<V>, line: CallLine) {
     this.id = checked.id;
     this.call = checked.call;
     this.callSite = checked.site;
@@ -50,7 +52,8 @@ export class WaitingCall<V> implements Begun {
     this.#items = checked.input.length;
     this.#checked = checked;
     context.life.track(this);
-    context.line.wait(this);
+    this.#line = line;
+    line.wait(this);
     checked.options.signal?.addEventListener("abort", this);
   }
 
@@ -78,7 +81,7 @@ export class WaitingCall<V> implements Begun {
     if (this.#map !== undefined) return await this.#map.setPriority(priority);
     if (priority === undefined || this.#checked === undefined) return;
     this.#checked = { ...this.#checked, options: { ...this.#checked.options, priority } };
-    this.#context.line.giveUp(this);
+    this.#line.giveUp(this);
     this.begin();
   }
 
@@ -107,8 +110,8 @@ export class WaitingCall<V> implements Begun {
   fail(error: unknown): void {
     const checked = this.#checked;
     if (checked === undefined) return;
-    const { line, life } = this.#context;
-    line.giveUp(this);
+    const { life } = this.#context;
+    this.#line.giveUp(this);
     this.#leaveLine(checked);
     const map = { task: this.#name, progress: this.progress(), insights: noInsights() };
     const report = reporter(life, this.call);

@@ -31,6 +31,8 @@ export interface PoolStats {
 export interface CallFacts {
   /** It has a `mapId`. */
   readonly durable: boolean;
+  /** How many items of this very engine wait for it, one within the other; see `Engine.caller`. */
+  readonly depth: number;
   /** For how long a durable map is kept once it was delivered, in ms; `undefined`: not at all. */
   readonly keepMs: number | undefined;
   /** Its `chunksize` is `"auto"`. */
@@ -57,11 +59,26 @@ export interface Attachment {
   cancel(error: unknown): void;
 }
 
+/** An item that makes a call of its own pool. */
+export interface Caller {
+  /** How many items wait for the call, one within the other: at least 1. */
+  readonly depth: number;
+  /** Fires when the item is to stop. */
+  readonly signal: AbortSignal | undefined;
+}
+
 export interface Engine {
   /** How many items the workers run at a time, as far as that is known. */
   readonly places: number;
   /** Tells, before the first map is read, how large a value may be, if the queue takes less than the pool's options allow. */
   onLargestValue?(tell: (largest: { readonly bytes: number; readonly setting: string }) => void): void;
+  /**
+   * The item of this engine that makes a call at this moment; `undefined` if none does. Absent where tasks can't reach
+   * the pool that runs them, because they run in other processes or threads.
+   *
+   * @throws InvalidStateError if the call would wait for its caller
+   */
+  caller?(call: string): Caller | undefined;
   /** Refuses options of a call that this engine can't serve. @throws InvalidOptionError */
   check(options: { readonly mapId: string | undefined; readonly codeVersion?: string }): void;
   /** Brings a map under way. What it throws fails the map. */

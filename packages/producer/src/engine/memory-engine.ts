@@ -28,6 +28,8 @@ export interface MemoryEngineOptions {
   readonly maxShareBytes: number;
   /** What a user has to write for a pool whose maps outlive it: the end of an error's message. */
   readonly durableHint: string;
+  /** Where encoded values that were shared are kept, by id, if other engines have them too. @defaultValue its own place */
+  readonly shares?: Map<string, SharedValue>;
 }
 
 /** What there is once the workers' package is loaded. */
@@ -42,7 +44,7 @@ export class MemoryEngine implements Engine {
   readonly #host: EngineHost;
   readonly #parts: Promise<Parts>;
   /** Encoded values that were shared, by id. */
-  readonly #shares = new Map<string, SharedValue>();
+  readonly #shares: Map<string, SharedValue>;
   readonly #changes = new Changes();
   #queue: MemoryQueue | undefined;
   #alive = false;
@@ -51,6 +53,7 @@ export class MemoryEngine implements Engine {
   /** Starts the workers. What goes wrong there is told by the next call. */
   constructor(options: MemoryEngineOptions, host: EngineHost) {
     this.#options = options;
+    this.#shares = options.shares ?? new Map<string, SharedValue>();
     this.#host = host;
     this.#parts = importWorkerPackage("Worker processes and threads on this machine need").then((worker) =>
       this.#start(worker),
@@ -61,6 +64,11 @@ export class MemoryEngine implements Engine {
   get places(): number {
     const { processes, concurrency } = this.#options.crew;
     return processes * concurrency;
+  }
+
+  /** Whether the crew runs something. */
+  get isBusy(): boolean {
+    return this.#queue !== undefined && this.#queue.counts.active > 0;
   }
 
   check(options: { readonly mapId: string | undefined; readonly codeVersion?: string }): void {

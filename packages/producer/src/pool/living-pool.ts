@@ -1,5 +1,7 @@
 /** What a pool is beside its calls: it starts, shares values, tells how it goes, and ends. */
 
+import { InvalidStateError } from "@poolmq/shared";
+
 import { callContext } from "../call/call-context.ts";
 import type { CallContext, PoolParts } from "../call/call-context.ts";
 import type { Engine, EngineHost, PoolStats } from "../engine/engine.ts";
@@ -84,9 +86,14 @@ export abstract class LivingPool implements AsyncDisposable {
   /**
    * Waits until a closed pool has finished its maps and ended what it started.
    *
-   * @throws InvalidStateError if neither `close()` nor `terminate()` was called
+   * @throws InvalidStateError if neither `close()` nor `terminate()` was called, or if an item of this pool calls it
    */
   async join(): Promise<void> {
+    if (this.#engine.caller?.("join") !== undefined) {
+      throw new InvalidStateError(
+        "join() was called by an item of this very pool, which ends only after its items: it would wait for itself. Call it outside of tasks",
+      );
+    }
     await this.#life.join();
   }
 

@@ -2,7 +2,7 @@
  * The life of a pool, and what is pending in it.
  *
  * - `open`: takes calls. Leaves to `closing` with `close()`, to `terminated` with `terminate()`.
- * - `closing`: no new calls; ends what it started once the last map has ended. Leaves to `closed`, or `terminated`.
+ * - `closing`: no new calls, but for those that its own items make; ends what it started once the last map has ended. Leaves to `closed`, or `terminated`.
  * - `terminated`: its maps are cancelled. Leaves to `closed`.
  * - `closed`: nothing is left of it.
  */
@@ -68,9 +68,13 @@ export class PoolLife implements EngineHost {
     return this.#state === "open";
   }
 
-  /** @throws PoolClosedError, or what `failAll` was told */
-  checkOpen(call: string): void {
-    if (this.#state !== "open") throw new PoolClosedError({ call, state: this.#state });
+  /**
+   * @param isNested - an item of the pool makes the call: a closing pool takes it, since the item's map could not end without
+   * @throws PoolClosedError, or what `failAll` was told
+   */
+  checkOpen(call: string, isNested = false): void {
+    if (this.#state !== "open" && !(isNested && this.#state === "closing"))
+      throw new PoolClosedError({ call, state: this.#state });
     if (this.#fatal !== undefined) throw this.#fatal.error;
   }
 

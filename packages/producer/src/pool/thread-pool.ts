@@ -10,6 +10,7 @@
  */
 
 import type { UntypedTasks } from "../call/tasks/task-types.ts";
+import { InlineEngine } from "../engine/inline-engine.ts";
 import { MemoryEngine } from "../engine/memory-engine.ts";
 import { resolveThreadPoolOptions } from "../options/thread-pool-options.ts";
 import type { ThreadPoolOptions } from "../options/thread-pool-options.ts";
@@ -56,7 +57,8 @@ export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {
       maxMemoryPerChildMb: 0,
     };
     super({ ...resolved, queue: undefined, window: WINDOW_JOBS, maxPayloadBytes: undefined }, (host) => {
-      return new MemoryEngine({ crew, maxShareBytes: Infinity, durableHint: DURABLE_HINT }, host);
+      const InMemory = threads === 0 ? InlineEngine : MemoryEngine;
+      return new InMemory({ crew, maxShareBytes: Infinity, durableHint: DURABLE_HINT }, host);
     });
   }
 }

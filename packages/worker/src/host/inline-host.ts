@@ -31,6 +31,19 @@ export interface InlineHostOptions {
   readonly workerId: string;
   readonly concurrency: number;
   readonly maxOutcomeBytes: number;
+  readonly level: InlineLevel;
+}
+
+/** A task can call the pool that runs it, whose hosts stand in levels then: those of one run what items of others call. */
+export interface InlineLevel {
+  /** Whether the module's initializer and finalizer are to run: once for all levels, which have the module in common. */
+  readonly hooks: boolean;
+  /** Loads the module and runs its initializer, in an async context by which the pool knows that. */
+  load<V>(load: () => Promise<V>): Promise<V>;
+  /** Runs what calls tasks, in an async context by which the pool knows their calls. */
+  run(take: () => void): void;
+  /** Runs what passes on what an item says, outside of the item's async context: callbacks of a call are none of its tasks. */
+  leave(tell: () => void): void;
 }
 
 /** Starts hosts in this process. */
@@ -57,7 +70,7 @@ class InlineHost implements Host {
   send(message: ToChild, text = "", bytes?: Buffer): void {
     // A task may change what it is given, and the bytes are needed again for another attempt.
     const own = bytes === undefined ? undefined : Buffer.from(bytes);
-    setImmediate(() => this.#queue?.take(message, text, own));
+    setImmediate(() => this.#options.level.run(() => this.#queue?.take(message, text, own)));
   }
 
   /** Everything goes at once. */
@@ -89,13 +102,16 @@ class InlineHost implements Host {
   }
 
   async #load(): Promise<void> {
-    const { module: given, workerId, concurrency, maxOutcomeBytes } = this.#options;
+    const { module: given, level, workerId, concurrency, maxOutcomeBytes } = this.#options;
     const out = this.#wayOut();
     let phase: "load" | "initializer" = "load";
     try {
-      const module = typeof given === "string" ? await loadTaskModule(given) : readTaskModule({ ...given });
-      phase = "initializer";
-      await module.initializer?.();
+      const module = await level.load(async () => {
+        const loaded = typeof given === "string" ? await loadTaskModule(given) : readTaskModule({ ...given });
+        phase = "initializer";
+        if (level.hooks) await loaded.initializer?.();
+        return loaded;
+      });
       const outcomeLimit: OutcomeLimit = { maxBytes: maxOutcomeBytes, limit: "maxOutcomeBytes" };
       const contexts = new ItemContexts(out, outcomeLimit, { level: "info", fd: 1 });
       this.#queue = new RunQueue(module, out, contexts, {
@@ -124,7 +140,7 @@ class InlineHost implements Host {
   #wayOut(): WayOut {
     return {
       send: (message, text: Payload = "", bytes) => {
-        if (!this.#ended) this.#events.onMessage(message, text, bytes);
+        if (!this.#ended) this.#options.level.leave(() => this.#events.onMessage(message, text, bytes));
       },
       flush: () => {},
       drained: () => Promise.resolve(),
@@ -134,7 +150,7 @@ class InlineHost implements Host {
 
   async #finish(module: TaskModule): Promise<void> {
     try {
-      await module.finalizer?.();
+      if (this.#options.level.hooks) await module.finalizer?.();
     } catch {
       // As in a process, where the end follows whatever a finalizer does.
     }

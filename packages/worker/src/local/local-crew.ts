@@ -11,6 +11,7 @@ import { childEnvironment } from "../host/child-environment.ts";
 import { ContainerMemory } from "../host/container-memory.ts";
 import { Crew } from "../crew/crew.ts";
 import type { CrewOptions } from "../crew/crew-options.ts";
+import type { InlineLevel } from "../host/inline-host.ts";
 import { SILENT } from "../host/crew-log.ts";
 import { processCrew } from "../crew/process-crew.ts";
 import { threadHosts } from "../host/thread-host.ts";
@@ -27,6 +28,8 @@ export interface LocalCrewOptions extends ResolvedProcessOptions {
   readonly module: string;
   /** The module itself, for inline hosts; else they load it from its path. */
   readonly exports?: object | undefined;
+  /** Of inline hosts alone, which must have it. */
+  readonly level?: InlineLevel;
   /** Number of processes or threads. */
   readonly processes: number;
   /** Limit of a thread's heap, in MiB. @defaultValue V8's own */
@@ -64,7 +67,7 @@ export async function localCrew(options: LocalCrewOptions, events: LocalCrewEven
 
 async function threadCrew(
   workerId: string,
-  { maxMemoryPerThreadMb, env, exports, ...options }: LocalCrewOptions,
+  { maxMemoryPerThreadMb, env, exports, level, ...options }: LocalCrewOptions,
 ): Promise<Omit<CrewOptions, keyof LocalCrewEvents>> {
   const { module, concurrency, maxOutcomeBytes } = options;
   const host = { module, workerId, concurrency, maxOutcomeBytes };
@@ -76,9 +79,9 @@ async function threadCrew(
   return {
     ...options,
     startHost:
-      options.hosts === "inline"
+      options.hosts === "inline" && level !== undefined
         ? // Loaded only here, with all that runs tasks: other pools do not run them in this process.
-          (await import("../host/inline-host.ts")).inlineHosts({ ...host, module: exports ?? module })
+          (await import("../host/inline-host.ts")).inlineHosts({ ...host, level, module: exports ?? module })
         : threadHosts({ ...host, ...own }),
     // Threads have no memory of their own that could be looked at: V8 keeps their limit.
     memory: new ContainerMemory(),

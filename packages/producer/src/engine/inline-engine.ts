@@ -1,0 +1,164 @@
+/**
+ * The engine of a pool that runs its tasks in the program's own event loop, where a task can call the pool that runs it.
+ * The item that waits for such a call keeps its place meanwhile. So what items call has places of its own, and what those
+ * items call has others again: an item only ever waits for those that are one level deeper, and never for itself.
+ *
+ *   program ──call──▶ level 0: item ──call──▶ level 1: item ──call──▶ level 2 …
+ *
+ * Each level is an engine in memory, made when the first call needs it. They have the loaded module and the shared values
+ * in common.
+ */
+
+import { AsyncLocalStorage } from "node:async_hooks";
+
+import { InvalidStateError } from "@poolmq/shared";
+import type { currentTaskContext, InlineLevel, SharedValue } from "@poolmq/worker/local";
+
+import type { MapRun } from "../map/map-run.ts";
+import type { Attachment, CallFacts, Caller, Engine, EngineHost, PoolStats } from "./engine.ts";
+import { importWorkerPackage } from "./import-worker-package.ts";
+import { MemoryEngine } from "./memory-engine.ts";
+import type { MemoryEngineOptions } from "./memory-engine.ts";
+
+/** Where code of this pool's tasks runs. */
+interface InTask {
+  readonly depth: number;
+  /** The tasks module is being loaded, or its initializer runs: no item can run before that has ended. */
+  isLoading: boolean;
+}
+
+export class InlineEngine implements Engine {
+  readonly #options: MemoryEngineOptions;
+  readonly #host: EngineHost;
+  readonly #shares = new Map<string, SharedValue>();
+  readonly #inTask = new AsyncLocalStorage<InTask>();
+  /** Runs a function in the async context in which the pool was made. */
+  readonly #outside = AsyncLocalStorage.snapshot();
+  readonly #top: MemoryEngine;
+  readonly #levels: MemoryEngine[];
+  /** There before any task runs: the tasks are loaded by the same package. */
+  #currentTaskContext: typeof currentTaskContext | undefined;
+  #isIdle = true;
+
+  /** Loads the tasks module. What goes wrong there is told by the next call. */
+  constructor(options: MemoryEngineOptions, host: EngineHost) {
+    this.#options = options;
+    this.#host = host;
+    this.#top = this.#start(0);
+    this.#levels = [this.#top];
+    importWorkerPackage("Tasks that run in this thread need").then(
+      (worker) => (this.#currentTaskContext = worker.currentTaskContext),
+      () => {}, // each call tells it
+    );
+  }
+
+  get places(): number {
+    return this.#top.places;
+  }
+
+  caller(call: string): Caller | undefined {
+    const inTask = this.#inTask.getStore();
+    if (inTask === undefined) return undefined;
+    this.#refuseWhileLoading(call, inTask);
+    // Below the deepest item that may be waiting for the call. Code that an item left behind has none that waits.
+    let depth = inTask.depth + 1;
+    while (depth > 0 && this.#levels[depth - 1]?.isBusy !== true) depth--;
+    return depth === 0 ? undefined : { depth, signal: this.#currentTaskContext?.()?.signal };
+  }
+
+  check(options: Parameters<Engine["check"]>[0]): void {
+    this.#top.check(options);
+  }
+
+  async begin(run: MapRun, facts: CallFacts): Promise<void> {
+    await this.#level(facts.depth).begin(run, facts);
+  }
+
+  attach(): Attachment {
+    return this.#top.attach();
+  }
+
+  async acknowledge(): Promise<void> {
+    await this.#top.acknowledge();
+  }
+
+  async share(value: unknown): Promise<string> {
+    return await this.#top.share(value);
+  }
+
+  async unshare(id: string): Promise<void> {
+    for (const level of this.#levels) await level.unshare(id);
+  }
+
+  async setPriority(mapId: string, priority: number | undefined): Promise<void> {
+    for (const level of this.#levels) await level.setPriority(mapId, priority);
+  }
+
+  async ready(minWorkers: number): Promise<void> {
+    this.#refuseWhileLoading("ready", this.#inTask.getStore());
+    await this.#top.ready(minWorkers);
+  }
+
+  /** Of all levels; how long items run and wait is measured at the top. */
+  async stats(): Promise<PoolStats> {
+    this.#refuseWhileLoading("stats", this.#inTask.getStore());
+    const [top, ...nested] = await Promise.all([
+      this.#top.stats(),
+      ...this.#levels.slice(1).map((level) => level.stats()),
+    ]);
+    const sum = (of: (stats: PoolStats) => number): number =>
+      nested.reduce((before, stats) => before + of(stats), of(top));
+    return {
+      ...top,
+      waiting: sum(({ waiting }) => waiting),
+      active: sum(({ active }) => active),
+      throughput: sum(({ throughput }) => throughput),
+    };
+  }
+
+  onIdle(idle: boolean): void {
+    this.#isIdle = idle;
+    for (const level of this.#levels) level.onIdle(idle);
+  }
+
+  async end(hurried: boolean): Promise<void> {
+    // The finalizer is run by the top level, after all that the tasks have started.
+    for (const level of this.#levels.toReversed()) await level.end(hurried);
+  }
+
+  #level(depth: number): MemoryEngine {
+    const known = this.#levels[depth];
+    if (known !== undefined) return known;
+    const level = this.#start(depth);
+    level.onIdle(this.#isIdle);
+    this.#levels[depth] = level;
+    return level;
+  }
+
+  #start(depth: number): MemoryEngine {
+    const inTask: InTask = { depth, isLoading: false };
+    const level: InlineLevel = {
+      hooks: depth === 0,
+      load: async (load) => {
+        const loading: InTask = { depth, isLoading: true };
+        try {
+          return await this.#inTask.run(loading, load);
+        } finally {
+          // What the initializer has left running may call the pool.
+          loading.isLoading = false;
+        }
+      },
+      run: (take) => this.#inTask.run(inTask, take),
+      leave: (tell) => this.#outside(tell),
+    };
+    const crew = { ...this.#options.crew, level };
+    return new MemoryEngine({ ...this.#options, crew, shares: this.#shares }, this.#host);
+  }
+
+  #refuseWhileLoading(call: string, inTask: InTask | undefined): void {
+    if (inTask?.isLoading !== true) return;
+    throw new InvalidStateError(
+      `${call}() was called while the tasks module of this very pool is loaded, by the module or its initializer: no task can run before that has ended. Call it in a task, or once the pool is ready`,
+    );
+  }
+}
