@@ -121,7 +121,12 @@ describe.each(["Pool", "ThreadPool"] as const)("%s", (kind) => {
           "bullmq.worker.id": expect.any(String),
           "poolmq.map.id": map?.attributes["poolmq.map.id"],
           "poolmq.item.index": index,
+          "poolmq.item.waited_ms": expect.any(Number),
         });
+        // Both processes read the same clock. The pool's workers start meanwhile, so it waits for more than nothing.
+        const waitedMs = Number(item.attributes["poolmq.item.waited_ms"]);
+        expect(waitedMs).toBeGreaterThan(0);
+        expect(waitedMs).toBeLessThan(600_000);
         const isOther = kind === "Pool" ? item.pid !== caller?.pid : !item.isMainThread;
         expect(isOther).toBe(true);
       }
@@ -152,6 +157,21 @@ test("with a signing key, the trace that a job carries is signed, and the job pa
   const { spans } = await traced(IN_A_CALLERS_SPAN(call), { options });
   expect(spans.filter(({ name }) => name === "map traced")).toHaveLength(1);
   expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(1);
+  // A second run follows the first one: the time since the job was enqueued would be no wait.
+  const runs = spans.filter(({ name }) => name === "process traced");
+  expect(
+    runs
+      .map(({ attributes }) => [
+        Number(attributes["bullmq.job.attempts.made"]),
+        "poolmq.item.waited_ms" in attributes,
+      ])
+      .toSorted(([a], [b]) => Number(a) - Number(b)),
+  ).toEqual([
+    [0, true],
+    [0, true],
+    [0, true],
+    [1, false],
+  ]);
 });
 
 test("with `telemetry: false` the tasks' own spans are traces of their own", async () => {

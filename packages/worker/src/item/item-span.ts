@@ -9,6 +9,8 @@ import type { TaskContext } from "../task/task-context.ts";
 export interface SpanFacts {
   /** What the job carries of the caller's trace: JSON of what the propagators wrote, as BullMQ's own telemetry has it. */
   readonly trace: string;
+  /** When the job was enqueued, by the wall clock; `undefined` if it was run before. */
+  readonly enqueuedAtMs: number | undefined;
   readonly task: string;
   /** Index of the job's first item. */
   readonly at: number;
@@ -29,7 +31,7 @@ export async function inItemSpan<V>(
   const { trace, context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode } = api;
   const { [QUEUE_FIELD]: queue, ...written } = carrier;
   const parent = propagation.extract(ROOT_CONTEXT, written);
-  const { task, at, index, worker } = facts;
+  const { task, at, index, worker, enqueuedAtMs } = facts;
   const options = {
     kind: SpanKind.CONSUMER,
     attributes: {
@@ -40,6 +42,10 @@ export async function inItemSpan<V>(
       "bullmq.worker.id": worker,
       "poolmq.map.id": mapId,
       "poolmq.item.index": index,
+      // The clocks of two machines differ: an item that seems to begin before it was enqueued did not wait.
+      ...(enqueuedAtMs === undefined
+        ? {}
+        : { "poolmq.item.waited_ms": Math.max(0, Date.now() - enqueuedAtMs) }),
       ...(queue === undefined ? {} : messagingOf(queue, `${mapId}-${at}`)),
     },
   };

@@ -45,6 +45,8 @@ export interface ChunkRun {
   readonly stop: Pick<RunStop, "isStopped">;
   /** The caller's trace. */
   readonly trace: string | undefined;
+  /** When the job was enqueued, by the wall clock, if it is to be told how long its items waited. */
+  readonly enqueuedAtMs?: number | undefined;
   readonly context: (index: number) => TaskContext;
   /** An item has ended. */
   readonly onItemEnd: ((context: TaskContext) => void) | undefined;
@@ -145,6 +147,6 @@ export function infoOf(run: ChunkRun, offset: number): RemoteInfo {
 
 /** What the span of an item tells, if the call is traced. */
 export function spanOf(run: ChunkRun, offset: number): SpanFacts | undefined {
-  const { trace, task, at, worker } = run;
-  return trace === undefined ? undefined : { trace, task, at, worker, index: at + offset };
+  const { trace, enqueuedAtMs, task, at, worker } = run;
+  return trace === undefined ? undefined : { trace, enqueuedAtMs, task, at, worker, index: at + offset };
 }

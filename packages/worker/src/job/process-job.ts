@@ -113,6 +113,9 @@ function runOf(
   const { map, at, n, args, kept = [], suspect } = data;
   const timeoutMs = data.timeoutMs ?? info?.timeoutMs;
   const maxItems = suspect === undefined ? info?.maxItems : undefined;
+  const trace = traceOf(job);
+  // Later runs follow others: the time since it was enqueued would not be a wait.
+  const isTimed = trace !== undefined && suspect === undefined && job.attemptsMade === 0;
   return {
     fn: job.name,
     map,
@@ -128,7 +131,8 @@ function runOf(
     skip: skippedOf(data),
     shares,
     reduce: data.reduce,
-    trace: traceOf(job),
+    trace,
+    enqueuedAtMs: isTimed ? job.timestamp : undefined,
     // Callers who may not see where a task failed may not see what it says either.
     logs: data.logs === true && !machine.redactRemoteStacks,
     outcomeLimit,

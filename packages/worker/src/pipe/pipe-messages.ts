@@ -39,6 +39,8 @@ export type ToChild =
       readonly shares?: JobData["shares"];
       /** The job option `telemetry.metadata`, as BullMQ names it: the caller's trace, as JSON of what propagators write. */
       readonly trace?: string;
+      /** When its job was enqueued, by the wall clock. Only of a traced job that is run for the first time. */
+      readonly enqueuedAtMs?: number;
       /** Send what the items print and log. */
       readonly logs?: true;
       /** Of this run's outcomes, in place of the one that the child was started with. */

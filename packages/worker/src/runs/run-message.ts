@@ -5,7 +5,7 @@ import type { SentRun } from "./sent-runs.ts";
 /** Makes the message that has a host run a job. What a job does not have is left out: the pipe is a hot path. */
 export function runMessage({ id, slot }: SentRun, run: Run): ToChild {
   const { careful, skip, shares, fn, map, at, n, attempt } = run;
-  const { reduce, trace, logs, outcomeLimit, maxItems } = run;
+  const { reduce, trace, enqueuedAtMs, logs, outcomeLimit, maxItems } = run;
   const plain: Extract<ToChild, { t: "run" }> = { t: "run", id, slot, fn, map, at, n, attempt };
   const isPlain =
     !careful &&
@@ -26,6 +26,7 @@ export function runMessage({ id, slot }: SentRun, run: Run): ToChild {
       : { shares: shares.map(({ position, id: shareId }) => [position, shareId] as const) }),
     ...(reduce === undefined ? {} : { reduce }),
     ...(trace === undefined ? {} : { trace }),
+    ...(enqueuedAtMs === undefined ? {} : { enqueuedAtMs }),
     ...(logs ? { logs } : {}),
     ...(outcomeLimit === undefined ? {} : { outcomeLimit }),
     ...(maxItems === undefined ? {} : { together: true as const }),

@@ -25,6 +25,8 @@ export interface Run {
   readonly reduce?: string | undefined;
   /** The caller's trace. */
   readonly trace: string | undefined;
+  /** When its job was enqueued, by the wall clock. Only of a traced job that is run for the first time. */
+  readonly enqueuedAtMs?: number | undefined;
   /** What its items print and log is forwarded. */
   readonly logs: boolean;
   /** Stands in for the limit of outcomes that the host was started with: what takes them takes less. */

@@ -11,3 +11,9 @@ export interface MemoryJob {
   readonly attempt: number;
   readonly priority: number | undefined;
 }
+
+/** When it was enqueued, by the wall clock, which all processes share; `undefined` if it was run before. */
+export function enqueuedAtMs({ chunk, data, attempt }: MemoryJob): number | undefined {
+  if (chunk.sentAt === undefined || attempt > 1 || data.suspect !== undefined) return undefined;
+  return Date.now() - (performance.now() - chunk.sentAt);
+}

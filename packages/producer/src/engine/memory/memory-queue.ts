@@ -19,6 +19,7 @@ import type { CarriedMap, Transport } from "../../map/transport.ts";
 import { backoffDelayMs } from "./backoff-delay.ts";
 import { FairQueue } from "./fair-queue.ts";
 import type { MemoryLimits } from "./memory-limits.ts";
+import { enqueuedAtMs } from "./memory-job.ts";
 import type { MemoryJob } from "./memory-job.ts";
 import type { MemoryQueueOptions } from "./memory-queue-options.ts";
 import { MemoryTail } from "./memory-tail.ts";
@@ -162,6 +163,7 @@ export class MemoryQueue implements Transport {
     const kept = data.kept ?? [];
     const maxItems = suspect === undefined ? this.#options.tasks[map.task]?.maxItems : undefined;
     this.#taken++;
+    const trace = map.job.trace?.(at);
     const run: Run = {
       fn: map.task,
       map: map.id,
@@ -177,7 +179,8 @@ export class MemoryQueue implements Transport {
       skip: this.#options.rules.skippedOf(data),
       shares,
       reduce: map.job.reduce,
-      trace: map.job.trace?.(at),
+      trace,
+      enqueuedAtMs: trace === undefined ? undefined : enqueuedAtMs(job),
       logs: map.job.logs?.() ?? false,
       timeoutMs,
       maxItems,

@@ -59,7 +59,7 @@ export class ChunkMaker {
   }
 
   chunk(message: RunMessage, args: Payload, bytes: Buffer | undefined, stop: RunStop): ChunkRun {
-    const { slot, fn: task, map: mapId, at, n, attempt, skip, reduce, trace, logs } = message;
+    const { slot, fn: task, map: mapId, at, n, attempt, skip, reduce, trace, enqueuedAtMs, logs } = message;
     const { workerId: worker, redactStacks, outcomeLimit, claims } = this.#options;
     const contexts = this.#contexts;
     const { fn, shares } = this.#functionOf(message);
@@ -81,6 +81,7 @@ export class ChunkMaker {
       worker,
       stop,
       trace,
+      enqueuedAtMs,
       context: (index) => contexts.make(message, index, stop),
       onItemEnd: logs === true ? endItemLog : undefined,
     };
