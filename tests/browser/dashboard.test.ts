@@ -6,6 +6,7 @@ import type * as dashboardTasks from "../fixtures/dashboard-tasks.ts";
 import { browserForFile, NO_BROWSER } from "./browser.ts";
 import { startDashboard } from "../support/dashboard.ts";
 import { redisForFile } from "../support/redis-server.ts";
+import { hostOf, ToldFleet } from "../support/told-fleet.ts";
 import { Marks, rejection, Stage } from "../support/stage.ts";
 import { Watched } from "../support/watched.ts";
 
@@ -229,12 +230,23 @@ describe.skipIf(NO_BROWSER)("the page", () => {
     await page.getByLabel("Number of processes").fill("1");
     await page.getByRole("button", { name: "Resize" }).click();
     await says(page, /has 1 processes$/);
+    // A machine within a program has no log of its own; what the page makes of lines is what axe is to look at.
+    const line = {
+      atMs: Date.now(),
+      host: "a",
+      record: { level: 40, task: "step", index: 0, msg: "item threw" },
+    };
+    for (const shown of [page, phone]) {
+      await shown.route("**/lines?*", (route) => route.fulfill({ json: [line] }));
+    }
     const pages = ["", `#/machines/${machine.id}`, "#/maps/kept", "#/maps/kept/items/0"];
     for (const at of pages) {
       for (const shown of [page, phone]) {
         await shown.goto(`${url}/${at}`);
         await shown.locator("main h2").first().waitFor();
         await shown.getByText("live", { exact: true }).waitFor();
+        // The lines of a log come a moment later.
+        if (at !== "") await shown.locator(".log li").first().waitFor();
         expect(await complaintsOfAxe(shown), at).toEqual([]);
         const overflow = await shown.evaluate(
           () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -246,6 +258,40 @@ describe.skipIf(NO_BROWSER)("the page", () => {
     expect(await complaintsOfAxe(page)).toEqual([]);
     stage.marks.open();
     await rejection(map);
+  });
+
+  test("is short enough for a hundred machines and fifty maps, and axe finds nothing, light, dark and on a phone", async () => {
+    const stage = new Watched(redis());
+    await using _ = await ToldFleet.begin(redis().admin, stage.queue);
+    const url = await startDashboard({ url: redis().url, queue: stage.queue }, ["--write"]);
+    const sizes = [
+      { options: { colorScheme: "light" as const }, maps: 20, cells: 100, most: 6_500 },
+      { options: { ...PHONE, colorScheme: "dark" as const }, maps: 6, cells: 12, most: 4_500 },
+    ];
+    for (const { options, maps, cells, most } of sizes) {
+      const { page } = await visit(url, options);
+      const [rows, machines] = [page.locator(".maps tbody tr"), page.locator(".machines-grid .cell")];
+      await expect.poll(() => machines.count(), PATIENT).toBe(cells);
+      expect(await rows.count()).toBe(maps);
+      expect(await complaintsOfAxe(page)).toEqual([]);
+      const { height, overflow } = await page.evaluate(() => {
+        const { scrollHeight, scrollWidth, clientWidth } = document.documentElement;
+        return { height: scrollHeight, overflow: scrollWidth - clientWidth };
+      });
+      expect(overflow).toBe(0);
+      expect(height).toBeLessThan(most);
+      // Numbers are in the order of numbers, and whole names are shown.
+      expect(await machines.locator(".name").nth(2).textContent()).toBe(hostOf(2));
+      await page.getByRole("button", { name: `Show ${maps} more of 50 maps` }).click();
+      await expect.poll(() => rows.count()).toBe(2 * maps);
+      await page.getByLabel("State of machines").selectOption("can't run anything");
+      await expect.poll(() => machines.locator(".name").allTextContents()).toEqual([hostOf(17)]);
+      await page.getByLabel("State of machines").selectOption("all machines");
+      await page.getByLabel("Order of machines").selectOption("trouble first");
+      await expect.poll(() => machines.locator(".name").first().textContent()).toBe(hostOf(17));
+      await page.emulateMedia({ colorScheme: options.colorScheme === "dark" ? "light" : "dark" });
+      expect(await complaintsOfAxe(page)).toEqual([]);
+    }
   });
 
   test("fits a phone, and is dark where that is wanted", async () => {

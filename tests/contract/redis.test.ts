@@ -217,7 +217,7 @@ test("what a producer tells of its maps", async () => {
     const [, at, report] = /^(\d+) (.*)$/s.exec(info) ?? [];
     expect(Math.abs(Number(at) - Date.now())).toBeLessThan(60_000);
     return JSON.parse(report ?? "", (key, value: unknown) => {
-      if (/^(host|pid|ageMs|timesMs|maxMs|quietMs|perS|done|failed|running|errors)$/.test(key))
+      if (/^(host|pid|ageMs|timesMs|maxMs|quietMs|perS|done|failed|running|errors|errorsLastMs)$/.test(key))
         return `<${typeof value}>`;
       // The first report does not have it yet.
       if (key === "startedAtMs") return undefined;

@@ -121,6 +121,8 @@ export interface MapReport {
   readonly unattended?: true;
   /** Failed items in each group of errors, by number of the group. */
   readonly errors?: readonly number[];
+  /** How long after its call the last item of each of these groups failed, in ms. */
+  readonly errorsLastMs?: readonly number[];
   /** Why it ended before its items did. */
   readonly reason?: string;
 }

@@ -41,7 +41,6 @@ events.addEventListener("start", (event) => {
   // When the connection is made anew, the page stays as the user has opened it.
   if (before !== undefined) {
     model.toggled = before.toggled;
-    model.allMaps = before.allMaps;
     model.filter = before.filter;
   }
   trouble = undefined;
@@ -73,10 +72,6 @@ window.addEventListener("hashchange", () => {
 const actions = {
   filter(filter) {
     if (model !== undefined) model.filter = filter;
-    draw();
-  },
-  showAllMaps() {
-    if (model !== undefined) model.allMaps = true;
     draw();
   },
   toggle(id, other) {

@@ -1,12 +1,17 @@
 /** Errors of the same kind as one: how often, where, and one stack. */
 
 import { h } from "./preact.js";
-import { count, plural, ranges } from "./format.js";
+import { count, duration, plural, ranges } from "./format.js";
+import { More } from "./more.js";
 
 /** @typedef {import("../src/watch/queue-view.ts").ErrorsView} ErrorsView */
 
 /** Indices that are listed; the rest is counted. */
 const INDICES = 12;
+
+/** Kinds that are shown unasked. */
+const KINDS = 20;
+const KINDS_NARROW = 5;
 
 /** Maps of one kind of error that are named; the others are counted. */
 const MAPS = 5;
@@ -17,68 +22,89 @@ const MAPS = 5;
  * @param {readonly ErrorsView[]} errors
  */
 function merged(errors) {
-  /** @type {Map<string, { key: string, task: string, name: string, message: string, stack: string | null, count: number, of: { mapId: string, count: number, indices: readonly number[] }[] }>} */
+  /** @type {Map<string, { key: string, task: string, name: string, message: string, stack: string | null, count: number, lastAtMs: number | null, of: { mapId: string, count: number, indices: readonly number[] }[] }>} */
   const kinds = new Map();
   for (const { mapId, task, groups } of errors) {
-    for (const { name, message, stack, count: times, indices } of groups) {
+    for (const { name, message, stack, count: times, lastAtMs, indices } of groups) {
       const key = `${task} ${name} ${message.replace(/\d+/g, "#")}`;
-      const kind = kinds.get(key) ?? { key, task, name, message, stack, count: 0, of: [] };
+      const kind = kinds.get(key) ?? { key, task, name, message, stack, count: 0, lastAtMs: null, of: [] };
       kinds.set(key, kind);
       kind.count += times;
+      if (lastAtMs !== null) kind.lastAtMs = Math.max(kind.lastAtMs ?? 0, lastAtMs);
       kind.of.push({ mapId, count: times, indices });
     }
   }
   return [...kinds.values()];
 }
 
-/** @param {{ errors: readonly ErrorsView[], ofOneMap?: boolean }} props */
-export function ErrorGroups({ errors, ofOneMap = false }) {
+/** @typedef {ReturnType<typeof merged>[number]} Kind */
+
+/** @param {{ errors: readonly ErrorsView[], nowMs: number, ofOneMap?: boolean }} props */
+export function ErrorGroups({ errors, nowMs, ofOneMap = false }) {
   const groups = merged(errors).toSorted((a, b) => b.count - a.count);
   if (groups.length === 0) return h("p", { class: "quiet" }, "None.");
   const others = errors.reduce((sum, { others: more }) => sum + more, 0);
   return h(
     "div",
     { class: "errors" },
-    groups.map(({ key, of, task, name, message, count: times, stack }) =>
-      h(
-        "details",
-        { key },
-        h(
-          "summary",
-          {},
-          h("span", { class: "times" }, `${count(times)}×`),
-          h("span", { class: "what" }, h("b", {}, name), message === "" ? "" : ": ", h("span", {}, message)),
-          ofOneMap
-            ? null
-            : h("span", { class: "quiet where" }, task, of.length > 1 ? `, ${plural(of.length, "map")}` : ""),
+    h(More, {
+      list: groups,
+      first: KINDS,
+      firstNarrow: KINDS_NARROW,
+      noun: "kinds of errors",
+      draw: (shown) =>
+        /** @type {readonly Kind[]} */ (shown).map((kind) =>
+          h(Group, { key: kind.key, kind, nowMs, ofOneMap }),
         ),
-        of
-          .slice(0, MAPS)
-          .map(({ mapId, count: ofIt, indices }) =>
-            h(
-              "p",
-              { key: mapId },
-              ofOneMap
-                ? null
-                : [h("a", { href: `#/maps/${encodeURIComponent(mapId)}` }, `${task} ${mapId}`), ", "],
-              `${plural(indices.length, "item").replace(/^[\d,]+ /, "")} ${ranges(indices.slice(0, INDICES))}`,
-              indices[0] === undefined
-                ? null
-                : [
-                    " · ",
-                    h(
-                      "a",
-                      { href: `#/maps/${encodeURIComponent(mapId)}/items/${indices[0]}` },
-                      `look at #${indices[0]}`,
-                    ),
-                  ],
-              ofIt > INDICES ? ` and ${count(ofIt - Math.min(INDICES, indices.length))} more` : "",
-            ),
-          ),
-        of.length > MAPS ? h("p", { class: "quiet" }, `and ${plural(of.length - MAPS, "map")} more`) : null,
-        stack === null ? null : h("pre", { tabIndex: 0 }, stack),
+    }),
+    others === 0 ? null : h("p", { class: "quiet" }, `and ${plural(others, "failed item")} of other kinds`),
+  );
+}
+
+/** @param {{ kind: Kind, nowMs: number, ofOneMap: boolean }} props */
+function Group({ kind, nowMs, ofOneMap }) {
+  const { of, task, name, message, count: times, lastAtMs, stack } = kind;
+  const last = lastAtMs === null ? "" : `last ${duration(Math.max(0, nowMs - lastAtMs))} ago`;
+  const maps = of.length > 1 ? `${task}, ${plural(of.length, "map")}` : task;
+  return h(
+    "details",
+    {},
+    h(
+      "summary",
+      {},
+      h("span", { class: "times" }, `${count(times)}×`),
+      h("span", { class: "what" }, h("b", {}, name), message === "" ? "" : ": ", h("span", {}, message)),
+      h(
+        "span",
+        { class: "quiet where" },
+        ofOneMap ? null : h("span", {}, maps),
+        last === "" ? null : h("span", {}, last),
       ),
     ),
-    others === 0 ? null : h("p", { class: "quiet" }, `and ${plural(others, "failed item")} of other kinds`),
+    of
+      .slice(0, MAPS)
+      .map(({ mapId, count: ofIt, indices }) =>
+        h(
+          "p",
+          { key: mapId },
+          ofOneMap
+            ? null
+            : [h("a", { href: `#/maps/${encodeURIComponent(mapId)}` }, `${task} ${mapId}`), ", "],
+          `${plural(indices.length, "item").replace(/^[\d,]+ /, "")} ${ranges(indices.slice(0, INDICES))}`,
+          indices[0] === undefined
+            ? null
+            : [
+                " · ",
+                h(
+                  "a",
+                  { href: `#/maps/${encodeURIComponent(mapId)}/items/${indices[0]}` },
+                  `look at #${indices[0]}`,
+                ),
+              ],
+          ofIt > INDICES ? ` and ${count(ofIt - Math.min(INDICES, indices.length))} more` : "",
+        ),
+      ),
+    of.length > MAPS ? h("p", { class: "quiet" }, `and ${plural(of.length - MAPS, "map")} more`) : null,
+    stack === null ? null : h("pre", { tabIndex: 0, "aria-label": `Stack of ${name}` }, stack),
   );
 }

@@ -1,9 +1,10 @@
 /** Many machines at a glance: a cell each, with its name, how busy it is, and what it takes over time. */
 
-import { h } from "./preact.js";
+import { Component, h } from "./preact.js";
 import { bytes, count, duration } from "./format.js";
 import { isStraggler } from "./machines.js";
 import { GAP_MS } from "./model.js";
+import { More } from "./more.js";
 
 /**
  * @typedef {import("./model.js").Model} Model
@@ -14,52 +15,157 @@ import { GAP_MS } from "./model.js";
 const WIDTH = 100;
 const HEIGHT = 24;
 
-/** @param {{ model: Model }} props */
-export function MachinesGrid({ model }) {
-  const { machines } = model.view;
-  const loads = machines.map(({ id }) => model.loadsOf(id));
-  // One scale for all, so that the cells can be compared.
-  const mostCores = Math.max(1, ...loads.flatMap((points) => points.map(([, cores]) => cores ?? 0)));
-  const mostBytes = Math.max(1, ...loads.flatMap((points) => points.map(([, , memory]) => memory ?? 0)));
-  return h(
-    "ul",
-    { class: "machines-grid" },
-    machines.map((machine, place) =>
-      h(Cell, { key: machine.id, machine, model, points: loads[place] ?? [], mostCores, mostBytes }),
-    ),
-  );
-}
+/** What is shown unasked: on a wide page, all that fit a screen or two. */
+const SHOWN = 120;
+const SHOWN_NARROW = 12;
 
 /**
- * @param {{
- *   machine: PageMachine, model: Model, points: readonly MachinePoint[], mostCores: number, mostBytes: number,
- * }} props
+ * @typedef {object} Seen a machine, and what is said of it
+ * @property {PageMachine} machine
+ * @property {number} running
+ * @property {number} late runs that straggle
+ * @property {boolean} isSilent
  */
-function Cell({ machine, model, points, mostCores, mostBytes }) {
-  const { id, host, pid, processes, concurrency, silentMs, unfit, cores, memoryBytes } = machine;
+
+/** @type {Record<string, { name: string, is: (seen: Seen) => boolean }>} */
+const STATES = {
+  busy: { name: "busy", is: ({ running }) => running > 0 },
+  idle: { name: "idle", is: ({ running }) => running === 0 },
+  straggling: { name: "straggling", is: ({ late }) => late > 0 },
+  silent: { name: "silent", is: ({ isSilent }) => isSilent },
+  unfit: { name: "can't run anything", is: ({ machine }) => machine.unfit !== null },
+};
+
+const BY_NAME = new Intl.Collator("en", { numeric: true });
+
+/** @param {Seen} a @param {Seen} b */
+const byName = (a, b) => BY_NAME.compare(a.machine.host + a.machine.id, b.machine.host + b.machine.id);
+
+/** @type {Record<string, { name: string, by: (seen: Seen) => number }>} */
+const ORDERS = {
+  name: { name: "by name", by: () => 0 },
+  trouble: {
+    name: "trouble first",
+    by: ({ machine, isSilent, late }) => (machine.unfit !== null ? 0 : isSilent ? 1 : late > 0 ? 2 : 3),
+  },
+  busiest: { name: "busiest", by: ({ running }) => -running },
+  memory: { name: "most memory", by: ({ machine }) => -(machine.memoryBytes ?? 0) },
+};
+
+/** @extends {Component<{ model: Model }, { text: string, state: string, order: string }>} */
+export class MachinesGrid extends Component {
+  /** @override */
+  state = { text: "", state: "", order: "name" };
+
+  /** @override */
+  render() {
+    const { model } = this.props;
+    const { text, state, order } = this.state;
+    const { machines } = model.view;
+    const wanted = text.trim().toLowerCase();
+    const found = machines
+      .map((machine) => seen(machine, model))
+      .filter((of) => STATES[state]?.is(of) !== false)
+      .filter(({ machine: { host, id } }) => `${host} ${id}`.toLowerCase().includes(wanted))
+      .toSorted((a, b) => (ORDERS[order]?.by(a) ?? 0) - (ORDERS[order]?.by(b) ?? 0) || byName(a, b));
+    const loads = machines.map(({ id }) => model.loadsOf(id));
+    // One scale for all, so that the cells can be compared.
+    const mostCores = Math.max(1, ...loads.flatMap((points) => points.map(([, cores]) => cores ?? 0)));
+    const mostBytes = Math.max(1, ...loads.flatMap((points) => points.map(([, , memory]) => memory ?? 0)));
+    return h(
+      "div",
+      {},
+      h(
+        "div",
+        { class: "filter", role: "search", "aria-label": "Machines" },
+        h("input", {
+          type: "search",
+          placeholder: "host or id",
+          "aria-label": "Search machines",
+          value: text,
+          onInput: (/** @type {Event} */ event) => this.setState({ text: valueOf(event) }),
+        }),
+        h(
+          "select",
+          {
+            "aria-label": "State of machines",
+            value: state,
+            onChange: (/** @type {Event} */ event) => this.setState({ state: valueOf(event) }),
+          },
+          h("option", { value: "" }, "all machines"),
+          Object.entries(STATES).map(([key, { name }]) => h("option", { key, value: key }, name)),
+        ),
+        h(
+          "select",
+          {
+            "aria-label": "Order of machines",
+            value: order,
+            onChange: (/** @type {Event} */ event) => this.setState({ order: valueOf(event) }),
+          },
+          Object.entries(ORDERS).map(([key, { name }]) => h("option", { key, value: key }, name)),
+        ),
+      ),
+      found.length === 0
+        ? h("p", { class: "quiet" }, "No machine is like that.")
+        : h(More, {
+            list: found,
+            first: SHOWN,
+            firstNarrow: SHOWN_NARROW,
+            noun: "machines",
+            draw: (shown) =>
+              h(
+                "ul",
+                { class: "machines-grid" },
+                /** @type {readonly Seen[]} */ (shown).map((of) => {
+                  const { id } = of.machine;
+                  return h(Cell, { key: id, of, points: model.loadsOf(id), mostCores, mostBytes });
+                }),
+              ),
+          }),
+    );
+  }
+}
+
+/** @param {PageMachine} machine @param {Model} model @returns {Seen} */
+function seen(machine, model) {
+  const { silentMs } = machine;
   const children = machine.children ?? [];
-  const running = children.reduce((sum, child) => sum + child.running.length, 0);
-  const slots = processes * concurrency;
   const told = { nowMs: model.nowMs - silentMs, mapOf: model.mapOf };
-  const late = children.flatMap((child) => child.running.filter((run) => isStraggler(run, told))).length;
-  const isWrong = unfit !== null || silentMs > 2_500;
+  return {
+    machine,
+    running: children.reduce((sum, child) => sum + child.running.length, 0),
+    late: children.flatMap((child) => child.running.filter((run) => isStraggler(run, told))).length,
+    isSilent: silentMs > 2_500,
+  };
+}
+
+/** @param {Event} event */
+function valueOf(event) {
+  return /** @type {HTMLInputElement | HTMLSelectElement} */ (event.currentTarget).value;
+}
+
+/** @param {{ of: Seen, points: readonly MachinePoint[], mostCores: number, mostBytes: number }} props */
+function Cell({ of: { machine, running, late, isSilent }, points, mostCores, mostBytes }) {
+  const { id, host, pid, processes, concurrency, silentMs, unfit, cores, memoryBytes } = machine;
+  const slots = processes * concurrency;
+  const isWrong = unfit !== null || isSilent;
   return h(
     "li",
     { class: `cell${isWrong ? " wrong" : late > 0 ? " late" : ""}` },
     h("a", { class: "name", href: `#/machines/${encodeURIComponent(id)}` }, host),
-    h("span", { class: "quiet" }, `pid ${pid}`),
     h("span", { class: "busy" }, `${count(running)} of ${count(slots)} busy`),
+    h("span", { class: "quiet" }, `pid ${pid}`),
     h(
       "div",
       { class: "meter" },
       h("span", { style: { width: `${slots === 0 ? 0 : (running / slots) * 100}%` } }),
     ),
     h(Spark, { name: "Processors busy", color: "c0", points, most: mostCores, value: ([, busy]) => busy }),
-    h("span", { class: "figure" }, cores === null ? "–" : `${cores} CPU`),
     h(Spark, { name: "Memory", color: "c2", points, most: mostBytes, value: ([, , memory]) => memory }),
+    h("span", { class: "figure" }, cores === null ? "– CPU" : `${cores} CPU`),
     h("span", { class: "figure" }, memoryBytes === null ? "–" : bytes(memoryBytes)),
     unfit === null ? null : h("span", { class: "badge failed" }, "can't run anything"),
-    silentMs > 2_500 ? h("span", { class: "badge warn" }, `silent for ${duration(silentMs)}`) : null,
+    isSilent ? h("span", { class: "badge warn" }, `silent for ${duration(silentMs)}`) : null,
     late === 0 ? null : h("span", { class: "badge warn" }, `${count(late)} straggling`),
   );
 }

@@ -126,7 +126,7 @@ export function MapPage({ model, actions, mapId }) {
         "Errors ",
         map.failed === 0 ? "" : h("span", { class: "quiet" }, count(map.failed)),
       ),
-      h(ErrorGroups, { errors, ofOneMap: true }),
+      h(ErrorGroups, { errors, nowMs: model.nowMs, ofOneMap: true }),
     ),
     h(
       "section",

@@ -2,59 +2,58 @@
 
 import { h } from "./preact.js";
 import { count, duration } from "./format.js";
+import { More } from "./more.js";
 import { percent, ProgressBar, rateText, StateBadge, timeText } from "./progress.js";
 
 /** @typedef {import("../src/feed/messages.ts").PageMap} MapView */
 
-/** More than fit any screen; the rest is a click away. */
-const SHOWN = 50;
+/** What is shown unasked fits a few screens; the rest is a click away. */
+const SHOWN = 20;
+const SHOWN_NARROW = 6;
 
 /**
  * @param {{
  *   maps: readonly MapView[], nowMs: number, colorOf: (mapId: string) => string,
- *   all: boolean, none: boolean, onAll: () => void, onCancel: ((map: MapView) => void) | undefined,
+ *   none: boolean, onCancel: ((map: MapView) => void) | undefined,
  * }} props
  */
-export function MapsTable({ maps, nowMs, colorOf, all, none, onAll, onCancel }) {
+export function MapsTable({ maps, nowMs, colorOf, none, onCancel }) {
   if (maps.length === 0) {
     if (none) return h("p", { class: "quiet" }, "No map is like that.");
     return h("p", { class: "quiet" }, "No maps. Those that run for more than a second show here.");
   }
-  const shown = all ? maps : maps.slice(0, SHOWN);
-  return h(
-    "div",
-    {},
-    h(
-      "table",
-      { class: "maps" },
-      h(
-        "thead",
-        {},
+  return h(More, {
+    list: maps,
+    first: SHOWN,
+    firstNarrow: SHOWN_NARROW,
+    noun: "maps",
+    draw: (list) => {
+      const shown = /** @type {readonly MapView[]} */ (list);
+      return h(
+        "table",
+        { class: "maps" },
         h(
-          "tr",
+          "thead",
           {},
-          ["Task", "State", "Progress", "Items/s", "Time", "Run time"].map((name) =>
-            h("th", { scope: "col" }, name),
+          h(
+            "tr",
+            {},
+            ["Task", "State", "Progress", "Items/s", "Time", "Run time"].map((name) =>
+              h("th", { scope: "col" }, name),
+            ),
+            onCancel === undefined
+              ? null
+              : h("th", { scope: "col" }, h("span", { class: "hidden" }, "Actions")),
           ),
-          onCancel === undefined
-            ? null
-            : h("th", { scope: "col" }, h("span", { class: "hidden" }, "Actions")),
         ),
-      ),
-      h(
-        "tbody",
-        {},
-        shown.map((map) => h(MapRow, { key: map.id, map, nowMs, colorOf, onCancel })),
-      ),
-    ),
-    shown.length === maps.length
-      ? null
-      : h(
-          "button",
-          { type: "button", class: "plain", onClick: onAll },
-          `Show all ${count(maps.length)} maps`,
+        h(
+          "tbody",
+          {},
+          shown.map((map) => h(MapRow, { key: map.id, map, nowMs, colorOf, onCancel })),
         ),
-  );
+      );
+    },
+  });
 }
 
 /**

@@ -16,7 +16,6 @@ import { ALL_MAPS } from "./maps-filter.js";
  *
  * @typedef {object} Actions
  * @property {(filter: import("./maps-filter.js").MapsFilter) => void} filter which maps are shown
- * @property {() => void} showAllMaps
  * @property {(id: string, other: boolean) => void} toggle a machine's lanes are (not) as they are unasked
  * @property {(map: MapView) => void} cancel
  * @property {(map: MapView) => void} retry runs its failed items again
@@ -55,7 +54,6 @@ export class Model {
   #colors = new Map();
   /** Machines whose lanes are not as they are unasked. @type {Set<string>} */
   toggled = new Set();
-  allMaps = false;
   filter = ALL_MAPS;
 
   /** @param {StartMessage} start */

@@ -33,6 +33,14 @@ export function Overview({ model, actions }) {
         )
       : null,
     h(Tiles, { model }),
+    h(Sections, {
+      names: {
+        maps: "Maps",
+        ...(failed === 0 ? {} : { errors: "Errors" }),
+        machines: "Machines",
+        queue: "Queue",
+      },
+    }),
     h(
       "section",
       { "aria-labelledby": "maps" },
@@ -43,8 +51,6 @@ export function Overview({ model, actions }) {
         none: maps.length > 0,
         nowMs,
         colorOf: model.colorOf,
-        all: model.allMaps,
-        onAll: actions.showAllMaps,
         onCancel: model.writable ? actions.cancel : undefined,
       }),
     ),
@@ -54,7 +60,7 @@ export function Overview({ model, actions }) {
           "section",
           { "aria-labelledby": "errors" },
           h("h2", { id: "errors" }, "Errors ", h("span", { class: "quiet" }, count(failed))),
-          h(ErrorGroups, { errors: model.errors }),
+          h(ErrorGroups, { errors: model.errors, nowMs }),
         ),
     h(
       "section",
@@ -89,6 +95,21 @@ export function Overview({ model, actions }) {
       { "aria-labelledby": "queue" },
       h("h2", { id: "queue" }, "Queue and Redis"),
       h(QueueCharts, { model }),
+    ),
+  );
+}
+
+/** Buttons that scroll to a section. Links would change the address, which names the page. @param {{ names: Record<string, string> }} props */
+function Sections({ names }) {
+  return h(
+    "nav",
+    { class: "sections", "aria-label": "Sections" },
+    Object.entries(names).map(([id, name]) =>
+      h(
+        "button",
+        { key: id, type: "button", onClick: () => document.getElementById(id)?.scrollIntoView() },
+        name,
+      ),
     ),
   );
 }

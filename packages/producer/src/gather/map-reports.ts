@@ -205,7 +205,9 @@ function reportOf(reported: Reported, state: State): MapReport {
     maxMs: rounded(times.maxMs),
     ...(startedAtMs === undefined ? {} : { startedAtMs }),
     quietMs: Math.round(quietMs),
-    ...(errors.length === 0 ? {} : { errors }),
+    ...(errors.length === 0
+      ? {}
+      : { errors, errorsLastMs: map.errors.lastAt.map((at) => Math.round(at - openedAt)) }),
   };
 }
 

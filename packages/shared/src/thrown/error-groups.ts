@@ -14,6 +14,8 @@ interface Group {
   readonly first: Omit<ErrorGroup, "indices">;
   readonly indices: number[];
   count: number;
+  /** When its last item failed, by the monotonic clock. */
+  lastAt: number;
 }
 
 export class ErrorGroups {
@@ -29,10 +31,11 @@ export class ErrorGroups {
     if (group === undefined) {
       if (this.#groups.size >= MAX_GROUPS) return;
       const first = { name, message, ...(stack === undefined ? {} : { stack: stack() }) };
-      group = { number: this.#groups.size, first, indices: [], count: 0 };
+      group = { number: this.#groups.size, first, indices: [], count: 0, lastAt: 0 };
       this.#groups.set(key, group);
     }
     group.count++;
+    group.lastAt = performance.now();
     if (group.indices.length >= MAX_INDICES) return;
     group.indices.push(index);
     this.#changed.add(group);
@@ -41,6 +44,11 @@ export class ErrorGroups {
   /** Number of items in each group of errors. */
   get counts(): number[] {
     return [...this.#groups.values()].map(({ count }) => count);
+  }
+
+  /** When the last item of each group failed, by the monotonic clock. */
+  get lastAt(): number[] {
+    return [...this.#groups.values()].map(({ lastAt }) => lastAt);
   }
 
   /** Gives what is new of the groups since the last call, by number. */

@@ -71,9 +71,9 @@ ${errors === undefined || errors.others === 0 ? "" : `<p>and ${number(errors.oth
 `;
 }
 
-function errorText({ name, message, stack, count, indices }: ErrorGroupView): string {
+function errorText({ name, message, stack, count, lastAtMs, indices }: ErrorGroupView): string {
   return `<h3>${number(count)} × ${text(message === "" ? name : `${name}: ${message}`)}</h3>
-<p>items ${text(indices.join(", "))}${count > indices.length ? ", …" : ""}</p>
+<p>items ${text(indices.join(", "))}${count > indices.length ? ", …" : ""}${lastAtMs === null ? "" : `; the last one failed ${new Date(lastAtMs).toISOString()}`}</p>
 ${stack === null ? "" : `<pre tabindex="0">${text(stack)}</pre>`}`;
 }
 

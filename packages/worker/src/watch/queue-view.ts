@@ -179,6 +179,8 @@ export interface ErrorGroupView {
   /** Of the first. */
   readonly message: string;
   readonly count: number;
+  /** When its last item failed; `null` if that is not known. */
+  readonly lastAtMs: number | null;
   /** Of the first: the worker's frames, then the producer's; `null` if it has none. */
   readonly stack: string | null;
   /** Indices of the first 100 items. */

@@ -85,7 +85,7 @@ export class QueueWatcher {
       (told.report.durable !== true ||
         told.report.state !== "running" ||
         mapView(mapId, told.report, told.toldAtMs, await redisNowMs(this.#redis)).producer.alive);
-    return isRead ? toldErrors(mapId, told.report, texts) : await this.#keptErrors(mapId, told?.report);
+    return isRead ? toldErrors(mapId, told, texts) : await this.#keptErrors(mapId, told?.report);
   }
 
   async #keptErrors(mapId: string, report: MapReport | undefined): Promise<ErrorsView | undefined> {
@@ -98,7 +98,7 @@ export class QueueWatcher {
     ]);
     const { groups } = kept;
     const { counts } = groups;
-    const views = groups.takeChanged().map(([number, group]) => groupView(group, counts[number] ?? 0));
+    const views = groups.takeChanged().map(([number, group]) => groupView(group, counts[number] ?? 0, null));
     return errorsView(mapId, report?.task ?? task ?? "", failed, views);
   }
 
@@ -179,16 +179,25 @@ function byLife(a: MapView, b: MapView): number {
   return b.endedAtMs - a.endedAtMs || (a.id < b.id ? -1 : 1);
 }
 
-function toldErrors(mapId: string, report: MapReport, texts: Readonly<Record<string, string>>): ErrorsView {
-  const groups = (report.errors ?? []).flatMap((count, number) => {
+function toldErrors(
+  mapId: string,
+  { report, toldAtMs }: { readonly report: MapReport; readonly toldAtMs: number },
+  texts: Readonly<Record<string, string>>,
+): ErrorsView {
+  const { errors = [], errorsLastMs = [], startedAtMs = toldAtMs - report.ageMs } = report;
+  const groups = errors.flatMap((count, number) => {
     const group = readGroup(texts[number]);
-    return group === undefined ? [] : [groupView(group, count)];
+    const lastMs = errorsLastMs[number];
+    return group === undefined
+      ? []
+      : [groupView(group, count, lastMs === undefined ? null : startedAtMs + lastMs)];
   });
   return errorsView(mapId, report.task, report.failed, groups);
 }
 
-function groupView(group: ErrorGroup, count: number): ErrorGroupView {
-  return { ...group, stack: group.stack ?? null, indices: group.indices.toSorted((a, b) => a - b), count };
+function groupView(group: ErrorGroup, count: number, lastAtMs: number | null): ErrorGroupView {
+  const { stack = null, indices } = group;
+  return { ...group, stack, indices: indices.toSorted((a, b) => a - b), count, lastAtMs };
 }
 
 function errorsView(

@@ -21,7 +21,7 @@ export function errorsCommand(): Command {
 
 async function errors(given: string, flags: QueueFlags): Promise<void> {
   await withQueue(flags, async ({ watcher }) => {
-    const { maps } = await watcher.read();
+    const { maps, atMs } = await watcher.read();
     const found = findMapId(
       given,
       maps.map(({ id }) => id),
@@ -31,7 +31,7 @@ async function errors(given: string, flags: QueueFlags): Promise<void> {
       complain("problem" in found ? found.problem : `Map ${found.id} was just forgotten`);
       return EXIT.notFound;
     }
-    console.log(flags.json === true ? JSON.stringify(view, null, 2) : errorsText(view).join("\n"));
+    console.log(flags.json === true ? JSON.stringify(view, null, 2) : errorsText(view, atMs).join("\n"));
     return EXIT.fine;
   });
 }

@@ -1,27 +1,35 @@
 import type { ErrorGroupView, ErrorsView } from "../../watch/queue-view.ts";
 
-import { clean, count } from "./format.ts";
+import { clean, count, duration } from "./format.ts";
 import { paint } from "./paint.ts";
 
 /** More would hide the next group. */
 const MAX_INDICES_SHOWN = 20;
 
-/** The errors of a map, each kind with one stack. */
-export function errorsText({ mapId, task, failed, groups, others }: ErrorsView): string[] {
+/**
+ * The errors of a map, each kind with one stack.
+ *
+ * @param nowMs - by Redis's clock
+ */
+export function errorsText({ mapId, task, failed, groups, others }: ErrorsView, nowMs: number): string[] {
   const head = `${clean(task)} of ${clean(mapId)}: ${count(failed)} failed`;
   return [
     paint("bold", head),
-    ...groups.flatMap((group) => ["", ...groupLines(group)]),
+    ...groups.flatMap((group) => ["", ...groupLines(group, nowMs)]),
     ...(others === 0 ? [] : ["", `and ${count(others)} of other kinds`]),
   ];
 }
 
-function groupLines({ name, message, count: times, stack, indices }: ErrorGroupView): string[] {
+function groupLines(
+  { name, message, count: times, lastAtMs, stack, indices }: ErrorGroupView,
+  nowMs: number,
+): string[] {
   const shown = indices.slice(0, MAX_INDICES_SHOWN).join(", ");
   const more = times > Math.min(indices.length, MAX_INDICES_SHOWN) ? ", …" : "";
+  const last = lastAtMs === null ? "" : `, the last ${duration(Math.max(0, nowMs - lastAtMs))} ago`;
   return [
     `${paint("red", `${count(times)} ×`)} ${paint("bold", clean(name))}: ${clean(message)}`,
-    paint("dim", `  items ${shown}${more}`),
+    paint("dim", `  items ${shown}${more}${last}`),
     ...(stack === null ? [] : framesOf(stack).map((line) => `  ${clean(line).trimEnd()}`)),
   ];
 }
