@@ -24,8 +24,9 @@ async function timesOf(
   if (afterMs > 0) await delay(afterMs);
   const calledAt = now();
   const cameAt: number[] = [];
-  await pool.map(task, args, { ...options, signal, onResult: () => void cameAt.push(now()) }).settled();
-  return { calledAt, cameAt };
+  const call = pool.map(task, args, { ...options, signal, onResult: () => void cameAt.push(now()) });
+  await call.settled();
+  return { calledAt, cameAt, meanMs: call.insights().running?.meanMs ?? 0 };
 }
 
 /** The same for all processes of this machine, however its clock is set meanwhile. */

@@ -64,17 +64,15 @@ export const fairShares: Row = {
         who: `${pair.who}: equal maps`,
         run: async () => {
           const map = { task: "wait", items: equal, ms: 20 } as const;
-          return smallerShare(await both(pair, [map, map], 30_000), [map.ms, map.ms]);
+          return smallerShare(await both(pair, [map, map], 30_000));
         },
       },
       {
         who: `${pair.who}: items ten times as long`,
         run: async () => {
-          const [tenfold, other] = [
-            { task: "wait", items: long, ms: 100 },
-            { task: "wait", items: 10 * long, ms: 10 },
-          ] as const;
-          return smallerShare(await both(pair, [tenfold, other], 30_000), [tenfold.ms, other.ms]);
+          const tenfold = { task: "wait", items: long, ms: 100 } as const;
+          const other = { task: "wait", items: 10 * long, ms: 10 } as const;
+          return smallerShare(await both(pair, [tenfold, other], 30_000));
         },
       },
     ]);
@@ -171,9 +169,9 @@ function msOf(times: SideTimes | undefined, count: number): number {
 }
 
 /** When the first of two maps had ended: how long the items of one ran, over those of the other, in percent. */
-function smallerShare(maps: readonly SideTimes[], itemMs: readonly number[]): number {
+function smallerShare(maps: readonly SideTimes[]): number {
   const endedAt = Math.min(...maps.map(({ cameAt }) => cameAt.at(-1) ?? Infinity));
-  const ran = maps.map(({ cameAt }, no) => cameAt.filter((at) => at <= endedAt).length * (itemMs[no] ?? 0));
+  const ran = maps.map(({ cameAt, meanMs }) => cameAt.filter((at) => at <= endedAt).length * meanMs);
   return (100 * Math.min(...ran)) / Math.max(...ran);
 }
 
