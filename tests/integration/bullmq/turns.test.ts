@@ -1,14 +1,17 @@
 /**
- * Turns of maps, as the scripts give them: a fleet in simulated time fetches from a real Redis. How many items of each map
- * have begun is counted; no clock decides.
+ * Turns of maps, as the scripts give them: a fleet in simulated time fetches from a real Redis, to which the producers of plain
+ * maps send what their windows allow. How many items of each map have begun is counted; no clock decides.
  */
 
+import type { Limit } from "@poolmq/shared";
 import { Queue, Worker } from "bullmq";
 import { describe, expect, test } from "vitest";
 
+import { WorkWindow } from "@poolmq/producer/internal";
 import {
   fetchPlainJobs,
   GatherScripts,
+  LimitScripts,
   plainJobs,
   queueKeys,
   readQueue,
@@ -18,7 +21,6 @@ import {
 import { redisForFile } from "../../support/redis-server.ts";
 import { uniqueQueue } from "../../support/unique.ts";
 import { until } from "../../support/until.ts";
-import { jain } from "../../unit/map/fair-fleet.ts";
 
 const redis = redisForFile();
 
@@ -28,6 +30,12 @@ interface SimulatedMap {
   readonly durable?: boolean;
   /** When it is called. @defaultValue 0 */
   readonly at?: number;
+}
+
+/** 1 if all shares are equal, 1/n if one has all. */
+function jain(shares: readonly number[]): number {
+  const sum = shares.reduce((a, b) => a + b, 0);
+  return sum ** 2 / (shares.length * shares.reduce((squares, share) => squares + share ** 2, 0));
 }
 
 /** A queue with what producers and machines do to it, but for running anything. */
@@ -64,7 +72,10 @@ class Simulation implements AsyncDisposable {
     await this.scripts.publish(id.slice(0, dash), [outcome], 600_000);
   }
 
-  /** Runs maps on so many slots until all have ended, or until so many items have begun, or until a moment. */
+  /**
+   * Runs maps on so many slots until all have ended, or until so many items have begun, or until a moment. Redis and the
+   * producers take no time.
+   */
   async serve(
     maps: readonly SimulatedMap[],
     { slots = 4, begin = Infinity, untilMs = Infinity } = {},
@@ -74,11 +85,23 @@ class Simulation implements AsyncDisposable {
     const begun = maps.map(() => 0);
     const left = maps.map(({ items }) => items);
     const endedAt: (number | undefined)[] = maps.map(() => undefined);
+    const windows = maps.map(() => new WorkWindow(() => slots));
+    const sent = maps.map(() => 0);
+    /** Sends what there is room for: of a durable map, all of it. */
+    const send = async (no: number): Promise<void> => {
+      const [map, window] = [maps[no], windows[no]];
+      if (map === undefined || window === undefined) return;
+      const from = sent[no] ?? 0;
+      const underWay = (to: number): number => to - (map.items - (left[no] ?? 0));
+      let to = from;
+      const hasRoom = (): boolean => window.hasRoom({ jobs: underWay(to), items: underWay(to) });
+      while (to < map.items && (map.durable === true || hasRoom())) to++;
+      sent[no] = to;
+      if (to > from) await this.add(`m${no}`, to - from, { durable: map.durable === true, from });
+    };
     const calls = [...new Set(maps.map(({ at = 0 }) => at))].toSorted((a, b) => a - b);
     for (let total = 0; total < begin && now < untilMs && endedAt.includes(undefined);) {
-      for (const [no, { at = 0, items, durable = false }] of maps.entries()) {
-        if (at === now && begun[no] === 0) await this.add(`m${no}`, items, { durable });
-      }
+      for (const [no, { at = 0 }] of maps.entries()) if (at === now && sent[no] === 0) await send(no);
       for (const id of running.length < slots ? await this.fetch(slots - running.length) : []) {
         const map = Number(id.slice(1, id.indexOf("-")));
         begun[map] = (begun[map] ?? 0) + 1;
@@ -93,6 +116,8 @@ class Simulation implements AsyncDisposable {
       await this.ended(ended.id, maps[ended.map]?.ms ?? 0);
       left[ended.map] = (left[ended.map] ?? 0) - 1;
       if (left[ended.map] === 0) endedAt[ended.map] = now;
+      windows[ended.map]?.ran(1, maps[ended.map]?.ms ?? 0);
+      await send(ended.map);
     }
     return { begun, endedAt };
   }
@@ -154,6 +179,37 @@ describe("maps that share a queue", () => {
       expect((endedAt[1] ?? Infinity) - 1_000).toBeLessThanOrEqual(1_500);
     },
   );
+
+  test("are not charged for jobs that are put off, because they wait for a permit of their limit", async () => {
+    await using fleet = new Simulation();
+    const { admin } = redis();
+    const limits = new LimitScripts(admin, fleet.keys, "machine");
+    for (const id of ["a", "b"]) await fleet.add(id, 100, { durable: true });
+    /** Fetches so many jobs, and gives how many of them are of `a`. Those are put off while there is a limit. */
+    const run = async (count: number, limit?: Limit): Promise<number> => {
+      let ofA = 0;
+      for (let i = 0; i < count; i++) {
+        for (const id of await fleet.fetch()) {
+          if (id.startsWith("a-")) ofA++;
+          const isPutOff =
+            limit !== undefined &&
+            id.startsWith("a-") &&
+            (await limits.take(id, "t", limit, 1)).may === "put off";
+          if (!isPutOff) await fleet.ended(id, 10);
+          // It must not come back while this goes on.
+          else await admin.zrem(fleet.keys.job("delayed"), id);
+        }
+      }
+      return ofA;
+    };
+    expect(await run(20)).toBe(10);
+    const held = { key: "k", concurrency: 1 };
+    await admin.hset(fleet.keys.limitHeld("k"), "other-0", "other machine");
+    await admin.set(fleet.keys.job("other-0:lock"), "t");
+    // Nothing of it runs, so all of these are its turns, and it has used up nothing by them.
+    expect(await run(30, held)).toBeGreaterThanOrEqual(29);
+    expect(Math.abs((await run(20)) - 10)).toBeLessThanOrEqual(1);
+  });
 
   test("get what is due to them after a pause of one, and no more", async () => {
     await using fleet = new Simulation();

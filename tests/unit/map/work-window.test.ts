@@ -8,17 +8,10 @@ function room(window: WorkWindow, items = 1): number {
   return jobs;
 }
 
-/** A window after `jobs` jobs of `ms`, run by `slots` slots that have nothing else to do. */
-function after(jobs: number, ms: number, { slots = 4, items = 1, share = 1 } = {}): WorkWindow {
-  let now = 0;
-  const window = new WorkWindow(
-    () => slots,
-    () => now,
-  );
-  for (let job = 0; job < jobs; job++) {
-    now += ms / (slots * share);
-    window.ran(items, ms);
-  }
+/** A window after `jobs` jobs of `ms`, run by `slots` slots. */
+function after(jobs: number, ms: number, { slots = 4, items = 1, startsPerS = Infinity } = {}): WorkWindow {
+  const window = new WorkWindow(() => slots, startsPerS);
+  for (let job = 0; job < jobs; job++) window.ran(items, ms);
   return window;
 }
 
@@ -41,30 +34,20 @@ test("of long items, as many wait as run", () => {
   expect(room(after(200, 10_000))).toBe(8);
 });
 
-test("of a map that gets a part of the fleet, less is under way: what waits is worth the same", () => {
-  expect(room(after(400, 100, { share: 0.25 }))).toBeLessThanOrEqual(18);
-});
-
-test("no slot stands idle, however little the map got of late", () => {
-  expect(room(after(100, 10_000, { share: 0.1 }))).toBe(4);
-});
-
 test("the window grows by four jobs with each that was measured", () => {
   expect(room(after(1, 0.01))).toBe(12 + 4);
   expect(room(after(100, 0.01))).toBe(12 + 400);
 });
 
+test("where few may start in a second, no more wait than start in one", () => {
+  expect(room(after(200, 10, { startsPerS: 5 }))).toBe(8);
+  expect(room(after(200, 2_000, { startsPerS: 5, slots: 40 }))).toBe(17);
+});
+
 test("a fleet that grew or shrank is given as much more or less at once", () => {
   let slots = 4;
-  let now = 0;
-  const window = new WorkWindow(
-    () => slots,
-    () => now,
-  );
-  for (let job = 0; job < 200; job++) {
-    now += 25;
-    window.ran(1, 100);
-  }
+  const window = new WorkWindow(() => slots);
+  for (let job = 0; job < 200; job++) window.ran(1, 100);
   slots = 40;
   expect(room(window)).toBeGreaterThanOrEqual(160);
   slots = 1;
@@ -72,15 +55,7 @@ test("a fleet that grew or shrank is given as much more or less at once", () => 
 });
 
 test("items that get ten times longer shrink the window within twenty of them", () => {
-  let now = 0;
-  const window = new WorkWindow(
-    () => 4,
-    () => now,
-  );
-  for (let job = 0; job < 200; job++) window.ran(1, 10);
-  for (let job = 0; job < 20; job++) {
-    now += 25;
-    window.ran(1, 100);
-  }
+  const window = after(200, 10);
+  for (let job = 0; job < 20; job++) window.ran(1, 100);
   expect(room(window)).toBeLessThan(32);
 });

@@ -221,7 +221,7 @@ function windowOf({ task, job, chunkSize: size }: MapRun, { fleet }: RedisBacken
   const { concurrency = Infinity, ratePerSecond } = job.limit ?? {};
   const chunksize = size?.ahead === Infinity ? size.next() : 1;
   const slots = (): number => Math.min(concurrency, fleet.slots(task, job.codeVersion, chunksize));
-  return new WorkWindow(slots, undefined, ratePerSecond);
+  return new WorkWindow(slots, ratePerSecond);
 }
 
 function chunkSize(run: MapRun, backend: RedisBackend, size: number | "auto"): ChunkSize {
