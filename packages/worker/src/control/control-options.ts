@@ -7,5 +7,5 @@ export interface ControlOptions {
   /** Where the queue's producers and workers have some. */
   readonly signingKeys?: SigningKeys | undefined;
   /** Who asks for it, for the machines' logs. */
-  readonly by: string;
+  readonly by?: string | undefined;
 }

@@ -6,8 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Cluster, Redis } from "ioredis";
 
 import type { StackAnswer } from "@poolmq/shared/internal";
-import { parseObject, queueKeys } from "@poolmq/shared/redis";
-import type { QueueKeys } from "@poolmq/shared/redis";
+import { parseObject } from "@poolmq/shared/redis";
 
 import type { ControlOptions } from "./control-options.ts";
 import { Orders } from "./orders.ts";
@@ -29,30 +28,26 @@ interface Told {
 
 export class MachineControl {
   readonly #redis: Redis | Cluster;
-  readonly #keys: QueueKeys;
   readonly #orders: Orders;
   readonly #watcher: QueueWatcher;
-  readonly #by: string;
 
   /** The connection stays the caller's. */
   constructor(redis: Redis | Cluster, options: ControlOptions) {
     this.#redis = redis;
-    this.#keys = queueKeys(options.queue, options.prefix);
-    this.#orders = new Orders(redis, this.#keys, options.signingKeys);
+    this.#orders = new Orders(redis, options);
     this.#watcher = new QueueWatcher(redis, options);
-    this.#by = options.by;
   }
 
   /** A machine takes no more jobs, finishes what it runs, and ends. Resolves once it takes none. */
   async drain(worker: string): Promise<Ordered> {
-    return await this.#order({ t: "drain", worker, by: this.#by }, ({ machines }) => {
+    return await this.#order({ t: "drain", worker, by: this.#orders.by }, ({ machines }) => {
       return machines.every(({ id }) => id !== worker);
     });
   }
 
   /** A machine starts child processes, or ends some after what they run. Resolves once it says that it has so many. */
   async resize(worker: string, processes: number): Promise<Ordered> {
-    return await this.#order({ t: "resize", worker, processes, by: this.#by }, ({ machines }) => {
+    return await this.#order({ t: "resize", worker, processes, by: this.#orders.by }, ({ machines }) => {
       return machines.some((machine) => machine.id === worker && machine.processes === processes);
     });
   }
@@ -65,7 +60,7 @@ export class MachineControl {
     const before = await this.#watcher.readOnce();
     const runs = pidsThatRun(before, map, index);
     if (runs.length === 0) return "not running";
-    return await this.#order({ t: "kill", map, index, by: this.#by }, (view) => {
+    return await this.#order({ t: "kill", map, index, by: this.#orders.by }, (view) => {
       const there = new Set(
         view.machines.flatMap(({ id, children }) => children?.map(({ pid }) => `${id} ${pid}`)),
       );
@@ -81,10 +76,10 @@ export class MachineControl {
     if (await this.#orders.lackKey())
       return { problem: "this queue's workers obey only who has their signing key" };
     const id = randomBytes(12).toString("hex");
-    await this.#orders.send({ t: "stack", worker, pid, id, by: this.#by });
+    await this.#orders.send({ t: "stack", worker, pid, id, by: this.#orders.by });
     const deadline = performance.now() + ANSWER_MS;
     while (performance.now() < deadline) {
-      const text = await this.#redis.get(this.#keys.stack(id));
+      const text = await this.#redis.get(this.#orders.keys.stack(id));
       const { frames, problem } = parseObject<Told>(text ?? "") ?? {};
       if (typeof problem === "string") return { problem };
       if (Array.isArray(frames)) return { frames: frames.map(String) };

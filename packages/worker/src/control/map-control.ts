@@ -3,34 +3,23 @@
  * and tests: it needs BullMQ, which the other doors do without.
  */
 
-import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { plainJobs, queueKeys } from "@poolmq/shared/redis";
-
-import { cancelMap, isAttended, removeMap } from "./cancel-map.ts";
+import { cancelMap, isAttended } from "./cancel-map.ts";
 import type { Cancelled } from "./cancel-map.ts";
 import type { ControlOptions } from "./control-options.ts";
-import { Orders } from "./orders.ts";
 import { prioritizeMap } from "./prioritize-map.ts";
 import type { Prioritized } from "./prioritize-map.ts";
-import type { QueueAccess } from "./queue-access.ts";
+import { QueueAccess } from "./queue-access.ts";
 import { retryMap } from "./retry-map.ts";
 import type { Retried } from "./retry-map.ts";
 
 export class MapControl {
   readonly #access: QueueAccess;
-  readonly #by: string;
 
   /** The connection stays the caller's. */
-  constructor(redis: Redis | Cluster, options: Omit<ControlOptions, "by"> & { readonly by?: string }) {
-    const keys = queueKeys(options.queue, options.prefix);
-    // Looks and changes jobs, and leaves nothing of its own behind. What it adds is of durable maps, which are staged.
-    const bull = { connection: redis, prefix: keys.bullPrefix, skipMetasUpdate: true };
-    const queue = new Queue(keys.bullName, bull, plainJobs(redis, undefined, true));
-    queue.on("error", () => {}); // the one who asks is told
-    this.#access = { redis, keys, queue, orders: new Orders(redis, keys, options.signingKeys) };
-    this.#by = options.by ?? "somebody";
+  constructor(redis: Redis | Cluster, options: ControlOptions) {
+    this.#access = new QueueAccess(redis, options);
   }
 
   /**
@@ -45,7 +34,7 @@ export class MapControl {
   ): Promise<Cancelled> {
     const cancelled = await cancelMap(this.#access, mapId, reason, force);
     const isDone = cancelled === "by its producer" || cancelled === "removed";
-    if (isDone) await this.#note(`cancelled the map ${mapId}`);
+    if (isDone) await this.#access.orders.note(`cancelled the map ${mapId}`);
     return cancelled;
   }
 
@@ -53,7 +42,7 @@ export class MapControl {
   async setPriority(mapId: string, priority: number | undefined): Promise<Prioritized> {
     const prioritized = await prioritizeMap(this.#access, mapId, priority);
     const what = priority === undefined ? "no priority" : `the priority ${priority}`;
-    if (prioritized === "changed") await this.#note(`gave the map ${mapId} ${what}`);
+    if (prioritized === "changed") await this.#access.orders.note(`gave the map ${mapId} ${what}`);
     return prioritized;
   }
 
@@ -64,7 +53,7 @@ export class MapControl {
   async retry(mapId: string): Promise<Retried> {
     const retried = await retryMap(this.#access, mapId);
     if ("items" in retried && retried.items > 0)
-      await this.#note(`ran ${retried.items} failed items of the map ${mapId} again`);
+      await this.#access.orders.note(`ran ${retried.items} failed items of the map ${mapId} again`);
     return retried;
   }
 
@@ -73,17 +62,8 @@ export class MapControl {
     return await isAttended(this.#access, mapId);
   }
 
-  /** Removes a map whose producer does not answer. Gives how many of its jobs waited. */
-  async remove(mapId: string): Promise<number> {
-    return await removeMap(this.#access, mapId);
-  }
-
   /** Lets go of the connection. */
   async close(): Promise<void> {
-    await this.#access.queue.close();
-  }
-
-  async #note(what: string): Promise<void> {
-    await this.#access.orders.send({ t: "notice", what, by: this.#by });
+    await this.#access.close();
   }
 }

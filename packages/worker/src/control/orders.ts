@@ -2,25 +2,29 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { CANCEL_TTL_MS, Machines } from "@poolmq/shared/redis";
-import type { ControlMessage, SigningKeys, Signer } from "@poolmq/shared/internal";
+import { CANCEL_TTL_MS, Machines, queueKeys } from "@poolmq/shared/redis";
+import type { ControlMessage, Signer } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
+import type { ControlOptions } from "./control-options.ts";
+
 export class Orders {
+  readonly keys: QueueKeys;
+  readonly by: string;
   readonly #redis: Redis | Cluster;
-  readonly #keys: QueueKeys;
   readonly #signer: Signer | undefined;
 
-  constructor(redis: Redis | Cluster, keys: QueueKeys, signingKeys: SigningKeys | undefined) {
+  constructor(redis: Redis | Cluster, { queue, prefix, signingKeys, by = "somebody" }: ControlOptions) {
+    this.keys = queueKeys(queue, prefix);
+    this.by = by;
     this.#redis = redis;
-    this.#keys = keys;
-    this.#signer = signingKeys?.signer(keys);
+    this.#signer = signingKeys?.signer(this.keys);
   }
 
   /** The queue's machines take signed messages only, and there is no key here to sign with. */
   async lackKey(): Promise<boolean> {
     if (this.#signer !== undefined) return false;
-    const machines = await new Machines(this.#redis, this.#keys).live();
+    const machines = await new Machines(this.#redis, this.keys).live();
     return machines.some(({ keys }) => keys !== undefined);
   }
 
@@ -31,6 +35,11 @@ export class Orders {
 
   /** Tells all machines that listen. */
   async send(message: ControlMessage): Promise<void> {
-    await this.#redis.publish(this.#keys.control, JSON.stringify(this.signed(message)));
+    await this.#redis.publish(this.keys.control, JSON.stringify(this.signed(message)));
+  }
+
+  /** Tells all machines, for their logs, what was done. */
+  async note(what: string): Promise<void> {
+    await this.send({ t: "notice", what, by: this.by });
   }
 }

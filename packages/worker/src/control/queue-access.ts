@@ -1,14 +1,32 @@
-import type { Queue } from "bullmq";
+import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
+import { plainJobs } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
-import type { Orders } from "./orders.ts";
+import type { ControlOptions } from "./control-options.ts";
+import { Orders } from "./orders.ts";
 
-/** What it takes to change the maps of a queue from outside. */
-export interface QueueAccess {
+/** What it takes to change a queue and its maps from outside. */
+export class QueueAccess {
   readonly redis: Redis | Cluster;
   readonly keys: QueueKeys;
   readonly queue: Queue;
   readonly orders: Orders;
+
+  /** The connection stays the caller's. */
+  constructor(redis: Redis | Cluster, options: ControlOptions) {
+    this.redis = redis;
+    this.orders = new Orders(redis, options);
+    this.keys = this.orders.keys;
+    // Looks and changes jobs, and leaves nothing of its own behind. What it adds is of durable maps, which are staged.
+    const bull = { connection: redis, prefix: this.keys.bullPrefix, skipMetasUpdate: true };
+    this.queue = new Queue(this.keys.bullName, bull, plainJobs(redis, undefined, true));
+    this.queue.on("error", () => {}); // the one who asks is told
+  }
+
+  /** Lets go of the connection. */
+  async close(): Promise<void> {
+    await this.queue.close();
+  }
 }
