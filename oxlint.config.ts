@@ -21,6 +21,7 @@ const ORDER = {
     "engine",
     "engine/memory",
     "embedded-redis",
+    "shards",
     "gather",
     "gather/kinds",
     "outcomes",

@@ -81,6 +81,7 @@ export type {
   Backoff,
   ClusterConnectionOptions,
   ConnectionOption,
+  ConnectionsOption,
   HostOptions,
   Limit,
   ProcessOptions,

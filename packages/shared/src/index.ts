@@ -2,9 +2,8 @@
 
 // First: a Node that is too old is to say so before anything else fails.
 export { UnsupportedRuntimeError } from "./host/runtime.ts";
-export type { ConnectionsOption } from "./redis/connection/connection-list.ts";
 export type { ClusterConnectionOptions, ConnectionOption } from "./redis/connection/connection-options.ts";
-export type { ServerOption } from "./redis/connection/resolve-shards.ts";
+export type { ConnectionsOption, ServerOption } from "./redis/connection/resolve-shards.ts";
 export {
   CancelledError,
   EmptyInputError,

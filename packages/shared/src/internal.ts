@@ -19,7 +19,6 @@ export type { ArgumentForm } from "./values/arguments.ts";
 export { Attachments } from "./values/attachments.ts";
 export { decode, encode, inText } from "./values/codec.ts";
 export { decodeEach, encodeEach } from "./values/encode-each.ts";
-export { resolveConnections } from "./redis/connection/connection-list.ts";
 export { resolveConnection } from "./redis/connection/connection-options.ts";
 export type { ResolvedConnection } from "./redis/connection/connection-options.ts";
 export { resolveShards } from "./redis/connection/resolve-shards.ts";

@@ -83,5 +83,7 @@ export { whatWaits } from "./store/reports/what-waits.ts";
 export { RetryScripts } from "./store/retry-scripts.ts";
 export type { FailedEntry } from "./store/retry-scripts.ts";
 export { agreeOnShards } from "./store/shards/agree-on-shards.ts";
-export type { AgreedShards, ShardAsker, ShardPlace } from "./store/shards/agree-on-shards.ts";
+export type { ShardPlace } from "./store/shards/agree-on-shards.ts";
+export { changeShards } from "./store/shards/change-shards.ts";
+export type { ShardChange } from "./store/shards/change-shards.ts";
 export { countStaged, removeAllStaged, wakeForStaged } from "./store/staged-jobs.ts";

@@ -9,6 +9,7 @@ import { aclCommand } from "./cli/serve/acl-command.ts";
 import { healthcheckCommand } from "./cli/serve/healthcheck-command.ts";
 import { drainCommand, killItemCommand, resizeCommand, stackCommand } from "./cli/act/machine-commands.ts";
 import { pauseCommand, purgeCommand, resumeCommand } from "./cli/act/queue-commands.ts";
+import { shardsCommand } from "./cli/act/shards-command.ts";
 import { cancelCommand, priorityCommand, retryCommand } from "./cli/act/map-commands.ts";
 import { doctorCommand } from "./cli/look/doctor-command.ts";
 import { queuesCommand } from "./cli/look/queues-command.ts";
@@ -70,6 +71,7 @@ for (const command of [
   killItemCommand(),
   stackCommand(),
   purgeCommand(),
+  shardsCommand(),
   scaleSignalCommand(),
   healthcheckCommand(),
   aclCommand(),

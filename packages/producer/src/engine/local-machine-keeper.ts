@@ -85,16 +85,17 @@ export class LocalMachineKeeper {
 /** Gives what starts a machine on the queue; `undefined` if the pool has none of its own. */
 export function machineStarter(
   { local, prefix, connectTimeoutMs, signingKeys, ...given }: RedisPoolOptions,
-  resolved: ResolvedConnection,
+  connections: readonly ResolvedConnection[],
   queue: string,
 ): (() => Promise<LocalMachine>) | undefined {
   if (local === undefined) return undefined;
   return async () => {
     // Only local mode needs the workers' package, which is an optional peer.
     const { startLocalMachine } = await importWorkerPackage("Worker processes on this machine need");
-    const target = resolved.target();
-    const connection =
-      target.kind === "cluster" ? { cluster: target.nodes, options: target.options } : target.options;
+    const [connection = {}] = connections.map((resolved) => {
+      const target = resolved.target();
+      return target.kind === "cluster" ? { cluster: target.nodes, options: target.options } : target.options;
+    });
     const machine = {
       ...local,
       connection: sendable(connection),

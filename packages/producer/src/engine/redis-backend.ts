@@ -3,57 +3,52 @@
  * Redis where no other is configured. All of it starts and ends together, and none of it keeps the process alive.
  */
 
-import type { Cluster, Redis } from "ioredis";
-
 import { CodeVersionError, LocalMachineError, NestedPoolError, WorkerStartError } from "@poolmq/shared";
 import { privateQueueName, resolveConnection, RUNS_ON_VARIABLE } from "@poolmq/shared/internal";
-import {
-  checkServer,
-  connect,
-  destroyConnection,
-  fittingMachines,
-  largestValue,
-  queueKeys,
-  unrefConnection,
-} from "@poolmq/shared/redis";
+import { agreeOnShards, queueKeys } from "@poolmq/shared/redis";
 import type { LargestValue } from "@poolmq/shared/redis";
-import type { Signer, TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
+import type { ResolvedConnection, TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
 
 import { startEmbeddedRedis } from "../embedded-redis/embedded-redis.ts";
 import type { EmbeddedRedis } from "../embedded-redis/embedded-redis.ts";
-import { Gather } from "../gather/gather.ts";
 import type { GatherHooks } from "../gather/gather-parts.ts";
+import type { MapGather } from "../gather/map-gather.ts";
+import { openGather } from "../gather/open-gather.ts";
 import type { RedisPoolOptions } from "../options/pool-options.ts";
 import { AskTogether } from "./ask-together.ts";
 import { Fleet } from "./fleet.ts";
 import { LocalMachineKeeper, machineStarter } from "./local-machine-keeper.ts";
 
 interface Parts {
-  readonly gather: Gather;
+  readonly opened: OpenQueue;
   readonly queue: string;
-  readonly signer: Signer | undefined;
-  readonly connections: readonly (Redis | Cluster)[];
   readonly embedded: EmbeddedRedis | undefined;
   readonly machine: LocalMachineKeeper | undefined;
   readonly ownQueue: boolean;
   /** Worker processes of the pool's own, and how many items these run at a time, if it has some. */
   readonly processes: number;
   readonly slots: number | undefined;
+}
+
+/** A queue that is open: in one Redis, or in several. */
+interface OpenQueue {
+  readonly gather: MapGather;
   /** What Redis takes in one piece, if it tells. */
   readonly largest: LargestValue | undefined;
+  close(): Promise<void>;
 }
 
 export class RedisBackend {
-  readonly gather: Gather;
+  readonly gather: MapGather;
   readonly queue: string;
   readonly fleet: Fleet;
   readonly #parts: Parts;
-  readonly #live = new AskTogether(() => this.gather.machines.live());
+  readonly #live = new AskTogether(() => this.gather.machines());
   #processes: number;
   #places = 0;
 
   private constructor(parts: Parts) {
-    this.gather = parts.gather;
+    this.gather = parts.opened.gather;
     this.queue = parts.queue;
     this.#parts = parts;
     this.#processes = parts.processes;
@@ -79,13 +74,14 @@ export class RedisBackend {
           ? await startEmbeddedRedis({ onExit: onDead, signal })
           : undefined;
       if (embedded !== undefined) undo.push(() => embedded.close());
-      const resolved =
-        typeof options.connection === "string" ? resolveConnection(embedded?.url) : options.connection;
-      if (resolved === undefined) throw new LocalMachineError("The embedded Redis has no address");
+      const given =
+        typeof options.connection === "string" ? [resolveConnection(embedded?.url)] : options.connection;
+      const connections = given.filter((connection) => connection !== undefined);
+      if (connections.length === 0) throw new LocalMachineError("The embedded Redis has no address");
 
       const ownQueue = options.local !== undefined && options.queue === undefined;
       const queue = options.queue ?? (ownQueue ? privateQueueName() : "default");
-      const startMachine = machineStarter(options, resolved, queue);
+      const startMachine = machineStarter(options, connections, queue);
       // Its processes take longer to start than anything else here.
       const machine =
         startMachine === undefined
@@ -93,43 +89,17 @@ export class RedisBackend {
           : new LocalMachineKeeper(await startMachine(), startMachine, onDead);
       if (machine !== undefined) undo.push(() => machine.close(0));
 
-      const connections: (Redis | Cluster)[] = [];
-      undo.push(() => connections.forEach(destroyConnection));
-      const open = async (role: "commands" | "blocking"): Promise<Redis | Cluster> => {
-        const connection = await connect(resolved, {
-          role,
-          connectTimeoutMs: options.connectTimeoutMs,
-          signal,
-        });
-        connections.push(connection);
-        unrefConnection(connection);
-        return connection;
-      };
-      const commands = await open("commands");
-      await checkServer(commands, resolved.address);
-      const [largest, blocking] = await Promise.all([largestValue(commands), open("blocking")]);
-
-      const keys = queueKeys(queue, options.prefix);
-      const signer = options.signingKeys?.signer(keys);
-      const gather = new Gather(
-        commands,
-        blocking,
-        { keys, queue, signer, signatureTtlMs: options.signatureTtlMs },
-        hooks,
-      );
-      undo.push(() => gather.close(() => destroyConnection(blocking)));
+      const opened = await openQueue(connections, queue, options, hooks, signal);
+      undo.push(() => opened.close());
       if (machine !== undefined) await unlessAborted(signal, machine.ready());
       return new RedisBackend({
-        gather,
+        opened,
         queue,
-        signer,
-        connections,
         embedded,
         machine,
         ownQueue,
         processes: options.local?.processes ?? 1,
         slots: options.local && options.local.processes * options.local.concurrency,
-        largest,
       });
     } catch (error) {
       for (const step of undo.toReversed()) {
@@ -160,7 +130,7 @@ export class RedisBackend {
 
   /** What Redis takes in one piece, if it tells. */
   get largest(): LargestValue | undefined {
-    return this.#parts.largest;
+    return this.#parts.opened.largest;
   }
 
   /** How many items they run at a time. */
@@ -197,8 +167,7 @@ export class RedisBackend {
 
   /** The live machines. @throws SigningKeyError if there are only machines that we can't work with */
   async machines(): Promise<WorkerAdvertisement[]> {
-    const live = await this.#live.ask();
-    const machines = fittingMachines(live, this.#parts.signer, this.queue);
+    const machines = await this.#live.ask();
     this.#processes = machines.reduce((sum, machine) => sum + machine.processes, 0);
     this.#places = machines.reduce((sum, machine) => sum + machine.processes * machine.concurrency, 0);
     this.fleet.see(machines);
@@ -207,13 +176,38 @@ export class RedisBackend {
 
   /** Ends everything that was started. Local workers get `timeoutMs` to end in good order. */
   async close(timeoutMs: number): Promise<void> {
-    const { machine, ownQueue, embedded, connections } = this.#parts;
+    const { machine, ownQueue, embedded, opened } = this.#parts;
     await machine?.close(timeoutMs);
     if (ownQueue && embedded === undefined) await this.gather.obliterate();
-    await this.gather.close(() => connections.forEach(destroyConnection));
-    connections.forEach(destroyConnection);
+    await opened.close();
     await embedded?.close();
   }
+}
+
+/** Opens a queue in one Redis, or one that is spread over several. */
+async function openQueue(
+  connections: readonly ResolvedConnection[],
+  queue: string,
+  { prefix, signingKeys, signatureTtlMs, connectTimeoutMs }: RedisPoolOptions,
+  hooks: GatherHooks,
+  signal: AbortSignal,
+): Promise<OpenQueue> {
+  const [connection, ...others] = connections;
+  if (connection === undefined || others.length > 0) {
+    // Loaded only here: a queue in one Redis has no shards.
+    const { openShards } = await import("../shards/open-shards.ts");
+    const options = { queue, prefix, signingKeys, signatureTtlMs, connectTimeoutMs };
+    return await openShards(connections, options, hooks, signal);
+  }
+  const keys = queueKeys(queue, prefix);
+  const { address } = connection;
+  const gathered = { keys, queue, signer: signingKeys?.signer(keys), signatureTtlMs };
+  return await openGather(connection, gathered, hooks, {
+    connectTimeoutMs,
+    signal,
+    check: (redis) =>
+      agreeOnShards([{ redis, keys, address }], { queue, who: "producer", addresses: [address] }),
+  });
 }
 
 /** Gives what the promise gives, unless the signal fires first. */

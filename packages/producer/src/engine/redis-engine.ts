@@ -9,7 +9,7 @@ import { Attachments, checkInteger, encode, refusedError } from "@poolmq/shared/
 import type { LargestValue } from "@poolmq/shared/redis";
 
 import { AttachedRun } from "../map/attached-run.ts";
-import type { Gather } from "../gather/gather.ts";
+import type { MapGather } from "../gather/map-gather.ts";
 import { autoChunks, fixedChunks } from "../input/chunk-size.ts";
 import type { ChunkSize } from "../input/chunk-size.ts";
 import type { MapRun } from "../map/map-run.ts";
@@ -80,7 +80,7 @@ export class RedisEngine implements Engine {
   }
 
   attach({ mapId, sink, callSite, classes }: AttachRequest): Attachment {
-    let gather: Gather | undefined;
+    let gather: MapGather | undefined;
     /** It was cancelled before it was found. */
     let early: MapEnd | undefined;
     const map: AttachedRun = new AttachedRun(mapId, sink, { callSite, classes }, (how, end) => {
@@ -208,10 +208,10 @@ export class RedisEngine implements Engine {
 }
 
 /** Begins a durable map, or goes on with one that is there. */
-async function takeUp(run: MapRun, gather: Gather, keepMs: number | undefined): Promise<void> {
+async function takeUp(run: MapRun, gather: MapGather, keepMs: number | undefined): Promise<void> {
   const chunks = await run.peek();
   if (run.ended) return;
-  const call = { task: run.task, total: run.length, keepMs };
+  const call = { task: run.task, total: run.length, keepMs, isLimited: run.job.limit !== undefined };
   const resumed = await gather.ask(run, () => gather.durable.claim(run.id, call, chunks));
   if (!run.ended) await gather.open(run, "durable", { resumed, keepMs, report: run });
 }

@@ -28,6 +28,8 @@ export interface GatheredQueue {
   readonly queue: string;
   readonly signer: Signer | undefined;
   readonly signatureTtlMs: number;
+  /** Present if it is one of several shards: what they measure together, and that their silence is told by who has all of them. */
+  readonly shard?: { readonly meter: Meter };
 }
 
 export interface GatherHooks {
@@ -75,15 +77,15 @@ export function gatherParts(
   const { keys } = queue;
   const watch = new RedisWatch(
     { write: () => redis.unlink(keys.wake("nobody")), wrongServer: () => wrongServer(redis) },
-    hooks,
+    { ...hooks, tellsSilence: queue.shard === undefined },
   );
   const warn = watch.warn.bind(watch);
   const seals = new Seals({ ...queue, alarm: (message) => hooks.alarm(message) });
   const scripts = new GatherScripts(redis, keys);
-  const durable = new DurableMaps(redis, keys, seals);
+  const durable = new DurableMaps(redis, keys, seals, queue.shard !== undefined);
   const machines = new Machines(redis, keys);
   const shares = new Shares({ redis, keys, seals, warn });
-  const meter = new Meter();
+  const meter = queue.shard?.meter ?? new Meter();
   const jobs = new Jobs({ redis, keys, scripts, seals, meter, warn });
   const { ownWorkers } = hooks;
   const cleaning = (done: Promise<unknown>): void => hooks.cleaning(done);

@@ -20,13 +20,14 @@ import type { Cluster, Redis } from "ioredis";
 
 import { IncompleteMapError, SigningKeyError, UnknownMapError } from "@poolmq/shared";
 import { classifyRefusal, isWrongType, settlesWithin } from "@poolmq/shared/internal";
+import type { WorkerAdvertisement } from "@poolmq/shared/internal";
 import { fittingMachines } from "@poolmq/shared/redis";
-import type { GatherScripts, Machines } from "@poolmq/shared/redis";
+import type { GatherScripts } from "@poolmq/shared/redis";
 
 import type { Chunk } from "../input/chunk.ts";
 import type { Meter } from "../map/meter.ts";
 import type { MapEnd } from "../map/outcomes/sink.ts";
-import type { CarriedMap, TailHand, Transport } from "../map/transport.ts";
+import type { CarriedMap, TailHand } from "../map/transport.ts";
 import { CLEAN_UP_TIMEOUT_MS } from "./clean-up.ts";
 import type { DurableMaps } from "./kinds/durable-maps.ts";
 import type { GatheredQueue, GatherHooks, GatherParts } from "./gather-parts.ts";
@@ -35,14 +36,14 @@ import type { Jobs } from "./jobs.ts";
 import { GatheredMap } from "./kinds/gathered-map.ts";
 import { kindOf } from "./kinds/kind-of.ts";
 import type { MapMode } from "./kinds/map-kind.ts";
-import type { ReportedMap } from "./map-reports.ts";
+import type { MapGather, OpenFacts } from "./map-gather.ts";
 import { FIRST_PATIENCE_MS } from "./kinds/patience.ts";
 import { untilTaken } from "../redis/retry-refused.ts";
 import type { Shares } from "./shares.ts";
 
 const TICK_MS = 500;
 
-export class Gather implements Transport {
+export class Gather implements MapGather {
   readonly #redis: Redis | Cluster;
   readonly #gathered: GatheredQueue;
   readonly #hooks: GatherHooks;
@@ -85,10 +86,6 @@ export class Gather implements Transport {
     return this.#parts.scripts;
   }
 
-  get machines(): Machines {
-    return this.#parts.machines;
-  }
-
   get jobs(): Pick<Jobs, "setPriority"> {
     return this.#parts.jobs;
   }
@@ -105,21 +102,7 @@ export class Gather implements Transport {
     return this.#parts.shares;
   }
 
-  /**
-   * Begins to gather a map's outcomes. Must come before its first `enqueue`.
-   *
-   * @param facts - `resumed`: another producer began it; `keepMs`: for how long it is kept once it was delivered;
-   *   `report`: who watches the queue is told of it
-   */
-  async open(
-    map: CarriedMap,
-    mode: MapMode,
-    facts: {
-      readonly resumed?: boolean;
-      readonly keepMs?: number | undefined;
-      readonly report?: ReportedMap;
-    } = {},
-  ): Promise<void> {
+  async open(map: CarriedMap, mode: MapMode, facts: OpenFacts = {}): Promise<void> {
     const { resumed = false, keepMs, report } = facts;
     const gathered = new GatheredMap(map, kindOf(map, mode, this.#parts.tools, { resumed, keepMs }), {
       seals: this.#parts.tools.seals,
@@ -144,7 +127,6 @@ export class Gather implements Transport {
     await this.#parts.jobs.add(gathered, await gathered.kind.admit(gathered, chunks));
   }
 
-  /** Asks Redis something for a map, until it answers or the map has ended: what it refuses for now, it takes later. */
   async ask<V>(map: Pick<CarriedMap, "id" | "ended">, question: () => Promise<V>): Promise<V> {
     return await untilTaken(question, {
       isWanted: () => !map.ended && !this.#closed,
@@ -153,7 +135,6 @@ export class Gather implements Transport {
     });
   }
 
-  /** Redis refuses what it is asked. */
   get isRefused(): boolean {
     return this.#parts.watch.isRefusing;
   }
@@ -188,7 +169,6 @@ export class Gather implements Transport {
     };
   }
 
-  /** Reads no more of the map, which stays as it is. */
   leave(map: CarriedMap): void {
     const gathered = this.#maps.get(map.id);
     if (gathered === undefined) return;
@@ -205,14 +185,24 @@ export class Gather implements Transport {
     if (told !== undefined) this.#parts.cleanUp.track(told.catch(() => {}));
   }
 
-  /** What was measured of this producer's items. */
   measured(): ReturnType<Meter["read"]> {
     return this.#parts.meter.read();
   }
 
-  /** Numbers of jobs that wait and that run, of all producers on the queue. */
-  async counts(): Promise<{ readonly waiting: number; readonly active: number }> {
+  async counts(): ReturnType<MapGather["counts"]> {
     return await this.#parts.jobs.counts();
+  }
+
+  async machines(): Promise<WorkerAdvertisement[]> {
+    const { signer, queue } = this.#gathered;
+    return fittingMachines(await this.#parts.machines.live(), signer, queue);
+  }
+
+  /** Redis was away, and may have lost its keys: says again that the map is wanted. Resolves once Redis knows. */
+  async reopen(map: CarriedMap): Promise<void> {
+    const gathered = this.#maps.get(map.id);
+    gathered?.reopen();
+    await gathered?.opened;
   }
 
   /** Waits until dropped maps are cleaned up, then stops reading. The connections stay the caller's. */
@@ -230,7 +220,6 @@ export class Gather implements Transport {
     await this.#ifAnswered(closed);
   }
 
-  /** Removes everything that the queue keeps in Redis. Only for a queue that is this producer's own. */
   async obliterate(): Promise<void> {
     const removed = this.#parts.jobs.obliterate().then(() => this.#parts.reports.obliterate());
     await this.#ifAnswered(removed);
@@ -273,8 +262,7 @@ export class Gather implements Transport {
       const facts = { mapId: map.id, jobs: lost.length };
       this.#hooks.warn(facts, "jobs vanished from Redis, enqueuing them again");
       // Machines drop jobs that are not signed with their key. If no machine has ours, jobs would be enqueued for ever.
-      const { signer, queue } = this.#gathered;
-      fittingMachines(await this.machines.live(), signer, queue);
+      await this.machines();
       await this.enqueue(map, lost);
     } catch (error) {
       if (

@@ -2,7 +2,7 @@
 
 import type { Logger } from "pino";
 
-import type { ConnectionOption } from "@poolmq/shared";
+import type { ConnectionsOption } from "@poolmq/shared";
 import { checkLogger, checkOptions, checkQueueName, resolveSigningKeys } from "@poolmq/shared/internal";
 import type { SigningKeys } from "@poolmq/shared/internal";
 
@@ -30,11 +30,17 @@ export interface PoolOptions<T = never> extends CallDefaults, LocalOptions {
   readonly tasks?: URL | string | (T extends PromiseLike<unknown> ? "await the import" : T) | undefined;
   /**
    * Where the queue is. In Redis: a URL (`redis://`, `rediss://`, `unix:///path`), ioredis options, a Cluster or Sentinel.
+   * A list of URLs spreads the queue over as many servers: give workers the same ones.
    * `"memory"`: in this process, with worker processes of the pool's own; it needs no Redis. `"embedded"`: in a private
    * Redis that starts and ends with the pool, to develop what needs one.
    * @defaultValue `POOLMQ_REDIS_URL`, else `REDIS_URL` of the environment, else `"memory"`
    */
-  readonly connection?: ConnectionOption | undefined;
+  readonly connection?: ConnectionsOption | undefined;
+  /**
+   * Over how many queues of a Redis Cluster the queue is spread, so that several of its nodes carry it. Workers need the same
+   * number. Servers of their own are listed as `connection` instead. @defaultValue 1
+   */
+  readonly shards?: number | undefined;
   /** Name of the queue in Redis. @defaultValue `"default"`; with `processes` one of the pool's own */
   readonly queue?: string | undefined;
   /** First part of every key in Redis. @defaultValue `"poolmq"` */
@@ -103,6 +109,7 @@ export interface RedisPoolOptions extends ResolvedPoolOptions {
 const POOL_OPTIONS: readonly (keyof PoolOptions<unknown>)[] = [
   "tasks",
   "connection",
+  "shards",
   "queue",
   "prefix",
   "window",
@@ -140,7 +147,7 @@ export function resolvePoolOptions<T>(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): ResolvedPoolOptions {
   const check = checkOptions(options, "pool options", POOL_OPTIONS);
-  const connection = readConnection(options.connection, env);
+  const connection = readConnection(options.connection, options.shards, env);
   return {
     ...readTasks(options.tasks),
     connection,

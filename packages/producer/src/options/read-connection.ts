@@ -1,10 +1,13 @@
 import { InvalidOptionError } from "@poolmq/shared";
-import type { ConnectionOption } from "@poolmq/shared";
-import { nearest, resolveConnection } from "@poolmq/shared/internal";
+import type { ConnectionsOption } from "@poolmq/shared";
+import { nearest, resolveShards } from "@poolmq/shared/internal";
 import type { ResolvedConnection } from "@poolmq/shared/internal";
 
-/** Where a pool's queue is: in a Redis that was named, in a private one of the pool's own, or in this process's memory. */
-export type QueuePlace = ResolvedConnection | "embedded" | "memory";
+/**
+ * Where a pool's queue is: in a Redis that was named, or spread over several, one for each shard; in a private one of the
+ * pool's own; or in this process's memory.
+ */
+export type QueuePlace = readonly ResolvedConnection[] | "embedded" | "memory";
 
 const WORDS = ["embedded", "memory"] as const;
 
@@ -14,11 +17,12 @@ const WORDS = ["embedded", "memory"] as const;
  * @throws InvalidOptionError
  */
 export function readConnection(
-  option: ConnectionOption | undefined,
+  option: ConnectionsOption | undefined,
+  shards: number | undefined,
   env: Readonly<Record<string, string | undefined>>,
 ): QueuePlace {
   const word = WORDS.find((known) => known === option);
-  if (word !== undefined) return word;
+  if (word !== undefined) return refuseShards(word, shards);
   if (option === "") {
     throw new InvalidOptionError(
       'Expected `connection` to be a URL such as redis://127.0.0.1:6379, got "": for a pool that needs no Redis, leave it out',
@@ -32,5 +36,13 @@ export function readConnection(
       );
     }
   }
-  return resolveConnection(option, env) ?? "memory";
+  return resolveShards(option, shards, env) ?? refuseShards("memory", shards);
+}
+
+/** Only a queue in a Redis Cluster has shards whose number can be chosen. */
+function refuseShards(place: "embedded" | "memory", shards: number | undefined): typeof place {
+  if (shards === undefined || shards === 1) return place;
+  throw new InvalidOptionError(
+    `Expected a Redis Cluster as \`connection\` for \`shards: ${shards}\`, got "${place}"`,
+  );
 }

@@ -6,6 +6,8 @@ interface RedisWatchHooks {
   warn(facts: Readonly<Record<string, unknown>>, message: string): void;
   /** Something that a person should look at. */
   alarm(message: string): void;
+  /** Whether to tell that Redis does not answer. @defaultValue true */
+  readonly tellsSilence?: boolean;
 }
 
 /** What is asked of Redis. */
@@ -90,7 +92,8 @@ export class RedisWatch {
       if (LASTING.has(reason)) return refusedError(this.#refusal?.error);
       this.#tell(`Redis refuses what is asked of it: ${detail}`, maps, advice);
     } else if (this.#refused === 0 && this.#isOwed && this.#unanswered >= PATIENCE_LOOKS) {
-      this.#tell("Redis does not answer", maps, "They go on when it is back");
+      if (this.#hooks.tellsSilence !== false)
+        this.#tell("Redis does not answer", maps, "They go on when it is back");
     } else if (this.#refused === 0 && this.#unanswered <= 1) this.#isTold = false;
     return undefined;
   }

@@ -109,7 +109,8 @@ return 1`,
 
 /**
  * KEYS: as CLAIM. ARGV: map id, ttlMs, number of maps to keep for a retry, what the keys of maps begin with, for how long
- * its outcomes were read, in ms, and 1 if it may be kept for a retry. Keeps a map with \`keep\` for so long, counted from the
+ * its outcomes were read, in ms, and 1 if it may be kept for a retry, 2 if it is, whether or not
+ * an item of it failed here. Keeps a map with \`keep\` for so long, counted from the
  * first time that it was delivered; one that can be retried for ttlMs, and of too many of these, the oldest go. Forgets
  * all others.
  */
@@ -124,7 +125,7 @@ if keep then
   for i = 1, 6 do redis.call('PEXPIRE', KEYS[i], string.format('%d', math.max(1, stays - now))) end
   return 1
 end
-if ARGV[6] ~= '1' or redis.call('EXISTS', KEYS[5]) == 0 then ${forget("ARGV[1]")}
+if ARGV[6] ~= '2' and (ARGV[6] ~= '1' or redis.call('EXISTS', KEYS[5]) == 0) then ${forget("ARGV[1]")}
   return 0
 end
 redis.call('HSET', KEYS[1], 'delivered', string.format('%d', now + ARGV[2]))
@@ -222,15 +223,16 @@ export class DurableScripts {
   /**
    * A map was delivered: keeps it as long as its call asked for, or for a retry of what failed, or forgets it.
    *
-   * @param read - `forMs`: for how long its outcomes were read; `mayBeRetried`: items failed, and it is not too large
+   * @param read - `forMs`: for how long its outcomes were read; `mayBeRetried`: items failed, and it is not too large;
+   *   `isKept`: it is kept for a retry, though the items that failed may be on another shard
    */
   async deliver(
     mapId: string,
-    read: { readonly forMs: number; readonly mayBeRetried: boolean },
+    read: { readonly forMs: number; readonly mayBeRetried: boolean; readonly isKept: boolean },
   ): Promise<void> {
     const meta = this.#keys.meta(mapId);
     const base = meta.slice(0, meta.lastIndexOf(mapId));
-    const facts = [MAX_KEPT_MAPS, base, Math.ceil(read.forMs), read.mayBeRetried ? 1 : 0];
+    const facts = [MAX_KEPT_MAPS, base, Math.ceil(read.forMs), read.isKept ? 2 : read.mayBeRetried ? 1 : 0];
     await runScript(this.#redis, DELIVER, this.#allKeys(mapId), [mapId, DURABLE_TTL_MS, ...facts]);
   }
 

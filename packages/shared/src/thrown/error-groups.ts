@@ -19,9 +19,23 @@ interface Group {
 }
 
 export class ErrorGroups {
-  readonly #groups = new Map<string, Group>();
+  readonly #groups: Map<string, Group>;
+  /** Others that are told of the same errors. */
+  readonly #others: ErrorGroups[] = [];
   /** Groups of which there is something new to tell. */
   readonly #changed = new Set<Group>();
+
+  constructor(groups: Map<string, Group> = new Map()) {
+    this.#groups = groups;
+  }
+
+  /** Gives the same groups, for another one who is to be told what is new of them. */
+  another(): ErrorGroups {
+    const other = new ErrorGroups(this.#groups);
+    for (const group of this.#groups.values()) other.#changed.add(group);
+    this.#others.push(other);
+    return other;
+  }
 
   failed(index: number, error: unknown): void {
     const { name, message, stack } = errorFacts(error);
@@ -39,6 +53,7 @@ export class ErrorGroups {
     if (group.indices.length >= MAX_INDICES) return;
     group.indices.push(index);
     this.#changed.add(group);
+    for (const other of this.#others) other.#changed.add(group);
   }
 
   /** Number of items in each group of errors. */

@@ -34,12 +34,15 @@ export class DurableMaps {
   readonly #keys: QueueKeys;
   readonly #scripts: DurableScripts;
   readonly #seals: Seals;
+  readonly #isShard: boolean;
 
-  constructor(redis: Redis | Cluster, keys: QueueKeys, seals: Seals) {
+  /** @param isShard - other shards have other parts of the maps */
+  constructor(redis: Redis | Cluster, keys: QueueKeys, seals: Seals, isShard: boolean) {
     this.#redis = redis;
     this.#keys = keys;
     this.#scripts = new DurableScripts(redis, keys);
     this.#seals = seals;
+    this.#isShard = isShard;
   }
 
   /**
@@ -55,6 +58,8 @@ export class DurableMaps {
       readonly task: string;
       readonly total: number | undefined;
       readonly keepMs: number | undefined;
+      /** A limit holds for its items: all of them stay on one shard. */
+      readonly isLimited?: boolean;
     },
     chunks: readonly Chunk[],
   ): Promise<boolean> {
@@ -135,7 +140,9 @@ export class DurableMaps {
   ): Promise<void> {
     if ("error" in end) return await this.#scripts.drop(map.id);
     const mayBeRetried = map.progress.failed > 0 && length <= MAX_KEPT_LENGTH;
-    await this.#scripts.deliver(map.id, { forMs: performance.now() - since, mayBeRetried });
+    // If items failed on any shard, the others keep their part of the map for whoever takes it up.
+    const isKept = mayBeRetried && this.#isShard;
+    await this.#scripts.deliver(map.id, { forMs: performance.now() - since, mayBeRetried, isKept });
   }
 
   async #claim(

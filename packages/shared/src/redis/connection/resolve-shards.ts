@@ -10,6 +10,9 @@ import type { ConnectionOption, ResolvedConnection } from "./connection-options.
 /** One of several Redis servers: a URL, or ioredis options; Sentinel as well. */
 export type ServerOption = string | URL | RedisOptions;
 
+/** Where the queue is: in one Redis, or spread over several servers. */
+export type ConnectionsOption = ConnectionOption | readonly ServerOption[];
+
 /** More would cost each machine more connections than they bring speed. */
 const MAX_SHARDS = 64;
 
@@ -25,7 +28,7 @@ const BETWEEN_URLS = /\s*,\s*(?=(?:redis|rediss|unix):\/\/)/i;
  * @throws InvalidOptionError
  */
 export function resolveShards(
-  option: ConnectionOption | readonly ServerOption[] | undefined,
+  option: ConnectionsOption | undefined,
   shards: number | undefined,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): readonly ResolvedConnection[] | undefined {

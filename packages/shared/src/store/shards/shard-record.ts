@@ -33,6 +33,14 @@ end
 return redis.call('HMGET', KEYS[1], 'id', 'ids', 'before')`,
 };
 
+/** KEYS: shards. ARGV: id, ids, before or "". */
+const WRITE: Script = {
+  lua: `
+redis.call('HSET', KEYS[1], 'id', ARGV[1], 'ids', ARGV[2])
+if ARGV[3] == '' then redis.call('HDEL', KEYS[1], 'before') else redis.call('HSET', KEYS[1], 'before', ARGV[3]) end
+return 1`,
+};
+
 /** Gives what a shard knows. Changes nothing. */
 export async function readShardRecord(redis: Redis | Cluster, keys: QueueKeys): Promise<ShardRecord> {
   return toRecord(await redis.hmget(keys.shards, "id", "ids", "before"));
@@ -46,6 +54,16 @@ export async function foundShardRecord(
 ): Promise<ShardRecord> {
   const reply = await runScript(redis, FOUND, [keys.shards], [id, ids.join(" ")]);
   return toRecord(reply as (string | null)[]);
+}
+
+/** Writes what a shard is to know from now on. */
+export async function writeShardRecord(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  record: ShardRecord & { readonly id: string },
+): Promise<void> {
+  const { id, ids, before } = record;
+  await runScript(redis, WRITE, [keys.shards], [id, ids.join(" "), before.join(" ")]);
 }
 
 function toRecord([id, ids, before]: readonly (string | null)[]): ShardRecord {

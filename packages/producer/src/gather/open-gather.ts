@@ -1,0 +1,59 @@
+/** Opens the connections to one Redis, checks its server, and begins to gather there. */
+
+import type { Cluster, Redis } from "ioredis";
+
+import { checkServer, connect, destroyConnection, largestValue, unrefConnection } from "@poolmq/shared/redis";
+import type { LargestValue } from "@poolmq/shared/redis";
+import type { ResolvedConnection } from "@poolmq/shared/internal";
+
+import type { GatheredQueue, GatherHooks } from "./gather-parts.ts";
+import { Gather } from "./gather.ts";
+
+/** A gather, and the connections on which it stands. */
+export interface OpenGather {
+  readonly gather: Gather;
+  readonly redis: Redis | Cluster;
+  /** What Redis takes in one piece, if it tells. */
+  readonly largest: LargestValue | undefined;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  readonly connectTimeoutMs: number;
+  /** Gives up. */
+  readonly signal: AbortSignal;
+  /** Asked once the server has passed, together with something else: a round trip for both. */
+  readonly check?: (redis: Redis | Cluster) => Promise<unknown>;
+}
+
+/** @throws RedisConnectionError, UnsupportedRedisError, EvictionPolicyError, and what `check` throws. Nothing is left open then. */
+export async function openGather(
+  resolved: ResolvedConnection,
+  queue: GatheredQueue,
+  hooks: GatherHooks,
+  { connectTimeoutMs, signal, check }: OpenOptions,
+): Promise<OpenGather> {
+  const connections: (Redis | Cluster)[] = [];
+  const disconnect = (): void => connections.forEach(destroyConnection);
+  const open = async (role: "commands" | "blocking"): Promise<Redis | Cluster> => {
+    const connection = await connect(resolved, { role, connectTimeoutMs, signal });
+    connections.push(connection);
+    unrefConnection(connection);
+    return connection;
+  };
+  try {
+    const redis = await open("commands");
+    await checkServer(redis, resolved.address);
+    const asked = Promise.all([largestValue(redis), open("blocking"), check?.(redis)]);
+    const [largest, blocking] = await asked;
+    const gather = new Gather(redis, blocking, queue, hooks);
+    const close = async (): Promise<void> => {
+      await gather.close(disconnect);
+      disconnect();
+    };
+    return { gather, redis, largest, close };
+  } catch (error) {
+    disconnect();
+    throw error;
+  }
+}

@@ -1,0 +1,95 @@
+import { shardNames } from "@poolmq/shared/internal";
+import type { ResolvedConnection, SigningKeys } from "@poolmq/shared/internal";
+import { queueKeys } from "@poolmq/shared/redis";
+import type { LargestValue } from "@poolmq/shared/redis";
+
+import type { GatherHooks } from "../gather/gather-parts.ts";
+import { openGather } from "../gather/open-gather.ts";
+import { Meter } from "../map/meter.ts";
+import { ShardList } from "./shard-list.ts";
+import type { ShardSite } from "./shard-list.ts";
+import { Shard } from "./shard.ts";
+import { ShardedGather } from "./sharded-gather.ts";
+
+/** How long one attempt lasts to reach a shard that was not there at the start, in ms: the next one follows soon. */
+const LATER_TIMEOUT_MS = 2_000;
+
+interface ShardedQueue {
+  readonly queue: string;
+  readonly prefix: string;
+  readonly signingKeys: SigningKeys | undefined;
+  readonly signatureTtlMs: number;
+  readonly connectTimeoutMs: number;
+}
+
+/**
+ * Opens a queue that is spread over several shards: servers of their own, which all have it under the same name, or one Cluster,
+ * on which each has a name of its own.
+ *
+ * @param connections - one for each shard
+ * @throws RedisConnectionError if no shard answers, or one can't be used; ShardMismatchError
+ */
+export async function openShards(
+  connections: readonly ResolvedConnection[],
+  { queue, prefix, signingKeys, signatureTtlMs, connectTimeoutMs }: ShardedQueue,
+  hooks: GatherHooks,
+  signal: AbortSignal,
+): Promise<{
+  readonly gather: ShardedGather;
+  readonly largest: LargestValue | undefined;
+  close(): Promise<void>;
+}> {
+  const meter = new Meter();
+  const ended = new AbortController();
+  const unneeded = AbortSignal.any([signal, ended.signal]);
+  const names = shardNames(queue, connections.length);
+  const isCluster = connections[0]?.kind === "cluster";
+  /** Absent until the first shards are there. */
+  const above: { gather?: ShardedGather } = {};
+
+  const sites = connections.map((connection, n): ShardSite => {
+    const name = isCluster ? (names[n] ?? queue) : queue;
+    const keys = queueKeys(name, prefix);
+    const address = isCluster ? `${connection.address} (${name})` : connection.address;
+    const gathered = { keys, queue, signer: signingKeys?.signer(keys), signatureTtlMs, shard: { meter } };
+    return {
+      address,
+      async open(isFirst) {
+        const waitMs = isFirst ? connectTimeoutMs : Math.min(connectTimeoutMs, LATER_TIMEOUT_MS);
+        const options = { connectTimeoutMs: waitMs, signal: unneeded };
+        const opened = await openGather(connection, gathered, hooks, options);
+        return new Shard(address, keys, opened, {
+          onSilent: (shard) => above.gather?.fellSilent(shard),
+          onReturn: async (shard) => await above.gather?.putInOrder(shard),
+          onServing: (shard) => above.gather?.serves(shard),
+        });
+      },
+    };
+  });
+  // The order in which somebody lists servers says nothing.
+  const sorted = isCluster ? sites : sites.toSorted((a, b) => (a.address < b.address ? -1 : 1));
+  const list = new ShardList(
+    queue,
+    sorted,
+    { onJoin: (shard) => above.gather?.joined(shard), alarm: (message) => hooks.alarm(message) },
+    unneeded,
+  );
+  try {
+    await list.start();
+  } catch (error) {
+    ended.abort();
+    await list.close();
+    throw error;
+  }
+  const gather = new ShardedGather(list, meter, hooks);
+  above.gather = gather;
+  const [largest] = list.joined.flatMap((shard) => shard.largest ?? []).toSorted((a, b) => a.bytes - b.bytes);
+  return {
+    gather,
+    largest,
+    async close() {
+      ended.abort();
+      await gather.close();
+    },
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * Maps with a `mapId` over several shards. Each shard has a part, which is a map of its own there; the field `shards` of its
+ * record holds the ids of the shards over which the map is spread, so that whoever takes it up looks for each chunk where it is,
+ * also if shards were added since.
+ */
+
+import { IncompleteMapError, UnknownMapError } from "@poolmq/shared";
+import { DURABLE_TTL_MS, jobIdOf } from "@poolmq/shared/redis";
+
+import type { Chunk } from "../input/chunk.ts";
+import type { DurableMap, DurableMaps } from "../gather/kinds/durable-maps.ts";
+import { homeOf } from "./placement.ts";
+import type { ShardList } from "./shard-list.ts";
+import type { Shard } from "./shard.ts";
+
+type Call = Parameters<DurableMaps["claim"]>[1];
+
+export class ShardedDurable implements Pick<DurableMaps, "claim" | "find" | "acknowledge"> {
+  readonly #list: ShardList;
+  readonly #mayBeLimited: (task: string) => boolean;
+  /** Of maps that were claimed or found here, and are about to be opened. */
+  readonly #idsOf = new Map<string, readonly string[]>();
+
+  /** @param mayBeLimited - whether the definition of a task has a limit, or is not known */
+  constructor(list: ShardList, mayBeLimited: (task: string) => boolean) {
+    this.#list = list;
+    this.#mayBeLimited = mayBeLimited;
+  }
+
+  /** Gives the ids of the shards over which a map is spread that was claimed or found, once. */
+  takeIds(mapId: string): readonly string[] {
+    const ids = this.#idsOf.get(mapId) ?? [];
+    this.#idsOf.delete(mapId);
+    return ids;
+  }
+
+  async claim(mapId: string, call: Call, chunks: readonly Chunk[]): Promise<boolean> {
+    const all = await this.#list.all(`Map "${mapId}"`);
+    const ids = (await recordedIds(mapId, all)) ?? this.#idsFor(call);
+    const shards = those(ids, all, mapId);
+    const byHome = Map.groupBy(chunks, ({ at }) => homeOf(jobIdOf(mapId, at), ids));
+    const wereThere = await Promise.all(
+      shards.map(async ({ id, gather, redis, keys }) => {
+        const meta = keys.meta(mapId);
+        // First, so that no part is there without it; and again, since a map that begins anew loses it.
+        const record = (): Promise<unknown> => redis.hset(meta, "shards", ids.join(" "));
+        await Promise.all([record(), redis.pexpire(meta, DURABLE_TTL_MS)]);
+        const wasThere = await gather.durable.claim(mapId, call, byHome.get(id) ?? []);
+        await record();
+        return wasThere;
+      }),
+    );
+    this.#idsOf.set(mapId, ids);
+    return wereThere.includes(true);
+  }
+
+  async find(mapId: string): Promise<DurableMap> {
+    const all = await this.#list.all(`Map "${mapId}"`);
+    const ids = await recordedIds(mapId, all);
+    if (ids === undefined) throw new UnknownMapError({ mapId });
+    const looks = await Promise.allSettled(
+      those(ids, all, mapId).map(({ gather }) => gather.durable.find(mapId)),
+    );
+    const found = looks.flatMap((look) => (look.status === "fulfilled" ? look.value : []));
+    const refused = looks.find((look) => look.status === "rejected");
+    const [first] = found;
+    // A part that a shard has lost is put there again by the map's producer.
+    if (first === undefined || (refused !== undefined && !(refused.reason instanceof UnknownMapError))) {
+      throw refused?.reason;
+    }
+    this.#idsOf.set(mapId, ids);
+    return found.find(({ total }) => total !== undefined) ?? first;
+  }
+
+  async acknowledge(mapId: string): Promise<void> {
+    const all = await this.#list.all(`To acknowledge map "${mapId}"`);
+    await Promise.all(all.map(({ gather }) => gather.durable.acknowledge(mapId)));
+  }
+
+  /** A limit counts on one shard: all that it may hold for is there. */
+  #idsFor({ task, isLimited }: Call): readonly string[] {
+    const ids = this.#list.ids ?? [];
+    return isLimited === true || this.#mayBeLimited(task) ? ids.slice(0, 1) : ids;
+  }
+}
+
+/** Gives the ids of the shards over which a map is spread that is there; `undefined` if there is none. */
+async function recordedIds(mapId: string, shards: readonly Shard[]): Promise<readonly string[] | undefined> {
+  const records = await Promise.all(
+    shards.map(async ({ id, redis, keys }) => {
+      const [ids, task] = await redis.hmget(keys.meta(mapId), "shards", "task");
+      return { id: id ?? "", ids, task };
+    }),
+  );
+  const ids = records.find((record) => record.ids)?.ids;
+  if (ids) return ids.split(" ");
+  // It was begun while the queue was on one Redis.
+  const alone = records.filter(({ task }) => task).map(({ id }) => id);
+  return alone.length === 0 ? undefined : alone;
+}
+
+/** @throws IncompleteMapError if one of them is none of the queue's shards any more */
+function those(ids: readonly string[], shards: readonly Shard[], mapId: string): Shard[] {
+  const found = shards.filter(({ id }) => id !== undefined && ids.includes(id));
+  if (found.length === ids.length) return found;
+  throw new IncompleteMapError({
+    mapId,
+    reason: "a part of it is on a shard that was removed from the queue",
+  });
+}

@@ -1,0 +1,266 @@
+/**
+ * The gather of a queue that is spread over several shards. Below it, each shard has a gather of its own, which knows of no
+ * other; above it, a map has one transport.
+ *
+ *                      ┌─▶ Shard a: Gather ─▶ Redis a ◀─┐
+ *   MapRun ─▶ ShardedGather ─▶ Shard b: Gather ─▶ Redis b ◀─┤ worker machines
+ *                      └─▶ Shard c: Gather ─▶ Redis c ◀─┘
+ *
+ * A chunk of a plain map goes where the fewest of its map are under way. When a shard is silent, what it has of such maps is
+ * sent to the others; whichever outcome comes first counts, and the map drops the second. Chunks of a durable map, and those
+ * under a limit, have a shard on which they belong, and wait for it.
+ */
+
+import type { WorkerAdvertisement } from "@poolmq/shared/internal";
+
+import type { Chunk } from "../input/chunk.ts";
+import type { GatherHooks } from "../gather/gather-parts.ts";
+import type { MapMode } from "../gather/kinds/map-kind.ts";
+import type { MapGather, OpenFacts } from "../gather/map-gather.ts";
+import type { Meter } from "../map/meter.ts";
+import type { MapEnd } from "../map/outcomes/sink.ts";
+import type { CarriedMap } from "../map/transport.ts";
+import { untilTaken } from "../redis/retry-refused.ts";
+import { EachShard } from "./each-shard.ts";
+import { reportOnShard } from "./report-on-shard.ts";
+import type { ShardList } from "./shard-list.ts";
+import type { Shard } from "./shard.ts";
+import { LOOK_MS } from "./shard.ts";
+import { ShardedDurable } from "./sharded-durable.ts";
+import { ShardedMap } from "./sharded-map.ts";
+import { ShardedShares } from "./sharded-shares.ts";
+import { ShardedTail } from "./sharded-tail.ts";
+
+export class ShardedGather implements MapGather {
+  readonly durable: ShardedDurable;
+  readonly shares: ShardedShares;
+  readonly tail: ShardedTail;
+  readonly jobs: MapGather["jobs"];
+  readonly #list: ShardList;
+  readonly #meter: Meter;
+  readonly #hooks: GatherHooks;
+  readonly #each: EachShard;
+  readonly #maps = new Map<string, ShardedMap>();
+  readonly #ticker: NodeJS.Timeout;
+  /** The machines as they were last seen. */
+  #machines: readonly WorkerAdvertisement[] = [];
+  #isClosed = false;
+
+  constructor(list: ShardList, meter: Meter, hooks: GatherHooks) {
+    this.#list = list;
+    this.#meter = meter;
+    this.#hooks = hooks;
+    this.#each = new EachShard(list);
+    this.durable = new ShardedDurable(list, (task) => this.#mayBeLimited(task));
+    this.shares = new ShardedShares(list);
+    this.tail = new ShardedTail({
+      serving: () => list.serving,
+      sharded: (mapId) => this.#maps.get(mapId),
+      machines: () => this.machines(),
+    });
+    this.jobs = {
+      setPriority: async (...order) => {
+        await Promise.all(
+          list.joined.map((shard) => shard.unlessSilent(shard.gather.jobs.setPriority(...order))),
+        );
+      },
+    };
+    this.#ticker = setInterval(() => this.#tick(), LOOK_MS).unref();
+  }
+
+  get isRefused(): boolean {
+    return this.#list.serving.some(({ gather }) => gather.isRefused);
+  }
+
+  async open(map: CarriedMap, mode: MapMode, facts: OpenFacts = {}): Promise<void> {
+    const ids = mode === "plain" ? undefined : this.durable.takeIds(map.id);
+    const sharded = new ShardedMap(map, mode, facts, { ids, turn: Math.floor(Math.random() * 64) });
+    this.#maps.set(map.id, sharded);
+    const shards = this.#list.joined.filter(({ id = "" }) => ids === undefined || ids.includes(id));
+    // All of them first: an outcome that one has already may be of a chunk that belongs to another.
+    for (const shard of shards) sharded.partOn(shard);
+    await Promise.all(shards.map((shard) => this.#openOn(sharded, shard)));
+  }
+
+  async #openOn(sharded: ShardedMap, shard: Shard): Promise<void> {
+    const { mode, facts } = sharded;
+    const report = facts.report && { report: reportOnShard(facts.report) };
+    await shard.gather.open(sharded.partOn(shard), mode, { ...facts, ...report });
+  }
+
+  async enqueue(map: CarriedMap, chunks: readonly Chunk[]): Promise<void> {
+    const sharded = this.#maps.get(map.id);
+    if (sharded !== undefined) await this.#send(sharded, chunks);
+  }
+
+  async #send(sharded: ShardedMap, chunks: readonly Chunk[]): Promise<void> {
+    const sent = sharded.place(chunks, this.#candidates(sharded.map)).map(async ([shard, mine]) => {
+      const enqueued = shard.gather.enqueue(sharded.partOn(shard), mine);
+      // What is taken from a silent shard is sent elsewhere: nobody need wait until it is there, too.
+      await (sharded.mode === "plain" ? shard.unlessSilent(enqueued) : enqueued);
+    });
+    await Promise.all(sent);
+  }
+
+  /** Where chunks of a plain map may go. */
+  #candidates(map: CarriedMap): readonly Shard[] {
+    const { joined, serving, ids } = this.#list;
+    const [first = joined[0]] = joined.filter(({ id }) => id !== undefined && id === ids?.[0]);
+    // The permits of a limit are on one shard. It must be the same for all producers, and for tasks whose limit only workers know.
+    if (first !== undefined && map.job.limit !== undefined) return [first];
+    if (first?.isServing === true && this.#mayBeLimited(map.task)) return [first];
+    const served = serving.filter(({ hasMachines }) => hasMachines);
+    if (served.length > 0) return served;
+    return serving.length > 0 ? serving : joined;
+  }
+
+  /** Whether the definition of a task has a limit, or is not known. */
+  #mayBeLimited(task: string): boolean {
+    const infos = this.#machines.flatMap(({ tasks }) =>
+      Object.hasOwn(tasks, task) ? (tasks[task] ?? []) : [],
+    );
+    return infos.length === 0 || infos.some(({ limit }) => limit !== undefined);
+  }
+
+  async ask<V>(map: Pick<CarriedMap, "id" | "ended">, question: () => Promise<V>): Promise<V> {
+    return await untilTaken(question, {
+      isWanted: () => !map.ended && !this.#isClosed,
+      onRefused: (error) => this.#hooks.warn({ mapId: map.id, err: error }, "Redis refused, trying again"),
+    });
+  }
+
+  async seal(map: CarriedMap, total: number): Promise<void> {
+    const parts = this.#maps.get(map.id)?.parts ?? [];
+    await Promise.all(parts.map(([{ gather }, part]) => gather.seal(part, total)));
+  }
+
+  settledHere(map: CarriedMap, index: number, error: unknown): void {
+    const sharded = this.#maps.get(map.id);
+    const home = sharded?.homeOf(index);
+    if (sharded !== undefined) home?.gather.settledHere(sharded.partOn(home), index, error);
+  }
+
+  drop(map: CarriedMap, end: MapEnd): void {
+    for (const [{ gather }, part] of this.#take(map)) gather.drop(part, end);
+  }
+
+  settle(map: CarriedMap, end: MapEnd): (() => void) | undefined {
+    const deliveries = this.#take(map).flatMap(([{ gather }, part]) => gather.settle(part, end) ?? []);
+    return () => {
+      for (const deliver of deliveries) deliver();
+    };
+  }
+
+  leave(map: CarriedMap): void {
+    for (const [{ gather }, part] of this.#take(map)) gather.leave(part);
+  }
+
+  /** Gives the parts of a map, and forgets it; nothing if another handle has taken the map up since. */
+  #take(map: CarriedMap): ShardedMap["parts"] {
+    const sharded = this.#maps.get(map.id);
+    if (sharded?.map !== map) return [];
+    this.#maps.delete(map.id);
+    return sharded.parts;
+  }
+
+  async machines(): Promise<WorkerAdvertisement[]> {
+    const seen = await this.#each.ask(async (shard) => {
+      const machines = await shard.gather.machines();
+      shard.hasMachines = machines.length > 0;
+      return machines;
+    });
+    const byId = new Map(seen.flat().map((machine) => [machine.id, machine]));
+    this.#machines = [...byId.values()];
+    return [...this.#machines];
+  }
+
+  measured(): ReturnType<MapGather["measured"]> {
+    return this.#meter.read();
+  }
+
+  async counts(): ReturnType<MapGather["counts"]> {
+    const counts = await this.#each.ask(({ gather }) => gather.counts());
+    return {
+      waiting: counts.reduce((sum, { waiting }) => sum + waiting, 0),
+      active: counts.reduce((sum, { active }) => sum + active, 0),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#ticker);
+    await this.#list.close();
+  }
+
+  async obliterate(): Promise<void> {
+    await Promise.all(this.#list.joined.map(({ gather }) => gather.obliterate()));
+  }
+
+  /** A shard is there that was not at the start: it gets its share of what runs. */
+  joined(shard: Shard): void {
+    this.shares.joined(shard);
+    for (const sharded of this.#maps.values()) {
+      if (sharded.mode !== "plain" || sharded.isOn(shard)) continue;
+      this.#openOn(sharded, shard).catch((error: unknown) => sharded.map.fail(error));
+    }
+    this.#goRound();
+  }
+
+  fellSilent(shard: Shard): void {
+    this.#hooks.alarm(this.#whatBecomes(shard));
+    this.#goRound();
+  }
+
+  serves(shard: Shard): void {
+    this.#hooks.warn({ shard: shard.address }, "the shard answers again");
+    this.#goRound();
+  }
+
+  /** A shard answers again: what is left there of maps is put in order before it serves. */
+  async putInOrder(shard: Shard): Promise<void> {
+    const steps = [...this.#maps.values()].map(async (sharded) => {
+      if (!sharded.isOn(shard)) return;
+      await shard.gather.reopen(sharded.partOn(shard));
+      const left = sharded.takeLeft(shard);
+      if (left.length > 0) await shard.removeWaiting(sharded.map.id, left);
+    });
+    // Its record may be gone. If others disagree by now, this pool goes on as it began.
+    await shard.unlessSilent(Promise.allSettled([...steps, this.#list.agree()]));
+  }
+
+  /** Sends to others what silent shards have of maps that can go round them. */
+  #goRound(): void {
+    const { joined, serving } = this.#list;
+    if (serving.length === 0) return;
+    for (const shard of joined.filter(({ isSilent }) => isSilent)) {
+      for (const sharded of this.#maps.values()) {
+        if (!this.#canGoRound(sharded)) continue;
+        const chunks = sharded.takeFrom(shard);
+        if (chunks.length === 0) continue;
+        this.#send(sharded, chunks).catch((error: unknown) => sharded.map.fail(error));
+      }
+    }
+  }
+
+  #canGoRound({ mode, map }: ShardedMap): boolean {
+    return mode === "plain" && map.job.limit === undefined;
+  }
+
+  #whatBecomes(shard: Shard): string {
+    const there = [...this.#maps.values()].filter((sharded) => sharded.waitsFor(shard));
+    const waiting = there.filter((sharded) => !this.#canGoRound(sharded)).map(({ map }) => `"${map.id}"`);
+    const rest = this.#list.serving.length === 0 ? "waits for it, as no other does" : "is sent to the others";
+    const what = `The shard at ${shard.address} does not answer. What it had of maps ${rest}`;
+    if (waiting.length === 0) return `${what}.`;
+    const which = `${waiting.length === 1 ? "map" : "maps"} ${waiting.slice(0, 5).join(", ")}`;
+    return `${what}, except that of ${which}, which belongs there and goes on when it is back.`;
+  }
+
+  #tick(): void {
+    const isBusy = this.#maps.size > 0 || this.#each.isAsking;
+    for (const shard of this.#list.joined) {
+      if (isBusy) shard.look();
+      else shard.rest();
+    }
+  }
+}
