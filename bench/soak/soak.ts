@@ -154,7 +154,8 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     const startedAt = performance.now();
     await Promise.all(planFaults(seed, durationMs).map((lane) => injector.run(lane, startedAt)));
     print(`all faults injected; ${ended.length} maps so far`);
-    for (const kind of injector.overran) print(`given up, because it did not end: ${kind}`);
+    for (const kind of injector.overran)
+      print(`given up, because it did not end or could not be done: ${kind}`);
 
     for (const { actor } of askers) actor.send({ t: "stop" });
     if (!(await within(SETTLE_MS, Promise.all(askers.map(({ actor }) => actor.exited))))) {

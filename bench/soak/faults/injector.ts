@@ -15,7 +15,7 @@ export class Injector {
   readonly damaged = new DamagedItems();
   /** Kinds of the faults that are not over. */
   readonly underWay = new Set<string>();
-  /** Kinds of the faults that did not end in their time. */
+  /** Kinds of the faults that did not end in their time, or could not be done. */
   readonly overran: string[] = [];
   readonly #stage: Stage;
   #redisBack: Promise<unknown> = Promise.resolve();
@@ -33,8 +33,11 @@ export class Injector {
     for (const { fault, atMs, pick, forMs } of faults) {
       const waitMs = startedAt + atMs - performance.now();
       if (waitMs > 0) await delay(waitMs);
-      const over = fault.inject(this.#stage, { pick, forMs });
-      if (lane === OF_REDIS) this.#redisBack = over.catch(() => {});
+      const over = fault.inject(this.#stage, { pick, forMs }).catch((error: unknown) => {
+        this.overran.push(`${fault.kind}: ${String(error)}`);
+        return false;
+      });
+      if (lane === OF_REDIS) this.#redisBack = over;
       this.underWay.add(fault.kind);
       const hit = await Promise.race([over, delay(forMs + OVERRUN_MS, "overran" as const)]);
       this.underWay.delete(fault.kind);

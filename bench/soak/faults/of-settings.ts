@@ -50,7 +50,8 @@ async function unsaved({ redis, redisBack }: Stage, forMs: number): Promise<bool
   await redisBack();
   const { admin, folder } = redis;
   const file = join(folder, "dump.rdb");
-  // A folder in the place of the file.
+  // A folder in the place of the file, which may be there of an earlier save.
+  rmSync(file, { recursive: true, force: true });
   mkdirSync(join(file, "in the way"), { recursive: true });
   try {
     await untilObeyed(() => admin.config("SET", "save", "3600 1000000"));
