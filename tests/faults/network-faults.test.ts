@@ -1,5 +1,6 @@
 /** A network between a producer, a machine and Redis that loses, delays and lies. Rows 20 to 24. */
 
+import { queueKeys } from "@poolmq/shared/redis";
 import { describe, expect, onTestFinished, test } from "vitest";
 
 import type * as tasks from "../fixtures/fault-tasks.ts";
@@ -45,10 +46,13 @@ test("row 20: a completion whose reply is lost: the job that it fetched is found
   figure(20, "items run again, of 300", log.reruns, "");
 });
 
+const BUSY = "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+
 describe("row 21", () => {
   test.for([
     "-LOADING Redis is loading the dataset in memory",
     "-READONLY You can't write against a read only replica.",
+    BUSY,
   ])("one reply %j to a script: nothing is marked failed", async (answer) => {
     const proxy = await startProxy();
     const stage = new FaultStage(proxy);
@@ -63,6 +67,28 @@ describe("row 21", () => {
     expect(map.result.progress.failed).toBe(0);
     figure(21, `false failures after one ${answer.slice(1, 9)}`, map.result.progress.failed, "");
     figure(21, `items run again after one ${answer.slice(1, 9)}, of 300`, log.reruns, "");
+  });
+
+  test("a machine that starts or comes back while a script keeps Redis busy waits, and hears its orders", async () => {
+    const proxy = await startProxy();
+    const stage = new FaultStage(redis());
+    const isSubscribe = ([name = ""]: readonly string[]): boolean => /^subscribe$/i.test(name);
+    // The first two tell the connections that Redis is ready.
+    let infos = 0;
+    const isCheck = ([name = ""]: readonly string[]): boolean => /^info$/i.test(name) && ++infos > 2;
+    const refused = [proxy.meddle(isCheck, { answer: BUSY }, 2), proxy.meddle(isSubscribe, { answer: BUSY })];
+    const machine = await stage.machine({ connection: proxy.url });
+    await Promise.all(refused);
+    const again = proxy.meddle(isSubscribe, { answer: BUSY });
+    proxy.cut();
+    await again;
+    const { control } = queueKeys(stage.queue);
+    const hearers = async (): Promise<unknown> => {
+      const [, count] = (await redis().admin.pubsub("NUMSUB", control)) as [string, unknown];
+      return count;
+    };
+    await until(async () => Number(await hearers()) === 1, { what: "the machine to listen" });
+    expect(machine.pids).toHaveLength(1);
   });
 });
 

@@ -1,5 +1,6 @@
 /** A Redis that is killed, wiped, full, blocked, demoted or written to by others. Rows 15, 16, 17, 18, 19, 25, 26 and 32. */
 
+import { jobIdOf, queueKeys } from "@poolmq/shared/redis";
 import { describe, expect, onTestFinished, test } from "vitest";
 
 import type * as tasks from "../fixtures/fault-tasks.ts";
@@ -14,6 +15,7 @@ import {
   SHORT_LOCKS,
   Watched,
 } from "../support/fault-stage.ts";
+import { LogRecords } from "../support/log-records.ts";
 import { RedisServer } from "../support/redis-server.ts";
 import type { RedisServerOptions } from "../support/redis-server.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
@@ -119,6 +121,28 @@ test("row 25: maxmemory reached in the middle of a map: it waits, then goes on",
   figure(25, "next outcome after there is room again", await untilGoesOn(map), "ms");
   await expectWhole(map, doubled(1_000));
   figure(25, "items run again, of 1,000", log.reruns, "");
+});
+
+test("row 25: a process that is lost while Redis is full: its job stays, and knows of the loss", async () => {
+  const redis = await startRedis();
+  const stage = new FaultStage(redis);
+  const log = new RunLog();
+  const records = new LogRecords();
+  const machine = await stage.machineProcess();
+  const before = machine.children;
+  const result = stage.pool<typeof tasks>({ logger: records.logger }).map("gated", log.items(1));
+  const [run] = await log.started(1);
+  await redis.admin.config("SET", "maxmemory", "1mb");
+  process.kill(run?.pid ?? 0, "SIGKILL");
+  await until(() => machine.children.some((pid) => !before.includes(pid)), { what: "another process" });
+  await redis.admin.config("SET", "maxmemory", "0");
+  const [, again] = await log.started(2);
+  const job = queueKeys(stage.queue).job(jobIdOf(result.id, 0));
+  expect(JSON.parse((await redis.admin.hget(job, "data")) ?? "")).toMatchObject({ suspect: { losses: 1 } });
+  log.open();
+  expect(await result).toEqual([0]);
+  expect(again?.pid).not.toBe(run?.pid);
+  expect(records.of("jobs vanished from Redis, enqueuing them again")).toEqual([]);
 });
 
 test("row 26: Redis that is blocked for two seconds loses and doubles nothing", async () => {

@@ -116,8 +116,9 @@ export class Link {
       if (rule.left === 0) rule.onHit();
     }
     const meddling = rule?.meddling;
-    if (!WITHOUT_REPLY.test(words[0] ?? "")) this.#due.push(meddling);
-    if (meddling && "answer" in meddling) this.#answerDue();
+    const isAnswered = meddling !== undefined && "answer" in meddling;
+    if (isAnswered || !WITHOUT_REPLY.test(words[0] ?? "")) this.#due.push(meddling);
+    if (isAnswered) this.#answerDue();
     else this.#toRedis.write(frame);
   }
 

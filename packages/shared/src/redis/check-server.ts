@@ -4,6 +4,7 @@ import type { Cluster, Redis } from "ioredis";
 
 import { adviceFor, classifyFailure } from "./connection/connection-failure.ts";
 import { EvictionPolicyError, RedisConnectionError, UnsupportedRedisError } from "../errors/redis-errors.ts";
+import { classifyRefusal, refusedError } from "./refusal.ts";
 
 /** What a server says of itself. */
 export interface ServerInfo {
@@ -21,12 +22,15 @@ const MINIMUM = "6.2";
 const PROMOTION_MS = 3_000;
 const PROMOTION_POLL_MS = 200;
 
+/** As long as a connection is tried for by default. */
+const BUSY_MS = 10_000;
+
 /**
  * Refuses a server that poolmq can't work on: older than Redis 6.2, allowed to evict keys, a read-only replica, or a Cluster
  * that was connected to as a single server. Asks INFO (not CONFIG, which a least-privilege login lacks), in one round trip; on a
  * Cluster it asks every primary.
  *
- * @throws UnsupportedRedisError, EvictionPolicyError, RedisConnectionError
+ * @throws UnsupportedRedisError, EvictionPolicyError, RedisConnectionError, RedisRefusedError
  */
 export async function checkServer(connection: Redis | Cluster, address: string): Promise<ServerInfo> {
   if (!connection.isCluster) return checkNode(connection as Redis, address, false);
@@ -40,7 +44,7 @@ export async function checkServer(connection: Redis | Cluster, address: string):
 }
 
 async function checkNode(redis: Redis, address: string, inCluster: boolean): Promise<ServerInfo> {
-  let fields = parseInfo(await readInfo(redis, address));
+  let fields = parseInfo(await untilNotBusy(() => readInfo(redis, address)));
   const until = performance.now() + PROMOTION_MS;
   while (fields.get("role") === "slave" && performance.now() < until) {
     await delay(PROMOTION_POLL_MS);
@@ -66,6 +70,19 @@ async function checkNode(redis: Redis, address: string, inCluster: boolean): Pro
   return valkey === undefined
     ? { product: "redis", version, runId }
     : { product: "valkey", version: valkey, runId };
+}
+
+/** A script that keeps Redis busy is waited for, as a connection is that does not stand yet. */
+async function untilNotBusy<V>(ask: () => Promise<V>): Promise<V> {
+  for (const until = performance.now() + BUSY_MS; ; await delay(PROMOTION_POLL_MS)) {
+    try {
+      return await ask();
+    } catch (error) {
+      const { cause } = error as Error;
+      if (classifyRefusal(cause).reason !== "busy") throw error;
+      if (performance.now() > until) throw refusedError(cause);
+    }
+  }
 }
 
 async function readInfo(redis: Redis, address: string): Promise<string> {

@@ -7,6 +7,7 @@
  * "publish, then acknowledge".
  */
 
+import { classifyRefusal } from "@poolmq/shared/internal";
 import type { TaskInfo } from "@poolmq/shared/internal";
 
 import type { Run, RunEnd } from "../runs/run.ts";
@@ -157,9 +158,17 @@ function judge(context: JobContext, hand: JobInHand, run: Run, end: RunEnd): Ver
 
 /** Writes down, with the job, what its next run must know. */
 async function keepState(
-  { seals }: JobContext,
+  { seals, publisher }: JobContext,
   { job, data }: JobInHand,
   next: JobInHand["data"],
 ): Promise<void> {
-  if (next !== data) await job.updateData(seals.state(next));
+  if (next === data) return;
+  const state = seals.state(next);
+  const facts = { mapId: data.map, index: data.at };
+  await publisher.untilTaken(
+    "state of a job refused, trying again",
+    facts,
+    () => job.updateData(state),
+    (error) => !classifyRefusal(error).passes,
+  );
 }

@@ -72,15 +72,32 @@ export class Publisher {
   };
 
   async #send(mapId: string, outcomes: readonly Outcome[], ttlMs: number): Promise<boolean> {
+    const facts = { mapId, outcomes: outcomes.length };
+    return await this.untilTaken("publish refused, trying again", facts, () =>
+      this.#scripts.publish(mapId, outcomes, ttlMs),
+    );
+  }
+
+  /**
+   * Asks Redis until it takes what it refuses for now, or until this machine ends.
+   *
+   * @param isFinal - another try is of no use. What can never be written must not hold its job for ever: the producer finds
+   *   the item missing
+   */
+  async untilTaken<V>(
+    message: string,
+    facts: object,
+    ask: () => Promise<V>,
+    isFinal: (error: unknown) => boolean = isWrongType,
+  ): Promise<V> {
     for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, MAX_RETRY_DELAY_MS)) {
       try {
-        return await this.#scripts.publish(mapId, outcomes, ttlMs);
+        return await ask();
       } catch (error) {
-        // An outcome that can never be published must not hold its job for ever. The producer finds the item missing.
-        if (this.#closed || isWrongType(error)) throw error;
+        if (this.#closed || isFinal(error)) throw error;
         this.retries++;
-        // Out of memory, loading, read-only: all of these pass. The outcome is kept, and tried again.
-        this.#log.refused("publish refused, trying again", error, { mapId, outcomes: outcomes.length });
+        // Out of memory, loading, read-only: all of these pass. It is kept, and tried again.
+        this.#log.refused(message, error, facts);
         await this.#pause(delayMs);
       }
     }

@@ -1,9 +1,10 @@
 /** The BullMQ worker of a machine, set up so that it can't be steered or stopped by what it finds in Redis. */
 
-import { ErrorCode, raw2NextJobData, Worker } from "bullmq";
+import { ErrorCode, raw2NextJobData, WaitingError, Worker } from "bullmq";
 import type { Job, JobJson, Processor, WorkerOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
+import { classifyRefusal } from "@poolmq/shared/internal";
 import { fetchPlainJobs, plainJobs, removeStrayJob } from "@poolmq/shared/redis";
 import type { RedisClock } from "@poolmq/shared/redis";
 
@@ -148,10 +149,21 @@ export class JobQueue extends Worker<unknown, null> {
       await this.#hooks.process(job, token);
       return undefined;
     } catch (error) {
-      return { error };
+      return { error: this.#orderFor(error) };
     } finally {
       this.inHand--;
     }
+  }
+
+  /**
+   * What BullMQ is told of an error. For one that is not its own it fails the job, which removes it without an outcome. So a
+   * job that got stuck because Redis refused something is left as it is: its lock expires, and it runs again.
+   */
+  #orderFor(error: unknown): unknown {
+    const { reason } = classifyRefusal(error);
+    if (reason === "unknown" || reason === "wrong-type") return error;
+    this.emit("error", error as Error);
+    return new WaitingError();
   }
 
   override async processJob(

@@ -1,8 +1,10 @@
 /** The messages that a machine gets from outside: a map is cancelled, a shared value is gone, somebody watches or listens. */
 
+import { setTimeout as delay } from "node:timers/promises";
+
 import type { Cluster, Redis } from "ioredis";
 
-import { repeatWhenAnswered } from "@poolmq/shared/internal";
+import { classifyRefusal, repeatWhenAnswered } from "@poolmq/shared/internal";
 import { CancelReader } from "@poolmq/shared/redis";
 import type { ControlMessage } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/redis";
@@ -11,6 +13,9 @@ import type { JobSeals } from "../job/context/job-seals.ts";
 
 /** How often the machine looks for cancels that were published while it was cut off. */
 const CATCH_UP_MS = 1_000;
+
+/** How often the machine asks for its messages while Redis refuses. */
+const SUBSCRIBE_AGAIN_MS = 200;
 
 export interface ControlHooks {
   onWatch(): void;
@@ -47,6 +52,7 @@ export class ControlChannel {
   readonly #cancels: CancelReader;
   readonly #hooks: ControlHooks;
   #timer: { stop(): void } | undefined;
+  #closed = false;
 
   /**
    * @param redis - for commands
@@ -69,14 +75,33 @@ export class ControlChannel {
   /** Resolves once nothing that is told from now on is missed. */
   async listen(): Promise<void> {
     this.#subscriber.on("message", (_channel: string, text: string) => this.#onMessage(text));
-    await this.#subscriber.subscribe(this.#channel);
+    await this.#subscribe();
+    // After each reconnect. Whatever refuses it then, the machine goes on: it reads of cancels in the list of them.
+    this.#subscriber.on("ready", () => void this.#subscribe().catch(() => {}));
     // Ignored here: the heartbeat reports a Redis that refuses.
     this.#timer = repeatWhenAnswered(CATCH_UP_MS, async () => await this.#catchUp());
     await this.#catchUp();
   }
 
   close(): void {
+    this.#closed = true;
     this.#timer?.stop();
+  }
+
+  /** Tries again as long as Redis refuses for now, for example while a script keeps it busy. */
+  async #subscribe(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        await this.#subscriber.subscribe(this.#channel);
+        return;
+      } catch (error) {
+        const { passes, reason } = classifyRefusal(error);
+        // With the next connection it is tried again.
+        if (reason === "connection") return;
+        if (!passes) throw error;
+      }
+      await delay(SUBSCRIBE_AGAIN_MS);
+    }
   }
 
   async #catchUp(): Promise<void> {

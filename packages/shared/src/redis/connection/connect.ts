@@ -127,7 +127,9 @@ function redisOptions(
     enableOfflineQueue: true,
     enableReadyCheck: true,
     autoResendUnfulfilledCommands: true,
-    autoResubscribe: true,
+    // Whoever subscribes does so again when the connection is ready: ioredis does it without looking at the answer, and a
+    // refusal would end this process as a rejection that nobody handles.
+    autoResubscribe: false,
     maxRetriesPerRequest: null,
     retryStrategy: retryDelayMs,
     sentinelRetryStrategy: retryDelayMs,

@@ -32,7 +32,7 @@ export interface JobContext {
   readonly unwanted: UnwantedMaps;
   readonly settled: Pick<SettledJobs, "has">;
   readonly shared: Pick<SharedValues, "get">;
-  readonly publisher: Pick<Publisher, "publish">;
+  readonly publisher: Pick<Publisher, "publish" | "untilTaken">;
   readonly reports: Pick<TaskReports, "cut" | "flush">;
   /** What Redis takes in one piece, where that is less than an outcome may have otherwise. */
   readonly outcomeLimit: OutcomeLimit | undefined;
