@@ -78,6 +78,9 @@ describe.each(Object.keys(KINDS))("%s", (kind) => {
       expect(settled[3]).toMatchObject({
         reason: { name: "RangeError", message: "3 is odd", remote: { index: 3, attempt: 2 } },
       });
+      // It shows where the function was, and not how it came to be called.
+      const remoteStack = String((settled[3] as { reason?: Error }).reason?.stack).split("--- called by")[0];
+      expect(remoteStack).not.toMatch(/batch\.[jt]s:|by-halves/);
       expect(await shared().map("evenOnly", numbers(4), { attempts: 3, chunksize })).toEqual([1, 13, 21, 33]);
     },
   );

@@ -38,10 +38,12 @@ export function percent(done, total) {
 }
 
 /** How long it takes yet, or took. @param {MapView} map @param {number} nowMs */
-export function timeText({ state, startedAtMs, endedAtMs, leftMs, total, waitsFor }, nowMs) {
+export function timeText({ state, startedAtMs, endedAtMs, leftMs, total, done, waitsFor }, nowMs) {
   if (state !== "running") return `${duration((endedAtMs ?? nowMs) - startedAtMs)} in all`;
   if (leftMs !== null) return `${duration(leftMs)} left`;
   if (waitsFor !== null) return WAITS_FOR[waitsFor];
+  // Nobody has fetched it: it was retried, or its producer is gone.
+  if (done === total) return "all items have ended";
   return total === null ? "input still read" : "time left unknown";
 }
 

@@ -137,9 +137,16 @@ test.for([
   [["status", "-q", "a b"], 2, "queue"],
   [["status", "-r", "nonsense://"], 2, "nonsense:"],
   [["status", "-r", "redis://127.0.0.1:1"], 1, "127.0.0.1:1"],
+  [["kill-item", "m", "-1"], 2, "Expected an integer from 0 on"],
+  [["replay", "m", "-1"], 2, "Expected an integer from 0 on"],
+  [["logs", "--map", "m", "--index", "-1"], 2, "Expected an integer from 0 on"],
+  [["scale-signal", "--port", "99999"], 2, "Expected an integer from 0 to 65535"],
+  [["dashboard", "--health-port", "99999"], 2, "Expected an integer from 0 to 65535"],
 ] as const)("poolmq %j ends with exit code %i", async ([args, exitCode, message]) => {
   const { code, output } = await runPoolmq([...args]);
   expect(output).toContain(message);
+  // A sentence, and no stack of a library.
+  expect(output).not.toMatch(/^ +at /m);
   expect(code).toBe(exitCode);
 });
 

@@ -2,11 +2,12 @@ import { Queue } from "bullmq";
 import { describe, expect, onTestFinished, test } from "vitest";
 
 import { Program, type ProgramOptions } from "../../support/processes.ts";
-import { redisForFile, RedisServer } from "../../support/redis-server.ts";
+import { freePort, redisForFile, RedisServer } from "../../support/redis-server.ts";
 import { Marks, rejection, Stage } from "../../support/stage.ts";
 import { until, within } from "../../support/until.ts";
 import { waitingJobs } from "../../support/waiting-jobs.ts";
 import { Watched } from "../../support/watched.ts";
+import { startPoolmq } from "../../support/worker-program.ts";
 
 const redis = redisForFile();
 const CLI = new URL("../../../packages/worker/src/cli.ts", import.meta.url);
@@ -157,6 +158,28 @@ describe("--port", () => {
     );
     program.kill("SIGTERM");
     expect(await within(5_000, "its end", program.exited)).toEqual({ code: 0, signal: null });
+  });
+
+  test("waits for a Redis that is not there yet, as a worker does, and so does a dashboard", async () => {
+    const own = await RedisServer.start({ listen: "tcp" });
+    onTestFinished(() => own.stop());
+    await own.kill();
+    const port = String(await freePort());
+    const address = `http://127.0.0.1:${port}`;
+    const program = scaleSignal(["--redis", own.url, "--port", port]);
+    const dashboard = startPoolmq(["dashboard", "-r", own.url, "--port", "0"]);
+    const idle = startPoolmq(["dashboard", "-r", own.url, "--port", "0"]);
+    await Promise.all(
+      [program, dashboard, idle].map((of) => of.line(/poolmq: Waiting for Redis\. .*ECONNREFUSED/)),
+    );
+    expect((await fetch(`${address}/livez`)).status).toBe(200);
+    expect((await fetch(`${address}/readyz`)).status).toBe(503);
+    expect((await fetch(`${address}/scale-signal`)).status).toBe(500);
+    idle.kill("SIGTERM");
+    expect(await within(5_000, "its end", idle.exited)).toEqual({ code: 0, signal: null });
+    await own.restart();
+    await until(async () => (await fetch(`${address}/scale-signal`)).ok, { what: "Redis to be reached" });
+    await dashboard.line(/^dashboard at http/m);
   });
 
   test("says so while Redis does not answer, so that no autoscaler takes silence for idleness", async () => {

@@ -54,8 +54,12 @@ export async function cancelMap(
   }
   if (!force && (await isAttended(access, mapId))) return "no answer";
   await removeMap(access, mapId);
+  const nowMs = await redisNowMs(redis);
   await rewriteMapReport(redis, keys, mapId, (before) => {
-    return [MAP_TTL_MS, { ...before, state: "cancelled", running: 0, reason }];
+    const { done, startedAtMs = nowMs } = before;
+    // As of any map that has ended: over the whole of it.
+    const perS = done / Math.max(0.001, (nowMs - startedAtMs) / 1_000);
+    return [MAP_TTL_MS, { ...before, state: "cancelled", running: 0, perS, reason }];
   });
   return "removed";
 }

@@ -13,6 +13,8 @@ const CALLERS: readonly string[] = [
   "dist/item/run-item.js:",
   "src/item/result-fold.ts:",
   "dist/item/result-fold.js:",
+  "src/batch/batch.ts:",
+  "dist/batch/batch.js:",
 ].flatMap((file) => {
   // A bundle in CommonJS has no address, whatever its type says; no child runs it.
   const url = new URL(`../../${file}`, import.meta.url ?? "file:///");

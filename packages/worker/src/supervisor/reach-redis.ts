@@ -1,6 +1,4 @@
 import type { Cluster, Redis } from "ioredis";
-import type { Logger } from "pino";
-
 import { RedisConnectionError } from "@poolmq/shared";
 import { connect } from "@poolmq/shared/redis";
 import type { ResolvedConnection } from "@poolmq/shared/internal";
@@ -8,6 +6,14 @@ import type { ResolvedConnection } from "@poolmq/shared/internal";
 /** While a machine waits for Redis, each try may take this long, and a line says so once a minute. */
 const TRY_MS = 5_000;
 const REMINDER_MS = 60_000;
+
+/** Where the reminders go. */
+interface ReminderLog {
+  warn(
+    facts: { readonly redis: string; readonly reason: string; readonly waitedMs: number },
+    message: string,
+  ): void;
+}
 
 /**
  * Opens a connection. A Redis that is not there yet is waited for, so that a machine which starts in an outage does not
@@ -20,7 +26,7 @@ export async function reachRedis(
   resolved: ResolvedConnection,
   options: { readonly role: "commands" | "blocking"; readonly name: string; readonly signal: AbortSignal },
   waitMs: number,
-  log: Pick<Logger, "info" | "warn">,
+  log: ReminderLog,
 ): Promise<Redis | Cluster> {
   if (waitMs > 0) return await connect(resolved, { ...options, connectTimeoutMs: waitMs });
   const startedAt = performance.now();

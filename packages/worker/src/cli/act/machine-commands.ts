@@ -11,7 +11,7 @@ import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
 import type { ExitCode } from "../base/exit-code.ts";
 import { findMachine } from "../base/find-machine.ts";
 import { findMapId } from "../base/find-map.ts";
-import { integer } from "../base/integer.ts";
+import { integer, natural } from "../base/integer.ts";
 import { signingKeyOption, signingKeysOf, whoAmI } from "../base/operator.ts";
 import type { OperatorFlags } from "../base/operator.ts";
 import { complain, queueCommand, withQueue } from "../base/queue-command.ts";
@@ -83,7 +83,7 @@ export function killItemCommand(): Command {
       "Kills the process that runs an item which does not end. The item is charged with it as after any lost process: it runs again, unless it has taken as many processes down as it may, and then fails with a WorkerLostError. No other item is charged with it.",
     )
     .argument("<map>", "id of the map, or how it begins")
-    .argument("<index>", "index of the item", integer)
+    .argument("<index>", "index of the item", natural)
     .addOption(signingKeyOption())
     .addHelpText("after", EXIT_CODES)
     .action((given: string, index: number, flags: OperatorFlags) =>
@@ -116,7 +116,7 @@ export function stackCommand(): Command {
       "Stops a worker process for less than a millisecond and shows the stack of its main thread, even in the middle of an endless loop. One that waits, or is in native code, has none.",
     )
     .argument("<machine>", MACHINE_ARGUMENT)
-    .argument("<pid>", "process id of the worker process, as `poolmq workers` shows it", integer)
+    .argument("<pid>", "process id of the worker process, as `poolmq workers` shows it", natural)
     .addOption(signingKeyOption())
     .addHelpText("after", `${EXIT_CODES_WITHOUT_MAP_HELP}\n  3  there is no such machine or process`)
     .action((given: string, pid: number, flags: OperatorFlags) =>

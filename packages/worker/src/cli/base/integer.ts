@@ -8,6 +8,18 @@ export function integer(text: string): number {
   throw new InvalidArgumentError("Expected an integer.");
 }
 
+/** Reads the index of an item, or a process id. */
+export function natural(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected an integer from 0 on.");
+}
+
+/** Reads a port; 0 stands for a free one. */
+export function port(text: string): number {
+  if (/^\d+$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new InvalidArgumentError("Expected an integer from 0 to 65535.");
+}
+
 /** Reads a time in ms that a timer can wait: it fires at once if it is given more. */
 export function milliseconds(text: string): number {
   const ms = integer(text);

@@ -4,6 +4,9 @@ import { EXIT } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { DashboardPortError, HealthPortError } from "../../health/health-port-error.ts";
 
+/** Errors whose sentence says all that is in their cause, whose stack is one of libraries. */
+const WHOLE = [HealthPortError, DashboardPortError, RedisConnectionError];
+
 /** The exit code of a command that ended in this error: 2 if the command line is wrong, else 1. */
 export function exitCodeFor(error: unknown): ExitCode {
   return error instanceof InvalidOptionError ? EXIT.usage : EXIT.error;
@@ -17,8 +20,7 @@ export function reportError(error: unknown): void {
     return;
   }
   process.stderr.write(`poolmq: ${error.message}\n`);
-  // Our sentence says all that is in the cause.
-  if (error instanceof HealthPortError || error instanceof DashboardPortError) return;
+  if (WHOLE.some((kind) => error instanceof kind)) return;
   if (!(error.cause instanceof Error)) return;
   // The user's own frames, and the position above them if it is a syntax error; not those of Node's loader.
   const lines = (error.cause.stack ?? "")

@@ -12,7 +12,7 @@ import type { LeftOut, LineFilter, MachineLine } from "../../watch/log-reader.ts
 import { EXIT, EXIT_CODES_HELP } from "../base/exit-code.ts";
 import { findMachine } from "../base/find-machine.ts";
 import { findMapId } from "../base/find-map.ts";
-import { integer } from "../base/integer.ts";
+import { natural } from "../base/integer.ts";
 import { complain, queueCommand, withQueue } from "../base/queue-command.ts";
 import type { QueueFlags, ReachedQueue } from "../base/queue-command.ts";
 import { logText } from "../view/log-text.ts";
@@ -36,7 +36,7 @@ export function logsCommand(): Command {
     )
     .addOption(new Option("-f, --follow", "go on with the lines that come"))
     .addOption(new Option("--map <id>", "only those that name this map, or the one whose id begins so"))
-    .addOption(new Option("--index <n>", "only those that name this item of the map").argParser(integer))
+    .addOption(new Option("--index <n>", "only those that name this item of the map").argParser(natural))
     .addOption(new Option("--task <name>", "only those that name this task"))
     .addOption(
       new Option(

@@ -10,7 +10,7 @@ import { modulePath } from "../../worker-options.ts";
 import { EXIT } from "../base/exit-code.ts";
 import type { ExitCode } from "../base/exit-code.ts";
 import { findMapId } from "../base/find-map.ts";
-import { integer } from "../base/integer.ts";
+import { natural } from "../base/integer.ts";
 import { signingKeyOption, signingKeysOf } from "../base/operator.ts";
 import { complain, withQueue } from "../base/queue-command.ts";
 import type { QueueFlags, ReachedQueue } from "../base/queue-command.ts";
@@ -41,7 +41,7 @@ export function replayCommand(): Command {
     .argument(
       "[index]",
       "index of the item in the map's input, as its error has it; not with a file",
-      integer,
+      natural,
     )
     .helpOption("-h, --help", "print this help")
     .addOption(

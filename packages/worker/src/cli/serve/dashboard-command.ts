@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 
 import { InvalidOptionError } from "@poolmq/shared";
 import { checkQueueName } from "@poolmq/shared/internal";
-import { checkServer, connect, destroyConnection, queueKeys } from "@poolmq/shared/redis";
+import { checkServer, destroyConnection, queueKeys } from "@poolmq/shared/redis";
 import { ItemReader } from "../../watch/item-reader.ts";
 import { LogReader } from "../../watch/log-reader.ts";
 import { MachineControl } from "../../control/machine-control.ts";
@@ -23,6 +23,7 @@ import { healthHostOption, healthPortOption, serveHealth } from "./health-beside
 import type { HealthFlags } from "./health-beside.ts";
 import { pageActions } from "./page-actions.ts";
 import { prefixOption, redisOption } from "../base/queue-options.ts";
+import { waitForRedis } from "./wait-for-redis.ts";
 import { exitCodeFor, reportUnseen } from "../base/report-error.ts";
 
 interface DashboardFlags extends HealthFlags {
@@ -110,7 +111,9 @@ async function dashboard(flags: DashboardFlags): Promise<void> {
     const names = flags.queue.length > 0 ? flags.queue : [process.env["POOLMQ_QUEUE"] ?? DEFAULTS.queue];
     for (const name of names) checkQueueName("queue", name);
     const prefix = checkQueueName("prefix", flags.prefix);
-    const redis = await connect(resolved, { role: "commands", name: "dashboard" });
+    let reached: Awaited<ReturnType<typeof waitForRedis>> | undefined;
+    const endHealth = await serveHealth(flags, () => reached);
+    const redis = (reached = await waitForRedis(resolved, "dashboard"));
     try {
       await checkServer(redis, resolved.address);
       const queues = [...new Set(names)].map((name) => ({ name, keys: queueKeys(name, prefix) }));
@@ -144,7 +147,6 @@ async function dashboard(flags: DashboardFlags): Promise<void> {
         jobPages,
         showsValues,
       });
-      const endHealth = await serveHealth(flags, redis);
       console.log(`dashboard at ${server.url}`);
       await toldToStop();
       await endHealth();

@@ -10,7 +10,7 @@ import { settlesWithin } from "@poolmq/shared/internal";
 
 import { HealthServer } from "../../health/health-server.ts";
 import { DEFAULTS } from "../../worker-options.ts";
-import { integer } from "../base/integer.ts";
+import { port as readPort } from "../base/integer.ts";
 
 export interface HealthFlags {
   readonly healthPort?: number;
@@ -23,7 +23,7 @@ const PING_TIMEOUT_MS = 500;
 export function healthPortOption(): Option {
   return new Option("--health-port <port>", "serve /livez and /readyz here (default: not served)")
     .env("POOLMQ_HEALTH_PORT")
-    .argParser(integer);
+    .argParser(readPort);
 }
 
 export function healthHostOption(): Option {
@@ -32,16 +32,22 @@ export function healthHostOption(): Option {
     .default(DEFAULTS.healthHost);
 }
 
-/** Serves the pages if a port was given. Gives a function that ends that. */
+/**
+ * Serves the pages if a port was given. Gives a function that ends that.
+ *
+ * @param reached - the connection, once there is one
+ */
 export async function serveHealth(
   { healthPort: port, healthHost: host }: HealthFlags,
-  redis: Redis | Cluster,
+  reached: () => Redis | Cluster | undefined,
 ): Promise<() => Promise<void>> {
   if (port === undefined) return async () => {};
   const server = await HealthServer.listen(
     { host, port },
     {
       async readiness() {
+        const redis = reached();
+        if (redis === undefined) return { status: "not ready", reason: "Redis was not reached yet" };
         if (await settlesWithin(PING_TIMEOUT_MS, redis.ping())) return { status: "ready" };
         return { status: "not ready", reason: `Redis did not answer a PING within ${PING_TIMEOUT_MS} ms` };
       },

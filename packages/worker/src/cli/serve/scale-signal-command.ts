@@ -1,8 +1,10 @@
 /** `poolmq scale-signal`: how much work waits and runs, for autoscalers: once, or over HTTP. */
 
 import { Command, Option } from "commander";
+import type { Cluster, Redis } from "ioredis";
 
 import { checkQueueName } from "@poolmq/shared/internal";
+import type { ResolvedConnection } from "@poolmq/shared/internal";
 import { checkServer, connect, destroyConnection } from "@poolmq/shared/redis";
 
 import { HealthServer } from "../../health/health-server.ts";
@@ -11,9 +13,10 @@ import type { ScaleSignal } from "../../watch/scale-signal.ts";
 import { connectionOf, DEFAULTS } from "../../worker-options.ts";
 import { healthHostOption, healthPortOption, serveHealth } from "./health-beside.ts";
 import type { HealthFlags } from "./health-beside.ts";
-import { integer } from "../base/integer.ts";
+import { port as readPort } from "../base/integer.ts";
 import { prefixOption, queueOption, redisOption } from "../base/queue-options.ts";
 import { exitCodeFor, reportError } from "../base/report-error.ts";
+import { waitForRedis } from "./wait-for-redis.ts";
 
 interface ScaleSignalFlags extends HealthFlags {
   readonly queue: string;
@@ -43,7 +46,7 @@ export function scaleSignalCommand(): Command {
         `serve it until SIGTERM: ${PATH} in JSON, /metrics for Prometheus, /livez and /readyz`,
       )
         .env("POOLMQ_SIGNAL_PORT")
-        .argParser(integer),
+        .argParser(readPort),
     )
     .addOption(
       new Option("--host <host>", "address to serve it on; others reach it on 0.0.0.0 only")
@@ -68,25 +71,22 @@ Example:
 }
 
 async function scaleSignal(flags: ScaleSignalFlags): Promise<void> {
-  const { queue, prefix, redis: url, json, port, host } = flags;
+  const { queue, prefix, redis: url, json, port } = flags;
   try {
     const resolved = connectionOf(url);
     checkQueueName("queue", queue);
     checkQueueName("prefix", prefix);
-    const redis = await connect(resolved, { role: "commands", name: "scale-signal" });
-    try {
-      await checkServer(redis, resolved.address);
-      const signals = new ScaleSignals(redis, { queue, prefix });
-      if (port === undefined) {
-        const signal = await signals.read();
+    if (port !== undefined) {
+      await serve(flags, resolved, port);
+    } else {
+      const redis = await connect(resolved, { role: "commands", name: "scale-signal" });
+      try {
+        await checkServer(redis, resolved.address);
+        const signal = await new ScaleSignals(redis, { queue, prefix }).read();
         console.log(json === true ? JSON.stringify(signal) : plain(signal));
-      } else {
-        const beside = flags.healthPort === port ? async () => {} : await serveHealth(flags, redis);
-        await serve(signals, { host, port });
-        await beside();
+      } finally {
+        destroyConnection(redis);
       }
-    } finally {
-      destroyConnection(redis);
     }
   } catch (error) {
     reportError(error);
@@ -101,20 +101,44 @@ function plain({ queue: _, ...counts }: ScaleSignal): string {
     .join("\n");
 }
 
-async function serve(
-  signals: ScaleSignals,
-  address: { readonly host: string; readonly port: number },
-): Promise<void> {
-  const server = await HealthServer.listen(address, {
-    readiness: () =>
-      signals.read().then(
-        () => ({ status: "ready" }) as const,
-        (error: Error) => ({ status: "not ready", reason: error.message }) as const,
-      ),
-    metrics: () => signals.page(),
-    json: { path: PATH, read: () => signals.read() },
-  });
-  console.log(`serving ${server.url}${PATH}`);
+/** Serves it until the process is told to stop. Answers from the start: that Redis is not there yet is an answer. */
+async function serve(flags: ScaleSignalFlags, resolved: ResolvedConnection, port: number): Promise<void> {
+  const { queue, prefix, host } = flags;
+  const reached: { redis?: Redis | Cluster; signals?: ScaleSignals } = {};
+  const told = (): ScaleSignals => {
+    if (reached.signals === undefined) throw new Error("Redis was not reached yet");
+    return reached.signals;
+  };
+  const server = await HealthServer.listen(
+    { host, port },
+    {
+      async readiness() {
+        try {
+          await told().read();
+          return { status: "ready" };
+        } catch (error) {
+          return { status: "not ready", reason: (error as Error).message };
+        }
+      },
+      metrics: async () => await told().page(),
+      json: { path: PATH, read: async () => await told().read() },
+    },
+  );
+  const endHealth = flags.healthPort === port ? undefined : await serveHealth(flags, () => reached.redis);
+  const redis = (reached.redis = await waitForRedis(resolved, "scale-signal"));
+  try {
+    await checkServer(redis, resolved.address);
+    reached.signals = new ScaleSignals(redis, { queue, prefix });
+    console.log(`serving ${server.url}${PATH}`);
+    await toldToStop();
+    await endHealth?.();
+    await server.close();
+  } finally {
+    destroyConnection(redis);
+  }
+}
+
+async function toldToStop(): Promise<void> {
   await new Promise<void>((resolve) => {
     // Nobody else keeps this process alive: the server does not.
     const alive = setInterval(() => {}, 60_000);
@@ -125,5 +149,4 @@ async function serve(
       });
     }
   });
-  await server.close();
 }

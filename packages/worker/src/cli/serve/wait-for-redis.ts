@@ -1,0 +1,30 @@
+/** Commands that serve until they are told to stop wait for a Redis that is not there yet, as workers do. */
+
+import type { Cluster, Redis } from "ioredis";
+
+import type { ResolvedConnection } from "@poolmq/shared/internal";
+
+import { reachRedis } from "../../supervisor/reach-redis.ts";
+import { complain } from "../base/queue-command.ts";
+
+/**
+ * Opens a connection, however long that takes, and says once a minute on stderr what it waits for. If the process is
+ * told to stop meanwhile, it ends.
+ *
+ * @throws RedisConnectionError if only a change of settings can mend it
+ */
+export async function waitForRedis(resolved: ResolvedConnection, name: string): Promise<Redis | Cluster> {
+  const stop = (): never => process.exit(0);
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop);
+  // Neither a try that waits nor the health server keeps the process alive.
+  const alive = setInterval(() => {}, 60_000);
+  try {
+    const { signal } = new AbortController();
+    return await reachRedis(resolved, { role: "commands", name, signal }, 0, {
+      warn: ({ reason }) => complain(`Waiting for Redis. ${reason}`),
+    });
+  } finally {
+    clearInterval(alive);
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.off(signal, stop);
+  }
+}
