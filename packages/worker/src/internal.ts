@@ -13,6 +13,7 @@ export { aclRules } from "./watch/acl.ts";
 export type { AclRole } from "./watch/acl.ts";
 export { isStraggler } from "./watch/straggler.ts";
 export { lastTop, moveOf, visible } from "./cli/view/scroll.ts";
+export { table } from "./cli/view/table.ts";
 export { diagnose } from "./watch/diagnosis.ts";
 export { waitsFor } from "./watch/waits-for.ts";
 export { ListChanges } from "./feed/list-changes.ts";

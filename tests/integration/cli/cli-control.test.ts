@@ -168,6 +168,8 @@ test("doctor says that all is well, or what is wrong; queues lists what a Redis 
   const idle = await stage.run("doctor");
   expect(idle.output).toMatch(/warn +workers +no worker machine is alive\n +start one: `poolmq worker/);
   expect(idle.code).toBe(0);
+  // Who looks at a queue does not make one.
+  expect((await stage.run("queues")).output).not.toContain(stage.queue);
   const worker = await stage.worker("-p", "2");
   expect(await stage.run("pause")).toMatchObject({ code: 0 });
   const paused = await stage.run("doctor", "--json");

@@ -15,7 +15,7 @@ const redis = redisForFile();
 const MODULE = fileURLToPath(TASKS);
 
 const QUEUE_COMMANDS =
-  "status top maps workers errors logs queues doctor cancel retry pause resume purge drain resize kill-item stack scale-signal shards".split(
+  "status top maps workers errors logs queues doctor cancel priority retry replay acl pause resume purge drain resize kill-item stack scale-signal shards".split(
     " ",
   );
 

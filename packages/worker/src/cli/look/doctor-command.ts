@@ -62,10 +62,27 @@ async function pingMs(redis: Redis | Cluster): Promise<number> {
 
 function text(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ about }) => about.length));
+  const indent = width + 8;
+  const room = process.stdout.isTTY ? Math.max(20, process.stdout.columns - indent) : Infinity;
   return findings
-    .flatMap(({ level, about, text: what, advice }) => [
-      `${paint(STYLES[level], level.padEnd(4))}  ${about.padEnd(width)}  ${clean(what)}`,
-      ...(advice === undefined ? [] : [`${" ".repeat(width + 8)}${advice}`]),
-    ])
+    .flatMap(({ level, about, text: what, advice = "" }) => {
+      const [first = "", ...more] = [...wrapped(clean(what), room), ...wrapped(advice, room)];
+      return [
+        `${paint(STYLES[level], level.padEnd(4))}  ${about.padEnd(width)}  ${first}`,
+        ...more.map((line) => `${" ".repeat(indent)}${line}`),
+      ];
+    })
     .join("\n");
+}
+
+/** A text in lines of so many characters; a longer word stays whole. */
+function wrapped(text: string, room: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + 1 + word.length <= room)
+      lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return text === "" ? [] : lines;
 }

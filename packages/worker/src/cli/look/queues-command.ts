@@ -29,6 +29,9 @@ interface QueueLine {
 
 const SCAN_COUNT = 1_000;
 
+/** Keys of who looks at a queue. */
+const LOOKERS: ReadonlySet<string> = new Set(["watch", "listen"]);
+
 export function queuesCommand(): Command {
   const command = queueCommand("queues");
   // It is taken, as by all commands, and changes nothing here.
@@ -57,7 +60,11 @@ async function queueNames(redis: Redis | Cluster, prefix: string): Promise<strin
   for (const node of nodes) {
     for (let cursor = "0"; ;) {
       const [next, keys] = await node.scan(cursor, "MATCH", `${prefix}:{*}:*`, "COUNT", SCAN_COUNT);
-      for (const key of keys) names.add(key.slice(prefix.length + 2, key.indexOf("}")));
+      for (const key of keys) {
+        const end = key.indexOf("}");
+        // Who looks at a queue that is not there leaves these for some seconds.
+        if (!LOOKERS.has(key.slice(end + 2))) names.add(key.slice(prefix.length + 2, end));
+      }
       if (next === "0") break;
       cursor = next;
     }

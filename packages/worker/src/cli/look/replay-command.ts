@@ -74,7 +74,7 @@ export function replayCommand(): Command {
 Examples:
   $ poolmq errors nightly-11-23                  # which items?
   $ poolmq replay nightly-11-23 4711 -t ./tasks.ts
-  $ poolmq replay nightly-11-23 4711 -t ./tasks.ts --inspect-brk   # then chrome://inspect
+  $ poolmq replay nightly-11-23 4711 -t ./tasks.ts --inspect-brk
 
 Exit codes:
   0  the item succeeded

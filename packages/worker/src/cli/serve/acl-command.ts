@@ -38,7 +38,8 @@ export function aclCommand(): Command {
       "after",
       `
 Example:
-  poolmq acl --queue thumbnails | sed "s/CHANGE-ME/$(openssl rand -hex 32)/" | redis-cli`,
+  $ poolmq acl --queue thumbnails |
+      sed "s/CHANGE-ME/$(openssl rand -hex 32)/" | redis-cli`,
     )
     .action(acl);
 }

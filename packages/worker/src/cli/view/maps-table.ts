@@ -24,13 +24,13 @@ export function mapsTable(
   const columns: readonly Column<MapView>[] = [
     { title: "MAP", cell: ({ id }) => id, shrinkTo: 14 },
     { title: "TASK", cell: ({ task }) => task, shrinkTo: 9 },
-    { title: "CALL", cell: ({ call, durable }) => (durable ? `${call}, durable` : call), optional: 4 },
+    { title: "CALL", cell: ({ call, durable }) => (durable ? `${call}, durable` : call), optional: 6 },
     { title: "STATE", cell: stateOf, style: styleOf },
     {
       title: "",
       cell: ({ total, done }) => (total === null ? "" : bar(done, total, BAR_WIDTH)),
       style: ({ state }) => STYLES[state],
-      optional: 2,
+      optional: 4,
     },
     { title: "DONE", align: "right", cell: doneOf },
     {
@@ -39,25 +39,26 @@ export function mapsTable(
       cell: ({ failed }) => count(failed),
       style: ({ failed }) => (failed > 0 ? "red" : undefined),
     },
-    { title: "RATE", align: "right", cell: ({ itemsPerS }) => rate(itemsPerS) },
+    { title: "RATE", align: "right", cell: ({ itemsPerS }) => rate(itemsPerS), optional: 2 },
     {
       title: "LEFT",
       align: "right",
       cell: leftOf,
+      optional: 1,
     },
     {
       title: "TIME",
       align: "right",
       cell: (map) => ageOf(map, atMs),
-      optional: 3,
+      optional: 5,
     },
     {
       title: "P95",
       align: "right",
       cell: ({ runTimes: { p95Ms } }) => (p95Ms === null ? "" : duration(p95Ms)),
-      optional: 5,
+      optional: 7,
     },
-    { title: "PRODUCER", cell: producerOf, optional: 1, shrinkTo: 10 },
+    { title: "PRODUCER", cell: producerOf, optional: 3, shrinkTo: 10 },
   ];
   return table(maps, columns, width);
 }

@@ -17,6 +17,9 @@ export interface Column<R> {
 
 const GAP = "  ";
 
+/** Less of a name tells nothing. */
+const NARROWEST = 3;
+
 /** @param width - of the terminal; `Infinity` if nobody looks at it there */
 export function table<R>(rows: readonly R[], columns: readonly Column<R>[], width: number): string[] {
   const texts = new Map(columns.map((column) => [column, rows.map((row) => clean(column.cell(row)))]));
@@ -33,11 +36,13 @@ export function table<R>(rows: readonly R[], columns: readonly Column<R>[], widt
   }
   const widths = new Map(shown.map((column) => [column, natural(column)]));
   let excess = sum([...widths.values()]) + GAP.length * (shown.length - 1) - width;
-  // The widest column is cut first, so that short names stay whole.
+  // The widest column is cut first, so that short names stay whole. A terminal that is narrower yet gets less of them.
   while (excess > 0) {
-    const widest = [...widths]
-      .filter(([column, now]) => now > least(column))
-      .toSorted(([, a], [, b]) => b - a)[0];
+    const [widest] = [least, (column: Column<R>) => (column.shrinkTo === undefined ? Infinity : NARROWEST)]
+      .map((limit) =>
+        [...widths].filter(([column, now]) => now > limit(column)).toSorted(([, a], [, b]) => b - a),
+      )
+      .flat();
     if (widest === undefined) break;
     widths.set(widest[0], widest[1] - 1);
     excess--;
