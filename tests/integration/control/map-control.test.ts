@@ -277,5 +277,7 @@ describe("retry", () => {
     }
     expect(await stage.control.cancel("m20", "forget it")).toBe("removed");
     expect(await stage.left("m20")).toEqual(["out"]);
+    // It had ended before.
+    expect(await stage.map("m20")).toMatchObject({ state: "failed", retriable: false, reason: null });
   });
 });

@@ -55,6 +55,9 @@ export async function cancelMap(
   if (!force && (await isAttended(access, mapId))) return "no answer";
   await removeMap(access, mapId);
   const nowMs = await redisNowMs(redis);
+  // One that was kept for a retry has ended, and stays told of as it ended.
+  const told = await readReportOf(redis, keys, mapId);
+  if (told?.report.state !== "running") return "removed";
   await rewriteMapReport(redis, keys, mapId, (before) => {
     const { done, startedAtMs = nowMs } = before;
     // As of any map that has ended: over the whole of it.

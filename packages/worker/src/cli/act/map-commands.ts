@@ -62,8 +62,8 @@ ${EXIT_CODES_HELP} in flight`,
           return result === "not found" ? EXIT.notFound : EXIT.error;
         }
         const byProducer = result === "by its producer";
-        const how = byProducer ? "by its producer" : "and removed: no producer answered";
-        say(flags, { mapId: id, cancelled: true, byProducer }, `${id} was cancelled ${how}`);
+        const how = byProducer ? "was cancelled by its producer" : "is removed: no producer has it any more";
+        say(flags, { mapId: id, cancelled: true, byProducer }, `${id} ${how}`);
         return EXIT.fine;
       }),
     );
