@@ -58,6 +58,27 @@ test("an app whose maps wait for a Redis that refuses is told what is the matter
   expect(await within(15_000, "the result", map)).toEqual([3]);
 }, 40_000);
 
+test("an app all of whose jobs were sent is told that the memory of Redis is full, and its map goes on", async () => {
+  const redis = await ownRedis();
+  const stage = new Stage(redis);
+  await stage.machine();
+  const records = new LogRecords();
+  const pool = stage.pool({ logger: records.logger, connection: redis.url });
+  const marks = new Marks();
+  const map = pool.map("gated", [{ log: marks.log, gate: marks.gate }]);
+  await marks.started(1);
+  await redis.admin.config("SET", "maxmemory", "1");
+  marks.open();
+  const told = (): string[] => warnings(records).filter((line) => line.startsWith("Redis refuses"));
+  await until(() => told().length > 0, { what: "the warning", timeoutMs: 8_000 });
+  expect(told()).toEqual([
+    expect.stringMatching(/its memory is full, so a map waits for it. Raise its maxmemory/),
+  ]);
+  await redis.admin.config("SET", "maxmemory", "0");
+  expect(await within(15_000, "the result", map)).toHaveLength(1);
+  expect(told()).toHaveLength(1);
+}, 40_000);
+
 test("a map whose login may no longer read ends in a typed error", async () => {
   const redis = await ownRedis();
   const stage = new Stage(redis);

@@ -116,3 +116,14 @@ test.each([undefined, 20_000])(
     expect(await rejection(handle)).toMatchObject({ code: "LIMIT_EXCEEDED", limit: "proto-max-bulk-len" });
   },
 );
+
+test("a durable map of more items than the server has room for is refused at once, with the way out", async () => {
+  const { redis, stage } = await stageOn({ "proto-max-bulk-len": "1mb" });
+  const call = stage
+    .pool({ connection: redis.url })
+    .map("repeat", Array<number>(300_000).fill(1), { mapId: "too-many" });
+  expect(await rejection(call)).toMatchObject({
+    code: "INVALID_OPTION",
+    message: expect.stringMatching(/at most 261120 items, got 300000: .*`proto-max-bulk-len`/),
+  });
+});

@@ -4,7 +4,7 @@ import type { Cluster, Redis } from "ioredis";
 
 import { GatherScripts, Machines, removeLimbo, restageLimbo, wrongServer } from "@poolmq/shared/redis";
 import type { Signer } from "@poolmq/shared/internal";
-import type { QueueKeys } from "@poolmq/shared/redis";
+import type { LargestValue, QueueKeys } from "@poolmq/shared/redis";
 
 import { Meter } from "../map/meter.ts";
 import type { CarriedMap } from "../map/transport.ts";
@@ -30,6 +30,8 @@ export interface GatheredQueue {
   readonly signatureTtlMs: number;
   /** Present if it is one of several shards: what they measure together, and that their silence is told by who has all of them. */
   readonly shard?: { readonly meter: Meter };
+  /** What the server takes at most in one piece, as far as it tells. */
+  readonly largest?: LargestValue | undefined;
 }
 
 export interface GatherHooks {
@@ -76,13 +78,13 @@ export function gatherParts(
 ): GatherParts {
   const { keys } = queue;
   const watch = new RedisWatch(
-    { write: () => redis.unlink(keys.wake("nobody")), wrongServer: () => wrongServer(redis) },
+    { write: () => redis.setrange(keys.wake("nobody"), 0, ""), wrongServer: () => wrongServer(redis) },
     { ...hooks, tellsSilence: queue.shard === undefined },
   );
   const warn = watch.warn.bind(watch);
   const seals = new Seals({ ...queue, alarm: (message) => hooks.alarm(message) });
   const scripts = new GatherScripts(redis, keys);
-  const durable = new DurableMaps(redis, keys, seals, queue.shard !== undefined);
+  const durable = new DurableMaps(redis, queue, seals);
   const machines = new Machines(redis, keys);
   const shares = new Shares({ redis, keys, seals, warn });
   const meter = queue.shard?.meter ?? new Meter();

@@ -46,7 +46,7 @@ export async function openGather(
     await checkServer(redis, resolved.address);
     const asked = Promise.all([largestValue(redis), open("blocking"), check?.(redis)]);
     const [largest, blocking] = await asked;
-    const gather = new Gather(redis, blocking, queue, hooks);
+    const gather = new Gather(redis, blocking, { ...queue, largest }, hooks);
     const close = async (): Promise<void> => {
       await gather.close(disconnect);
       disconnect();

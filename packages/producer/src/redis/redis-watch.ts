@@ -13,8 +13,8 @@ interface RedisWatchHooks {
 /** What is asked of Redis. */
 interface WatchedRedis {
   /**
-   * Sends a command that changes nothing, and is refused where writing is: a map all of whose jobs were sent asks nothing
-   * more of Redis, and would not know that its workers can't publish.
+   * Sends a command that changes nothing, and is refused where writing is, also because memory is full: a map all of whose
+   * jobs were sent asks nothing more of Redis, and would not know that its workers can't publish.
    */
   write(): Promise<unknown>;
   /** What it answered, if it is not the primary: the command is sent again then, and gets no answer. */

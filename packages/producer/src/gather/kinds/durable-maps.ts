@@ -12,12 +12,13 @@ import type { Cluster, Redis } from "ioredis";
 
 import { IncompleteMapError, MapIdInUseError, UnknownMapError } from "@poolmq/shared";
 import { askToCancel, DurableScripts, PRODUCER_SILENCE_MS } from "@poolmq/shared/redis";
-import type { QueueKeys } from "@poolmq/shared/redis";
+import type { LargestValue, QueueKeys } from "@poolmq/shared/redis";
 
 import type { Chunk } from "../../input/chunk.ts";
 import type { MapEnd } from "../../map/outcomes/sink.ts";
 import type { CarriedMap } from "../../map/transport.ts";
 import type { Seals } from "../../signing/seals.ts";
+import { checkDurableSize } from "./durable-size.ts";
 
 /** A map that was delivered with failures is kept only if its outcomes together are no longer than this. */
 const MAX_KEPT_LENGTH = 32 * 1024 * 1024;
@@ -29,20 +30,30 @@ export interface DurableMap {
   readonly total: number | undefined;
 }
 
+/** The queue in whose Redis they are. */
+interface DurableQueue {
+  readonly keys: QueueKeys;
+  /** Present if other shards have other parts of the maps. */
+  readonly shard?: unknown;
+  /** What the server takes at most in one piece, as far as it tells. */
+  readonly largest?: LargestValue | undefined;
+}
+
 export class DurableMaps {
   readonly #redis: Redis | Cluster;
   readonly #keys: QueueKeys;
   readonly #scripts: DurableScripts;
   readonly #seals: Seals;
   readonly #isShard: boolean;
+  readonly #largest: LargestValue | undefined;
 
-  /** @param isShard - other shards have other parts of the maps */
-  constructor(redis: Redis | Cluster, keys: QueueKeys, seals: Seals, isShard: boolean) {
+  constructor(redis: Redis | Cluster, { keys, shard, largest }: DurableQueue, seals: Seals) {
     this.#redis = redis;
     this.#keys = keys;
     this.#scripts = new DurableScripts(redis, keys);
     this.#seals = seals;
-    this.#isShard = isShard;
+    this.#isShard = shard !== undefined;
+    this.#largest = largest;
   }
 
   /**
@@ -50,7 +61,8 @@ export class DurableMaps {
    *
    * @param call - `total`: number of items, if it is known; `keepMs`: for how long it is kept once it was delivered
    * @param chunks - the first of them
-   * @throws MapIdInUseError if that one has another task, other arguments or another chunksize
+   * @throws MapIdInUseError if that one has another task, other arguments or another chunksize; InvalidOptionError if
+   * there are more items than Redis has room for in a durable map
    */
   async claim(
     mapId: string,
@@ -150,6 +162,8 @@ export class DurableMaps {
     call: Parameters<DurableScripts["claim"]>[1],
     chunks: readonly Chunk[],
   ): Promise<boolean> {
+    const last = chunks.at(-1);
+    checkDurableSize(Math.max(call.total ?? 0, last === undefined ? 0 : last.at + last.n), this.#largest);
     const digests = chunks.map((chunk) => [chunk.at, digestOf(chunk)] as const);
     const reply = await this.#scripts.claim(mapId, call, digests);
     if (typeof reply === "string") throw new MapIdInUseError({ mapId, difference: reply });
