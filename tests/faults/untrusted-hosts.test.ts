@@ -53,6 +53,8 @@ test.for([
   "a toJSON of all arrays",
   "no Buffer, Promise, performance and setImmediate",
   "a Map that throws",
+  "strings that can't be cut",
+  "undefined in the place of Promise",
   "no process.exit and process.kill",
 ])("row 34: a task that leaves its process with %s does no harm to the next items", async (what) => {
   const pool = await stageOf();

@@ -44,6 +44,9 @@ describe("a host that says who did it", () => {
 
   test("charges the first that a host runs if our own code fails, and nobody later", () => {
     const words = { id: undefined, offset: undefined, thrown: undefined, isOwn: true };
+    const often = sent(BEGUN);
+    often.ticket.suspicions = 4;
+    expect(chargeOf(often, words, true)).toBe("charged");
     expect(chargeOf(sent(BEGUN), words, false)).toBe("charged");
     expect(chargeOf(sent(BEGUN), words, true)).toBe("back");
   });

@@ -3,7 +3,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { settlesWithin } from "@poolmq/shared/internal";
-import { backupIdOf, jobIdOf, removeStaged, removeWaiting, tellCancelled } from "@poolmq/shared/redis";
+import {
+  backupIdOf,
+  expireJobs,
+  jobIdOf,
+  removeStaged,
+  removeWaiting,
+  tellCancelled,
+} from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 
@@ -78,8 +85,13 @@ export class CleanUp {
     const backups = [...gathered.backedUp].map((at) => backupIdOf(id, at));
     const ids = [...underWay.map((at) => jobIdOf(id, at)), ...backups];
     // One job is looked for in the whole list; of many, the list is looked through for all of them.
-    if (ids.length <= FEW_JOBS) return await this.#options.jobs.remove(ids);
+    if (ids.length <= FEW_JOBS) {
+      const running = await this.#options.jobs.remove(ids);
+      await expireJobs(redis, keys, running);
+      return running;
+    }
     await removeWaiting(redis, keys, id, underWay);
+    await expireJobs(redis, keys, ids);
     return this.#options.ownWorkers ? await this.#options.jobs.existing(ids) : [];
   }
 

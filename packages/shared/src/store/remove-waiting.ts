@@ -7,6 +7,7 @@ import type { Cluster, Redis } from "ioredis";
 
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
+import { KEPT_FAILURES_MS } from "./keys/durations.ts";
 import { jobIdOf } from "./keys/keys.ts";
 import type { QueueKeys } from "./keys/keys.ts";
 
@@ -61,6 +62,11 @@ end
 return #ids`,
 };
 
+/** KEYS: a list of job ids, which says where the queue is. ARGV: what the keys of jobs begin with, a time in ms, job ids. */
+const EXPIRE: Script = {
+  lua: `for i = 3, #ARGV do redis.call('PEXPIRE', ARGV[1] .. ARGV[i], ARGV[2]) end`,
+};
+
 /** Jobs that are looked at in one script: it keeps Redis from everything else for about a millisecond. */
 const AT_ONCE = 500;
 
@@ -99,6 +105,22 @@ export async function removeStaged(redis: Redis | Cluster, keys: QueueKeys, mapI
     const removed = Number(await runScript(redis, REMOVE_STAGED, places, [keys.job(""), mapId, AT_ONCE]));
     all += removed;
     if (removed < AT_ONCE) return all;
+  }
+}
+
+/**
+ * Lets those jobs of a map that has ended go by themselves, after a day, that stay because a machine runs them. That machine
+ * removes them; if it dies, the next one does that fetches them. But if the list is deleted in which they wait for that,
+ * nobody knows of them any more.
+ */
+export async function expireJobs(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  ids: readonly string[],
+): Promise<void> {
+  for (let start = 0; start < ids.length; start += AT_ONCE) {
+    const args = [keys.job(""), KEPT_FAILURES_MS, ...ids.slice(start, start + AT_ONCE)];
+    await runScript(redis, EXPIRE, [keys.job("wait")], args);
   }
 }
 

@@ -10,6 +10,7 @@ import { infoOf, runChunk, spanOf } from "../item/run-chunk.ts";
 import type { ChunkRun, ItemWatcher } from "../item/run-chunk.ts";
 import { settle } from "../item/run-item.ts";
 import type { RunStop } from "../item/run-stop.ts";
+import { isCodecSound } from "../item/sound-codec.ts";
 import type { BatchDefinition } from "../task/batch-function.ts";
 import { taskOptionsOf } from "../task/define-task.ts";
 import type { TaskContext } from "../task/task-context.ts";
@@ -72,7 +73,9 @@ async function checking(check: (item: unknown) => unknown, item: unknown): Promi
 function argumentsOf(run: ChunkRun): ItemArguments | undefined {
   try {
     return new ItemArguments(run, run.n, run.shares);
-  } catch {
+  } catch (thrown) {
+    // What a task did to this process is no reason to fail an item of another: the process is replaced.
+    if (!isCodecSound()) throw thrown;
     return undefined;
   }
 }

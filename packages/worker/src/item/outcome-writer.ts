@@ -1,9 +1,13 @@
-/** Writes down what became of a job's items. Nothing here throws: a result that can't be sent is that item's error. */
+/**
+ * Writes down what became of a job's items. A result that can't be sent is that item's error: nothing here throws, unless a
+ * task has broken what writes.
+ */
 
 import { Attachments, encode, encodeEach, encodeThrown, LimitError } from "@poolmq/shared/task";
 import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/task";
 
 import type { Ran, RanItems } from "./ran-items.ts";
+import { isCodecSound } from "./sound-codec.ts";
 import { noFrames, userFrames } from "./user-frames.ts";
 
 // Taken hold of before any task is loaded: a task may put something else in its place.
@@ -105,6 +109,8 @@ export class OutcomeWriter {
       return { s: "ok", value };
     } catch (error) {
       attachments?.cut(attached);
+      // What a task did to this process is no reason to fail an item of another: the process is replaced.
+      if (!(error instanceof LimitError) && !isCodecSound()) throw error;
       // Trying again would give the same value.
       return { s: "threw", thrown: encodeThrown(error, { trimStack: noFrames }), by, final: true };
     }

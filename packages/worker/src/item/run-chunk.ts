@@ -14,6 +14,7 @@ import { RanItems } from "./ran-items.ts";
 import { mayTakeTurns, runItem, runRow, settle } from "./run-item.ts";
 import type { Ran } from "./ran-items.ts";
 import { ResultFold } from "./result-fold.ts";
+import { isCodecSound } from "./sound-codec.ts";
 import type { RunStop } from "./run-stop.ts";
 import type { TaskFunction } from "../tasks-module/task-module.ts";
 
@@ -65,7 +66,7 @@ export interface ItemWatcher {
  */
 const SHORT_ROW = 16;
 
-/** Runs the items that are not to be skipped. Never rejects. */
+/** Runs the items that are not to be skipped. Rejects only if this process can't be trusted any more. */
 export async function runChunk(asked: ChunkRun, watcher: ItemWatcher | undefined): Promise<ChunkRan> {
   const { at, n, skip, reducer } = asked;
   const info = (offset: number): RemoteInfo => infoOf(asked, offset);
@@ -82,6 +83,8 @@ export async function runChunk(asked: ChunkRun, watcher: ItemWatcher | undefined
   try {
     items = new ItemArguments(run, n, run.shares);
   } catch (thrown) {
+    // What a task did to this process is no reason to fail an item of another: the process is replaced.
+    if (!isCodecSound()) throw thrown;
     // Damaged, or of a newer Node: trying again would read the same bytes.
     const failed: Ran = { ok: false, thrown, retriable: false };
     for (let offset = 0; offset < n; offset++) {

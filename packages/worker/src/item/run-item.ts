@@ -18,6 +18,9 @@ import { watchingLeftovers } from "./leftovers.ts";
 import type { Ran, RanItems } from "./ran-items.ts";
 import type { TaskFunction } from "../tasks-module/task-module.ts";
 
+// Taken hold of before any task is loaded: a task may put something else in its place.
+const NativePromise = Promise;
+
 /** Functions whose last call returned no promise. */
 const synchronous = new WeakSet<TaskFunction>();
 
@@ -35,7 +38,7 @@ export function runItem(
     const call = (): unknown =>
       runInContext(turn, () => {
         const value = fn(...args);
-        if (value instanceof Promise) synchronous.delete(fn);
+        if (value instanceof NativePromise) synchronous.delete(fn);
         else synchronous.add(fn);
         return value;
       });
@@ -123,7 +126,7 @@ export async function settle(fn: TaskFunction, pending: PromiseLike<unknown>): P
 /** What `await` would wait for. Reads `then` once, as `await` does, and gives it to be called when that would call it. */
 export function pendingOf(value: unknown): PromiseLike<unknown> | undefined {
   if (value === null || (typeof value !== "object" && typeof value !== "function")) return undefined;
-  if (value instanceof Promise) return value;
+  if (value instanceof NativePromise) return value;
   const { then } = value as { readonly then?: unknown };
   if (typeof then !== "function") return undefined;
   return { then: (...settlers: unknown[]) => Reflect.apply(then, value, settlers) as never };

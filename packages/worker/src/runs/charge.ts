@@ -22,6 +22,9 @@ export interface LastWords {
  */
 export type Charge = "charged" | "interrupted" | "back";
 
+/** A run that was there on so many hosts when our own code failed is taken for the one that does it. */
+const MAX_SUSPICIONS = 4;
+
 /**
  * @param hasWorked - the host has answered a run: its module works
  * @param hasBegun - it has begun one of those that it was sent
@@ -39,8 +42,8 @@ export function chargeOf(
       ? "interrupted"
       : "charged";
   }
-  // What a fresh host runs did it itself; what runs later may find what another one left.
-  if (lastWords?.isOwn === true && hasWorked) return "back";
+  // What a fresh host runs did it itself; what runs later may find what another one left, but not again and again.
+  if (lastWords?.isOwn === true && hasWorked && ticket.suspicions < MAX_SUSPICIONS) return "back";
   if (ticket.begun) return "charged";
   // If a host never began a run, the one that it was to run first is charged: otherwise a module that ends its process
   // by itself would be started for ever.

@@ -256,6 +256,7 @@ export class HostRuns {
         ticket.settleStopped(pid);
         continue;
       }
+      if (lastWords?.isOwn === true && ticket.begun) ticket.suspicions++;
       const charge = wasKilled ? "back" : chargeOf(sent, lastWords, hasWorked, hasBegun);
       const partly = ticket.partly(pid);
       const running = lastWords?.offset ?? partly.running;

@@ -121,6 +121,8 @@ export class Ticket {
   runningSince = 0;
   /** The host said that it begins: if the host dies, this run is charged. */
   begun = false;
+  /** How many hosts it was running on when our own code failed there, because of what some item had done to the host. */
+  suspicions = 0;
   stopped: StopReason | undefined;
   #cut: number | undefined;
 
