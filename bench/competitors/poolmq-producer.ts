@@ -7,4 +7,4 @@ import { serveCalls } from "./poolmq-calls.ts";
 import { readSetup } from "./serve.ts";
 
 const { redis, queue } = readSetup();
-await serveCalls(new Pool<typeof tasks>({ connection: redis, queue }));
+await serveCalls(new Pool<typeof tasks>({ connection: redis.split(","), queue }));

@@ -16,6 +16,7 @@ import { withoutRedis } from "./row-14-without-redis.ts";
 import { folds } from "./row-15-folds.ts";
 import { batches } from "./row-16-batches.ts";
 import { fairShares } from "./row-17-fair-shares.ts";
+import { shards } from "./row-19-shards.ts";
 import { stragglers } from "./row-18-stragglers.ts";
 
 export const ROWS: readonly Row[] = [
@@ -37,4 +38,5 @@ export const ROWS: readonly Row[] = [
   batches,
   fairShares,
   stragglers,
+  shards,
 ];
