@@ -20,7 +20,8 @@ import { expect, onTestFinished, test } from "vitest";
 import { Crew } from "../../packages/worker/src/crew/crew.ts";
 import { RecentLines } from "../../packages/worker/src/log/recent-lines.ts";
 import { NO_OBSERVER } from "../../packages/worker/src/job/context/work-observer.ts";
-import { Session } from "../../packages/worker/src/supervisor/session.ts";
+import { Lanes } from "../../packages/worker/src/supervisor/lanes.ts";
+import { KeptShares } from "../../packages/worker/src/job/context/kept-shares.ts";
 import { resolveWorkerOptions } from "../../packages/worker/src/worker-options.ts";
 import { faultSeed } from "../support/fault-seed.ts";
 import { redisForFile } from "../support/redis-server.ts";
@@ -83,12 +84,12 @@ interface Asked {
 class FakeMachine {
   readonly hosts: readonly FakeHost[];
   readonly #crew: Crew;
-  readonly #session: Session;
+  readonly #lanes: Lanes;
 
-  private constructor(hosts: readonly FakeHost[], crew: Crew, session: Session) {
+  private constructor(hosts: readonly FakeHost[], crew: Crew, lanes: Lanes) {
     this.hosts = hosts;
     this.#crew = crew;
-    this.#session = session;
+    this.#lanes = lanes;
   }
 
   static async start(queue: string, model: Model, shape: Shape): Promise<FakeMachine> {
@@ -103,7 +104,7 @@ class FakeMachine {
       ...shape,
     });
     const hosts: FakeHost[] = [];
-    const opened: { session?: Session } = {};
+    const opened: { lanes?: Lanes } = {};
     const crew = new Crew(
       {
         ...options,
@@ -121,7 +122,7 @@ class FakeMachine {
           hosts.push(host);
           return host;
         },
-        onChange: () => opened.session?.onCrewChange(),
+        onChange: () => opened.lanes?.onCrewChange(),
         onProgress: () => {},
         onLog: () => {},
       },
@@ -136,12 +137,14 @@ class FakeMachine {
       observer: NO_OBSERVER,
       drain: () => {},
       recentLog: new RecentLines(),
+      shares: new KeptShares(() => {}),
     };
     const draining = new Promise<void>(() => {});
-    const session = await Session.open({ ...machine, draining }, SILENT, new AbortController().signal);
-    opened.session = session;
-    await Promise.all([crew.start(), session.serve()]);
-    return new FakeMachine(hosts, crew, session);
+    const lanes = new Lanes({ ...machine, draining }, SILENT, new AbortController().signal);
+    opened.lanes = lanes;
+    await lanes.open();
+    await Promise.all([crew.start(), lanes.serve()]);
+    return new FakeMachine(hosts, crew, lanes);
   }
 
   get alive(): FakeHost[] {
@@ -163,7 +166,7 @@ class FakeMachine {
 
   /** Vanishes, without a word to anybody: nothing that it holds is handed back. */
   async vanish(): Promise<void> {
-    const closed = this.#session.close(false);
+    const closed = this.#lanes.close();
     this.#crew.kill();
     await Promise.all([closed, this.#crew.close(0)]);
   }

@@ -21,12 +21,15 @@ export type Reachable = Pick<RedisServer, "url"> & Partial<Pick<RedisServer, "ur
 
 /** A queue of its own for one test, with pools and worker machines on it that end with the test. */
 export class Stage {
-  readonly queue: string = uniqueQueue();
-  readonly keys: QueueKeys = queueKeys(this.queue);
+  readonly queue: string;
+  readonly keys: QueueKeys;
   readonly #redis: Reachable;
 
-  constructor(redis: Reachable) {
+  /** @param queue - where another stage has the same queue on another Redis */
+  constructor(redis: Reachable, queue: string = uniqueQueue()) {
     this.#redis = redis;
+    this.queue = queue;
+    this.keys = queueKeys(queue);
   }
 
   /** The address of Redis, with no more rights than poolmq says that this role needs. */

@@ -11,7 +11,7 @@ export { startLocalMachine } from "./local/local-machine.ts";
 export type { LocalMachine } from "./local/local-machine.ts";
 export type { Crew } from "./crew/crew.ts";
 export type { Run, RunEnd } from "./runs/run.ts";
-export type { SharedValue } from "./job/context/shared-values.ts";
+export type { SharedValue } from "./job/context/kept-shares.ts";
 export { writeReplayFile } from "./replay/replay-file.ts";
 export type { SharedMemory } from "./pipe/pipe-messages.ts";
 export { afterCut, mayBeCut, skippedOf } from "./outcome/after-cut.ts";

@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import type { Logger } from "pino";
 
 import { InvalidOptionError } from "@poolmq/shared";
-import type { ConnectionOption, ProcessOptions } from "@poolmq/shared";
+import type { ConnectionOption, ProcessOptions, ServerOption } from "@poolmq/shared";
 import {
   availableCores,
   checkCodeVersion,
@@ -19,7 +19,9 @@ import {
   moduleOrSibling,
   resolveConnection,
   resolveProcessOptions,
+  resolveShards,
   resolveSigningKeys,
+  shardNames,
 } from "@poolmq/shared/internal";
 import type { ResolvedConnection, ResolvedProcessOptions, SigningKeys } from "@poolmq/shared/internal";
 
@@ -27,8 +29,13 @@ import type { ResolvedConnection, ResolvedProcessOptions, SigningKeys } from "@p
 export interface WorkerOptions extends ProcessOptions {
   /** The tasks module: a path (from the working directory) or a `file:` URL. Its exported functions are the tasks. */
   readonly module: string | URL;
-  /** Redis. @defaultValue `POOLMQ_REDIS_URL`, else `REDIS_URL` of the environment, else `redis://127.0.0.1:6379` */
-  readonly connection?: ConnectionOption | undefined;
+  /**
+   * Redis; a list of all of them, in any order, for a pool that is spread over several servers.
+   * @defaultValue `POOLMQ_REDIS_URL`, else `REDIS_URL` of the environment, else `redis://127.0.0.1:6379`
+   */
+  readonly connection?: ConnectionOption | readonly ServerOption[] | undefined;
+  /** Over how many queues of a Redis Cluster the queue is spread: the same number as its pools have. @defaultValue 1 */
+  readonly shards?: number | undefined;
   /** Name of the queue to serve. @defaultValue `"default"` */
   readonly queue?: string | undefined;
   /** First part of every key in Redis. @defaultValue `"poolmq"` */
@@ -84,10 +91,17 @@ export interface WorkerOptions extends ProcessOptions {
   readonly logger?: Logger | undefined;
 }
 
+/** One of the queues that a machine serves as one: there are several where a pool is spread over several servers. */
+export interface Shard {
+  readonly connection: ResolvedConnection;
+  readonly queue: string;
+}
+
 /** `WorkerOptions`, checked and complete. */
 export interface ResolvedWorkerOptions extends ResolvedProcessOptions {
   readonly module: string;
-  readonly connection: ResolvedConnection;
+  /** At least one. */
+  readonly shards: readonly Shard[];
   readonly queue: string;
   readonly prefix: string;
   readonly processes: number;
@@ -141,6 +155,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     ...PROCESS_OPTIONS,
     "module",
     "connection",
+    "shards",
     "queue",
     "prefix",
     "processes",
@@ -156,11 +171,12 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     "signingKey",
     "logger",
   ]);
+  const queue = checkQueueName("queue", options.queue ?? DEFAULTS.queue);
   return {
     ...resolveProcessOptions(options),
     module: modulePath(options.module),
-    connection: connectionOf(options.connection),
-    queue: checkQueueName("queue", options.queue ?? DEFAULTS.queue),
+    shards: shardsOf(options, queue),
+    queue,
     prefix: checkQueueName("prefix", options.prefix ?? DEFAULTS.prefix),
     processes: check.integer("processes", availableCores(), { min: 1, max: 1024 }),
     codeVersion: checkCodeVersion(options.codeVersion),
@@ -178,11 +194,22 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
   };
 }
 
-/** Where Redis is. Checked here, so that a wrong URL is told before a process is started. */
+/** Where Redis is, for those who look at one. */
 export function connectionOf(option: ConnectionOption | undefined): ResolvedConnection {
   const resolved = resolveConnection(option) ?? resolveConnection(DEFAULT_URL);
   if (resolved === undefined) throw new Error("unreachable: a URL always resolves");
   return resolved;
+}
+
+/** Where the queue is. Checked here, so that a wrong URL is told before a process is started. */
+function shardsOf(
+  { connection: option, shards }: Pick<WorkerOptions, "connection" | "shards">,
+  queue: string,
+): readonly Shard[] {
+  const connections = resolveShards(option, shards) ?? resolveShards(DEFAULT_URL, shards, {}) ?? [];
+  // On servers of their own, all queues have the same name.
+  const names = connections[0]?.kind === "cluster" ? shardNames(queue, connections.length) : [];
+  return connections.map((connection, at) => ({ connection, queue: names[at] ?? queue }));
 }
 
 function checkHost(host: string): string {

@@ -8,7 +8,7 @@ import type { MemoryWatchOptions } from "./memory-watch.ts";
 
 export interface CrewOptions extends MemberOptions, MemoryWatchOptions {
   /** A running task said something of its progress. */
-  readonly onProgress: (mapId: string, index: number, payload: Payload) => void;
+  readonly onProgress: (run: Run, index: number, payload: Payload) => void;
   /** A running task printed or logged a line: a `LogLine` as JSON. */
   readonly onLog: (run: Run, index: number, pid: number, line: string) => void;
   /** `capacity` or `ready` may have changed. */

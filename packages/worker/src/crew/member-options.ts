@@ -23,7 +23,7 @@ export interface MemberEvents {
   onMeasured(ms: number): void;
   /** A run that it had not begun is to run elsewhere. */
   onGivenBack(ticket: Ticket): void;
-  onProgress(mapId: string, index: number, payload: Payload): void;
+  onProgress(run: Run, index: number, payload: Payload): void;
   /** @param line - a `LogLine` as JSON */
   onLog(run: Run, index: number, pid: number, line: string): void;
   /** @param charged - the runs that took it down, as far as is known */

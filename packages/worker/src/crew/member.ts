@@ -222,7 +222,7 @@ export class Member {
   #onSaid({ t, id, index }: Extract<FromChild, { t: "progress" | "log" }>, text: Payload): void {
     const run = this.#runs.ticket(id)?.run;
     if (run === undefined) return;
-    if (t === "progress") this.#events.onProgress(run.map, index, text);
+    if (t === "progress") this.#events.onProgress(run, index, text);
     else this.#events.onLog(run, index, this.pid, text);
   }
 

@@ -136,6 +136,7 @@ function runOf(
     enqueuedAtMs: isTimed ? job.timestamp : undefined,
     // Callers who may not see where a task failed may not see what it says either.
     logs: data.logs === true && !machine.redactRemoteStacks,
+    reports,
     outcomeLimit,
     timeoutMs,
     maxItems,

@@ -10,19 +10,28 @@ import {
   removeQueueKeys,
 } from "@poolmq/shared/redis";
 
-import type { ResolvedWorkerOptions } from "../worker-options.ts";
+import type { ResolvedWorkerOptions, Shard } from "../worker-options.ts";
 
 /**
  * Removes what a pool's own queue left in Redis: the pool has died, and nobody else knows of the queue. Does nothing to
  * a queue that a user has named. Maps none of whose jobs is left go with their TTL.
  */
 export async function removePrivateQueue({
-  connection,
+  shards,
   queue,
   prefix,
   connectTimeoutMs,
-}: Pick<ResolvedWorkerOptions, "connection" | "queue" | "prefix" | "connectTimeoutMs">): Promise<void> {
+}: Pick<ResolvedWorkerOptions, "shards" | "queue" | "prefix" | "connectTimeoutMs">): Promise<void> {
   if (!isPrivateQueueName(queue)) return;
+  await Promise.allSettled(
+    shards.map(async (shard) => await removeFrom(shard, { prefix, connectTimeoutMs })),
+  );
+}
+
+async function removeFrom(
+  { connection, queue }: Shard,
+  { prefix, connectTimeoutMs }: Pick<ResolvedWorkerOptions, "prefix" | "connectTimeoutMs">,
+): Promise<void> {
   const redis = await connect(connection, { role: "commands", name: "clean-up", connectTimeoutMs });
   try {
     const keys = queueKeys(queue, prefix);

@@ -8,26 +8,15 @@ import { classifyRefusal } from "@poolmq/shared/internal";
 import { fetchPlainJobs, plainJobs, removeStrayJob } from "@poolmq/shared/redis";
 import type { RedisClock } from "@poolmq/shared/redis";
 
+import { NO_JOB } from "./main-loop.ts";
+import type { FetchedJob, MainLoop } from "./main-loop.ts";
+import type { Demand } from "./share-places.ts";
+
 /** What a job holds: our data, or whatever else somebody wrote there. */
 export type QueuedJob = Job<unknown, null>;
 
-/** What BullMQ 6.7 has no public name for. */
-interface MainLoop {
-  /** What its loop has in hand: jobs that are being fetched, wait, or run. */
-  readonly mainLoopQueue?: { numTotal(): number; add(job: Promise<QueuedJob | undefined>): void } | null;
-  /** The last fetch found nothing. */
-  drained: boolean;
-  /** Notes how long the queue is limited, and when the next delayed job is due. */
-  updateDelays(limitDelay?: number, delayUntil?: number): void;
-}
-
-/** What BullMQ makes a job of: its data, its id, the token of its lock. */
-type FetchedJob = [data?: JobJson, jobId?: string, token?: string];
-
 /** Whether a completed job is kept is told by the worker's options, and not by the job's. */
 const AS_THE_WORKER = undefined as unknown as boolean;
-
-const NO_JOB = Promise.resolve(undefined);
 
 /** How a job's way through this machine ended. With an error, BullMQ is to put the job elsewhere, or to fail it. */
 type Ended = { readonly error: unknown } | undefined;
@@ -37,6 +26,10 @@ export interface JobQueueHooks {
   process(job: QueuedJob, token: string): Promise<void>;
   /** BullMQ completes the job now, or moves it elsewhere: its lock is no longer to be renewed. */
   settled(job: QueuedJob, token: string): void;
+  /**
+   * The queue shares its places with others, and its `demand` may have changed. Absent: all places are its own.
+   */
+  changed?(): void;
 }
 
 /**
@@ -60,6 +53,12 @@ export class JobQueue extends Worker<unknown, null> {
   readonly #clock: RedisClock;
   /** Jobs that were fetched and have not come to their end here. */
   inHand = 0;
+  /** How many jobs it may have here, where it shares the places with other queues. */
+  #allowed = Infinity;
+  /** When it got its last job, by the monotonic clock. */
+  #servedAt = 0;
+  /** Set while it waits for a place, and has no job here whose end could give it one. */
+  #place: PromiseWithResolvers<void> | undefined;
 
   constructor(
     redis: Redis | Cluster,
@@ -73,6 +72,7 @@ export class JobQueue extends Worker<unknown, null> {
       const ended = await (begun.get(job) ?? this.#begin(job, token));
       begun.delete(job);
       hooks.settled(job, token);
+      hooks.changed?.();
       if (ended !== undefined) throw ended.error;
       return null;
     };
@@ -92,11 +92,65 @@ export class JobQueue extends Worker<unknown, null> {
     if (grows && this.inHand > 0) (this as unknown as MainLoop).mainLoopQueue?.add(NO_JOB);
   }
 
+  /** What those with whom it shares the places are to know of it. */
+  get demand(): Demand {
+    const wants = !(this as unknown as MainLoop).drained;
+    return { held: this.#begun.size, wants, servedAt: this.#servedAt };
+  }
+
+  /** Of the places that it shares with other queues, it may have so many from now on. */
+  allow(places: number): void {
+    const { drained, mainLoopQueue } = this as unknown as MainLoop;
+    const held = this.#begun.size;
+    this.#allowed = places;
+    // While its queue is empty it waits for a job in any case, because only then does it learn that it needs a place.
+    this.concurrency = Math.max(1, drained ? held + 1 : places);
+    if (places <= held) return;
+    this.#place?.resolve();
+    // Its loop waits for the end of one of its jobs: an empty entry makes it look at once.
+    if (held > 0 && mainLoopQueue?.numTotal() === held) mainLoopQueue.add(NO_JOB);
+  }
+
+  override async pause(doNotWaitActive?: boolean): Promise<void> {
+    this.#place?.resolve();
+    await super.pause(doNotWaitActive);
+  }
+
+  override async close(force?: boolean): Promise<void> {
+    this.#place?.resolve();
+    await super.close(force);
+  }
+
+  /**
+   * Whether a job may be fetched now. Waits for a place if no job is here; otherwise BullMQ's loop has to look after those
+   * that are, and `allow` wakes it when there is a place.
+   */
+  async #hasPlace(): Promise<boolean> {
+    const loop = this as unknown as MainLoop;
+    if (loop.drained) {
+      // The marker that told of a job has woken this machine, and no other. It goes back, for a machine that has a place.
+      loop.drained = false;
+      await this.#redis.zadd(this.backend.toKey("marker"), 0, "0");
+      this.#hooks.changed?.();
+    }
+    if (this.#begun.size < this.#allowed || this.#begun.size > 0) return this.#begun.size < this.#allowed;
+    this.#place = Promise.withResolvers();
+    await this.#place.promise;
+    this.#place = undefined;
+    return this.closing === undefined && !this.paused;
+  }
+
   protected override async moveToActive(token: string, name?: string): Promise<Job<unknown, null>> {
     const { mainLoopQueue } = this as unknown as MainLoop;
     if (mainLoopQueue === undefined || mainLoopQueue === null) return await super.moveToActive(token, name);
+    // BullMQ takes this for an empty queue, whatever its types say.
+    if (this.#begun.size >= this.#allowed && !(await this.#hasPlace())) return undefined as never;
     // The place of a job that was put off is free, and counted still.
-    const places = Math.max(1, this.concurrency - mainLoopQueue.numTotal());
+    const free =
+      this.#allowed === Infinity
+        ? this.concurrency - mainLoopQueue.numTotal()
+        : this.#allowed - this.#begun.size;
+    const places = Math.max(1, free);
     const lock = { token, durationMs: this.opts.lockDuration ?? 0, worker: name ?? "" };
     const { jobs, isEmpty } = await fetchPlainJobs(this.#redis, this.backend, lock, places, this.#clock);
     // Each begins here, so in their order.
@@ -105,7 +159,7 @@ export class JobQueue extends Worker<unknown, null> {
     for (const job of others) mainLoopQueue.add(job);
     const job = await first;
     // Saves two further requests that BullMQ would make before it waits for the next job.
-    if (isEmpty) await super.nextJobFromJobData();
+    if (isEmpty) await this.nextJobFromJobData();
     return job as Job<unknown, null>;
   }
 
@@ -130,7 +184,9 @@ export class JobQueue extends Worker<unknown, null> {
       delete job.opts.removeOnComplete;
       delete job.opts.removeOnFail;
       this.#begun.set(job, this.#begin(job, job.token ?? ""));
+      this.#servedAt = performance.now();
     }
+    this.#hooks.changed?.();
     return job;
   }
 
@@ -186,6 +242,7 @@ export class JobQueue extends Worker<unknown, null> {
           return await this.#leaveToBull(current, token, fetchesNext);
       }
       this.#begun.delete(current);
+      this.#hooks.changed?.();
       const { mainLoopQueue } = this as unknown as MainLoop;
       // With a free place, the loop has something to fetch. It only goes on when it is given something.
       if (next === undefined || (mainLoopQueue?.numTotal() ?? 0) < this.concurrency) return next;
@@ -213,7 +270,8 @@ export class JobQueue extends Worker<unknown, null> {
     this.#hooks.settled(job, token);
     if (this.backend.closing !== undefined) return undefined;
     const isEnding = this.closing !== undefined || this.paused;
-    const fetchNext = fetchesNext() && !isEnding;
+    // Above what it may have, the place goes to another queue.
+    const fetchNext = fetchesNext() && !isEnding && this.#begun.size <= this.#allowed;
     const { result } = await this.backend.moveToCompleted(job, null, AS_THE_WORKER, token, fetchNext);
     if (!Array.isArray(result)) return undefined;
     const [data, id, limitDelay, delayUntil] = result as [JobJson?, string?, number?, number?];

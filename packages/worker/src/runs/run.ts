@@ -1,6 +1,6 @@
 /** One job on its way through a crew. */
 
-import type { ChildDetail, ItemOutcome, OutcomeText, Payload } from "@poolmq/shared/internal";
+import type { ChildDetail, ItemOutcome, LogBatch, OutcomeText, Payload } from "@poolmq/shared/internal";
 
 import type { OutcomeLimit } from "../item/outcome-writer.ts";
 import type { HostExit } from "../host/host.ts";
@@ -29,6 +29,8 @@ export interface Run {
   readonly enqueuedAtMs?: number | undefined;
   /** What its items print and log is forwarded. */
   readonly logs: boolean;
+  /** Where a machine that takes jobs from several queues tells what its items say: the queue that it came from. */
+  readonly reports?: RunReports | undefined;
   /** Stands in for the limit of outcomes that the host was started with: what takes them takes less. */
   readonly outcomeLimit?: OutcomeLimit | undefined;
   /** Time limit of the function for each item, in ms, from its start. */
@@ -45,6 +47,13 @@ export interface Run {
   readonly onCut?: ((items: number) => void) | undefined;
   /** Another host may be running the same chunk, and this run should not go to that one. @defaultValue false */
   readonly isBackup?: boolean;
+}
+
+/** Takes what the items of a run say while it goes on. */
+interface RunReports {
+  progress(mapId: string, index: number, payload: Payload): void;
+  /** @param line - a `LogLine` as JSON */
+  log(mapId: string, index: number, by: Omit<LogBatch, "lines">, line: string): void;
 }
 
 /** An argument of every tuple of a job that is a shared value. */

@@ -45,6 +45,7 @@ export async function reachRedis(
   }
 }
 
-function mayPass(error: unknown): error is RedisConnectionError {
+/** Whether Redis only is not there, which may change by itself. */
+export function mayPass(error: unknown): error is RedisConnectionError {
   return error instanceof RedisConnectionError && ["unreachable", "not-ready"].includes(error.reason);
 }

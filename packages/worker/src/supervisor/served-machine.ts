@@ -2,10 +2,11 @@ import type { TaskInfo } from "@poolmq/shared/internal";
 
 import type { Crew } from "../crew/crew.ts";
 import type { RecentLines } from "../log/recent-lines.ts";
+import type { KeptShares } from "../job/context/kept-shares.ts";
 import type { WorkObserver } from "../job/context/work-observer.ts";
 import type { ResolvedWorkerOptions } from "../worker-options.ts";
 
-/** A machine, as what serves its queue sees it. */
+/** A machine, as its lanes see it: all of this is theirs together. */
 export interface ServedMachine {
   readonly id: string;
   readonly options: ResolvedWorkerOptions;
@@ -13,6 +14,8 @@ export interface ServedMachine {
   /** Registered functions by name. Empty until the module is loaded. */
   readonly tasks: Readonly<Record<string, TaskInfo>>;
   readonly observer: WorkObserver;
+  /** The shared values that it has. */
+  readonly shares: KeptShares;
   /** The last lines of its log. */
   readonly recentLog: RecentLines;
   /** Takes no more jobs, finishes what runs, and ends. */

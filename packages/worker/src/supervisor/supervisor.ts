@@ -26,16 +26,16 @@ import type { TaskInfo } from "@poolmq/shared/internal";
 import { Crew } from "../crew/crew.ts";
 import { processCrew } from "../crew/process-crew.ts";
 import { keptLog } from "../log/kept-log.ts";
-import type { RecentLines } from "../log/recent-lines.ts";
+import { KeptShares } from "../job/context/kept-shares.ts";
 import { NO_OBSERVER } from "../job/context/work-observer.ts";
 import type { WorkObserver } from "../job/context/work-observer.ts";
 import { TaskOutput } from "../output/task-output.ts";
 import type { PrintTarget } from "../pipe/child-settings.ts";
 import { VERSION } from "../version.ts";
 import type { ResolvedWorkerOptions } from "../worker-options.ts";
+import { Lanes } from "./lanes.ts";
 import type { MachineSnapshot, MachineState } from "./machine-status.ts";
 import type { ServedMachine } from "./served-machine.ts";
-import { Session } from "./session.ts";
 
 const NEXT_STATES: Readonly<Record<MachineState, readonly MachineState[]>> = {
   starting: ["running", "stopped"],
@@ -47,27 +47,22 @@ const NEXT_STATES: Readonly<Record<MachineState, readonly MachineState[]>> = {
 /** How long a machine that can't serve tries to tell why. */
 const UNFIT_TIMEOUT_MS = 2_000;
 
-/** Steps of a shutdown that Redis must answer, and that are not worth waiting for if it does not. */
+/** A step of a shutdown that Redis must answer, and that is not worth waiting for if it does not. */
 const SIGN_OFF_TIMEOUT_MS = 500;
-const HAND_BACK_TIMEOUT_MS = 500;
 
 /** How long a child may take to run its finalizer once the deadline has passed. */
 const CLOSE_GRACE_MS = 200;
-
-const NOTHING_COUNTED = { publishRetries: 0, locksLost: 0 };
 
 export class Supervisor {
   readonly id: string = `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`;
   readonly #options: ResolvedWorkerOptions;
   readonly #log: Logger;
-  readonly #recentLog: RecentLines;
   readonly #crew: Crew;
+  readonly #lanes: Lanes;
   /** Aborted once the machine takes nothing new. */
   readonly #leaving = new AbortController();
   readonly #closed = Promise.withResolvers<void>();
   #state: MachineState = "starting";
-  /** Once Redis was reached. */
-  #session: Session | undefined;
   #tasks: Readonly<Record<string, TaskInfo>> = {};
   #observer: WorkObserver = NO_OBSERVER;
   #closing: Promise<void> | undefined;
@@ -80,20 +75,27 @@ export class Supervisor {
     this.#options = options;
     const kept = keptLog(options.logger ?? pino({ level: "silent" }), { worker: this.id });
     this.#log = kept.log;
-    this.#recentLog = kept.recent;
     const records = tasks.logger ?? this.#log;
     const output = new TaskOutput({ level: records.level, open: () => records }, tasks.prints);
     this.#crew = new Crew(
       {
         ...processCrew(this.id, options, output),
-        // Jobs come through the session, so there is one whenever a task reports something.
-        onChange: () => this.#session?.onCrewChange(),
-        onProgress: (...args) => this.#session?.reports.progress(...args),
-        onLog: ({ map, attempt }, index, pid, line) =>
-          this.#session?.reports.log(map, index, { worker: this.id, pid, attempt }, line),
+        onChange: () => this.#lanes.onCrewChange(),
+        onProgress: ({ reports, map }, index, payload) => reports?.progress(map, index, payload),
+        onLog: ({ reports, map, attempt }, index, pid, line) =>
+          reports?.log(map, index, { worker: this.id, pid, attempt }, line),
       },
       this.#log,
     );
+    const { signal } = this.#leaving;
+    const machine = servedBy(this, {
+      options,
+      crew: this.#crew,
+      recentLog: kept.recent,
+      leaving: signal,
+      observer: () => this.#observer,
+    });
+    this.#lanes = new Lanes(machine, this.#log, signal);
   }
 
   get state(): MachineState {
@@ -122,14 +124,13 @@ export class Supervisor {
       jobsWaiting: jobs.waiting,
       jobsRunning: jobs.running,
       childLosses: losses,
-      ...(this.#session?.counts ?? NOTHING_COUNTED),
+      ...this.#lanes.counts,
     };
   }
 
   /** Asks Redis for a sign of life. Rejects, or waits as long as Redis does not answer. */
   async ping(): Promise<void> {
-    if (this.#session === undefined) throw new Error("not connected yet");
-    await this.#session.ping();
+    await this.#lanes.ping();
   }
 
   /** Tells of each job from now on. */
@@ -148,18 +149,18 @@ export class Supervisor {
    * @throws TasksModuleError, RedisConnectionError, UnsupportedRedisError, EvictionPolicyError, RedisRefusedError
    */
   async start(): Promise<void> {
-    const opening = this.#open();
+    const opening = this.#lanes.open();
     try {
       // Side by side: a child takes as long to start as a connection to be checked.
-      const [tasks, session] = await Promise.all([this.#crew.start(), opening]);
+      const [tasks] = await Promise.all([this.#crew.start(), opening]);
       if (this.#state !== "starting") return; // closed meanwhile
       this.#tasks = tasks;
-      await session.serve();
+      await this.#lanes.serve();
       this.#setState("running");
       this.#log.info(
         {
           queue: this.#options.queue,
-          redis: this.#options.connection.address,
+          redis: this.#options.shards.map(({ connection }) => connection.address).join(", "),
           version: VERSION,
           supervisorPid: process.pid,
           tasks: Object.keys(tasks),
@@ -172,7 +173,7 @@ export class Supervisor {
         // Tells producers that wait for a worker why this one does not start.
         await settlesWithin(
           UNFIT_TIMEOUT_MS,
-          opening.then(async ({ heartbeat }) => await heartbeat.beat(error)),
+          opening.then(async () => await this.#lanes.beat(error)),
         );
       }
       await this.#abandon();
@@ -186,10 +187,7 @@ export class Supervisor {
    */
   close(timeoutMs: number = this.#options.shutdownTimeoutMs): Promise<void> {
     const boundedMs = Math.min(timeoutMs, MAX_TIMER_MS);
-    this.#closing ??=
-      this.#state === "running" && this.#session !== undefined
-        ? this.#drain(this.#session, boundedMs)
-        : this.#abandon();
+    this.#closing ??= this.#state === "running" ? this.#drain(boundedMs) : this.#abandon();
     return this.#closing;
   }
 
@@ -207,35 +205,17 @@ export class Supervisor {
     if (next !== "running") this.#leaving.abort();
   }
 
-  async #open(): Promise<Session> {
-    const { signal } = this.#leaving;
-    const machine = servedBy(this, {
-      options: this.#options,
-      crew: this.#crew,
-      recentLog: this.#recentLog,
-      leaving: signal,
-      observer: () => this.#observer,
-    });
-    const session = await Session.open(machine, this.#log, signal);
-    if (this.#state === "starting") this.#session = session;
-    else await session.close(false);
-    return session;
-  }
-
   /** One deadline for all: stop taking, let run, abort, kill. */
-  async #drain(session: Session, timeoutMs: number): Promise<void> {
+  async #drain(timeoutMs: number): Promise<void> {
     this.#setState("draining");
     const deadline = performance.now() + timeoutMs;
     const left = (): number => Math.max(0, deadline - performance.now());
     // Pausing stops the fetching, and waits for the jobs in hand: what only waited goes back, what runs ends. This comes
     // before anything that waits for Redis: a run that ends meanwhile would make room for the next one.
-    const idle = session.pause();
+    const idle = this.#lanes.pause();
     this.#crew.drain();
     // With Redis away there is nobody to be told; what it knows of this machine expires.
-    session.heartbeat.stop();
-    const answers =
-      session.isConnected &&
-      (await settlesWithin(Math.min(SIGN_OFF_TIMEOUT_MS, left()), session.heartbeat.signOff()));
+    await this.#lanes.signOff(Math.min(SIGN_OFF_TIMEOUT_MS, left()));
     const { killGraceMs } = this.#options;
     let ended = await settlesWithin(left() - Math.min(killGraceMs, left()), idle);
     if (!ended && left() > 0) {
@@ -244,9 +224,7 @@ export class Supervisor {
       ended = await settlesWithin(left(), idle);
     }
     await this.#crew.close(ended ? Math.max(CLOSE_GRACE_MS, left()) : 0);
-    // Hands back the jobs whose children were killed; otherwise their locks would have to expire first.
-    const handedBack = ended || (session.isConnected && (await settlesWithin(HAND_BACK_TIMEOUT_MS, idle)));
-    await session.close(handedBack, answers);
+    await this.#lanes.close();
     this.#setState("stopped");
     this.#closed.resolve();
   }
@@ -257,7 +235,7 @@ export class Supervisor {
     this.#setState("stopped");
     this.#crew.kill();
     await this.#crew.close(0);
-    await this.#session?.close(false);
+    await this.#lanes.close();
     this.#closed.resolve();
   }
 }
@@ -277,6 +255,7 @@ function servedBy(
   return {
     ...parts,
     id: supervisor.id,
+    shares: new KeptShares((shareId) => parts.crew.unshare(shareId)),
     draining,
     drain: () => void supervisor.close(),
     get tasks() {

@@ -141,8 +141,8 @@ export class MemoryQueue implements Transport {
   }
 
   /** A running task said something of its progress. */
-  progress(mapId: string, index: number, value: Payload): void {
-    this.#maps.get(mapId)?.taskProgress(index, decode(value));
+  progress({ map }: Run, index: number, value: Payload): void {
+    this.#maps.get(map)?.taskProgress(index, decode(value));
   }
 
   /** A running task printed or logged. @param line - a `LogLine` as JSON */

@@ -3,6 +3,7 @@
 import { Option } from "commander";
 
 import { DEFAULTS } from "../../worker-options.ts";
+import { integer } from "./integer.ts";
 
 export function queueOption(): Option {
   return new Option("-q, --queue <name>", "queue to look at").env("POOLMQ_QUEUE").default(DEFAULTS.queue);
@@ -19,4 +20,18 @@ export function redisOption(): Option {
     "-r, --redis <url>",
     "redis://, rediss:// or unix:// URL (default: POOLMQ_REDIS_URL, else REDIS_URL, else redis://127.0.0.1:6379)",
   );
+}
+
+export function shardsOption(): Option {
+  return new Option(
+    "--shards <n>",
+    "over how many queues of a Redis Cluster the queue is spread (default: 1)",
+  ).argParser(integer);
+}
+
+/** The same, several times. */
+export function redisOptions(): Option {
+  const option = redisOption();
+  option.description += "; several times for a pool that is spread over several servers";
+  return option.argParser((url: string, urls: readonly string[] | undefined) => [...(urls ?? []), url]);
 }

@@ -10,7 +10,7 @@ import { DEFAULTS, resolveWorkerOptions } from "../../worker-options.ts";
 import type { WorkerOptions } from "../../worker-options.ts";
 import { integer } from "../base/integer.ts";
 import { readSigningKeys } from "../base/read-signing-keys.ts";
-import { prefixOption, redisOption } from "../base/queue-options.ts";
+import { prefixOption, redisOptions, shardsOption } from "../base/queue-options.ts";
 import { exitCodeFor, reportError } from "../base/report-error.ts";
 import { onNpxGone } from "./on-npx-gone.ts";
 import { taskEnvironment } from "../base/task-environment.ts";
@@ -23,7 +23,8 @@ interface WorkerFlags {
   readonly workerLossAttempts: number;
   readonly queue: string;
   readonly prefix: string;
-  readonly redis?: string;
+  readonly redis?: readonly string[];
+  readonly shards?: number;
   readonly codeVersion?: string;
   readonly connectTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
@@ -56,7 +57,8 @@ export function workerCommand(): Command {
     .optionsGroup("What it serves:")
     .addOption(new Option("-q, --queue <name>", "queue to serve").env("POOLMQ_QUEUE").default(DEFAULTS.queue))
     .addOption(prefixOption())
-    .addOption(redisOption())
+    .addOption(redisOptions())
+    .addOption(shardsOption())
     .addOption(
       new Option(
         "--code-version <version>",
@@ -223,6 +225,7 @@ function workerOptions(module: string, flags: WorkerFlags, logger: Logger): Work
   return {
     module,
     connection: flags.redis,
+    shards: flags.shards,
     queue,
     prefix,
     codeVersion: flags.codeVersion,

@@ -33,7 +33,7 @@ export interface JobContext {
   readonly settled: Pick<SettledJobs, "has">;
   readonly shared: Pick<SharedValues, "get">;
   readonly publisher: Pick<Publisher, "publish" | "untilTaken">;
-  readonly reports: Pick<TaskReports, "cut" | "flush">;
+  readonly reports: Pick<TaskReports, "cut" | "flush" | "progress" | "log">;
   /** What Redis takes in one piece, where that is less than an outcome may have otherwise. */
   readonly outcomeLimit: OutcomeLimit | undefined;
   readonly log: Logger;

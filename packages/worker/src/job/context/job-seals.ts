@@ -20,7 +20,7 @@ import {
 import type { JobData, OutcomeText, Payload, Signer, WorkerAdvertisement } from "@poolmq/shared/internal";
 
 import type { QueuedJob } from "../../queue/job-queue.ts";
-import type { SharedValue } from "./shared-values.ts";
+import type { SharedValue } from "./kept-shares.ts";
 
 export class JobSeals {
   readonly #signer: Signer | undefined;
