@@ -46,6 +46,8 @@ test("queues on different primaries are served side by side, with all that a poo
     expect(await pool.starmap("add", [[shared, 2]])).toEqual([42]);
     expect(await pool.map("increment", [1, 2, 3], { mapId: "durable" })).toEqual([2, 3, 4]);
     expect(await rejection(pool.attach("durable"))).toMatchObject({ code: "UNKNOWN_MAP" });
+    const limit = { key: "service", concurrency: 1, ratePerSecond: 1_000 };
+    expect(await pool.map("increment", [1, 2, 3, 4, 5], { limit })).toEqual([2, 3, 4, 5, 6]);
     const cancelled = pool.map(
       "increment",
       Array.from({ length: 2_000 }, (_, x) => x),

@@ -4,6 +4,7 @@ export { backoffDelayMs } from "./engine/memory/backoff-delay.ts";
 export { StartFailures } from "./engine/start-failures.ts";
 export { CallLine } from "./call/call-line.ts";
 export { FairQueue } from "./engine/memory/fair-queue.ts";
+export { MemoryLimits } from "./engine/memory/memory-limits.ts";
 export { startEmbeddedRedis } from "./embedded-redis/embedded-redis.ts";
 export type { EmbeddedRedis } from "./embedded-redis/embedded-redis.ts";
 export { barLine } from "./progress-bar/progress-line.ts";

@@ -77,7 +77,7 @@ export { readAdvertisement } from "./store/reports/read-advertisement.ts";
 export { readFailedJob } from "./store/reports/read-failed-job.ts";
 export type { StoredFailedJob } from "./store/reports/read-failed-job.ts";
 export { readFailedJobs } from "./store/reports/read-failed.ts";
-export type { QueueReading } from "./store/reports/read-queue.ts";
+export type { JobCounts, QueueReading } from "./store/reports/read-queue.ts";
 export { readQueue } from "./store/reports/read-queue.ts";
 export { whatWaits } from "./store/reports/what-waits.ts";
 export { RetryScripts } from "./store/retry-scripts.ts";

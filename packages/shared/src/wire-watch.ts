@@ -106,6 +106,8 @@ export interface MapReport {
   readonly perS: number;
   /** Items per job, in the mean. */
   readonly perJob: number;
+  /** Jobs of it that its limit by key lets run at the same time. Absent: it has none. */
+  readonly atOnce?: number;
   /** Items by run time, as a `TimeSketch` holds them: bucket, items, bucket, items, … */
   readonly runTimes: readonly number[];
   /** Sum of their run times, in ms, and the longest. */

@@ -133,9 +133,13 @@ function Tiles({ model: { view, history } }) {
     }),
     h(Tile, {
       name: "Jobs waiting",
-      value: short(jobs.waiting + jobs.delayed),
-      note: jobs.delayed === 0 ? "" : `${short(jobs.delayed)} for another attempt`,
-      chart: { times, color: "c1", values: history.map(({ waiting, delayed }) => waiting + delayed) },
+      value: short(jobs.waiting + jobs.delayed + (jobs.limited ?? 0)),
+      note: waitingNote(jobs),
+      chart: {
+        times,
+        color: "c1",
+        values: history.map(({ waiting, delayed, limited = 0 }) => waiting + delayed + limited),
+      },
     }),
     h(Tile, {
       name: "Processes busy",
@@ -150,6 +154,14 @@ function Tiles({ model: { view, history } }) {
       chart: { times, color: "c2", values: history.map(({ usedBytes }) => usedBytes) },
     }),
   );
+}
+
+/** What jobs wait for, beside a worker. @param {{ delayed: number, limited?: number | undefined }} jobs */
+function waitingNote({ delayed, limited = 0 }) {
+  const parts = [];
+  if (delayed > 0) parts.push(`${short(delayed)} for another attempt`);
+  if (limited > 0) parts.push(`${short(limited)} for their limit`);
+  return parts.join(", ");
 }
 
 /**

@@ -88,6 +88,9 @@ describe("with one key on both sides", () => {
     expect(sized).toEqual([4, 5]);
     expect(troubled).toEqual(values.map((value) => value * 2));
     expect(streamed).toEqual(["d"]);
+    const limited = ["e", "f", "g"].map((value) => [stage.marks.log, value] as const);
+    const limit = { key: "service", concurrency: 1, ratePerSecond: 1_000 };
+    expect(await pool.starmap("note", limited, { limit })).toEqual(["e", "f", "g"]);
     const cancelled = pool.starmap("noteAtGate", [[stage.marks.log, stage.marks.gate, "never"]], {
       onTaskProgress: (value) => progress.push(value),
     });

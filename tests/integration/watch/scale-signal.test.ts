@@ -70,6 +70,39 @@ test("a paused queue and the jobs of a dead producer are no backlog", async () =
   await rejection(map);
 });
 
+test("jobs that wait for a permit are no backlog: more workers would not run them sooner", async () => {
+  const stage = new Watched(redis());
+  await stage.workers(2);
+  const args = ["--queue", stage.queue, "--redis", redis().url, "--json"];
+  const read = async () => JSON.parse((await output(args)).output) as object;
+  const limited = async (count: number): Promise<void> => {
+    const { admin } = redis();
+    await until(async () => (await admin.zcard(stage.keys.limited)) === count, { what: "jobs in line" });
+  };
+  // Eight are sent, before anything is known of it; the others wait at the producer.
+  const steps = stage.steps(...Array.from({ length: 60 }, () => "wait" as const));
+  const map = stage.client().map("step", steps, { limit: { key: "service", concurrency: 1 } });
+  await stage.map(map.id);
+  await limited(7);
+  const counted = { waiting: 0, limited: 7, active: 1, backlog: 1 };
+  expect(await read()).toMatchObject(counted);
+  expect(await read()).not.toHaveProperty("held");
+  map.cancel();
+  await rejection(map);
+  await limited(0);
+  // Somebody has to call them when they may start.
+  const rare = stage.client().map("step", stage.steps("end", "end", "end"), {
+    limit: { key: "rare", ratePerSecond: 0.001 },
+  });
+  await limited(2);
+  await until(() => rare.progress.done === 1, { what: "the first to end" });
+  expect(await read()).toMatchObject({ waiting: 0, limited: 2, active: 0, backlog: 1 });
+  rare.cancel();
+  await rejection(rare);
+  await limited(0);
+  expect(await redis().admin.zcard(stage.keys.limitWaiting("rare"))).toBe(0);
+});
+
 test("the jobs of a producer that died before it told of its map are no backlog, and nobody runs them", async () => {
   const stage = new Stage(redis());
   const { admin } = redis();

@@ -2,7 +2,7 @@ import { waitsFor } from "@poolmq/worker/internal";
 import type { MachineView } from "@poolmq/worker/internal";
 import { expect, test } from "vitest";
 
-const MAP = { id: "m", running: 5, quietMs: 10_000 };
+const MAP = { id: "m", task: "t", running: 5, quietMs: 10_000 };
 
 /** A machine whose one process runs items of these maps; `undefined`: it did not tell. */
 function machine(...mapIds: (string | undefined)[]): MachineView {
@@ -28,12 +28,18 @@ function machine(...mapIds: (string | undefined)[]): MachineView {
     silentMs: 0,
     processes: 1,
     concurrency: 1,
-    tasks: {},
+    tasks: { t: { arity: 0 } },
     unfit: null,
     waiting: 0,
     children: mapIds.includes(undefined) ? null : [child],
   };
 }
+
+/** Its processes load their tasks still. */
+const starting = {
+  ...machine(),
+  children: (machine().children ?? []).map((child) => ({ ...child, state: "starting" as const })),
+};
 
 const unfit = { ...machine(), unfit: { module: "m", phase: "load", reason: "broken" } };
 
@@ -43,6 +49,16 @@ test.for([
   ["for the queue to be resumed", MAP, true, [machine("other")], "resume"],
   ["for workers", MAP, false, [], "workers"],
   ["for workers that can run something", MAP, false, [unfit], "workers"],
+  [
+    "for workers that have its function",
+    MAP,
+    false,
+    [{ ...machine(), tasks: { other: { arity: 0 } } }],
+    "workers",
+  ],
+  ["for workers that are ready", MAP, false, [starting, unfit], "workers"],
+  ["for its turn on those that are ready", MAP, false, [starting, machine("other")], "turn"],
+  ["nothing that is known of a machine that does not tell", MAP, false, [starting, machine(undefined)], null],
   ["for its turn", MAP, false, [machine("other"), machine()], "turn"],
   ["nothing if an item came a moment ago", { ...MAP, quietMs: 100 }, false, [machine("other")], null],
   ["nothing that is known, if a machine does not tell", MAP, false, [machine(undefined)], null],

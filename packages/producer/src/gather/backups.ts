@@ -83,7 +83,7 @@ export class Backups implements TailHand {
     const message = seals.control({ t: "settled", map: map.id, jobs: [at] });
     const told = redis.publish(keys.control, JSON.stringify(message));
     // If nobody runs the other one yet, nobody need fetch it. One that runs is locked, and stays until it has stopped.
-    const removed = jobs.remove([(isOfBackup ? jobIdOf : backupIdOf)(map.id, at)]);
+    const removed = jobs.remove([(isOfBackup ? jobIdOf : backupIdOf)(map.id, at)], map.job.limit);
     try {
       await Promise.all([told, removed]);
     } catch (error) {

@@ -11,6 +11,7 @@ import {
   removeWaiting,
   tellCancelled,
 } from "@poolmq/shared/redis";
+import type { Limit } from "@poolmq/shared";
 import type { QueueKeys } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 
@@ -56,7 +57,9 @@ export class CleanUp {
     });
     this.track(
       removed,
-      removed.then((running) => (this.#options.ownWorkers ? this.#removeRunning(running) : undefined)),
+      removed.then((running) =>
+        this.#options.ownWorkers ? this.#removeRunning(running, map.job.limit) : undefined,
+      ),
     );
   }
 
@@ -86,7 +89,7 @@ export class CleanUp {
     const ids = [...underWay.map((at) => jobIdOf(id, at)), ...backups];
     // One job is looked for in the whole list; of many, the list is looked through for all of them.
     if (ids.length <= FEW_JOBS) {
-      const running = await this.#options.jobs.remove(ids);
+      const running = await this.#options.jobs.remove(ids, gathered.map.job.limit);
       await expireJobs(redis, keys, running);
       return running;
     }
@@ -96,7 +99,7 @@ export class CleanUp {
   }
 
   /** Waits until jobs that were told to stop are gone. */
-  async #removeRunning(ids: readonly string[]): Promise<void> {
+  async #removeRunning(ids: readonly string[], limit: Limit | undefined): Promise<void> {
     const deadline = performance.now() + CLEAN_UP_TIMEOUT_MS;
     for (
       let left = ids, delayMs = 5;
@@ -105,7 +108,7 @@ export class CleanUp {
     ) {
       if (performance.now() > deadline) return;
       await delay(delayMs);
-      left = await this.#options.jobs.remove(left);
+      left = await this.#options.jobs.remove(left, limit);
     }
   }
 }

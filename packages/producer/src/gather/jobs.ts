@@ -8,6 +8,7 @@ import {
   removeAllStaged,
   tellPriority,
 } from "@poolmq/shared/redis";
+import type { Limit } from "@poolmq/shared";
 import type { GatherScripts, QueueKeys } from "@poolmq/shared/redis";
 import { Queue } from "bullmq";
 import type { QueueOptions } from "bullmq";
@@ -100,13 +101,23 @@ export class Jobs {
     await this.#queue.addBulk(chunks.map((chunk) => toJob(map, kind, chunk, seals, true)));
   }
 
-  /** Removes jobs. Gives the ids of those that could not be removed. */
-  async remove(ids: readonly string[]): Promise<string[]> {
+  /**
+   * Removes jobs. Gives the ids of those that could not be removed.
+   *
+   * @param limit - for whose permits they may wait
+   */
+  async remove(ids: readonly string[], limit: Limit | undefined): Promise<string[]> {
+    const { redis, keys } = this.#options;
     const left: string[] = [];
     for (let start = 0; start < ids.length; start += BATCH) {
       const batch = ids.slice(start, start + BATCH);
       const removed = await Promise.all(batch.map((id) => this.#queue.remove(id).catch(() => 0)));
       left.push(...batch.filter((_, i) => removed[i] === 0));
+      if (limit === undefined) continue;
+      const gone = batch.filter((_, i) => removed[i] !== 0);
+      if (gone.length === 0) continue;
+      // BullMQ does not know that they stand in line.
+      await Promise.all([keys.limited, keys.limitWaiting(limit.key)].map((set) => redis.zrem(set, ...gone)));
     }
     return left;
   }

@@ -19,12 +19,13 @@ import {
   writeErrorGroups,
   writeMapReports,
 } from "@poolmq/shared/redis";
-import type { ErrorGroups, MapReport } from "@poolmq/shared/internal";
+import type { ErrorGroups, Limit, MapReport } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
 import type { Measured } from "../account/map-account.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 import type { MapEnd } from "../map/outcomes/sink.ts";
+import type { JobOptions } from "../map/transport.ts";
 
 /** A map that is reported. */
 export interface ReportedMap {
@@ -35,6 +36,7 @@ export interface ReportedMap {
   readonly progress: MapProgress;
   readonly errors: ErrorGroups;
   readonly measured: Measured;
+  readonly job: Pick<JobOptions, "limit">;
 }
 
 type State = MapReport["state"];
@@ -179,7 +181,7 @@ export class MapReports {
 
 function reportOf(reported: Reported, state: State): MapReport {
   const { map, durable, openedAt, startedAtMs } = reported;
-  const { task, call, progress, measured } = map;
+  const { task, call, progress, measured, job } = map;
   const { total, done, failed, running, rate } = progress;
   reported.told = true;
   reported.total = total;
@@ -200,6 +202,7 @@ function reportOf(reported: Reported, state: State): MapReport {
     running,
     perS: rounded(rate),
     perJob: jobs === 0 ? 1 : rounded(done / jobs),
+    ...(job.limit === undefined ? {} : { atOnce: atOnceUnder(job.limit, times.sumMs / Math.max(1, done)) }),
     runTimes: times.buckets,
     timesMs: rounded(times.sumMs),
     maxMs: rounded(times.maxMs),
@@ -209,6 +212,11 @@ function reportOf(reported: Reported, state: State): MapReport {
       ? {}
       : { errors, errorsLastMs: map.errors.lastAt.map((at) => Math.round(at - openedAt)) }),
   };
+}
+
+/** How many jobs with this limit may run at the same time, if each takes so long. */
+function atOnceUnder({ concurrency = Infinity, ratePerSecond = Infinity }: Limit, meanMs: number): number {
+  return Math.min(concurrency, 1 + Math.ceil((ratePerSecond * meanMs) / 1_000));
 }
 
 /** How long a report is kept if no other follows, in ms: as long as its map can be taken up, or retried. */

@@ -5,6 +5,7 @@ export function reportOnShard(map: ReportedMap): ReportedMap {
   return {
     id: map.id,
     call: map.call,
+    job: map.job,
     errors: map.errors.another(),
     get task() {
       return map.task;

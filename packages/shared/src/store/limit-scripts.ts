@@ -51,9 +51,8 @@ const HELD_TTL_MS = 7 * 24 * 60 * 60_000;
 const UNUSED_TTL_MS = 2 * STRICTEST_MS;
 
 /**
- * KEYS: limit, limit-held, limit-waiting, active, delayed, wait, prioritized, marker, pc, stalled, turns,
- * accounts. ARGV: prefix of job
- * keys, job id, machine.
+ * KEYS: limit, limit-held, limit-waiting, active, delayed, wait, prioritized, marker, pc, stalled, turns, accounts, limited.
+ * ARGV: prefix of job keys, job id, machine.
  *
  * The hash `limit` has: `c` and `r`, the limits, with `cAt` and `rAt`, when they were asked for; `tat`; `seq`, a counter of
  * places in line; `wakeAt`, when the machine that was asked to will call the next; `lookedAt`, for permits of lost locks.
@@ -88,6 +87,7 @@ local function keep()
   redis.call('PEXPIRE', KEYS[1], math.ceil(tat - now) + ${UNUSED_TTL_MS})
   redis.call('PEXPIRE', KEYS[2], ${HELD_TTL_MS})
   redis.call('PEXPIRE', KEYS[3], ${HELD_TTL_MS})
+  redis.call('PEXPIRE', KEYS[13], ${HELD_TTL_MS})
 end
 -- Calls as many of the first in line as may start now. Gives after how many ms the next may, if this machine is to call it.
 local function callNext()
@@ -102,8 +102,10 @@ local function callNext()
     if not priority then
       -- Its map was cancelled.
       redis.call('ZREM', KEYS[3], id)
+      redis.call('ZREM', KEYS[13], id)
     else
       if redis.call('ZREM', KEYS[5], id) == 1 then
+        redis.call('ZREM', KEYS[13], id)
         redis.call('HSET', ARGV[1] .. id, 'delay', 0)
         if priority == '0' then table.insert(called, 1, id)
         else
@@ -146,7 +148,10 @@ end
 local rank = redis.call('ZRANK', KEYS[3], id)
 local place = rank or redis.call('ZCARD', KEYS[3])
 if place < most then
-  redis.call('ZREM', KEYS[3], id)
+  if rank then
+    redis.call('ZREM', KEYS[3], id)
+    redis.call('ZREM', KEYS[13], id)
+  end
   if concurrency > 0 then redis.call('HSET', KEYS[2], id, ARGV[3]) end
   if rate > 0 then
     tat = tat + ARGV[7] * 1000 / rate
@@ -162,6 +167,7 @@ if redis.call('HGET', key, 'priority') == '0' and redis.call('EXISTS', KEYS[11])
   refundTurn(KEYS[11], KEYS[12], id, rank)
 end
 redis.call('ZADD', KEYS[3], 'NX', redis.call('HINCRBY', KEYS[1], 'seq', 1), id)
+redis.call('ZADD', KEYS[13], now, id)
 keep()
 local delay = math.min((place + 1) * ${COME_BACK_MS}, ${MAX_COME_BACK_MS})
 redis.call('HSET', key, 'delay', delay)
@@ -177,7 +183,7 @@ return {0, 0, callNext()}`,
 const GIVE: Script = {
   lua: `${LIMIT}
 if redis.call('HGET', KEYS[2], ARGV[2]) == ARGV[3] then redis.call('HDEL', KEYS[2], ARGV[2]) end
-redis.call('ZREM', KEYS[3], ARGV[2])
+if redis.call('ZREM', KEYS[3], ARGV[2]) == 1 then redis.call('ZREM', KEYS[13], ARGV[2]) end
 if rate > 0 and ARGV[4] ~= '0' then
   tat = math.max(now, tat - ARGV[4] * 1000 / rate)
   redis.call('HSET', KEYS[1], 'tat', tat)
@@ -241,7 +247,7 @@ export class LimitScripts {
     const keys = this.#keys;
     const names = ["active", "delayed", "wait", "prioritized", "marker", "pc", "stalled"];
     const own = [keys.limit(key), keys.limitHeld(key), keys.limitWaiting(key)];
-    const all = [...own, ...names.map((name) => keys.job(name)), keys.turns, keys.accounts];
+    const all = [...own, ...names.map((name) => keys.job(name)), keys.turns, keys.accounts, keys.limited];
     return await runScript(this.#redis, script, all, [keys.job(""), jobId, this.#machine, ...args]);
   }
 }

@@ -32,7 +32,7 @@ if removed > 0 then redis.call('LREM', KEYS[1], removed, '') end
 return {#ids, removed}`,
 };
 
-/** KEYS: prioritized, delayed. ARGV: as above, then indices. Gives how many were removed. */
+/** KEYS: prioritized, delayed, limited. ARGV: as above, then indices. Gives how many were removed. */
 const REMOVE_SORTED: Script = {
   lua: `
 local removed = 0
@@ -40,6 +40,7 @@ for i = 3, #ARGV do
   local id = ARGV[2] .. ARGV[i]
   if redis.call('ZREM', KEYS[1], id) + redis.call('ZREM', KEYS[2], id) > 0 then
     redis.call('UNLINK', ARGV[1] .. id, ARGV[1] .. id .. ':logs')
+    redis.call('ZREM', KEYS[3], id)
     removed = removed + 1
   end
 end
@@ -83,7 +84,7 @@ export async function removeWaiting(
   indices: readonly number[],
 ): Promise<number> {
   const prefixes = [keys.job(""), jobIdOf(mapId, 0).slice(0, -1)];
-  const sets = [keys.job("prioritized"), keys.job("delayed")];
+  const sets = [keys.job("prioritized"), keys.job("delayed"), keys.limited];
   let all = 0;
   for (let start = 0; start < indices.length; start += AT_ONCE) {
     const some = indices.slice(start, start + AT_ONCE);

@@ -104,6 +104,8 @@ export interface QueuePoint {
   readonly waiting: number;
   readonly active: number;
   readonly delayed: number;
+  /** Absent: none. */
+  readonly limited?: number;
   readonly usedBytes: number;
   /** Of all maps. */
   readonly itemsPerS: number;

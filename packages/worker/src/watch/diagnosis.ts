@@ -89,7 +89,7 @@ function queueFindings({ paused, jobs, maps, machines }: QueueView, { orphaned }
   }
   if (machines.length === 0) {
     findings.push({
-      level: jobs.waiting + jobs.delayed > 0 ? "bad" : "warn",
+      level: jobs.waiting + jobs.delayed + (jobs.limited ?? 0) > 0 ? "bad" : "warn",
       about: "workers",
       text: "no worker machine is alive",
       advice: "start one: `poolmq worker <module>`, with this queue and this Redis",

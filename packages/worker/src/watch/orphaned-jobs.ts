@@ -24,22 +24,25 @@ export class OrphanedJobs {
     this.#keys = keys;
   }
 
+  /** Gives how many of the jobs that wait, for a worker or for another attempt, wait for nobody. */
   async count({ atMs, jobs, reports }: QueueReading): Promise<number> {
     if (jobs.waiting + jobs.delayed === 0) return 0;
     if (performance.now() - this.#countedAt > LOOK_MS) {
       this.#countedAt = performance.now();
-      const byMap = await this.byMap({ atMs, reports });
+      // Jobs in line for a permit do not count as waiting, whoever waits for them.
+      const limited = new Set(jobs.limited === undefined ? [] : await this.#idsOf("limited"));
+      const byMap = await this.byMap({ atMs, reports }, limited);
       this.#counted = [...byMap.values()].reduce((sum, n) => sum + n, 0);
     }
     return Math.min(this.#counted, jobs.waiting + jobs.delayed);
   }
 
   /** Gives the maps that nobody will fetch, with the number of their jobs that wait. */
-  async byMap({
-    atMs,
-    reports,
-  }: Pick<QueueReading, "atMs" | "reports">): Promise<ReadonlyMap<string, number>> {
-    const waiting = await this.#waitingByMap();
+  async byMap(
+    { atMs, reports }: Pick<QueueReading, "atMs" | "reports">,
+    without: ReadonlySet<string> = new Set(),
+  ): Promise<ReadonlyMap<string, number>> {
+    const waiting = await this.#waitingByMap(without);
     const states = new Map(
       reports.flatMap(({ id, text }) => {
         const read = waiting.has(id) ? readMapReport(text) : undefined;
@@ -61,25 +64,30 @@ export class OrphanedJobs {
     return (await this.#redis.exists(this.#keys.done(mapId))) === 0;
   }
 
-  async #waitingByMap(): Promise<Map<string, number>> {
+  async #waitingByMap(without: ReadonlySet<string>): Promise<Map<string, number>> {
     const counts = new Map(await countStaged(this.#redis, this.#keys));
-    const read = {
-      wait: (from: number, to: number) => this.#redis.lrange(this.#keys.job("wait"), from, to),
-      prioritized: (from: number, to: number) =>
-        this.#redis.zrange(this.#keys.job("prioritized"), String(from), String(to)),
-      delayed: (from: number, to: number) =>
-        this.#redis.zrange(this.#keys.job("delayed"), String(from), String(to)),
-    };
-    for (const page of Object.values(read)) {
-      for (let start = 0; ; start += PAGE) {
-        const ids = await page(start, start + PAGE - 1);
-        for (const id of ids) {
-          const mapId = id.slice(0, id.lastIndexOf("-"));
-          counts.set(mapId, (counts.get(mapId) ?? 0) + 1);
-        }
-        if (ids.length < PAGE) break;
+    for (const name of ["wait", "prioritized", "delayed"] as const) {
+      for (const id of await this.#idsOf(name)) {
+        if (without.has(id)) continue;
+        const mapId = id.slice(0, id.lastIndexOf("-"));
+        counts.set(mapId, (counts.get(mapId) ?? 0) + 1);
       }
     }
     return counts;
+  }
+
+  /** All ids of a list or sorted set. */
+  async #idsOf(name: "wait" | "prioritized" | "delayed" | "limited"): Promise<string[]> {
+    const key = name === "limited" ? this.#keys.limited : this.#keys.job(name);
+    const all: string[] = [];
+    for (let start = 0; ; start += PAGE) {
+      const end = start + PAGE - 1;
+      const ids =
+        name === "wait"
+          ? await this.#redis.lrange(key, start, end)
+          : await this.#redis.zrange(key, String(start), String(end));
+      all.push(...ids);
+      if (ids.length < PAGE) return all;
+    }
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import type { MapState, RunTimes, TaskInfo } from "@poolmq/shared/internal";
+import type { JobCounts } from "@poolmq/shared/redis";
 
 /** A queue at one moment. */
 export interface QueueView {
@@ -18,16 +19,6 @@ export interface QueueView {
   readonly maps: readonly MapView[];
   /** The living ones, by host and id. */
   readonly machines: readonly MachineView[];
-}
-
-/** Numbers of BullMQ jobs: an item each, or a chunk of them. */
-interface JobCounts {
-  /** They wait for a worker, those with a `priority` included. */
-  readonly waiting: number;
-  /** Workers have taken them. */
-  readonly active: number;
-  /** They wait for the time of another attempt. */
-  readonly delayed: number;
 }
 
 /** The server that holds the queue; in a Cluster, the node that does. */
@@ -77,7 +68,7 @@ export interface MapView {
  * Why nothing of a map runs, if nothing does:
  *
  * - `"resume"`: the queue is paused.
- * - `"workers"`: no worker machine is there that can run anything.
+ * - `"workers"`: no worker process is ready that has its function. Of machines of another `codeVersion`, nothing is known.
  * - `"turn"`: machines run something else, until it has its share of their time.
  * - `"limit"`: all that was sent of it waits for a permit of its limit by key.
  * - `"retry"`: all that was sent of it waits for the time of another attempt.

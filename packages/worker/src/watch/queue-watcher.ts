@@ -166,7 +166,7 @@ function waiting(
   queue: { readonly paused: boolean; readonly machines: readonly MachineView[] },
 ): MapView {
   if (map.state !== "running") return map;
-  const reason = waitsFor({ id: map.id, running: map.running, quietMs }, queue);
+  const reason = waitsFor({ ...map, quietMs }, queue);
   return reason === null ? map : { ...map, waitsFor: reason, itemsPerS: 0, leftMs: null };
 }
 

@@ -17,11 +17,14 @@ export interface ScaleSignal {
   readonly queue: string;
   /** Jobs that wait for a worker, those that wait for another attempt included. */
   readonly waiting: number;
+  /** Jobs that wait for a permit of their limit by key, whatever the number of workers. Absent: none. */
+  readonly limited?: number;
   /** Waiting jobs whose producer is gone. Workers drop them when they fetch them. Absent: none. */
   readonly orphaned?: number;
   /**
    * Jobs that wait at their producers, because each map has only half a second of the fleet's work in the queue. Of maps
-   * that are older than a second and know the number of their items. Absent: none.
+   * that are older than a second and know the number of their items; of a map with a limit by key, no more than that lets run
+   * at a time. Absent: none.
    */
   readonly held?: number;
   /** Jobs that workers have taken. */
@@ -29,9 +32,9 @@ export interface ScaleSignal {
   /** Workers take no more jobs until the queue is resumed. Absent: they do. */
   readonly paused?: true;
   /**
-   * What to scale on: the jobs that run, and those that wait for a worker and for somebody, at their producers too. By `waiting` alone, a fleet that
-   * has just taken the last jobs would be scaled to zero while it runs them; and more workers do nothing for a queue that is
-   * paused.
+   * What to scale on: the jobs that run, and those that wait for a worker and for somebody, at their producers too. By
+   * `waiting` alone, a fleet that has just taken the last jobs would be scaled to zero while it runs them; and more workers do
+   * nothing for a queue that is paused. At least 1 while jobs wait for a permit: a worker has to call them when there is one.
    */
   readonly backlog: number;
   /** Worker machines that are alive. */
@@ -101,7 +104,7 @@ export class ScaleSignals {
     const registers = [this.#registry];
     this.#jobs = new Gauge({
       name: "poolmq_queue_jobs",
-      help: "Jobs of a queue: waiting, those of them that are orphaned, held back by their producers, and active",
+      help: "Jobs of a queue: waiting, those of them that are orphaned, limited by key, held back by their producers, and active",
       labelNames: ["queue", "state"],
       registers,
     });
@@ -120,20 +123,23 @@ export class ScaleSignals {
     const reading = await readQueue(this.#redis, this.#keys);
     const { paused, jobs, machines } = reading;
     const { active } = jobs;
+    const { limited = 0 } = jobs;
     const waiting = jobs.waiting + jobs.delayed;
     const orphaned = await this.#orphans.count(reading);
     const held = heldJobs(reading);
+    const wanted = Math.max(waiting - orphaned + held, limited > 0 ? 1 - active : 0);
     const fit = machines
       .flatMap(({ advertisement }) => readAdvertisement(advertisement) ?? [])
       .filter(({ unfit }) => unfit === undefined);
     return {
       queue: this.#queue,
       waiting,
+      ...(limited === 0 ? {} : { limited }),
       ...(orphaned === 0 ? {} : { orphaned }),
       ...(held === 0 ? {} : { held }),
       active,
       ...(paused ? { paused } : {}),
-      backlog: active + (paused ? 0 : waiting - orphaned + held),
+      backlog: active + (paused ? 0 : wanted),
       machines: fit.length,
       workers: fit.reduce((sum, { processes }) => sum + processes, 0),
       slots: fit.reduce((sum, { processes, concurrency }) => sum + processes * (concurrency ?? 1), 0),
@@ -143,8 +149,8 @@ export class ScaleSignals {
   /** The same, as the page that Prometheus reads. */
   async page(): Promise<{ readonly contentType: string; readonly text: string }> {
     const signal = await this.read();
-    const { queue, waiting, orphaned = 0, held = 0, active } = signal;
-    for (const [state, jobs] of Object.entries({ waiting, orphaned, held, active })) {
+    const { queue, waiting, limited = 0, orphaned = 0, held = 0, active } = signal;
+    for (const [state, jobs] of Object.entries({ waiting, limited, orphaned, held, active })) {
       this.#jobs.set({ queue, state }, jobs);
     }
     for (const { gauge, read } of this.#gauges) gauge.set({ queue }, read(signal));
@@ -158,8 +164,10 @@ function heldJobs({ reports, atMs }: QueueReading): number {
   for (const { id, text } of reports) {
     const told = readMapReport(text);
     if (told === undefined || !mapView(id, told.report, told.toldAtMs, atMs).producer.alive) continue;
-    const { total, done, running, perJob } = told.report;
-    if (total !== undefined) held += Math.ceil(Math.max(0, total - done - running) / Math.max(1, perJob));
+    const { total, done, running, perJob, atOnce = Infinity } = told.report;
+    if (total === undefined) continue;
+    const [left, sent] = [total - done - running, running].map((items) => items / Math.max(1, perJob));
+    held += Math.max(0, Math.ceil(Math.min(left ?? 0, atOnce - (sent ?? 0))));
   }
   return held;
 }

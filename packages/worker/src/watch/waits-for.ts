@@ -1,6 +1,6 @@
 /** What a map waits for of which nothing runs. */
 
-import type { MachineView, WaitsFor } from "./queue-view.ts";
+import type { MachineView, MapView, WaitsFor } from "./queue-view.ts";
 
 /** If an item had its outcome within this time, the map is being worked at, even if nothing of it runs at this moment. */
 const QUIET_MS = 2_000;
@@ -11,7 +11,7 @@ const QUIET_MS = 2_000;
  * @param map - `quietMs`: for how long no item of it has come to its outcome
  */
 export function waitsFor(
-  { id, running, quietMs }: { readonly id: string; readonly running: number; readonly quietMs: number },
+  { id, task, running, quietMs }: Pick<MapView, "id" | "task" | "running"> & { readonly quietMs: number },
   { paused, machines }: { readonly paused: boolean; readonly machines: readonly MachineView[] },
 ): WaitsFor | null {
   if (running === 0) return null;
@@ -21,7 +21,8 @@ export function waitsFor(
   );
   if (isRun) return null;
   if (paused) return "resume";
-  if (fit.length === 0) return "workers";
+  const able = fit.filter(({ tasks }) => Object.hasOwn(tasks, task));
+  if (able.every(({ children }) => children?.every(({ state }) => state === "starting"))) return "workers";
   // A machine that has not told what it runs may run this.
   if (quietMs < QUIET_MS || fit.some(({ children }) => children === null)) return null;
   return "turn";

@@ -66,6 +66,11 @@ export interface QueueKeys {
   limitHeld(limitId: string): string;
   /** Sorted set: ids of the jobs that wait for a permit of the limit, by their place in line. */
   limitWaiting(limitId: string): string;
+  /**
+   * Sorted set: ids of those jobs of BullMQ's `delayed` set that wait for a permit of any limit, and not for another attempt; by
+   * when they were put off, in ms of Redis's time.
+   */
+  readonly limited: string;
   /** Stream that wakes a producer's blocking read when it has a new map to read. */
   wake(producerId: string): string;
   /** Sorted set: ids of the maps that were cancelled, by the Redis time of that, in ms. */
@@ -110,6 +115,7 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
     limit: (limitId) => `${base}:limit:${limitId}`,
     limitHeld: (limitId) => `${base}:limit-held:${limitId}`,
     limitWaiting: (limitId) => `${base}:limit-waiting:${limitId}`,
+    limited: `${base}:limited`,
     wake: (producerId) => `${base}:wake:${producerId}`,
     cancelled: `${base}:cancelled`,
     shards: `${base}:shards`,

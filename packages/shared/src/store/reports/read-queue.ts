@@ -9,8 +9,9 @@ import { runScript } from "../../redis/run-script.ts";
 import type { Script } from "../../redis/run-script.ts";
 
 /**
- * KEYS: workers, worker-info, worker-detail, maps, map-info, wait, prioritized, active, delayed, paused, meta,
- * turns. ARGV: ttlMs of machines, what the keys of the queue begin with. As a script, it runs on the node of a Redis Cluster that has the queue, and `INFO` tells of that one.
+ * KEYS: workers, worker-info, worker-detail, maps, map-info, wait, prioritized, active, delayed, paused, meta, turns, limited.
+ * ARGV: ttlMs of machines, what the keys of the queue begin with. As a script, it runs on the node of a Redis Cluster that has
+ * the queue, and `INFO` tells of that one.
  */
 const READ: Script = {
   lua: `${READ_CLOCK}
@@ -29,7 +30,8 @@ for _, id in ipairs(redis.call('ZRANGE', KEYS[12], 0, -1)) do
   staged = staged + redis.call('LLEN', ARGV[2] .. 'map:' .. id .. ':stage')
 end
 local jobs = {redis.call('LLEN', KEYS[6]), redis.call('ZCARD', KEYS[7]), redis.call('LLEN', KEYS[8]),
-  redis.call('ZCARD', KEYS[9]), redis.call('LLEN', KEYS[10]), redis.call('HEXISTS', KEYS[11], 'paused'), staged}
+  redis.call('ZCARD', KEYS[9]), redis.call('LLEN', KEYS[10]), redis.call('HEXISTS', KEYS[11], 'paused'), staged,
+  redis.call('ZCARD', KEYS[13])}
 local info = redis.call('INFO', 'server') .. redis.call('INFO', 'memory') .. redis.call('INFO', 'clients')
 return {now, jobs, info, machines, maps}`,
 };
@@ -44,11 +46,24 @@ type Reply = [
     older: number,
     paused: number,
     staged: number,
+    limited: number,
   ],
   info: string,
   machines: [beatAt: string, advertisement: string, detail: string][],
   maps: [id: string, text: string][],
 ];
+
+/** Numbers of BullMQ jobs: an item each, or a chunk of them. */
+export interface JobCounts {
+  /** They wait for a worker or for the turns of their maps, those with a `priority` included. */
+  readonly waiting: number;
+  /** Workers have taken them. */
+  readonly active: number;
+  /** They wait for the time of another attempt. */
+  readonly delayed: number;
+  /** They wait for a permit of their limit by key: more workers would not run them sooner. Absent: none. */
+  readonly limited?: number;
+}
 
 /** A queue at one moment, as it stands in Redis. */
 export interface QueueReading {
@@ -56,7 +71,7 @@ export interface QueueReading {
   readonly atMs: number;
   /** Workers are told to take no jobs. */
   readonly paused: boolean;
-  readonly jobs: { readonly waiting: number; readonly active: number; readonly delayed: number };
+  readonly jobs: JobCounts;
   /** What `INFO` says of the server, its memory and its clients. */
   readonly info: string;
   readonly machines: readonly {
@@ -73,15 +88,22 @@ export interface QueueReading {
 export async function readQueue(redis: Redis | Cluster, keys: QueueKeys): Promise<QueueReading> {
   const { workers, workerInfo, workerDetail, maps, mapInfo } = keys;
   const lists = ["wait", "prioritized", "active", "delayed", "paused", "meta"].map((name) => keys.job(name));
-  const all = [workers, workerInfo, workerDetail, maps, mapInfo, ...lists, keys.turns];
+  const all = [workers, workerInfo, workerDetail, maps, mapInfo, ...lists, keys.turns, keys.limited];
   const reply = (await runScript(redis, READ, all, [MACHINE_TTL_MS, keys.job("")])) as Reply;
-  const [atMs, [waiting, prioritized, active, delayed, older, paused, staged], info, machines, reports] =
+  const [atMs, [waiting, prioritized, active, late, older, paused, staged, most], info, machines, reports] =
     reply;
+  // One that comes back on its own is in this set until it has asked for a permit again.
+  const limited = Math.min(most, late);
   return {
     atMs,
     paused: paused === 1,
     // Before version 5 of BullMQ, a pause moved jobs to a list of their own.
-    jobs: { waiting: waiting + prioritized + older + staged, active, delayed },
+    jobs: {
+      waiting: waiting + prioritized + older + staged,
+      active,
+      delayed: late - limited,
+      ...(limited === 0 ? {} : { limited }),
+    },
     info,
     machines: machines.map(([beatAt, advertisement, detail]) => {
       return { beatAtMs: Number(beatAt), advertisement, detail };

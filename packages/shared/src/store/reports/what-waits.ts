@@ -8,25 +8,21 @@ import { runScript } from "../../redis/run-script.ts";
 import type { Script } from "../../redis/run-script.ts";
 
 /**
- * KEYS: delayed, wait, prioritized, stage. ARGV: prefix of job keys, what the ids of the map's jobs begin with. Looks at the
- * thousand jobs of each list that are next: a map that waits for its turn longer than that waits for it all the same.
+ * KEYS: delayed, wait, prioritized, stage, limited. ARGV: what the ids of the map's jobs begin with. Looks at the thousand jobs
+ * of each list that are next: a map that waits for its turn longer than that waits for it all the same.
  */
 const WHAT_WAITS: Script = {
   lua: `
 local function ours(ids)
   for _, id in ipairs(ids) do
-    if string.sub(id, 1, #ARGV[2]) == ARGV[2] then return id end
+    if string.sub(id, 1, #ARGV[1]) == ARGV[1] then return id end
   end
 end
 if redis.call('LLEN', KEYS[4]) > 0 or ours(redis.call('LRANGE', KEYS[2], -1000, -1))
   or ours(redis.call('ZRANGE', KEYS[3], 0, 999)) then return 'turn' end
 local id = ours(redis.call('ZRANGE', KEYS[1], 0, 999))
 if not id then return 'turn' end
-local ok, data = pcall(cjson.decode, redis.call('HGET', ARGV[1] .. id, 'data') or '')
-local limit = ok and type(data) == 'table' and data.limit
-if type(limit) == 'table' and type(limit.key) == 'string'
-  and redis.call('ZSCORE', ARGV[1] .. 'limit-waiting:' .. limit.key, id) then return 'limit' end
-return 'retry'`,
+return redis.call('ZSCORE', KEYS[5], id) and 'limit' or 'retry'`,
 };
 
 /** Gives whether a map's jobs wait for their turn, for a permit of their limit, or for the time of another attempt. */
@@ -36,7 +32,7 @@ export async function whatWaits(
   mapId: string,
 ): Promise<"turn" | "limit" | "retry"> {
   const lists = [keys.job("delayed"), keys.job("wait"), keys.job("prioritized"), keys.stage(mapId)];
-  const args = [keys.job(""), jobIdOf(mapId, 0).slice(0, -1)];
-  const found = await runScript(redis, WHAT_WAITS, lists, args);
+  const args = [jobIdOf(mapId, 0).slice(0, -1)];
+  const found = await runScript(redis, WHAT_WAITS, [...lists, keys.limited], args);
   return found === "limit" || found === "retry" ? found : "turn";
 }

@@ -32,7 +32,7 @@ export function statusText(view: QueueView, width: number): string[] {
 }
 
 function headLines({ queue, paused, jobs, redis, atMs }: QueueView): string[] {
-  const { waiting, active, delayed } = jobs;
+  const { waiting, active, delayed, limited = 0 } = jobs;
   const memory =
     redis.maxBytes === null
       ? bytes(redis.usedBytes)
@@ -41,7 +41,7 @@ function headLines({ queue, paused, jobs, redis, atMs }: QueueView): string[] {
   return [
     `${paint("bold", clean(queue))}  ${paint("dim", `${redis.product} ${redis.version} · ${memory} · ${time} UTC`)}`,
     ...(paused ? [`${paint("yellow", "paused")}: workers take no jobs until it is resumed`] : []),
-    `jobs: ${count(waiting)} waiting, ${count(active)} active, ${count(delayed)} delayed`,
+    `jobs: ${count(waiting)} waiting, ${count(active)} active, ${count(delayed)} delayed${limited === 0 ? "" : `, ${count(limited)} limited`}`,
   ];
 }
 
