@@ -1,6 +1,7 @@
 /** What the page knows: the first message of the server, and all that came after it. */
 
 import { changedList, changedMachines } from "./changed-list.js";
+import { MapColors } from "./map-colors.js";
 import { ALL_MAPS } from "./maps-filter.js";
 
 /**
@@ -30,8 +31,6 @@ const MAX_MACHINE_POINTS = 120;
 /** A little more than a lane shows. */
 const KEEP_SPANS_MS = 70_000;
 
-const COLORS = 8;
-
 /** The server looks once a second: what is further apart was not looked at in between. */
 export const GAP_MS = 3_500;
 
@@ -50,8 +49,7 @@ export class Model {
   #maps = new Map();
   /** @type {Map<string, MachinePoint[]>} */
   #machinePoints;
-  /** In the order in which maps were first seen. @type {Map<string, string>} */
-  #colors = new Map();
+  #colors = new MapColors();
   /** Machines whose lanes are not as they are unasked. @type {Set<string>} */
   toggled = new Set();
   filter = ALL_MAPS;
@@ -154,24 +152,21 @@ export class Model {
   spansOf = (machine, pid) => [...(this.#spans.get(`${machine} ${pid}`)?.values() ?? [])];
 
   /** @type {(mapId: string) => string} */
-  colorOf = (mapId) => {
-    const known = this.#colors.get(mapId);
-    if (known !== undefined) return known;
-    // By its id, so that it has the same one when the page is loaded again; unless one that runs has that.
-    const taken = new Set(
-      this.view.maps.flatMap(({ id, state }) => (state === "running" ? (this.#colors.get(id) ?? []) : [])),
-    );
-    const first = hash(mapId);
-    let color = `c${first % COLORS}`;
-    for (let next = 1; next < COLORS && taken.has(color); next++) color = `c${(first + next) % COLORS}`;
-    this.#colors.set(mapId, color);
-    return color;
-  };
+  colorOf = (mapId) => this.#colors.of(mapId, (id) => this.#maps.get(id)?.state);
+
+  /** Ids of maps that run, or of which a run is shown. */
+  *#seenMaps() {
+    for (const known of this.#spans.values()) for (const { mapId } of known.values()) yield mapId;
+    for (const { children } of this.view.machines) {
+      for (const { running } of children ?? []) for (const { mapId } of running) yield mapId;
+    }
+  }
 
   /** @param {Pick<TickMessage, "spans" | "errors">} message */
   #takeIn({ spans, errors }) {
     const { view } = this;
     this.#maps = new Map(view.maps.map((map) => [map.id, map]));
+    this.#colors.forget({ stateOf: (id) => this.#maps.get(id)?.state, seen: () => this.#seenMaps() });
     for (const map of view.maps) this.colorOf(map.id);
     for (const of of errors) this.#errors.set(of.mapId, of);
     forgetOthers(this.#errors, this.#maps);
@@ -189,13 +184,6 @@ export class Model {
       if (known.size === 0) this.#spans.delete(key);
     }
   }
-}
-
-/** A number from a text (FNV-1a). @param {string} text */
-function hash(text) {
-  let value = 0x811c9dc5;
-  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
-  return value >>> 0;
 }
 
 /** @template T @param {T[]} points @param {T} point */
