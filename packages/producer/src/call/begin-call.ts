@@ -6,7 +6,6 @@ import { CancelledError } from "@poolmq/shared";
 
 import { checkArity } from "../map/check-arity.ts";
 import type { Input } from "../input/input.ts";
-import type { CallSite } from "../map/outcomes/read-outcomes.ts";
 import type { Sink } from "../map/outcomes/sink.ts";
 import { resolveCallOptions } from "../options/call-options.ts";
 import type { CallOptions, ResolvedCallOptions } from "../options/call-options.ts";
@@ -15,7 +14,7 @@ import { beginMap } from "./begin-map.ts";
 import { refused } from "./begun.ts";
 import type { Begun } from "./begun.ts";
 import type { CallContext } from "./call-context.ts";
-import { callSite } from "./call-site.ts";
+import { NotedSite } from "./call-site.ts";
 import type { BindReducer, CheckedCall } from "./checked-call.ts";
 import { taskName } from "./tasks/task-name.ts";
 import { WaitingCall } from "./waiting-call.ts";
@@ -44,18 +43,21 @@ export type AskedCall<V> = Omit<CallRequest<V>, "sink" | "keepsUntilRead">;
 /** Begins a call, or puts it in line. Whatever is wrong with it is told by its sink, never thrown. */
 export function beginCall<V>(context: CallContext, request: CallRequest<V>): Begun {
   const { call, task, sink } = request;
-  const site = callSite(call);
+  const site = new NotedSite(call);
   try {
     const checked = check(context, request, site);
     const { line } = checked;
     return line?.isFull === true ? new WaitingCall<V>(context, checked, line) : beginMap<V>(context, checked);
   } catch (error) {
     const name = typeof task === "string" ? task : typeof task === "function" ? task.name : "";
-    return refused(error, sink, { call, task: name, callSite: site, warn: context.warn });
+    return refused(error, sink, { call, task: name, callSite: site.text, warn: context.warn });
+  } finally {
+    // The stack is the same as before, and a worker that was free has the first item by now.
+    site.note();
   }
 }
 
-function check<V>(context: CallContext, request: CallRequest<V>, site: CallSite): CheckedCall<V> {
+function check<V>(context: CallContext, request: CallRequest<V>, site: NotedSite): CheckedCall<V> {
   const { life, engine, defaults, tasks, queue } = context;
   const { call, task, sink, keepsUntilRead, bindReducer } = request;
   const caller = engine.caller?.(call);
@@ -86,7 +88,7 @@ function check<V>(context: CallContext, request: CallRequest<V>, site: CallSite)
     keepsUntilRead,
     depth,
     line,
-    site,
+    site: site.text,
     bindReducer,
     telemetry,
   };

@@ -91,6 +91,8 @@ export function beginMap<V>(context: CallContext, checked: CheckedCall<V>): Begu
   life.track(run);
   telemetry?.began(run);
   const start = async (): Promise<void> => {
+    // The caller's functions may use the handle, which the caller does not have yet.
+    if (options !== context.withoutOptions) await Promise.resolve();
     if (typeof task === "function") run.task = await tasks.nameOf(call, task as () => unknown);
     if (bindReducer !== undefined) run.job.reduce = await bindReducer(tasks, (error) => run.fail(error));
     classes = tasks.errorClasses;

@@ -4,8 +4,11 @@ import { fileURLToPath } from "node:url";
 
 import type { CallSite } from "../map/outcomes/read-outcomes.ts";
 
-/** More than the number of frames between a pool's method and `callSite`. */
+/** More than the number of frames between a pool's method and `note()`. */
 const OWN_FRAMES = 8;
+
+/** The same for an item that can't be sent, and is refused before the site was noted. */
+const OWN_FRAMES_WITHIN = 24;
 
 /** Where the frames of this package lie: as an address and, through a source map, as a path. */
 const OWN_FOLDERS: readonly string[] = ownFolders();
@@ -27,17 +30,43 @@ function ownFolders(): string[] {
  * text, and making it takes much longer than taking note.
  */
 export function callSite(call: string): CallSite {
-  const { stackTraceLimit } = Error;
-  // Our own frames come on top of as many as the user wants to see. `Reflect.set`: the program may have frozen `Error`.
-  if (stackTraceLimit > 0) Reflect.set(Error, "stackTraceLimit", stackTraceLimit + OWN_FRAMES);
-  const here = new Error(call);
-  Reflect.set(Error, "stackTraceLimit", stackTraceLimit);
-  let text: string | undefined;
-  return () => {
-    if (text !== undefined) return text;
-    const frames = withoutOwn(stackOf(here).split("\n").slice(1), call).slice(0, stackTraceLimit);
-    if (frames.length > 0) text = [`    --- called by the producer: ${call}() ---`, ...frames].join("\n");
-    return text;
+  const site = new NotedSite(call);
+  site.note();
+  return site.text;
+}
+
+/** A call site that is noted a little later than the call is made, before the pool's method returns. */
+export class NotedSite {
+  readonly #call: string;
+  #stack: Error | undefined;
+  #limit = 0;
+  #text: string | undefined;
+
+  constructor(call: string) {
+    this.#call = call;
+  }
+
+  note(ownFrames: number = OWN_FRAMES): void {
+    if (this.#stack !== undefined) return;
+    const { stackTraceLimit } = Error;
+    // Our own frames come on top of as many as the user wants to see. `Reflect.set`: the program may have frozen `Error`.
+    if (stackTraceLimit > 0) Reflect.set(Error, "stackTraceLimit", stackTraceLimit + ownFrames);
+    this.#stack = new Error(this.#call);
+    Reflect.set(Error, "stackTraceLimit", stackTraceLimit);
+    this.#limit = stackTraceLimit;
+  }
+
+  /** Whatever asks before it was noted does so within the call. */
+  readonly text: CallSite = () => {
+    if (this.#text !== undefined) return this.#text;
+    this.note(OWN_FRAMES_WITHIN);
+    const lines = stackOf(this.#stack as Error)
+      .split("\n")
+      .slice(1);
+    const frames = withoutOwn(lines, this.#call).slice(0, this.#limit);
+    if (frames.length > 0)
+      this.#text = [`    --- called by the producer: ${this.#call}() ---`, ...frames].join("\n");
+    return this.#text;
   };
 }
 

@@ -39,6 +39,12 @@ interface Parts extends LocalCrew {
   readonly queue: Promise<MemoryQueue>;
 }
 
+/** What maps need, once the first worker has loaded the tasks module. */
+interface Served {
+  readonly queue: MemoryQueue;
+  readonly tasks: Readonly<Record<string, TaskInfo>>;
+}
+
 export class MemoryEngine implements Engine {
   readonly #options: MemoryEngineOptions;
   readonly #host: EngineHost;
@@ -46,7 +52,8 @@ export class MemoryEngine implements Engine {
   /** Encoded values that were shared, by id. */
   readonly #shares: Map<string, SharedValue>;
   readonly #changes = new Changes();
-  #queue: MemoryQueue | undefined;
+  /** Present once workers are there. */
+  #served: Served | undefined;
   #alive = false;
   readonly #failures = new StartFailures();
 
@@ -68,7 +75,7 @@ export class MemoryEngine implements Engine {
 
   /** Whether the crew runs something. */
   get isBusy(): boolean {
-    return this.#queue !== undefined && this.#queue.counts.active > 0;
+    return this.#served !== undefined && this.#served.queue.counts.active > 0;
   }
 
   check(options: { readonly mapId: string | undefined; readonly codeVersion?: string }): void {
@@ -79,9 +86,9 @@ export class MemoryEngine implements Engine {
     );
   }
 
+  /** Once workers are there, the first items of a map are with them when this returns. */
   async begin(run: MapRun, { durable, autoChunks: auto }: CallFacts): Promise<void> {
-    const { tasks: registered, queue } = await this.#parts;
-    const tasks = await registered;
+    const { queue, tasks } = this.#served ?? (await this.#serves());
     const info = Object.hasOwn(tasks, run.task) ? tasks[run.task] : undefined;
     if (info === undefined) {
       throw new TaskNotRegisteredError({ task: run.task, known: Object.keys(tasks).sort() });
@@ -89,10 +96,10 @@ export class MemoryEngine implements Engine {
     checkArity(run.call, run.task, info.arity);
     if (run.ended) return;
     obeyLimit(run, info, { durable });
-    if (run.job.limit !== undefined) await (await queue).allowLimits();
+    if (run.job.limit !== undefined) await queue.allowLimits();
     const size = auto ? "auto" : (info.chunksize ?? 1);
     run.chunkSize ??= size === "auto" ? this.#autoChunks(run) : fixedChunks(size);
-    await run.start(await queue);
+    await run.start(queue);
   }
 
   attach(): Attachment {
@@ -149,21 +156,26 @@ export class MemoryEngine implements Engine {
 
   async end(hurried: boolean): Promise<void> {
     const parts = await this.#parts.catch(() => undefined); // each call told why it did not start
-    this.#queue?.close();
+    this.#served?.queue.close();
     this.#changes.changed();
     await parts?.crew.close(hurried ? 0 : CLOSE_TIMEOUT_MS);
   }
 
+  async #serves(): Promise<Served> {
+    const { queue, tasks } = await this.#parts;
+    return { queue: await queue, tasks: await tasks };
+  }
+
   async #start({ localCrew, writeReplayFile, ...rules }: typeof WorkerPackage): Promise<Parts> {
     const { id, crew } = await localCrew(this.#options.crew, {
-      onProgress: (...args) => this.#queue?.progress(...args),
-      onLog: (...args) => this.#queue?.log(...args),
+      onProgress: (...args) => this.#served?.queue.progress(...args),
+      onLog: (...args) => this.#served?.queue.log(...args),
       onChange: () => this.#onChange(),
     });
     crew.ref(this.#alive);
     const tasks = crew.start();
     const queue = tasks.then((registered) => {
-      this.#queue = new MemoryQueue({
+      const made = new MemoryQueue({
         crew,
         tasks: registered,
         worker: id,
@@ -173,7 +185,8 @@ export class MemoryEngine implements Engine {
         rules,
         kept: this.#keepForReplay(writeReplayFile),
       });
-      return this.#queue;
+      this.#served = { queue: made, tasks: registered };
+      return made;
     });
     // Each call tells it. Whatever the first worker could not do, the others can't either.
     queue.catch(() => crew.kill());
@@ -182,10 +195,10 @@ export class MemoryEngine implements Engine {
 
   #onChange(): void {
     this.#changes.changed();
-    this.#queue?.dispatch();
+    this.#served?.queue.dispatch();
     void this.#parts.then(({ crew }) => {
       // What the first start comes to is told by `tasks`.
-      if (this.#queue !== undefined && this.#failures.isHopeless(crew.startFailure))
+      if (this.#served !== undefined && this.#failures.isHopeless(crew.startFailure))
         this.#host.failAll(crew.startFailure);
     });
   }

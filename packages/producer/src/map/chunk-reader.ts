@@ -14,6 +14,18 @@ const MAX_BATCH_JOBS = 500;
 /** Bytes of one pipeline: workers wait while a batch is encoded before any of it is sent. */
 const MAX_BATCH_BYTES = 1024 * 1024;
 
+const NOTHING: unknown[] = [];
+
+type OnRefused = (index: number, error: unknown) => void;
+
+/** What is read at a time. */
+interface Batch {
+  readonly chunks: Chunk[];
+  bytes: number;
+  readonly isWanted: () => boolean;
+  readonly onRefused: OnRefused;
+}
+
 interface ChunkReaderOptions {
   /** `undefined` until it is known: it must be before chunks are read but the first. */
   readonly chunkSize: ChunkSize | undefined;
@@ -88,43 +100,58 @@ export class ChunkReader {
   }
 
   /**
-   * Gives the next chunks, which are under way from now on.
+   * Gives the next chunks, which are under way from now on: at once, if the input need not be waited for.
    *
    * @param isWanted - false once the map has ended: what was read meanwhile is of no use
    * @param onRefused - told of each item that can't be sent
    */
-  async read(isWanted: () => boolean, onRefused: (index: number, error: unknown) => void): Promise<Chunk[]> {
-    const { wholeChunks: whole, argumentLimit } = this.#options;
-    const chunks: Chunk[] = [];
-    let bytes = 0;
-    const most = Math.min(this.chunkSize?.ahead ?? Infinity, MAX_BATCH_JOBS);
-    while (chunks.length < most && bytes < MAX_BATCH_BYTES) {
-      if (!this.hasRoom || this.#inFlight.isFull) break;
-      const size = this.chunkSize?.next() ?? 1;
-      this.#reading = true;
-      // Having chunks in hand, a slow input is not waited for.
-      const read = this.#input.read(whole ? size : Math.min(size, this.#inFlight.places), {
-        wait: chunks.length === 0,
-        whole,
-      });
-      const values = Array.isArray(read) ? read : await read;
-      // In the same turn as what follows: `next` counts these items before anybody asks for it.
-      this.#reading = false;
-      if (!isWanted() || values.length === 0) break;
-      const { form } = this.#input;
-      for (const encoded of encodeItems({ form, values }, this.#next, argumentLimit)) {
-        this.#next = encoded.at + encoded.n;
-        if ("error" in encoded) {
-          onRefused(encoded.at, encoded.error);
-        } else {
-          this.#inFlight.add(encoded);
-          bytes += sizeOf(encoded);
-          chunks.push(encoded);
-        }
-      }
-      if (this.#input.end !== undefined || this.#input.isSlow) break;
+  read(isWanted: () => boolean, onRefused: OnRefused): Chunk[] | Promise<Chunk[]> {
+    const batch: Batch = { chunks: [], bytes: 0, isWanted, onRefused };
+    for (;;) {
+      const read = this.#readNext(batch);
+      if (!Array.isArray(read)) return this.#readSlowly(read, batch);
+      if (!this.#take(read, batch)) return batch.chunks;
     }
-    return chunks;
+  }
+
+  async #readSlowly(first: Promise<unknown[]>, batch: Batch): Promise<Chunk[]> {
+    let read: unknown[] | Promise<unknown[]> = first;
+    while (this.#take(Array.isArray(read) ? read : await read, batch)) read = this.#readNext(batch);
+    return batch.chunks;
+  }
+
+  /** The items of the next chunk; none if the batch is full, or there is no room for more. */
+  #readNext({ chunks, bytes }: Batch): unknown[] | Promise<unknown[]> {
+    const most = Math.min(this.chunkSize?.ahead ?? Infinity, MAX_BATCH_JOBS);
+    if (chunks.length >= most || bytes >= MAX_BATCH_BYTES) return NOTHING;
+    if (!this.hasRoom || this.#inFlight.isFull) return NOTHING;
+    const { wholeChunks: whole } = this.#options;
+    const size = this.chunkSize?.next() ?? 1;
+    this.#reading = true;
+    // Having chunks in hand, a slow input is not waited for.
+    return this.#input.read(whole ? size : Math.min(size, this.#inFlight.places), {
+      wait: chunks.length === 0,
+      whole,
+    });
+  }
+
+  /** Makes chunks of the items. False if no more are to be read. */
+  #take(values: unknown[], batch: Batch): boolean {
+    // In the same turn as what follows: `next` counts these items before anybody asks for it.
+    this.#reading = false;
+    if (!batch.isWanted() || values.length === 0) return false;
+    const { form } = this.#input;
+    for (const encoded of encodeItems({ form, values }, this.#next, this.#options.argumentLimit)) {
+      this.#next = encoded.at + encoded.n;
+      if ("error" in encoded) {
+        batch.onRefused(encoded.at, encoded.error);
+      } else {
+        this.#inFlight.add(encoded);
+        batch.bytes += sizeOf(encoded);
+        batch.chunks.push(encoded);
+      }
+    }
+    return this.#input.end === undefined && !this.#input.isSlow;
   }
 
   close(): void {

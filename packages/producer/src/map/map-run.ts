@@ -147,14 +147,16 @@ export class MapRun implements CarriedMap {
     this.#account.begin();
     try {
       this.#outbox.open(transport);
-      await this.#outbox.send(this.#early);
+      if (this.#early.length > 0) await this.#outbox.send(this.#early);
       this.#early = [];
       while (this.#state === "running" && this.#reader.end === undefined) {
         if (!this.#reader.hasRoom) {
           await this.#reader.room();
           continue;
         }
-        const chunks = await this.#readChunks();
+        const read = this.#readChunks();
+        // Nothing is waited for that is there: the first items go to their workers sooner.
+        const chunks = Array.isArray(read) ? read : await read;
         if (this.ended) return;
         await this.#outbox.send(chunks);
         await this.#reader.untilMeasured(chunks);
@@ -252,8 +254,8 @@ export class MapRun implements CarriedMap {
     return this.#state === "running" && this.#inFlight.isAbandoned(now, since);
   }
 
-  async #readChunks(): Promise<Chunk[]> {
-    return await this.#reader.read(
+  #readChunks(): Chunk[] | Promise<Chunk[]> {
+    return this.#reader.read(
       () => !this.ended,
       (index, refusal) => {
         const error = atCallSite(refusal, this.#options.callSite);
