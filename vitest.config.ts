@@ -32,6 +32,12 @@ const TEST_TIMEOUT_MS = 30_000;
  */
 const LATER: ReadonlySet<(typeof FOLDERS)[number]> = new Set(["integration", "faults", "containers"]);
 
+/**
+ * Their files change nothing that others see, so that those of one process share the modules that they load: to load them
+ * afresh for each file was more than half of the CPU time of these tests.
+ */
+const SHARES_MODULES: ReadonlySet<(typeof FOLDERS)[number]> = new Set(["unit", "types", "contract"]);
+
 /** What is looked for or made once a run: the image, the browser. */
 const SETUPS: Partial<Record<(typeof FOLDERS)[number], string[]>> = {
   browser: ["tests/support/browser-run.ts"],
@@ -70,6 +76,7 @@ export default defineConfig({
         sequence: { groupOrder: LATER.has(folder) ? 1 : 0 },
         environment: "node" as const,
         pool: "forks" as const,
+        isolate: !SHARES_MODULES.has(folder),
         // The condition is for what Vitest leaves to Node's own loader; forked processes inherit it. The flag is what
         // poolmq sets too before it starts threads (keep-wasm-code.ts); some tests start threads of their own.
         execArgv: [`--conditions=${SOURCE_CONDITION}`, "--no-wasm-code-gc"],
