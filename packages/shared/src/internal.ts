@@ -28,6 +28,7 @@ export { failureError } from "./thrown/failure-error.ts";
 export { isWrongType } from "./redis/is-wrong-type.ts";
 export { nearest } from "./errors/nearest.ts";
 export { loadingTasks } from "./host/loading-tasks.ts";
+export { MACHINE_LOSS_ATTEMPTS } from "./host/machine-losses.ts";
 export { openTelemetry, packageVersion, QUEUE_FIELD } from "./host/open-telemetry.ts";
 export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./host/open-telemetry.ts";
 export { isPrivateQueueName, privateQueueName } from "./store/keys/private-queue.ts";

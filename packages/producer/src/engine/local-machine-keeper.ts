@@ -1,14 +1,18 @@
 /** The worker machine of a pool's own: started, replaced when it dies, ended with the pool. */
 
 import { LocalMachineError } from "@poolmq/shared";
+import { MACHINE_LOSS_ATTEMPTS } from "@poolmq/shared/internal";
 import type { ResolvedConnection, TaskInfo } from "@poolmq/shared/internal";
 import type { LocalMachine } from "@poolmq/worker/local";
 
 import type { RedisPoolOptions } from "../options/pool-options.ts";
 import { importWorkerPackage } from "./import-worker-package.ts";
 
-/** A machine that died is replaced this often in a row before its pool gives up. */
-const MAX_RESTARTS = 5;
+/**
+ * A machine that died is replaced this often in a row before its pool gives up. More often than an item may end machines
+ * that it runs on: that item is given up first, and the others get their results.
+ */
+const MAX_RESTARTS = MACHINE_LOSS_ATTEMPTS + 2;
 
 /** One that lived this long died of something else than its start. */
 const STABLE_MS = 30_000;

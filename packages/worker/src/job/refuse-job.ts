@@ -1,13 +1,7 @@
-import { WIRE_VERSION } from "@poolmq/shared/internal";
+import { MACHINE_LOSS_ATTEMPTS, WIRE_VERSION } from "@poolmq/shared/internal";
 import type { Failure } from "@poolmq/shared/internal";
 
 import type { JobContext, JobInHand } from "./context/job-context.ts";
-
-/**
- * A job that was on this many machines when they vanished is given up: it may be what ends them. Higher than
- * `workerLossAttempts`, because a dead machine does not say which of its items did it.
- */
-const MACHINE_LOSS_ATTEMPTS = 10;
 
 /** What `refuseJob` asks of the machine. */
 interface RefusalContext {
