@@ -11,7 +11,43 @@ const fine = ({ log }: Marks): { log: string; how: "never"; losses: number } => 
   losses: 0,
 });
 
+/** What a program may give as a reason, and what throws once it is read. */
+const UNREADABLE: Readonly<Record<string, () => unknown>> = {
+  "an error whose message throws": () =>
+    Object.defineProperty(new Error("x"), "message", {
+      get() {
+        throw new Error("unreadable");
+      },
+    }),
+  "a proxy that throws": () =>
+    new Proxy(new Error("x"), {
+      get() {
+        throw new Error("unreadable");
+      },
+    }),
+  "a revoked proxy": () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  },
+};
+
 onBothPools(({ shared, own }) => {
+  test.for(Object.keys(UNREADABLE))("a map ends, whatever the reason is: %s", async (kind) => {
+    const reason = UNREADABLE[kind]?.();
+    const cancelled = shared().map("increment", [1]);
+    cancelled.cancel(reason);
+    const controller = new AbortController();
+    const aborted = shared().map("increment", [1], { signal: controller.signal });
+    controller.abort(reason);
+    const refused = shared().map("increment", [1], { signal: AbortSignal.abort(reason) });
+    for (const call of [cancelled, aborted, refused])
+      expect(await rejection(call)).toMatchObject({ code: "CANCELLED" });
+    expect(await rejection(shared().map<"echo">("echo", [UNREADABLE["a revoked proxy"]?.()]))).toMatchObject({
+      code: "SERIALIZATION",
+    });
+  });
+
   describe("taskTimeoutMs", () => {
     test("fires the signal of an async function, and is the item's TaskTimeoutError", async () => {
       const marks = new Marks();

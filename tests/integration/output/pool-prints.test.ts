@@ -36,6 +36,18 @@ describe.each(Object.entries(POOLS))("a %s", (_, pool) => {
     for (const line of printed) expect(JSON.parse(line)).toMatchObject({ text: "x".repeat(width) });
   });
 
+  test("prints all of it where the program ends by itself, also a last line without its end", async () => {
+    const source = printing(pool, 6, 500, 100).replace(
+      "await pool.terminate();",
+      'await pool.apply("printOpenLine", ["the end"]);',
+    );
+    await using program = Program.source(source);
+    await program.exited;
+    const printed = program.output.replace("the map is done", "").split("\n");
+    expect(printed.at(-1)).toBe("the end");
+    expect(printed.length).toBe(6 * 500 + 1);
+  });
+
   test("goes on where its output is closed, or full", async () => {
     const folder = temporaryFolder();
     for (const [name, where] of [

@@ -16,6 +16,11 @@ export class Shared<V> implements Disposable, AsyncDisposable {
 
   readonly #release: () => Promise<void>;
 
+  /** For `instanceof`: nothing of the value is read, since a proxy may throw at whatever it is asked. @internal */
+  static [Symbol.hasInstance](value: unknown): value is Shared<unknown> {
+    return typeof value === "object" && value !== null && #release in value;
+  }
+
   /** @internal */
   constructor(id: string, release: () => Promise<void>) {
     this.id = id;

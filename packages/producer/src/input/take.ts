@@ -12,10 +12,19 @@ import { Shared } from "./shared.ts";
 
 /** Stands for an item that can't be sent, as it was when it was taken. */
 export class Refused {
-  readonly error: unknown;
+  readonly #error: unknown;
 
   constructor(error: unknown) {
-    this.error = error;
+    this.#error = error;
+  }
+
+  /** For `instanceof`: nothing of the value is read, since a proxy may throw at whatever it is asked. */
+  static [Symbol.hasInstance](value: unknown): value is Refused {
+    return typeof value === "object" && value !== null && #error in value;
+  }
+
+  get error(): unknown {
+    return this.#error;
   }
 }
 

@@ -52,10 +52,7 @@ export class CancelledError extends PoolmqError {
 
   constructor(facts: { mapId: string; reason?: unknown }) {
     const { reason } = facts;
-    const why =
-      reason === undefined
-        ? ""
-        : `: ${reason instanceof Error ? reason.message : typeof reason === "string" ? reason : inspectBriefly(reason)}`;
+    const why = reason === undefined ? "" : `: ${textOf(reason)}`;
     super(`Map ${facts.mapId} was cancelled${why}`, reason === undefined ? undefined : { cause: reason });
   }
 }
@@ -141,4 +138,16 @@ function ofMachines(facts: { problem: string; queue: string; hosts: readonly str
     default:
       return `${machines} do not take the \`signingKey\` of this pool, or sign with one that it does not have. Give both sides the same keys.`;
   }
+}
+
+/** What a program gives as a reason may throw when it is read: that must not keep a map from its end. */
+function textOf(reason: unknown): string {
+  try {
+    if (typeof reason === "string") return reason;
+    const message: unknown = reason instanceof Error ? reason.message : undefined;
+    if (typeof message === "string") return message;
+  } catch {
+    // Shown as far as it can be.
+  }
+  return inspectBriefly(reason);
 }

@@ -11,12 +11,14 @@
  */
 
 import type { ChildProcess as NodeProcess } from "node:child_process";
+import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { isatty } from "node:tty";
 
 import type { Level, Logger } from "pino";
 
 import { drainOf } from "./backpressure.ts";
+import { keepReading } from "./keep-reading.ts";
 import { loadPino } from "./load-pino.ts";
 import { printTo } from "./print-to.ts";
 import { readLines } from "./read-lines.ts";
@@ -76,8 +78,9 @@ export class TaskOutput {
       this.#logThrottle.add(records);
     }
     if (this.target === "inherit") {
-      if (child.stdout) passOn(child.stdout, process.stdout, this.#stdoutThrottle);
-      if (child.stderr) passOn(child.stderr, process.stderr, this.#stderrThrottle);
+      const [, stdout, stderr] = child.stdio as readonly (Socket | null)[];
+      if (stdout) passOn(stdout, process.stdout, this.#stdoutThrottle);
+      if (stderr) passOn(stderr, process.stderr, this.#stderrThrottle);
       return;
     }
     if (child.stdout) this.#readPrints(child.stdout, "stdout", childPid);
@@ -125,11 +128,12 @@ export class TaskOutput {
 }
 
 /** Passes prints on as they are, a whole line at a time. */
-function passOn(from: Readable, to: NodeJS.WriteStream, throttle: Throttle): void {
+function passOn(from: Socket, to: NodeJS.WriteStream, throttle: Throttle): void {
   const lines = new WholeLines((bytes) => printTo(to, bytes));
   from.on("data", (data: Buffer) => lines.take(data));
   from.on("end", () => lines.flush());
   throttle.add(from);
+  keepReading(from);
 }
 
 function parseRecord(line: string): Readonly<Record<string, unknown>> | undefined {

@@ -8,7 +8,7 @@ const LF = 0x0a;
 
 const MAX_BYTES = 1024 * 1024;
 
-/** A line whose end did not come within this time is shown as far as it is. */
+/** A line whose end did not come within this time is shown as far as it is. A program that ends meanwhile waits for that. */
 const PATIENCE_MS = 250;
 
 export class WholeLines {
@@ -27,7 +27,7 @@ export class WholeLines {
     if (end > 0 || this.#length + data.length - end > MAX_BYTES) this.flush();
     this.#add(data.subarray(end));
     clearTimeout(this.#timer);
-    if (this.#length > 0) this.#timer = setTimeout(() => this.flush(), PATIENCE_MS).unref();
+    if (this.#length > 0) this.#timer = setTimeout(() => this.flush(), PATIENCE_MS);
   }
 
   /** Passes on what is there: no more comes, or too late. */
