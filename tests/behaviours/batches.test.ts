@@ -6,6 +6,7 @@ import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 
 import type * as tasks from "../fixtures/batch-tasks.ts";
 import { redisForFile } from "../support/redis-server.ts";
+import { atOnce } from "../support/spans.ts";
 import { Marks, rejection } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 
@@ -15,17 +16,20 @@ const redis = redisForFile();
 type Batched = Pool<typeof tasks> | ThreadPool<typeof tasks>;
 
 interface Options {
+  /** Processes, or threads; 1 unless it says. */
+  readonly workers?: number;
   readonly concurrency?: number;
   readonly workerLossAttempts?: number;
 }
 
 const KINDS: Record<string, (options?: Options) => Batched> = {
-  Pool: (options) =>
-    new Pool<typeof tasks>({ tasks: MODULE, processes: 1, connection: redis().url, ...options }),
-  "Pool in memory": (options) =>
-    new Pool<typeof tasks>({ tasks: MODULE, processes: 1, connection: "memory", ...options }),
-  ThreadPool: (options) => new ThreadPool<typeof tasks>({ tasks: MODULE, threads: 1, ...options }),
-  "ThreadPool in this thread": (options) =>
+  Pool: ({ workers: processes = 1, ...options } = {}) =>
+    new Pool<typeof tasks>({ tasks: MODULE, processes, connection: redis().url, ...options }),
+  "Pool in memory": ({ workers: processes = 1, ...options } = {}) =>
+    new Pool<typeof tasks>({ tasks: MODULE, processes, connection: "memory", ...options }),
+  ThreadPool: ({ workers: threads = 1, ...options } = {}) =>
+    new ThreadPool<typeof tasks>({ tasks: MODULE, threads, ...options }),
+  "ThreadPool in this thread": ({ workers: _, ...options } = {}) =>
     new ThreadPool<typeof tasks>({ tasks: MODULE, threads: 0, ...options }),
 };
 
@@ -208,6 +212,47 @@ describe.each(Object.keys(KINDS))("%s", (kind) => {
       { value: "Hi Ada" },
       { reason: { code: "INVALID_ARGUMENTS", remote: { index: 1 } } },
     ]);
+  });
+
+  test("with a limit by key, no more batches run at once or start in a second than it says", async () => {
+    const pool = own({ concurrency: 4 });
+    const marks = new Marks();
+    const items = numbers(16).map((x) => ({ log: marks.log, x, ms: 30 }));
+    const call = { chunksize: 4, limit: { key: "database", concurrency: 1 } };
+    const spans = await pool.map("span", items, call);
+    expect(atOnce(spans.filter((_, index) => index % 4 === 0))).toBe(1);
+    expect(marks.lines.map(Number).toSorted((a, b) => a - b)).toEqual(numbers(16));
+    // A batch is one start, whatever the number of its items; one in 50 ms, and up to 50 ms early for one that was late.
+    const calledAt = performance.timeOrigin + performance.now();
+    const starts = await pool.map("span", items, { chunksize: 4, limit: { key: "rate", ratePerSecond: 20 } });
+    const early = [0, 1, 2, 3].filter((batch) => {
+      return (starts[batch * 4]?.[0] ?? 0) - calledAt < (batch - 1) * 50 - 5;
+    });
+    expect(early).toEqual([]);
+  });
+
+  test("a large chunk of batches is shared with workers that have nothing to do; each item runs once", async () => {
+    const pool = own({ workers: 3 });
+    await pool.ready(kind === "ThreadPool in this thread" ? 1 : 3);
+    const marks = new Marks();
+    const items = numbers(80).map((x) => ({ log: marks.log, x, ms: 60 }));
+    const call = pool.map("span", items, { chunksize: 80 });
+    expect(await call).toHaveLength(80);
+    expect(marks.lines.map(Number).toSorted((a, b) => a - b)).toEqual(numbers(80));
+    const { processes } = call.insights();
+    expect(processes.reduce((sum, { items: n }) => sum + n, 0)).toBe(80);
+    if (kind !== "ThreadPool in this thread") expect(processes.length).toBeGreaterThan(1);
+  });
+
+  test("the results of a mapReduce are folded, each once, and an item that fails is its error", async () => {
+    const pool = shared();
+    const options = { chunksize: 10, attempts: 2 };
+    expect(await pool.mapReduce("evenOnly", [0, 2, 4, 6], "plus", options)).toBe(124);
+    expect(await pool.mapReduce("sizes", numbers(16), "plus", { chunksize: 8 })).toBe(128);
+    const failed = await rejection(pool.mapReduce("evenOnly", [0, 1, 2], "plus", options));
+    expect(failed).toMatchObject({ message: "1 is odd", remote: { index: 1, attempt: 2 } });
+    const limited = { chunksize: 4, limit: { key: "fold", concurrency: 1 } };
+    expect(await pool.mapReduce("sizes", numbers(8), "plus", limited)).toBe(32);
   });
 
   describe.skipIf(kind === "ThreadPool in this thread")("what only ends with its process or thread", () => {

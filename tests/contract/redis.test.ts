@@ -5,6 +5,7 @@ import { queueKeys } from "@poolmq/shared/redis";
 import { QueueWatcher } from "@poolmq/worker/internal";
 import { expect, test } from "vitest";
 
+import * as contractTasks from "../fixtures/contract-tasks.ts";
 import { expectGolden, masked, opened } from "../support/golden.ts";
 import { Program } from "../support/processes.ts";
 import { redisForFile } from "../support/redis-server.ts";
@@ -99,6 +100,45 @@ test("job and outcome with bytes", async () => {
       return [[String(name), String(name) === "b" ? begin(fields[at + 1]) : String(fields[at + 1])]];
     }),
   });
+});
+
+test("job whose results are folded, and its outcomes", async () => {
+  const stage = new Stage(redis());
+  const pool = stage.pool<typeof contractTasks>({ tasks: contractTasks });
+  // This can't be added to anything: the results before it are folded nevertheless.
+  const odd = { valueOf: 1, toString: 1 } as unknown as number;
+  const tuples: [number, number][] = [
+    [1, 2],
+    [3, 4],
+    [5, 6],
+  ];
+  const sums = [tuples, [...tuples, [odd, 2], [7, 8], [9, 10]] as [number, number][]].map((of) =>
+    pool.starmapReduce("add", of, "add", { chunksize: 6 }),
+  );
+  const ids = sums.map(({ id }) => id);
+  const jobs = await until(
+    async () => {
+      const read = await Promise.all(ids.map((id) => redis().admin.hget(stage.keys.job(`${id}-0`), "data")));
+      return read.every((data) => data !== null) ? read : undefined;
+    },
+    { what: "the jobs to be in Redis" },
+  );
+  const readers = ids.map(() => redis().admin.duplicate());
+  // Before the producer has read them, and removes them.
+  const reading = readers.map((reader, at) =>
+    reader.xread("BLOCK", 10_000, "STREAMS", stage.keys.out(ids[at] ?? ""), "0"),
+  );
+  const failed = rejection(sums[1] ?? Promise.resolve());
+  const machine = await stage.machine({ module: MODULE });
+  const streams = await Promise.all(reading);
+  expect(await sums[0]).toBe(21);
+  expect(await failed).toMatchObject({ name: "TypeError", remote: { index: 3 } });
+  const shown = streams.map((read, at) => {
+    const [, fields = []] = read?.[0]?.[1][0] ?? [];
+    return { job: JSON.parse(jobs[at] ?? "") as object, outcome: openedEntry(fields) };
+  });
+  for (const reader of readers) reader.disconnect();
+  await expectGolden("fold", shown, [...ids.map((id) => [id, "<map>"] as const), [machine.id, "<worker>"]]);
 });
 
 test("outcome", async () => {

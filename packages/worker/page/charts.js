@@ -22,6 +22,9 @@ import { GAP_MS } from "./model.js";
  * @property {boolean} [small] without axes and legend: for a tile
  */
 
+/** Labels below the bars of a histogram. */
+const LABELS = 6;
+
 const WIDTH = 1_000;
 const HEIGHT = 100;
 
@@ -189,7 +192,9 @@ export function Histogram({ runTimes: { histogram, medianMs, p95Ms } }) {
   if (histogram.length === 0) return h("p", { class: "quiet" }, "No item has ended yet.");
   const shown = barsOf(histogram);
   const most = Math.max(...shown.map(({ items }) => items));
-  const bars = shown.map(({ fromMs, upToMs, items }) => {
+  // As many labels as fit side by side; the others are for those who do not see them.
+  const every = Math.ceil(shown.length / LABELS);
+  const bars = shown.map(({ fromMs, upToMs, items }, place) => {
     return h(
       "li",
       { key: upToMs, title: `${duration(fromMs)} to ${duration(upToMs)}: ${count(items)}` },
@@ -201,7 +206,11 @@ export function Histogram({ runTimes: { histogram, medianMs, p95Ms } }) {
           style: { height: items === 0 ? "0" : `max(2px, ${(items / most) * 100}%)` },
         }),
       ),
-      h("span", { class: "bar-label" }, duration(upToMs)),
+      h(
+        "span",
+        { class: "bar-label" },
+        h("span", { class: place % every === 0 ? "" : "hidden" }, duration(upToMs)),
+      ),
       h("span", { class: "hidden" }, `: ${count(items)} items`),
     );
   });
