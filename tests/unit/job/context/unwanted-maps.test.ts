@@ -1,6 +1,6 @@
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 
-import { UnwantedMaps } from "../../../packages/worker/src/job/context/unwanted-maps.ts";
+import { UnwantedMaps } from "../../../../packages/worker/src/job/context/unwanted-maps.ts";
 
 /** A job that was enqueued now, or long ago. */
 const FRESH = () => ({ timestamp: Date.now(), stalledCounter: 0 });

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import type { RunEnd } from "@poolmq/worker/internal";
 
-import { RunsInHand } from "../../../packages/worker/src/job/context/runs-in-hand.ts";
+import { RunsInHand } from "../../../../packages/worker/src/job/context/runs-in-hand.ts";
 
 const END: RunEnd = { kind: "unstarted" };
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { resolveWorkerOptions } from "../../../packages/worker/src/worker-options.ts";
+import { resolveWorkerOptions } from "../../packages/worker/src/worker-options.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 

@@ -1,4 +1,4 @@
-import { isStraggler, lastTop, moveOf, visible } from "@poolmq/worker/internal";
+import { lastTop, moveOf, visible } from "@poolmq/worker/internal";
 import { expect, test } from "vitest";
 
 const LINES = ["head", ...Array.from({ length: 20 }, (_, i) => `line ${i}`), "q quits"];
@@ -38,15 +38,4 @@ test("keys move by a line, by a screen, or to an end; others do not", () => {
     Infinity,
     undefined,
   ]);
-});
-
-test("a straggler takes three times as long as 95 of 100 items of its map", () => {
-  const runTimes = { items: 9, meanMs: 1, medianMs: 1, p95Ms: 1_000, maxMs: 2, histogram: [] };
-  const maps = [{ id: "m", runTimes }];
-  const run = { mapId: "m", items: 1, sinceMs: 0 };
-  expect(isStraggler(run, 3_100, maps)).toBe(true);
-  expect(isStraggler(run, 2_900, maps)).toBe(false);
-  expect(isStraggler({ ...run, items: 4 }, 3_100, maps)).toBe(false);
-  expect(isStraggler(run, 1_900, [{ id: "m", runTimes: { ...runTimes, p95Ms: 1 } }])).toBe(false);
-  expect(isStraggler(run, 1_000_000, [])).toBe(false);
 });
