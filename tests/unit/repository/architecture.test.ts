@@ -79,3 +79,17 @@ test("the files that docs/architecture.md names are there", () => {
   expect(paths.filter((path) => !existsSync(new URL(path, packages)))).toEqual([]);
   expect(files.filter((file) => !basenames.has(file))).toEqual([]);
 });
+
+test("unit tests lie in folders of the sources", () => {
+  const folders = ["producer", "worker", "shared"].flatMap(existing);
+  const lie = globSync("**/*.test.ts", { cwd: new URL("tests/unit/", ROOT) }).map((file) => dirname(file));
+  const elsewhere = lie.filter((folder) => ![".", "repository", ...folders].includes(folder));
+  expect(elsewhere).toEqual([]);
+});
+
+test("no source file has more than 300 lines, and no folder more than 15 files", () => {
+  const files = globSync("*/src/**/*.ts", { cwd: new URL("packages/", ROOT) });
+  const byFolder = Object.entries(Object.groupBy(files, (file) => dirname(file)));
+  expect(files.filter((file) => read(`packages/${file}`).split("\n").length > 301)).toEqual([]);
+  expect(byFolder.filter(([, inIt = []]) => inIt.length > 15).map(([folder]) => folder)).toEqual([]);
+});
