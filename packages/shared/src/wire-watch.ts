@@ -132,10 +132,10 @@ export interface MapReport {
 /** A group of a map's errors: the same name, and messages that differ in numbers at most. */
 export interface ErrorGroup {
   readonly name: string;
-  /** Of the first, cut at 500 characters. */
+  /** Message of the first error, cut at 500 characters. */
   readonly message: string;
-  /** Of the first, cut at 4,000 characters, if it has one. */
+  /** Stack of the first error, cut at 4,000 characters, if it has one. */
   readonly stack?: string;
-  /** Of the first 100 items. */
+  /** Indices of the first 100 items. */
   readonly indices: readonly number[];
 }

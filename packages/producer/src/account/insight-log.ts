@@ -98,7 +98,7 @@ function spreadOf(times: TimeSketch): TimeSpread | undefined {
   return { meanMs: sumMs / items, p50Ms, p90Ms, p99Ms, maxMs };
 }
 
-/** Of a call that was refused: there is no map. */
+/** The insights of a call that was refused, so that there is no map. */
 export function noInsights(): MapInsights {
   return new InsightLog().read(NO_PROGRESS);
 }

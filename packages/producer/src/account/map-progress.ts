@@ -18,7 +18,7 @@ export interface MapProgress {
   readonly ended: boolean;
 }
 
-/** Of a call that was refused: there is no map. */
+/** The progress of a call that was refused, so that there is no map. */
 export const NO_PROGRESS: MapProgress = {
   total: undefined,
   done: 0,

@@ -10,7 +10,7 @@ interface Seen {
   readonly process: { -readonly [K in keyof ProcessShare]: ProcessShare[K] };
   readonly retries: number;
   readonly losses: number;
-  /** It was the second run of a chunk that ran for long elsewhere. */
+  /** The job was the second run of a chunk that ran for long elsewhere. */
   readonly isBackup: boolean;
 }
 

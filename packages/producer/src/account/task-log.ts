@@ -29,7 +29,7 @@ const MAX_LINES = 10_000;
 
 const [INFO, WARN] = [30, 40];
 
-/** Of a record, what a `TaskLog` says itself. */
+/** Fields of a record that are left out, because a `TaskLog` has them as properties of its own. */
 const SAID = new Set(["level", "time", "msg", "mapId", "index", "attempt"]);
 
 const NOBODY = { worker: "", pid: 0, attempt: 0 };

@@ -33,7 +33,7 @@ export interface CallRequest<V> {
   readonly sink: Sink;
   /** Whether an item's place in the window is free only once the reader has taken the item. */
   readonly keepsUntilRead: boolean;
-  /** Of a call whose results are folded. */
+  /** Given for a call whose results are folded. */
   readonly bindReducer?: BindReducer;
 }
 

@@ -177,7 +177,7 @@ class BegunMap implements Begun {
   }
 }
 
-/** Those of a durable map are cut by the call alone. Of others, the engine decides: it knows the task's definition. */
+/** Chunks of a durable map are cut as the call says. For other maps the engine decides, because it knows the task's definition. */
 function chunkSizeOf({ chunksize, limit, mapId }: ResolvedCallOptions<never>): ChunkSize | undefined {
   if (limit?.ratePerSecond !== undefined && mapId !== undefined) return fixedChunks(1);
   return typeof chunksize === "number" ? fixedChunks(chunksize) : undefined;

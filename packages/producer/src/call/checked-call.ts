@@ -26,10 +26,10 @@ export interface CheckedCall<V> {
   readonly keepsUntilRead: boolean;
   /** How many items of the pool wait for it, one within the other. */
   readonly depth: number;
-  /** In which it waits when too many calls are under way; `undefined`: it waits in none. */
+  /** The line in which it waits when too many calls are under way; `undefined` if it goes at once. */
   readonly line: CallLine | undefined;
   readonly site: CallSite;
-  /** Of a call whose results are folded: finds the reducer, and gives its name. Called before the map is begun. */
+  /** Finds the reducer of a call whose results are folded, and gives its name. Called before the map is begun. */
   readonly bindReducer: BindReducer | undefined;
   /** What it tells OpenTelemetry; `undefined`: nothing. */
   readonly telemetry: MapTelemetry | undefined;

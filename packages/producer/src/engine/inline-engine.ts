@@ -36,7 +36,7 @@ export class InlineEngine implements Engine {
   readonly #outside = AsyncLocalStorage.snapshot();
   readonly #top: MemoryEngine;
   readonly #levels: MemoryEngine[];
-  /** There before any task runs: the tasks are loaded by the same package. */
+  /** Set before any task runs, because the package that has it also loads the tasks. */
   #currentTaskContext: typeof currentTaskContext | undefined;
   #isIdle = true;
 
@@ -99,7 +99,7 @@ export class InlineEngine implements Engine {
     await this.#top.ready(minWorkers);
   }
 
-  /** Of all levels; how long items run and wait is measured at the top. */
+  /** Counts the items of all levels. How long they run and wait is measured at the top level. */
   async stats(): Promise<PoolStats> {
     this.#refuseWhileLoading("stats", this.#inTask.getStore());
     const [top, ...nested] = await Promise.all([

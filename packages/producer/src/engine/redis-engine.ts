@@ -31,7 +31,7 @@ export class RedisEngine implements Engine {
   readonly #host: EngineHost;
   /** Absent while nothing is started: the last start found no Redis. */
   #backend: Promise<RedisBackend> | undefined;
-  /** What it came to, once it did. */
+  /** The backend, once it is ready. */
   #running: RedisBackend | undefined;
   #tellLargest: ((largest: LargestValue) => void) | undefined;
   /** Present once a map found no worker. */
@@ -81,7 +81,7 @@ export class RedisEngine implements Engine {
 
   attach({ mapId, sink, callSite, classes }: AttachRequest): Attachment {
     let gather: MapGather | undefined;
-    /** It was cancelled before it was found. */
+    /** How the map ended, if it was cancelled before it was found. */
     let early: MapEnd | undefined;
     const map: AttachedRun = new AttachedRun(mapId, sink, { callSite, classes }, (how, end) => {
       if (how === "left") gather?.leave(map);

@@ -41,7 +41,7 @@ export class Backups implements TailHand {
     return this.#options.gathered(map.id)?.kind.traits.isDurable === false;
   }
 
-  /** Of all machines that have the task; what other maps run there takes up places too. */
+  /** Counts the free places of all machines that have the task. What other maps run there takes up places too. */
   async idleSlots({ task, job: { codeVersion } }: CarriedMap): Promise<number> {
     const { redis, keys, machines } = this.#options;
     const [live, active] = await Promise.all([machines.live(), redis.llen(keys.job("active"))]);

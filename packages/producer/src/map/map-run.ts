@@ -210,7 +210,7 @@ export class MapRun implements CarriedMap {
     this.#endIfSettled();
   }
 
-  /** Of a chunk of which items were asked back: the outcome says how many of them it ran. */
+  /** Takes the outcome of a chunk of which items were asked back: the outcome says how many items it ran. */
   #settleCut(chunk: Chunk, text: OutcomeText, facts: RunFacts, bytes?: Buffer): void {
     const first = firstOutcomes(text, itemsOf(chunk), bytes);
     if (first !== undefined && first.items > 0) this.#send(cutChunk(chunk, first.items));

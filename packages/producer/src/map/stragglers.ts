@@ -4,7 +4,7 @@
 export interface Speculation {
   /** So many times as long as half of the map's items took. */
   readonly factor: number;
-  /** And for at least so long, in ms. */
+  /** It must also have been running for so long, in ms. */
   readonly minMs: number;
 }
 

@@ -22,7 +22,7 @@ import type { Speculation } from "../map/stragglers.ts";
 export interface SpeculateOptions {
   /** When it has been running for so many times as long as half of the map's items took, at least 1. @defaultValue 3 */
   readonly factor?: number | undefined;
-  /** And for at least so long, in ms. @defaultValue 100 */
+  /** It must also have been running for so long, in ms. @defaultValue 100 */
   readonly minMs?: number | undefined;
 }
 

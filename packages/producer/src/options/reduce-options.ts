@@ -29,7 +29,7 @@ export interface ReduceOptions<R = unknown> extends Omit<
 /** The options of a `mapReduce`, told apart. */
 export interface ReadReduceOptions<R> {
   readonly ordered: boolean;
-  /** There may be one that is `undefined`. */
+  /** Absent if the call gave none. A given one may be `undefined`, hence the object. */
   readonly initial: { readonly value: unknown } | undefined;
   /** The others, which are those of any call. */
   readonly call: CallOptions<R>;

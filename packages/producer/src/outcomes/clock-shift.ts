@@ -9,7 +9,7 @@ const MEMORY_MS = 30_000;
 export class ClockShift {
   #since = 0;
   #smallest = Infinity;
-  /** Of the time before `#since`. */
+  /** The smallest shift of the time before `#since`. */
   #smallestBefore = Infinity;
 
   /**

@@ -4,7 +4,7 @@ import type { MapProgress } from "../account/map-progress.ts";
 
 const BAR_CHARS = 24;
 
-/** Of a title that is too long for its line, at least so much is shown. */
+/** At least so much is shown of a title that is too long for its line. */
 const MIN_TITLE_CHARS = 12;
 
 /** Writes `title  ████░░░░  41 %  412 of 1,000  53/s  11 s left`, the most important first, in `width` characters. */

@@ -179,7 +179,7 @@ export class ShardList {
   }
 }
 
-/** Whether it may be there later. */
+/** Whether a shard that failed with this error may answer later. */
 function mayComeBack(error: unknown): boolean {
   return (
     error instanceof RedisConnectionError && (error.reason === "unreachable" || error.reason === "not-ready")

@@ -105,9 +105,9 @@ export class WorkerLostError extends PoolmqError {
   readonly code = "WORKER_LOST";
   /** How many processes it took down. */
   readonly losses: number;
-  /** Of the last one; `null` if a signal ended it, or it vanished with its machine. */
+  /** Exit code of the last process; `null` if a signal ended it, or it vanished with its machine. */
   readonly exitCode: number | null;
-  /** Of the last one, such as `"SIGKILL"`; `null` if it exited. */
+  /** Signal that ended the last process, such as `"SIGKILL"`; `null` if it exited. */
   readonly signal: string | null;
   /** True if the process had used up its memory. */
   readonly outOfMemory: boolean;

@@ -41,7 +41,7 @@ const MAX_COME_BACK_MS = 60 * 60_000;
 /** Jobs that are called in one script. */
 const MAX_CALLED = 100;
 
-/** Those in line are called so often at most, in ms: several at once where many start in a second. */
+/** Jobs in line are called at most once in so many ms, several at once where many start in a second. */
 const MIN_CALL_MS = 10;
 
 /** Permits and places in line must outlive what runs with them. They go with their jobs; what is forgotten goes after a week. */
@@ -200,7 +200,7 @@ export interface Taken {
   readonly may: "run" | "put off" | "gone";
   /** There is a permit, which is to be given back. */
   readonly holds: boolean;
-  /** After how many ms this machine is to call those in line; `undefined` if it need not. */
+  /** After how many ms this machine is to call the jobs in line; `undefined` if it need not. */
   readonly callAfterMs: number | undefined;
 }
 

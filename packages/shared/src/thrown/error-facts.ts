@@ -5,7 +5,7 @@ const MAX_STACK = 4_000;
 
 /** What is told of an error to others than its caller. Its stack only if it is asked for, because that takes time. */
 export interface ErrorFacts {
-  /** Of its class; of a thrown value that is no error, its type. */
+  /** Name of the error's class; of a thrown value that is no error, its type. */
   readonly name: string;
   readonly message: string;
   readonly stack?: () => string;

@@ -75,7 +75,7 @@ function plainPayload(values: readonly unknown[]): Payload | undefined {
   }
 }
 
-/** The codec's, below the array. */
+/** How deep values may be nested: the limit of the codec, counted below the array of the arguments. */
 const MAX_LEVELS = 1_000;
 
 function listPayload(values: readonly unknown[], options: EncodeOptions): Payload {

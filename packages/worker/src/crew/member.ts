@@ -268,7 +268,7 @@ export class Member {
     this.#host.kill();
   }
 
-  /** It is of no use any more: it is ended, and what it runs is charged. */
+  /** The host is of no use any more: it is killed, and what it runs is charged. */
   #onBroken(reason: string): void {
     if (this.#state === "gone") return;
     this.#log.warn({ childPid: this.pid, reason }, "child killed: it is out of order");

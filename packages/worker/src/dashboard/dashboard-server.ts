@@ -72,7 +72,7 @@ export interface DashboardOptions {
 /** A browser holds one for events, and a few for a moment; anything more is a mistake. */
 const MAX_CONNECTIONS = 256;
 
-/** Of a login form. */
+/** Largest body of a request that logs in. */
 const MAX_BODY_BYTES = 4_096;
 
 const OWN_POLICY = [

@@ -11,7 +11,7 @@ const IGNORED_FOLDER = /^(node_modules|\..*)$/;
 /** An editor that saves, or a compiler, changes several files, or one several times. */
 const QUIET_MS = 100;
 
-/** Each takes a handle of the system, which has only so many. */
+/** Each watched folder takes a handle of the system, which has only so many. */
 const MAX_FOLDERS = 2_000;
 
 export class SourceWatcher {

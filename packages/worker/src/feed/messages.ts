@@ -40,7 +40,7 @@ export interface TickMessage {
   };
   /** Spans that are new or have grown; none if there are many machines, whose own pages ask for them. */
   readonly spans: readonly ProcessSpans[];
-  /** Of the maps that have had new errors. */
+  /** The errors of the maps that have had new ones. */
   readonly errors: readonly ErrorsView[];
 }
 
@@ -107,7 +107,7 @@ export interface QueuePoint {
   /** Absent: none. */
   readonly limited?: number;
   readonly usedBytes: number;
-  /** Of all maps. */
+  /** Rate of all maps together. */
   readonly itemsPerS: number;
 }
 

@@ -54,7 +54,7 @@ export class QueueFeed {
   #latest: QueueView | undefined;
   /** By map: its errors, as they were when so many items had failed. */
   readonly #errors = new Map<string, ErrorsView>();
-  /** Those that have had their start, and those that have not. */
+  /** The pages that are told, and whether each has had its start message. */
   readonly #readers = new Map<FeedReader, "new" | "started">();
   #isLooking = false;
   /** Why the last look gave nothing. */

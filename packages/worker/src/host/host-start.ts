@@ -35,7 +35,7 @@ export class HostStart {
     return this.#wasReady;
   }
 
-  /** It was told to end: its end is no loss. */
+  /** The host was told to end, so that its end is no loss. */
   get wasRetired(): boolean {
     return this.#wasRetired;
   }

@@ -22,13 +22,13 @@ const MAX_DEAF_TURNS = 12;
 const MAX_GUARD_TICKS = 30;
 
 export type Silence =
-  /** It was heard, or there is no reason to ask. */
+  /** The host was heard, or there is no reason to ask it. */
   | "none"
   /** Ask its main thread and its guard. */
   | "ask"
   /** Ask its guard. */
   | "wait"
-  /** It neither hears nor answers. */
+  /** Its main thread neither hears nor answers. */
   | "deaf"
   /** Not even its guard answers. */
   | "gone";

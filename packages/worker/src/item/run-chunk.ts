@@ -29,7 +29,7 @@ export interface ChunkRun {
   readonly attempt: number;
   /** The items' arguments, encoded. */
   readonly args: string;
-  /** That the arguments name. */
+  /** The bytes that the arguments refer to. */
   readonly bytes?: Buffer | undefined;
   /** Offsets of items that are not to be run. */
   readonly skip: ReadonlySet<number>;

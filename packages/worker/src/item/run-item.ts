@@ -50,7 +50,7 @@ export function runItem(
   }
 }
 
-/** Where a row of calls has ended. */
+/** How far a row of calls came: calls of consecutive items, which stops where one has to be waited for. */
 export interface RowEnd {
   /** Offset of the item after the last one that was called. */
   readonly next: number;

@@ -28,7 +28,7 @@ export interface LocalCrewOptions extends ResolvedProcessOptions {
   readonly module: string;
   /** The module itself, for inline hosts; else they load it from its path. */
   readonly exports?: object | undefined;
-  /** Of inline hosts alone, which must have it. */
+  /** Given for inline hosts, which need it; no other host has one. */
   readonly level?: InlineLevel;
   /** Number of processes or threads. */
   readonly processes: number;

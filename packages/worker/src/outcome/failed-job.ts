@@ -2,7 +2,7 @@ import type { FailedJob, JobData } from "@poolmq/shared/internal";
 
 import type { QueuedJob } from "../queue/job-queue.ts";
 
-/** Of a map that keeps only some of its failed jobs, larger ones are not kept: Redis has its memory for the queue. */
+/** If a map keeps only some of its failed jobs, larger jobs than this are not kept: Redis has its memory for the queue. */
 const MAX_KEPT_BYTES = 64 * 1024;
 
 /**

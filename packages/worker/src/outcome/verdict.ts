@@ -27,7 +27,7 @@ export interface VerdictContext {
   readonly attempts: number;
   readonly workerLossAttempts: number;
   readonly timeoutMs: number | undefined;
-  /** Its items ran together with others, so that which of them did what may not be known. */
+  /** The items ran in a batch with those of other runs, so that it may not be known which of them did what. */
   readonly together?: boolean;
   info(offset: number, pid: number): RemoteInfo;
 }

@@ -33,7 +33,7 @@ const MAX_LINE_CHARS = 8 * 1024;
 /** A record holds what the task's author put in it, so it may be larger; cut, it would not be a record any more. */
 const MAX_RECORD_CHARS = 64 * 1024;
 
-/** Of a record, what the machine's own logger says better, or in its own way. */
+/** Fields of a record that are left out, because the machine's own logger writes them itself. */
 const REPLACED = new Set(["level", "time", "pid", "hostname", "msg"]);
 
 /** Where records go. Opened at the first of them, because most tasks of a local pool log nothing. */

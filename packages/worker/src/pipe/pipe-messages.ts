@@ -34,7 +34,7 @@ export type ToChild =
       readonly skip?: readonly number[];
       /** Name of the function that folds the results of its items, if they may be folded. */
       readonly reduce?: string;
-      /** It is of a batch task, and its items may be given to the function together with those of other runs. */
+      /** The function is of a batch task: it may be given the items of this run together with those of other runs. */
       readonly together?: true;
       readonly shares?: JobData["shares"];
       /** The job option `telemetry.metadata`, as BullMQ names it: the caller's trace, as JSON of what propagators write. */
@@ -43,7 +43,7 @@ export type ToChild =
       readonly enqueuedAtMs?: number;
       /** Send what the items print and log. */
       readonly logs?: true;
-      /** Of this run's outcomes, in place of the one that the child was started with. */
+      /** Limit of this run's outcomes, in place of the limit that the child was started with. */
       readonly outcomeLimit?: { readonly maxBytes: number; readonly limit: string; readonly isForJob?: true };
     }
   /** A shared value, sent before the first run that uses it. Followed by its payload, and by its bytes. */

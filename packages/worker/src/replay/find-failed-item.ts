@@ -19,7 +19,7 @@ export type FoundItem =
 export interface FailedItemPlace {
   readonly redis: Redis | Cluster;
   readonly keys: QueueKeys;
-  /** Of a queue whose producers sign: what somebody else has written to Redis is not run. */
+  /** Given where the queue's producers sign: what somebody else has written to Redis is not run. */
   readonly signingKeys: SigningKeys | undefined;
 }
 

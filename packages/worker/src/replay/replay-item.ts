@@ -14,7 +14,7 @@ export interface ReplayItem {
   readonly n: number;
   /** The arguments of all items of the chunk, encoded. */
   readonly args: Payload;
-  /** That the arguments name. */
+  /** The bytes that the arguments refer to. */
   readonly bytes: Uint8Array | undefined;
   /** Shared values, by their position in every tuple. */
   readonly shares: readonly {

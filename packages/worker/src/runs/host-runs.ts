@@ -82,7 +82,7 @@ export class HostRuns {
     return running;
   }
 
-  /** Those that run, for who watches. */
+  /** The runs that run, for watchers. */
   get details(): ChildDetail["runs"] {
     return [...this.#sent.live()].flatMap(({ ticket }) => ticket.detail ?? []);
   }
@@ -98,7 +98,7 @@ export class HostRuns {
     return false;
   }
 
-  /** Those that were not given back, oldest first. */
+  /** The runs that were not given back, oldest first. */
   live(): Iterable<SentRun> {
     return this.#sent.live();
   }
@@ -219,7 +219,7 @@ export class HostRuns {
     else this.begun(id);
   }
 
-  /** It is to run elsewhere, as if it had never been here. */
+  /** The run is to run elsewhere, as if it had never been here. */
   giveBack(sent: SentRun): void {
     this.#clock.stop(sent);
     sent.ticket.running = false;
@@ -227,7 +227,7 @@ export class HostRuns {
     this.#events.onGivenBack(sent.ticket);
   }
 
-  /** Of the runs sent to a host, the oldest are running, as far as we know. */
+  /** Marks as running the oldest of the runs that were sent: as far as we know, those run. */
   markRunning(): void {
     let place = 0;
     // Once or twice a run: without a generator.

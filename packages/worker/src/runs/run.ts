@@ -14,7 +14,7 @@ export interface Run {
   readonly n: number;
   readonly attempt: number;
   readonly args: Payload;
-  /** That the arguments name. */
+  /** The bytes that the arguments refer to. */
   readonly bytes: Buffer | undefined;
   /** Report each item's start and outcome. */
   readonly careful: boolean;

@@ -21,7 +21,7 @@ export interface SentRun {
   readonly ticket: Ticket;
   /** It, or what it has not begun of its items, was asked for back, and the guard has not answered. */
   revoking: boolean;
-  /** It was given back: the host will skip it. */
+  /** The run was given back: the host will skip it. */
   revoked: boolean;
   /** Runs out at its time limit, or at the end of its grace. Belongs to `RunClock`. */
   timer: PatientTimer | undefined;
@@ -52,12 +52,12 @@ export class SentRuns {
     return oldest;
   }
 
-  /** Those that were given back too. */
+  /** All runs, also those that were given back. */
   all(): Iterable<SentRun> {
     return this.#runs.values();
   }
 
-  /** Those that were not given back, oldest first. */
+  /** The runs that were not given back, oldest first. */
   *live(): Generator<SentRun, void, undefined> {
     for (const sent of this.#runs.values()) if (!sent.revoked) yield sent;
   }

@@ -2,7 +2,7 @@
 
 import type { ChildLossReason } from "../crew/loss-reason.ts";
 
-/** See the supervisor, which explains them. */
+/** The states are explained at the head of `supervisor.ts`. */
 export type MachineState = "starting" | "running" | "draining" | "stopped";
 
 /** A worker machine at one moment. */

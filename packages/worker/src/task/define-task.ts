@@ -21,7 +21,7 @@ export interface TaskOptions extends TaskDefaults {
 
 /** What a definition says, checked. */
 export interface CheckedTaskOptions extends CheckedTaskDefaults, Pick<TaskOptions, "retryIf"> {
-  /** Of a batch task. */
+  /** Given for a batch task. */
   readonly batch?: BatchDefinition;
 }
 

@@ -37,7 +37,7 @@ export class Turn {
     this.#index = index;
   }
 
-  /** It is this item's turn from now on; nobody's without one. */
+  /** From now on it is this item's turn; without an index, no item's. */
   pass(index: number | undefined): void {
     this.#index = index;
     this.#context = undefined;
@@ -56,9 +56,9 @@ const storage: AsyncLocalStorage<InTask> = (holder[KEY] ??= new AsyncLocalStorag
 
 /** Where code of a task runs. */
 export interface InTask {
-  /** Of the item that it runs for, if that is one. */
+  /** Context of the item that the code runs for; absent in a batch, which is many items. */
   readonly context: TaskContext | undefined;
-  /** It is the function of a batch task, which gets the context of each item beside it. */
+  /** The code is of a batch task's function, which gets the context of each item as an argument. */
   readonly batch?: { readonly hasEnded: boolean };
 }
 

@@ -18,7 +18,7 @@ const MAX_CHUNK = 2_000;
 /** Outcomes of a durable map that are looked through, the last first. */
 const MAX_OUTCOMES = 500;
 
-/** Of a value's text. */
+/** So much of a value's text is shown, in characters. */
 const MAX_CHARS = 10_000;
 
 /** An item, as far as anything is known of it. */

@@ -167,12 +167,12 @@ export interface ErrorsView {
 export interface ErrorGroupView {
   /** Name of the error's class; of a thrown value that is no error, its type. */
   readonly name: string;
-  /** Of the first. */
+  /** Message of the first error. */
   readonly message: string;
   readonly count: number;
   /** When its last item failed; `null` if that is not known. */
   readonly lastAtMs: number | null;
-  /** Of the first: the worker's frames, then the producer's; `null` if it has none. */
+  /** Stack of the first error: the worker's frames, then the producer's; `null` if it has none. */
   readonly stack: string | null;
   /** Indices of the first 100 items. */
   readonly indices: readonly number[];

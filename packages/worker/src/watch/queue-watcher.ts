@@ -170,7 +170,7 @@ function waiting(
   return reason === null ? map : { ...map, waitsFor: reason, itemsPerS: 0, leftMs: null };
 }
 
-/** Those that run, the oldest first; then those that ended, the last first. */
+/** Orders maps: those that run come first, the oldest of them before the others; then those that ended, the last one first. */
 function byLife(a: MapView, b: MapView): number {
   if (a.endedAtMs === null || b.endedAtMs === null) {
     if (a.endedAtMs !== b.endedAtMs) return a.endedAtMs === null ? -1 : 1;

@@ -23,7 +23,7 @@ interface Asked {
 
 interface InLine<J> {
   readonly job: J;
-  /** It is in the queue, or on its way from there. */
+  /** The job is in the queue, or on its way from there. */
   isCalled: boolean;
 }
 

@@ -11,7 +11,7 @@ import { lookForLost } from "./reconcile.ts";
 /** How often the keys of a map are kept from expiring while it lives. */
 const REOPEN_MS = 60_000;
 
-/** Of a map with `keepFailed`, so many failed jobs are kept: somebody will look at one or two of them. */
+/** So many failed jobs of a map with `keepFailed` are kept: somebody will look at one or two of them. */
 const MAX_FAILED_KEPT = 20;
 
 const TRAITS: KindTraits = {

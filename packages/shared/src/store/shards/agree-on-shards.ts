@@ -18,7 +18,7 @@ export interface ShardPlace {
 }
 
 export interface AgreedShards {
-  /** Of all shards, sorted; `undefined` until each was there once, if nobody has agreed on anything before. */
+  /** Ids of all shards, sorted; `undefined` until each was there once, if nobody has agreed on anything before. */
   readonly ids: readonly string[] | undefined;
   /** Of each place; `undefined` of those that are away, or that can't be told apart while others are. */
   readonly own: readonly (string | undefined)[];

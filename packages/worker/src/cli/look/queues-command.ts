@@ -20,7 +20,7 @@ interface QueueLine {
   readonly waiting: number;
   readonly active: number;
   readonly delayed: number;
-  /** Those that were heard of in time, and their processes. */
+  /** Machines that were heard of in time. */
   readonly machines: number;
   readonly processes: number;
   /** Machines that missed some heartbeats: killed, frozen or cut off. */

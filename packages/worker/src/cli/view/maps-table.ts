@@ -86,7 +86,7 @@ function leftOf({ leftMs, state, waitsFor, total, done }: MapView): string {
   return state === "running" && waitsFor === null && done !== total ? "?" : "";
 }
 
-/** Of a map that has ended, how long it took. */
+/** How long a map took that has ended. */
 function ageOf({ startedAtMs, endedAtMs }: MapView, atMs: number): string {
   return duration(Math.max(0, (endedAtMs ?? atMs) - startedAtMs));
 }

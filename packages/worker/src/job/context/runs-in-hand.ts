@@ -1,6 +1,6 @@
 import type { RunEnd } from "../../runs/run.ts";
 
-/** How a run ended; `put off`: its job waits for a permit elsewhere, and no run was begun. */
+/** How a run ended. `put off`: no run was begun, and the job waits in Redis for a permit. */
 type Ended = RunEnd | "put off";
 
 interface RunInHand {
