@@ -21,7 +21,7 @@ import { signingKeyOption, signingKeysOf, whoAmI } from "../base/operator.ts";
 import { integer } from "../base/integer.ts";
 import { healthHostOption, healthPortOption, serveHealth } from "./health-beside.ts";
 import type { HealthFlags } from "./health-beside.ts";
-import { pageActions } from "./page-actions.ts";
+import { pageActions } from "../../dashboard/page-actions.ts";
 import { prefixOption, redisOption } from "../base/queue-options.ts";
 import { waitForRedis } from "./wait-for-redis.ts";
 import { exitCodeFor, reportUnseen } from "../base/report-error.ts";

@@ -2,13 +2,13 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import type { ActionResult, PageActions } from "../../dashboard/dashboard-server.ts";
-import type { ControlOptions } from "../../control/control-options.ts";
-import { MachineControl } from "../../control/machine-control.ts";
-import type { Ordered } from "../../control/machine-control.ts";
-import { MapControl } from "../../control/map-control.ts";
-import type { Cancelled } from "../../control/cancel-map.ts";
-import { retriedText } from "../view/retried-text.ts";
+import type { ActionResult, PageActions } from "./dashboard-server.ts";
+import type { ControlOptions } from "../control/control-options.ts";
+import { MachineControl } from "../control/machine-control.ts";
+import type { Ordered } from "../control/machine-control.ts";
+import { MapControl } from "../control/map-control.ts";
+import type { Cancelled } from "../control/cancel-map.ts";
+import { retriedText } from "../cli/view/retried-text.ts";
 
 /** The connection stays the caller's. */
 export function pageActions(redis: Redis | Cluster, options: ControlOptions): PageActions {
