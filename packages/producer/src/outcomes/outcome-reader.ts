@@ -1,6 +1,5 @@
 /** Reads the outcome streams of all of a producer's maps on one blocking connection. */
 
-import { randomBytes } from "node:crypto";
 import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";
@@ -12,6 +11,7 @@ import type { QueueKeys } from "@poolmq/shared/redis";
 import { ReadCounts } from "./read-counts.ts";
 import { ClockShift } from "./clock-shift.ts";
 import { readEntry } from "./read-entry.ts";
+import { WakeStream } from "./wake-stream.ts";
 import type { Entry } from "./read-entry.ts";
 import type { Seals } from "../signing/seals.ts";
 
@@ -41,14 +41,11 @@ export class OutcomeReader {
   readonly #seals: Seals;
   readonly #warn: (facts: Readonly<Record<string, unknown>>, message: string) => void;
   readonly #readings = new Set<Reading>();
-  readonly #wakeKey: string;
+  readonly #wake: WakeStream;
   readonly #shift = new ClockShift();
-  #wakeCursor = "0-0";
   /** How many entries to ask for, if there is one stream. */
   readonly #counts = new ReadCounts();
   #loop: Promise<void> | undefined;
-  /** A wake is about to be sent. */
-  #isWaking = false;
   #closed = false;
 
   constructor(
@@ -62,13 +59,13 @@ export class OutcomeReader {
     this.#keys = keys;
     this.#seals = seals;
     this.#warn = warn;
-    this.#wakeKey = keys.wake(randomBytes(9).toString("hex"));
+    this.#wake = new WakeStream(commands, keys, 2 * BLOCK_MS);
   }
 
   add(reading: Reading): void {
     this.#readings.add(reading);
     if (this.#loop === undefined) this.#loop = this.#read();
-    else this.#wakeSoon();
+    else this.#wake.wakeSoon();
   }
 
   remove(reading: Reading): void {
@@ -98,25 +95,10 @@ export class OutcomeReader {
   /** Stops reading: closes the blocking connection under the read. */
   async close(disconnect: () => void): Promise<void> {
     this.#closed = true;
+    this.#wake.close();
     disconnect();
     await this.#loop;
-    await this.#commands.unlink(this.#wakeKey).catch(() => {}); // it has a TTL too
-  }
-
-  /** Ends the blocking read, so that the next one reads the new maps too: once for all that begin in this turn. */
-  #wakeSoon(): void {
-    if (this.#isWaking) return;
-    this.#isWaking = true;
-    setImmediate(() => {
-      this.#isWaking = false;
-      if (!this.#closed) this.#wake();
-    });
-  }
-
-  #wake(): void {
-    const ignore = (): void => {}; // the read ends by itself, a little later
-    this.#commands.xadd(this.#wakeKey, "MAXLEN", 1, "*", "w", "1").catch(ignore);
-    this.#commands.pexpire(this.#wakeKey, 2 * BLOCK_MS).catch(ignore);
+    await this.#wake.remove();
   }
 
   /** Reads while there are maps; an idle producer asks Redis nothing. */
@@ -163,19 +145,18 @@ export class OutcomeReader {
       // So that what the next read brings is little: what has come in since.
       readings = [...this.#readings];
     }
-    const keys = [this.#wakeKey, ...readings.map(({ mapId }) => this.#keys.out(mapId))];
-    // A cursor for the wake stream too: a wake that comes between two reads ends the next one at once.
-    const cursors = [this.#wakeCursor, ...readings.map(({ cursor }) => cursor)];
+    const keys = [this.#wake.key, ...readings.map(({ mapId }) => this.#keys.out(mapId))];
+    const cursors = [this.#wake.cursor, ...readings.map(({ cursor }) => cursor)];
     const count = this.#counts.next(readings.length);
     const args = ["COUNT", count, "BLOCK", BLOCK_MS, "STREAMS", ...keys, ...cursors];
-    const read = await readOnce(this.#blocking, "xread", args, this.#wakeKey);
+    const read = await readOnce(this.#blocking, "xread", args, this.#wake.key);
     if (read === undefined) return this.#onCut();
     const reply = read.reply as [key: Buffer, entries: RawEntry[]][] | null;
     if (reply === null) return;
     const places = new Map(keys.map((key, place) => [key, place]));
     for (const [key, entries] of reply) {
       const reading = readings[(places.get(String(key)) ?? 0) - 1];
-      if (reading === undefined) this.#wakeCursor = String(entries.at(-1)?.[0] ?? this.#wakeCursor);
+      if (reading === undefined) this.#wake.cursor = String(entries.at(-1)?.[0] ?? this.#wake.cursor);
       else if (this.#readings.has(reading)) this.#take(reading, entries);
     }
   }
