@@ -23,6 +23,7 @@ import { healthHostOption, healthPortOption, serveHealth } from "./health-beside
 import type { HealthFlags } from "./health-beside.ts";
 import { pageActions } from "../../dashboard/page-actions.ts";
 import { prefixOption, redisOption } from "../base/queue-options.ts";
+import { toldToStop } from "./told-to-stop.ts";
 import { waitForRedis } from "./wait-for-redis.ts";
 import { exitCodeFor, reportUnseen } from "../base/report-error.ts";
 
@@ -180,10 +181,4 @@ function checked({ host, port, token }: DashboardFlags): Pick<DashboardFlags, "h
     );
   }
   return { host, port, token };
-}
-
-async function toldToStop(): Promise<void> {
-  await new Promise<void>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-  });
 }

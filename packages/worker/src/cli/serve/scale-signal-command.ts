@@ -16,6 +16,7 @@ import type { HealthFlags } from "./health-beside.ts";
 import { port as readPort } from "../base/integer.ts";
 import { prefixOption, queueOption, redisOption } from "../base/queue-options.ts";
 import { exitCodeFor, reportError } from "../base/report-error.ts";
+import { toldToStop } from "./told-to-stop.ts";
 import { waitForRedis } from "./wait-for-redis.ts";
 
 interface ScaleSignalFlags extends HealthFlags {
@@ -136,17 +137,4 @@ async function serve(flags: ScaleSignalFlags, resolved: ResolvedConnection, port
   } finally {
     destroyConnection(redis);
   }
-}
-
-async function toldToStop(): Promise<void> {
-  await new Promise<void>((resolve) => {
-    // Nobody else keeps this process alive: the server does not.
-    const alive = setInterval(() => {}, 60_000);
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      process.once(signal, () => {
-        clearInterval(alive);
-        resolve();
-      });
-    }
-  });
 }
