@@ -24,6 +24,12 @@ import { MAP_TTL_MS } from "./durations.ts";
 /** What a job is charged with before any of its map has ended, in ms. Little: a map that is new should begin soon. */
 const UNKNOWN_MS = 1;
 
+/**
+ * What a job costs its map that is put off, because it gets no permit of its limit, in ms: about what it takes to fetch it and to
+ * ask. For nothing, a map with thousands of such jobs would always be next, and others would wait until each of them was put off.
+ */
+const PUT_OFF_MS = 1;
+
 /** Of more maps than this, those are forgotten that have nothing waiting, and no more on their accounts than the others. */
 const MAX_ACCOUNTS = 1_000;
 
@@ -156,8 +162,8 @@ end`;
 }
 
 /**
- * Lua: `refundTurn(turns, accounts, id, fromWait)` gives back what a job was charged with when it was fetched, because it
- * waits for a permit of its limit, and did not run.
+ * Lua: `refundTurn(turns, accounts, id, fromWait)` gives back what a job was charged with when it was fetched, but for
+ * `PUT_OFF_MS`, because it waits for a permit of its limit, and did not run.
  */
 export const REFUND_TURN: string = `
 local function refundTurn(turns, accounts, id, fromWait)
@@ -166,6 +172,7 @@ local function refundTurn(turns, accounts, id, fromWait)
   if not mean then return end
   local cost = tonumber(mean) or ${UNKNOWN_MS}
   if not tonumber(mean) then guessed = math.max(0, guessed - 1) end
+  cost = math.max(0, cost - ${PUT_OFF_MS})
   redis.call('HSET', accounts, map, string.format('%s %.3f %s %d', mean, owed - cost, at, guessed))
   -- BullMQ's own list paid for it as well.
   if fromWait and redis.call('ZSCORE', turns, map) and redis.call('ZSCORE', turns, '') then
