@@ -58,10 +58,10 @@ test.for([
   if (hurt === undefined) throw new Error("no server");
   const stage = new FaultStage(hurt);
   await Promise.all(
-    servers.map((server) =>
+    servers.map(() =>
       stage.machine({
         module: FAULT_TASKS,
-        connection: server.urlFor("worker"),
+        connection: servers.map((server) => server.urlFor("worker")),
         concurrency: 4,
         ...SHORT_LOCKS,
       }),

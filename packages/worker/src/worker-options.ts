@@ -209,7 +209,11 @@ function shardsOf(
   const connections = resolveShards(option, shards) ?? resolveShards(DEFAULT_URL, shards, {}) ?? [];
   // On servers of their own, all queues have the same name.
   const names = connections[0]?.kind === "cluster" ? shardNames(queue, connections.length) : [];
-  return connections.map((connection, at) => ({ connection, queue: names[at] ?? queue }));
+  const shardList = connections.map((connection, at) => ({ connection, queue: names[at] ?? queue }));
+  // All who have the same servers have them in the same order, whatever the order in which they were named.
+  return names.length > 0
+    ? shardList
+    : shardList.toSorted((a, b) => (a.connection.address < b.connection.address ? -1 : 1));
 }
 
 function checkHost(host: string): string {

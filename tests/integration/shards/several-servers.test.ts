@@ -17,7 +17,7 @@ afterAll(async () => {
   await Promise.all(servers.map((server) => server.stop()));
 });
 
-/** Servers, each with a worker machine, and a queue that is spread over them. */
+/** Servers, as many worker machines, each of which serves all of them, and a queue that is spread over them. */
 async function spread(count = 2): Promise<{
   readonly stage: Stage;
   readonly shards: readonly RedisServer[];
@@ -25,7 +25,8 @@ async function spread(count = 2): Promise<{
 }> {
   const shards = servers.slice(0, count);
   const stage = new Stage(servers[0] ?? { url: "" });
-  await Promise.all(shards.map((server) => stage.machine({ connection: server.urlFor("worker") })));
+  const connections = shards.map((server) => server.urlFor("worker"));
+  await Promise.all(shards.map(() => stage.machine({ connection: connections })));
   return { stage, shards, connection: shards.map((server) => server.urlFor("producer")) };
 }
 
@@ -165,14 +166,20 @@ test("all that has a limit is on one server, where its permits are", async () =>
   expect(await result).toHaveLength(6);
 });
 
-test("a producer that was given another number of servers is told both numbers", async () => {
-  const { stage, connection } = await spread(3);
+test("a producer or a machine that was given another number of servers is told both numbers", async () => {
+  const { stage, shards, connection } = await spread(3);
   const pool = stage.pool({ connection });
   await pool.ready(3);
   for (const wrong of [connection.slice(0, 1), connection.slice(1)]) {
     const error = await rejection(stage.pool({ connection: wrong }).map("increment", [1]));
     expect(error).toBeInstanceOf(ShardMismatchError);
     expect(error).toMatchObject({ code: "SHARD_MISMATCH", agreed: 3, given: wrong.length });
+    const urls = shards.slice(3 - wrong.length).map((server) => server.urlFor("worker"));
+    expect(await rejection(stage.machine({ connection: urls }))).toMatchObject({
+      code: "SHARD_MISMATCH",
+      agreed: 3,
+      given: wrong.length,
+    });
   }
   // A queue on one server needs no agreement, and writes none.
   const alone = new Stage(servers[0] ?? { url: "" });

@@ -1,15 +1,16 @@
 /** The BullMQ worker of a machine, set up so that it can't be steered or stopped by what it finds in Redis. */
 
-import { ErrorCode, raw2NextJobData, WaitingError, Worker } from "bullmq";
+import { ErrorCode, raw2NextJobData, Worker } from "bullmq";
 import type { Job, JobJson, Processor, WorkerOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { classifyRefusal } from "@poolmq/shared/internal";
 import { fetchPlainJobs, plainJobs, removeStrayJob } from "@poolmq/shared/redis";
 import type { RedisClock } from "@poolmq/shared/redis";
 
 import { NO_JOB } from "./main-loop.ts";
 import type { FetchedJob, MainLoop } from "./main-loop.ts";
+import { orderFor } from "./order-for.ts";
+import { OwnPlaces } from "./own-places.ts";
 import type { Demand } from "./share-places.ts";
 
 /** What a job holds: our data, or whatever else somebody wrote there. */
@@ -53,12 +54,8 @@ export class JobQueue extends Worker<unknown, null> {
   readonly #clock: RedisClock;
   /** Jobs that were fetched and have not come to their end here. */
   inHand = 0;
-  /** How many jobs it may have here, where it shares the places with other queues. */
-  #allowed = Infinity;
-  /** When it got its last job, by the monotonic clock. */
-  #servedAt = 0;
-  /** Set while it waits for a place, and has no job here whose end could give it one. */
-  #place: PromiseWithResolvers<void> | undefined;
+  /** Where it shares the places with other queues. */
+  readonly #own = new OwnPlaces();
 
   constructor(
     redis: Redis | Cluster,
@@ -92,32 +89,43 @@ export class JobQueue extends Worker<unknown, null> {
     if (grows && this.inHand > 0) (this as unknown as MainLoop).mainLoopQueue?.add(NO_JOB);
   }
 
+  /** How many places it has. */
+  get #held(): number {
+    return this.#begun.size + this.#own.asked;
+  }
+
+  #ask(places: number): void {
+    this.#own.asked = places;
+    this.#hooks.changed?.();
+  }
+
   /** What those with whom it shares the places are to know of it. */
   get demand(): Demand {
     const wants = !(this as unknown as MainLoop).drained;
-    return { held: this.#begun.size, wants, servedAt: this.#servedAt };
+    return { held: this.#held, wants, servedAt: this.#own.servedAt };
   }
 
   /** Of the places that it shares with other queues, it may have so many from now on. */
   allow(places: number): void {
     const { drained, mainLoopQueue } = this as unknown as MainLoop;
-    const held = this.#begun.size;
-    this.#allowed = places;
+    const held = this.#held;
+    this.#own.allowed = places;
     // While its queue is empty it waits for a job in any case, because only then does it learn that it needs a place.
     this.concurrency = Math.max(1, drained ? held + 1 : places);
     if (places <= held) return;
-    this.#place?.resolve();
+    this.#own.wake();
     // Its loop waits for the end of one of its jobs: an empty entry makes it look at once.
-    if (held > 0 && mainLoopQueue?.numTotal() === held) mainLoopQueue.add(NO_JOB);
+    const isParked = this.#own.asked === 0 && held > 0 && mainLoopQueue?.numTotal() === held;
+    if (isParked) mainLoopQueue.add(NO_JOB);
   }
 
   override async pause(doNotWaitActive?: boolean): Promise<void> {
-    this.#place?.resolve();
+    this.#own.wake();
     await super.pause(doNotWaitActive);
   }
 
   override async close(force?: boolean): Promise<void> {
-    this.#place?.resolve();
+    this.#own.wake();
     await super.close(force);
   }
 
@@ -133,26 +141,35 @@ export class JobQueue extends Worker<unknown, null> {
       await this.#redis.zadd(this.backend.toKey("marker"), 0, "0");
       this.#hooks.changed?.();
     }
-    if (this.#begun.size < this.#allowed || this.#begun.size > 0) return this.#begun.size < this.#allowed;
-    this.#place = Promise.withResolvers();
-    await this.#place.promise;
-    this.#place = undefined;
-    return this.closing === undefined && !this.paused;
+    if (this.#held >= this.#own.allowed) await this.#own.wait(this.#held > 0);
+    return this.#held < this.#own.allowed && this.closing === undefined && !this.paused;
   }
 
   protected override async moveToActive(token: string, name?: string): Promise<Job<unknown, null>> {
     const { mainLoopQueue } = this as unknown as MainLoop;
     if (mainLoopQueue === undefined || mainLoopQueue === null) return await super.moveToActive(token, name);
     // BullMQ takes this for an empty queue, whatever its types say.
-    if (this.#begun.size >= this.#allowed && !(await this.#hasPlace())) return undefined as never;
+    if (this.#held >= this.#own.allowed && !(await this.#hasPlace())) return undefined as never;
     // The place of a job that was put off is free, and counted still.
     const free =
-      this.#allowed === Infinity
+      this.#own.allowed === Infinity
         ? this.concurrency - mainLoopQueue.numTotal()
-        : this.#allowed - this.#begun.size;
+        : this.#own.allowed - this.#held;
     const places = Math.max(1, free);
+    if (this.#hooks.changed !== undefined) this.#ask(places);
     const lock = { token, durationMs: this.opts.lockDuration ?? 0, worker: name ?? "" };
-    const { jobs, isEmpty } = await fetchPlainJobs(this.#redis, this.backend, lock, places, this.#clock);
+    const { jobs, isEmpty } = await fetchPlainJobs(
+      this.#redis,
+      this.backend,
+      lock,
+      places,
+      this.#clock,
+    ).catch((error: unknown) => {
+      this.#ask(0);
+      throw error;
+    });
+    // What has come takes its places at once, and then the others are told.
+    this.#own.asked = 0;
     // Each begins here, so in their order.
     const [first, ...others] = jobs.map((raw) => this.#take(raw, token));
     if (first === undefined && !isEmpty) return await super.moveToActive(token, name);
@@ -184,7 +201,7 @@ export class JobQueue extends Worker<unknown, null> {
       delete job.opts.removeOnComplete;
       delete job.opts.removeOnFail;
       this.#begun.set(job, this.#begin(job, job.token ?? ""));
-      this.#servedAt = performance.now();
+      this.#own.servedAt = performance.now();
     }
     this.#hooks.changed?.();
     return job;
@@ -205,21 +222,12 @@ export class JobQueue extends Worker<unknown, null> {
       await this.#hooks.process(job, token);
       return undefined;
     } catch (error) {
-      return { error: this.#orderFor(error) };
+      const order = orderFor(error);
+      if (order !== error) this.emit("error", error as Error);
+      return { error: order };
     } finally {
       this.inHand--;
     }
-  }
-
-  /**
-   * What BullMQ is told of an error. For one that is not its own it fails the job, which removes it without an outcome. So a
-   * job that got stuck because Redis refused something is left as it is: its lock expires, and it runs again.
-   */
-  #orderFor(error: unknown): unknown {
-    const { reason } = classifyRefusal(error);
-    if (reason === "unknown" || reason === "wrong-type") return error;
-    this.emit("error", error as Error);
-    return new WaitingError();
   }
 
   override async processJob(
@@ -271,7 +279,7 @@ export class JobQueue extends Worker<unknown, null> {
     if (this.backend.closing !== undefined) return undefined;
     const isEnding = this.closing !== undefined || this.paused;
     // Above what it may have, the place goes to another queue.
-    const fetchNext = fetchesNext() && !isEnding && this.#begun.size <= this.#allowed;
+    const fetchNext = fetchesNext() && !isEnding && this.#held <= this.#own.allowed;
     const { result } = await this.backend.moveToCompleted(job, null, AS_THE_WORKER, token, fetchNext);
     if (!Array.isArray(result)) return undefined;
     const [data, id, limitDelay, delayUntil] = result as [JobJson?, string?, number?, number?];
@@ -283,11 +291,8 @@ export class JobQueue extends Worker<unknown, null> {
     try {
       return super.createJob(data as JobJson, jobId);
     } catch {
-      const job = super.createJob(
-        { ...(data as object), data: "null", opts: "{}" } as unknown as JobJson,
-        jobId,
-      );
-      return job;
+      const unreadable = { ...(data as object), data: "null", opts: "{}" } as unknown as JobJson;
+      return super.createJob(unreadable, jobId);
     }
   }
 }

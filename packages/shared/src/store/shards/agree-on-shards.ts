@@ -30,6 +30,8 @@ export interface ShardAsker {
   readonly who: "producer" | "worker machine" | "command";
   /** Where the shards are that it was given. */
   readonly addresses: readonly string[];
+  /** False: it only asks, and agrees to nothing by itself. @defaultValue true */
+  readonly founds?: boolean;
 }
 
 /** What follows from what the shards know. */
@@ -103,6 +105,7 @@ export async function agreeOnShards(
     case "open":
       return { ids: undefined, own: places.map(() => undefined) };
     case "found": {
+      if (asker.founds === false) return { ids: undefined, own: places.map(() => undefined) };
       const named = await onEach(places, ({ redis, keys }) =>
         foundShardRecord(redis, keys, { id: randomBytes(6).toString("hex") }),
       );
