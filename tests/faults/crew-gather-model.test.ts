@@ -21,6 +21,7 @@ import { Crew } from "../../packages/worker/src/crew/crew.ts";
 import { RecentLines } from "../../packages/worker/src/log/recent-lines.ts";
 import { NO_OBSERVER } from "../../packages/worker/src/job/context/work-observer.ts";
 import { Lanes } from "../../packages/worker/src/supervisor/lanes.ts";
+import { HeldBytes } from "../../packages/worker/src/job/context/held-bytes.ts";
 import { KeptShares } from "../../packages/worker/src/job/context/kept-shares.ts";
 import { resolveWorkerOptions } from "../../packages/worker/src/worker-options.ts";
 import { faultSeed } from "../support/fault-seed.ts";
@@ -138,6 +139,7 @@ class FakeMachine {
       drain: () => {},
       recentLog: new RecentLines(),
       shares: new KeptShares(() => {}),
+      held: new HeldBytes(Infinity),
     };
     const draining = new Promise<void>(() => {});
     const lanes = new Lanes({ ...machine, draining }, SILENT, new AbortController().signal);

@@ -59,6 +59,12 @@ export interface WorkerOptions extends ProcessOptions {
   /** How long a function that was told to stop may go on before its process is killed, in ms. @defaultValue 500 */
   readonly killGraceMs?: number | undefined;
   /**
+   * How many bytes of large arguments and of outcomes the machine holds at a time, beside what its processes have, at least
+   * 1 MiB: further arguments are read, and further items begun, when there is room. One that is larger has all of it.
+   * @defaultValue 268435456 (256 MiB)
+   */
+  readonly maxHeldBytes?: number | undefined;
+  /**
    * How long to try to reach Redis at the start, in ms; 0: as long as it takes, and the log says so once a minute.
    * @defaultValue 10000
    */
@@ -110,6 +116,7 @@ export interface ResolvedWorkerOptions extends ResolvedProcessOptions {
   readonly stalledIntervalMs: number;
   readonly shutdownTimeoutMs: number;
   readonly killGraceMs: number;
+  readonly maxHeldBytes: number;
   readonly connectTimeoutMs: number;
   readonly healthPort: number | undefined;
   readonly healthHost: string;
@@ -130,6 +137,7 @@ export const DEFAULTS: Readonly<
   stalledIntervalMs: 1_000,
   shutdownTimeoutMs: 30_000,
   killGraceMs: 500,
+  maxHeldBytes: 256 * 1024 * 1024,
   connectTimeoutMs: 10_000,
 } satisfies Partial<WorkerOptions>;
 
@@ -140,7 +148,11 @@ type DefaultedNumber =
   | "stalledIntervalMs"
   | "shutdownTimeoutMs"
   | "killGraceMs"
+  | "maxHeldBytes"
   | "connectTimeoutMs";
+
+/** Up to a tebibyte. */
+const HELD_BYTES = { min: 1024 * 1024, max: 2 ** 40 };
 
 const DEFAULT_URL = "redis://127.0.0.1:6379";
 
@@ -164,6 +176,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     "stalledIntervalMs",
     "shutdownTimeoutMs",
     "killGraceMs",
+    "maxHeldBytes",
     "connectTimeoutMs",
     "healthPort",
     "healthHost",
@@ -184,6 +197,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     stalledIntervalMs: check.milliseconds("stalledIntervalMs", DEFAULTS.stalledIntervalMs, { min: 100 }),
     shutdownTimeoutMs: check.milliseconds("shutdownTimeoutMs", DEFAULTS.shutdownTimeoutMs, { min: 0 }),
     killGraceMs: check.milliseconds("killGraceMs", DEFAULTS.killGraceMs, { min: 0 }),
+    maxHeldBytes: check.integer("maxHeldBytes", DEFAULTS.maxHeldBytes, HELD_BYTES),
     connectTimeoutMs: check.milliseconds("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 0 }),
     healthPort:
       options.healthPort === undefined ? undefined : check.integer("healthPort", 0, { min: 0, max: 65_535 }),

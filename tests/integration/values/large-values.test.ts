@@ -192,6 +192,22 @@ describe("limits", () => {
   });
 });
 
+test("a machine reads no more arguments than it may hold, and the others when there is room again", async () => {
+  const stage = new LargeStage();
+  await stage.workers({ processes: 2, concurrency: 4, maxHeldBytes: MIB });
+  const buffers = Array.from({ length: 8 }, () => randomBytes(400_000));
+  const result = stage.client().starmap("gated", stage.items(...buffers));
+  await stage.marks.started(2);
+  await until(async () => (await redis().admin.llen(stage.keys.job("active"))) === 8, {
+    what: "all jobs to be with the machine",
+  });
+  expect(stage.marks.lines).toHaveLength(2);
+  stage.marks.open();
+  expect(await result).toEqual(buffers);
+  expect(stage.marks.lines).toHaveLength(8);
+  await stage.empty();
+});
+
 describe("a run that fails", () => {
   test("gives errors with large properties", async () => {
     const stage = new LargeStage();

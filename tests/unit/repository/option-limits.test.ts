@@ -43,6 +43,7 @@ const OPTIONS: Readonly<Record<string, readonly (keyof typeof DOORS)[]>> = {
   keepMs: ["Pool, with a call"],
   killGraceMs: ["runWorker"],
   lockDurationMs: ["runWorker"],
+  maxHeldBytes: ["runWorker"],
   maxMemoryPerChildMb: ["Pool, with processes", "runWorker"],
   maxMemoryPerThreadMb: ["ThreadPool"],
   maxOutcomeBytes: ["Pool, with processes", "ThreadPool", "runWorker"],

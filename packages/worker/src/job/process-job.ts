@@ -22,32 +22,73 @@ import type { JobContext, JobInHand } from "./context/job-context.ts";
 import { logFailures } from "./log-failures.ts";
 import { limitOf } from "./context/permits.ts";
 import { infoOf, publishFailure, publishOutcome } from "./publish-outcome.ts";
+import type { JobOutcome } from "./publish-outcome.ts";
 import { refuseJob } from "./refuse-job.ts";
 import { traceOf } from "./trace-of.ts";
 import { afterCut, mayBeCut, skippedOf } from "../outcome/after-cut.ts";
 import { verdictOn } from "../outcome/verdict.ts";
 import type { Verdict } from "../outcome/verdict.ts";
 
+/** Outcomes of less than this are not counted: as many as a machine has in hand are little together. */
+const LARGE_BYTES = 16 * 1024;
+
 /** Takes a job from where it was fetched to where BullMQ may complete it. */
-export async function processJob(context: JobContext, job: QueuedJob, token: string): Promise<void> {
+export function processJob(context: JobContext, job: QueuedJob, token: string): Promise<void> {
   // Most jobs have nothing to wait for on the first steps: each promise costs a good part of a tiny job's time.
-  const admitted = admitJob(context, job, token);
-  const hand = admitted instanceof Promise ? await admitted : admitted;
-  if (hand === undefined) return;
+  const hand = accepted(context, job, token);
+  return hand instanceof Promise ? hand.then((later) => whenReady(context, later)) : whenReady(context, hand);
+}
 
+/** Gives `undefined` for a job that goes no further: whatever is to be done with it was done. */
+function accepted(
+  context: JobContext,
+  job: QueuedJob,
+  token: string,
+): JobInHand | undefined | Promise<JobInHand | undefined> {
+  const hand = admitJob(context, job, token);
+  if (hand === undefined) return undefined;
+  if (hand instanceof Promise) return hand.then((later) => later && unlessRefused(context, later));
   const refused = refuseJob(context, hand);
-  const refusal = refused instanceof Promise ? await refused : refused;
+  return refused === undefined ? hand : unlessRefused(context, hand, refused);
+}
+
+async function unlessRefused(
+  context: JobContext,
+  hand: JobInHand,
+  refused: ReturnType<typeof refuseJob> = refuseJob(context, hand),
+): Promise<JobInHand | undefined> {
+  const refusal = await refused;
+  if (refusal === undefined) return hand;
   if (refusal === "elsewhere") return await handOn(context, hand);
-  if (refusal !== undefined) {
+  leaveLine(context, hand);
+  await publishFailure(context, hand, refusal);
+  return undefined;
+}
+
+function whenReady(context: JobContext, hand: JobInHand | undefined): Promise<void> {
+  if (hand === undefined) return Promise.resolve();
+  const waits = hasMore(hand.data) || context.held.isFull;
+  return waits ? runWithMore(context, hand) : runJob(context, hand, NOTHING_MORE);
+}
+
+/** Reads what the job's arguments need beside their text, when there is room for it, and runs the job. */
+async function runWithMore(context: JobContext, hand: JobInHand): Promise<void> {
+  const { bytes = 0 } = hand.data;
+  await context.held.take(bytes);
+  try {
+    const given = await readMore(context, hand);
+    if (given === "gone") return leaveLine(context, hand);
+    if (!("failure" in given)) return await runJob(context, hand, given);
     leaveLine(context, hand);
-    return await publishFailure(context, hand, refusal);
+    await publishFailure(context, hand, given.failure);
+  } finally {
+    context.held.give(bytes);
   }
+}
 
-  const given = hasMore(hand.data) ? await readMore(context, hand) : NOTHING_MORE;
-  if (given === "gone" || "failure" in given) leaveLine(context, hand);
-  if (given === "gone") return;
-  if ("failure" in given) return await publishFailure(context, hand, given.failure);
-
+/** Runs a job that has all that it needs, and does with it what its end asks for. */
+async function runJob(context: JobContext, hand: JobInHand, given: JobArguments): Promise<void> {
+  const { job, token } = hand;
   // As its producer made it: the definition's options are not to be kept with it.
   const failed = failedJob(job, hand.data);
   const info = context.machine.tasks[job.name];
@@ -72,7 +113,7 @@ export async function processJob(context: JobContext, job: QueuedJob, token: str
   const verdict = judge(context, left, run, end);
   switch (verdict.do) {
     case "publish":
-      return await publishOutcome(context, left, { ...verdict, end, failed });
+      return await publishHeld(context, left, { ...verdict, end, failed });
     case "retry":
       await keepState(context, hand, verdict.data);
       // The user's error is not passed on: BullMQ takes some errors as commands.
@@ -85,6 +126,14 @@ export async function processJob(context: JobContext, job: QueuedJob, token: str
     default:
       verdict satisfies never;
   }
+}
+
+/** Nothing else begins while outcomes that are not published yet take more than there is room for. */
+function publishHeld(context: JobContext, hand: JobInHand, outcome: JobOutcome): Promise<void> {
+  const bytes = outcome.text.length + (outcome.bytes?.length ?? 0);
+  if (bytes < LARGE_BYTES) return publishOutcome(context, hand, outcome);
+  context.held.add(bytes);
+  return publishOutcome(context, hand, outcome).finally(() => context.held.give(bytes));
 }
 
 /** A job that is not run after all waits for no permit. */

@@ -2,6 +2,7 @@ import type { TaskInfo } from "@poolmq/shared/internal";
 
 import type { Crew } from "../crew/crew.ts";
 import type { RecentLines } from "../log/recent-lines.ts";
+import type { HeldBytes } from "../job/context/held-bytes.ts";
 import type { KeptShares } from "../job/context/kept-shares.ts";
 import type { WorkObserver } from "../job/context/work-observer.ts";
 import type { ResolvedWorkerOptions } from "../worker-options.ts";
@@ -16,6 +17,8 @@ export interface ServedMachine {
   readonly observer: WorkObserver;
   /** The shared values that it has. */
   readonly shares: KeptShares;
+  /** Bounds its memory for large arguments and outcomes. */
+  readonly held: HeldBytes;
   /** The last lines of its log. */
   readonly recentLog: RecentLines;
   /** Takes no more jobs, finishes what runs, and ends. */

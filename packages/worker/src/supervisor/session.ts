@@ -169,6 +169,7 @@ export class Session {
       unwanted,
       settled,
       shared: new SharedValues(fetchShare, machine.shares),
+      held: machine.held,
       publisher: this.#publisher,
       reports,
       outcomeLimit: outcomeLimit(largest, options.maxOutcomeBytes),

@@ -26,6 +26,7 @@ import type { TaskInfo } from "@poolmq/shared/internal";
 import { Crew } from "../crew/crew.ts";
 import { processCrew } from "../crew/process-crew.ts";
 import { keptLog } from "../log/kept-log.ts";
+import { HeldBytes } from "../job/context/held-bytes.ts";
 import { KeptShares } from "../job/context/kept-shares.ts";
 import { NO_OBSERVER } from "../job/context/work-observer.ts";
 import type { WorkObserver } from "../job/context/work-observer.ts";
@@ -256,6 +257,7 @@ function servedBy(
     ...parts,
     id: supervisor.id,
     shares: new KeptShares((shareId) => parts.crew.unshare(shareId)),
+    held: new HeldBytes(parts.options.maxHeldBytes),
     draining,
     drain: () => void supervisor.close(),
     get tasks() {

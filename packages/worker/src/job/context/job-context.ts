@@ -8,6 +8,7 @@ import type { Crew } from "../../crew/crew.ts";
 import type { ThrottledLog } from "../../log/throttled-log.ts";
 import type { Locks } from "../../queue/locks.ts";
 import type { QueuedJob } from "../../queue/job-queue.ts";
+import type { HeldBytes } from "./held-bytes.ts";
 import type { JobSeals } from "./job-seals.ts";
 import type { Permits } from "./permits.ts";
 import type { Publisher } from "../../outcome/publisher.ts";
@@ -32,6 +33,8 @@ export interface JobContext {
   readonly unwanted: UnwantedMaps;
   readonly settled: Pick<SettledJobs, "has">;
   readonly shared: Pick<SharedValues, "get">;
+  /** Bounds the memory for large arguments and outcomes. */
+  readonly held: HeldBytes;
   readonly publisher: Pick<Publisher, "publish" | "untilTaken">;
   readonly reports: Pick<TaskReports, "cut" | "flush" | "progress" | "log">;
   /** What Redis takes in one piece, where that is less than an outcome may have otherwise. */
