@@ -55,6 +55,10 @@ class Model {
   readonly losses = new Map<string, number>();
   /** Items that began on one host of a machine while another host of it ran them. */
   readonly twice: string[] = [];
+  /** Warnings of jobs that were gone although nobody had taken anything from Redis. */
+  readonly vanished: object[] = [];
+  /** Redis was wiped: jobs and outcomes may be gone. */
+  wasWiped = false;
   #runs = 0;
 
   gives({ map, at }: RunMessage): string {
@@ -77,6 +81,8 @@ interface Asked {
   readonly run: MapRun;
   /** Outcomes in the order in which they were told; `error` of those that failed. */
   readonly told: { readonly at: number; readonly value?: unknown; readonly error?: unknown }[];
+  /** All its jobs are in Redis, or were. */
+  isEnqueued: boolean;
   isCancelled: boolean;
   ends: number;
 }
@@ -202,7 +208,13 @@ class World {
       connect(resolved, { role: "blocking" }),
     ]);
     this.#close.push(() => [commands, blocking].forEach(destroyConnection));
-    const hooks = { warn: () => {}, alarm: () => {}, cleaning: () => {}, ownWorkers: false };
+    const warn = (facts: { readonly mapId?: string }, message: string): void => {
+      if (!message.startsWith("jobs vanished") || this.model.wasWiped) return;
+      // While Redis is full, a map looks for jobs that Redis has not taken yet.
+      const isEnqueued = this.asked.some(({ id, isEnqueued: was }) => was && id === facts.mapId);
+      if (isEnqueued) this.model.vanished.push(facts);
+    };
+    const hooks = { warn, alarm: () => {}, cleaning: () => {}, ownWorkers: false };
     const queue = { keys: this.keys, queue: this.queue, signer: undefined, signatureTtlMs: 60_000 };
     this.#gather = new Gather(commands, blocking, queue, hooks, { firstMs: 60, tickMs: 10 });
     await this.startMachine();
@@ -239,18 +251,10 @@ class World {
         ended: () => void one.ends++,
       },
     );
-    const one: Asked = {
-      id,
-      fn,
-      hasLimit,
-      run,
-      told,
-      isCancelled: false,
-      ends: 0,
-    };
+    const one: Asked = { id, fn, hasLimit, run, told, isEnqueued: false, isCancelled: false, ends: 0 };
     this.asked.push(one);
     await gather.open(run, "plain");
-    void run.start(gather);
+    void run.start(gather).then(() => setImmediate(() => (one.isEnqueued = true)));
   }
 
   cancel(one: Asked): void {
@@ -262,6 +266,8 @@ class World {
   /** What must hold at any time. */
   expectSound(): void {
     expect(this.model.twice, "items that ran on two hosts of a machine at a time").toEqual([]);
+    // An outcome is in Redis before its job is acknowledged, so what is neither there nor done was never enqueued.
+    expect(this.model.vanished, "jobs that vanished from a Redis that kept its data").toEqual([]);
     for (const { id, fn, hasLimit, told, isCancelled, ends } of this.asked) {
       expect(ends, `ends of ${id}`).toBeLessThanOrEqual(1);
       const indices = told.map(({ at }) => at);
@@ -312,8 +318,25 @@ class World {
     await until(async () => (await redis().admin.exists(lists)) === 0, {
       what: "the queue to be empty",
       timeoutMs: PATIENCE_MS,
+    }).catch(async (cause: unknown) => {
+      throw new Error(`left: ${await this.#describeJobs()}`, { cause });
     });
     await Promise.all(this.machines.splice(0).map((machine) => machine.vanish()));
+  }
+
+  /** The jobs that Redis holds, and where, for messages. */
+  async #describeJobs(): Promise<string> {
+    const { admin } = redis();
+    const lists = ["wait", "active", "delayed", "prioritized"].map(async (name) => {
+      const key = this.keys.job(name);
+      const type = await admin.type(key);
+      const ids = type === "list" ? await admin.lrange(key, 0, -1) : [];
+      return `${name} (${type}): ${(type === "zset" ? await admin.zrange(key, "0", "-1") : ids).join(" ")}`;
+    });
+    const jobs = (await admin.keys(this.keys.job("m*"))).map(async (key) =>
+      (await admin.type(key)) === "hash" ? `${key} ${JSON.stringify(await admin.hgetall(key))}` : key,
+    );
+    return (await Promise.all([...lists, ...jobs])).join("; ");
   }
 
   /** No machine keeps what was cancelled, even if it waits behind items that never end. */
@@ -412,7 +435,13 @@ const STEPS: Readonly<Record<string, { readonly weight: number; readonly step: S
       await redis().admin.config("SET", "maxmemory", "0");
     },
   },
-  "Redis is wiped": { weight: 0.5, step: () => redis().admin.flushall() },
+  "Redis is wiped": {
+    weight: 0.5,
+    step: async ({ model }) => {
+      model.wasWiped = true;
+      await redis().admin.flushall();
+    },
+  },
 };
 
 const step = fc.record({

@@ -7,14 +7,18 @@ export type RunMessage = Extract<ToChild, { t: "run" }>;
 
 /**
  * - `quick`, `slow`: end after 1 and 300 ms. `heeds`: ends when it is told to stop. `endless`: never ends.
- * - `blocks`: computes for 120 ms, and nothing else of the main thread is done meanwhile. `spins`: for ever.
+ * - `blocks`: computes for 200 ms, and nothing else of the main thread is done meanwhile: it says only afterwards that the
+ *   run has begun. `spins`: for ever.
  * - `crashes`: ends the process as it begins. `leaves`: ends at once, and what it left behind ends the process 5 ms later.
  */
 export const TASKS = ["quick", "slow", "heeds", "endless", "blocks", "spins", "crashes", "leaves"] as const;
 
 export type TaskName = (typeof TASKS)[number];
 
-const MS: Readonly<Partial<Record<string, number>>> = { quick: 1, slow: 300, blocks: 120 };
+/** How long a word of the process may be on its way. */
+const ON_ITS_WAY_MS = 5;
+
+const MS: Readonly<Partial<Record<string, number>>> = { quick: 1, slow: 300, blocks: 200 };
 
 export class FakeHost implements Host {
   static nextPid = 1;
@@ -25,6 +29,12 @@ export class FakeHost implements Host {
   isDeaf = false;
   /** How many items of a run it keeps if others are asked back. */
   keeps = 1;
+  /** It has loaded its module. */
+  isReady = false;
+  /** It was told to end although it had runs. */
+  wasCutShort = false;
+  /** It was killed although nothing that it ran was to stop. */
+  wasKilledForNothing = false;
   /** A finalizer that does not end. */
   endsWhenTold = true;
   readonly running: Map<number, RunMessage> = new Map();
@@ -33,18 +43,21 @@ export class FakeHost implements Host {
   /** Is told when the function of a run begins. */
   onBegin: (run: RunMessage) => void = () => {};
   /**
-   * Is told, when the process ends, of the runs that may be charged with it: those that run, or those that wait if it has
-   * never begun any. None of them if it was killed in good order, or if what an ended run left behind has ended it.
+   * Is told, when the process ends, of the runs that may be charged with it: those that run, and those that wait if it has
+   * never said that it begins one. None of them if it was killed in good order, or if what an ended run left behind has ended it.
    */
   onEnd: (chargeable: readonly RunMessage[]) => void = () => {};
   readonly #concurrency: number;
   readonly #events: HostEvents;
+  /** Runs that it has begun without having said so. */
+  readonly #unsaid = new Set<number>();
   readonly #claims = new Map<number, number>();
   readonly #waiting: RunMessage[] = [];
   readonly #inbox: ToChild[] = [];
   #blocked = false;
   #stopping = false;
   #turns = 0;
+  /** It has said that it begins a run. */
   #hasBegun = false;
   /** It is out of order: whoever kills it for that charges what runs. */
   #isBroken = false;
@@ -52,7 +65,17 @@ export class FakeHost implements Host {
   constructor(events: HostEvents, concurrency: number, isReady = true) {
     this.#events = events;
     this.#concurrency = concurrency;
-    if (isReady) this.after(1, () => this.say({ t: "ready", tasks: {} }));
+    if (isReady) {
+      this.after(1, () => {
+        this.isReady = true;
+        this.say({ t: "ready", tasks: {} });
+      });
+    }
+  }
+
+  /** How many runs it was sent. */
+  get runsSent(): number {
+    return this.sent.filter(({ t }) => t === "run").length;
   }
 
   send(message: ToChild): void {
@@ -92,6 +115,9 @@ export class FakeHost implements Host {
 
   kill({ outOfMemory = false }: { readonly outOfMemory?: boolean } = {}): void {
     const isToBlame = this.#isBroken || this.isDeaf || outOfMemory;
+    const aborted = this.sent.flatMap((message) => (message.t === "abort" ? [message.id] : []));
+    const isOverdue = aborted.some((id) => this.running.has(id));
+    this.wasKilledForNothing ||= this.isAlive && this.isReady && !isToBlame && !this.#stopping && !isOverdue;
     this.end({ exitCode: null, signal: "SIGKILL", outOfMemory }, isToBlame);
   }
 
@@ -114,7 +140,8 @@ export class FakeHost implements Host {
     if (!this.isAlive) return;
     this.isAlive = false;
     const inbox = this.#inbox.filter((message) => message.t === "run");
-    const chargeable = this.#hasBegun ? [...this.running.values()] : [...this.#waiting, ...inbox];
+    const running = [...this.running.values()];
+    const chargeable = this.#hasBegun ? running : [...running, ...this.#waiting, ...inbox];
     this.onEnd(isToBlame || this.#isBroken ? chargeable : []);
     this.running.clear();
     // Never at once: the end of a process is an event.
@@ -140,6 +167,7 @@ export class FakeHost implements Host {
     else if (message.t === "abort") this.#abort(message.id);
     else if (message.t === "stop") {
       this.#stopping = true;
+      if (this.running.size + this.#waiting.length > 0) this.wasCutShort = true;
       if (this.running.size === 0 && this.endsWhenTold)
         this.end({ exitCode: 0, signal: null, outOfMemory: false });
     }
@@ -165,11 +193,19 @@ export class FakeHost implements Host {
       }
       this.#claims.set(slot, id);
       this.running.set(id, next);
-      this.#hasBegun = true;
       this.onBegin(next);
-      this.say({ t: "begun", id });
+      this.#unsaid.add(id);
+      // One that blocks the main thread keeps the word back.
+      if (fn === "quick" || fn === "crashes" || fn === "leaves") this.#sayBegun(id);
+      else if (fn !== "blocks") this.after(ON_ITS_WAY_MS, () => this.#sayBegun(id));
       this.#begin(id, fn);
     }
+  }
+
+  #sayBegun(id: number): void {
+    if (!this.#unsaid.delete(id)) return;
+    this.#hasBegun = true;
+    this.say({ t: "begun", id });
   }
 
   #begin(id: number, fn: string): void {
@@ -195,6 +231,7 @@ export class FakeHost implements Host {
     const run = this.running.get(id);
     if (run === undefined) return;
     this.running.delete(id);
+    this.#sayBegun(id);
     this.say({ t: "done", id, ms: 1, retriable: 0 }, this.outcomeOf(run));
     if (this.#stopping && this.running.size === 0 && this.endsWhenTold) this.end();
     this.after(0, () => this.#read());
