@@ -9,7 +9,7 @@ const { redis, queue, processes, concurrency, slowMs } = readSetup();
 if (slowMs !== undefined) process.env["POOLMQ_TASK_SLOW_MS"] = String(slowMs);
 const worker = await runWorker({
   module: new URL("../tasks.ts", import.meta.url),
-  connection: redis,
+  connection: redis.split(","),
   queue,
   processes,
   concurrency,

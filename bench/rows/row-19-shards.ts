@@ -20,63 +20,58 @@ export const shards: Row = {
   async measure(stage) {
     const perShard = stage.size(2_500, 500);
     const servers = [stage.redis, ...(await Promise.all([1, 2, 3].map(() => stage.anotherRedis())))];
-    const fleets = new Map<number, Fleet>();
-    for (const count of COUNTS) {
-      const urls = servers.slice(0, count).map(({ url }) => url);
-      const fleet = await Fleet.start(stage, `over-${count}`, urls);
-      await fleet.map(2_000);
-      fleets.set(count, fleet);
-    }
     const pids = await Promise.all(servers.map((server) => server.pid()));
-    const cost = new Map<number, number[]>();
-    const slowed = pids.map((pid) => slowDown(pid, SLOW_SHARE));
-    try {
-      const times = await inTurns(
-        stage.size(5, 1),
-        COUNTS.map((count) => ({
-          who: whoOf(count),
-          run: async () => {
-            const fleet = fleets.get(count);
-            const before = fleet?.cpuSeconds() ?? 0;
-            const ms = (await fleet?.map(perShard * count)) ?? NaN;
-            const cpu = ((fleet?.cpuSeconds() ?? 0) - before) * 1e6;
-            cost.set(count, [...(cost.get(count) ?? []), cpu / (perShard * count)]);
-            return (ms * 1_000) / (perShard * count);
-          },
-        })),
-      );
-      const one = times.get(whoOf(1)) ?? [];
-      return {
-        checks: [
-          {
-            what: "two servers over one",
-            value: medianRatio(one, times.get(whoOf(2)) ?? []),
-            unit: "×",
-            target: { is: "≥", value: 1.9 },
-          },
-          {
-            what: "four servers over one",
-            value: medianRatio(one, times.get(whoOf(4)) ?? []),
-            unit: "×",
-            target: { is: "≥", value: 3.8 },
-          },
-        ],
-        series: [...times].flatMap(([who, values], n): Series[] => [
-          { who, what: "throughput", unit: "items/s", values: values.map((us) => 1e6 / us) },
-          {
-            who,
-            what: "CPU time of producers and machines",
-            unit: "µs an item",
-            values: cost.get(COUNTS[n] ?? 1) ?? [],
-          },
-        ]),
-        notes: [
-          `Each server is stopped for ${100 - 100 * SLOW_SHARE} % of the time, so that it is what limits: on two cores it would be the ${PRODUCERS} producers and ${MACHINES} machines, which are the same for each number of servers. Median of one server: ${Math.round(1e6 / medianOf(one))} items/s.`,
-        ],
+    const times = new Map<string, readonly number[]>();
+    const cost = new Map<string, number[]>();
+    for (const count of COUNTS) {
+      const who = whoOf(count);
+      const items = perShard * count;
+      const urls = servers.slice(0, count).map(({ url }) => url);
+      // One after the other: machines that wait for work cost their server something, too.
+      await using fleet = await Fleet.start(stage, `over-${count}`, urls);
+      await fleet.map(2_000);
+      const slowed = pids.slice(0, count).map((pid) => slowDown(pid, SLOW_SHARE));
+      const run = async (): Promise<number> => {
+        const before = fleet.cpuSeconds();
+        const ms = await fleet.map(items);
+        cost.set(who, [...(cost.get(who) ?? []), ((fleet.cpuSeconds() - before) * 1e6) / items]);
+        return (ms * 1_000) / items;
       };
-    } finally {
-      for (const one of slowed) one[Symbol.dispose]();
+      try {
+        times.set(who, (await inTurns(stage.size(5, 1), [{ who, run }])).get(who) ?? []);
+      } finally {
+        for (const one of slowed) one[Symbol.dispose]();
+      }
     }
+    const one = times.get(whoOf(1)) ?? [];
+    return {
+      checks: [
+        {
+          what: "two servers over one",
+          value: medianRatio(one, times.get(whoOf(2)) ?? []),
+          unit: "×",
+          target: { is: "≥", value: 1.9 },
+        },
+        {
+          what: "four servers over one",
+          value: medianRatio(one, times.get(whoOf(4)) ?? []),
+          unit: "×",
+          target: { is: "≥", value: 3.8 },
+        },
+      ],
+      series: [...times].flatMap(([who, values]): Series[] => [
+        { who, what: "throughput", unit: "items/s", values: values.map((us) => 1e6 / us) },
+        {
+          who,
+          what: "CPU time of producers and machines",
+          unit: "µs an item",
+          values: cost.get(who) ?? [],
+        },
+      ]),
+      notes: [
+        `Each server is stopped for ${100 - 100 * SLOW_SHARE} % of the time, so that it is what limits: on two cores it would be the ${PRODUCERS} producers and ${MACHINES} machines, which are the same for each number of servers. Median of one server: ${Math.round(1e6 / medianOf(one))} items/s.`,
+      ],
+    };
   },
 };
 
@@ -85,7 +80,7 @@ function whoOf(count: number): string {
 }
 
 /** Producers and machines of one queue over some servers. */
-class Fleet {
+class Fleet implements AsyncDisposable {
   readonly #producers: readonly Competitor[];
   readonly #machines: readonly Competitor[];
 
@@ -96,8 +91,8 @@ class Fleet {
 
   static async start(stage: Stage, queue: string, urls: readonly string[]): Promise<Fleet> {
     const machines = await Promise.all(
-      Array.from({ length: MACHINES }, (_, n) =>
-        stage.need("poolmqMachine", { redis: urls[n % urls.length] ?? "", queue, processes: 1 }),
+      Array.from({ length: MACHINES }, () =>
+        stage.need("poolmqMachine", { redis: urls.join(","), queue, processes: 1 }),
       ),
     );
     const producers = await Promise.all(
@@ -113,6 +108,10 @@ class Fleet {
     const args = { range: Math.ceil(items / PRODUCERS) };
     const maps = this.#producers.map((producer) => producer.map({ task: "increment", args, chunksize: 1 }));
     return Math.max(...(await Promise.all(maps)));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#producers, ...this.#machines].map((one) => one[Symbol.asyncDispose]()));
   }
 
   /** CPU time that its producers and machines used so far, without their processes that run tasks. */

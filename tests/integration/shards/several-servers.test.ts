@@ -1,11 +1,16 @@
 import { CancelledError, ShardMismatchError } from "@poolmq/producer";
+import { shardNames } from "@poolmq/shared/internal";
 import { queueKeys } from "@poolmq/shared/redis";
+import type { WorkerOptions } from "@poolmq/worker";
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 
+import { RedisCluster } from "../../support/redis-cluster.ts";
 import { RedisServer } from "../../support/redis-server.ts";
 import { Marks, rejection, Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 import { runPoolmq } from "../../support/worker-program.ts";
+
+const KEY = "a-secret-of-the-tests-that-is-32-bytes-long";
 
 let servers: readonly RedisServer[] = [];
 
@@ -17,23 +22,29 @@ afterAll(async () => {
   await Promise.all(servers.map((server) => server.stop()));
 });
 
-/** Servers, as many worker machines, each of which serves all of them, and a queue that is spread over them. */
-async function spread(count = 2): Promise<{
+/** A queue that is spread over servers, and as many worker machines of one process, each of which serves all of them. */
+async function spread(
+  count = 2,
+  options: Partial<WorkerOptions> = {},
+): Promise<{
   readonly stage: Stage;
   readonly shards: readonly RedisServer[];
   readonly connection: readonly string[];
 }> {
   const shards = servers.slice(0, count);
   const stage = new Stage(servers[0] ?? { url: "" });
-  const connections = shards.map((server) => server.urlFor("worker"));
-  await Promise.all(shards.map(() => stage.machine({ connection: connections })));
+  const forWorkers = shards.map((server) => server.urlFor("worker"));
+  await Promise.all(shards.map(() => stage.machine({ connection: forWorkers, ...options })));
   return { stage, shards, connection: shards.map((server) => server.urlFor("producer")) };
 }
 
-/** How many keys of the queue's jobs and maps each server has. */
+/** How many keys of the queue's jobs and maps each server has. Locks come and go. */
 async function keysOf(stage: Stage, shards: readonly RedisServer[], kind: string): Promise<number[]> {
   return await Promise.all(
-    shards.map(async ({ admin }) => (await admin.keys(stage.keys.pattern.replace("*", kind))).length),
+    shards.map(async ({ admin }) => {
+      const keys = await admin.keys(stage.keys.pattern.replace("*", kind));
+      return keys.filter((key) => !/:(lock|logs)$/.test(key)).length;
+    }),
   );
 }
 
@@ -50,7 +61,6 @@ test("a map's chunks are spread over the servers, and its results are in order",
     "gated",
     Array.from({ length: 2 }, () => ({ log: marks.log, gate: marks.gate })),
   );
-  // One process on each of two machines: both run only if both servers have one of the two.
   await marks.started(2);
   expect(await pool.stats()).toMatchObject({ machines: 2, workers: 2, active: 2 });
   marks.open();
@@ -164,6 +174,73 @@ test("all that has a limit is on one server, where its permits are", async () =>
   expect(jobs.toSorted((a, b) => a - b)[0]).toBe(0);
   marks.open();
   expect(await result).toHaveLength(6);
+});
+
+test("signed work, folds, retries, urgency and a slow end are as on one server", async () => {
+  const { stage, connection } = await spread(2, { signingKey: KEY, concurrency: 2 });
+  const pool = stage.pool({ connection, signingKey: KEY });
+  await pool.ready(2);
+  const numbers = Array.from({ length: 200 }, (_, i) => i);
+  expect(await pool.map("increment", numbers, { chunksize: 7 })).toEqual(numbers.map((n) => n + 1));
+  const durable = pool.map("increment", numbers, { mapId: "signed", chunksize: 7, keepMs: 60_000 });
+  expect(await stage.pool({ connection, signingKey: KEY }).attach("signed")).toHaveLength(200);
+  expect(await durable).toHaveLength(200);
+
+  const marks = new Marks();
+  const call = { log: marks.log, gate: marks.gate };
+  const waiting = pool.map(
+    "gated",
+    Array.from({ length: 40 }, () => call),
+    { chunksize: 1 },
+  );
+  await marks.started(4);
+  await waiting.setPriority(1);
+  // One that comes last and is not urgent, on both servers.
+  const failing = pool.map("fail", [1, 3, 5, 7], { attempts: 2, chunksize: 1 });
+  marks.open();
+  expect(await waiting).toHaveLength(40);
+  expect((await failing.settled()).map(({ status }) => status)).toEqual(Array(4).fill("rejected"));
+
+  // Everybody who does not have the key is told of it, wherever they look.
+  const other = stage.pool({ connection });
+  expect(await rejection(other.map("increment", [1]))).toMatchObject({ code: "SIGNING_KEY" });
+});
+
+test("on a Redis Cluster, the queue is spread over queues on its nodes", async () => {
+  const cluster = await RedisCluster.start();
+  const stage = new Stage(servers[0] ?? { url: "" });
+  const connection = { cluster: cluster.primaries.map(({ url }) => url) };
+  const queues = shardNames(stage.queue, 3);
+  await Promise.all(queues.map(() => stage.machine({ connection, shards: 3 })));
+  const pool = stage.pool({ connection, shards: 3 });
+  await pool.ready(3);
+  const marks = new Marks();
+  const call = { log: marks.log, gate: marks.gate };
+  const gated = pool.map("gated", [call, call, call], { chunksize: 1 });
+  await marks.started(3);
+  const jobs = await Promise.all(
+    cluster.primaries.map(async ({ admin }) => (await admin.keys(`*${gated.id}-?`)).length),
+  );
+  expect(jobs).toEqual([1, 1, 1]);
+  marks.open();
+  expect(await gated).toHaveLength(3);
+  const numbers = Array.from({ length: 100 }, (_, i) => i);
+  expect(await pool.map("increment", numbers, { mapId: "clustered", chunksize: 3 })).toEqual(
+    numbers.map((n) => n + 1),
+  );
+  const error = await rejection(stage.pool({ connection }).map("increment", [1]));
+  expect(error).toMatchObject({ code: "SHARD_MISMATCH", agreed: 3, given: 1 });
+});
+
+test("a pool's own worker processes serve all servers", async () => {
+  const { stage, shards } = await spread(2);
+  const pool = stage.localPool({
+    connection: shards.map((server) => server.urlFor("both")),
+    queue: `${stage.queue}-own`,
+  });
+  const numbers = Array.from({ length: 100 }, (_, i) => i);
+  expect(await pool.map("increment", numbers, { chunksize: 1 })).toEqual(numbers.map((n) => n + 1));
+  expect(await pool.stats()).toMatchObject({ machines: 1, workers: 1 });
 });
 
 test("a producer or a machine that was given another number of servers is told both numbers", async () => {

@@ -26,10 +26,6 @@ test.for<[PoolOptions, string]>([
     'Expected a Redis Cluster as `connection` for `shards: 2`, got "embedded"',
   ],
   [{ connection: [] }, "Expected `connection` to be a list of 1 to 64 Redis servers, got []"],
-  [
-    { connection: SERVERS, tasks: "./tasks.ts", processes: 1 },
-    "Expected one Redis for a pool with `processes`, got 2",
-  ],
 ])("%j is refused", ([options, message]) => {
   const resolve = (): unknown => resolvePoolOptions(options, {});
   expect(resolve).toThrow(InvalidOptionError);

@@ -2,6 +2,7 @@
 
 import { LocalMachineError } from "@poolmq/shared";
 import { MACHINE_LOSS_ATTEMPTS } from "@poolmq/shared/internal";
+import type { ConnectionsOption } from "@poolmq/shared";
 import type { ResolvedConnection, TaskInfo } from "@poolmq/shared/internal";
 import type { LocalMachine } from "@poolmq/worker/local";
 
@@ -96,13 +97,9 @@ export function machineStarter(
   return async () => {
     // Only local mode needs the workers' package, which is an optional peer.
     const { startLocalMachine } = await importWorkerPackage("Worker processes on this machine need");
-    const [connection = {}] = connections.map((resolved) => {
-      const target = resolved.target();
-      return target.kind === "cluster" ? { cluster: target.nodes, options: target.options } : target.options;
-    });
     const machine = {
       ...local,
-      connection: sendable(connection),
+      ...placeOf(connections),
       queue,
       prefix,
       connectTimeoutMs,
@@ -111,6 +108,23 @@ export function machineStarter(
     // An embedded Redis ends with this process, and takes all along.
     const removesQueue = given.queue === undefined && given.connection !== "embedded";
     return startLocalMachine(machine, { removesQueue });
+  };
+}
+
+/** Where the queue is, as the options of a machine say it. */
+function placeOf(connections: readonly ResolvedConnection[]): {
+  readonly connection: ConnectionsOption;
+  readonly shards?: number;
+} {
+  const targets = connections.map((connection) => connection.target());
+  const [first] = targets;
+  if (first?.kind === "cluster") {
+    const { nodes, options } = first;
+    return { connection: sendable({ cluster: nodes, options }), shards: targets.length };
+  }
+  // They are servers of their own, if they are several.
+  return {
+    connection: targets.flatMap((target) => (target.kind === "cluster" ? [] : sendable(target.options))),
   };
 }
 

@@ -2,7 +2,6 @@
 
 import type { Logger } from "pino";
 
-import { InvalidOptionError } from "@poolmq/shared";
 import type { ConnectionsOption } from "@poolmq/shared";
 import { checkLogger, checkOptions, checkQueueName, resolveSigningKeys } from "@poolmq/shared/internal";
 import type { SigningKeys } from "@poolmq/shared/internal";
@@ -149,8 +148,6 @@ export function resolvePoolOptions<T>(
 ): ResolvedPoolOptions {
   const check = checkOptions(options, "pool options", POOL_OPTIONS);
   const connection = readConnection(options.connection, options.shards, env);
-  const local = resolveLocalOptions(options, typeof connection === "object");
-  refuseOwnWorkers(local, connection);
   return {
     ...readTasks(options.tasks),
     connection,
@@ -173,14 +170,6 @@ export function resolvePoolOptions<T>(
       max: 10 * 365 * 24 * 60 * 60_000,
     }),
     logger: checkLogger("logger", options.logger),
-    local,
+    local: resolveLocalOptions(options, typeof connection === "object"),
   };
-}
-
-/** @throws InvalidOptionError if a pool is to have worker processes of its own on a queue that is spread over several shards */
-function refuseOwnWorkers(local: ResolvedLocalOptions | undefined, connection: QueuePlace): void {
-  if (local === undefined || typeof connection === "string" || connection.length === 1) return;
-  throw new InvalidOptionError(
-    `Expected one Redis for a pool with \`processes\`, got ${connection.length} shards: start workers with \`poolmq worker\`, or give one \`connection\``,
-  );
 }

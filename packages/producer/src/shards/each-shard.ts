@@ -6,10 +6,10 @@ import type { Shard } from "./shard.ts";
 
 /** Asks the shards that serve, and waits for none that falls silent meanwhile. */
 export class EachShard {
-  readonly #list: Pick<ShardList, "serving">;
+  readonly #list: Pick<ShardList, "isClosed" | "joined" | "serving">;
   #asking = 0;
 
-  constructor(list: Pick<ShardList, "serving">) {
+  constructor(list: Pick<ShardList, "isClosed" | "joined" | "serving">) {
     this.#list = list;
   }
 
@@ -27,6 +27,8 @@ export class EachShard {
     this.#asking++;
     try {
       for (;;) {
+        // Their connections are closed: each refuses, as one Redis does.
+        if (this.#list.isClosed) return await Promise.all(this.#list.joined.map(question));
         const asked = this.#list.serving.map(
           async (shard) => await shard.unlessSilent(question(shard).then((answer) => ({ answer }))),
         );

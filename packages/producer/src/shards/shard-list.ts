@@ -61,6 +61,11 @@ export class ShardList {
     return this.#shards.filter((shard) => shard !== undefined);
   }
 
+  /** The pool has ended: what is asked of a shard is refused, and nobody waits for it. */
+  get isClosed(): boolean {
+    return this.#signal.aborted;
+  }
+
   get serving(): Shard[] {
     return this.joined.filter(({ isServing }) => isServing);
   }
@@ -104,7 +109,7 @@ export class ShardList {
   /** Asks all that are there over which shards the queue is spread. @throws ShardMismatchError */
   async agree(): Promise<void> {
     const places = this.#shards.map((shard): ShardPlace | undefined =>
-      shard?.isServing === false ? undefined : shard,
+      shard?.isSilent === true ? undefined : shard,
     );
     const addresses = this.#sites.map(({ address }) => address);
     const { ids, own } = await agreeOnShards(places, { queue: this.#queue, who: "producer", addresses });
@@ -132,7 +137,7 @@ export class ShardList {
         this.#hooks.alarm(
           `${who} needs all shards of queue "${this.#queue}", and waits for ${where}, which does not answer.`,
         );
-        await promise;
+        await unlessAborted(this.#signal, promise);
       }
     }
     return this.joined;
@@ -176,6 +181,19 @@ export class ShardList {
       this.#hooks.alarm(`The shard at ${site.address} is not used: ${String(error)}`);
       await shard.close();
     }
+  }
+}
+
+/** @throws the signal's reason, once it fires */
+async function unlessAborted(signal: AbortSignal, promise: Promise<void>): Promise<void> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason as Error);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }
 

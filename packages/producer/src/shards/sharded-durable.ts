@@ -13,12 +13,15 @@ import { homeOf } from "./placement.ts";
 import type { ShardList } from "./shard-list.ts";
 import type { Shard } from "./shard.ts";
 
+/** So many maps may be between having been found and being opened. */
+const REMEMBERED = 10_000;
+
 type Call = Parameters<DurableMaps["claim"]>[1];
 
 export class ShardedDurable implements Pick<DurableMaps, "claim" | "find" | "acknowledge"> {
   readonly #list: ShardList;
   readonly #mayBeLimited: (task: string) => boolean;
-  /** Of maps that were claimed or found here, and are about to be opened. */
+  /** Of maps that were claimed or found here, the latest last: they are about to be opened. */
   readonly #idsOf = new Map<string, readonly string[]>();
 
   /** @param mayBeLimited - whether the definition of a task has a limit, or is not known */
@@ -27,11 +30,16 @@ export class ShardedDurable implements Pick<DurableMaps, "claim" | "find" | "ack
     this.#mayBeLimited = mayBeLimited;
   }
 
-  /** Gives the ids of the shards over which a map is spread that was claimed or found, once. */
-  takeIds(mapId: string): readonly string[] {
-    const ids = this.#idsOf.get(mapId) ?? [];
+  /** Gives the ids of the shards over which a map is spread that was claimed or found. */
+  idsOf(mapId: string): readonly string[] {
+    return this.#idsOf.get(mapId) ?? [];
+  }
+
+  #remember(mapId: string, ids: readonly string[]): void {
     this.#idsOf.delete(mapId);
-    return ids;
+    this.#idsOf.set(mapId, ids);
+    const [oldest] = this.#idsOf.keys();
+    if (this.#idsOf.size > REMEMBERED && oldest !== undefined) this.#idsOf.delete(oldest);
   }
 
   async claim(mapId: string, call: Call, chunks: readonly Chunk[]): Promise<boolean> {
@@ -50,7 +58,7 @@ export class ShardedDurable implements Pick<DurableMaps, "claim" | "find" | "ack
         return wasThere;
       }),
     );
-    this.#idsOf.set(mapId, ids);
+    this.#remember(mapId, ids);
     return wereThere.includes(true);
   }
 
@@ -68,7 +76,7 @@ export class ShardedDurable implements Pick<DurableMaps, "claim" | "find" | "ack
     if (first === undefined || (refused !== undefined && !(refused.reason instanceof UnknownMapError))) {
       throw refused?.reason;
     }
-    this.#idsOf.set(mapId, ids);
+    this.#remember(mapId, ids);
     return found.find(({ total }) => total !== undefined) ?? first;
   }
 

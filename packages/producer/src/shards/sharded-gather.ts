@@ -11,6 +11,7 @@
  * under a limit, have a shard on which they belong, and wait for it.
  */
 
+import { settlesWithin } from "@poolmq/shared/internal";
 import type { WorkerAdvertisement } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../input/chunk.ts";
@@ -30,6 +31,9 @@ import { ShardedDurable } from "./sharded-durable.ts";
 import { ShardedMap } from "./sharded-map.ts";
 import { ShardedShares } from "./sharded-shares.ts";
 import { ShardedTail } from "./sharded-tail.ts";
+
+/** So long may it take, in ms, to put a shard in order that answers again. What is not done then is found later. */
+const IN_ORDER_MS = 1_000;
 
 export class ShardedGather implements MapGather {
   readonly durable: ShardedDurable;
@@ -73,7 +77,7 @@ export class ShardedGather implements MapGather {
   }
 
   async open(map: CarriedMap, mode: MapMode, facts: OpenFacts = {}): Promise<void> {
-    const ids = mode === "plain" ? undefined : this.durable.takeIds(map.id);
+    const ids = mode === "plain" ? undefined : this.durable.idsOf(map.id);
     const sharded = new ShardedMap(map, mode, facts, { ids, turn: Math.floor(Math.random() * 64) });
     this.#maps.set(map.id, sharded);
     const shards = this.#list.joined.filter(({ id = "" }) => ids === undefined || ids.includes(id));
@@ -225,7 +229,7 @@ export class ShardedGather implements MapGather {
       if (left.length > 0) await shard.removeWaiting(sharded.map.id, left);
     });
     // Its record may be gone. If others disagree by now, this pool goes on as it began.
-    await shard.unlessSilent(Promise.allSettled([...steps, this.#list.agree()]));
+    await settlesWithin(IN_ORDER_MS, Promise.allSettled([...steps, this.#list.agree()]));
   }
 
   /** Sends to others what silent shards have of maps that can go round them. */

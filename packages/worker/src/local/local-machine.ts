@@ -7,7 +7,7 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-import type { ConnectionOption } from "@poolmq/shared";
+import type { ConnectionsOption } from "@poolmq/shared";
 import { decodeThrown } from "@poolmq/shared/task";
 import type { TaskInfo } from "@poolmq/shared/task";
 
@@ -18,7 +18,7 @@ import type { WorkerOptions } from "../worker-options.ts";
 /** Options that can be sent to another process. */
 type LocalMachineOptions = Omit<WorkerOptions, "module" | "logger" | "connection"> & {
   readonly module: string;
-  readonly connection: ConnectionOption;
+  readonly connection: ConnectionsOption;
 };
 
 /** Owner to machine. */

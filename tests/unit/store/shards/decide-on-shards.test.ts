@@ -83,8 +83,14 @@ test("while shards are added or removed, the list before the change is as good a
     kind: "agreed",
     ids: ["a", "b", "c"],
   });
-  expect(decideOnShards([knows("a", "a b"), knows("b", "a b"), removed])).toMatchObject({
-    kind: "mismatch",
-    agreed: 2,
-  });
+  for (const readings of [
+    [knows("a", "a b"), knows("b", "a b"), removed],
+    [removed, knows("a", "a b"), knows("b", "a b")],
+  ]) {
+    expect(decideOnShards(readings)).toEqual({
+      kind: "mismatch",
+      agreed: 2,
+      stranger: readings.indexOf(removed),
+    });
+  }
 });

@@ -69,9 +69,10 @@ export function decideOnShards(readings: readonly (ShardRecord | undefined)[]): 
   const lists = [first.ids, first.before].filter(({ length }) => length === readings.length);
   const list = lists.find((candidate) => founded.every((record) => isIn(record, candidate)));
   if (list === undefined) {
-    const stranger = founded.find((record) => !lists.some((candidate) => isIn(record, candidate)));
-    const isCount = lists.length === 0;
-    return { kind: "mismatch", agreed: first.ids.length, stranger: isCount ? undefined : stranger?.place };
+    // One that was removed still says what was so before: whoever says another number than was given is believed.
+    const { ids: agreed } = founded.find((record) => record.ids.length !== readings.length) ?? first;
+    const stranger = founded.find(({ id }) => id === undefined || !agreed.includes(id));
+    return { kind: "mismatch", agreed: agreed.length, stranger: stranger?.place };
   }
   // What a founding left that did not come to its end is as good as nothing, unless its id is one of those.
   const own = ids.map((id) => (id !== undefined && list.includes(id) ? id : undefined));
