@@ -216,7 +216,7 @@ export function connectionOf(option: ConnectionOption | undefined): ResolvedConn
 }
 
 /** Where the queue is. Checked here, so that a wrong URL is told before a process is started. */
-function shardsOf(
+export function shardsOf(
   { connection: option, shards }: Pick<WorkerOptions, "connection" | "shards">,
   queue: string,
 ): readonly Shard[] {

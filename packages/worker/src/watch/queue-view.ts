@@ -19,6 +19,20 @@ export interface QueueView {
   readonly maps: readonly MapView[];
   /** The living ones, by host and id. */
   readonly machines: readonly MachineView[];
+  /**
+   * Where the queue is spread over several Redis servers: each of them. What is above is then of all that answer; `redis` is
+   * the fullest of them. Absent: there is one.
+   */
+  readonly shards?: readonly ShardView[];
+}
+
+/** One of the Redis servers over which a queue is spread. */
+export interface ShardView {
+  readonly address: string;
+  /** False: what lies there is not in this view. */
+  readonly answers: boolean;
+  readonly jobs: JobCounts | null;
+  readonly redis: RedisView | null;
 }
 
 /** The server that holds the queue; in a Cluster, the node that does. */

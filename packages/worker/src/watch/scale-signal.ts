@@ -85,6 +85,7 @@ export class ScaleSignals {
   readonly #queue: string;
   readonly #keys: QueueKeys;
   readonly #orphans: OrphanedJobs;
+  readonly #others: readonly ScaleSignals[];
   readonly #registry = new Registry();
   readonly #jobs: Gauge<"queue" | "state">;
   readonly #gauges: readonly {
@@ -92,11 +93,17 @@ export class ScaleSignals {
     readonly read: (signal: ScaleSignal) => number;
   }[];
 
-  /** The connection stays the caller's. */
+  /**
+   * The connection stays the caller's.
+   *
+   * @param others - of the other shards, where the queue is spread over several
+   */
   constructor(
     redis: Redis | Cluster,
     { queue, prefix }: { readonly queue: string; readonly prefix: string },
+    others: readonly ScaleSignals[] = [],
   ) {
+    this.#others = others;
     this.#redis = redis;
     this.#queue = queue;
     this.#keys = queueKeys(queue, prefix);
@@ -114,9 +121,13 @@ export class ScaleSignals {
     }));
   }
 
-  /** Asks Redis. Rejects if it does not answer in time. */
+  /** Asks Redis. Rejects if it does not answer in time; of several shards, if none does. */
   async read(): Promise<ScaleSignal> {
-    return await unlessLate(this.#read());
+    const own = unlessLate(this.#read());
+    if (this.#others.length === 0) return await own;
+    const told = await Promise.allSettled([own, ...this.#others.map((other) => other.read())]);
+    const signals = told.flatMap((each) => (each.status === "fulfilled" ? each.value : []));
+    return signals.length === 0 ? await own : mergeSignals(this.#queue, signals);
   }
 
   async #read(): Promise<ScaleSignal> {
@@ -156,6 +167,32 @@ export class ScaleSignals {
     for (const { gauge, read } of this.#gauges) gauge.set({ queue }, read(signal));
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
   }
+}
+
+/** Jobs are of one shard each; machines, and what producers hold back, are told to all of them. */
+function mergeSignals(queue: string, signals: readonly ScaleSignal[]): ScaleSignal {
+  const sum = (count: (signal: ScaleSignal) => number): number =>
+    signals.reduce((all, signal) => all + count(signal), 0);
+  const most = (count: (signal: ScaleSignal) => number): number => Math.max(...signals.map(count));
+  const orphaned = sum((signal) => signal.orphaned ?? 0);
+  const held = most((signal) => signal.held ?? 0);
+  const limited = sum((signal) => signal.limited ?? 0);
+  const waiting = sum((signal) => signal.waiting);
+  const active = sum((signal) => signal.active);
+  const isPaused = signals.some(({ paused }) => paused === true);
+  return {
+    queue,
+    waiting,
+    ...(limited === 0 ? {} : { limited }),
+    ...(orphaned === 0 ? {} : { orphaned }),
+    ...(held === 0 ? {} : { held }),
+    active,
+    ...(isPaused ? { paused: true as const } : {}),
+    backlog: active + (isPaused ? 0 : Math.max(waiting - orphaned + held, limited > 0 ? 1 - active : 0)),
+    machines: most(({ machines }) => machines),
+    workers: most(({ workers }) => workers),
+    slots: most(({ slots }) => slots),
+  };
 }
 
 /** What the producers that live have not sent yet. */

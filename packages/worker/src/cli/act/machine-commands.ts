@@ -12,6 +12,7 @@ import type { ExitCode } from "../base/exit-code.ts";
 import { findMachine } from "../base/find-machine.ts";
 import { findMapId } from "../base/find-map.ts";
 import { integer, natural } from "../base/integer.ts";
+import type { ReachedShard } from "../base/reach-shards.ts";
 import { signingKeyOption, signingKeysOf, whoAmI } from "../base/operator.ts";
 import type { OperatorFlags } from "../base/operator.ts";
 import { complain, queueCommand, withQueue } from "../base/queue-command.ts";
@@ -94,7 +95,12 @@ export function killItemCommand(): Command {
           maps.map(({ id }) => id),
         );
         const mapId = "id" in found ? found.id : given;
-        const ordered = await controlOf(queue, flags).killItem(mapId, index);
+        let ordered: Awaited<ReturnType<MachineControl["killItem"]>> = "not running";
+        // A machine hears of it on each shard that it serves: told twice, it would kill what runs the item again.
+        for (const shard of queue.shards) {
+          ordered = await controlOf(shard, flags).killItem(mapId, index);
+          if (ordered !== "not running") break;
+        }
         if (ordered === "not running") {
           complain(`No process runs item ${index} of ${mapId}`);
           return EXIT.notFound;
@@ -162,10 +168,21 @@ async function withMachine(
       complain(found);
       return EXIT.notFound;
     }
-    return await action(found, controlOf(queue, flags));
+    const shard = await shardOf(found, queue);
+    return await action(found, controlOf(shard, flags));
   });
 }
 
-function controlOf({ redis, name, prefix }: ReachedQueue, flags: OperatorFlags): MachineControl {
+/** A machine serves all shards of its queue: one on which it was heard of reaches it. */
+async function shardOf({ id }: MachineView, { shards }: ReachedQueue): Promise<ReachedShard> {
+  const [first, ...others] = shards;
+  for (const shard of others.length === 0 ? [] : shards) {
+    const view = await shard.watcher.read().catch(() => undefined);
+    if (view?.machines.some((machine) => machine.id === id) === true) return shard;
+  }
+  return first;
+}
+
+function controlOf({ redis, name, prefix }: ReachedShard, flags: OperatorFlags): MachineControl {
   return new MachineControl(redis, { queue: name, prefix, signingKeys: signingKeysOf(flags), by: whoAmI() });
 }

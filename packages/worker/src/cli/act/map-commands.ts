@@ -8,6 +8,8 @@ import type { Command } from "commander";
 import { MAX_PRIORITY } from "@poolmq/shared/internal";
 
 import { MapControl } from "../../control/map-control.ts";
+import { everywhere } from "../../control/map-everywhere.ts";
+import type { MapOrders } from "../../control/map-everywhere.ts";
 import type { Cancelled } from "../../control/cancel-map.ts";
 import { EXIT, EXIT_CODES_HELP } from "../base/exit-code.ts";
 import type { ExitCode } from "../base/exit-code.ts";
@@ -159,7 +161,7 @@ ${EXIT_CODES_HELP}`,
 async function withMap(
   given: string,
   flags: OperatorFlags,
-  action: (id: string, control: MapControl) => Promise<ExitCode>,
+  action: (id: string, control: MapOrders) => Promise<ExitCode>,
 ): Promise<void> {
   await withQueue(flags, async (queue) => {
     const found = await find(given, queue);
@@ -168,18 +170,22 @@ async function withMap(
       return EXIT.notFound;
     }
     const signingKeys = signingKeysOf(flags);
-    const { name, prefix } = queue;
-    const control = new MapControl(queue.redis, { queue: name, prefix, signingKeys, by: whoAmI() });
+    const controls = queue.shards.map(
+      ({ redis, name, prefix }) => new MapControl(redis, { queue: name, prefix, signingKeys, by: whoAmI() }),
+    );
     try {
-      return await action(found.id, control);
+      return await action(found.id, everywhere(controls));
     } finally {
-      await control.close();
+      await Promise.all(controls.map((control) => control.close()));
     }
   });
 }
 
-async function find(given: string, { redis, keys, watcher }: ReachedQueue): ReturnType<typeof findAny> {
-  if (/^[\w-]{1,100}$/.test(given) && (await redis.exists(keys.done(given))) === 1) return { id: given };
+async function find(given: string, { shards, watcher }: ReachedQueue): ReturnType<typeof findAny> {
+  if (/^[\w-]{1,100}$/.test(given)) {
+    const there = await Promise.all(shards.map(({ redis, keys }) => redis.exists(keys.done(given))));
+    if (there.includes(1)) return { id: given };
+  }
   return await findAny(given, watcher);
 }
 

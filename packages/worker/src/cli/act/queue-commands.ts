@@ -6,6 +6,8 @@ import { isKnown } from "@poolmq/shared/redis";
 
 import { MapControl } from "../../control/map-control.ts";
 import { QueueControl } from "../../control/queue-control.ts";
+import { onAllShards } from "../../control/queue-everywhere.ts";
+import type { QueueOrders } from "../../control/queue-everywhere.ts";
 import { EXIT, EXIT_CODES_HELP, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
 import type { ExitCode } from "../base/exit-code.ts";
 import { signingKeyOption, signingKeysOf, whoAmI } from "../base/operator.ts";
@@ -93,35 +95,37 @@ export function purgeCommand(): Command {
 /** Why a map must not be purged; `undefined` if it may. */
 async function notToPurge(
   mapId: string,
-  { redis, keys, name, prefix, watcher }: ReachedQueue,
+  { shards, watcher }: ReachedQueue,
 ): Promise<{ readonly text: string; readonly code: ExitCode } | undefined> {
-  const maps = new MapControl(redis, { queue: name, prefix });
-  try {
-    if (await maps.isAttended(mapId)) {
-      return { text: `${mapId} has a producer that lives: \`poolmq cancel\` ends it`, code: EXIT.error };
+  let isThere = (await watcher.read()).maps.some(({ id }) => id === mapId);
+  for (const { redis, keys, name, prefix } of shards) {
+    const maps = new MapControl(redis, { queue: name, prefix });
+    try {
+      if (await maps.isAttended(mapId)) {
+        return { text: `${mapId} has a producer that lives: \`poolmq cancel\` ends it`, code: EXIT.error };
+      }
+      isThere ||= /^[\w-]{1,100}$/.test(mapId) && (await isKnown(redis, keys, mapId));
+    } finally {
+      await maps.close();
     }
-    const isTold = (await watcher.read()).maps.some(({ id }) => id === mapId);
-    const isThere = /^[\w-]{1,100}$/.test(mapId) && (await isKnown(redis, keys, mapId));
-    return isTold || isThere
-      ? undefined
-      : { text: `There is no map "${mapId}" on this queue`, code: EXIT.notFound };
-  } finally {
-    await maps.close();
   }
+  return isThere ? undefined : { text: `There is no map "${mapId}" on this queue`, code: EXIT.notFound };
 }
 
 async function withControl(
   flags: OperatorFlags,
-  action: (control: QueueControl, queue: ReachedQueue) => Promise<ExitCode>,
+  action: (control: QueueOrders, queue: ReachedQueue) => Promise<ExitCode>,
 ): Promise<void> {
   await withQueue(flags, async (queue) => {
-    const { name, prefix, redis } = queue;
     const signingKeys = signingKeysOf(flags);
-    const control = new QueueControl(redis, { queue: name, prefix, signingKeys, by: whoAmI() });
+    const controls = queue.shards.map(
+      ({ redis, name, prefix }) =>
+        new QueueControl(redis, { queue: name, prefix, signingKeys, by: whoAmI() }),
+    );
     try {
-      return await action(control, queue);
+      return await action(onAllShards(controls), queue);
     } finally {
-      await control.close();
+      await Promise.all(controls.map((control) => control.close()));
     }
   });
 }

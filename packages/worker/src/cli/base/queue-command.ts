@@ -2,38 +2,30 @@
 
 import { Command, Option } from "commander";
 import type { CommanderError } from "commander";
-import type { Cluster, Redis } from "ioredis";
 
-import { checkQueueName, refusedError } from "@poolmq/shared/internal";
-import { checkServer, connect, destroyConnection, queueKeys } from "@poolmq/shared/redis";
-import { QueueWatcher } from "../../watch/queue-watcher.ts";
-import type { QueueKeys } from "@poolmq/shared/redis";
+import { refusedError } from "@poolmq/shared/internal";
+import { destroyConnection } from "@poolmq/shared/redis";
 
-import { connectionOf } from "../../worker-options.ts";
+import { PoolWatcher } from "../../watch/pool-watcher.ts";
+import type { Watcher } from "../../watch/pool-watcher.ts";
 import { EXIT } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
-import { prefixOption, queueOption, redisOption } from "./queue-options.ts";
+import { prefixOption, queueOption, redisOptions, shardsOption } from "./queue-options.ts";
+import { reachShards } from "./reach-shards.ts";
+import type { AwayShard, ReachedShard, ShardFlags } from "./reach-shards.ts";
 import { exitCodeFor, reportUnseen } from "./report-error.ts";
 
-/** Shorter than elsewhere, because a person is waiting. */
-const CONNECT_TIMEOUT_MS = 5_000;
-
-export interface QueueFlags {
-  readonly queue: string;
-  readonly prefix: string;
-  readonly redis?: string;
+export interface QueueFlags extends ShardFlags {
   readonly json?: true;
 }
 
-/** A queue to look at. */
-export interface ReachedQueue {
-  readonly name: string;
-  readonly prefix: string;
-  readonly redis: Redis | Cluster;
-  /** Where Redis is, without its password. */
-  readonly address: string;
-  readonly keys: QueueKeys;
-  readonly watcher: QueueWatcher;
+/** A queue to look at: its only shard, or the first that answers, with all that do. */
+export interface ReachedQueue extends Omit<ReachedShard, "watcher"> {
+  /** Looks at all shards as at one queue. */
+  readonly watcher: Watcher;
+  /** Those that answer: one, unless the queue is spread over several Redis servers. */
+  readonly shards: readonly [ReachedShard, ...ReachedShard[]];
+  readonly away: readonly AwayShard[];
 }
 
 export function queueCommand(name: string): Command {
@@ -41,7 +33,8 @@ export function queueCommand(name: string): Command {
     .helpOption("-h, --help", "print this help")
     .addOption(queueOption())
     .addOption(prefixOption())
-    .addOption(redisOption())
+    .addOption(redisOptions())
+    .addOption(shardsOption())
     .addOption(new Option("--json", "print JSON"));
 }
 
@@ -52,31 +45,25 @@ export function exitOfUsage({ exitCode }: CommanderError): never {
 
 /** Reaches the queue, does something with it, and ends the process with the exit code that it gives. */
 export async function withQueue(
-  { queue, prefix, redis: url }: QueueFlags,
+  flags: QueueFlags,
   action: (queue: ReachedQueue) => Promise<ExitCode>,
 ): Promise<never> {
   // A reader that closes the pipe early (`| head`) is not an error.
   process.stdout.on("error", () => process.exit(EXIT.fine));
   try {
-    const resolved = connectionOf(url);
-    const keys = queueKeys(checkQueueName("queue", queue), checkQueueName("prefix", prefix));
-    const redis = await connect(resolved, {
-      role: "commands",
-      name: "cli",
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    });
+    const { reached, away } = await reachShards(flags);
+    const [first, ...others] = reached;
+    if (first === undefined) throw new Error("unreachable: one is reached, or that is an error");
+    for (const { address, error } of away) {
+      const { message } = error as Error;
+      complain(`what lies on ${address} is left out, since it can't be reached: ${message}`);
+    }
+    const looked = [...reached, ...away.map(({ address }) => ({ address, watcher: undefined }))];
+    const watcher = looked.length === 1 ? first.watcher : new PoolWatcher(flags.queue, looked);
     try {
-      await checkServer(redis, resolved.address);
-      process.exitCode = await action({
-        name: queue,
-        redis,
-        address: resolved.address,
-        prefix,
-        keys,
-        watcher: new QueueWatcher(redis, { queue, prefix }),
-      });
+      process.exitCode = await action({ ...first, watcher, shards: [first, ...others], away });
     } finally {
-      destroyConnection(redis);
+      for (const { redis } of reached) destroyConnection(redis);
     }
   } catch (error) {
     // What Redis refuses is no bug of ours, and is told in a sentence.

@@ -10,7 +10,8 @@ import type { Finding, Measured } from "../../watch/diagnosis.ts";
 import { OrphanedJobs } from "../../watch/orphaned-jobs.ts";
 import { EXIT } from "../base/exit-code.ts";
 import { queueCommand, withQueue } from "../base/queue-command.ts";
-import type { QueueFlags, ReachedQueue } from "../base/queue-command.ts";
+import type { QueueFlags } from "../base/queue-command.ts";
+import type { ReachedShard } from "../base/reach-shards.ts";
 import { clean } from "../view/format.ts";
 import { paint } from "../view/paint.ts";
 import type { Style } from "../view/paint.ts";
@@ -36,14 +37,30 @@ Exit codes:
     .action((flags: QueueFlags) =>
       withQueue(flags, async (queue) => {
         const view = await queue.watcher.readOnce();
-        const findings = diagnose(view, await measure(queue));
+        const findings = [
+          ...queue.away.map(({ address, error }): Finding => {
+            const text = `${address} can't be reached: ${(error as Error).message}`;
+            return { level: "bad", about: "redis", text, advice: "bring it back: what lies there waits" };
+          }),
+          ...diagnose(view, worst(await Promise.all(queue.shards.map(measure)))),
+        ];
         console.log(flags.json === true ? JSON.stringify(findings, null, 2) : text(findings));
         return findings.some(({ level }) => level === "bad") ? EXIT.error : EXIT.fine;
       }),
     );
 }
 
-async function measure({ redis, keys }: ReachedQueue): Promise<Measured> {
+/** Of several shards, what is furthest from being well. */
+function worst(measured: readonly Measured[]): Measured {
+  const clockMs = measured.map((each) => each.clockMs).toSorted((a, b) => Math.abs(b) - Math.abs(a))[0] ?? 0;
+  const orphaned = new Map<string, number>();
+  for (const [mapId, jobs] of measured.flatMap((each) => [...each.orphaned])) {
+    orphaned.set(mapId, (orphaned.get(mapId) ?? 0) + jobs);
+  }
+  return { pingMs: Math.max(...measured.map(({ pingMs: ms }) => ms)), clockMs, orphaned };
+}
+
+async function measure({ redis, keys }: ReachedShard): Promise<Measured> {
   const times: number[] = [];
   for (let i = 0; i < PINGS; i++) times.push(await pingMs(redis));
   const pingMedian = times.toSorted((a, b) => a - b)[Math.floor(PINGS / 2)] ?? 0;

@@ -14,7 +14,7 @@ import { natural } from "../base/integer.ts";
 import { signingKeyOption, signingKeysOf } from "../base/operator.ts";
 import { complain, withQueue } from "../base/queue-command.ts";
 import type { QueueFlags, ReachedQueue } from "../base/queue-command.ts";
-import { prefixOption, queueOption, redisOption } from "../base/queue-options.ts";
+import { prefixOption, queueOption, redisOptions, shardsOption } from "../base/queue-options.ts";
 import { exitCodeFor, reportError } from "../base/report-error.ts";
 import { taskEnvironment } from "../base/task-environment.ts";
 
@@ -66,7 +66,8 @@ export function replayCommand(): Command {
     )
     .addOption(queueOption())
     .addOption(prefixOption())
-    .addOption(redisOption())
+    .addOption(redisOptions())
+    .addOption(shardsOption())
     .addOption(signingKeyOption("check whether the item is genuine"))
     .addHelpText(
       "after",
@@ -108,25 +109,34 @@ async function replayFile(path: string, flags: ReplayFlags): Promise<never> {
 }
 
 async function replay(
-  { redis, keys, watcher }: ReachedQueue,
+  { shards, watcher }: ReachedQueue,
   given: string,
   index: number,
   flags: ReplayFlags & { readonly tasks: string },
 ): Promise<ExitCode> {
   const module = modulePath(flags.tasks);
   const { maps } = await watcher.read();
-  const map =
-    (await redis.exists(keys.failed(given))) === 1
-      ? { id: given }
-      : findMapId(
-          given,
-          maps.map(({ id }) => id),
-        );
+  const there = await Promise.all(shards.map(({ redis, keys }) => redis.exists(keys.failed(given))));
+  const map = there.includes(1)
+    ? { id: given }
+    : findMapId(
+        given,
+        maps.map(({ id }) => id),
+      );
   if ("problem" in map) {
     complain(map.problem);
     return EXIT.notFound;
   }
-  const found = await findFailedItem({ redis, keys, signingKeys: signingKeysOf(flags) }, map.id, index);
+  const signingKeys = signingKeysOf(flags);
+  const looks = await Promise.all(
+    shards.map(({ redis, keys }) => findFailedItem({ redis, keys, signingKeys }, map.id, index)),
+  );
+  // It lies on one of the shards.
+  const found =
+    looks.find((look) => !("problem" in look)) ??
+    looks.find((look) => !("isGone" in look && look.isGone)) ??
+    looks[0];
+  if (found === undefined) throw new Error("unreachable: there is a shard");
   if ("problem" in found) {
     complain(found.problem);
     return found.isGone ? EXIT.notFound : EXIT.error;

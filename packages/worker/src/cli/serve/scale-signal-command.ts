@@ -4,25 +4,29 @@ import { Command, Option } from "commander";
 import type { Cluster, Redis } from "ioredis";
 
 import { checkQueueName } from "@poolmq/shared/internal";
-import type { ResolvedConnection } from "@poolmq/shared/internal";
-import { checkServer, connect, destroyConnection } from "@poolmq/shared/redis";
+import { checkServer, destroyConnection } from "@poolmq/shared/redis";
 
 import { HealthServer } from "../../health/health-server.ts";
 import { ScaleSignals } from "../../watch/scale-signal.ts";
 import type { ScaleSignal } from "../../watch/scale-signal.ts";
-import { connectionOf, DEFAULTS } from "../../worker-options.ts";
+import { DEFAULTS, shardsOf } from "../../worker-options.ts";
 import { healthHostOption, healthPortOption, serveHealth } from "./health-beside.ts";
 import type { HealthFlags } from "./health-beside.ts";
 import { port as readPort } from "../base/integer.ts";
-import { prefixOption, queueOption, redisOption } from "../base/queue-options.ts";
+import { prefixOption, queueOption, redisOptions, shardsOption } from "../base/queue-options.ts";
 import { exitCodeFor, reportError } from "../base/report-error.ts";
+import { complain } from "../base/queue-command.ts";
+import { reachShards } from "../base/reach-shards.ts";
+import type { ReachedShard } from "../base/reach-shards.ts";
+import type { Shard } from "../../worker-options.ts";
 import { toldToStop } from "./told-to-stop.ts";
 import { waitForRedis } from "./wait-for-redis.ts";
 
 interface ScaleSignalFlags extends HealthFlags {
   readonly queue: string;
   readonly prefix: string;
-  readonly redis?: string;
+  readonly redis?: readonly string[];
+  readonly shards?: number;
   readonly json?: true;
   readonly port?: number;
   readonly host: string;
@@ -39,7 +43,8 @@ export function scaleSignalCommand(): Command {
     .helpOption("-h, --help", "print this help")
     .addOption(queueOption())
     .addOption(prefixOption())
-    .addOption(redisOption())
+    .addOption(redisOptions())
+    .addOption(shardsOption())
     .addOption(new Option("--json", "print one JSON object"))
     .addOption(
       new Option(
@@ -72,21 +77,21 @@ Example:
 }
 
 async function scaleSignal(flags: ScaleSignalFlags): Promise<void> {
-  const { queue, prefix, redis: url, json, port } = flags;
+  const { queue, prefix, redis: urls, shards: count, json, port } = flags;
   try {
-    const resolved = connectionOf(url);
-    checkQueueName("queue", queue);
+    const connection = urls?.length === 1 ? urls[0] : urls;
+    const shards = shardsOf({ connection, shards: count }, checkQueueName("queue", queue));
     checkQueueName("prefix", prefix);
     if (port !== undefined) {
-      await serve(flags, resolved, port);
+      await serve(flags, shards, port);
     } else {
-      const redis = await connect(resolved, { role: "commands", name: "scale-signal" });
+      const { reached, away } = await reachShards(flags);
       try {
-        await checkServer(redis, resolved.address);
-        const signal = await new ScaleSignals(redis, { queue, prefix }).read();
-        console.log(json === true ? JSON.stringify(signal) : plain(signal));
+        for (const { address } of away) complain(`what lies on ${address} is left out: it can't be reached`);
+        const signal = await signalsOf(reached).read();
+        console.log(json === true ? JSON.stringify({ ...signal, queue }) : plain(signal));
       } finally {
-        destroyConnection(redis);
+        for (const { redis } of reached) destroyConnection(redis);
       }
     }
   } catch (error) {
@@ -103,8 +108,8 @@ function plain({ queue: _, ...counts }: ScaleSignal): string {
 }
 
 /** Serves it until the process is told to stop. Answers from the start: that Redis is not there yet is an answer. */
-async function serve(flags: ScaleSignalFlags, resolved: ResolvedConnection, port: number): Promise<void> {
-  const { queue, prefix, host } = flags;
+async function serve(flags: ScaleSignalFlags, shards: readonly Shard[], port: number): Promise<void> {
+  const { prefix, host } = flags;
   const reached: { redis?: Redis | Cluster; signals?: ScaleSignals } = {};
   const told = (): ScaleSignals => {
     if (reached.signals === undefined) throw new Error("Redis was not reached yet");
@@ -126,15 +131,40 @@ async function serve(flags: ScaleSignalFlags, resolved: ResolvedConnection, port
     },
   );
   const endHealth = flags.healthPort === port ? undefined : await serveHealth(flags, () => reached.redis);
-  const redis = (reached.redis = await waitForRedis(resolved, "scale-signal"));
+  const opened: (Redis | Cluster)[] = [];
+  const joining = shards.map(async ({ connection, queue }) => {
+    const redis = await waitForRedis(connection, "scale-signal");
+    opened.push(redis);
+    await checkServer(redis, connection.address);
+    return { redis, queue };
+  });
   try {
-    await checkServer(redis, resolved.address);
-    reached.signals = new ScaleSignals(redis, { queue, prefix });
+    const [only] = joining;
+    const first = await (only !== undefined && joining.length === 1 ? only : Promise.any(joining));
+    const others: ScaleSignals[] = [];
+    reached.redis = first.redis;
+    reached.signals = new ScaleSignals(first.redis, { queue: first.queue, prefix }, others);
+    // The others are counted from when they are there.
+    for (const join of joining) {
+      join.then(
+        ({ redis, queue }) => {
+          if (redis !== first.redis) others.push(new ScaleSignals(redis, { queue, prefix }));
+        },
+        (error: Error) => complain(error.message),
+      );
+    }
     console.log(`serving ${server.url}${PATH}`);
     await toldToStop();
     await endHealth?.();
     await server.close();
   } finally {
-    destroyConnection(redis);
+    opened.forEach(destroyConnection);
   }
+}
+
+/** Of all shards that were reached. */
+function signalsOf([first, ...others]: readonly ReachedShard[]): ScaleSignals {
+  if (first === undefined) throw new Error("unreachable: one is reached, or that is an error");
+  const signals = others.map(({ redis, name, prefix }) => new ScaleSignals(redis, { queue: name, prefix }));
+  return new ScaleSignals(first.redis, { queue: first.name, prefix: first.prefix }, signals);
 }

@@ -31,7 +31,7 @@ export function statusText(view: QueueView, width: number): string[] {
   ];
 }
 
-function headLines({ queue, paused, jobs, redis, atMs }: QueueView): string[] {
+function headLines({ queue, paused, jobs, redis, atMs, shards = [] }: QueueView): string[] {
   const { waiting, active, delayed, limited = 0 } = jobs;
   const memory =
     redis.maxBytes === null
@@ -42,7 +42,14 @@ function headLines({ queue, paused, jobs, redis, atMs }: QueueView): string[] {
     `${paint("bold", clean(queue))}  ${paint("dim", `${redis.product} ${redis.version} · ${memory} · ${time} UTC`)}`,
     ...(paused ? [`${paint("yellow", "paused")}: workers take no jobs until it is resumed`] : []),
     `jobs: ${count(waiting)} waiting, ${count(active)} active, ${count(delayed)} delayed${limited === 0 ? "" : `, ${count(limited)} limited`}`,
+    ...shards.map(shardLine),
   ];
+}
+
+function shardLine({ address, jobs, redis }: NonNullable<QueueView["shards"]>[number]): string {
+  const name = `  ${clean(address)}: `;
+  if (jobs === null || redis === null) return `${name}${paint("red", "does not answer")}`;
+  return `${name}${count(jobs.waiting)} waiting, ${count(jobs.active)} active, ${bytes(redis.usedBytes)}`;
 }
 
 function many(n: number, one: string, more: string): string {

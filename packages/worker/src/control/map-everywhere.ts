@@ -1,0 +1,35 @@
+/** What is done to a map on all shards of its queue, as one. */
+
+import type { MapControl } from "./map-control.ts";
+
+export type MapOrders = Pick<MapControl, "cancel" | "setPriority" | "retry">;
+
+/** Of what the shards answer, the first of these is what became of it. */
+const CANCELLED = ["no answer", "no key", "by its producer", "removed", "not found"] as const;
+const PRIORITIZED = ["changed", "no key", "not found"] as const;
+
+/** @param controls - of the map's queue on each shard */
+export function everywhere(controls: readonly MapOrders[]): MapOrders {
+  const [only] = controls;
+  if (only !== undefined && controls.length === 1) return only;
+  const all = async <V>(step: (control: MapOrders) => Promise<V>): Promise<V[]> =>
+    await Promise.all(controls.map(step));
+  return {
+    async cancel(mapId, reason, options) {
+      const answers = await all((control) => control.cancel(mapId, reason, options));
+      return CANCELLED.find((answer) => answers.includes(answer)) ?? "not found";
+    },
+    async setPriority(mapId, priority) {
+      const answers = await all((control) => control.setPriority(mapId, priority));
+      return PRIORITIZED.find((answer) => answers.includes(answer)) ?? "not found";
+    },
+    async retry(mapId) {
+      const answers = await all((control) => control.retry(mapId));
+      const problems = answers.filter((answer) => "problem" in answer);
+      const problem = problems.find((answer) => answer.problem !== "not found") ?? problems[0];
+      let items = 0;
+      for (const answer of answers) if ("items" in answer) items += answer.items;
+      return problem !== undefined && problems.length === answers.length ? problem : { items };
+    },
+  };
+}

@@ -1,0 +1,122 @@
+/** What several shards of a queue tell, as one queue. */
+
+import type {
+  ErrorGroupView,
+  ErrorsView,
+  MachineView,
+  MapView,
+  QueueView,
+  RedisView,
+  ShardView,
+} from "./queue-view.ts";
+
+/** What was seen of one shard; without a view, it does not answer. */
+export interface ShardLook {
+  readonly address: string;
+  readonly view: QueueView | undefined;
+}
+
+/** Gives one view of them; `undefined` if none of them answers. */
+export function mergeViews(queue: string, looks: readonly ShardLook[]): QueueView | undefined {
+  const views = looks.flatMap(({ view }) => view ?? []);
+  const [first] = views;
+  if (first === undefined) return undefined;
+  const sum = (count: (view: QueueView) => number): number =>
+    views.reduce((all, view) => all + count(view), 0);
+  const limited = sum(({ jobs }) => jobs.limited ?? 0);
+  return {
+    queue,
+    atMs: first.atMs,
+    paused: views.some(({ paused }) => paused),
+    jobs: {
+      waiting: sum(({ jobs }) => jobs.waiting),
+      active: sum(({ jobs }) => jobs.active),
+      delayed: sum(({ jobs }) => jobs.delayed),
+      ...(limited === 0 ? {} : { limited }),
+    },
+    redis: views.map(({ redis }) => redis).reduce(fuller),
+    maps: merged(views, ({ maps }) => maps, mergeMaps),
+    machines: merged(views, ({ machines }) => machines, mergeMachines),
+    shards: looks.map(({ address, view }): ShardView => {
+      return view === undefined
+        ? { address, answers: false, jobs: null, redis: null }
+        : { address, answers: true, jobs: view.jobs, redis: view.redis };
+    }),
+  };
+}
+
+/** The errors of a map. Each shard tells of all of them, or, of a map whose producer is gone, of its own. */
+export function mergeErrors(told: readonly ErrorsView[], isWhole: boolean): ErrorsView | undefined {
+  const [first] = told;
+  if (first === undefined) return undefined;
+  const both = (a: number, b: number): number => (isWhole ? Math.max(a, b) : a + b);
+  const groups = new Map<string, ErrorGroupView>();
+  for (const group of told.flatMap((view) => view.groups)) {
+    const key = `${group.name} ${group.message}`;
+    const other = groups.get(key);
+    groups.set(key, other === undefined ? group : mergeGroups(other, group, both));
+  }
+  const failed = told.map((view) => view.failed).reduce(both);
+  const sorted = [...groups.values()].toSorted((a, b) => b.count - a.count);
+  const grouped = sorted.reduce((all, { count }) => all + count, 0);
+  return { ...first, failed, groups: sorted, others: Math.max(0, failed - grouped) };
+}
+
+function mergeGroups(
+  a: ErrorGroupView,
+  b: ErrorGroupView,
+  both: (a: number, b: number) => number,
+): ErrorGroupView {
+  const lastAtMs = a.lastAtMs === null ? b.lastAtMs : Math.max(a.lastAtMs, b.lastAtMs ?? 0);
+  const indices = [...new Set([...a.indices, ...b.indices])].toSorted((one, other) => one - other);
+  return { ...a, count: both(a.count, b.count), lastAtMs, indices };
+}
+
+/** By id, in the order of the shards in which they come first. */
+function merged<V extends { readonly id: string }>(
+  views: readonly QueueView[],
+  listOf: (view: QueueView) => readonly V[],
+  merge: (a: V, b: V) => V,
+): V[] {
+  const byId = new Map<string, V>();
+  for (const found of views.flatMap(listOf)) {
+    const other = byId.get(found.id);
+    byId.set(found.id, other === undefined ? found : merge(other, found));
+  }
+  return [...byId.values()];
+}
+
+/** A machine tells all shards the same: the last word counts. */
+function mergeMachines(a: MachineView, b: MachineView): MachineView {
+  const [newer, older] = a.silentMs <= b.silentMs ? [a, b] : [b, a];
+  // It tells what it runs where somebody watches, and may have heard so on one shard only.
+  return newer.children === null ? { ...newer, waiting: older.waiting, children: older.children } : newer;
+}
+
+/** Its producer tells all shards the same of a map. What is left of a map without one was counted on each. */
+function mergeMaps(a: MapView, b: MapView): MapView {
+  const retriable = a.retriable || b.retriable;
+  const isCounted =
+    a.durable && [a, b].every(({ state, producer }) => state === "running" && !producer.alive);
+  if (isCounted) {
+    const done = Math.min(a.total ?? Infinity, a.done + b.done);
+    const running = a.total === null ? Math.max(a.running, b.running) : a.total - done;
+    return { ...a, done, failed: a.failed + b.failed, running, retriable };
+  }
+  if (a.state === "running" && b.state === "running") {
+    const newer = a.producer.silentMs <= b.producer.silentMs ? a : b;
+    // Something of it runs if it does on one of the shards.
+    const runs = [a, b].find(({ waitsFor }) => waitsFor === null) ?? newer;
+    const { waitsFor, itemsPerS, leftMs } = runs;
+    return { ...newer, waitsFor, itemsPerS, leftMs, retriable };
+  }
+  // One shard was told of its end, and the other was away then.
+  return { ...(a.state === "running" ? b : a), retriable };
+}
+
+/** The one that is nearer to its limit; of those without one, the larger. */
+function fuller(a: RedisView, b: RedisView): RedisView {
+  const part = ({ usedBytes, maxBytes }: RedisView): number => (maxBytes === null ? 0 : usedBytes / maxBytes);
+  if (part(a) !== part(b)) return part(a) > part(b) ? a : b;
+  return a.usedBytes >= b.usedBytes ? a : b;
+}
