@@ -96,6 +96,10 @@ test("jobs that wait for a permit are no backlog: more workers would not run the
   });
   await limited(2);
   await until(() => rare.progress.done === 1, { what: "the first to end" });
+  // Its outcome comes before its acknowledgement.
+  await until(async () => ((await read()) as { readonly active: number }).active === 0, {
+    what: "no job to be held",
+  });
   expect(await read()).toMatchObject({ waiting: 0, limited: 2, active: 0, backlog: 1 });
   rare.cancel();
   await rejection(rare);
