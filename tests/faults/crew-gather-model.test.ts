@@ -427,8 +427,23 @@ const STEPS: Readonly<Record<string, { readonly weight: number; readonly step: S
     },
   },
   "Redis forgets its scripts": { weight: 0.5, step: () => redis().admin.script("FLUSH") },
+  "Redis is full while runs end": {
+    weight: 0.5,
+    step: async (world) => {
+      await world.ask("slow", false);
+      const id = `m${world.asked.length - 1}`;
+      const isRunning = (): boolean =>
+        world.machines.some(({ running }) => running.some(({ map }) => map === id));
+      // Where all hosts are taken, none of its items begins.
+      await until(isRunning, { what: "an item to run", timeoutMs: 200 }).catch(() => {});
+      await redis().admin.config("SET", "maxmemory", "1mb");
+      // Longer than they run, and than a map waits before it looks for its jobs.
+      await delay(500);
+      await redis().admin.config("SET", "maxmemory", "0");
+    },
+  },
   "Redis is full for a while": {
-    weight: 1,
+    weight: 0.5,
     step: async (_, pick) => {
       await redis().admin.config("SET", "maxmemory", "1mb");
       await delay(pick * 200);
