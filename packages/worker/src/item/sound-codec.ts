@@ -1,8 +1,11 @@
 import { decode, decodeArguments, encode } from "@poolmq/shared/task";
 
 /** Values that go through all that encodes and decodes: one as JSON text, one in the general form. */
-const SAMPLES = [{ list: [1, "a", null] }, { big: [1n] }] as const;
-const ENCODED = [encode(SAMPLES[0]), encode(SAMPLES[1])] as const;
+const PLAIN = { list: [1, "a", null] };
+const GENERAL = { big: [1n] };
+
+const plainText = encode(PLAIN);
+const generalText = textOfGeneral();
 
 /**
  * Whether values are still encoded and decoded as they were before any task was loaded. A task may have put something else
@@ -11,12 +14,22 @@ const ENCODED = [encode(SAMPLES[0]), encode(SAMPLES[1])] as const;
  */
 export function isCodecSound(): boolean {
   try {
-    const { values } = decodeArguments(`*[${ENCODED[0]}]`);
-    if (values.length !== 1 || encode(values[0]) !== ENCODED[0]) return false;
+    const { values } = decodeArguments(`*[${plainText}]`);
+    if (values.length !== 1 || encode(values[0]) !== plainText) return false;
+    if (generalText === undefined) return true;
     // Written again, its bytes may be others that mean the same.
-    const { big } = decode(encode(decode(ENCODED[1]))) as (typeof SAMPLES)[1];
+    const { big } = decode(encode(decode(generalText))) as typeof GENERAL;
     return big[0] === 1n;
   } catch {
     return false;
+  }
+}
+
+/** Absent in a runtime without V8, whose values have another form. */
+function textOfGeneral(): ReturnType<typeof encode> | undefined {
+  try {
+    return encode(GENERAL);
+  } catch {
+    return undefined;
   }
 }
