@@ -126,7 +126,15 @@ describe("wrong use", () => {
     expect(code).toBe(1);
   });
 
-  test.for(["status", "top", "dashboard"])("%s without a Redis tells of pools in memory", async (command) => {
+  test("dashboard without a Redis waits for it, and tells of pools in memory", async () => {
+    const program = poolmq(["dashboard"], { REDIS_URL: `redis://127.0.0.1:${await freePort()}` });
+    await program.line(/Waiting for Redis\. .*ECONNREFUSED/);
+    await program.line(/in its own memory, where no command sees it.*give the pool `connection: "redis:/);
+    program.kill("SIGTERM");
+    expect(await within(5_000, "its end", program.exited)).toEqual({ code: 0, signal: null });
+  });
+
+  test.for(["status", "top"])("%s without a Redis tells of pools in memory", async (command) => {
     const { code, output } = await run([command], { REDIS_URL: `redis://127.0.0.1:${await freePort()}` });
     expect(output).toMatch(/in its own memory, where no command sees it.*give the pool `connection: "redis:/);
     expect(code).toBe(1);

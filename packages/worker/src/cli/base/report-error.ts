@@ -29,10 +29,14 @@ export function reportError(error: unknown): void {
   if (lines.length > 1) process.stderr.write(`${lines.join("\n")}\n`);
 }
 
-/** The same, of a command that looks at a queue: where there is no Redis, its user may mean a pool that needs none. */
+/** The same, of a command that looks at a queue. */
 export function reportUnseen(error: unknown): void {
   reportError(error);
-  if (!(error instanceof RedisConnectionError) || error.reason !== "unreachable") return;
+  if (error instanceof RedisConnectionError && error.reason === "unreachable") tellOfPoolsInMemory();
+}
+
+/** There is no Redis: the user may mean a pool that needs none. */
+export function tellOfPoolsInMemory(): void {
   process.stderr.write(
     "A pool that was made without `connection` has its queue in its own memory, where no command sees it. " +
       'To watch it, start a Redis and give the pool `connection: "redis://127.0.0.1:6379"`.\n',

@@ -6,6 +6,7 @@ import type { ResolvedConnection } from "@poolmq/shared/internal";
 
 import { reachRedis } from "../../supervisor/reach-redis.ts";
 import { complain } from "../base/queue-command.ts";
+import { tellOfPoolsInMemory } from "../base/report-error.ts";
 
 /**
  * Opens a connection, however long that takes, and says once a minute on stderr what it waits for. If the process is
@@ -18,10 +19,15 @@ export async function waitForRedis(resolved: ResolvedConnection, name: string): 
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop);
   // Neither a try that waits nor the health server keeps the process alive.
   const alive = setInterval(() => {}, 60_000);
+  let isTold = false;
   try {
     const { signal } = new AbortController();
     return await reachRedis(resolved, { role: "commands", name, signal }, 0, {
-      warn: ({ reason }) => complain(`Waiting for Redis. ${reason}`),
+      warn({ reason }) {
+        complain(`Waiting for Redis. ${reason}`);
+        if (!isTold) tellOfPoolsInMemory();
+        isTold = true;
+      },
     });
   } finally {
     clearInterval(alive);
