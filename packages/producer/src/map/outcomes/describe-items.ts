@@ -49,6 +49,14 @@ function previewOf(args: readonly unknown[], describe: DescribeItem): string {
     const text = describe(...args).replace(/\s+/g, " ");
     return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH - 1)}…` : text;
   } catch (error) {
-    return `not shown, because \`describeItem\` threw ${String(error)}`;
+    return `not shown, because \`describeItem\` threw ${textOf(error)}`;
+  }
+}
+
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return "what has no text";
   }
 }
