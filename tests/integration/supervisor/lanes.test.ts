@@ -160,7 +160,11 @@ test("a machine serves as soon as one server is there, and ends in good order wh
   const [first, second] = two.stages.map((stage) => stage.pool());
   expect(await second?.map("increment", [1])).toEqual([2]);
   await server.restart();
-  expect(await first?.map("increment", [1])).toEqual([2]);
+  const again = first?.map("increment", [1]);
+  expect(await again).toEqual([2]);
+  // Otherwise the machine may have an outcome in hand of which it does not know whether Redis has it.
+  const jobs = two.stages[0].keys.job(`${again?.id}-*`);
+  await until(async () => (await server.admin.keys(jobs)).length === 0, { what: "the acknowledgement" });
   await server.kill();
   const { marks, calls } = gated(1);
   const map = second?.map("gated", calls);
