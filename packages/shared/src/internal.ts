@@ -32,6 +32,8 @@ export { MACHINE_LOSS_ATTEMPTS } from "./host/machine-losses.ts";
 export { openTelemetry, packageVersion, QUEUE_FIELD } from "./host/open-telemetry.ts";
 export type { Attributes, Context, OpenTelemetry, Span, SpanContext } from "./host/open-telemetry.ts";
 export { isPrivateQueueName, privateQueueName } from "./store/keys/private-queue.ts";
+export { queueShards } from "./store/shards/queue-shards.ts";
+export type { QueueShard } from "./store/shards/queue-shards.ts";
 export { shardNames } from "./store/shards/shard-names.ts";
 export { runTimesOf, TimeSketch } from "./store/reports/run-times.ts";
 export type { RunTimes } from "./store/reports/run-times.ts";

@@ -21,9 +21,14 @@ import {
   resolveProcessOptions,
   resolveShards,
   resolveSigningKeys,
-  shardNames,
+  queueShards,
 } from "@poolmq/shared/internal";
-import type { ResolvedConnection, ResolvedProcessOptions, SigningKeys } from "@poolmq/shared/internal";
+import type {
+  QueueShard,
+  ResolvedConnection,
+  ResolvedProcessOptions,
+  SigningKeys,
+} from "@poolmq/shared/internal";
 
 /** Options of a worker machine. */
 export interface WorkerOptions extends ProcessOptions {
@@ -98,10 +103,7 @@ export interface WorkerOptions extends ProcessOptions {
 }
 
 /** One of the queues that a machine serves as one: there are several where a pool is spread over several servers. */
-export interface Shard {
-  readonly connection: ResolvedConnection;
-  readonly queue: string;
-}
+export type Shard = QueueShard;
 
 /** `WorkerOptions`, checked and complete. */
 export interface ResolvedWorkerOptions extends ResolvedProcessOptions {
@@ -221,13 +223,7 @@ export function shardsOf(
   queue: string,
 ): readonly Shard[] {
   const connections = resolveShards(option, shards) ?? resolveShards(DEFAULT_URL, shards, {}) ?? [];
-  // On servers of their own, all queues have the same name.
-  const names = connections[0]?.kind === "cluster" ? shardNames(queue, connections.length) : [];
-  const shardList = connections.map((connection, at) => ({ connection, queue: names[at] ?? queue }));
-  // All who have the same servers have them in the same order, whatever the order in which they were named.
-  return names.length > 0
-    ? shardList
-    : shardList.toSorted((a, b) => (a.connection.address < b.connection.address ? -1 : 1));
+  return queueShards(connections, queue);
 }
 
 function checkHost(host: string): string {

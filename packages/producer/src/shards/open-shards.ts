@@ -1,4 +1,4 @@
-import { shardNames } from "@poolmq/shared/internal";
+import { queueShards } from "@poolmq/shared/internal";
 import type { ResolvedConnection, SigningKeys } from "@poolmq/shared/internal";
 import { queueKeys } from "@poolmq/shared/redis";
 import type { LargestValue } from "@poolmq/shared/redis";
@@ -42,14 +42,12 @@ export async function openShards(
   const meter = new Meter();
   const ended = new AbortController();
   const unneeded = AbortSignal.any([signal, ended.signal]);
-  const names = shardNames(queue, connections.length);
-  const isCluster = connections[0]?.kind === "cluster";
   /** Absent until the first shards are there. */
   const above: { gather?: ShardedGather } = {};
 
-  const sites = connections.map((connection, n): ShardSite => {
-    const name = isCluster ? (names[n] ?? queue) : queue;
+  const sites = queueShards(connections, queue).map(({ connection, queue: name }): ShardSite => {
     const keys = queueKeys(name, prefix);
+    const isCluster = connection.kind === "cluster";
     const address = isCluster ? `${connection.address} (${name})` : connection.address;
     const gathered = { keys, queue, signer: signingKeys?.signer(keys), signatureTtlMs, shard: { meter } };
     return {
@@ -66,11 +64,9 @@ export async function openShards(
       },
     };
   });
-  // The order in which somebody lists servers says nothing.
-  const sorted = isCluster ? sites : sites.toSorted((a, b) => (a.address < b.address ? -1 : 1));
   const list = new ShardList(
     queue,
-    sorted,
+    sites,
     { onJoin: (shard) => above.gather?.joined(shard), alarm: (message) => hooks.alarm(message) },
     unneeded,
   );

@@ -2,7 +2,7 @@
 
 import { Command, Option } from "commander";
 
-import { checkQueueName, refusedError, resolveShards, shardNames } from "@poolmq/shared/internal";
+import { checkQueueName, refusedError, queueShards, resolveShards } from "@poolmq/shared/internal";
 import { changeShards, checkServer, connect, destroyConnection, queueKeys } from "@poolmq/shared/redis";
 import type { ShardChange, ShardPlace } from "@poolmq/shared/redis";
 
@@ -58,11 +58,9 @@ async function run({ queue, prefix, redis: urls, shards, json }: ShardsFlags): P
       complain("which servers? Give --redis for each of them");
       process.exit(EXIT.usage);
     }
-    const names = shardNames(queue, connections.length);
     await Promise.all(
-      connections.map(async (connection, n) => {
+      queueShards(connections, queue).map(async ({ connection, queue: name }) => {
         const { address } = connection;
-        const name = connection.kind === "cluster" ? (names[n] ?? queue) : queue;
         const redis = await connect(connection, {
           role: "commands",
           name: "cli",
