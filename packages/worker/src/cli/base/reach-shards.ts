@@ -38,21 +38,25 @@ export interface AwayShard {
   readonly error: unknown;
 }
 
+/** The shards that the flags name. @throws InvalidOptionError */
+export function shardsGiven({ queue, redis, shards }: Omit<ShardFlags, "prefix">): readonly Shard[] {
+  // One URL may be that of a Cluster's node, which a list does not take.
+  const connection = redis?.length === 1 ? redis[0] : redis;
+  return shardsOf({ connection, shards }, checkQueueName("queue", queue));
+}
+
 /**
  * Reaches all that can be reached.
  *
  * @throws InvalidOptionError; RedisConnectionError and the like if none of them can be reached
  */
-export async function reachShards({ queue, prefix, redis, shards }: ShardFlags): Promise<{
+export async function reachShards(flags: ShardFlags): Promise<{
   readonly reached: readonly ReachedShard[];
   readonly away: readonly AwayShard[];
 }> {
-  checkQueueName("prefix", prefix);
-  // One URL may be that of a Cluster's node, which a list does not take.
-  const connection = redis?.length === 1 ? redis[0] : redis;
-  const list = shardsOf({ connection, shards }, checkQueueName("queue", queue));
+  const prefix = checkQueueName("prefix", flags.prefix);
   const looks = await Promise.all(
-    list.map(async (shard): Promise<ReachedShard | AwayShard> => {
+    shardsGiven(flags).map(async (shard): Promise<ReachedShard | AwayShard> => {
       try {
         return await reach(shard, prefix);
       } catch (error) {

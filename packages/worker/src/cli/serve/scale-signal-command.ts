@@ -9,14 +9,14 @@ import { checkServer, destroyConnection } from "@poolmq/shared/redis";
 import { HealthServer } from "../../health/health-server.ts";
 import { ScaleSignals } from "../../watch/scale-signal.ts";
 import type { ScaleSignal } from "../../watch/scale-signal.ts";
-import { DEFAULTS, shardsOf } from "../../worker-options.ts";
+import { DEFAULTS } from "../../worker-options.ts";
 import { healthHostOption, healthPortOption, serveHealth } from "./health-beside.ts";
 import type { HealthFlags } from "./health-beside.ts";
 import { port as readPort } from "../base/integer.ts";
 import { prefixOption, queueOption, redisOptions, shardsOption } from "../base/queue-options.ts";
 import { exitCodeFor, reportError } from "../base/report-error.ts";
 import { complain } from "../base/queue-command.ts";
-import { reachShards } from "../base/reach-shards.ts";
+import { reachShards, shardsGiven } from "../base/reach-shards.ts";
 import type { ReachedShard } from "../base/reach-shards.ts";
 import type { Shard } from "../../worker-options.ts";
 import { toldToStop } from "./told-to-stop.ts";
@@ -77,10 +77,9 @@ Example:
 }
 
 async function scaleSignal(flags: ScaleSignalFlags): Promise<void> {
-  const { queue, prefix, redis: urls, shards: count, json, port } = flags;
+  const { queue, prefix, json, port } = flags;
   try {
-    const connection = urls?.length === 1 ? urls[0] : urls;
-    const shards = shardsOf({ connection, shards: count }, checkQueueName("queue", queue));
+    const shards = shardsGiven(flags);
     checkQueueName("prefix", prefix);
     if (port !== undefined) {
       await serve(flags, shards, port);
