@@ -35,7 +35,7 @@ export function callSite(call: string): CallSite {
   return site.text;
 }
 
-/** A call site that is noted a little later than the call is made, before the pool's method returns. */
+/** A call site whose stack is noted at any time before the pool's method returns. */
 export class NotedSite {
   readonly #call: string;
   #stack: Error | undefined;
@@ -56,7 +56,7 @@ export class NotedSite {
     this.#limit = stackTraceLimit;
   }
 
-  /** Whatever asks before it was noted does so within the call. */
+  /** May be asked for before `note()`: the call has not returned then, and the stack still shows who made it. */
   readonly text: CallSite = () => {
     if (this.#text !== undefined) return this.#text;
     this.note(OWN_FRAMES_WITHIN);

@@ -111,8 +111,8 @@ export async function removeLimbo(
 }
 
 /**
- * Lets those of a map's jobs wait again that are in limbo, for who has no arguments to enqueue them with. Gives how many ids
- * were read.
+ * Lets those of a map's jobs wait again that are in limbo. A handle of `attach()` needs this: it has no arguments with which
+ * to enqueue them anew. Gives how many ids were read.
  */
 export async function restageLimbo(
   redis: Redis | Cluster,
