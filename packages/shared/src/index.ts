@@ -1,6 +1,6 @@
 /** What users of any poolmq package may meet: options of a connection, and errors. */
 
-// First: a Node that is too old is to say so before anything else fails.
+// Imported first, so that a Node that is too old is reported before anything else fails.
 export { UnsupportedRuntimeError } from "./host/runtime.ts";
 export type { ClusterConnectionOptions, ConnectionOption } from "./redis/connection/connection-options.ts";
 export type { ConnectionsOption, ServerOption } from "./redis/connection/resolve-shards.ts";

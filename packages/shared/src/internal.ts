@@ -1,6 +1,6 @@
 /** For the sibling packages; promises nothing to anyone else. */
 
-// First: a Node that is too old is to say so before anything else fails.
+// Imported first, so that a Node that is too old is reported before anything else fails.
 export { checkRunsProcesses, complaintAbout } from "./host/runtime.ts";
 export {
   checkCodeVersion,

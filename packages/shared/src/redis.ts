@@ -1,6 +1,7 @@
 /**
- * For the sibling packages: what talks to a Redis server. Importing it loads the Redis client and BullMQ, so that nothing
- * that a pool in memory imports may import it; `internal.ts` has all that needs no server. Promises nothing to anyone else.
+ * For the sibling packages: what talks to a Redis server. Importing it loads the Redis client and BullMQ, so that no
+ * file that a pool in memory loads may import it; `internal.ts` exports what needs no server. Promises nothing to
+ * anyone else.
  */
 
 export { jobsOfQueue } from "./bullmq/jobs-of-queue.ts";

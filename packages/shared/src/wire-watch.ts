@@ -1,16 +1,16 @@
 /**
- * The part of the wire contract for those who watch a queue: what machines and producers tell of what they do. Nothing
- * else is decided by it. Its version is that of `wire.ts`.
+ * The part of the wire contract for watchers of a queue: what machines and producers report. It serves display only. Its
+ * version is that of `wire.ts`.
  */
 
 /**
- * What a worker machine tells of itself while somebody watches: with each heartbeat, and at once when a watcher comes.
+ * What a worker machine reports while somebody watches: with each heartbeat, and at once when a watcher comes.
  * Times are ms since 1970 by the machine's clock.
  */
 export interface WorkerDetail {
-  /** When it was told. */
+  /** When it was reported. */
   readonly nowMs: number;
-  /** Jobs that are there and have not begun. */
+  /** Jobs that the machine has fetched and that have not begun. */
   readonly waiting: number;
   readonly children: readonly ChildDetail[];
 }
@@ -45,7 +45,7 @@ interface RunDetail {
 
 /** Consecutive short runs of one map are one span. */
 export interface SpanDetail {
-  /** Number of the span among those of its process, from 0: it is told again, and may have grown. */
+  /** Number of the span among those of its process, from 0. A span that has grown is reported again under its number. */
   readonly no: number;
   readonly task: string;
   readonly map: string;
@@ -55,17 +55,20 @@ export interface SpanDetail {
   readonly items: number;
 }
 
-/** What a process runs at one moment, as its machine answers who asks. */
+/** What a process executes at one moment: a machine's answer to the question `stack`. */
 export type StackAnswer =
   /** The innermost first; none if it runs no JavaScript. */
   { readonly frames: readonly string[] } | { readonly problem: string };
 
-/** Lines of a machine's log, which it tells while somebody reads them. */
+/** Lines of a machine's log, which it sends while somebody reads them. */
 export interface LineBatch {
   /** Id of the machine. */
   readonly worker: string;
   readonly host: string;
-  /** Number of the first line among all that the machine has written, from 0: what is missing before it was left out. */
+  /**
+   * Number of the first line among all that the machine has written, from 0. A gap after the batch before means that
+   * lines were left out.
+   */
   readonly no: number;
   /** JSON, as they are in the machine's log. */
   readonly lines: readonly string[];
@@ -77,13 +80,13 @@ export interface LineBatch {
  * - `running`.
  * - `done`: every item succeeded. `failed`: one did not, or the call itself failed.
  * - `cancelled`: by its producer, or from outside.
- * - `lost`: its producer was not heard of for 10 s, and it has no `mapId`. Said by who looks, never sent.
+ * - `lost`: its producer has been silent for 10 s, and it has no `mapId`. Watchers conclude this; it is never sent.
  */
 export type MapState = "running" | "done" | "failed" | "cancelled" | "lost";
 
 /**
- * What a producer tells of a map: every second once it is older than a second, and when it ends. A shorter map is told of
- * only if it failed.
+ * What a producer reports of a map: every second once it is older than a second, and when it ends. A shorter map is
+ * reported only if it failed.
  */
 export interface MapReport {
   readonly v: number;
@@ -106,20 +109,20 @@ export interface MapReport {
   readonly perS: number;
   /** Items per job, in the mean. */
   readonly perJob: number;
-  /** Jobs of it that its limit by key lets run at the same time. Absent: it has none. */
+  /** How many of its jobs the limit by key lets run at the same time. Absent: it has no such limit. */
   readonly atOnce?: number;
   /** Items by run time, as a `TimeSketch` holds them: bucket, items, bucket, items, … */
   readonly runTimes: readonly number[];
   /** Sum of their run times, in ms, and the longest. */
   readonly timesMs: number;
   readonly maxMs: number;
-  /** When it began, in ms of Redis's time: what its first report came to. Absent in that one. */
+  /** When it began, in ms of Redis's time, worked out from its first report. Absent in the first report. */
   readonly startedAtMs?: number;
   /** For how long no item has come to its outcome, in ms; since it began, if none has. */
   readonly quietMs: number;
   /** Number of all its jobs, if it was retried from outside. */
   readonly jobs?: number;
-  /** Nobody looks after it: it was retried from outside, and not attached to since. */
+  /** It has no producer: it was retried from outside, and nobody has attached to it since. */
   readonly unattended?: true;
   /** Failed items in each group of errors, by number of the group. */
   readonly errors?: readonly number[];

@@ -62,12 +62,15 @@ export interface JobData {
   readonly logs?: true;
   /**
    * Name of a registered function that makes one result of two neighbours' results: the job's results may come back folded
-   * with it. A machine that does not know this field, or not that function, sends each result, which is as right.
+   * with it. A machine that does not know this field, or not that function, sends each result, which is valid as well.
    */
   readonly reduce?: string;
-  /** Only machines with this version of the tasks' code may run it. Absent: any may. */
+  /** Only machines with this version of the tasks' code may run it. Absent: every machine may. */
   readonly codeVersion?: string;
-  /** A second job for a chunk that runs for long elsewhere; its id ends in `-b`, by which older machines drop it as corrupt. */
+  /**
+   * A backup, the second job for a chunk that runs for long. Its id ends in `-b`, so that older machines drop it as
+   * corrupt.
+   */
   readonly backup?: true;
   /** A permit of this limit is to be taken before it runs. Absent: what the function's definition says, or none. */
   readonly limit?: Limit;
@@ -75,16 +78,17 @@ export interface JobData {
   readonly shares?: readonly (readonly [position: number, shareId: string])[];
   /** Written by supervisors: items that already have their outcome, when the chunk is run again for the others. */
   readonly kept?: readonly KeptOutcome[];
-  /** Written by supervisors: who is under suspicion of taking processes down, and how often it did. */
+  /** Written by supervisors: the item, or the chunk, that is suspected of ending its processes, and how often it did. */
   readonly suspect?: Suspect;
   /**
-   * Only the first so many items are this job's: the others were taken back before they began, and travel in jobs of their
-   * own. A machine that knows nothing of it runs them all, and its producer takes what it asked for.
+   * Only this many items, from the first on, belong to this job: the others were taken back before they began, and travel
+   * in jobs of their own. A machine that does not know the field runs them all, and the producer ignores the outcomes
+   * that it did not expect.
    */
   readonly cut?: number;
   /** When the signature ends, in ms since the epoch. With `sig`. */
   readonly expiresAt?: number;
-  /** Of a producer with a `signingKey`: signs all of the above but what supervisors write. */
+  /** Of a producer with a `signingKey`: signs all fields above, except those that supervisors write. */
   readonly sig?: string;
   /** Written by supervisors with a `signingKey`: signs `kept`, `suspect` and `cut`. */
   readonly stateSig?: string;
@@ -95,7 +99,7 @@ export interface FailedJob {
   /** Name of the task. */
   readonly task: string;
   readonly data: JobData;
-  /** What its producer said of it, in BullMQ's words. */
+  /** The producer's options for it, under BullMQ's names. */
   readonly opts: {
     readonly attempts?: number;
     readonly backoff?: { readonly type: string; readonly delay: number; readonly jitter?: number };
@@ -109,7 +113,7 @@ export interface FailedJob {
 export type KeptOutcome = readonly [offset: number, outcome: ItemOutcome];
 
 export interface Suspect {
-  /** Offset of the item in its chunk; `null` while all that is known is the chunk. */
+  /** Offset of the item in its chunk; `null` while it is only known that it is one of the chunk. */
   readonly offset: number | null;
   readonly losses: number;
 }
@@ -130,8 +134,8 @@ export type OutcomeText = string;
 /**
  * How a job ran, as a stream entry's `ran` field: for how long, in ms; then, if anybody ran it, the worker machine's id
  * and the child's process id; then, if they are not 1 and 0, the attempt and the number of processes and machines that
- * were lost with the job; then, of a backup, the word `backup`. A space between each two. It is for `chunksize: "auto"` and for people: nothing else is decided
- * by it.
+ * were lost with the job; then, of a backup, the word `backup`. A space between each two. Only `chunksize: "auto"` and
+ * people use it.
  */
 export type RanText = string;
 
@@ -154,7 +158,7 @@ export type LogLine =
 export type ItemOutcome =
   | {
       readonly s: "ok";
-      /** Of a job with `reduce`, the results of those items are folded into it that follow and are `folded`. */
+      /** Of a job with `reduce`: the results of the items behind it that are `folded` are part of this value. */
       readonly value: Payload;
       /** Its result is in the value of the last item before it that is not `folded`. */
       readonly folded?: true;
@@ -164,10 +168,10 @@ export type ItemOutcome =
       readonly s: "threw";
       readonly thrown: Payload;
       readonly by: RemoteInfo;
-      /** The function's definition says that another attempt would not mend it. */
+      /** According to the function's definition, another attempt would not help. */
       readonly final?: true;
     }
-  /** A failure that poolmq itself reports: facts, from which the producer makes the typed error. */
+  /** A failure that poolmq itself reports, as facts from which the producer makes the typed error. */
   | { readonly s: "failed"; readonly failure: Failure; readonly by: RemoteInfo };
 
 /** Where and when an item ran, for error messages and `error.remote`. */
@@ -195,7 +199,7 @@ export type Failure =
       readonly exitCode: number | null;
       readonly signal: string | null;
       readonly outOfMemory: boolean;
-      /** What was thrown and not caught, encoded by the thrown-value codec, if that ended the last one. */
+      /** The uncaught error, encoded by the thrown-value codec, if that ended the last process. */
       readonly thrown?: Payload;
     }
   | { readonly code: "TASK_TIMEOUT"; readonly timeoutMs: number }
@@ -206,7 +210,7 @@ export type Failure =
   | { readonly code: "SHARED_VALUE_GONE"; readonly shareId: string }
   | { readonly code: "CORRUPT_JOB"; readonly reason: string };
 
-/** What a worker machine says of itself with every heartbeat. */
+/** What a worker machine reports with every heartbeat. */
 export interface WorkerAdvertisement {
   readonly v: number;
   readonly id: string;
@@ -219,7 +223,7 @@ export interface WorkerAdvertisement {
   readonly concurrency: number;
   /** Registered functions by name. */
   readonly tasks: Readonly<Record<string, TaskInfo>>;
-  /** Why this machine can't run anything, if it can't: what its tasks module came to. */
+  /** Why this machine can't run anything, if it can't: the failure of its tasks module. */
   readonly unfit?: { readonly module: string; readonly phase: string; readonly reason: string };
   /** Versions of the worker package and of Node. */
   readonly version: string;
@@ -250,7 +254,10 @@ export interface TaskInfo {
   readonly limit?: Limit;
 }
 
-/** How many items with the same key may run and start, on all machines of a queue. At least one of both numbers is there. */
+/**
+ * How many items with the same key may run at a time and start in a second, on all machines of a queue. At least one of
+ * the two numbers is given.
+ */
 export interface Limit {
   /** Names what the items share, such as a service that they call. */
   readonly key: string;

@@ -6,7 +6,7 @@ import { stagedJobs } from "../store/staged-jobs.ts";
 const LISTS = ["wait", "active", "paused"];
 const SETS = ["prioritized", "delayed"];
 
-/** Gives the ids of all jobs of a queue that have not come to their end. */
+/** Gives the ids of all jobs of a queue that are neither completed nor failed. */
 export async function jobsOfQueue(redis: Redis | Cluster, keys: QueueKeys): Promise<string[]> {
   const ids = await Promise.all([
     ...LISTS.map((name) => redis.lrange(keys.job(name), 0, -1)),

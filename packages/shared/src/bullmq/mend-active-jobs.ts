@@ -3,8 +3,8 @@ import type { Cluster, Redis } from "ioredis";
 import type { QueueKeys } from "../store/keys/keys.ts";
 
 /**
- * Takes what can't be read from the options and the parents of the jobs that are active, which BullMQ parses before it
- * gives a job to anyone. Gives the ids of the jobs that were mended.
+ * Replaces options and parents of active jobs that are not valid JSON. BullMQ parses both before it hands out a job, so
+ * that one such job would stop the worker. Gives the ids of the jobs that were mended.
  */
 export async function mendActiveJobs(redis: Redis | Cluster, keys: QueueKeys): Promise<string[]> {
   const mended: string[] = [];

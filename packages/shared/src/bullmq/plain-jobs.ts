@@ -1,6 +1,6 @@
 /**
- * BullMQ's Redis backend, with a short way for plain jobs: all that come in one turn of the event loop go to Redis in
- * one script, which does only what such a job needs.
+ * BullMQ's Redis backend, with a short way for plain jobs: all that are added or completed in one turn of the event
+ * loop go to Redis in one script, which does only what such jobs need.
  *
  * BullMQ sends a command for each job that it adds or completes. Most of what its scripts look at there is about
  * parents, deduplication, rate limits, metrics and events, of which a plain job has none; for a short function that
@@ -32,13 +32,16 @@ import { isUnknownScript, runScript } from "../redis/run-script.ts";
 /** What `COMPLETE` says of a job that is not plain. */
 const NOT_PLAIN = -100;
 
-/** So many jobs keep Redis from everything else for about a millisecond. */
+/** Jobs in one script. This many keep Redis from everything else for about a millisecond. */
 const AT_ONCE = 50;
 
-/** Jobs of more text than this together are not added at once: a server may take little in one piece. */
+/** Characters of jobs that are added in one script: a server may limit the size of a command. */
 const ADD_LENGTH = 256 * 1024;
 
-/** Of maps whose jobs are added all at once, those of so few jobs are as all others: BullMQ's own workers can fetch them. */
+/**
+ * Where a map's jobs are all added at once, this many go into BullMQ's own list before the rest is staged. Small maps
+ * can then be served by BullMQ's own workers too.
+ */
 const MAX_UNSTAGED = 8;
 
 /** The options with which a plain job may be added. BullMQ stores them under these very names. */
@@ -51,7 +54,7 @@ const PLAIN_OPTIONS: ReadonlySet<string> = new Set([
   "timestamp",
 ]);
 
-/** SCRIPT FLUSH may come again while jobs are added again; so often it is not by chance. */
+/** SCRIPT FLUSH may be called again while jobs are added again, but hardly this often. */
 const MAX_TRIES = 20;
 
 type Added = Parameters<RedisQueueBackend["addJobs"]>[0][number];
@@ -111,8 +114,8 @@ function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster, stage
   }
 
   /**
-   * BullMQ's own way is a pipeline. ioredis sends a single command again when Redis has forgotten its script, but not one
-   * in a pipeline. Jobs have ids, so adding all of them again adds only those that are missing.
+   * Adds jobs in BullMQ's own way, which is a pipeline. When Redis has forgotten a script, ioredis repeats a single
+   * command, but not one in a pipeline. Jobs have ids, so adding all of them again adds only those that are missing.
    */
   async function addFully(entries: Added[]): Promise<void> {
     for (let tries = 1; ; tries += 1) {
@@ -126,7 +129,7 @@ function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster, stage
   }
 }
 
-/** Up to where entries are added at once: at least one. */
+/** Index behind the last entry of the batch that begins at `start`. A batch has at least one entry. */
 function endOfBatch(entries: readonly Added[], start: number): number {
   let end = start + 1;
   for (
@@ -184,7 +187,7 @@ function shortenCompleting(
       try {
         settled.resolve(read(reply, asked[0].id ?? "", finishedOn));
       } catch (error) {
-        // The job that was fetched can't be read: that is no trouble of the others.
+        // Only this caller's next job could not be read; the other jobs of the script are unaffected.
         settled.reject(error);
       }
     }
@@ -219,17 +222,17 @@ function shortenCompleting(
   };
 }
 
-/** Jobs that were fetched at once. */
+/** Jobs that one script fetched. */
 export interface FetchedJobs {
   /** What BullMQ's script gives for each. */
   readonly jobs: readonly unknown[][];
-  /** The queue has no job left, and none that will be due. */
+  /** The queue has no waiting job left, and no delayed one. */
   readonly isEmpty: boolean;
 }
 
 /**
- * Fetches up to `count` jobs, all with the same token: BullMQ fetches one after the other, and waits for each. Gives
- * none if the queue is empty, or is not plain; then it is BullMQ's turn.
+ * Fetches up to `count` jobs in one script, all with the same token; BullMQ itself fetches one after the other, and
+ * waits for each. Gives none if the queue is empty or not plain; the caller then lets BullMQ fetch.
  */
 export async function fetchPlainJobs(
   redis: Redis | Cluster,

@@ -6,8 +6,8 @@ import { DONE_BITS } from "../store/keys/done-bits.ts";
 import type { Script } from "../redis/run-script.ts";
 
 /**
- * Once so many bytes of jobs were fetched, no more are: a server that gives little in one reply would close the connection,
- * and the jobs would be active with nobody to run them.
+ * A script stops fetching once its jobs have this many bytes. A server with a small limit for replies would close the
+ * connection, and the jobs would be active with nobody to run them.
  */
 export const FETCH_BYTES: number = 256 * 1024;
 
@@ -91,8 +91,8 @@ const TURN_KEYS = { wait: "KEYS[1]", active: "KEYS[2]", turns: "KEYS[10]", accou
  *
  * Jobs with a priority go before those without one. BullMQ's own scripts have it the other way round.
  *
- * Of a job that `ADD` made and nobody fetched before, only what is its own is read (see `withStoredJob`): each field that
- * Redis hands to Lua, and Lua to the worker, costs both of them.
+ * Of a job that `ADD` made and nobody fetched before, only the fields that differ from job to job are read (see
+ * `withStoredJob`), because each field costs time in Redis and in the worker.
  */
 const FETCHING = `
 local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'max', 'opts.maxLenEvents')
@@ -157,8 +157,8 @@ local function finish(replies)
 end`;
 
 /**
- * ARGV, further: a token, how many jobs at most, how many bytes they may have. Gives 1 if nothing is left, not even
- * delayed, else 0; then what BullMQ's script gives for each.
+ * ARGV, further: a token, how many jobs at most, how many bytes they may have. Gives 1 if no job is left, not even a
+ * delayed one, else 0; then, for each job, what BullMQ's script gives.
  */
 export const FETCH: Script = {
   lua: `${FETCHING}
@@ -224,13 +224,13 @@ export type FetchReply = [
 /** All fields of a job, with their names. */
 type StoredJob = string[];
 
-/** What is its own of a job that was added and never fetched before. */
+/** The fields that differ from job to job, of a job that was added and never fetched before. */
 type NewJob = [isNew: 1, name: string, data: string, opts: string, timestamp: string, priority: string];
 
 /**
  * Puts all fields of the job into a reply, with their names, as BullMQ's own scripts have them.
  *
- * @param fetched - what the script wrote down of the fetch
+ * @param fetched - the fields that the script wrote when it fetched the job
  */
 export function withStoredJob(
   reply: FetchReply,

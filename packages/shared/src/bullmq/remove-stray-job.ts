@@ -14,8 +14,9 @@ return 1`,
 };
 
 /**
- * Removes a job that was done by the one who asks, but that BullMQ does not complete, because it is not in the list of active
- * jobs: somebody has deleted that list. Nobody else would ever remove the job. One that another machine has locked stays.
+ * Removes a job that this machine has run, but that BullMQ refuses to complete because it is not in the list of active
+ * jobs: somebody has deleted that list. Nobody else would ever remove the job. A job that another machine has locked
+ * stays.
  */
 export async function removeStrayJob(
   redis: Redis | Cluster,

@@ -8,7 +8,7 @@ export class InvalidOptionError extends PoolmqError {
   readonly code = "INVALID_OPTION";
 }
 
-/** There was nothing to fold: the input had no items, and no `initial` says what comes of none. */
+/** `mapReduce` had nothing to fold: the input had no items, and the call no `initial` to return instead. */
 export class EmptyInputError extends PoolmqError {
   readonly code = "EMPTY_INPUT";
 
@@ -19,7 +19,7 @@ export class EmptyInputError extends PoolmqError {
   }
 }
 
-/** The object is not in a state in which this can be asked. */
+/** The method can't be called in the object's present state. */
 export class InvalidStateError extends PoolmqError {
   readonly code = "INVALID_STATE";
 }
@@ -57,7 +57,7 @@ export class CancelledError extends PoolmqError {
   }
 }
 
-/** A task called a pool on the queue that it runs on itself: it would wait for a place that it holds. */
+/** A task called a pool on the queue that it runs on itself. It would wait for a free process while it occupies one. */
 export class NestedPoolError extends PoolmqError {
   readonly code = "NESTED_POOL";
 
@@ -140,14 +140,14 @@ function ofMachines(facts: { problem: string; queue: string; hosts: readonly str
   }
 }
 
-/** What a program gives as a reason may throw when it is read: that must not keep a map from its end. */
+/** A reason that the program gave may throw when it is read. That must not keep a map from ending. */
 function textOf(reason: unknown): string {
   try {
     if (typeof reason === "string") return reason;
     const message: unknown = reason instanceof Error ? reason.message : undefined;
     if (typeof message === "string") return message;
   } catch {
-    // Shown as far as it can be.
+    // The reason can't be read: fall back on what can be shown of it.
   }
   return inspectBriefly(reason);
 }

@@ -10,6 +10,6 @@ function inspected(value: unknown): string {
   try {
     return inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 80, maxArrayLength: 3 });
   } catch {
-    return `${typeof value} that can't be shown`; // an error whose message is a getter that throws, for one
+    return `${typeof value} that can't be shown`; // for example an error whose message is a getter that throws
   }
 }

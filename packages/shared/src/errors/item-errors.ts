@@ -32,7 +32,7 @@ export class LimitError extends PoolmqError {
   readonly limit: string;
   /** The limit. */
   readonly max: number;
-  /** What came. */
+  /** The value that exceeded it. */
   readonly got: number;
 
   constructor(facts: {
@@ -41,7 +41,7 @@ export class LimitError extends PoolmqError {
     max: number;
     got: number;
     unit: string;
-    /** What to change. @defaultValue the limit */
+    /** Advice for the end of the message. @defaultValue to raise the option */
     advice?: string;
   }) {
     const { what, limit, max, got, unit, advice = `Raise \`${limit}\`` } = facts;
@@ -118,7 +118,7 @@ export class WorkerLostError extends PoolmqError {
     exitCode: number | null;
     signal: string | null;
     outOfMemory: boolean;
-    /** What was thrown and not caught, if that ended the last one. */
+    /** The uncaught error, if that ended the last process. */
     cause?: unknown;
   }) {
     const how = facts.outOfMemory

@@ -25,7 +25,7 @@ export class WorkerStartError extends PoolmqError {
 /** The tasks module did not load, exports no function, or its initializer failed. The reason is the `cause`. */
 export class TasksModuleError extends PoolmqError {
   readonly code = "TASKS_MODULE";
-  /** What it was doing: being imported, running its `initializer`, or either, when its process ended. */
+  /** `load`: the import failed. `initializer`: its `initializer` failed. `exit`: the process ended during either. */
   readonly phase: "load" | "initializer" | "exit";
   /** Path of the tasks module. */
   readonly module: string;
@@ -46,7 +46,7 @@ export class TasksModuleError extends PoolmqError {
   }
 }
 
-/** What the system refuses when it does not start a process or a thread. */
+/** The system's limits, by the error code that it answers when it does not start a process or a thread. */
 const LIMITS: Readonly<Record<string, string>> = {
   EMFILE:
     "this process has too many open files (EMFILE), and each worker process takes five. Raise the limit of open files (`ulimit -n`), or start fewer",

@@ -1,4 +1,4 @@
-/** What stands between poolmq and a Redis that it can use. */
+/** Errors of Redis: it can't be reached, can't be used, or refuses. */
 
 import { PoolmqError } from "./poolmq-error.ts";
 

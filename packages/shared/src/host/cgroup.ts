@@ -40,7 +40,8 @@ export class Cgroup {
   /**
    * Memory in use that the kernel can't take back, in bytes; `undefined` without a limit.
    *
-   * @param atLeast - of less, it is not worked out how much: that takes longer than all else, and is 0 then
+   * @param atLeast - if all memory in use is less than this, gives 0: working out how much of it can't be taken back
+   * takes the most time
    */
   memoryBytes(atLeast = 0): number | undefined {
     const folder = this.#memoryFolder;
@@ -92,7 +93,8 @@ function findController(root: string, name: "cpu" | "memory"): Controller | unde
   const group = groups.find(({ controllers }) => controllers.includes(oldMount === undefined ? "" : name));
   if (mount === undefined || group === undefined) return undefined;
   const top = join(root, mount.point);
-  // With a namespace of its own the container sees its group as the root. Without one, what is mounted is that group.
+  // In a cgroup namespace of its own, a container sees its own group as the root. Without one, its group is what is
+  // mounted.
   const within = pathBelow(group.path, unescape(mount.mountRoot));
   const steps = within.split("/").filter((step) => step !== "");
   const folders = steps.map((_, i) => join(top, ...steps.slice(0, steps.length - i)));

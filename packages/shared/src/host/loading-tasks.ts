@@ -3,7 +3,7 @@
  * module that the tasks import, would start workers that load the module too, and make it again, without end.
  */
 
-/** Known to all copies of this package: a tasks module may have a copy of its own. */
+/** A global symbol, which all copies of this package share: a tasks module may import another copy. */
 const LOADING = Symbol.for("poolmq.loading");
 
 export interface LoadingTasks {
@@ -14,12 +14,12 @@ export interface LoadingTasks {
 
 const place = globalThis as { [LOADING]?: LoadingTasks | undefined };
 
-/** What is being loaded; `undefined` if nothing is, or this is no worker. */
+/** The tasks module that this worker is loading; `undefined` if it is loading none, or this is no worker. */
 export function loadingTasks(): LoadingTasks | undefined {
   return place[LOADING];
 }
 
-/** Says what is being loaded from now on. */
+/** Notes which tasks module is being loaded from now on. */
 export function setLoadingTasks(loading: LoadingTasks | undefined): void {
   place[LOADING] = loading;
 }

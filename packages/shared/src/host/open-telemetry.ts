@@ -1,6 +1,6 @@
 /**
  * OpenTelemetry's API, where a program has set it up. Its package is an optional peer, and is loaded only once the program
- * has registered something: whoever uses none pays for one look at a global variable.
+ * has registered something: a program without OpenTelemetry pays for one look at a global variable.
  *
  * The types here say only what is used, so that the packages' own types need nothing that may not be installed. A test
  * holds them against the real ones.
@@ -83,12 +83,12 @@ export interface OpenTelemetry {
   readonly SpanStatusCode: { readonly ERROR: number };
 }
 
-/** Where the API, in whichever copy, keeps what a program has registered: what copies of version 1 have in common. */
+/** The global symbol under which all copies of version 1 of the API keep what a program has registered. */
 const REGISTERED = Symbol.for("opentelemetry.js.api.1");
 
 /**
- * The field that a job's trace has beside those of the propagators: the name of its queue, which the process that runs the
- * job does not know otherwise. Propagators read their own fields only.
+ * The field of a job's trace that holds the name of its queue, which the process that runs the job does not know
+ * otherwise. Propagators ignore it, because they read their own fields only.
  */
 export const QUEUE_FIELD = "poolmq-queue";
 
@@ -116,12 +116,12 @@ function load(): OpenTelemetry | undefined {
   try {
     return createRequire(import.meta.url)("@opentelemetry/api") as OpenTelemetry;
   } catch {
-    // Registered by a copy that only somebody else's package can reach.
+    // The copy that registered is out of reach: it is a dependency of another package only.
     return undefined;
   }
 }
 
-/** Sends what this process has recorded of spans on its way: it is about to end. Never rejects. */
+/** Flushes the spans that this process has recorded, before it ends. Never rejects. */
 export async function flushTelemetry(): Promise<void> {
   const provider: Flushable | undefined = openTelemetry("trace")?.trace.getTracerProvider();
   try {

@@ -1,6 +1,7 @@
 /**
- * Takes a step every so often, but not while the last one is unanswered: what a timer sends to a Redis that is away would
- * pile up in memory, and all arrive at once when it is back. A step that rejects must have told of it itself.
+ * Calls `step` every `everyMs`, but not while the last call is still waiting for its answer. What a timer sends to a
+ * Redis that is away would otherwise pile up in memory, and all arrive at once when it is back. Rejections are ignored:
+ * a step must report its own failure.
  */
 export function repeatWhenAnswered(everyMs: number, step: () => Promise<unknown>): { stop(): void } {
   let isOwed = false;

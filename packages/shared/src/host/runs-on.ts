@@ -1,5 +1,5 @@
 /**
- * Environment variable by which a child knows the worker machine that it belongs to: a pool in a task finds out with it
- * that it would wait for itself. Ids of machines, the innermost last; no address and no name of a queue.
+ * Environment variable with the ids of the worker machines that a child runs on, the innermost last. A pool that is
+ * made in a task learns from it that it would wait for its own machine. It holds no address and no name of a queue.
  */
 export const RUNS_ON_VARIABLE = "POOLMQ_RUNS_ON";

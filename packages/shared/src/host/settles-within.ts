@@ -1,4 +1,4 @@
-/** The longest that a timer waits, in ms: what is longer, Node takes for 1. */
+/** The longest time that a timer can wait, in ms. Node treats a longer one as 1 ms. */
 export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 
 /**

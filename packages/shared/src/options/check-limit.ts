@@ -8,7 +8,7 @@ const MAX_KEY_LENGTH = 200;
 
 const MAX = 2 ** 31 - 1;
 
-/** One start in about a quarter of an hour. What is rarer is a schedule. */
+/** One start in about a quarter of an hour. Rarer starts are the business of a scheduler. */
 const MIN_RATE = 0.001;
 
 /** Gives the limit, or `undefined` if none was given. @throws InvalidOptionError */

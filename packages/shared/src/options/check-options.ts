@@ -10,14 +10,15 @@ export interface OptionCheck {
   integer(name: string, fallback: number, range: { min: number; max?: number }): number;
   /** A time that a timer can wait. */
   milliseconds(name: string, fallback: number, range: { min: number }): number;
-  /** False if it is not given. */
+  /** Gives false if the option is not given. */
   boolean(name: string): boolean;
-  /** The option is a function, if it is given. */
+  /** Checks that the option is a function, if it is given. */
   function(name: string): void;
 }
 
 /**
- * Refuses options that are no object, or that have a name which is not in `known` (and says which was meant).
+ * Refuses options that are not an object, or that have a name which is not in `known`; the error suggests the nearest
+ * known name.
  *
  * @throws InvalidOptionError
  */
@@ -70,7 +71,7 @@ export function checkInteger(
 /** The least urgent: what BullMQ takes at most. */
 export const MAX_PRIORITY: number = 2 ** 21;
 
-/** Gives `value` if it says how urgent a map is. @throws InvalidOptionError */
+/** Gives `value` if it is a valid priority of a map. @throws InvalidOptionError */
 export function checkPriority(value: unknown): number {
   return checkInteger("priority", value, { min: 1, max: MAX_PRIORITY });
 }

@@ -18,7 +18,9 @@ export interface HostOptions {
   readonly maxOutcomeBytes?: number | undefined;
   /** How long a process may take to import the tasks module and run its `initializer`, in ms. @defaultValue 60000 */
   readonly startTimeoutMs?: number | undefined;
-  /** Environment variables for the tasks, beside the harmless ones that every process gets. @defaultValue none */
+  /**
+   * Environment variables for the tasks, in addition to the harmless ones that every process gets. @defaultValue none
+   */
   readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -113,7 +115,7 @@ export function resolveProcessOptions(options: ProcessOptions): ResolvedProcessO
     maxMemoryPerChildMb: checkInteger(
       "maxMemoryPerChildMb",
       options.maxMemoryPerChildMb ?? PROCESS_DEFAULTS.maxMemoryPerChildMb,
-      // A terabyte: many times over, it would count as no limit.
+      // A terabyte. A much larger number would have no effect as a limit.
       { min: 0, max: 2 ** 20 },
     ),
   };

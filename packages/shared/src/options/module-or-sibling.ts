@@ -10,7 +10,7 @@ const BUILT_AS: readonly (readonly [source: RegExp, built: string])[] = [
   [/\.tsx?$/, ".js"],
   [/\.mts$/, ".mjs"],
   [/\.cts$/, ".cjs"],
-  // The other way round: a program that names what it will be built as, run from its sources.
+  // The other way round: a program names its built file, and is run from its sources.
   [/\.jsx?$/, ".ts"],
   [/\.mjs$/, ".mts"],
   [/\.cjs$/, ".cts"],

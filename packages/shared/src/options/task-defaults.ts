@@ -1,4 +1,4 @@
-/** Options that a function's definition, the pool and the call may give; the later one wins. */
+/** Options that a function's definition, the pool and the call may give. Of these three, the later one wins. */
 
 import { checkLimit } from "./check-limit.ts";
 import { checkInteger, checkMilliseconds, checkOptions } from "./check-options.ts";
@@ -70,7 +70,7 @@ function checkChunksize(chunksize: unknown): number | "auto" {
   return chunksize === "auto" ? chunksize : checkInteger("chunksize", chunksize, { min: 1 }, ' or "auto"');
 }
 
-/** Redis keeps a job that waits, for longer than a timer could. A year. */
+/** A year. The job waits in Redis, so that the limit of timers does not apply. */
 const BACKOFF_MS = { min: 0, max: 365 * 24 * 60 * 60_000 } as const;
 
 function checkBackoff(backoff: unknown): Backoff {

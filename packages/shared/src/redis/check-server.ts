@@ -18,11 +18,14 @@ export interface ServerInfo {
 /** First Redis with what BullMQ recommends and poolmq's scripts use. */
 const MINIMUM = "6.2";
 
-/** In a failover, a replica may be promoted a moment after somebody connects to it: one that stays a replica is refused. */
+/**
+ * How long a replica may take to be promoted: in a failover, one may connect a moment too early. A server that is still
+ * a replica after this is refused.
+ */
 const PROMOTION_MS = 3_000;
 const PROMOTION_POLL_MS = 200;
 
-/** As long as a connection is tried for by default. */
+/** How long to wait for a busy script: as long as the default for connecting. */
 const BUSY_MS = 10_000;
 
 /**
@@ -72,7 +75,7 @@ async function checkNode(redis: Redis, address: string, inCluster: boolean): Pro
     : { product: "valkey", version: valkey, runId };
 }
 
-/** A script that keeps Redis busy is waited for, as a connection is that does not stand yet. */
+/** Repeats the question while a script keeps Redis busy. */
 async function untilNotBusy<V>(ask: () => Promise<V>): Promise<V> {
   for (const until = performance.now() + BUSY_MS; ; await delay(PROMOTION_POLL_MS)) {
     try {

@@ -1,6 +1,6 @@
 /**
- * Tells that a command was refused because something else has taken a key of ours: what is there now will not go away by
- * itself. Redis 6.2 wraps what happens within a script.
+ * Whether a command was refused because a key holds another type of value, which somebody else wrote there. That does
+ * not pass by itself. Redis 6.2 puts a prefix before errors within a script.
  */
 export function isWrongType(error: unknown): boolean {
   return error instanceof Error && /\bWRONGTYPE\b/.test(error.message);

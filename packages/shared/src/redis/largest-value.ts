@@ -1,21 +1,22 @@
 import type { Cluster, Redis } from "ioredis";
 
-/** What a server takes and gives at most in one piece. */
+/** The largest value that a server takes and gives in one piece. */
 export interface LargestValue {
   readonly bytes: number;
   /** Name of the server's setting that limits it. */
   readonly setting: string;
 }
 
-/** What else is in a command or a reply beside the value: keys, numbers, the digest of a script. */
+/** Room for the rest of a command or a reply: keys, numbers, the digest of a script. */
 const BESIDE_BYTES = 4 * 1024;
 
 const SETTINGS = ["proto-max-bulk-len", "client-query-buffer-limit", "client-output-buffer-limit"] as const;
 
 /**
- * Asks a server how large a value may be. A larger one is never taken: the server ends the connection, which then sends
- * it again. Gives `undefined` if the server does not tell. A login of its own does not ask for settings: it has the rights that
- * its work needs, reading the server's settings is not among them, and each refusal would stand in the server's log.
+ * Asks a server how large a value may be. A larger one can never be stored: the server closes the connection, and
+ * ioredis sends the command again on the next one, for ever. Gives `undefined` if the server does not tell. Settings
+ * are read by the default user only: a login of its own rarely has the right to read them, and each refusal would be
+ * recorded in the server's ACL log.
  */
 export async function largestValue(connection: Redis | Cluster): Promise<LargestValue | undefined> {
   const nodes = connection.isCluster ? (connection as Cluster).nodes("master") : [connection as Redis];
@@ -32,13 +33,13 @@ async function ask(node: Redis, setting: string): Promise<LargestValue | undefin
     const bytes = bytesOf(value ?? "");
     return bytes > 0 ? { bytes: bytes - BESIDE_BYTES, setting } : undefined;
   } catch {
-    return undefined; // it may not ask, or the server does not know the setting
+    return undefined; // CONFIG is not allowed, or the server does not know the setting
   }
 }
 
 /**
- * What is more than a server's whole memory is never taken, however much of it is free. While it is full already, that says
- * nothing: its `maxmemory` may be lower for a moment than what it is meant for.
+ * A value larger than the server's whole memory can never be stored, however much of that is free. While memory is
+ * full, `maxmemory` is ignored: somebody may have lowered it for a moment only.
  */
 async function askMemory(node: Redis): Promise<LargestValue | undefined> {
   const text = await node.info("memory").catch(() => "");
@@ -48,7 +49,7 @@ async function askMemory(node: Redis): Promise<LargestValue | undefined> {
   return { bytes: Math.max(1, max - figure("used_memory_startup") - BESIDE_BYTES), setting: "maxmemory" };
 }
 
-/** A number; or, of the output buffers, the hard limit of each kind of client: `normal 0 0 0 replica …`. 0 is no limit. */
+/** Reads a setting: a plain number, or the hard limit for normal clients in `normal 0 0 0 replica …`. 0 is no limit. */
 function bytesOf(value: string): number {
   return Number(/^\d+$/.exec(value)?.[0] ?? /\bnormal (\d+)/.exec(value)?.[1] ?? 0);
 }

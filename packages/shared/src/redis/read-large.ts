@@ -8,12 +8,12 @@ local value = redis.call(ARGV[3], KEYS[1], unpack(ARGV, 4))
 return value and string.sub(value, ARGV[1] + 1, ARGV[1] + ARGV[2])`;
 
 const FIRST_PIECE_BYTES = 4 * 1024 * 1024;
-/** A server that closes a connection because of less than this could not be worked with. */
+/** Pieces do not become smaller than this: a server that refuses even these can't be used. */
 const LEAST_PIECE_BYTES = 16 * 1024;
 
 /**
- * Reads a string, or a field of a hash, in bytes: in pieces from a server that closes the connection because it does not give
- * as much in one reply. Gives `null` if it is not there.
+ * Reads a string, or a field of a hash, as bytes. From a server that closes the connection because the reply is too
+ * large, it is read in pieces. Gives `null` if it is not there.
  */
 export async function readLarge(
   redis: Redis | Cluster,

@@ -3,11 +3,12 @@ import type { Cluster, Redis } from "ioredis";
 import type { Writable } from "node:stream";
 
 /**
- * Sends a command whose reply may be large; gives its reply in bytes, or `undefined` if the connection was closed before it
- * came. A server closes a connection when a reply is more than its `client-output-buffer-limit`. The Redis client then sends
- * the command again on a new connection, for ever; this one is not, so that the caller can ask for less.
+ * Sends a command whose reply may be large. Gives the reply as bytes, or `undefined` if the connection was closed
+ * before it came. A server closes a connection when a reply exceeds its `client-output-buffer-limit`. ioredis then
+ * sends the command again on a new connection, for ever; this command is not sent again, so that the caller can ask for
+ * less.
  *
- * @param key - one that the command reads
+ * @param key - a key that the command reads
  */
 export async function readOnce(
   redis: Redis | Cluster,
@@ -20,7 +21,7 @@ export async function readOnce(
   return command.isCut ? undefined : { reply };
 }
 
-/** When it is written for the second time, it asks for next to nothing. */
+/** A command that turns into a harmless EXISTS when ioredis writes it for the second time. */
 class ReadCommand extends Command {
   readonly #key: string;
   #isSent = false;

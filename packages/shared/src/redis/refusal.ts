@@ -17,11 +17,11 @@ export interface Refusal {
 
 interface Rule extends Omit<Refusal, "detail"> {
   readonly pattern: RegExp;
-  /** Absent: the server's own words. */
+  /** Absent: the server's own words are shown. */
   readonly detail?: string;
 }
 
-/** Redis 6.2 puts this before what happens within a script. */
+/** Redis 6.2 puts this before errors within a script. */
 const WITHIN_SCRIPT = /^ERR Error running script .*? -?(?=[A-Z]{3,} )/s;
 
 // Tested in this order.
@@ -76,7 +76,8 @@ const RULES: readonly Rule[] = [
   },
   { pattern: /^NOSCRIPT/, reason: "script", passes: true, advice: "The script is sent again" },
   {
-    // Of ioredis and Node. A pipeline that was cut off is "aborted": unlike single commands, it is not sent again.
+    // Errors of ioredis and Node. ioredis calls a pipeline that was cut off "aborted", and does not send it again as it
+    // does single commands.
     pattern:
       /^(Connection is closed|Command timed out|Command aborted due to connection close|Socket timeout|Stream isn't writeable)|ECONN|EPIPE|ENOENT|ETIMEDOUT/,
     reason: "connection",
@@ -115,7 +116,7 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** Tells what an error of a command means. */
+/** Says what the error of a command means. */
 export function classifyRefusal(error: unknown): Refusal {
   const message = (error instanceof Error ? error.message : String(error)).replace(WITHIN_SCRIPT, "");
   const rule = RULES.find(({ pattern }) => pattern.test(message));
@@ -144,7 +145,7 @@ export function refusedError(error: unknown): unknown {
   );
 }
 
-/** Waits for a command that may be left undone while Redis is full. True if it was done. */
+/** Waits for a command that may be skipped while Redis is full. True if it was carried out. */
 export async function unlessFull(command: Promise<unknown>): Promise<boolean> {
   try {
     await command;

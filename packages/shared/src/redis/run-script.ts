@@ -10,12 +10,14 @@ export interface Script {
   sha?: string;
 }
 
-/** Bytes that are worth writing on their own: putting them together with the rest would copy them. */
+/**
+ * Buffers from this size on are written to the socket separately, because joining them with the rest would copy them.
+ */
 const LARGE_BYTES = 4 * 1024;
 
 /**
- * Runs a script. It is sent as a whole the first time, and to a Redis that has forgotten it: one that was restarted or
- * that has taken over, or after SCRIPT FLUSH.
+ * Runs a script by its digest. Its text is sent only to a Redis that does not know it: the first time, and after a
+ * restart, a failover or SCRIPT FLUSH.
  */
 export async function runScript(
   redis: Redis | Cluster,

@@ -3,8 +3,9 @@ import type { Cluster, Redis } from "ioredis";
 import type { Writable } from "node:stream";
 
 /**
- * Sends a command of which some arguments are large bytes. They are written as they are: ioredis puts all arguments
- * together in one copy first, which takes as long as Redis takes for all the rest, and then the garbage collector's time.
+ * Sends a command some of whose arguments are large buffers, and writes these to the socket without copying them.
+ * ioredis would join all arguments in one copy, which takes as long as all of Redis's work on the command, and then
+ * costs garbage collection.
  */
 export async function sendBytes(
   redis: Redis | Cluster,
@@ -15,7 +16,7 @@ export async function sendBytes(
 }
 
 class BytesCommand extends Command {
-  /** Writes all but the end, which ioredis writes. */
+  /** Writes all but the last piece, which it returns for ioredis to write. */
   override toWritable(socket: Writable): string {
     let text = `*${this.args.length + 1}\r\n$${this.name.length}\r\n${this.name}\r\n`;
     socket.cork();

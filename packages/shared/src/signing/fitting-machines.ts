@@ -4,7 +4,7 @@ import { SigningKeyError } from "../errors/call-errors.ts";
 import type { Signer } from "./signing.ts";
 import type { WorkerAdvertisement } from "../wire.ts";
 
-/** Whether a machine takes what we send and we believe what it answers. */
+/** Whether a machine accepts what this producer signs, and this producer accepts what the machine signs. */
 export function isFitting(machine: WorkerAdvertisement, signer: Signer | undefined): boolean {
   const { keys } = machine;
   if (signer === undefined) return keys === undefined;

@@ -13,7 +13,7 @@ import { digestOf, digestOfBytes, SEAL_MARK, SIGNATURE_LENGTH } from "./signing.
 import type { Signer } from "./signing.ts";
 import type { JobData, OutcomeText } from "../wire.ts";
 
-/** What BullMQ keeps beside a job's data, as far as it says what is run. */
+/** The options that BullMQ keeps beside a job's data and that affect how it is run. */
 export interface SignedJobOptions {
   readonly attempts?: number | undefined;
   readonly priority?: number | undefined;
@@ -45,7 +45,7 @@ export function signJob(
 }
 
 /**
- * Checks a job that was fetched, as it was fetched: nothing may have been filled in.
+ * Checks a job exactly as it was fetched, before any default is filled in.
  *
  * @returns its content, or why it must not run
  */
@@ -82,7 +82,7 @@ export function areSignedBytes({ bytesDigest }: JobData, bytes: Buffer): boolean
   return bytesDigest === digestOfBytes(bytes);
 }
 
-/** With what a shared value is signed beside its payload. */
+/** The facts with which a shared value's payload is signed. */
 export function shareFacts(shareId: string, bytes: Buffer | undefined): unknown[] {
   return [shareId, ...(bytes === undefined ? [] : [digestOfBytes(bytes)])];
 }
@@ -114,7 +114,10 @@ export function openOutcome(
   return isGenuine ? { content, text } : undefined;
 }
 
-/** The text of an outcome, sealed or not, for those who only look and have no key. Nothing may be decided by it. */
+/**
+ * The text of an outcome, sealed or not, for watchers, who have no key. The signature is not checked, so nothing may be
+ * decided by the text.
+ */
 export function peekAtOutcome(text: OutcomeText): OutcomeText {
   return text.startsWith(SEAL_MARK) ? text.slice(1 + 2 * SIGNATURE_LENGTH) : text;
 }

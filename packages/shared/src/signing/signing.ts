@@ -1,6 +1,6 @@
 /**
  * Signatures on what travels through Redis: HMAC-SHA256 with keys that producers and workers share and Redis never
- * sees. Whoever can write to Redis but has no key can then neither have a function run nor make up its result.
+ * sees. An attacker who can write to Redis but has no key can then neither have a function run nor forge its result.
  *
  * - A key of each purpose is derived (HKDF) from the `signingKey` and the queue: what was signed as one thing, or on one
  *   queue, is worth nothing as another.
@@ -15,7 +15,7 @@ import type { KeyObject } from "node:crypto";
 import { InvalidOptionError } from "../errors/call-errors.ts";
 import type { QueueKeys } from "../store/keys/keys.ts";
 
-/** One for each thing that is signed. */
+/** What is signed. Each purpose has a key of its own. */
 export type SigningPurpose =
   | "job"
   | "job-state"
@@ -28,10 +28,10 @@ export type SigningPurpose =
   | "control"
   | "advertisement";
 
-/** As long as the hash: with a shorter key, guessing the key would be the easiest attack. */
+/** As long as the hash. A shorter key would be easier to guess than a signature. */
 const MIN_KEY_BYTES = 32;
 
-/** Most keys that are accepted: for a text that none of them signed, each costs a hash. */
+/** The most keys that may be given: checking a forged text costs one hash for each. */
 const MAX_KEYS = 8;
 
 /** Length of a SHA-256 in base64url. */
@@ -54,7 +54,7 @@ export class SigningKeys {
     return new Signer(this.#keys, queue);
   }
 
-  /** The keys themselves, for a process of ours. */
+  /** The keys themselves, to hand them to another process of poolmq. */
   reveal(): string[] {
     return [...this.#keys];
   }
@@ -104,7 +104,7 @@ export class Signer {
   readonly #salt: string;
 
   constructor(keys: readonly string[], queue: QueueKeys) {
-    // The pattern of a queue's keys is its prefix and its name, unambiguously.
+    // The pattern of a queue's keys tells prefix and name apart, so that no two queues have the same salt.
     this.#salt = queue.pattern;
     this.#keys = keys.map((secret) => ({ secret, derived: new Map() }));
     this.keyIds = keys.map((secret) => derive(secret, this.#salt, "id").toString("base64url").slice(0, 12));

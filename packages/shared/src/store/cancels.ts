@@ -13,7 +13,7 @@ import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
 import type { ControlMessage } from "../wire-control.ts";
 
-/** A server that was promoted may be a little behind the clock of the one before. */
+/** The clock of a promoted server may be a little behind that of the one before. */
 const SKEW_MS = 5_000;
 
 /** KEYS: cancelled. ARGV: map id, how long to keep it in ms, channel, message. */
@@ -56,7 +56,7 @@ export async function askToCancel(
 /**
  * Tells the machines of a queue that nobody wants a map any more.
  *
- * @param message - says so, signed where that is needed
+ * @param message - the control message, signed if the queue has a `signingKey`
  */
 export async function tellCancelled(
   redis: Redis | Cluster,
@@ -68,7 +68,7 @@ export async function tellCancelled(
   await runScript(redis, CANCEL, [keys.cancelled], args);
 }
 
-/** The cancels of a queue, as a machine learns of them that was not always listening. */
+/** Reads the cancels of a queue for one machine, including those that it missed while it was not listening. */
 export class CancelReader {
   readonly #redis: Redis | Cluster;
   readonly #keys: QueueKeys;

@@ -18,7 +18,7 @@ import { READ_CLOCK } from "./keys/redis-clock.ts";
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
 
-/** So many maps that were delivered with failures are kept. */
+/** The number of maps that are kept after they were delivered with failures. */
 const MAX_KEPT_MAPS = 20;
 
 /**
@@ -54,8 +54,8 @@ return task and 1 or 0`,
 };
 
 /**
- * KEYS: meta, args, failed. ARGV: ttlMs, task, total or "", its signature or "", keepMs or "". Writes all of it again: Redis
- * may have lost it.
+ * KEYS: meta, args, failed. ARGV: ttlMs, task, total or "", its signature or "", keepMs or "". Writes all of it again,
+ * because Redis may have lost it.
  */
 const BEAT: Script = {
   lua: `${READ_CLOCK}
@@ -94,7 +94,10 @@ return {task, redis.call('HGET', KEYS[1], 'total') or '', now - (redis.call('HGE
   redis.call('HGET', KEYS[1], 'sig') or ''}`,
 };
 
-/** Forgets a map, in a script with the KEYS of CLAIM. A second process that reads its outcomes may go on for a while. */
+/**
+ * Lua that forgets a map, for a script with the KEYS of CLAIM. A second process that reads the map's outcomes may go on
+ * for `LATE_READERS_MS`.
+ */
 const forget = (mapId: string): string => `
 redis.call('ZREM', KEYS[7], ${mapId})
 local shared = redis.call('HGET', KEYS[1], 'shared')
@@ -109,9 +112,9 @@ return 1`,
 
 /**
  * KEYS: as CLAIM. ARGV: map id, ttlMs, number of maps to keep for a retry, what the keys of maps begin with, for how long
- * its outcomes were read, in ms, and 1 if it may be kept for a retry, 2 if it is, whether or not
- * an item of it failed here. Keeps a map with \`keep\` for so long, counted from the
- * first time that it was delivered; one that can be retried for ttlMs, and of too many of these, the oldest go. Forgets
+ * its outcomes were read, in ms, and 1 if it may be kept for a retry, 2 if it is kept whether or not an item of it failed
+ * on this shard. Keeps a map with \`keep\` for that time, counted from its first delivery, and a map that can be retried
+ * for ttlMs; the oldest of those to be retried go if there are too many. Forgets
  * all others.
  */
 const DELIVER: Script = {
@@ -147,7 +150,7 @@ export interface FoundDurableMap {
   readonly task: string;
   /** Number of items, as text; `""` until its producer has read the input to its end. */
   readonly total: string;
-  /** For how long its producer was not heard of, in ms. */
+  /** How long ago its producer last gave a sign of life, in ms. */
   readonly silentMs: number;
   /** Signature of the total, or `""`. */
   readonly sig: string;
@@ -164,8 +167,8 @@ export class DurableScripts {
   }
 
   /**
-   * Begins a map, takes up what is there, or goes on with it. Gives whether it was there; or, as text, in what it
-   * differs from the one that is there.
+   * Begins a map, takes up an existing one, or continues it. Gives whether the map existed; or, as text, in what the call
+   * differs from the existing map.
    *
    * @param call - `begins`: whether this is the first claim of a call; `keepMs`: for how long it is kept once delivered
    * @param digests - of each chunk: its first index, four bytes
@@ -186,7 +189,7 @@ export class DurableScripts {
     return typeof reply === "string" ? reply : reply === 1;
   }
 
-  /** The map's producer is alive. */
+  /** Notes that the map's producer is alive. */
   async beat(
     mapId: string,
     facts: {
@@ -201,13 +204,16 @@ export class DurableScripts {
     await runScript(this.#redis, BEAT, keys, [DURABLE_TTL_MS, task, total ?? "", sig, keepMs ?? ""]);
   }
 
-  /** The input was read to its end. Gives the number of items that stands: an earlier call's, if there was one. */
+  /**
+   * Notes that the input was read to its end. Gives the number of items that counts, which is that of an earlier call if
+   * there was one.
+   */
   async seal(mapId: string, total: number, sig: string): Promise<number> {
     const keys = [this.#keys.meta(mapId), this.#keys.out(mapId)];
     return Number(await runScript(this.#redis, SEAL, keys, [DURABLE_TTL_MS, total, sig]));
   }
 
-  /** Gives what is known of a map, and notes that a second process reads it; `undefined` if there is none. */
+  /** Gives what Redis has of a map, and notes that a second process reads it; `undefined` if there is no such map. */
   async find(mapId: string): Promise<FoundDurableMap | undefined> {
     const reply = await runScript(this.#redis, FIND, [this.#keys.meta(mapId)], []);
     if (reply === null) return undefined;
@@ -221,7 +227,7 @@ export class DurableScripts {
   }
 
   /**
-   * A map was delivered: keeps it as long as its call asked for, or for a retry of what failed, or forgets it.
+   * After a map was delivered: keeps it as long as its call asked for, or for a retry of failed items, or forgets it.
    *
    * @param read - `forMs`: for how long its outcomes were read; `mayBeRetried`: items failed, and it is not too large;
    *   `isKept`: it is kept for a retry, though the items that failed may be on another shard

@@ -16,8 +16,8 @@
  * 1. An outcome enters the stream only in the step that sets its bit: one entry a job, however often the job ran.
  * 2. A job is acknowledged to BullMQ only after its outcome is in the stream ("publish, then acknowledge"): a crash
  *    between the two runs the job again and its second outcome is dropped.
- * 3. A wanted job has a bit, or a BullMQ job, or is enqueued again by the next reconcile. A job without its bytes is none:
- *    who finds one lets it go.
+ * 3. A wanted job has a bit, or a BullMQ job, or is enqueued again by the next reconcile. A job whose bytes are gone
+ *   counts as missing: the machine that fetches it drops it.
  */
 
 import type { Cluster, Redis } from "ioredis";
@@ -38,7 +38,8 @@ import { sendBytes } from "../redis/send-bytes.ts";
 import type { Payload } from "../wire.ts";
 
 /**
- * KEYS: done, out, in. ARGV: ttlMs. Gives 1 if the map was new: what an earlier map of this id left for late readers goes. Makes the first two
+ * KEYS: done, out, in. ARGV: ttlMs. Gives 1 if the map was new; then what an earlier map of this id left for late readers
+ * is removed. Makes the first two
  * keys, so that neither is ever without a TTL.
  */
 const OPEN: Script = {
@@ -56,7 +57,10 @@ for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
 return new and 1 or 0`,
 };
 
-/** KEYS: done, out, in. ARGV: ttlMs. Makes the map's place for bytes, or keeps it: the field without a name keeps it from being empty. */
+/**
+ * KEYS: done, out, in. ARGV: ttlMs. Makes the hash for the map's bytes, or renews its TTL. The field without a name keeps
+ * the hash from being empty.
+ */
 const KEEP_BYTES: Script = {
   lua: `
 redis.call('HSET', KEYS[3], '', '')
@@ -73,9 +77,9 @@ return 1`,
 };
 
 /**
- * KEYS: done, map-info, meta. ARGV: map id, how long a producer may be silent in ms, ttlMs of a plain map, how long a producer
- * may be silent that has not told of the map. A producer that was only cut off finds
- * the jobs missing that were dropped meanwhile, and enqueues them again.
+ * KEYS: done, map-info, meta. ARGV: map id, how long a producer may be silent in ms, ttlMs of a plain map, how long a
+ * producer may be silent that has never reported the map. A producer that was only cut off finds that jobs were dropped
+ * meanwhile, and enqueues them again.
  */
 const WANTED: Script = {
   lua: `${READ_CLOCK}
@@ -100,7 +104,7 @@ export class GatherScripts {
     this.#keys = keys;
   }
 
-  /** Declares that a map's outcomes are wanted, or goes on wanting them. True if it was not open before. */
+  /** Declares that a map's outcomes are wanted, or renews that declaration. True if the map was not open before. */
   async open(mapId: string, ttlMs: number): Promise<boolean> {
     return (await this.#run(OPEN, this.#mapKeys(mapId), [ttlMs])) === 1;
   }
@@ -110,7 +114,7 @@ export class GatherScripts {
     return await publishOutcomes(this.#redis, this.#keys, mapId, outcomes, ttlMs);
   }
 
-  /** Stores the bytes of jobs' arguments. Must be done before the jobs are there. */
+  /** Stores the bytes of jobs' arguments. Must be done before the jobs are enqueued. */
   async putBytes(
     mapId: string,
     jobs: readonly { readonly at: number; readonly bytes: Buffer }[],
@@ -139,7 +143,7 @@ export class GatherScripts {
     await this.#redis.hdel(this.#keys.in(mapId), String(at));
   }
 
-  /** Passes on what a running task said of its progress. */
+  /** Passes on the progress that a running task reported. */
   async progress(mapId: string, index: number, payload: Payload): Promise<void> {
     await this.#run(SAY, this.#mapKeys(mapId), ["p", index, payload]);
   }
@@ -149,7 +153,7 @@ export class GatherScripts {
     await this.#run(SAY, this.#mapKeys(mapId), ["l", index, batch]);
   }
 
-  /** Passes on how many of its items a job keeps. */
+  /** Passes on how many items a job keeps after it was cut. */
   async cut(mapId: string, at: number, items: string): Promise<void> {
     await this.#run(SAY, this.#mapKeys(mapId), ["cut", at, items]);
   }
@@ -159,7 +163,7 @@ export class GatherScripts {
     return await reconcileJobs(this.#redis, this.#keys, mapId, indices);
   }
 
-  /** Says again that these jobs have no outcome: their entries were lost, though their bits are set. */
+  /** Clears the bits of these jobs, whose entries in the stream were lost. */
   async forget(mapId: string, indices: readonly number[]): Promise<void> {
     await clearDone(this.#redis, this.#keys.done(mapId), indices);
   }
@@ -179,12 +183,12 @@ export class GatherScripts {
     return await isDone(this.#redis, this.#keys.done(mapId), index);
   }
 
-  /** The same, of a map whose failed jobs are kept for somebody who looks into them. */
+  /** As `drop`, but keeps the map's failed jobs for somebody who wants to run them again by hand. */
   async dropButFailed(mapId: string): Promise<void> {
     await keepFailures(this.#redis, this.#keys, mapId);
   }
 
-  /** True while somebody who is alive wants the map's outcomes, or will: a durable map waits for who takes it up. */
+  /** True while a live producer wants the map's outcomes, or the map is durable: another process may still take it up. */
   async wanted(mapId: string): Promise<boolean> {
     const keys = [this.#keys.done(mapId), this.#keys.mapInfo, this.#keys.meta(mapId)];
     const silences = [PRODUCER_SILENCE_MS, MAP_TTL_MS, UNTOLD_SILENCE_MS];

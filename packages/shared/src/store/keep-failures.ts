@@ -8,7 +8,7 @@ import { READ_CLOCK } from "./keys/redis-clock.ts";
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
 
-/** Of so many maps of a queue, those that ended last. */
+/** Failed jobs are kept for this many maps of a queue, those that ended last. */
 const MAX_MAPS = 100;
 
 /**
@@ -36,7 +36,7 @@ end
 return 1`,
 };
 
-/** Forgets a map, but for what is needed to run those of its jobs again that failed. */
+/** Forgets a map, except for what is needed to run its failed jobs again. */
 export async function keepFailures(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<void> {
   const failed = keys.failed(mapId);
   const base = failed.slice(0, failed.lastIndexOf(mapId));

@@ -82,13 +82,13 @@ if #staged > 0 then enter(KEYS[10], KEYS[11], string.sub(ARGV[2], 1, -2)) end
 return staged`,
 };
 
-/** In this order jobs move, from the map's stage on: who reads one list after the other meets each job that waits. */
+/** The order in which jobs move, from the map's stage on. Reading the lists in this order finds every job that waits. */
 const LISTS = ["wait", "paused", "active"] as const;
 
 /** Ids that are read from a list at a time. */
 const PAGE = 1_000;
 
-/** Jobs that are looked for in whole lists in one script. */
+/** Jobs that one script looks for in whole lists. */
 const REMOVED_AT_ONCE = 20;
 
 /** What `removeLimbo` did. */
@@ -111,7 +111,8 @@ export async function removeLimbo(
 }
 
 /**
- * Lets those of a map's jobs wait again that are in limbo. A handle of `attach()` needs this: it has no arguments with which
+ * Puts those of a map's jobs that are in limbo back into line. A handle of `attach()` needs this: it has no arguments
+ * with which
  * to enqueue them anew. Gives how many ids were read.
  */
 export async function restageLimbo(
@@ -127,9 +128,9 @@ export async function restageLimbo(
 interface LimboTask {
   readonly mapId: string;
   readonly indices: readonly number[];
-  /** What is done to jobs that are in no list. */
+  /** The script that is run on jobs that are in no list. */
   readonly by: Script;
-  /** Keys that it needs beside those of the lists. */
+  /** Keys that the script needs in addition to the lists. */
   readonly further: readonly string[];
 }
 
@@ -148,7 +149,7 @@ async function settleLimbo(
     const args = [...prefixes, ...indices.slice(start, start + PAGE)];
     for (const index of (await runScript(redis, LOOSE, places, args)) as string[]) loose.add(index);
   }
-  // Whole lists are read from here, in pages, so that Redis is not kept from everything else.
+  // Whole lists are read by this process, page by page, because a script that searched them would block Redis.
   const lists = [keys.stage(mapId), ...LISTS.map((name) => keys.job(name))];
   for (const list of lists) {
     for (let start = 0; loose.size > 0; start += PAGE) {

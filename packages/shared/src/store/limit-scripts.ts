@@ -4,15 +4,15 @@
  * A machine that has fetched a job with a limit takes a permit for it, and gives the permit back when the job's run has
  * ended. A job that gets none is put off: it leaves BullMQ's `active` list for its `delayed` set, and has its place in
  * line in `limit-waiting:<key>`. Whoever gives a permit back calls the first in line: they move from `delayed` to the front
- * of `wait`. So a job that waits for a permit is nobody's work meanwhile, and nobody asks for it again and again.
+ * of `wait`. So a job that waits for a permit costs no machine anything meanwhile, and no machine polls for it.
  *
  *   fetched ──take──▶ permit ──▶ runs ──give──▶ (calls the next)
  *      ▲                │ none
  *      └──── called ◀───┴── put off, in line
  *
  * - A permit is bound to its job's lock. Where a machine vanishes, the locks of its jobs expire, and so do the permits.
- * - A job that was put off comes back on its own after a while, the first in line after a second. So a call that was
- *   lost, because the machine that owed it was killed, costs a second.
+ * - A job that was put off comes back on its own after a while, the first in line after a second. So if a call is lost,
+ *   because the machine that had to make it was killed, that costs a second.
  * - Starts in a second are spread evenly (as in the generic cell rate algorithm): `tat` is when the next one is due.
  */
 
@@ -25,29 +25,34 @@ import type { QueueKeys } from "./keys/keys.ts";
 import { REFUND_TURN } from "./keys/turns.ts";
 import type { Limit } from "../wire.ts";
 
-/** A start may come so much earlier than it is due, in ms, to make up for one that was late. */
+/** How much earlier than due a start may come, in ms, to make up for one that was late. */
 const EARLY_MS = 50;
 
 /** Where jobs with the same key have different limits, the strictest that was asked for within this time counts. */
 const STRICTEST_MS = 60_000;
 
-/** The permits of lost locks are looked for so often at most, in ms. */
+/** The shortest time between two searches for permits whose locks are lost, in ms. */
 const LOOK_FOR_LOST_MS = 500;
 
 /** A job that was put off comes back after its place in line times this, in ms, if nobody calls it. */
 const COME_BACK_MS = 1_000;
 const MAX_COME_BACK_MS = 60 * 60_000;
 
-/** Jobs that are called in one script. */
+/** Jobs that one script calls. */
 const MAX_CALLED = 100;
 
-/** Jobs in line are called at most once in so many ms, several at once where many start in a second. */
+/**
+ * The shortest time between two calls of jobs in line, in ms. Where many start in a second, one call is for several jobs.
+ */
 const MIN_CALL_MS = 10;
 
-/** Permits and places in line must outlive what runs with them. They go with their jobs; what is forgotten goes after a week. */
+/**
+ * Permits and places in line must outlive the runs that hold them. They are removed with their jobs; leftovers expire
+ * after a week.
+ */
 const HELD_TTL_MS = 7 * 24 * 60 * 60_000;
 
-/** What else is known of a limit is of no use once nobody has asked for so long, and the next start is due. */
+/** The rest of a limit's state is useless once nobody has asked for this long and the next start is due. */
 const UNUSED_TTL_MS = 2 * STRICTEST_MS;
 
 /**
@@ -55,7 +60,8 @@ const UNUSED_TTL_MS = 2 * STRICTEST_MS;
  * ARGV: prefix of job keys, job id, machine.
  *
  * The hash `limit` has: `c` and `r`, the limits, with `cAt` and `rAt`, when they were asked for; `tat`; `seq`, a counter of
- * places in line; `wakeAt`, when the machine that was asked to will call the next; `lookedAt`, for permits of lost locks.
+ * places in line; `wakeAt`, when the machine that was told to will call the next; `lookedAt`, when permits of lost locks
+ * were last looked for.
  */
 const LIMIT = `${READ_CLOCK}
 now = time[1] * 1000 + time[2] / 1000
@@ -194,11 +200,11 @@ return callNext()`,
 /** Calls those in line that may start now. Gives what `callNext` gives. */
 const CALL: Script = { lua: `${LIMIT}\nreturn callNext()` };
 
-/** What a job is told that asks for a permit. */
+/** The answer to a job that asks for a permit. */
 export interface Taken {
-  /** `put off`: it is in line, and no longer this machine's. `gone`: it was no longer this machine's before. */
+  /** `put off`: the job is in line now, and no longer this machine's. `gone`: it was not this machine's any more. */
   readonly may: "run" | "put off" | "gone";
-  /** There is a permit, which is to be given back. */
+  /** The job holds a permit, which must be given back. */
   readonly holds: boolean;
   /** After how many ms this machine is to call the jobs in line; `undefined` if it need not. */
   readonly callAfterMs: number | undefined;
@@ -216,7 +222,7 @@ export class LimitScripts {
     this.#machine = machine;
   }
 
-  /** Asks for a permit for a job of so many starts that was fetched with this token. */
+  /** Asks for a permit for a job that was fetched with this token. @param starts - number of items that it will start */
   async take(jobId: string, token: string, limit: Limit, starts: number): Promise<Taken> {
     const { key, concurrency = 0, ratePerSecond = 0 } = limit;
     const args = [token, concurrency, ratePerSecond, starts];

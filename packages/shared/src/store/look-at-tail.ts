@@ -1,4 +1,4 @@
-/** How the last jobs of a map do: for how long each has been running, and whether workers are idle meanwhile. */
+/** Reads how long each of the last jobs of a map has been running, and whether workers are idle meanwhile. */
 
 import type { Cluster, Redis } from "ioredis";
 
@@ -25,12 +25,12 @@ end
 return found`,
 };
 
-/** So many jobs are looked at: the last ones of a map are few, or something else is wrong. */
+/** The most jobs that are looked at. The last jobs of a map are few. */
 const MAX_JOBS = 1_000;
 
 /** What was found of a map's last jobs. */
 export interface TailReading {
-  /** Nothing waits for a worker, of any map. */
+  /** No job of any map waits for a worker. */
   readonly isIdle: boolean;
   /** By first index: for how long the job has been running, in ms. Those that do not run are missing. */
   readonly runningMs: ReadonlyMap<number, number>;

@@ -10,7 +10,9 @@ export async function isOpen(redis: Redis | Cluster, keys: QueueKeys, mapId: str
   return (await redis.exists(keys.done(mapId))) === 1;
 }
 
-/** Whether nobody will fetch the outcomes of a map of which no producer tells: it is gone, or its producer died early. */
+/**
+ * Whether nobody will fetch the outcomes of a map that no producer reports: the map is gone, or its producer died early.
+ */
 export async function isForsaken(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<boolean> {
   const leftMs = await redis.pttl(keys.done(mapId));
   if (leftMs === -2) return true;
@@ -18,7 +20,7 @@ export async function isForsaken(redis: Redis | Cluster, keys: QueueKeys, mapId:
   return (await redis.exists(keys.meta(mapId))) === 0;
 }
 
-/** Whether anything says that there is, or was, a map of this id. */
+/** Whether Redis holds any trace of a map of this id. */
 export async function isKnown(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<boolean> {
   return (await redis.exists(keys.done(mapId), keys.meta(mapId))) > 0;
 }
@@ -28,7 +30,10 @@ export async function countDecided(redis: Redis | Cluster, keys: QueueKeys, mapI
   return await redis.bitcount(keys.done(mapId));
 }
 
-/** Removes all that a map needs to go on. Its stream stays for a while: it tells a producer that comes back why. */
+/**
+ * Removes all that a map needs in order to continue. Its stream stays for a while, to tell a producer that comes back why
+ * the map is gone.
+ */
 export async function removeMapKeys(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<void> {
   const [done, bytes, meta] = [keys.done(mapId), keys.in(mapId), keys.meta(mapId)];
   await redis.unlink(done, bytes, meta, keys.args(mapId), keys.failed(mapId));
@@ -36,14 +41,14 @@ export async function removeMapKeys(redis: Redis | Cluster, keys: QueueKeys, map
   await redis.pexpire(keys.out(mapId), MAP_TTL_MS);
 }
 
-/** Removes the rest: its stream, and what its producer told of it. */
+/** Removes the rest of a map: its stream, and its producer's reports. */
 export async function forgetMap(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<void> {
   await redis.unlink(keys.out(mapId), keys.errors(mapId));
   await redis.zrem(keys.maps, mapId);
   await redis.hdel(keys.mapInfo, mapId);
 }
 
-/** Removes what is ours of a queue that nobody uses any more, and of these maps. */
+/** Removes poolmq's own keys of a queue that nobody uses any more, and those of these maps. */
 export async function removeQueueKeys(
   redis: Redis | Cluster,
   keys: QueueKeys,

@@ -1,4 +1,6 @@
-/** Changes how urgent a map is while it runs: of its jobs that wait, and, through its producer, of those that come. */
+/**
+ * Changes the priority of a map while it runs: that of its waiting jobs, and, through its producer, that of further ones.
+ */
 
 import type { Cluster, Redis } from "ioredis";
 
@@ -51,7 +53,7 @@ const PAGE = 10_000;
 /** Jobs that are moved in one script: each is looked for in the whole list. */
 const AT_ONCE = 50;
 
-/** Tells the producer of a map how urgent its further jobs are. */
+/** Tells the producer of a map which priority its further jobs get. */
 export async function tellPriority(
   redis: Redis | Cluster,
   keys: QueueKeys,
@@ -61,7 +63,7 @@ export async function tellPriority(
   await runScript(redis, TELL, [keys.done(mapId), keys.out(mapId)], [JSON.stringify(message)]);
 }
 
-/** Gives those of a map's jobs that wait another priority, or none. */
+/** Gives the waiting jobs of a map another priority, or none. */
 export async function prioritizeWaiting(
   redis: Redis | Cluster,
   keys: QueueKeys,
@@ -77,7 +79,7 @@ export async function prioritizeWaiting(
   }
 }
 
-/** Ids of the jobs that wait, as their list and their sets have them: the first comes first. */
+/** Ids of the waiting jobs, in the order in which they would be fetched. */
 async function waitingIds(redis: Redis | Cluster, keys: QueueKeys, mapId: string): Promise<string[]> {
   const idPrefix = jobIdOf(mapId, 0).slice(0, -1);
   const [wait, prioritized, delayed] = ["wait", "prioritized", "delayed"].map((name) => keys.job(name)) as [
@@ -85,7 +87,7 @@ async function waitingIds(redis: Redis | Cluster, keys: QueueKeys, mapId: string
     string,
     string,
   ];
-  // New ids come in at the head of a list: who reads on from there meets each that waits.
+  // New ids are added at the head of a list. Reading from the head on therefore misses no waiting job.
   const staged = await inPages((from, to) => redis.lrange(keys.stage(mapId), from, to), idPrefix);
   const listed = await inPages((from, to) => redis.lrange(wait, from, to), idPrefix);
   const sorted = await inPages((from, to) => redis.zrange(prioritized, String(from), String(to)), idPrefix);

@@ -13,8 +13,8 @@ import type { FailedJob, OutcomeText, RanText } from "../wire.ts";
  * KEYS: done, out, in, accounts. ARGV: ttlMs, map id, then (first index, `RanText`, outcome) for each job. Gives 0 if the
  * map is not wanted.
  *
- * The producer keeps the keys from expiring; only when half of their time is gone is it done here, for a map whose
- * producer has died.
+ * The producer keeps the keys from expiring. This script renews them only when half of their time is gone, for a map
+ * whose producer has died.
  */
 const PUBLISH: Script = publishScript(
   { width: 3, accounts: "KEYS[4]" },
@@ -23,8 +23,8 @@ const PUBLISH: Script = publishScript(
 
 /**
  * The same for jobs that have bytes or may be kept. KEYS: done, out, in, failed, accounts. ARGV: ttlMs, map id, then
- * (first index, `RanText`, outcome, its bytes or "", job or "", how many jobs of the map may be kept or -1) for each job. What is kept keeps its
- * arguments' bytes.
+ * (first index, `RanText`, outcome, its bytes or "", job or "", how many jobs of the map may be kept or -1) for each job.
+ * A job that is kept keeps its arguments' bytes.
  */
 const PUBLISH_WHOLE: Script = publishScript(
   { width: 6, accounts: "KEYS[5]" },
@@ -76,9 +76,9 @@ export interface Outcome {
   readonly text: OutcomeText;
   /** The bytes that the text names. */
   readonly bytes?: Buffer | undefined;
-  /** The job's arguments had bytes, which are of no use any more. */
+  /** The job's arguments had bytes, which can be removed now. */
   readonly hadBytes?: boolean;
-  /** Who ran it: machine, process, and so on, as in a `RanText`. Absent: nobody did. */
+  /** What ran it: machine, process, and so on, as in a `RanText`. Absent: nothing did. */
   readonly by?: string | undefined;
   /** The job, if it is to be kept because an item of it failed. */
   readonly failed?: FailedJob;

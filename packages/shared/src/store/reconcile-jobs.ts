@@ -36,7 +36,7 @@ export interface Reconciled {
   readonly lastEntry: string;
 }
 
-/** So many jobs are looked for in one script: it keeps Redis from everything else for about a millisecond. */
+/** Jobs that one script looks for, which keeps Redis from everything else for about a millisecond. */
 const AT_ONCE = 1_000;
 
 /** Finds out which of these jobs (by first index) are lost. */
@@ -56,7 +56,7 @@ export async function reconcileJobs(
     found.existed &&= existed === 1;
     found.missing.push(...missing.map(Number));
     found.decided.push(...decided.map(Number));
-    // The latest word: what is decided by now is not later than that.
+    // The last script's entry counts: every outcome that was found decided is at or before it.
     found.lastEntry = lastEntry;
     start += AT_ONCE;
   } while (start < indices.length);

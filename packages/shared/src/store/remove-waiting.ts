@@ -68,7 +68,7 @@ const EXPIRE: Script = {
   lua: `for i = 3, #ARGV do redis.call('PEXPIRE', ARGV[1] .. ARGV[i], ARGV[2]) end`,
 };
 
-/** Jobs that are looked at in one script: it keeps Redis from everything else for about a millisecond. */
+/** Jobs that one script looks at, which keeps Redis from everything else for about a millisecond. */
 const AT_ONCE = 500;
 
 /**
@@ -92,7 +92,7 @@ export async function removeWaiting(
   }
   all += await removeStaged(redis, keys, mapId);
   for (const list of [keys.job("wait"), keys.job("paused")]) {
-    // Once more if there were some: while another map is removed as well, ids move up, and are passed over.
+    // Look again until a pass removes nothing: while another map is removed as well, ids move up and can be skipped.
     for (let removed = 1; removed > 0; all += removed) removed = await removeListed(redis, list, prefixes);
   }
   return all;
@@ -110,9 +110,9 @@ export async function removeStaged(redis: Redis | Cluster, keys: QueueKeys, mapI
 }
 
 /**
- * Lets those jobs of a map that has ended go by themselves, after a day, that stay because a machine runs them. That machine
- * removes them; if it dies, the next one does that fetches them. But if the list is deleted in which they wait for that,
- * nobody knows of them any more.
+ * Lets the jobs of an ended map that a machine still runs expire after a day. Usually that machine removes them; if it
+ * dies, the next one that fetches them does. But if somebody deletes BullMQ's list of active jobs, nothing else would
+ * ever remove them.
  */
 export async function expireJobs(
   redis: Redis | Cluster,
@@ -125,7 +125,7 @@ export async function expireJobs(
   }
 }
 
-/** Looks through a list once, from its head, where new ids come in. Gives how many were removed. */
+/** Looks through a list once, from its head, where new ids are added. Gives how many were removed. */
 async function removeListed(
   redis: Redis | Cluster,
   list: string,

@@ -3,8 +3,8 @@
  *
  *   failed ──▶ (outcome out of `out`, bit to 0) ──▶ BullMQ job ──▶ (entry out of `failed`)
  *
- * Each step may be the last one of a process that dies: the next retry finds the entry again, and enqueuing a job twice
- * is enqueuing it once.
+ * The process may die after any step: the next retry then finds the entry again, and enqueuing a job twice has the same
+ * effect as enqueuing it once.
  */
 
 import type { Cluster, Redis } from "ioredis";
@@ -24,7 +24,10 @@ return {redis.call('EXISTS', KEYS[1]), redis.call('HEXISTS', KEYS[1], 'delivered
   redis.call('EXISTS', KEYS[2])}`,
 };
 
-/** KEYS: kept, then all keys of the map, meta first. ARGV: map id, ttlMs. It is under way again; gives when. */
+/**
+ * KEYS: kept, then all keys of the map, meta first. ARGV: map id, ttlMs. Notes that the map is under way again; gives
+ * when that was.
+ */
 const REOPEN: Script = {
   lua: `${READ_CLOCK}
 redis.call('HDEL', KEYS[2], 'delivered')
@@ -35,7 +38,7 @@ for i = 2, #KEYS do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
 return now`,
 };
 
-/** KEYS: done, out, failed. ARGV: index, entry of `failed`. Takes the outcome away; gives 0 if the entry is not there. */
+/** KEYS: done, out, failed. ARGV: index, entry of `failed`. Removes the outcome; gives 0 if the entry is not there. */
 const TAKE_BACK: Script = {
   lua: `
 if redis.call('HGET', KEYS[3], ARGV[1]) ~= ARGV[2] then return 0 end
@@ -44,7 +47,7 @@ redis.call('SETBIT', KEYS[1], ARGV[1], 0)
 return 1`,
 };
 
-/** KEYS: failed. ARGV: index, entry. It may have failed again meanwhile. */
+/** KEYS: failed. ARGV: index, entry. The entry is compared first, since the job may have failed again meanwhile. */
 const FORGET: Script = {
   lua: `if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end return 1`,
 };
@@ -57,7 +60,7 @@ export interface RetryLook {
   readonly exists: boolean;
   /** Its producer has taken all outcomes. */
   readonly delivered: boolean;
-  /** For how long its producer was not heard of, in ms. */
+  /** How long ago its producer last gave a sign of life, in ms. */
   readonly silentMs: number;
   readonly hasFailed: boolean;
 }
@@ -96,7 +99,7 @@ export class RetryScripts {
   }
 
   /**
-   * The jobs of a map that failed, some at a time.
+   * Gives the failed jobs of a map, some at a time.
    *
    * @param sinceMs - leaves out those that failed at that moment or later, by Redis's clock: they have failed again
    */
@@ -109,7 +112,7 @@ export class RetryScripts {
     }
   }
 
-  /** Takes the outcomes of these jobs away. Gives the jobs whose outcomes were there; somebody else took the others. */
+  /** Removes the outcomes of these jobs. Gives the jobs whose outcomes were there; another retry has taken the others. */
   async takeBack(mapId: string, entries: readonly FailedEntry[]): Promise<FailedEntry[]> {
     const keys = [this.#keys.done(mapId), this.#keys.out(mapId), this.#keys.failed(mapId)];
     const taken = await Promise.all(
@@ -118,7 +121,7 @@ export class RetryScripts {
     return entries.filter((_, place) => taken[place] === 1);
   }
 
-  /** These jobs are in the queue again. */
+  /** Removes the entries of these jobs, which are in the queue again. */
   async forget(mapId: string, entries: readonly FailedEntry[]): Promise<void> {
     const keys = [this.#keys.failed(mapId)];
     await Promise.all(entries.map(({ at, text }) => runScript(this.#redis, FORGET, keys, [at, text])));

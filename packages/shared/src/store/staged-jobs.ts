@@ -21,7 +21,7 @@ export async function stagedJobs(redis: Redis | Cluster, keys: QueueKeys): Promi
   return (await Promise.all(mapIds.map(async (id) => await redis.lrange(keys.stage(id), 0, -1)))).flat();
 }
 
-/** Removes all jobs of a queue that are staged, and the accounts of its maps: nobody uses it any more. */
+/** Removes all staged jobs of a queue, and the accounts of its maps. For a queue that nobody uses any more. */
 export async function removeAllStaged(redis: Redis | Cluster, keys: QueueKeys): Promise<void> {
   for (const id of await stagedMaps(redis, keys)) await removeStaged(redis, keys, id);
   await redis.unlink(keys.turns, keys.accounts);
@@ -34,6 +34,6 @@ export async function wakeForStaged(redis: Redis | Cluster, keys: QueueKeys): Pr
 
 async function stagedMaps(redis: Redis | Cluster, keys: QueueKeys): Promise<string[]> {
   const ids = await redis.zrange(keys.turns, "0", "-1");
-  // The other one is BullMQ's own list.
+  // `""` stands for BullMQ's own list.
   return ids.filter((id) => id !== "");
 }

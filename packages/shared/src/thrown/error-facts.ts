@@ -3,7 +3,9 @@ import { inspectBriefly } from "../errors/inspect-briefly.ts";
 const MAX_MESSAGE = 500;
 const MAX_STACK = 4_000;
 
-/** What is told of an error to others than its caller. Its stack only if it is asked for, because that takes time. */
+/**
+ * What progress reports and logs say of an error. The stack is read only when it is asked for, because that takes time.
+ */
 export interface ErrorFacts {
   /** Name of the error's class; of a thrown value that is no error, its type. */
   readonly name: string;
@@ -11,7 +13,7 @@ export interface ErrorFacts {
   readonly stack?: () => string;
 }
 
-/** Whatever was thrown: reading it must not throw. */
+/** Anything may have been thrown, and reading it must not throw. */
 export function errorFacts(error: unknown): ErrorFacts {
   if (!(error instanceof Error)) {
     return { name: error === null ? "null" : typeof error, message: cut(inspectBriefly(error), MAX_MESSAGE) };

@@ -4,7 +4,7 @@ import type { ErrorGroup } from "../wire-watch.ts";
 
 import { errorFacts } from "./error-facts.ts";
 
-/** Errors whose messages differ too much to be grouped are counted only. */
+/** The most groups. Errors beyond them are only counted. */
 const MAX_GROUPS = 20;
 
 const MAX_INDICES = 100;
@@ -20,16 +20,16 @@ interface Group {
 
 export class ErrorGroups {
   readonly #groups: Map<string, Group>;
-  /** Others that are told of the same errors. */
+  /** Copies that are told of the same errors: see `another()`. */
   readonly #others: ErrorGroups[] = [];
-  /** Groups of which there is something new to tell. */
+  /** Groups that have changed since they were last taken. */
   readonly #changed = new Set<Group>();
 
   constructor(groups: Map<string, Group> = new Map()) {
     this.#groups = groups;
   }
 
-  /** Gives the same groups, for another one who is to be told what is new of them. */
+  /** Gives the same groups again, with a record of its own of what is new since it was last asked. */
   another(): ErrorGroups {
     const other = new ErrorGroups(this.#groups);
     for (const group of this.#groups.values()) other.#changed.add(group);
@@ -39,7 +39,7 @@ export class ErrorGroups {
 
   failed(index: number, error: unknown): void {
     const { name, message, stack } = errorFacts(error);
-    // Ids, amounts and times in a message do not make it another one.
+    // Messages that differ only in numbers (ids, amounts, times) are of one group.
     const key = `${name}\n${message.replace(/\d+/g, "#")}`;
     let group = this.#groups.get(key);
     if (group === undefined) {
@@ -75,7 +75,7 @@ export class ErrorGroups {
     return changed;
   }
 
-  /** What was taken of these groups could not be told: it is new still. */
+  /** Marks these groups as changed again, because they could not be reported. */
   putBack(numbers: ReadonlySet<number>): void {
     for (const group of this.#groups.values()) if (numbers.has(group.number)) this.#changed.add(group);
   }

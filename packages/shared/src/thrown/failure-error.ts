@@ -18,7 +18,7 @@ export function failureError(failure: Failure, by: RemoteInfo): PoolmqError {
   return error;
 }
 
-/** What ended the process, if it was told. */
+/** The error that ended the process, if the worker reported it. */
 function causeOf(thrown: string | undefined): { readonly cause?: unknown } {
   return thrown === undefined ? {} : { cause: decodeThrown(thrown) };
 }

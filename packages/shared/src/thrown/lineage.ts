@@ -2,7 +2,7 @@
 
 import { read, textOf } from "../values/safe-read.ts";
 
-/** Prototypes looked at: a proxy can make the chain endless. */
+/** The most prototypes that are looked at, since a proxy can make the chain endless. */
 const MAX_PROTOTYPES = 100;
 
 /** Names of classes, because classes of another realm are other objects. */

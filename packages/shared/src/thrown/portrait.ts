@@ -1,8 +1,8 @@
 /**
  * An error as plain data that the codec carries, made on the side where it was thrown.
  *
- * Structured clone alone would lose the class name, the own properties and `AggregateError.errors`. Everything here
- * reads foreign objects (getters that throw, proxies, cycles) and none of it throws on their account.
+ * Structured clone alone would lose the class name, the own properties and `AggregateError.errors`. Everything here reads
+ * users' objects, which may have getters that throw, proxies and cycles; nothing here throws because of them.
  */
 
 import { types } from "node:util";
@@ -39,7 +39,7 @@ export interface Portrait {
 /** What the constructors of \`Error\`, \`AggregateError\` and \`SuppressedError\` define without being enumerable. */
 export const HIDDEN_PROPERTIES: readonly string[] = ["cause", "errors", "error", "suppressed"];
 
-/** Errors below errors, of which the outermost are kept. Each takes five levels of the codec's nesting. */
+/** Levels of nested errors, of which the outermost are kept. Each takes five levels of the codec's nesting. */
 const MAX_LEVELS = 100;
 /** Errors in one portrait. Also bounds `AggregateError.errors`. */
 const MAX_ERRORS = 1_000;
@@ -131,7 +131,8 @@ export class Portraitist {
     if (fault.kind === "depth") return notSent(`a value nested deeper than ${MAX_VALUE_DEPTH} levels`);
     if (fault.path === "") return notSent(fault.what);
     if (levelsLeft === 0 || !isPlain(value)) return notSent(`an object with ${fault.what} at ${fault.path}`);
-    // Its good parts are often what explains the failure: the status of a response that also holds a callback.
+    // Keep the parts that can be sent: they often explain the failure, such as the status of a response that also holds a
+    // callback.
     const copy: Record<string, unknown> | unknown[] = Array.isArray(value) ? [] : {};
     this.#salvaged.set(value, copy);
     for (const key of keysOf(value)) {
@@ -177,7 +178,7 @@ function isPlain(value: unknown): value is object {
 
 function messageOf(error: object): string {
   const message = read(error, "message");
-  // Code that sets it to a number means its digits.
+  // Some code sets `message` to a number; its digits are kept.
   return typeof message === "number" || typeof message === "bigint" ? String(message) : textOf(message);
 }
 

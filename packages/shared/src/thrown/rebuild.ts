@@ -66,7 +66,7 @@ class Rebuilder {
       stack: portrait["stack"] === undefined ? `${name}: ${message}` : textOf(portrait, "stack"),
     };
     for (const [key, value] of Object.entries(header)) {
-      // A key that is also among the properties is set there, in its place in the order.
+      // A key that is also among the properties is set later, in its place in the order.
       const isDue = key === "stack" || read(error, key) !== value;
       if (isDue && !props.some(([prop]) => prop === key)) define(key, value, false);
     }

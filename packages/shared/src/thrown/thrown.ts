@@ -36,7 +36,7 @@ export interface DecodeThrownOptions {
 
 /** Longest name and text of a property that is kept when an error is cut down to its limit. */
 const SHORT_TEXT = 200;
-/** What an error is cut down to if there is no limit but V8's longest string. */
+/** The size to which an error is cut down if V8's longest string is the only limit. */
 const CUT_BYTES = 8 * 1024 * 1024;
 /** Levels of nesting of a portrait, which bounds its own parts more tightly. */
 const MAX_DEPTH = 1_000;
@@ -53,7 +53,7 @@ export function encodeThrown(thrown: unknown, options: EncodeThrownOptions = {})
     try {
       return encode(describe(thrown, options), { ...options, maxDepth: MAX_DEPTH });
     } catch {
-      // Too large, or it changed while it was read: the next one says less.
+      // Too large, or it changed while it was read: try the next, shorter form.
     }
   }
   return encode(unknownThrown());

@@ -12,7 +12,7 @@ import type { Payload } from "../wire.ts";
 /** Marks arguments that are no tuples. No other payload starts with it. */
 const ONE_MARK = "*";
 
-/** What is given for each item: its one argument, or a tuple of arguments. */
+/** The form of each item's arguments: a single argument, or a tuple. */
 export type ArgumentForm = "one" | "tuple";
 
 /** Encodes the arguments of consecutive items. @throws as {@link encodeEach} */
@@ -28,7 +28,7 @@ export function encodeArguments(
 /**
  * Gives what {@link encodeArguments} was given.
  *
- * @param bytes - what came beside the text
+ * @param bytes - the bytes that travelled beside the text
  * @throws DecodeError, LimitError
  */
 export function decodeArguments(

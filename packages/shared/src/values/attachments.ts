@@ -33,7 +33,7 @@ export class Attachments {
     return name;
   }
 
-  /** Lets go of the last parts, down to a length that there was before. */
+  /** Removes the last parts, down to an earlier `length`. */
   cut(length: number): void {
     while (this.#length > length) this.#length -= this.#parts.pop()?.length ?? 0;
   }

@@ -3,7 +3,7 @@
  *
  * V8's format has a version in its second byte. Node 22 (V8 12.4), 24 (13.6) and 26 all write version 15, and each was
  * seen to read what the others write; a reader refuses a newer version than its own with a `DecodeError` that says so.
- * One hole: `Float16Array` is new in Node 24, and a producer or worker on 22 can't decode one.
+ * One exception: `Float16Array` is new in Node 24, and a producer or worker on 22 can't decode one.
  */
 
 // Not the global: a task may put something else in its place.
@@ -22,7 +22,7 @@ export function toCloneBytes(value: unknown): Buffer {
   return v8.serialize(value);
 }
 
-/** The value of the bytes, which may be anyone's. Throws an Error that says what is wrong with them. */
+/** The value of the bytes, which are not trusted. Throws an Error that says what is wrong with them. */
 export function fromCloneBytes(bytes: Buffer): unknown {
   const reader = new CloneReader(bytes);
   try {

@@ -3,7 +3,7 @@
  *
  *   JSON text   for what JSON carries without loss, which most arguments and results are: 20 times faster for `[1]`
  *   `~` base64  of V8's structured clone format, for everything else that structured clone carries
- *   `@` place   of such bytes beside the text, where they may travel so and are many (`attachments.ts`)
+ *   `@` place of such bytes beside the text, if they are large and the way has room for them (`attachments.ts`)
  *
  * None holds a raw tab or newline, and nothing in a payload is ever run: a decoded value is data.
  */
@@ -20,14 +20,14 @@ import { toPlainJson } from "./plain-json.ts";
 import { findUncloneable } from "./uncloneable.ts";
 import type { Payload } from "../wire.ts";
 
-// Taken hold of before any task is loaded: a task may put something else in its place.
+// Kept from before any task is loaded, since a task may replace the global's methods.
 const { parse } = JSON;
 
 /** Marks the general form. No JSON text starts with it. */
 const CLONE_MARK = "~";
 
 /**
- * From so many bytes on, the general form is attached. Below, base64 is cheaper than a field in Redis and a block on the
+ * From this size on, the general form is attached. Below, base64 is cheaper than a field in Redis and a block on the
  * pipe.
  */
 const ATTACHED_BYTES = 16 * 1024;
@@ -46,7 +46,7 @@ export interface EncodeOptions {
   readonly maxBytes?: number;
   /** The name that users know `maxBytes` by, for the message of the error. @defaultValue `"maxBytes"` */
   readonly limit?: string;
-  /** Takes what is large in the general form. @defaultValue it is put into the text */
+  /** Receives large values in the general form. @defaultValue they are put into the text */
   readonly attachments?: Attachments | undefined;
   /**
    * Deepest nesting: `[[1]]` has two levels. Above the default, what needs the general form may still end at V8's own
@@ -63,7 +63,7 @@ export interface DecodeOptions {
   readonly limit?: string;
   /** Deepest nesting. @defaultValue 1,000 */
   readonly maxDepth?: number;
-  /** What came beside the text. */
+  /** The bytes that travelled beside the text. */
   readonly bytes?: Buffer | undefined;
 }
 
@@ -121,7 +121,7 @@ export function decode(payload: Payload, options: DecodeOptions = {}): unknown {
   return value;
 }
 
-/** The payload with everything in its text, for where there is no place beside it. */
+/** The payload with its bytes in the text, for places that can't hold bytes beside it. */
 export function inText(payload: Payload, bytes: Buffer | undefined): Payload {
   if (!payload.startsWith(ATTACHMENT_MARK)) return payload;
   return CLONE_MARK + attachmentOf(payload, bytes).toString("base64");
@@ -131,7 +131,8 @@ function plainPayload(value: unknown, { maxDepth = DEFAULT_MAX_DEPTH }: EncodeOp
   try {
     return toPlainJson(value, maxDepth);
   } catch {
-    // A getter that throws, a full stack, a string beyond V8's longest: the general form meets it again and reports it.
+    // A getter threw, the stack is full, or a string exceeds V8's longest. The general form meets the same again and
+    // reports it.
     return undefined;
   }
 }
@@ -150,7 +151,7 @@ function clonePayload(value: unknown, options: EncodeOptions): Payload {
     bytes = toCloneBytes(value);
   } catch (error) {
     if (error instanceof RangeError) throw tooDeep(`The ${role}`, Math.min(maxDepth, DEFAULT_MAX_DEPTH));
-    // Without V8's own message, which shows the whole value: of `process.env`, for one.
+    // V8's own message is left out, because it shows the whole value, which may be `process.env`.
     const what =
       "or holds an object that V8 does not clone (such as process.env: copy it with { ...process.env })";
     throw new SerializationError({ what, path: "", role });
@@ -159,7 +160,7 @@ function clonePayload(value: unknown, options: EncodeOptions): Payload {
     throw new SerializationError({ what: "or holds an array with millions of holes", path: "", role });
   }
   const isAttached = attachments !== undefined && bytes.length >= ATTACHED_BYTES;
-  // Before the text is made: it takes a third more memory than the bytes.
+  // Checked before the text is made, which takes a third more memory than the bytes.
   const size = isAttached ? bytes.length : CLONE_MARK.length + Math.ceil(bytes.length / 3) * 4;
   if (size > Math.min(maxBytes ?? Number.POSITIVE_INFINITY, constants.MAX_STRING_LENGTH)) {
     throw tooLarge(`The encoded ${role}`, size, options);

@@ -17,7 +17,7 @@ import { packNumbers, unpackNumbers } from "./packed-numbers.ts";
 import { toPlainJson } from "./plain-json.ts";
 import type { Payload } from "../wire.ts";
 
-// Taken hold of before any task is loaded: a task may put something else in its place.
+// Kept from before any task is loaded, since a task may replace the global's methods.
 const { parse: parseJson, stringify } = JSON;
 
 /** Marks a list of payloads. No JSON text and no other payload starts with it. */
@@ -51,7 +51,7 @@ export function encodeEach(values: readonly unknown[], options: EncodeOptions = 
 /**
  * The values that {@link encodeEach} was given.
  *
- * @param bytes - what came beside the text
+ * @param bytes - the bytes that travelled beside the text
  * @throws DecodeError, LimitError
  */
 export function decodeEach(payload: Payload, bytes?: Buffer): unknown[] {
@@ -82,7 +82,7 @@ function listPayload(values: readonly unknown[], options: EncodeOptions): Payloa
   // Primitives can't share anything, so they need no payload each.
   if (values.length === 1 || values.every(isPrimitive)) return encode(values, options);
   const parts = values.map((value) => encode(value, options));
-  // Each value is plain by itself: together they were not, because they share something.
+  // If each value is plain by itself, they were not plain together only because they share objects.
   const arePlain = parts.every((part) => !/^[~@]/.test(part));
   return arePlain ? `[${parts.join(",")}]` : LIST_MARK + stringify(parts);
 }

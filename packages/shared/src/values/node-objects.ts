@@ -1,4 +1,7 @@
-/** Finds objects of Node's own classes that are more than their properties. V8 writes them as empty objects, without an error. */
+/**
+ * Finds objects of Node's own classes whose state is not in their properties. V8 writes them as empty objects, without an
+ * error.
+ */
 
 import { EventEmitter } from "node:events";
 import { builtinModules } from "node:module";
@@ -9,14 +12,14 @@ const MESSAGING: ReadonlySet<string | undefined> = new Set([
   "messaging_transfer_symbol",
 ]);
 
-/** Prototypes looked at: a proxy can make the chain endless. */
+/** The most prototypes that are looked at, since a proxy can make the chain endless. */
 const MAX_PROTOTYPES = 20;
 
-/** Whether a prototype is that of a class of Node's modules or of a global one. Asked once a class. */
+/** Whether a prototype is that of a class of Node's modules or of a global class; looked up once for each class. */
 const known = new WeakMap<object, boolean>();
 
 /**
- * Whether an object is one of Node's that can't be sent. Those that are data stay: what `fs.stat` gives, for one. So do
+ * Whether an object is one of Node's that can't be sent. Those that are data can, such as what `fs.stat` gives. So do
  * instances of users' classes that extend one of Node's: their own properties are sent, as of any class.
  */
 export function isNodeObject(object: object, prototype: unknown): boolean {
@@ -56,7 +59,7 @@ function loadedModules(): object[] {
     .flatMap((name) => process.getBuiltinModule(name) ?? []);
 }
 
-/** Only looked up by its name: some of what modules export is loaded, or warned of, when it is read. */
+/** Only the export of the class's name is read: reading some other exports loads modules or prints warnings. */
 function hasClass(module: object, prototype: object): boolean {
   const { constructor } = prototype;
   return typeof constructor === "function" && Reflect.get(module, constructor.name) === constructor;
@@ -66,7 +69,7 @@ function isEmptied(object: object): boolean {
   return Object.values(object).every((value) => value === undefined);
 }
 
-/** V8's serializer alone would make a plain object of what is left of it. */
+/** Whether structured clone refuses the object; V8's serializer alone would write a plain object of its properties. */
 function isRefused(object: object): boolean {
   try {
     structuredClone(object);

@@ -7,7 +7,7 @@
 
 import { inspect, types } from "node:util";
 
-// Taken hold of before any task is loaded: a task may put something else in its place.
+// Kept from before any task is loaded, since a task may replace the global's methods.
 const { stringify } = JSON;
 
 /** Up to this many objects are looked up in an array, which is faster than making a `Set`. */
@@ -16,10 +16,10 @@ const FEW = 8;
 /** Above this length, listing an array's keys costs more than asking `inspect` for them (measured: near 50). */
 const SHORT_ARRAY = 48;
 
-/** Up to this length, stepping over nothing but holes takes no more than a few milliseconds. */
+/** Up to this length, an array of nothing but holes is walked in a few milliseconds. */
 export const LONG_ARRAY = 100_000;
 
-/** `[i]` and the like: gluing is faster than a call of `JSON.stringify`. */
+/** For arrays as short as `[i]`, joining strings is faster than `JSON.stringify`. */
 const TINY_ARRAY = 4;
 
 /**
@@ -111,7 +111,7 @@ function isFlat(array: readonly unknown[]): boolean {
   return true;
 }
 
-/** Told by three samples. A wrong guess costs time and nothing else. */
+/** Guesses from three samples. A wrong guess costs only time. */
 function isMostlyFractions(array: readonly unknown[]): boolean {
   const { length } = array;
   if (length < FRACTIONS) return false;

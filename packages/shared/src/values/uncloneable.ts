@@ -20,7 +20,7 @@ export type Fault =
     }
   | { readonly kind: "depth" };
 
-/** A property of objects that must not be sent as the data that they hold: it says what they are, with the article. */
+/** A property that marks objects which must not be sent as their data. Its value says what they are, with the article. */
 export const REFUSED: unique symbol = Symbol.for("poolmq.refused") as never;
 
 /** Longer keys are cut in paths. */
@@ -41,7 +41,7 @@ export function findUncloneable(value: unknown, maxDepth: number): Fault | undef
   try {
     fault = visit(value, maxDepth, new Set());
   } catch (error) {
-    // Only an exhausted stack gets here: everything foreign is read behind a guard.
+    // Only an exhausted stack gets here: users' objects are read behind guards.
     if (error instanceof RangeError) return { kind: "depth" };
     return { kind: "uncloneable", what: "something that can't be read", path: "", cause: error };
   }
@@ -57,7 +57,9 @@ export function findUncloneable(value: unknown, maxDepth: number): Fault | undef
   };
 }
 
-/** A fault on its way up: each level adds the segment that leads to it, so that success costs nothing. */
+/**
+ * A fault that was found. Each level adds its path segment on the way up, so that values without a fault cost nothing.
+ */
 type Found =
   | {
       readonly kind: "uncloneable";
@@ -80,10 +82,10 @@ function visit(value: unknown, depthLeft: number, seen: Set<object>): Found | un
   const below = depthLeft - 1;
   if (types.isMap(value)) return visitMap(value, below, seen);
   if (types.isSet(value)) return visitSet(value, below, seen);
-  // V8 writes an error without a message for it. Those that are thrown travel as portraits.
+  // V8 would write an error without a message. A thrown DOMException travels as a portrait instead.
   if (value instanceof DOMException) return found("a DOMException");
   if (isNativeError(value)) {
-    // Of an error, structured clone takes name, message, stack and cause.
+    // Structured clone takes only name, message, stack and cause of an error.
     return Object.hasOwn(value, "cause") ? visitProperty(value, "cause", false, below, seen) : undefined;
   }
   const isArray = Array.isArray(value);
@@ -131,7 +133,7 @@ function visitMap(
   seen: Set<object>,
 ): Found | undefined {
   let index = 0;
-  // The intrinsic iterator: a subclass may have its own, which V8 ignores too.
+  // Use the intrinsic iterator, as V8 does: a subclass may have its own.
   for (const [key, item] of Map.prototype.entries.call(map) as MapIterator<[unknown, unknown]>) {
     const at = index++;
     const fault =
@@ -173,7 +175,7 @@ function exoticName(object: object, isEmpty: boolean): string | undefined {
   if (types.isKeyObject(object)) return "a KeyObject";
   const tag = tagOf(object);
   if (tag?.startsWith("WebAssembly.")) return withArticle(tag);
-  // By its own name: a MessagePort has the tag of the EventTarget that it extends.
+  // Named by its constructor, because a MessagePort has the tag of the EventTarget that it extends.
   if (tag !== undefined && isPlatformClass(object, tag)) return withArticle(classNameOf(object));
   // Iterators, `Intl` formats, weak references and other built-ins have no own properties, so V8's answer is about the
   // object itself.

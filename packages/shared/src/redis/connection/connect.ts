@@ -23,7 +23,7 @@ export interface ConnectOptions {
    * @defaultValue 10_000
    */
   readonly connectTimeoutMs?: number;
-  /** Gives up at once. */
+  /** Makes it give up at once when it fires. */
   readonly signal?: AbortSignal;
 }
 
@@ -36,7 +36,10 @@ const CONNECT_TIMEOUT_MS = 10_000;
  */
 const SILENCE_MS = 15_000;
 
-/** Notices a dead link that nothing is sent on: Node probes ten times, a second apart, after this. */
+/**
+ * After this long without traffic, the system probes the link ten times, a second apart, and so notices that it is
+ * dead.
+ */
 const KEEP_ALIVE_MS = 5_000;
 
 /** BullMQ's and ioredis's own back-offs grow to 20 s and 5 s, which is added to every outage. */
@@ -127,13 +130,13 @@ function redisOptions(
     enableOfflineQueue: true,
     enableReadyCheck: true,
     autoResendUnfulfilledCommands: true,
-    // Whoever subscribes does so again when the connection is ready: ioredis does it without looking at the answer, and a
-    // refusal would end this process as a rejection that nobody handles.
+    // Code that subscribes does so again itself when the connection is ready. ioredis would do it without handling the
+    // answer, and a refusal would end this process as an unhandled rejection.
     autoResubscribe: false,
     maxRetriesPerRequest: null,
     retryStrategy: retryDelayMs,
     sentinelRetryStrategy: retryDelayMs,
-    // 2: the command is sent again.
+    // 2 tells ioredis to reconnect and send the command again.
     reconnectOnError: (error) => (watch.isOf(error) ? 2 : false),
   };
 }
@@ -144,7 +147,8 @@ function handleErrors(connection: Redis | Cluster): void {
   forDuplicates(connection, handleErrors);
   if (!connection.isCluster) return;
   connection.on("node error", withoutArguments);
-  // A Cluster asks for its slots on duplicates of its nodes, and says only that it failed, not why.
+  // A Cluster asks for its slots on duplicates of its nodes, and reports only that this failed; the nodes' errors say
+  // why.
   connection.on("+node", (node: Redis) => {
     forDuplicates(node, (asking) => {
       asking.on("error", (error: Error) => connection.emit("node error", withoutArguments(error)));

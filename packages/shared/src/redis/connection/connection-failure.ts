@@ -13,7 +13,7 @@ interface Rule {
   readonly pattern: RegExp;
   readonly reason: RedisConnectionReason;
   readonly final: boolean;
-  /** Said instead of the server's own words, where those are about its protocol. */
+  /** Replaces the server's own words where those would only make sense to someone who knows its protocol. */
   readonly detail?: string;
 }
 
@@ -84,7 +84,7 @@ export function adviceFor({ reason, detail }: Omit<ConnectionFailure, "final">, 
       return "It may still be loading its data, or be blocked by a slow command: try again later or raise `connectTimeoutMs`";
     case "unreachable":
       if (address.startsWith("redis:") && /closes the connection|ECONNRESET/.test(detail)) {
-        // What a TLS port does with plain text; and a port forwarding whose target is down.
+        // A TLS port closes the connection on plain text; so does a port forwarding whose target is down.
         return "If this server speaks TLS, use rediss:// instead of redis://; otherwise see whether it runs";
       }
       return (
@@ -98,7 +98,7 @@ export function adviceFor({ reason, detail }: Omit<ConnectionFailure, "final">, 
 }
 
 /**
- * Takes the arguments off an error that ioredis made for a failed command: they hold the password (AUTH, HELLO) or
+ * Removes the arguments from an error that ioredis made for a failed command. They hold the password (AUTH, HELLO) or
  * users' data, and loggers print every own property. Changes the error in place and gives it back.
  */
 export function withoutArguments<E>(error: E): E {
@@ -121,7 +121,7 @@ function rootOf(error: Error): Error {
   return first instanceof Error && error.message === "" ? first : error;
 }
 
-/** The first sentence, without its full stop: Redis's DENIED message, for one, is a page long. */
+/** The first sentence, without its full stop. Some messages are a page long, such as Redis's DENIED. */
 function oneSentence(text: string): string {
   return (/^[^]*?[.:](?=\s)/.exec(text)?.[0] ?? text).replace(/[.:]$/, "").replace(/\s+/g, " ").slice(0, 300);
 }

@@ -56,7 +56,7 @@ const EXPECTED =
 
 /**
  * Finds where Redis is: the option, else `POOLMQ_REDIS_URL`, else `REDIS_URL`, else undefined. Empty environment
- * variables count as unset, since that is how compose files pass on what is not there.
+ * variables count as unset, because compose files pass on unset variables as empty ones.
  *
  * @param label - names the option in errors
  * @throws InvalidOptionError if what it finds can't be an address. No connection is made.
@@ -213,7 +213,7 @@ function describe(value: unknown): string {
   return typeof value === "string" ? quote(value) : `a value of type ${typeof value}`;
 }
 
-/** Quotes what came, unless it has no scheme: then it may be a password that was put in the wrong variable. */
+/** Quotes the text, unless it has no scheme: it may then be a password that was put in the wrong variable. */
 function quote(text: string): string {
   if (text === "") return '""';
   if (/^[\w.-]+:\d{1,5}$/.test(text)) return `"${text}" (did you mean redis://${text}?)`;

@@ -4,9 +4,10 @@ import type { Cluster, Redis } from "ioredis";
 export function destroyConnection(connection: Redis | Cluster): void {
   const nodes = connection.isCluster ? (connection as Cluster).nodes() : [connection];
   for (const node of nodes as readonly NodeInternals[]) {
-    // disconnect() waits for the other side, with a timer that holds the process, even if there is no other side.
+    // disconnect() waits for the server to close its side, and its timer keeps the process alive even if nothing is
+    // connected.
     if (node.connector) node.connector.disconnectTimeout = 0;
-    // ioredis subscribes again by itself after a reconnect, and listens to no answer: nobody would catch that rejection.
+    // ioredis subscribes again after a reconnect without handling the answer. Its rejection would be unhandled.
     const { offlineQueue, commandQueue } = node as unknown as QueueInternals;
     for (const queue of [offlineQueue, commandQueue]) {
       for (const { command } of queue?.toArray() ?? []) command.promise.catch(() => {});
@@ -16,7 +17,8 @@ export function destroyConnection(connection: Redis | Cluster): void {
   connection.disconnect();
   for (const node of nodes as readonly NodeInternals[]) node.stream?.destroy();
   if (isBetweenAttempts) {
-    // There is no socket whose end could tell it: ioredis leaves the commands waiting for ever.
+    // Between two attempts there is no socket whose end ioredis would notice, and it would leave these commands waiting
+    // for ever.
     const internals = connection as unknown as QueueInternals;
     internals.flushQueue?.(new Error("Connection is closed."));
     internals.setStatus?.("end");
@@ -27,13 +29,13 @@ interface CommandQueue {
   toArray(): { readonly command: { readonly promise: Promise<unknown> } }[];
 }
 
-/** What ioredis 6.0 has no public name for. */
+/** Private fields of ioredis 6.0. */
 interface NodeInternals {
   readonly stream?: { destroy(): unknown };
   readonly connector?: { disconnectTimeout?: number };
 }
 
-/** Likewise. */
+/** Also private fields of ioredis 6.0. */
 interface QueueInternals {
   readonly offlineQueue?: CommandQueue;
   readonly commandQueue?: CommandQueue;

@@ -1,8 +1,8 @@
 /**
  * Gives a connection URL without its user name, password and query values, for messages and logs. Also takes text that
- * is no valid URL, because that is when a message quotes it: everything up to the last `@` goes, since a password that
- * was not percent-encoded may itself contain `@`, `/` or `#`. The user name goes too: a password often stands there by
- * mistake.
+ * is no valid URL, because error messages quote exactly those. Everything up to the last `@` is removed, since a
+ * password that was not percent-encoded may itself contain `@`, `/` or `#`. The user name is removed too, because
+ * people sometimes put the password there by mistake.
  *
  * @example
  * ```ts

@@ -7,16 +7,19 @@ import { inspectBriefly } from "../../errors/inspect-briefly.ts";
 import { resolveConnection } from "./connection-options.ts";
 import type { ConnectionOption, ResolvedConnection } from "./connection-options.ts";
 
-/** One of several Redis servers: a URL, or ioredis options; Sentinel as well. */
+/** One of several Redis servers: a URL, or ioredis options, which may name Sentinels. */
 export type ServerOption = string | URL | RedisOptions;
 
 /** Where the queue is: in one Redis, or spread over several servers. */
 export type ConnectionsOption = ConnectionOption | readonly ServerOption[];
 
-/** More would cost each machine more connections than they bring speed. */
+/** Each machine has connections to every shard; more than this would cost more than they gain. */
 const MAX_SHARDS = 64;
 
-/** URLs in a variable of the environment, with a comma between them. A comma that is part of a URL is followed by no scheme. */
+/**
+ * Separates URLs in an environment variable. Only a comma with a scheme behind it separates; any other is part of a
+ * URL.
+ */
 const BETWEEN_URLS = /\s*,\s*(?=(?:redis|rediss|unix):\/\/)/i;
 
 /**
@@ -24,7 +27,7 @@ const BETWEEN_URLS = /\s*,\s*(?=(?:redis|rediss|unix):\/\/)/i;
  *
  * @param option - `connection`: one Redis, or a list of servers; else `POOLMQ_REDIS_URL`, else `REDIS_URL`, which may hold
  *   several URLs with commas between them
- * @param shards - over how many queues of a Cluster the queue is spread
+ * @param shards - of a Cluster: number of queues over which this queue is spread
  * @throws InvalidOptionError
  */
 export function resolveShards(

@@ -32,9 +32,9 @@ const done = new WeakSet<Redis | Cluster>();
 
 /**
  * Makes a connection, and whatever is duplicated from it, never keep the process alive by itself: neither while it is
- * open, nor while it waits for a reply, nor while it reconnects. Whoever waits for a reply must hold the process with
- * something of their own, or it exits under them. One case is left: an attempt to connect to a host that drops packets
- * holds the process until it times out (`connectTimeout`, 5 s), since the system call does and has no handle to let go.
+ * open, nor while it waits for a reply, nor while it reconnects. Code that waits for a reply must keep the process
+ * alive by other means. One exception remains: an attempt to connect to a host that drops packets keeps the process
+ * alive until it times out (`connectTimeout`, 5 s), because the system call can't be unref'd.
  */
 export function unrefConnection(connection: Redis | Cluster): void {
   if (done.has(connection)) return;

@@ -5,14 +5,17 @@ import type { ConnectionFailure } from "./connection-failure.ts";
 import type { ResolvedConnection } from "./connection-options.ts";
 import { RedisConnectionError } from "../../errors/redis-errors.ts";
 
-/** A single attempt: short, because a host that does not answer may have moved by the next one. */
+/**
+ * Time limit of one attempt. It is short because a host that does not answer may have another address at the next
+ * attempt.
+ */
 export const ATTEMPT_TIMEOUT_MS = 5_000;
 
-/** Tries until the first connection stands: one whose link is dead from its start must not take all of the time. */
+/** At least this many attempts fit into the time limit, so that one dead link does not use it all up. */
 const ATTEMPTS = 3;
 
 /**
- * Waits until a new connection stands.
+ * Waits until a new connection is ready.
  *
  * @throws RedisConnectionError after `waitMs`, which says what stood in the way; at once if waiting can't help
  */
@@ -47,7 +50,7 @@ export function untilReady(
     const onReady = () => settle();
     const onError = (error: Error) => {
       const failure = classifyFailure(error);
-      // Follows the error that says why.
+      // This error follows the one that says why, which is to be kept.
       if (last && failure.detail === "Connection is closed") return;
       cause = error;
       last = failure;
@@ -61,7 +64,7 @@ export function untilReady(
     const onAbort = () => settle({ reason: "aborted", final: true, detail: "connecting was aborted" });
     const onTimeout = () => settle(failureAtTimeout(connection, last), waitMs);
 
-    /** It stands, and nothing is answered. */
+    /** The TCP connection is open, but the server answers nothing: try a new one. */
     const onSilence = () => {
       if (connection.status !== "connect" || connection.isCluster) return;
       last = NOT_READY;

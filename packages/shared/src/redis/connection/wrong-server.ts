@@ -1,6 +1,7 @@
 /**
- * A server that is not (or no longer) the primary, or not loaded yet: a command that it refuses is sent again after a
- * reconnect, for as long as it takes. So whoever sent it gets no answer, and has to look here for what is the matter.
+ * Watches for servers that are not (or no longer) the primary, or have not loaded their data yet. A command that such a
+ * server refuses is sent again after a reconnect, for as long as it takes. Its sender gets no answer meanwhile, and
+ * finds out here why.
  */
 
 import type { Cluster, Redis } from "ioredis";
@@ -8,16 +9,19 @@ import type { Cluster, Redis } from "ioredis";
 import { withoutArguments } from "./connection-failure.ts";
 
 /**
- * Such a command did not run. Without sending it again, one LOADING reply makes BullMQ record a good job as failed. Redis
- * 6.2 wraps what happens within a script; UNBLOCKED ends a blocking command when its server is demoted.
+ * Errors of commands that did not run and are to be sent again; otherwise, one LOADING reply makes BullMQ record a good
+ * job as failed. Redis 6.2 puts a prefix before errors within a script. UNBLOCKED ends a blocking command when its
+ * server is demoted.
  */
 const WRONG_SERVER =
   /^(READONLY|LOADING|MASTERDOWN|UNBLOCKED) |^ERR Error running script .* -(READONLY|LOADING|MASTERDOWN) /s;
 
-/** A connection that such a server refuses is opened again twice a second: if nothing was refused for so long, it serves. */
+/**
+ * A refused connection is opened again twice a second. If nothing was refused for this long, the server serves again.
+ */
 const RECENT_MS = 2_500;
 
-/** What such a server answered, and when, by the monotonic clock. */
+/** What a wrong server answered, and when, by the monotonic clock. */
 export interface WrongServer {
   readonly error: Error;
   readonly at: number;
@@ -29,7 +33,7 @@ const watches = new WeakMap<Redis | Cluster, WrongServerWatch>();
 export class WrongServerWatch {
   #last: WrongServer | undefined;
 
-  /** Whether a reply comes from the wrong server. Sees each error before whoever sent the command does. */
+  /** Whether a reply comes from the wrong server. It is called before the command's sender sees the error. */
   isOf(reply: Error): boolean {
     // Arguments must not get into anybody's log.
     const error = withoutArguments(reply);
@@ -38,7 +42,7 @@ export class WrongServerWatch {
     return true;
   }
 
-  /** Lets `wrongServer` find what comes over this connection. */
+  /** Lets `wrongServer` find the replies of this connection. */
   watch(connection: Redis | Cluster): void {
     watches.set(connection, this);
   }
@@ -48,7 +52,7 @@ export class WrongServerWatch {
   }
 }
 
-/** What the server answered that does not serve this connection, if it did so in the last seconds. */
+/** What the wrong server answered on this connection, if it did so in the last `RECENT_MS`. */
 export function wrongServer(connection: Redis | Cluster): WrongServer | undefined {
   return watches.get(connection)?.recent;
 }

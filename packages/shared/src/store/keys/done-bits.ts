@@ -18,7 +18,7 @@ import type { Script } from "../../redis/run-script.ts";
 /** A page has 128 KiB. */
 const PAGE_ITEMS = 2 ** 20;
 
-/** Redis has no more bits in a key than this, or refuses. */
+/** The most bits that a key can have in Redis. */
 const MAX_BITS = 2 ** 32;
 
 /** Number of the page of an item; 0 for those in `done` itself. */
@@ -72,7 +72,7 @@ return 1`,
 /** KEYS: done. ARGV: index. */
 const READ: Script = { lua: `${DONE_BITS}\nreturn isDone(KEYS[1], ARGV[1]) and 1 or 0` };
 
-/** So many bits are cleared in one script. */
+/** Bits that are cleared in one script. */
 const AT_ONCE = 1_000;
 
 /** Whether the job whose first item this is has its outcome. @param done - key of the map's bitmap */
@@ -80,7 +80,7 @@ export async function isDone(redis: Redis | Cluster, done: string, index: number
   return (await runScript(redis, READ, [done], [index])) === 1;
 }
 
-/** Says again that these jobs have no outcome. @param done - key of the map's bitmap */
+/** Clears the bits of these jobs: they have no outcome. @param done - key of the map's bitmap */
 export async function clearDone(
   redis: Redis | Cluster,
   done: string,

@@ -1,4 +1,7 @@
-/** How long what is in Redis is kept, and how long a silence is believed: each stands here once. */
+/**
+ * How long things are kept in Redis, and after which silence a process is taken for dead. Each duration is defined once,
+ * here.
+ */
 
 /**
  * How long a map's keys outlive the last sign of its producer or workers, in ms. If it passes while the producer
@@ -16,8 +19,8 @@ export const KEPT_FAILURES_MS: number = 24 * 60 * 60_000;
 export const LATE_READERS_MS = 30_000;
 
 /**
- * How long a cancel is kept for machines that were cut off, and obeyed if it is signed, in ms. A machine that is cut off
- * for longer has lost its locks long ago, and its items to others.
+ * How long a cancel is kept for machines that were cut off, and how long a signed one is valid, in ms. A machine that is
+ * cut off for longer has lost its locks long ago, and other machines run its items.
  */
 export const CANCEL_TTL_MS: number = 10 * 60_000;
 
@@ -28,13 +31,13 @@ export const MACHINE_TTL_MS = 5_000;
 export const WATCH_TTL_MS = 5_000;
 
 /**
- * A producer that has not been heard of for so long is taken for dead, in ms. It tells of its maps every second, and of
- * durable ones every three; a failover of Redis may keep it from that for some seconds.
+ * A producer that is silent for this long is taken for dead, in ms. It reports its maps every second, and durable ones
+ * every three; a failover of Redis may keep it from that for some seconds.
  */
 export const PRODUCER_SILENCE_MS = 10_000;
 
 /**
- * A producer that dies within a second has told nobody of its map. It would have renewed the map's keys every minute: if
- * that was not done for so long, in ms, it is taken for dead.
+ * A producer that dies within a second has not reported its map yet. A live one renews the map's keys every minute: if
+ * that was not done for this long, in ms, it is taken for dead.
  */
 export const UNTOLD_SILENCE_MS = 75_000;

@@ -54,28 +54,28 @@ export interface QueueKeys {
   readonly logs: string;
   /** String: what a machine answered to the question with this id. */
   stack(questionId: string): string;
-  /** Sorted set: ids of the maps that producers told of, by when to forget them, in ms of Redis's time. */
+  /** Sorted set: ids of the maps that producers reported, by when to forget them, in ms of Redis's time. */
   readonly maps: string;
-  /** Hash: id of a map → when it was last told of, in ms of Redis's time, a space, and the report. */
+  /** Hash: id of a map → when it was last reported, in ms of Redis's time, a space, and the report. */
   readonly mapInfo: string;
   /** Hash: number of a group of errors of the map → the group. */
   errors(mapId: string): string;
-  /** Hash: what is known of a limit by key: how strict it is, and when the next start is due. */
+  /** Hash: the state of a limit by key: how strict it is, and when the next start is due. */
   limit(limitId: string): string;
   /** Hash: id of a job that runs under the limit → the machine that runs it. */
   limitHeld(limitId: string): string;
   /** Sorted set: ids of the jobs that wait for a permit of the limit, by their place in line. */
   limitWaiting(limitId: string): string;
   /**
-   * Sorted set: ids of those jobs of BullMQ's `delayed` set that wait for a permit of any limit, and not for another attempt; by
-   * when they were put off, in ms of Redis's time.
+   * Sorted set: ids of the jobs in BullMQ's `delayed` set that wait for a permit of some limit, and not for another
+   * attempt; by when they were put off, in ms of Redis's time.
    */
   readonly limited: string;
   /** Stream that wakes a producer's blocking read when it has a new map to read. */
   wake(producerId: string): string;
-  /** Sorted set: ids of the maps that were cancelled, by the Redis time of that, in ms. */
+  /** Sorted set: ids of the maps that were cancelled, by when that was, in ms of Redis's time. */
   readonly cancelled: string;
-  /** Hash: over which shards the queue is spread, if it is: see `shard-record.ts`. */
+  /** Hash: the shards over which the queue is spread, if it is spread: see `shard-record.ts`. */
   readonly shards: string;
   /** Pub/sub channel for control messages to the worker machines. */
   readonly control: string;
@@ -123,12 +123,15 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
   };
 }
 
-/** Id of the BullMQ job whose first item is `index`. Only ids made here: BullMQ misreads some others (`"wait"`, `"7"`). */
+/**
+ * Id of the BullMQ job whose first item is `index`. All ids are made here, because BullMQ misreads some (`"wait"`,
+ * `"7"`).
+ */
 export function jobIdOf(mapId: string, index: number): string {
   return `${mapId}-${index}`;
 }
 
-/** Id of the second job for a chunk that runs for long. */
+/** Id of the backup: the second job for a chunk that runs for long. */
 export function backupIdOf(mapId: string, index: number): string {
   return `${jobIdOf(mapId, index)}-b`;
 }

@@ -1,4 +1,4 @@
-/** A queue that belongs to one pool, and is known to nobody else. */
+/** Names of private queues. Such a queue belongs to one pool, and no other process knows it. */
 
 import { randomBytes } from "node:crypto";
 

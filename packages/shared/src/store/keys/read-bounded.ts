@@ -1,6 +1,6 @@
 /**
- * Reads entries of streams so that no reply has more than a number of bytes. `XREAD` counts entries, whose size nobody knows
- * before; here they are measured in Redis. An entry that is larger on its own comes in pieces.
+ * Reads entries of streams so that no reply is larger than a given number of bytes. `XREAD` limits only the number of
+ * entries, whose sizes are unknown; the script here measures them. An entry that is too large by itself comes in pieces.
  */
 
 import type { Cluster, Redis } from "ioredis";
@@ -8,7 +8,8 @@ import type { Cluster, Redis } from "ioredis";
 import { readOnce } from "../../redis/read-once.ts";
 
 /**
- * KEYS: streams. ARGV: bytes, offset, then after which id to read of each stream. Gives (place of the stream, id, fields) of
+ * KEYS: streams. ARGV: bytes, offset, then, for each stream, the id after which to read. Gives (place of the stream, id,
+ * fields) of
  * each entry. If the first is too large: its place, its id, the lengths of its fields, and a piece from the offset on of all its
  * fields together.
  */
@@ -46,8 +47,8 @@ type Found =
   | readonly [place: number, id: Buffer, lengths: number[], piece: Buffer];
 
 /**
- * Gives the next entries by the place of their stream, those that one reply of so many bytes has room for, and at least one
- * if there is any; `undefined` if the connection was closed meanwhile, perhaps because that was too much.
+ * Gives the next entries by the place of their stream: as many as fit into one reply of `bytes`, and at least one if
+ * there is any. Gives `undefined` if the connection was closed meanwhile, perhaps because the reply was too large.
  *
  * @param streams - key of each, and the id after which to read
  */
@@ -60,7 +61,7 @@ export async function readBounded(
   const after = streams.map(([, id]) => id);
   const pieces: Buffer[] = [];
   for (let offset = 0; ;) {
-    // As a whole, and not by its digest: it is sent seldom, and Redis may have forgotten it.
+    // The script is sent as text, not by its digest: it is needed seldom, and Redis may have forgotten it.
     const args = [READ, keys.length, ...keys, bytes, offset, ...after];
     const read = await readOnce(redis, "eval", args, keys[0] ?? "");
     if (read === undefined) return undefined;

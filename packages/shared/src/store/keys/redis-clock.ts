@@ -1,4 +1,7 @@
-/** The clock of the Redis server: machines' own clocks differ, so whatever several of them compare is told by this one. */
+/**
+ * The clock of the Redis server. Machines' own clocks differ, so every time that several machines compare is taken from
+ * this clock.
+ */
 
 import type { Cluster, Redis } from "ioredis";
 
@@ -16,18 +19,21 @@ export async function redisNowMs(redis: Redis | Cluster): Promise<number> {
 /** Redis's clock as this process knows it. Goes by the monotonic clock, so that setting the wall clock changes nothing. */
 export class RedisClock {
   readonly #redis: Redis | Cluster;
-  /** Redis's time less that of the monotonic clock, in ms. Until it was asked for, this machine's own time is taken. */
+  /** Redis's time minus that of the monotonic clock, in ms. Until Redis was asked, this machine's wall clock is used. */
   #offsetMs: number = Date.now() - performance.now();
 
   constructor(redis: Redis | Cluster) {
     this.#redis = redis;
   }
 
-  /** Asks Redis for its time. To be done now and then, because clocks drift and a failover brings another one. */
+  /**
+   * Asks Redis for its time. To be called now and then, because clocks drift, and after a failover another server's clock
+   * counts.
+   */
   async read(): Promise<void> {
     const askedAt = performance.now();
     const redisMs = await redisNowMs(this.#redis);
-    // As if both ways took equally long.
+    // Assumes that request and reply took equally long.
     this.#offsetMs = redisMs - (askedAt + performance.now()) / 2;
   }
 

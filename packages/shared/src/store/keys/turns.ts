@@ -7,33 +7,38 @@
  *   durable map       ──▶ map:<id>:stage, if large ─────┘
  *
  * Each line of waiting jobs has an account of the time that its jobs took. Whoever fetches a job gets that of the line with
- * the least. What a job takes is not known before it ran: its line is charged with the mean of its map's jobs, and what it
- * took more or less is put right the next time that a job of this map is fetched. A line that is new or comes back starts
+ * the least. How long a job takes is not known before it ran. So its line is charged with the mean of its map's jobs, and
+ * the difference is corrected the next time that a job of this map is fetched. A line that is new or comes back starts
  * where the others are: it has no claim to the time before.
  *
  * - `turns`, a sorted set: id of a map whose stage holds jobs → its account, in ms. `""` stands for BullMQ's own list. Absent
  *   as long as nothing is staged: then BullMQ's list is served without any of this.
- * - `accounts`, a hash: map id → four numbers: the mean run time of its jobs in ms, or `?`; what is to be put right, in ms; its
- *   account when it was served last; how many jobs were charged before any had been measured. Means nothing without `turns`.
+ * - `accounts`, a hash: map id → four numbers: the mean run time of its jobs in ms, or `?`; the correction that is due,
+ *   in ms; its account when it was served last; how many jobs were charged before any had been measured. It is ignored
+ * while there is no `turns`.
  *
  * The pool in memory does the same (`fair-queue.ts` of the producer).
  */
 
 import { MAP_TTL_MS } from "./durations.ts";
 
-/** What a job is charged with before any of its map has ended, in ms. Little: a map that is new should begin soon. */
+/** What a job is charged with before any job of its map has ended, in ms. It is little, so that a new map begins soon. */
 const UNKNOWN_MS = 1;
 
 /**
- * What a job costs its map that is put off, because it gets no permit of its limit, in ms: about what it takes to fetch it and to
- * ask. For nothing, a map with thousands of such jobs would always be next, and others would wait until each of them was put off.
+ * What a job is charged with that is put off because it gets no permit of its limit, in ms: about the time to fetch it
+ * and to ask. If this were 0, a map with thousands of such jobs would always be next, and other maps would wait until
+ * each of them was put off.
  */
 const PUT_OFF_MS = 1;
 
-/** Of more maps than this, those are forgotten that have nothing waiting, and no more on their accounts than the others. */
+/**
+ * Above this number of accounts, those of maps are removed that have no waiting job, and no more on their account than
+ * the others.
+ */
 const MAX_ACCOUNTS = 1_000;
 
-/** Jobs that are put into BullMQ's list in one script. */
+/** Jobs that one script moves into BullMQ's list. */
 const SPILLED = 500;
 
 /** The keys that the scripts of this file need, as Lua expressions. */
@@ -56,8 +61,8 @@ end`;
 
 /**
  * Lua: `takeTurn()` moves the next job in turn to `active`, and gives its id, or nil if nothing waits. `endTurns()` must
- * come after the last of them; it gives whether something waits still. For a place where `turns` exists,
- * within a script that declares these two.
+ * be called after the last `takeTurn()`; it gives whether jobs still wait. To be put where the key `turns` is known to
+ * exist, in a script that declares both functions as locals.
  *
  * @param prefix - a Lua expression for what the keys of the queue begin with
  */
@@ -140,8 +145,8 @@ end`;
 }
 
 /**
- * Lua: `spill()` puts staged jobs into BullMQ's own list, in turns: while somebody limits the queue, its jobs are fetched by
- * BullMQ's own scripts, which know no other.
+ * Lua: `spill()` moves staged jobs into BullMQ's own list, in turns. While somebody limits the queue, its jobs are
+ * fetched by BullMQ's own scripts, which know no stages.
  *
  * @param prefix - as above
  */

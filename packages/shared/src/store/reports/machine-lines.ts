@@ -1,6 +1,6 @@
 /**
- * The last lines of machines' logs, for who listens: a stream to which machines write while somebody does. It is short
- * and ends by itself, so that Redis holds some megabytes of it at most.
+ * The last lines of machines' logs, in a stream to which machines write while somebody listens. It is short and expires,
+ * so that Redis holds some megabytes of it at most.
  */
 
 import type { Cluster, Redis } from "ioredis";
@@ -37,13 +37,13 @@ export class MachineLines {
     this.#keys = keys;
   }
 
-  /** A machine tells some lines of its log. */
+  /** Adds lines of a machine's log. */
   async write(batch: LineBatch): Promise<void> {
     const args = [JSON.stringify(batch), MAX_BATCHES, LINES_TTL_MS];
     await runScript(this.#redis, WRITE, [this.#keys.logs], args);
   }
 
-  /** Somebody listens for some seconds more. @param isNew - machines are to tell the lines that they have kept, too */
+  /** Asks machines for their lines for some seconds more. @param isNew - asks for the lines that they have kept, too */
   async listen(isNew: boolean): Promise<void> {
     await unlessFull(this.#redis.set(this.#keys.listen, "1", "PX", WATCH_TTL_MS));
     if (!isNew) return;
@@ -61,7 +61,7 @@ export class MachineLines {
   }
 }
 
-/** Anyone who can write to Redis can add to the stream. */
+/** The entry must be checked, because anyone who can write to Redis can add to the stream. */
 function isBatch(batch: Partial<LineBatch> | undefined): batch is LineBatch {
   if (typeof batch?.worker !== "string" || !Number.isSafeInteger(batch.no)) return false;
   return Array.isArray(batch.lines) && batch.lines.every((line: unknown) => typeof line === "string");

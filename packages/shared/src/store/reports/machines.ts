@@ -1,4 +1,4 @@
-/** The worker machines of a queue, as they sign on with every heartbeat, and off when they end. */
+/** The worker machines of a queue: each signs on with every heartbeat, and off when it ends. */
 
 import type { Cluster, Redis } from "ioredis";
 
@@ -11,8 +11,8 @@ import type { Script } from "../../redis/run-script.ts";
 import type { WorkerAdvertisement } from "../../wire.ts";
 
 /**
- * KEYS: workers, worker-info, worker-detail, watch, listen. ARGV: id, advertisement, ttlMs, what the machine tells
- * watchers or "". Forgets machines whose last heartbeat is older than the TTL. Gives 1 if somebody watches, 2 if
+ * KEYS: workers, worker-info, worker-detail, watch, listen. ARGV: id, advertisement, ttlMs, the detail for watchers or
+ * "". Forgets machines whose last heartbeat is older than the TTL. Gives 1 if somebody watches, 2 if
  * somebody reads the logs, 3 if both.
  */
 const ADVERTISE: Script = {
@@ -57,9 +57,9 @@ export class Machines {
   }
 
   /**
-   * A machine's heartbeat. Gives whether somebody watches and wants to know more, and whether somebody reads the logs.
+   * Writes a machine's heartbeat. Gives whether somebody watches the queue, and whether somebody reads the logs.
    *
-   * @param detail - what only watchers want to know
+   * @param detail - what the machine runs now, which only watchers need
    */
   async advertise(
     id: string,
@@ -73,7 +73,7 @@ export class Machines {
     return { isWatched: wanted % 2 === 1, isHeard: wanted >= 2 };
   }
 
-  /** A machine signs off. */
+  /** Removes a machine that ends. */
   async signOff(id: string): Promise<void> {
     await Promise.all([
       this.#redis.zrem(this.#keys.workers, id),

@@ -1,4 +1,4 @@
-/** What producers tell of their maps, for whoever watches: written, rewritten, read, and forgotten when it is old. */
+/** Writes, rewrites and reads what producers report of their maps for watchers. Old reports are forgotten. */
 
 import type { Cluster, Redis } from "ioredis";
 
@@ -9,7 +9,7 @@ import { runScript } from "../../redis/run-script.ts";
 import type { Script } from "../../redis/run-script.ts";
 import type { ErrorGroup, MapReport } from "../../wire-watch.ts";
 
-/** More than anyone looks at; the ones to be forgotten first go. */
+/** The most maps with a report, which is more than anyone looks at. The ones that would expire first are removed. */
 export const MAX_MAPS = 500;
 
 /** KEYS: maps, map-info. ARGV: number of maps to keep, then (id, ttlMs, report) for each map. */
@@ -32,7 +32,10 @@ redis.call('PEXPIRE', KEYS[2], last[2] - now)
 return now`,
 };
 
-/** Writes reports of maps, each to be kept for so long, in one step. Gives when that was, in ms of Redis's time. */
+/**
+ * Writes reports of maps in one step, each with the time for which to keep it. Gives when that was, in ms of Redis's
+ * time.
+ */
 export async function writeMapReports(
   redis: Redis | Cluster,
   keys: QueueKeys,
@@ -42,7 +45,7 @@ export async function writeMapReports(
   return Number(await runScript(redis, REPORT, [keys.maps, keys.mapInfo], [MAX_MAPS, ...args]));
 }
 
-/** Writes groups of errors of a map, by their numbers, and keeps all of its groups for so long. */
+/** Writes groups of errors of a map by their numbers, and keeps all of its groups for `ttlMs`. */
 export async function writeErrorGroups(
   redis: Redis | Cluster,
   keys: QueueKeys,
@@ -59,13 +62,13 @@ export async function writeErrorGroups(
   if (refused !== undefined && refused !== null) throw refused;
 }
 
-/** Removes what producers told of all maps of a queue. */
+/** Removes the reports of all maps of a queue. */
 export async function removeMapReports(redis: Redis | Cluster, keys: QueueKeys): Promise<void> {
   const mapIds = await redis.zrange(keys.maps, "0", "-1");
   await redis.unlink(keys.maps, keys.mapInfo, ...mapIds.map((id) => keys.errors(id)));
 }
 
-/** Changes what another process told of a map, if it did. */
+/** Changes the report that another process wrote of a map, if there is one. */
 export async function rewriteMapReport(
   redis: Redis | Cluster,
   keys: QueueKeys,
@@ -79,13 +82,13 @@ export async function rewriteMapReport(
   await writeMapReports(redis, keys, [[mapId, ttlMs, report]]);
 }
 
-/** What was told of a map, and when, in ms of Redis's time. */
+/** A report of a map, and when it was written, in ms of Redis's time. */
 interface ToldReport {
   readonly toldAtMs: number;
   readonly report: MapReport;
 }
 
-/** Gives what was told of a map last; `undefined` if nothing was, or if it can't be understood. */
+/** Gives the last report of a map; `undefined` if there is none, or if it is not readable. */
 export async function readReportOf(
   redis: Redis | Cluster,
   keys: QueueKeys,
@@ -95,7 +98,7 @@ export async function readReportOf(
   return text === null ? undefined : readMapReport(text);
 }
 
-/** Reads a report as it is kept; `undefined` if it can't be understood. */
+/** Reads a report in the form in which it is stored; `undefined` if it is not readable. */
 export function readMapReport(text: string): ToldReport | undefined {
   const space = text.indexOf(" ");
   const report = parseObject<MapReport>(text.slice(space + 1));

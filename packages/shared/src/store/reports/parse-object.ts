@@ -1,4 +1,7 @@
-/** Reads an object from JSON that others wrote: what can't be understood does not stop the rest from being seen. */
+/**
+ * Reads an object from JSON that other processes wrote; `undefined` if it is not one, so that a damaged entry does not
+ * hide the rest.
+ */
 export function parseObject<T extends object>(text: string): T | undefined {
   try {
     const value = JSON.parse(text) as T | null;

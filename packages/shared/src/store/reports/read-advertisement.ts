@@ -1,6 +1,9 @@
 import type { WorkerAdvertisement } from "../../wire.ts";
 
-/** Gives an advertisement that has what is read of it. A machine that can't be understood does not stop the others. */
+/**
+ * Reads an advertisement, and checks the fields that poolmq uses. Gives `undefined` if one is wrong, so that one damaged
+ * entry does not hide the other machines.
+ */
 export function readAdvertisement(text: unknown): WorkerAdvertisement | undefined {
   let read: Partial<WorkerAdvertisement> | null;
   try {

@@ -1,4 +1,4 @@
-/** Reads what the failed items of a durable map came to, from what is kept of them for a retry. */
+/** Reads the outcomes of a durable map's failed items, which are kept for a retry. */
 
 import type { Cluster, Redis } from "ioredis";
 
@@ -30,10 +30,10 @@ end
 return jobs`,
 };
 
-/** Jobs that are read at a time: an outcome may have megabytes. */
+/** Jobs that are read at a time. It is few, because an outcome may have megabytes. */
 const BATCH = 20;
 
-/** Gives the failed jobs of a map by their first index, at most about so many. */
+/** Gives the failed jobs of a map by their first index, at most about `most`. */
 export async function readFailedJobs(
   redis: Redis | Cluster,
   keys: QueueKeys,

@@ -1,4 +1,4 @@
-/** Reads what the machines and producers of a queue tell of themselves, and counts its jobs, in one step. */
+/** Reads what the machines and producers of a queue report, and counts its jobs, in one step. */
 
 import type { Cluster, Redis } from "ioredis";
 
@@ -10,8 +10,8 @@ import type { Script } from "../../redis/run-script.ts";
 
 /**
  * KEYS: workers, worker-info, worker-detail, maps, map-info, wait, prioritized, active, delayed, paused, meta, turns, limited.
- * ARGV: ttlMs of machines, what the keys of the queue begin with. As a script, it runs on the node of a Redis Cluster that has
- * the queue, and `INFO` tells of that one.
+ * ARGV: ttlMs of machines, what the keys of the queue begin with. It is a script so that, on a Redis Cluster, `INFO` is
+ * that of the node that has the queue.
  */
 const READ: Script = {
   lua: `${READ_CLOCK}
@@ -78,10 +78,10 @@ export interface QueueReading {
     /** When its last heartbeat was, by Redis's clock, in ms. */
     readonly beatAtMs: number;
     readonly advertisement: string;
-    /** What only watchers want to know; `""` if it has not told yet. */
+    /** What the machine runs now, for watchers; `""` if it has not reported that yet. */
     readonly detail: string;
   }[];
-  /** What producers told of their maps. */
+  /** What producers reported of their maps. */
   readonly reports: readonly { readonly id: string; readonly text: string }[];
 }
 
@@ -92,7 +92,7 @@ export async function readQueue(redis: Redis | Cluster, keys: QueueKeys): Promis
   const reply = (await runScript(redis, READ, all, [MACHINE_TTL_MS, keys.job("")])) as Reply;
   const [atMs, [waiting, prioritized, active, late, older, paused, staged, most], info, machines, reports] =
     reply;
-  // One that comes back on its own is in this set until it has asked for a permit again.
+  // A job that came back by itself stays in this set until it has asked for a permit again.
   const limited = Math.min(most, late);
   return {
     atMs,

@@ -1,9 +1,9 @@
 /**
- * How long something took, for any number of items in little memory, and small enough to be told every second. Times are
+ * Counts run times of any number of items in little memory, and small enough to be reported every second. Times are
  * counted in buckets whose limits grow by a constant factor (DDSketch: Masson, Rim and Lee, 2019), so that each percentile
  * is within 2.5 % of the true one, whatever the times are. Sketches add up.
  *
- * It is ours because the packages weigh too much for what is needed of them: `@datadog/sketches-js` brings protobufjs with
+ * No package is used, because the known ones are too heavy for this: `@datadog/sketches-js` brings protobufjs with
  * it, and `hdr-histogram-js` a WebAssembly compiler, into every producer.
  */
 
@@ -16,19 +16,22 @@ export interface RunTimes {
   /** Within 2.5 %, as are all percentiles. */
   readonly medianMs: number | null;
   readonly p95Ms: number | null;
-  /** The longest; `null` if it was not told. */
+  /** The longest; `null` if it was not reported. */
   readonly maxMs: number | null;
-  /** Items by run time: as many as did not fit the buckets before, and took at most `upToMs`. Empty buckets are left out. */
+  /**
+   * Items by run time: each bucket counts those that took at most `upToMs`, and longer than the bucket before it. Empty
+   * buckets are left out.
+   */
   readonly histogram: readonly { readonly upToMs: number | null; readonly items: number }[];
 }
 
 const GROWTH = 1.05;
 const LOG_GROWTH = Math.log(GROWTH);
 
-/** A microsecond: what is shorter is not told apart. */
+/** A microsecond. All shorter times fall into one bucket. */
 const MIN_MS = 0.001;
 
-/** What a sketch holds, as it is told: bucket, items, bucket, items, … in the order of the buckets. */
+/** A sketch in the form in which it is reported: bucket, items, bucket, items, … in the order of the buckets. */
 export type TimeBuckets = readonly number[];
 
 /** Counts times. */
@@ -40,7 +43,7 @@ export class TimeSketch {
 
   /** Counts `n` items that took `ms` each. */
   add(ms: number, n: number): void {
-    // As a small integer, which a map finds sooner.
+    // `| 0` makes it a small integer, which a `Map` looks up faster.
     const bucket = Math.ceil(Math.log(ms > MIN_MS ? ms : MIN_MS) / LOG_GROWTH) | 0;
     this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? 0) + n);
     this.#items += n;
@@ -64,13 +67,13 @@ export class TimeSketch {
     return [...this.#buckets].toSorted(([a], [b]) => a - b).flat();
   }
 
-  /** Gives the times that these parts of the items took at most; parts must rise. */
+  /** Gives, for each of these parts (0 to 1, ascending), the time that this part of the items took at most. */
   percentiles(...parts: readonly number[]): number[] {
     return percentilesOf(this.buckets, this.#items, this.#maxMs, parts);
   }
 }
 
-/** Reads what somebody told of a sketch. */
+/** Reads the run times from a reported sketch. */
 export function runTimesOf(buckets: TimeBuckets, sumMs: number, maxMs: number | undefined): RunTimes {
   const counts = buckets.filter((_, place) => place % 2 === 1);
   const items = counts.reduce((sum, count) => sum + count, 0);

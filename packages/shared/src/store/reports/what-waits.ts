@@ -1,4 +1,4 @@
-/** Tells what the jobs of a map wait for, of which nothing runs though machines are there. */
+/** Says what the jobs of a map wait for when none of them runs although machines are there. */
 
 import type { Cluster, Redis } from "ioredis";
 
@@ -8,8 +8,8 @@ import { runScript } from "../../redis/run-script.ts";
 import type { Script } from "../../redis/run-script.ts";
 
 /**
- * KEYS: delayed, wait, prioritized, stage, limited. ARGV: what the ids of the map's jobs begin with. Looks at the thousand jobs
- * of each list that are next: a map that waits for its turn longer than that waits for it all the same.
+ * KEYS: delayed, wait, prioritized, stage, limited. ARGV: what the ids of the map's jobs begin with. Looks at the next
+ * thousand jobs of each list only: if the map's jobs are further behind, the answer is the same.
  */
 const WHAT_WAITS: Script = {
   lua: `

@@ -1,4 +1,4 @@
-/** Agrees with everybody else on a queue over how many Redis servers it is spread, and over which. */
+/** Agrees with all other processes of a queue on the Redis servers over which it is spread. */
 
 import { randomBytes } from "node:crypto";
 
@@ -9,7 +9,7 @@ import type { QueueKeys } from "../keys/keys.ts";
 import { foundShardRecord, readShardRecord } from "./shard-record.ts";
 import type { ShardRecord } from "./shard-record.ts";
 
-/** A shard that answers. */
+/** A shard that answers, with its connection. */
 export interface ShardPlace {
   readonly redis: Redis | Cluster;
   readonly keys: QueueKeys;
@@ -18,27 +18,31 @@ export interface ShardPlace {
 }
 
 export interface AgreedShards {
-  /** Ids of all shards, sorted; `undefined` until each was there once, if nobody has agreed on anything before. */
+  /**
+   * Ids of all shards, sorted. `undefined` while nothing is agreed on yet, because not all shards have answered at once.
+   */
   readonly ids: readonly string[] | undefined;
-  /** Of each place; `undefined` of those that are away, or that can't be told apart while others are. */
+  /**
+   * Id of each place; `undefined` of one that is away, or that can't be told apart from others as long as these are away.
+   */
   readonly own: readonly (string | undefined)[];
 }
 
-/** Who asks, for the error. */
+/** What the error says of the process that asks. */
 export interface ShardAsker {
   readonly queue: string;
   readonly who: "producer" | "worker machine" | "command";
   /** Where the shards are that it was given. */
   readonly addresses: readonly string[];
-  /** False: it only asks, and agrees to nothing by itself. @defaultValue true */
+  /** Whether it may make the agreement if there is none; false: it only reads. @defaultValue true */
   readonly founds?: boolean;
 }
 
-/** What follows from what the shards know. */
+/** What to do, decided from the records of the shards. */
 export type ShardDecision =
-  /** Nobody has agreed on anything, and all are there: ids are made. */
+  /** There is no agreement yet and all shards answer: make ids. */
   | { readonly kind: "found" }
-  /** The same, and some are away: it can't be done yet. */
+  /** There is no agreement yet and some shards are away: wait. */
   | { readonly kind: "open" }
   | {
       readonly kind: "agreed";
@@ -47,12 +51,12 @@ export type ShardDecision =
       /** Places whose record is to be written again: that server was wiped. */
       readonly lost: readonly number[];
     }
-  /** @param stranger - the place of a shard that is none of the others', if it is known */
+  /** `stranger`: the place of a shard that does not belong to the queue, if that is known. */
   | { readonly kind: "mismatch"; readonly agreed: number; readonly stranger: number | undefined }
   /** Two places are the same shard. */
   | { readonly kind: "twice"; readonly places: readonly [number, number] };
 
-/** A pure rule. @param readings - what each place knows; `undefined`: it is away */
+/** Decides, without I/O. @param readings - the record of each place; `undefined` of one that is away */
 export function decideOnShards(readings: readonly (ShardRecord | undefined)[]): ShardDecision {
   const ids = readings.map((reading) => reading?.id);
   for (const [place, id] of ids.entries()) {
@@ -69,18 +73,20 @@ export function decideOnShards(readings: readonly (ShardRecord | undefined)[]): 
   const lists = [first.ids, first.before].filter(({ length }) => length === readings.length);
   const list = lists.find((candidate) => founded.every((record) => isIn(record, candidate)));
   if (list === undefined) {
-    // One that was removed still says what was so before: whoever says another number than was given is believed.
+    // A shard that was removed still has the list of before. So prefer a record whose number of shards differs from the
+    // number that was given.
     const { ids: agreed } = founded.find((record) => record.ids.length !== readings.length) ?? first;
     const stranger = founded.find(({ id }) => id === undefined || !agreed.includes(id));
     return { kind: "mismatch", agreed: agreed.length, stranger: stranger?.place };
   }
-  // What a founding left that did not come to its end is as good as nothing, unless its id is one of those.
+  // An id that is not in the list was left by an agreement that was never completed, and counts as none.
   const own = ids.map((id) => (id !== undefined && list.includes(id) ? id : undefined));
   const missing = list.filter((id) => !own.includes(id));
   const unnamed = [...readings.keys()].filter(
     (place) => readings[place] !== undefined && own[place] === undefined,
   );
-  // Of several that were wiped, each gets one of the ids that are left; with others away, nobody knows which.
+  // Of several shards that were wiped, each gets one of the ids that are left. While other shards are away, it is unknown
+  // which ids these are.
   if (unnamed.length === missing.length) for (const [n, place] of unnamed.entries()) own[place] = missing[n];
   const lost = [...readings.keys()].filter(
     (place) => own[place] !== undefined && readings[place]?.ids.length === 0,
@@ -89,9 +95,10 @@ export function decideOnShards(readings: readonly (ShardRecord | undefined)[]): 
 }
 
 /**
- * Reads what the shards know, and founds the agreement if there is none. May be asked again whenever another shard answers.
+ * Reads the records of the shards, and makes the agreement if there is none. May be called again whenever another shard
+ * answers.
  *
- * @param places - in an order that is always the same; `undefined`: that one is away
+ * @param places - always in the same order; `undefined` of a shard that is away
  * @throws ShardMismatchError
  */
 export async function agreeOnShards(
@@ -99,7 +106,7 @@ export async function agreeOnShards(
   asker: ShardAsker,
 ): Promise<AgreedShards> {
   const readings = await onEach(places, ({ redis, keys }) => readShardRecord(redis, keys));
-  // A queue on one Redis needs no agreement: there is none to be found, unless it is spread over more.
+  // A queue on one Redis needs no agreement. A record here would mean that the queue is spread over more.
   if (readings.length === 1 && readings[0]?.ids.length === 0) return { ids: undefined, own: [undefined] };
   const decision = decideOnShards(readings);
   switch (decision.kind) {
@@ -112,7 +119,7 @@ export async function agreeOnShards(
       );
       const ids = named.flatMap((record) => record?.id ?? []).toSorted();
       if (new Set(ids).size === ids.length) {
-        // Whoever founds at the same moment comes to the same list, because the ids stand.
+        // A process that does the same at this moment comes to the same list, because an id is never overwritten.
         await onEach(places, ({ redis, keys }) => foundShardRecord(redis, keys, { id: "", ids }));
       }
       return await agreeOnShards(places, asker);

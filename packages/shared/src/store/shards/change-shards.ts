@@ -1,6 +1,6 @@
 /**
- * Adds shards to a queue, or removes some, while it is used: two steps, and in between, those who have the list before are as
- * welcome as those who have the new one.
+ * Adds shards to a queue, or removes some, while it is in use. It takes two steps; between them, processes with the old
+ * list are accepted as well as those with the new one.
  */
 
 import { randomBytes } from "node:crypto";
@@ -12,18 +12,18 @@ import type { ShardPlace } from "./agree-on-shards.ts";
 
 export interface ShardChange {
   /**
-   * - `begun`: both lists are taken from now on.
-   * - `done`: only the new list is taken from now on.
-   * - `none`: it was so before.
+   * - `begun`: both lists are accepted from now on.
+   * - `done`: only the new list is accepted from now on.
+   * - `none`: nothing was to be changed.
    */
   readonly change: "begun" | "done" | "none";
-  /** How many shards there are to be, and how many there were. */
+  /** The new number of shards, and the old one. */
   readonly shards: number;
   readonly before: number;
 }
 
 /**
- * Makes these the shards of a queue. Called once more with the same ones, it ends the time in which the list before is taken.
+ * Makes these the shards of a queue. A second call with the same ones ends the time in which the old list is accepted.
  *
  * @throws ShardMismatchError if two places are the same shard
  */
@@ -59,13 +59,13 @@ export async function changeShards(places: readonly ShardPlace[], queue: string)
     );
   };
   if (isDone) {
-    // One that was wiped in between is written again.
+    // A shard that was wiped between the two steps has its record written again.
     const isOver = named.every(({ known }) => known.before.length === 0 && known.ids.length > 0);
     if (!isOver) await write(() => []);
     return { change: isOver ? "none" : "done", shards: ids.length, before: ids.length };
   }
   const old = others?.known.ids ?? [];
-  // A queue that was on one server so far has no list: whoever has only that server goes on.
+  // A queue that was on one server so far has no list. Processes that know only that server may go on.
   await write(({ ids: was }, id) => (isNew ? [id] : was.length === 0 || was.join(" ") === list ? old : was));
   return { change: "begun", shards: ids.length, before: isNew ? 1 : old.length };
 }

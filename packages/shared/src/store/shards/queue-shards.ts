@@ -8,8 +8,8 @@ export interface QueueShard {
 }
 
 /**
- * Gives the shards of a queue. On servers of their own it has the same name everywhere, and the order in which somebody
- * lists them says nothing; on a Cluster, each shard has a name of its own.
+ * Gives the shards of a queue. On several servers, the queue has the same name on each, and the order in which they are
+ * listed does not matter. On a Cluster, each shard has a name of its own.
  *
  * @param connections - one for each shard
  */

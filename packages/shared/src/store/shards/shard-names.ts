@@ -1,12 +1,12 @@
 /** Names of the queues over which one queue of a Redis Cluster is spread. */
 
-/** A Cluster has so many slots, and its nodes have equal ranges of them, unless somebody moves some. */
+/** Number of slots of a Cluster. Its nodes have equal ranges of them, unless somebody moves some. */
 const SLOTS = 16_384;
 
-/** Of so many names, the one is taken whose slot lies best. */
+/** Names that are tried for each shard; the one whose slot lies best is taken. */
 const CANDIDATES = 64;
 
-/** The names are spread evenly over Clusters of up to so many nodes. */
+/** The largest number of nodes for which the names are spread evenly. */
 const MOST_NODES = 16;
 
 /**
@@ -31,7 +31,7 @@ export function shardNames(queue: string, count: number): string[] {
   return names;
 }
 
-/** How many of these slots lie on the same node as this one, summed over the sizes of a Cluster; those of small ones count more. */
+/** How many of `others` lie on the same node as `slot`, summed over all sizes of a Cluster; small Clusters count more. */
 function crowdAt(slot: number, others: readonly number[]): number {
   let crowd = 0;
   for (let nodes = 2; nodes <= MOST_NODES; nodes++) {
@@ -41,7 +41,7 @@ function crowdAt(slot: number, others: readonly number[]): number {
   return crowd;
 }
 
-/** On which of so many equal nodes a slot lies. */
+/** The node on which a slot lies, if `nodes` nodes have equal ranges. */
 function nodeOf(slot: number, nodes: number): number {
   return Math.floor((slot * nodes) / SLOTS);
 }

@@ -4,8 +4,8 @@
  * - `id`: its own name among the shards, which is made at random once. Shards are told apart by it, and not by their place
  *   in somebody's list of addresses.
  * - `ids`: those of all shards of the queue, sorted, with a space between them.
- * - `before`: the same as it was before `poolmq shards` changed it. Who still has that list may go on with it until the
- *   command is run again.
+ * - `before`: the same as it was before `poolmq shards` changed it. Processes that still have that list may go on with it
+ *   until the command is run again.
  */
 
 import type { Cluster, Redis } from "ioredis";
@@ -46,7 +46,7 @@ export async function readShardRecord(redis: Redis | Cluster, keys: QueueKeys): 
   return toRecord(await redis.hmget(keys.shards, "id", "ids", "before"));
 }
 
-/** Gives a shard that has none an id, and the ids of all. What it has already stays. Gives what it knows then. */
+/** Writes a shard's id, and the ids of all, unless it has them already. Gives its record after that. */
 export async function foundShardRecord(
   redis: Redis | Cluster,
   keys: QueueKeys,
@@ -56,7 +56,7 @@ export async function foundShardRecord(
   return toRecord(reply as (string | null)[]);
 }
 
-/** Writes what a shard is to know from now on. */
+/** Overwrites the record of a shard. */
 export async function writeShardRecord(
   redis: Redis | Cluster,
   keys: QueueKeys,
