@@ -142,6 +142,27 @@ test.each(["killed", "frozen"])(
   40_000,
 );
 
+test("a worker whose last outcome Redis did not take does not wait for its whole deadline while Redis is away", async () => {
+  const redis = await ownRedis();
+  const stage = new Stage(redis);
+  const worker = startWorker(MODULE, { url: redis.url, queue: stage.queue }, [
+    "--shutdown-timeout-ms",
+    "600000",
+  ]);
+  await worker.line(/worker machine ready/);
+  const marks = new Marks();
+  void stage
+    .pool()
+    .map("gated", [{ log: marks.log, gate: marks.gate }])
+    .wait();
+  await marks.started(1);
+  await redis.kill();
+  await worker.line(/Redis connection lost/);
+  marks.open();
+  worker.kill("SIGTERM");
+  expect(await within(40_000, "its end", worker.exited)).toMatchObject({ code: 0 });
+}, 60_000);
+
 test("a worker that is ready says what it serves, and where", async () => {
   const redis = await ownRedis();
   const stage = new Stage(redis);

@@ -27,6 +27,8 @@ export class Publisher {
   /** By map: the last of those that are pending. */
   readonly #open = new Map<string, Pending>();
   readonly #retries = new Set<() => void>();
+  /** Those that were sent, and of which Redis has not said that it has them. */
+  readonly #sent = new Set<readonly Outcome[]>();
   /** How often Redis refused outcomes, which were then tried again. */
   retries = 0;
   #closed = false;
@@ -56,6 +58,11 @@ export class Publisher {
     return pending.settled.promise;
   }
 
+  /** How long the longest run took whose outcome may not be in Redis yet, in ms. */
+  get longestUnsafeMs(): number {
+    return Math.max(0, ...[...this.#sent].flatMap((outcomes) => outcomes.map(({ ms }) => ms)));
+  }
+
   /** Gives up on what Redis did not take yet: the jobs stay unacknowledged, and run again elsewhere. */
   close(): void {
     this.#closed = true;
@@ -73,9 +80,14 @@ export class Publisher {
 
   async #send(mapId: string, outcomes: readonly Outcome[], ttlMs: number): Promise<boolean> {
     const facts = { mapId, outcomes: outcomes.length };
-    return await this.untilTaken("publish refused, trying again", facts, () =>
-      this.#scripts.publish(mapId, outcomes, ttlMs),
-    );
+    this.#sent.add(outcomes);
+    try {
+      return await this.untilTaken("publish refused, trying again", facts, () =>
+        this.#scripts.publish(mapId, outcomes, ttlMs),
+      );
+    } finally {
+      this.#sent.delete(outcomes);
+    }
   }
 
   /**

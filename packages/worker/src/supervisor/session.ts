@@ -51,6 +51,12 @@ import type { ServedMachine } from "./served-machine.ts";
 /** A Redis that does not answer a PING within this, in ms, has nothing that a machine should wait for at its end. */
 const ANSWER_MS = 500;
 
+/**
+ * A machine that is told to end while its Redis is silent waits for it with outcomes that may not be there: as long as it
+ * would take to run the longest of these items again, but not less than this, in ms.
+ */
+const MIN_PATIENCE_MS = 2_000;
+
 /** A refusal of Redis, or a kind of error of items, is logged at most once in this time, in ms. */
 const REFUSALS_PERIOD_MS = 60_000;
 const FAILURES_PERIOD_MS = 10_000;
@@ -69,6 +75,7 @@ const FORCED_CLOSE_TIMEOUT_MS = 1_000;
 export class Session {
   readonly heartbeat: Heartbeat;
   readonly #connections: LaneConnections;
+  readonly #crew: ServedMachine["crew"];
   readonly #queue: JobQueue;
   readonly #locks: Locks;
   readonly #publisher: Publisher;
@@ -104,6 +111,7 @@ export class Session {
     const logFeed = new LogFeed(id, machine.recentLog, new MachineLines(redis, keys));
 
     this.#connections = connections;
+    this.#crew = crew;
     this.heartbeat = new Heartbeat(machine, fleet, seals, clock, refusals, (isHeard) =>
       logFeed.onHeard(isHeard),
     );
@@ -232,10 +240,18 @@ export class Session {
 
   async #pause(): Promise<void> {
     const paused = this.#queue.pause();
+    let heardAt = performance.now();
     // BullMQ also waits for its last fetch, which a Redis that is away never answers.
     while (!(await settlesWithin(ANSWER_MS, paused))) {
-      if (this.#queue.inHand === 0 && !(await settlesWithin(ANSWER_MS, this.ping()))) return;
+      const isRunning = this.#crew.jobs.running + this.#crew.jobs.waiting > 0;
+      if (await settlesWithin(ANSWER_MS, this.ping())) heardAt = performance.now();
+      else if (!isRunning && performance.now() - heardAt >= this.#patienceMs) return;
     }
+  }
+
+  /** How long jobs in hand that do not run are worth waiting for a Redis that is silent, in ms. */
+  get #patienceMs(): number {
+    return this.#queue.inHand === 0 ? 0 : Math.max(MIN_PATIENCE_MS, this.#publisher.longestUnsafeMs);
   }
 
   /** Whether Redis can be told anything at this moment. */
