@@ -79,7 +79,7 @@ for (const command of [
   program.addCommand(command.copyInheritedSettings(program));
 }
 
-// Compose files pass on what is not there as empty variables.
+// Compose files pass on unset variables as empty ones.
 for (const [name, value] of Object.entries(process.env)) {
   if (name.startsWith("POOLMQ_") && value === "") delete process.env[name];
 }

@@ -1,6 +1,6 @@
 /**
- * For `@poolmq/producer`: what a pool loads to run workers of its own. A pool without Redis waits for it before its first
- * result, so it imports neither the Redis client nor BullMQ. Promises nothing to anyone else.
+ * For `@poolmq/producer`: what a pool loads to run workers of its own. The first result of a pool without Redis waits for
+ * this import, so it loads neither the Redis client nor BullMQ. Promises nothing to anyone else.
  */
 
 export { localCrew } from "./local/local-crew.ts";

@@ -4,13 +4,16 @@ import { existsSync } from "node:fs";
 
 import { LocalMachineError } from "@poolmq/shared";
 
-/** True when this package runs from its TypeScript sources. A bundle in CommonJS has no address, whatever its type says. */
+/**
+ * True when this package runs from its TypeScript sources. In a CommonJS bundle, `import.meta.url` is undefined, whatever
+ * its type says.
+ */
 const FROM_SOURCES: boolean = (import.meta.url as string | undefined)?.endsWith(".ts") === true;
 
 /**
  * The module beside the caller's, with the extension that this build has: `besideThis(import.meta.url, "./guard")`.
  *
- * @throws LocalMachineError where a bundler has put the caller into a file of its own, and that module nowhere
+ * @throws LocalMachineError if there is no such module, because a bundler has moved the caller without it
  */
 export function besideThis(callerUrl: string | undefined, name: string): URL {
   const url = new URL(`${name}${FROM_SOURCES ? ".ts" : ".js"}`, callerUrl ?? "file:///bundle.cjs");
@@ -21,7 +24,10 @@ export function besideThis(callerUrl: string | undefined, name: string): URL {
   );
 }
 
-/** Flags that decide how a module loads. Others are the parent's own affair: a debugger's port, a heap size, `--eval`. */
+/**
+ * Flags that decide how a module loads. Others concern only the parent, such as a debugger's port, a heap size or
+ * `--eval`.
+ */
 const INHERITED =
   /^(--import|--require|-r|--loader|--experimental-[a-z-]+|--conditions|-C|--enable-source-maps|--preserve-symlinks|--no-warnings|--disable-warning|--permission|--allow-[a-z-]+|--use-[a-z-]+-ca)(=|$)/;
 
@@ -30,7 +36,7 @@ export function nodeFlags(execArgv: readonly string[] = process.execArgv): strin
   const flags: string[] = [];
   let keepsValue = false;
   for (const flag of execArgv) {
-    // `--import ./hooks.js` is two elements: a value follows the flag before it.
+    // `--import ./hooks.js` is two elements: a value is kept if the flag before it is.
     keepsValue = flag.startsWith("-") ? INHERITED.test(flag) : keepsValue;
     if (keepsValue) flags.push(flag);
   }

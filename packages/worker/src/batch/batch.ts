@@ -1,11 +1,12 @@
 /**
- * Items that the function of a batch task is given together. They may belong to several runs, and to several maps: each
- * run hears only of its own items.
+ * Items that are given to the function of a batch task in one call. They may belong to several runs, and to several maps;
+ * each run is told only of its own items.
  *
  * States:
  * - `open`: takes more items. Leaves to `running` when it is full, when it has waited long enough, or when something else
  *   waits behind it.
- * - `running`: the function is called, by halves if it throws and is defined so. Leaves to `ended`.
+ * - `running`: the function is called; if it throws, and its definition says so, it is called for each half of the items.
+ *   Leaves to `ended`.
  * - `ended`: each of its items has its outcome, or belongs to a run that was stopped.
  */
 
@@ -25,9 +26,9 @@ import type { TaskContext } from "../task/task-context.ts";
 import type { TaskFunction } from "../tasks-module/task-module.ts";
 import { byHalves } from "./by-halves.ts";
 
-/** One of the places of a child, each of which calls one function at a time. */
+/** One of the places of a child. Each place calls one function at a time. */
 export interface Place {
-  /** How many runs have it: several if their items are in one batch. */
+  /** Number of runs that share the place: several if their items are in one batch. */
   runs: number;
 }
 
@@ -43,7 +44,7 @@ export interface Seat {
   readonly offset: number;
   readonly item: unknown;
   readonly context: TaskContext;
-  /** Called once at most: not if its run was stopped before. */
+  /** Called at most once, and not at all if its run was stopped before. */
   settle(ran: Ran): void;
 }
 
@@ -53,14 +54,14 @@ export interface BatchOptions {
   readonly place: Place;
   /** Gives a logger for a batch of this task. */
   readonly log: () => Logger;
-  /** Sends what was said so far: the function may take the process down. */
+  /** Sends what is buffered, because the function may take the process down. */
   readonly flush: () => void;
 }
 
 export class Batch {
   readonly #options: BatchOptions;
   readonly #seats: Seat[] = [];
-  /** Those without an outcome, of runs that were not stopped. */
+  /** The seats that have no outcome yet and whose runs were not stopped. */
   readonly #wanted = new Set<Seat>();
   readonly #stop = new RunStop();
   #state: "open" | "running" | "ended" = "open";
@@ -104,8 +105,8 @@ export class Batch {
   }
 
   /**
-   * A run was stopped. Gives whether it may end at once: the function has not been called, or goes on for others. If it
-   * runs only for this run, it is told to stop, and the run ends with it.
+   * Removes a run that was stopped. Gives whether it may end at once, because the function has not been called, or
+   * continues for other runs. If the function runs for this run only, it is told to stop, and the run ends with it.
    */
   leave(rider: Rider, reason: string): boolean {
     const own = [...this.#wanted].filter((seat) => seat.rider === rider);
@@ -131,7 +132,7 @@ export class Batch {
     if (seats.length === 0) return false;
     const [first] = seats;
     const alone = seats.length === 1 ? first : undefined;
-    // Those whose items come later in these halves are told as well: a time limit is one of each call.
+    // Runs whose items come later in these halves are told as well, because the time limit applies to each call.
     const riders = new Set([...this.#wanted].map(({ rider }) => rider));
     for (const rider of riders) rider.calling(rider === alone?.rider ? alone : undefined);
     this.#options.flush();

@@ -18,9 +18,9 @@ import { runTogether } from "./run-together.ts";
 export interface BatchesOptions {
   /** Gives a logger that names a task. */
   readonly log: (task: string) => Logger;
-  /** Sends what was said so far. */
+  /** Sends what is buffered. */
   readonly flush: () => void;
-  /** A batch was opened: runs that wait may join it. */
+  /** Called when a batch was opened, which waiting runs may join. */
   readonly onOpen: () => void;
 }
 
@@ -36,7 +36,7 @@ export class Batches {
   /** The place of the open batch, if it has room for so many items of this task. */
   placeFor(fn: TaskFunction, n: number): Place | undefined {
     const batch = this.#open;
-    // A place without a run is free: those whose batch it was to be were stopped.
+    // A place without runs is free again: the runs of this batch were stopped.
     if (batch === undefined || batch.fn !== fn || batch.place.runs === 0) return undefined;
     return batch.room >= n ? batch.place : undefined;
   }
@@ -79,7 +79,7 @@ export class Batches {
   }
 
   #closeLater(batch: Batch, ms: number): void {
-    // What the pipe has brought by now is taken first.
+    // First take the runs that the pipe has brought by now.
     if (ms > 0) this.#timer = setTimeout(() => this.hurry(), ms);
     else
       setImmediate(() => {

@@ -1,6 +1,6 @@
 /**
- * Finds the items that a function throws for, by halves: a call for all of them, and where it throws, for each half of
- * them, until the culprit is alone. One culprit among n items costs about 2 × log2(n) calls more.
+ * Finds the items for which a function throws: calls it for all of them and, where it throws, for each half, down to
+ * single items. One such item among n costs about 2 × log2(n) additional calls.
  *
  * @param call - calls the function for a part of the items, never for none. Gives whether that part is to be halved
  */

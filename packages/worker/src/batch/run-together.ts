@@ -29,12 +29,12 @@ export async function runTogether(
   const { fn, n } = run;
   const definition = taskOptionsOf(fn).batch;
   const items = argumentsOf(run);
-  // It says of each item what is wrong with it, and of a task without a definition what there is to say.
+  // `runChunk` reports what is wrong: with each item, or with a task that is not registered.
   if (definition === undefined || items === undefined) return await runChunk(run, watcher);
   const part = new Part(run, watcher);
   const offsets = Array.from({ length: n }, (_, offset) => offset).filter((offset) => !run.skip.has(offset));
   let cut: number | undefined;
-  // The first item is its own in any case.
+  // The guard never takes back the first item.
   let claimed = 1;
   for (
     let from = 0;
@@ -44,7 +44,7 @@ export async function runTogether(
     let group = offsets.slice(from, from + definition.maxItems);
     const to = (group.at(-1) ?? 0) + 1;
     if (to > claimed && run.claim?.(claimed, to) === false) {
-      // The others were given to somebody else.
+      // The other items were taken back.
       cut = claimed;
       group = group.filter((offset) => offset < claimed);
     }
@@ -74,13 +74,14 @@ function argumentsOf(run: ChunkRun): ItemArguments | undefined {
   try {
     return new ItemArguments(run, run.n, run.shares);
   } catch (thrown) {
-    // What a task did to this process is no reason to fail an item of another: the process is replaced.
+    // If a task has damaged this process, the item of another task must not fail for it: throw, so that the process is
+    // replaced.
     if (!isCodecSound()) throw thrown;
     return undefined;
   }
 }
 
-/** What one job has in batches. */
+/** The items of one job that are in batches. */
 class Part implements Rider {
   readonly #run: ChunkRun;
   readonly #watcher: ItemWatcher | undefined;
@@ -89,7 +90,7 @@ class Part implements Rider {
   #retriable = 0;
   /** Time of the batches that its items were in. */
   #ms = 0;
-  /** The part of it that is its own, if each item of a batch has an equal part. */
+  /** This job's share of that time, if all items of a batch have equal shares. */
   #ownMs = 0;
   /** How many of its items in the present batch have no outcome. */
   #left = 0;
@@ -133,7 +134,7 @@ class Part implements Rider {
     const over = Promise.withResolvers<void>();
     this.#left = seats.length;
     this.#onNoneLeft = over.resolve;
-    // A full batch may have ended when this returns: its function need not be async.
+    // A full batch may have ended when `take` returns, because its function may be synchronous.
     const batch = take();
     stop.onStop = (reason) => {
       if (batch.leave(this, reason)) over.resolve();

@@ -1,7 +1,7 @@
 import type { FromGuard, ToGuard } from "../pipe/pipe-messages.ts";
 import { cutItems, revoke } from "./queue/claims.ts";
 
-/** What the guard does when runs or items are asked back that have not begun. */
+/** The guard's answer to the supervisor's request to give back runs or items that have not begun. */
 export function answerClaim(
   claims: Int32Array<SharedArrayBuffer>,
   { t, id, slot }: Extract<ToGuard, { readonly t: "revoke" | "cut" }>,

@@ -1,6 +1,6 @@
 /**
- * A thread of the child, for what must work while user code blocks the main thread, or has broken it. fd 4 is its line to
- * the supervisor:
+ * A thread of the child, for what must work even while user code blocks the main thread or has broken it. It talks to the
+ * supervisor on fd 4:
  * - it ends the process, and what its tasks have started, when the supervisor is gone: the kernel closes the line however
  *   the supervisor dies;
  * - it takes back runs that wait behind a long one, and items that wait in a run of several;
@@ -17,7 +17,7 @@ import { answerClaim } from "./answer-claim.ts";
 /** What the main thread and its guard both see. */
 export interface GuardData {
   readonly claims: Int32Array<SharedArrayBuffer>;
-  /** Its one word counts the turns of the main thread's event loop. */
+  /** Its only element counts the turns of the main thread's event loop. */
   readonly turns: Int32Array<SharedArrayBuffer>;
 }
 
@@ -35,7 +35,7 @@ function answer(message: ToGuard): void {
   );
 }
 
-/** Loaded when it is asked for: hardly any process ever is. */
+/** `main-stack.ts` is loaded on demand, because stacks are seldom asked for. */
 async function tellStack(id: number): Promise<void> {
   const frames = await import("./main-stack.ts").then(
     async ({ mainStack }) => await mainStack(),
@@ -46,7 +46,7 @@ async function tellStack(id: number): Promise<void> {
 
 function end(): void {
   try {
-    // The child leads a process group of its own, in which what its tasks have started is too.
+    // The child leads a process group of its own, which includes the programs that its tasks have started.
     process.kill(-process.pid, "SIGKILL");
   } finally {
     process.kill(process.pid, "SIGKILL");

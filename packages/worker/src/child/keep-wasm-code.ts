@@ -6,8 +6,8 @@ import { setFlagsFromString } from "node:v8";
  *
  * V8 keeps the compiled code of WebAssembly once for all threads of a process. Up to the V8 of Node 24, it now and then
  * frees machine code that another thread has just taken up, which ends the whole process (`Check failed:
- * jit_page.has_value()`, or a segmentation fault). No thread needs WebAssembly of its own to meet it: Node strips types,
- * reads CommonJS modules and fetches with WebAssembly.
+ * jit_page.has_value()`, or a segmentation fault). It can happen to threads that use no WebAssembly themselves, because
+ * Node uses it to strip types, to read CommonJS modules and in `fetch`.
  */
 export function keepWasmCode(): void {
   // Other runtimes have another engine, or don't take the flag.

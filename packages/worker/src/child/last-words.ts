@@ -1,6 +1,7 @@
 /**
- * Says who is to blame before a host ends by something that a task left behind: a promise or a timer whose error nobody
- * catches, or a call of `process.exit()`. The async context tells whose it is, which may be an item that ended long ago.
+ * Reports which item is to blame before a host ends because of something that a task left behind: a promise or a timer
+ * whose error is not caught, or a call of `process.exit()`. The async context tells which item that is; it may have ended
+ * long ago.
  *
  * Whatever is not caught still ends the host in Node's own way, which prints it; a task module that listens for
  * `uncaughtException` itself goes on.
@@ -15,10 +16,10 @@ import { ownerOf } from "../item/item-context.ts";
 import type { OutcomeLimit } from "../item/outcome-writer.ts";
 import type { WayOut } from "../item/way-out.ts";
 
-/** What a batch left behind is of none of the runs that are there now: their ids begin with 1. */
+/** For what a batch left behind, which belongs to no present run: their ids begin with 1. */
 const OF_NO_RUN = { id: 0 };
 
-/** Gives a function to call before the host ends in good order. */
+/** Gives a function to call before the host ends as intended. */
 export function tellLastWords(out: WayOut, limit: OutcomeLimit | undefined): () => void {
   let isOver = false;
   const tell = (text?: Payload, stack?: string): void => {

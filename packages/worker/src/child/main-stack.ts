@@ -1,18 +1,20 @@
 /**
- * What the main thread of this process does at this moment: its stack, seen from another of its threads. It is stopped
- * for less than a millisecond, even in the middle of an endless loop.
+ * Reads the stack of this process's main thread from another thread. The main thread is stopped for less than a
+ * millisecond, and this works even in the middle of an endless loop.
  */
 
 import { Session } from "node:inspector/promises";
 import type { Debugger } from "node:inspector/promises";
 
-/** A thread that has not stopped by then, in ms, runs no JavaScript: it waits, or is in native code. */
+/**
+ * How long to wait for the main thread to stop, in ms. After that, it runs no JavaScript: it waits, or is in native code.
+ */
 const PATIENCE_MS = 500;
 
-/** Frames of Node and of this package say nothing of the task, and a process that waits has no others. */
+/** Frames of this package and of Node are left out, because they say nothing of the task. */
 const OWN_FOLDER = new URL("../", import.meta.url).href;
 
-/** Frames that are told. */
+/** The most frames that are reported. */
 const MAX_FRAMES = 50;
 
 /** Gives the frames as a stack trace shows them, the innermost first; none if no JavaScript of the tasks runs there. */
@@ -20,7 +22,7 @@ export async function mainStack(): Promise<string[]> {
   const session = new Session();
   session.connectToMainThread();
   try {
-    // Scripts are told of by their number in what follows, and by their address only here.
+    // Frames name their scripts by number; only these events give the URL of each number.
     const urls = new Map<string, string>();
     session.on("Debugger.scriptParsed", ({ params }) => urls.set(params.scriptId, params.url));
     const paused = new Promise<Debugger.CallFrame[]>((resolve) => {
@@ -40,7 +42,7 @@ export async function mainStack(): Promise<string[]> {
       .slice(0, MAX_FRAMES)
       .map(({ frame, url }) => frameText(frame, url));
   } finally {
-    // Lets it go on.
+    // Lets the main thread continue.
     session.disconnect();
   }
 }

@@ -26,18 +26,18 @@ import { startTasks } from "./start-tasks.ts";
 import { tagPrints } from "./tag-prints.ts";
 import type { WayOut } from "../item/way-out.ts";
 
-/** Where work comes from: not read before the tasks are loaded, and nothing is sent before. */
+/** The pipe on which work comes. It is not read before the tasks are loaded, and the supervisor sends nothing before. */
 const WORK_FD = 3;
 
 /** Records of tasks go to the supervisor on a pipe of their own: tasks may print what they like. */
 const RECORDS_FD = 5;
 
-/** Looking at the memory costs as much as a small task: now and then is enough. */
+/** How often to read the memory in use, in ms: reading it costs as much as a small task. */
 const MEMORY_INTERVAL_MS = 100;
 
 const settings = JSON.parse(process.argv[2] ?? "") as ChildSettings;
 const { tellsTransit } = settings;
-// Taken hold of now: tasks may put something else in their place.
+// Kept from before any task is loaded, since a task may replace them.
 const exit = process.exit.bind(process);
 const kill = process.kill.bind(process);
 const rss = process.memoryUsage.rss.bind(process);
@@ -46,8 +46,8 @@ const outcomes = new Socket({ fd: 6, readable: true, writable: true });
 const frames = new FrameWriter(outcomes);
 endWith(outcomes);
 
-// Ctrl-C in a terminal, and some process managers, signal every process of the group. How a machine ends is its
-// supervisor's to decide; when it goes, so do we.
+// Ctrl-C in a terminal, and some process managers, signal every process of the group. The supervisor decides how the
+// machine ends, and this process ends with it.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
 
 const guardData: GuardData = {
@@ -61,7 +61,8 @@ const guard = new Worker(besideThis(import.meta.url, "./guard"), {
   stderr: false,
 });
 guard.unref();
-// Not before: V8 drops Node's code cache when a flag changes, and the guard would start 20 ms later. It runs no WebAssembly.
+// Not before the guard is online: V8 drops Node's code cache when a flag changes, and the guard, which runs no
+// WebAssembly, would start 20 ms later.
 guard.once("online", keepWasmCode);
 countTurns(guardData.turns);
 
@@ -82,13 +83,16 @@ const out: WayOut = {
   },
 };
 
-/** The supervisor is gone: nobody wants the results. Without a listener, EPIPE would be an uncaught exception. */
+/**
+ * Ends this process when the pipe is closed, because the supervisor is gone. Without a listener, EPIPE would be an
+ * uncaught exception.
+ */
 function endWith(pipe: Socket): void {
   pipe.on("error", endAlone);
   pipe.on("end", endAlone);
 }
 
-/** Ends this process, and what its tasks have started, which is in the group that it leads. */
+/** Ends this process and the programs that its tasks have started, which are in its process group. */
 function endAlone(): void {
   try {
     kill(-process.pid, "SIGKILL");

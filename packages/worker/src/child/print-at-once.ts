@@ -1,7 +1,6 @@
 /**
- * Makes whoever prints to a pipe wait until it is read. Otherwise Node would keep what is printed faster than that in
- * this process's memory, and lose it if the process ends. There is no public way to say so. A terminal and a file are
- * written at once anyway.
+ * Makes printing to a pipe wait until there is room in it. Otherwise Node would keep the text in this process's memory,
+ * and lose it if the process ends. There is no public API for this. Writing to a terminal or a file waits anyway.
  */
 export function printAtOnce(): void {
   for (const stream of [process.stdout, process.stderr]) {

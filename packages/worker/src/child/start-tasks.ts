@@ -1,4 +1,6 @@
-/** Loads a host's tasks module, says so, and gives what runs its tasks: the same in a process and in a thread. */
+/**
+ * Loads a host's tasks module, reports that, and gives the queue that runs its tasks; the same for processes and threads.
+ */
 
 import { encodeThrown, flushTelemetry, setLoadingTasks } from "@poolmq/shared/task";
 
@@ -22,7 +24,7 @@ export interface StartTasksOptions extends Omit<
   readonly module: string;
   /** Largest result or error of an item, in bytes; no limit without it. */
   readonly maxOutcomeBytes: number | undefined;
-  /** Where what tasks log goes. */
+  /** Where the records go that tasks log. */
   readonly records: RecordTarget;
 }
 
@@ -35,7 +37,7 @@ export async function startTasks(out: WayOut, options: StartTasksOptions): Promi
   const module = await load(options.module, (phase, thrown) => {
     endsInOrder();
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
-    // The supervisor says it in its own log; what it tells others is its own to decide.
+    // The supervisor logs the whole error, and decides how much of it others see.
     out.send({ t: "unfit", phase, reason }, encodeThrown(thrown));
     out.end(1);
   });

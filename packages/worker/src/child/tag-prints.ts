@@ -1,4 +1,4 @@
-/** Tells the supervisor which item prints what: a tag goes before the text of another item than the last. */
+/** Tells the supervisor which item prints what: whenever another item prints, a tag is written before its text. */
 
 import { ownerOf } from "../item/item-context.ts";
 import { tagOf } from "../pipe/output-tag.ts";
@@ -37,6 +37,7 @@ function tagStream(stream: NodeJS.WriteStream): () => void {
     tag(currentTaskContext());
     return write(...args);
   }) as Write;
-  // Ends the tag: what Node itself writes when the process crashes bypasses this, and would be taken for the last item's.
+  // Writes an empty tag when an item ends: what Node prints when the process crashes would otherwise be attributed to
+  // that item.
   return () => tag(undefined);
 }

@@ -24,12 +24,13 @@ import {
 import type { QueueAccess } from "./queue-access.ts";
 
 /**
- * What became of a cancel: the map's producer ended it; it was removed here, since it has no producer; there is none that
- * could be ended; its producer lives, and did not answer; it is signed, and this is not.
+ * What became of a cancel, in the order of these values: the map's producer ended it; the map was removed from here,
+ * since its producer is gone; there is no map to end; its producer lives and did not answer; the queue takes only signed
+ * orders, and there is no key to sign with.
  */
 export type Cancelled = "by its producer" | "removed" | "not found" | "no answer" | "no key";
 
-/** A producer that lives reads its streams all the time. */
+/** How long to wait for the producer's answer, in ms: a live producer reads its streams all the time. */
 const PRODUCER_TIMEOUT_MS = 2_000;
 const POLL_MS = 20;
 
@@ -55,12 +56,12 @@ export async function cancelMap(
   if (!force && (await isAttended(access, mapId))) return "no answer";
   await removeMap(access, mapId);
   const nowMs = await redisNowMs(redis);
-  // One that was kept for a retry has ended, and stays told of as it ended.
+  // A map that was kept for a retry has already ended, and keeps its last report.
   const told = await readReportOf(redis, keys, mapId);
   if (told?.report.state !== "running") return "removed";
   await rewriteMapReport(redis, keys, mapId, (before) => {
     const { done, startedAtMs = nowMs } = before;
-    // As of any map that has ended: over the whole of it.
+    // The rate over the map's whole time, as for any map that has ended.
     const perS = done / Math.max(0.001, (nowMs - startedAtMs) / 1_000);
     return [MAP_TTL_MS, { ...before, state: "cancelled", running: 0, perS, reason }];
   });
@@ -80,14 +81,17 @@ export async function removeMap({ redis, keys, queue, orders }: QueueAccess, map
   const tell = async (): Promise<void> =>
     await tellCancelled(redis, keys, mapId, orders.signed({ t: "cancel", map: mapId }));
   const isTold = await unlessFull(tell());
-  // A job that a worker has taken meanwhile is not removed: that worker drops it.
+  // A job that a worker has fetched meanwhile is not removed here: that worker drops it.
   const removed = await removeWaiting(redis, keys, mapId, await sortedIndices(queue, mapId));
-  // The jobs may have been what filled Redis.
+  // If Redis was full, removing the jobs may have made room: try again.
   if (!isTold) await unlessFull(tell());
   return removed;
 }
 
-/** First indices of those of the map's jobs that wait in their order of priority, or for another attempt. */
+/**
+ * First indices of the map's jobs that are in BullMQ's sorted sets: those with a priority, and those that wait for
+ * another attempt.
+ */
 async function sortedIndices(queue: QueueAccess["queue"], mapId: string): Promise<number[]> {
   const found = new Set<number>();
   for (let start = 0; ; start += PAGE) {

@@ -4,7 +4,7 @@ import type { SigningKeys } from "@poolmq/shared/internal";
 export interface ControlOptions {
   readonly queue: string;
   readonly prefix?: string | undefined;
-  /** Where the queue's producers and workers have some. */
+  /** Needed if the queue's producers and workers have keys. */
   readonly signingKeys?: SigningKeys | undefined;
   /** Who asks for it, for the machines' logs. */
   readonly by?: string | undefined;

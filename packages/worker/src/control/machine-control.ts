@@ -13,14 +13,17 @@ import { Orders } from "./orders.ts";
 import { QueueWatcher } from "../watch/queue-watcher.ts";
 import type { QueueView } from "../watch/queue-view.ts";
 
-/** What became of an order: the machine was seen to do it; it said nothing for some seconds; it takes signed orders only. */
+/**
+ * What became of an order: the machine carried it out; it did not answer for some seconds; it takes only signed orders,
+ * and there is no key.
+ */
 export type Ordered = "done" | "no answer" | "no key";
 
-/** A machine obeys at once, and tells of itself once a second. */
+/** How long to wait for an effect, in ms. A machine obeys at once, and reports once a second. */
 const ANSWER_MS = 6_000;
 const POLL_MS = 100;
 
-/** An answer as anyone may have written it. */
+/** An answer, not checked yet: anyone who can write to Redis may have written it. */
 interface Told {
   readonly frames: unknown;
   readonly problem: unknown;
@@ -38,14 +41,17 @@ export class MachineControl {
     this.#watcher = new QueueWatcher(redis, options);
   }
 
-  /** A machine takes no more jobs, finishes what it runs, and ends. Resolves once it takes none. */
+  /** Tells a machine to take no more jobs, finish what it runs, and end. Resolves once it takes none. */
   async drain(worker: string): Promise<Ordered> {
     return await this.#order({ t: "drain", worker, by: this.#orders.by }, ({ machines }) => {
       return machines.every(({ id }) => id !== worker);
     });
   }
 
-  /** A machine starts child processes, or ends some after what they run. Resolves once it says that it has so many. */
+  /**
+   * Tells a machine to start child processes, or to end some when their runs have ended. Resolves once it reports the new
+   * number.
+   */
   async resize(worker: string, processes: number): Promise<Ordered> {
     return await this.#order({ t: "resize", worker, processes, by: this.#orders.by }, ({ machines }) => {
       return machines.some((machine) => machine.id === worker && machine.processes === processes);
@@ -53,8 +59,8 @@ export class MachineControl {
   }
 
   /**
-   * Kills the process that runs an item. As after any lost process, the item runs again, unless it has taken as many down
-   * as it may. Resolves once the process is gone; "not running" if no process runs the item.
+   * Kills the process that runs an item. As after any lost process, the item runs again, unless it has reached
+   * `workerLossAttempts`. Resolves once the process is gone; "not running" if no process runs the item.
    */
   async killItem(map: string, index: number): Promise<Ordered | "not running"> {
     const before = await this.#watcher.readOnce();
@@ -69,7 +75,7 @@ export class MachineControl {
   }
 
   /**
-   * Asks what a child process runs at this moment, even if it never gives up its thread. The process is stopped for less
+   * Asks what a child process executes now, which works even if its code never yields. The process is stopped for less
    * than a millisecond.
    */
   async stack(worker: string, pid: number): Promise<StackAnswer> {

@@ -1,6 +1,6 @@
 /**
- * Ends a map, or runs its failed items again, from outside of its producer. A door of its own, for the project's tools
- * and tests: it needs BullMQ, which the other doors do without.
+ * Ends a map, or runs its failed items again, from outside of its producer. It is an entry point of its own, for the
+ * project's tools and tests, because it needs BullMQ and the other entry points do not.
  */
 
 import type { Cluster, Redis } from "ioredis";
@@ -25,7 +25,7 @@ export class MapControl {
   /**
    * Ends a map: its producer's handle rejects with a `CancelledError`, what waits is removed, what runs is stopped.
    *
-   * @param force - do not ask a producer that lives: it enqueues again what it misses, unless it has hung
+   * @param force - do not ask a live producer. Unless that producer hangs, it enqueues again what it misses
    */
   async cancel(
     mapId: string,
@@ -38,7 +38,7 @@ export class MapControl {
     return cancelled;
   }
 
-  /** Makes a map more or less urgent; `undefined` is no priority, the least urgent. */
+  /** Changes the priority of a map; `undefined` is none, which is the least urgent. */
   async setPriority(mapId: string, priority: number | undefined): Promise<Prioritized> {
     const prioritized = await prioritizeMap(this.#access, mapId, priority);
     const what = priority === undefined ? "no priority" : `the priority ${priority}`;
@@ -47,8 +47,8 @@ export class MapControl {
   }
 
   /**
-   * Runs those items of a durable map again that failed. Who attaches to it, or makes the same call, gets their new
-   * outcomes with the others.
+   * Runs those items of a durable map again that failed. A process that attaches to it, or makes the same call, gets the
+   * new outcomes with the others.
    */
   async retry(mapId: string): Promise<Retried> {
     const retried = await retryMap(this.#access, mapId);
@@ -57,12 +57,12 @@ export class MapControl {
     return retried;
   }
 
-  /** Whether the map's producer was heard of a moment ago. */
+  /** Whether the map's producer gave a sign of life a moment ago. */
   async isAttended(mapId: string): Promise<boolean> {
     return await isAttended(this.#access, mapId);
   }
 
-  /** Lets go of the connection. */
+  /** Closes what this object opened; the connection stays open. */
   async close(): Promise<void> {
     await this.#access.close();
   }

@@ -4,7 +4,7 @@ import type { MapControl } from "./map-control.ts";
 
 export type MapOrders = Pick<MapControl, "cancel" | "setPriority" | "retry">;
 
-/** Of what the shards answer, the first of these is what became of it. */
+/** If shards answer differently, the answer that comes first in this list counts. */
 const CANCELLED = ["no answer", "no key", "by its producer", "removed", "not found"] as const;
 const PRIORITIZED = ["changed", "no key", "not found"] as const;
 

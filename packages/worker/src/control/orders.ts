@@ -1,4 +1,4 @@
-/** Messages to the machines of a queue, signed where the queue's machines take signed ones only. */
+/** Sends messages to the machines of a queue, signed if there is a key. */
 
 import type { Cluster, Redis } from "ioredis";
 
@@ -21,7 +21,7 @@ export class Orders {
     this.#signer = signingKeys?.signer(this.keys);
   }
 
-  /** The queue's machines take signed messages only, and there is no key here to sign with. */
+  /** True if the queue's machines take only signed messages and there is no key here to sign with. */
   async lackKey(): Promise<boolean> {
     if (this.#signer !== undefined) return false;
     const machines = await new Machines(this.#redis, this.keys).live();
@@ -33,12 +33,12 @@ export class Orders {
     return this.#signer.signObject("control", { ...message, expiresAt: Date.now() + CANCEL_TTL_MS });
   }
 
-  /** Tells all machines that listen. */
+  /** Sends to all machines that listen. */
   async send(message: ControlMessage): Promise<void> {
     await this.#redis.publish(this.keys.control, JSON.stringify(this.signed(message)));
   }
 
-  /** Tells all machines, for their logs, what was done. */
+  /** Tells all machines what was done, so that they log it. */
   async note(what: string): Promise<void> {
     await this.send({ t: "notice", what, by: this.by });
   }

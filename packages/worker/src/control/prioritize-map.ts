@@ -2,10 +2,15 @@ import { isOpen, prioritizeWaiting, tellPriority } from "@poolmq/shared/redis";
 
 import type { QueueAccess } from "./queue-access.ts";
 
-/** What became of it: there is no such map; the queue's machines and producers take signed orders, and this is not one. */
+/**
+ * The result: `not found` if there is no such map; `no key` if the queue takes only signed orders and there is no key
+ * here.
+ */
 export type Prioritized = "changed" | "not found" | "no key";
 
-/** Makes a map more or less urgent from outside: what waits of it, and what its producer sends from now on. */
+/**
+ * Changes the priority of a map from outside: that of its waiting jobs, and of those that its producer sends from now on.
+ */
 export async function prioritizeMap(
   { redis, keys, orders }: Pick<QueueAccess, "redis" | "keys" | "orders">,
   mapId: string,
@@ -13,7 +18,7 @@ export async function prioritizeMap(
 ): Promise<Prioritized> {
   if (!(await isOpen(redis, keys, mapId))) return "not found";
   if (await orders.lackKey()) return "no key";
-  // The producer first: what it sends while the others are moved has the new priority already.
+  // The producer is told first, so that jobs that it sends meanwhile have the new priority already.
   await tellPriority(
     redis,
     keys,

@@ -19,13 +19,14 @@ export class QueueAccess {
     this.redis = redis;
     this.orders = new Orders(redis, options);
     this.keys = this.orders.keys;
-    // Looks and changes jobs, and leaves nothing of its own behind. What it adds is of durable maps, which are staged.
+    // `skipMetasUpdate`: it must not write options of its own to the queue. The jobs that it adds belong to durable maps,
+    // which are staged.
     const bull = { connection: redis, prefix: this.keys.bullPrefix, skipMetasUpdate: true };
     this.queue = new Queue(this.keys.bullName, bull, plainJobs(redis, undefined, true));
-    this.queue.on("error", () => {}); // the one who asks is told
+    this.queue.on("error", () => {}); // failed commands reject for their caller
   }
 
-  /** Lets go of the connection. */
+  /** Closes what this object opened; the connection stays open. */
   async close(): Promise<void> {
     await this.queue.close();
   }

@@ -17,7 +17,7 @@ export class QueueControl {
     this.#access = new QueueAccess(redis, options);
   }
 
-  /** Workers finish what they have, and take no more. */
+  /** Pauses the queue: workers finish the jobs that they have, and take no more. */
   async pause(): Promise<void> {
     await this.#access.queue.pause();
     await this.#access.orders.note("paused the queue");
@@ -29,13 +29,13 @@ export class QueueControl {
     await this.#access.orders.note("resumed the queue");
   }
 
-  /** Gives the maps whose jobs wait for nobody, and how many these are. */
+  /** Gives the number of waiting jobs of each map whose outcomes nobody will fetch. */
   async dead(): Promise<ReadonlyMap<string, number>> {
     const { redis, keys } = this.#access;
     return await new OrphanedJobs(redis, keys).byMap(await readQueue(redis, keys));
   }
 
-  /** Removes the remains of a map: its jobs, its outcomes, what its producer told of it. Gives how many jobs were removed. */
+  /** Removes the remains of a map: its jobs, its outcomes, its producer's reports. Gives how many jobs were removed. */
   async purge(mapId: string): Promise<number> {
     const jobs = await removeMap(this.#access, mapId);
     await forgetMap(this.#access.redis, this.#access.keys, mapId);
@@ -43,7 +43,7 @@ export class QueueControl {
     return jobs;
   }
 
-  /** Lets go of the connection. */
+  /** Closes what this object opened; the connection stays open. */
   async close(): Promise<void> {
     await this.#access.close();
   }

@@ -17,7 +17,7 @@ import type { QueueAccess } from "./queue-access.ts";
 export type Retried =
   | { readonly items: number }
   | { readonly problem: "not found" | "not durable" }
-  /** Its producer, which was heard of so long ago, has taken the failed outcomes and will not take others. */
+  /** The map has a producer, silent for `silentMs`, which has taken the failed outcomes and will take no new ones. */
   | { readonly problem: "running"; readonly silentMs: number };
 
 export async function retryMap({ redis, keys, queue }: QueueAccess, mapId: string): Promise<Retried> {

@@ -1,4 +1,4 @@
-/** How a crew is set up, and what it tells of. */
+/** The options of a crew, and the functions that it calls. */
 
 import type { Payload } from "@poolmq/shared/internal";
 
@@ -7,7 +7,7 @@ import type { MemberOptions } from "./member-options.ts";
 import type { MemoryWatchOptions } from "./memory-watch.ts";
 
 export interface CrewOptions extends MemberOptions, MemoryWatchOptions {
-  /** A running task said something of its progress. */
+  /** A running task reported its progress. */
   readonly onProgress: (run: Run, index: number, payload: Payload) => void;
   /** A running task printed or logged a line: a `LogLine` as JSON. */
   readonly onLog: (run: Run, index: number, pid: number, line: string) => void;

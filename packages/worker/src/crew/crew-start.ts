@@ -14,7 +14,7 @@ export class CrewStart {
   #failure: TasksModuleError | undefined;
 
   constructor() {
-    this.#ready.promise.catch(() => {}); // `start()` hands it out; nobody else need listen
+    this.#ready.promise.catch(() => {}); // handled by the caller of `start()`, if there is one
   }
 
   /** Gives the registered functions once the first host is ready. */
@@ -27,7 +27,7 @@ export class CrewStart {
     return this.#tasks !== undefined;
   }
 
-  /** Why the last host that did not become ready failed, if none did since. */
+  /** Why the last host failed to become ready; `undefined` if a host has become ready since. */
   get failure(): TasksModuleError | undefined {
     return this.#failure;
   }
@@ -46,7 +46,10 @@ export class CrewStart {
     if (!this.wasReady) this.#ready.reject(failure);
   }
 
-  /** The system did not start a host. @param isAlone - there is no other: with fewer than there should be, too, it works */
+  /**
+   * The system refused to start a host. @param isAlone - there is no other host; with at least one, the crew goes on
+   * working
+   */
   refused(refusal: SystemLimitError, isAlone: boolean): void {
     if (isAlone && !this.wasReady) this.#ready.reject(refusal);
   }

@@ -26,7 +26,7 @@ import { Ticket } from "../runs/run.ts";
 import type { Run, RunEnd } from "../runs/run.ts";
 
 export class Crew {
-  /** Hosts that ended unasked, since the start. */
+  /** Number of hosts that ended unexpectedly since the start, by reason. */
   readonly losses: Record<ChildLossReason, number> = noLosses();
   readonly #options: CrewOptions;
   readonly #log: CrewLog;
@@ -52,7 +52,7 @@ export class Crew {
     return await this.#start.ready;
   }
 
-  /** Whether the crew keeps this process alive, which it does at first: neither its hosts nor its other clocks do. */
+  /** Sets whether the crew's clock keeps this process alive, as it does at first. Its hosts and other timers never do. */
   ref(alive: boolean): void {
     this.#looker.ref(alive);
   }
@@ -78,7 +78,7 @@ export class Crew {
     return { waiting: this.#held.size + sent - running, running };
   }
 
-  /** How many more runs would begin at once. */
+  /** How many more runs could begin immediately. */
   get idlePlaces(): number {
     return this.#held.size > 0 ? 0 : this.#members.idlePlaces(this.#options.concurrency);
   }
@@ -88,7 +88,7 @@ export class Crew {
     return this.#members.details;
   }
 
-  /** Why the last host that did not become ready failed, while none is ready. */
+  /** While no host is ready: why the last one failed to become ready. */
   get startFailure(): TasksModuleError | undefined {
     return this.ready === 0 ? this.#start.failure : undefined;
   }
@@ -110,7 +110,7 @@ export class Crew {
     this.#dispatch();
   }
 
-  /** Starts nothing new, and hands back what no host has begun. */
+  /** Starts no more runs, and hands back those that no host has begun. */
   drain(): void {
     this.#held.close();
   }
@@ -128,7 +128,7 @@ export class Crew {
     return this.#members.wanted;
   }
 
-  /** Starts hosts, or lets those that have least to do end, until there are so many. */
+  /** Starts hosts, or lets the least busy ones end, until there are `processes`. */
   resize(processes: number): void {
     this.#members.wanted = processes;
     this.#ahead.resize(processes);
@@ -138,12 +138,14 @@ export class Crew {
     this.#options.onChange();
   }
 
-  /** Its hosts, for what concerns one of them alone. */
+  /** Its hosts, for what is asked of a single one. */
   get members(): Pick<Roster, "cut" | "killItem" | "stackOf"> {
     return this.#members;
   }
 
-  /** Stops what runs, by its signal, then by killing: it is to run elsewhere, uncharged. */
+  /**
+   * Stops all runs, first by their signals, then by killing their hosts. They are to run elsewhere, and are not charged.
+   */
   stopAll(): void {
     this.drain();
     for (const member of this.#members) member.stop("shutdown", () => true);
@@ -170,7 +172,7 @@ export class Crew {
     this.#looker.stop();
   }
 
-  /** Kills every host at once: what they ran is to run elsewhere, uncharged. */
+  /** Kills every host at once. Their runs are to run elsewhere, and are not charged. */
   kill(): void {
     this.#closing = true;
     this.drain();
@@ -207,14 +209,14 @@ export class Crew {
     this.#dispatch();
   }
 
-  /** One that retires ends when its runs have; its successor starts already. */
+  /** Starts a successor for each retiring host, which itself ends when its runs have ended. */
   #replaceRetired(): void {
     const missing = this.#closing
       ? 0
       : this.processes - this.#start.again.pending - this.#members.stayingCount;
     if (missing <= 0) return;
     for (let i = 0; i < missing; i++) this.#spawn();
-    // Where finalizers take longer than items, the hosts that are running theirs must not pile up.
+    // If finalizers take longer than items, hosts that run theirs would pile up: kill the oldest above one per process.
     for (const member of this.#members.stopping.slice(0, -this.processes)) member.kill("shutdown");
   }
 
@@ -233,7 +235,7 @@ export class Crew {
     }
   }
 
-  /** No item waits behind a long one while another host or machine is idle. */
+  /** Takes back runs that wait behind a long one, so that none waits while another host or machine is idle. */
   #look(asksForSign: boolean): void {
     const free = this.#members.freest(this.#options.concurrency);
     for (const member of this.#members) {
@@ -265,7 +267,7 @@ export class Crew {
     }
     this.#options.onChange();
     if (this.#closing) return;
-    // One that was at work had loaded its module, and what it ran is charged: that bounds how often it happens.
+    // A host that was at work had loaded its module, and its run is charged, which bounds how often this can happen.
     const wasAtWork = member.hasWorked || charged.some(({ begun }) => begun);
     if (wasAtWork || member.wasKilled || start.wasRetired) this.#replaceRetired();
     else this.#start.again.startLater(() => this.#replaceRetired());

@@ -9,13 +9,16 @@ import { pipeDepth } from "../pipe/pipe-depth.ts";
 const HELD_MS = 20;
 const MAX_HELD = 256;
 
-/** Of jobs that go to a function together, a host has no more, even if the function takes more: its places are counted. */
+/**
+ * The most jobs of a batch task that one host holds, even if the function takes more, since a host's table of places is
+ * limited.
+ */
 const MAX_TOGETHER = 256;
 
 /** A job that waited this long for a host of this machine goes back to Redis. */
 const MAX_WAIT_MS = 50;
 
-/** Where runs have ended within this time, the hosts are getting through what is held. */
+/** If a run has ended within this time, in ms, the hosts are making progress with the jobs that are held. */
 const BUSY_MS = 20;
 
 /** How many items a job has, and how many its function takes at once. */
@@ -32,7 +35,7 @@ function jobsTogether({ n, maxItems }: JobSize): number {
 export class FetchAhead {
   #hosts: number;
   readonly #concurrency: number;
-  /** How many jobs of the kind that came last one place of a host runs at once: more than one if they are of a batch task. */
+  /** How many jobs, of the kind that came last, one place of a host runs at once: more than one for a batch task. */
   #together = 1;
   /** Moving mean of the run time of a job, in ms; `undefined` before the first. */
   #meanMs: number | undefined;
@@ -46,7 +49,7 @@ export class FetchAhead {
     this.#concurrency = concurrency;
   }
 
-  /** There are more hosts now, or fewer. */
+  /** Notes the new number of hosts. */
   resize(hosts: number): void {
     this.#hosts = hosts;
   }
@@ -63,7 +66,7 @@ export class FetchAhead {
       : Math.max(this.perHost, this.#concurrency * jobsTogether(run));
   }
 
-  /** A job has come. Gives whether the capacity is another now. */
+  /** Notes a job that has come. Gives whether the capacity has changed. */
   came(run: JobSize): boolean {
     const together = jobsTogether(run);
     if (together === this.#together) return false;
@@ -81,7 +84,7 @@ export class FetchAhead {
     return Math.max(1, this.#hosts * (running + ahead));
   }
 
-  /** A job has run for so long. Gives whether the capacity is another now. */
+  /** Notes the run time of a job. Gives whether the capacity has changed. */
   measured(ms: number): boolean {
     this.#endedAt = performance.now();
     const before = this.capacity;
@@ -89,7 +92,7 @@ export class FetchAhead {
     return this.capacity !== before;
   }
 
-  /** A host is free. Gives whether the capacity is another now. */
+  /** Notes that a host is free. Gives whether the capacity has changed. */
   freed(): boolean {
     const was = this.#isCongested;
     this.#isCongested = false;
@@ -97,14 +100,14 @@ export class FetchAhead {
   }
 
   /**
-   * Whether what is held is to go back; if so, nothing more is fetched ahead until a host is free.
+   * Whether the held jobs are to go back to Redis. If so, nothing more is fetched ahead until a host is free.
    *
-   * @param heldSince - since when the oldest one waits, by the monotonic clock
+   * @param heldSince - when the oldest held job began to wait, by the monotonic clock
    */
   givesUp(heldSince: number, held: number, readyHosts: number): boolean {
     const now = performance.now();
     if (now - heldSince < MAX_WAIT_MS) return false;
-    // Tiny runs that the hosts are getting through take longer to give back than to do.
+    // As long as the hosts make progress with tiny runs, giving them back would take longer than running them.
     const places = Math.max(1, readyHosts) * this.#concurrency * this.#together;
     const leftMs = (held * (this.#meanMs ?? Infinity)) / places;
     if (now - this.#endedAt < BUSY_MS && leftMs < MAX_WAIT_MS) return false;

@@ -14,20 +14,20 @@ export class HeldRuns {
     return this.#tickets[0];
   }
 
-  /** Gives whether it waits now: a closed one hands it back at once. */
+  /** Gives whether the run waits now. Once closed, it is handed back immediately. */
   add(ticket: Ticket): boolean {
     if (this.#isClosed) ticket.settle({ kind: "unstarted" });
     else this.#tickets.push(ticket);
     return !this.#isClosed;
   }
 
-  /** Takes one back that a host had: it has waited before, so it goes to the front. */
+  /** Takes back a run that a host had. It has waited before, so it goes to the front. */
   addFirst(ticket: Ticket): void {
     if (this.#isClosed) ticket.settle({ kind: "unstarted" });
     else this.#tickets.unshift(ticket);
   }
 
-  /** The oldest has found its host. */
+  /** Removes the oldest run, which has found a host. */
   removeOldest(): void {
     this.#tickets.shift();
   }
@@ -44,7 +44,7 @@ export class HeldRuns {
     for (const ticket of this.#tickets.splice(0)) ticket.settle({ kind: "unstarted" });
   }
 
-  /** Hands back what is here and whatever comes later. */
+  /** Hands back all runs, and those that come later. */
   close(): void {
     this.#isClosed = true;
     this.release();

@@ -1,4 +1,4 @@
-/** The crew's clock: calls it often, and says each time that hosts are to be asked for a sign of life. */
+/** The crew's clock. It calls the crew often, and tells it when to ask hosts for a sign of life. */
 
 import { SIGN_OF_LIFE_TICK_MS } from "../host/sign-of-life.ts";
 
@@ -13,7 +13,7 @@ export class Looker {
     this.#timer = setInterval(() => look(++this.#looks % (SIGN_OF_LIFE_TICK_MS / LOOK_MS) === 0), LOOK_MS);
   }
 
-  /** Whether it keeps this process alive, as it does at first. */
+  /** Sets whether it keeps this process alive, as it does at first. */
   ref(alive: boolean): void {
     this.#timer[alive ? "ref" : "unref"]();
   }

@@ -1,4 +1,4 @@
-/** What a crew and its members know of each other. */
+/** What a crew gives its members, and what they call on it. */
 
 import type { Payload, TaskInfo } from "@poolmq/shared/internal";
 
@@ -17,16 +17,16 @@ export interface MemberOptions extends HostRunsOptions, RetireLimits {
 
 export interface MemberEvents {
   onReady(tasks: Readonly<Record<string, TaskInfo>>): void;
-  /** It can take another run, or will take no more. */
+  /** The member can take another run, or will take no more. */
   onFree(): void;
   /** A job ran for `ms`. */
   onMeasured(ms: number): void;
-  /** A run that it had not begun is to run elsewhere. */
+  /** A run that the member had not begun is to run elsewhere. */
   onGivenBack(ticket: Ticket): void;
   onProgress(run: Run, index: number, payload: Payload): void;
   /** @param line - a `LogLine` as JSON */
   onLog(run: Run, index: number, pid: number, line: string): void;
-  /** @param charged - the runs that took it down, as far as is known */
+  /** @param charged - the runs that may have ended the host */
   onGone(exit: HostExit, charged: readonly Ticket[]): void;
   /** No host of the crew has become ready yet. */
   isFirstStart(): boolean;

@@ -3,7 +3,8 @@
  *
  * States:
  * - `starting`: loads the module. Leaves to `ready`, or to `gone` if it can't.
- * - `ready`: takes runs. Leaves to `retiring` with `retire()`, or when it can no longer hear us; to `gone` when it ends.
+ * - `ready`: takes runs. Leaves to `retiring` with `retire()`, or when it no longer reads its pipe; to `gone` when it
+ *   ends.
  * - `retiring`: takes none. Leaves to `stopping` once it has answered those that it has, or to `gone`.
  * - `stopping`: was told to end, and runs its finalizer. Leaves to `gone`.
  * - `gone`.
@@ -35,7 +36,7 @@ export class Member {
   readonly #runs: HostRuns;
   readonly #work = new WorkLog();
   #state: "starting" | "ready" | "retiring" | "stopping" | "gone" = "starting";
-  /** What is known of its end. `wasKilled`: to stop one of its runs, so that the others are not charged. */
+  /** What is known of its end. `wasKilled`: it was killed to stop one of its runs, so that the others are not charged. */
   readonly #end: { lastWords: LastWords | undefined; wasKilled: boolean } = {
     lastWords: undefined,
     wasKilled: false,
@@ -81,7 +82,7 @@ export class Member {
     return this.#state === "stopping";
   }
 
-  /** It has answered a run: its module works. */
+  /** Whether it has answered a run, so that its module works. */
   get hasWorked(): boolean {
     return this.#work.items > 0;
   }
@@ -94,7 +95,7 @@ export class Member {
     return this.#runs.size;
   }
 
-  /** Number of runs that run, as far as we know. */
+  /** Number of runs that have begun, as far as is known here. */
   get running(): number {
     return this.#runs.running;
   }
@@ -103,7 +104,7 @@ export class Member {
     return this.#host.residentBytes();
   }
 
-  /** What it runs and ran, for who watches; `undefined` once it is gone. */
+  /** What it runs and ran, for watchers; `undefined` once it is gone. */
   get detail(): ChildDetail | undefined {
     if (this.#state === "gone") return undefined;
     return {
@@ -142,7 +143,7 @@ export class Member {
     this.#runs.unshare(id);
   }
 
-  /** Looks whether it still hears us: once a tick of `SIGN_OF_LIFE_TICK_MS`. */
+  /** Checks whether it still reads its pipe. Called every `SIGN_OF_LIFE_TICK_MS`. */
   tick(): void {
     this.watch.tick(this.#state !== "starting" && this.#runs.size > 0);
   }
@@ -157,13 +158,13 @@ export class Member {
     this.#stopIfRetired();
   }
 
-  /** Ends it at once; what it runs is to run elsewhere, uncharged. */
+  /** Ends it at once. Its runs are to run elsewhere, and are not charged. */
   kill(why: StopReason): void {
     for (const { ticket } of this.#runs.live()) ticket.stopped ??= why;
     this.#host.kill();
   }
 
-  /** Ends it at once if it runs this item, which is charged. */
+  /** Ends it at once if it runs this item, which is charged. Gives whether it did. */
   killItem(mapId: string, index: number): boolean {
     if (!this.#runs.isRunning(mapId, index)) return false;
     this.#host.kill();
@@ -240,7 +241,7 @@ export class Member {
       ticket.settle({ kind: "done", text, bytes, retriable, ...times, ...ticket.partly(this.pid) });
     } else {
       ticket.settleStopped(this.pid);
-      // It stopped, and what it had started may go on: that ends with its process.
+      // The run stopped, but programs that it started may go on; they end with the process group.
       if (ticket.begun && this.#host.hasPrograms())
         this.retire("a task that was stopped left programs behind");
     }
@@ -268,7 +269,7 @@ export class Member {
     this.#host.kill();
   }
 
-  /** The host is of no use any more: it is killed, and what it runs is charged. */
+  /** Kills a host that can't be used any more, and charges what it runs. */
   #onBroken(reason: string): void {
     if (this.#state === "gone") return;
     this.#log.warn({ childPid: this.pid, reason }, "child killed: it is out of order");

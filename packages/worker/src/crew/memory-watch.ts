@@ -20,7 +20,10 @@ export interface MemoryWatchOptions {
 export class MemoryWatch {
   readonly #options: MemoryWatchOptions;
   readonly #log: CrewLog;
-  /** Killed because the container's memory was short. Until it is gone, no other host is killed for that. */
+  /**
+   * The host that was killed because the container's memory was short. Until it is gone, no other is killed for that
+   * reason.
+   */
   #victim: Member | undefined;
 
   constructor(options: MemoryWatchOptions, log: CrewLog) {
@@ -57,7 +60,7 @@ export class MemoryWatch {
       const bytes = member.memoryBytes ?? 0;
       if (bytes > (largest?.bytes ?? 0)) largest = { member, bytes };
     }
-    // If no host takes more than its share, the memory is taken by a program that a task has started: left to the kernel.
+    // If no host takes more than its share, a program that a task has started takes the memory: leave that to the kernel.
     if (largest === undefined || largest.bytes < memory.share(processes)) return;
     this.#victim = largest.member;
     this.#log.warn(

@@ -6,16 +6,16 @@ import { ContainerMemory } from "../host/container-memory.ts";
 import type { CrewOptions } from "./crew-options.ts";
 import { processHosts } from "../host/process-host.ts";
 
-/** What a user says of the processes; see the options of a worker. */
+/** The options of a worker that concern its processes. */
 export interface ProcessCrewOptions extends Omit<
   CrewOptions,
   "startHost" | "memory" | "onChange" | "onProgress" | "onLog"
 > {
   readonly maxOutcomeBytes: number;
   readonly redactRemoteStacks: boolean;
-  /** The processes say of each run when it ended. */
+  /** The processes report when each run ended. */
   readonly tellsTransit?: boolean;
-  /** Variables that the processes get beside the harmless ones of this process. */
+  /** Environment variables that the processes get in addition to the harmless ones of this process. */
   readonly env: Readonly<Record<string, string>>;
 }
 

@@ -1,6 +1,6 @@
 /**
  * When a host that ended is replaced. One that had worked is replaced at once. One that never got so far must not be
- * started in a hot loop: the wait doubles with each such start, until a host works.
+ * restarted in a tight loop: the wait doubles with each such start, until a host works.
  */
 
 import type { HostExit } from "../host/host.ts";
@@ -17,7 +17,7 @@ export class RestartPolicy {
   /** Starts that SIGKILL has ended, since a host was last ready. */
   #killedStarts = 0;
 
-  /** Number of starts that are waited for. */
+  /** Number of starts that are pending. */
   get pending(): number {
     return this.#timers.size;
   }
@@ -52,10 +52,10 @@ export class RestartPolicy {
   }
 
   /**
-   * Whether the end of a host that was never ready says something of its module. Somebody's SIGKILL does not, unless it
-   * comes at every start.
+   * Whether the module is to blame for the end of a host that was never ready. A SIGKILL from outside does not say so,
+   * unless it comes at every start.
    *
-   * @param knownError - the host has said why it can't start, or we know it
+   * @param knownError - the host has said why it can't start, or it is known otherwise
    */
   blamesModule({ signal, outOfMemory }: HostExit, knownError: boolean): boolean {
     if (signal !== "SIGKILL" || outOfMemory || knownError) return true;

@@ -7,7 +7,10 @@ export interface RetireLimits {
   readonly maxMemoryPerChildMb: number;
 }
 
-/** The limit for which a host is to be replaced; `undefined` if it may go on. @param rss - its memory, if it was looked at */
+/**
+ * The limit that a host has reached, so that it is to be replaced; `undefined` if it may go on. @param rss - its memory,
+ * if it was read
+ */
 export function retireReason(
   { maxTasksPerChild, maxMemoryPerChildMb }: RetireLimits,
   items: number,

@@ -1,4 +1,4 @@
-/** The living hosts of a crew, and what is counted of them. */
+/** The living hosts of a crew, and sums over them. */
 
 import type { ChildDetail } from "@poolmq/shared/internal";
 
@@ -7,7 +7,7 @@ import type { Member } from "./member.ts";
 
 export class Roster implements Iterable<Member> {
   readonly #members = new Set<Member>();
-  /** Somebody waits until none is left. */
+  /** Settled once no host is left; set while somebody waits for that. */
   #emptied: PromiseWithResolvers<void> | undefined;
   /** Number of hosts that there should be. */
   wanted: number;
@@ -52,7 +52,7 @@ export class Roster implements Iterable<Member> {
     return ready;
   }
 
-  /** How many more runs would begin at once, of `concurrency` that each can have. */
+  /** How many more runs could begin immediately, if each host can run `concurrency`. */
   idlePlaces(concurrency: number): number {
     let idle = 0;
     for (const member of this.#members) if (member.isReady) idle += Math.max(0, concurrency - member.load);
@@ -93,25 +93,25 @@ export class Roster implements Iterable<Member> {
     for (const member of this) member.cut(({ run: { map, at } }) => map === mapId && jobs.includes(at));
   }
 
-  /** Gives what a host runs at this moment, as frames of a stack; `undefined` if there is no such host, or it is silent. */
+  /** Gives the stack of what a host executes now; `undefined` if there is no such host, or it does not answer. */
   async stackOf(pid: number): Promise<readonly string[] | undefined> {
     for (const member of this) if (member.pid === pid) return await member.watch.stack();
     return undefined;
   }
 
-  /** Number of hosts that stay, as far as we know. */
+  /** Number of hosts that are not about to end, as far as is known. */
   get stayingCount(): number {
     let staying = 0;
     for (const member of this.#members) if (!member.isRetiring) staying++;
     return staying;
   }
 
-  /** Those that stay, the least busy first. */
+  /** The hosts that are not about to end, the least busy first. */
   get staying(): Member[] {
     return [...this.#members].filter((member) => !member.isRetiring).toSorted((a, b) => a.load - b.load);
   }
 
-  /** Those that were told to end and have not, the longest ago first. */
+  /** The hosts that were told to end and have not ended yet, the longest ago first. */
   get stopping(): Member[] {
     return [...this.#members].filter((member) => member.isStopping);
   }
@@ -119,7 +119,7 @@ export class Roster implements Iterable<Member> {
   /**
    * The host that has the fewest runs, and fewer than `limit`.
    *
-   * @param run - what it is for: if that is a backup of a chunk that some host may be running, that host comes last
+   * @param run - the run that it is for. If that is a backup, the host that may be running the same chunk comes last
    */
   freest(limit: number, run?: Run): Member | undefined {
     let freest: Member | undefined;

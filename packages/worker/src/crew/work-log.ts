@@ -1,11 +1,11 @@
 /**
- * What one host ran: how many items in all, and for watchers the spans of late. These are kept even while nobody watches,
- * because it costs less than a microsecond a job.
+ * What one host ran: the number of items and, for watchers, the latest spans. Spans are recorded even while nobody
+ * watches, because that costs less than a microsecond a job.
  */
 
 import type { SpanDetail } from "@poolmq/shared/internal";
 
-/** Runs that follow one another this closely may be one span. */
+/** Runs with a shorter pause than this between them may form one span. */
 const MAX_GAP_MS = 20;
 
 /** A run that took longer is a span of its own. */
@@ -25,7 +25,7 @@ export class WorkLog {
   readonly #spans: Span[] = [];
   #next = 0;
 
-  /** Number of items that came to their end, in whatever way. */
+  /** Number of items that ended, in whatever way. */
   get items(): number {
     return this.#items;
   }
@@ -34,7 +34,7 @@ export class WorkLog {
     this.#items += items;
   }
 
-  /** A job ended just now that ran for `ms`. */
+  /** Notes a job that ended just now and ran for `ms`. */
   ran(
     { fn: task, map, n }: { readonly fn: string; readonly map: string; readonly n: number },
     ms: number,

@@ -1,9 +1,9 @@
 /**
  * Who may see the dashboard, and who may change something with it.
  *
- * - Without a token, it is for whoever sits at this machine: only requests that name it by a loopback address are
- *   answered. A page of another site can make a browser call `http://its.own.name/`, and have that name lead here (DNS
- *   rebinding); the name in the `Host` header tells.
+ * - Without a token, it is for users of this machine: only requests whose `Host` header is a loopback address are
+ *   answered. A page of another site can let its own host name resolve to this machine (DNS rebinding), but then the
+ *   `Host` header has that name.
  * - With a token, a request carries it (`Authorization: Bearer`), or the cookie that the login page gave for it.
  * - What changes something must come from a page of this very server: other sites' pages can send requests that carry
  *   the cookie, or need none.
@@ -15,7 +15,7 @@ import { isIPv4, isIPv6 } from "node:net";
 
 const COOKIE = "poolmq-dashboard";
 
-/** What becomes of a request: `undefined` if it may go on. */
+/** Why a request is refused. */
 export interface Refusal {
   readonly code: 401 | 403;
   readonly reason: string;
@@ -23,9 +23,9 @@ export interface Refusal {
 
 export class Access {
   readonly #token: string | undefined;
-  /** Of this process: a restart ends all sessions. */
+  /** Made anew by each process, so that a restart ends all sessions. */
   readonly #key = randomBytes(32);
-  /** What the cookie of a logged-in browser holds. Not the token, which is good elsewhere, and for longer. */
+  /** The value of a logged-in browser's cookie. It is not the token, which is valid elsewhere and for longer. */
   readonly #session: string;
 
   constructor(token: string | undefined) {
@@ -33,12 +33,12 @@ export class Access {
     this.#session = this.#digest(`session of ${token ?? ""}`).toString("base64url");
   }
 
-  /** Whether there is anything to log in with. */
+  /** Whether a token is set, so that one must log in. */
   get needsLogin(): boolean {
     return this.#token !== undefined;
   }
 
-  /** Refuses a request that was led here by another site, or that wants to change something from there. */
+  /** Refuses a request that another site's page caused, by DNS rebinding or in order to change something. */
   refuseForeign(request: IncomingMessage): Refusal | undefined {
     if (this.#token === undefined && !isLoopback(request.headers.host)) {
       return {
@@ -51,7 +51,7 @@ export class Access {
     return { code: 403, reason: "the request comes from another site's page" };
   }
 
-  /** Refuses a request of somebody who is not logged in. */
+  /** Refuses a request without a valid token or cookie. */
   refuseStranger({ headers }: IncomingMessage): Refusal | undefined {
     if (this.#token === undefined) return undefined;
     const bearer = /^Bearer +(.+)$/i.exec(headers.authorization ?? "")?.[1];
@@ -81,7 +81,7 @@ export class Access {
   }
 }
 
-/** Whether an address, or the name in a `Host` header, leads to this machine and no other. */
+/** Whether an address, or the name in a `Host` header, is one of the loopback interface. */
 export function isLoopback(host = ""): boolean {
   const bare = isIPv6(host) ? host : host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
   const name = bare.toLowerCase();
@@ -89,11 +89,11 @@ export function isLoopback(host = ""): boolean {
 }
 
 function isSameOrigin({ headers }: IncomingMessage): boolean {
-  // Browsers send the first to secure addresses only, but the second with everything that is not a plain read.
+  // Browsers send `sec-fetch-site` only to secure addresses, but `origin` with every request that is not a plain read.
   const site = headers["sec-fetch-site"];
   if (site !== undefined) return site === "same-origin";
   if (headers.origin !== undefined) return URL.parse(headers.origin)?.host === headers.host;
-  // No browser: a program that sends its own headers, and no cookie that it does not know of.
+  // With neither header it is not a browser, but a program. One without a cookie can't be misused by another site.
   return headers.cookie === undefined;
 }
 

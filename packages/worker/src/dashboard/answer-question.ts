@@ -1,4 +1,4 @@
-/** Answers what a page asks for beside the events of its queue. */
+/** Answers what a page requests in addition to the events of its queue. */
 
 import { mapReport } from "./map-report.ts";
 import type { QueueFeed } from "../feed/queue-feed.ts";
@@ -7,11 +7,11 @@ import type { QueueLook } from "./queue-look.ts";
 export interface PageAnswer {
   readonly type: string;
   readonly content: string;
-  /** Under which name a browser is to save it; absent if it is not to. */
+  /** The file name under which a browser is to save it; absent if it is to be shown. */
   readonly file?: string;
 }
 
-/** Gives `undefined` for a path that is none, or for something that is not there. */
+/** Gives `undefined` for an unknown path, or for something that does not exist. */
 export async function answerQuestion(
   { name, feed, look }: { readonly name: string; readonly feed: QueueFeed; readonly look: QueueLook },
   path: string,
@@ -21,7 +21,7 @@ export async function answerQuestion(
   const mapId = idOf(asked.get("map"));
   const index = numberOf(asked.get("index"));
   const worker = asked.get("worker") ?? undefined;
-  // It stops a process for a moment, so a mere link must not do it.
+  // Only by POST, because it stops a process for a moment, which a mere link must not do.
   if (path === "/stack") {
     const pid = numberOf(asked.get("pid"));
     if (method !== "POST" || worker === undefined || pid === undefined) return undefined;
@@ -59,7 +59,7 @@ function json(value: unknown): PageAnswer {
   return { type: "application/json", content: JSON.stringify(value) };
 }
 
-/** It becomes part of keys. */
+/** Checks an id, because it becomes part of keys. */
 function idOf(text: string | null): string | undefined {
   return text !== null && /^[\w-]{1,100}$/.test(text) ? text : undefined;
 }

@@ -1,5 +1,5 @@
 /**
- * The dashboard over HTTP. What each path answers to whom:
+ * The dashboard over HTTP. What each path answers, and who may ask for it:
  *
  * | path               | who                | what                                              |
  * | ------------------ | ------------------ | ------------------------------------------------- |
@@ -45,12 +45,12 @@ export interface DashboardQueue {
 
 const ACTIONS = ["cancel", "retry", "drain", "resize"] as const;
 
-/** What can be done to a map or a machine, by what the request says of it. */
+/** What can be done to a map or a machine, by the path of the request. */
 export type PageActions = Readonly<
   Record<(typeof ACTIONS)[number], (asked: URLSearchParams) => Promise<ActionResult>>
 >;
 
-/** What came of it. Anything but 200: nothing was done. */
+/** The HTTP status. With any other than 200, nothing was done. */
 export interface ActionResult {
   readonly code: 200 | 404 | 409;
   /** What was done, or why not. */
@@ -59,17 +59,17 @@ export interface ActionResult {
 
 export interface DashboardOptions {
   readonly host: string;
-  /** 0 takes a free one. */
+  /** Port; 0 takes a free one. */
   readonly port: number;
   readonly access: Access;
   readonly queues: readonly DashboardQueue[];
   readonly files: ReadonlyMap<string, PageFile>;
   readonly jobPages: JobPages | { readonly missing: string };
-  /** What items were given and have returned is shown too. */
+  /** Whether arguments and results of items are shown. */
   readonly showsValues: boolean;
 }
 
-/** A browser holds one for events, and a few for a moment; anything more is a mistake. */
+/** Most connections at a time. A browser holds one for events, and a few more for moments. */
 const MAX_CONNECTIONS = 256;
 
 /** Largest body of a request that logs in. */
@@ -84,7 +84,7 @@ const OWN_POLICY = [
   "form-action 'self'",
   "base-uri 'none'",
   "frame-ancestors 'none'",
-  // The browser must not make markup of any text, whoever wrote it.
+  // The browser must not turn any text into markup, whoever wrote it.
   "require-trusted-types-for 'script'",
   "trusted-types 'none'",
 ].join("; ");
@@ -218,7 +218,7 @@ export class DashboardServer {
     send(response, code, "text/plain", `${came}\n`);
   }
 
-  /** The one that is asked for, or the only one. */
+  /** The queue that is asked for, or the only one. */
   #queue(url: URL): DashboardQueue | undefined {
     const { queues } = this.#options;
     const name = url.searchParams.get("queue") ?? queues[0]?.name;

@@ -6,17 +6,20 @@ import { constants, createGzip } from "node:zlib";
 import type { FeedReader, QueueFeed } from "../feed/queue-feed.ts";
 import type { StartMessage } from "../feed/messages.ts";
 
-/** A page that is so many bytes behind can't keep up: it is cut off, connects again, and starts with the state of then. */
+/**
+ * A page that is this many bytes behind can't keep up. It is cut off, connects again, and starts with the state of that
+ * moment.
+ */
 const MAX_BEHIND_BYTES = 8 * 1024 * 1024;
 
-/** Feeds the page until it goes. */
+/** Sends events to the page until it disconnects. */
 export function streamEvents(
   request: IncomingMessage,
   response: ServerResponse,
   feed: QueueFeed,
   about: Pick<StartMessage, "queues" | "writable" | "showsValues" | "jobPages">,
 ): void {
-  // Compressed as one stream: a tick is much like the one before, and a fifteenth of it is left.
+  // Compressed as one stream: ticks are much alike, so that only a fifteenth of their size is left.
   const gzip = takesGzip(request) ? createGzip({ flush: constants.Z_SYNC_FLUSH }) : undefined;
   const out = gzip ?? response;
   gzip?.on("error", () => response.destroy()).pipe(response);
@@ -27,7 +30,7 @@ export function streamEvents(
     // Tells proxies not to hold events back.
     "x-accel-buffering": "no",
   });
-  // How long the page waits before it comes again, in ms.
+  // How long the page waits before it connects again, in ms.
   out.write("retry: 1000\n\n");
   const send = (event: string, message: object): void => {
     // JSON has no raw newline, which would end the event.

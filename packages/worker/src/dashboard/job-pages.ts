@@ -21,7 +21,7 @@ export interface JobPagesOptions {
   readonly writable: boolean;
 }
 
-/** What is used of bull-board. Its own types want those of Express. */
+/** The parts of bull-board that are used here. Its own types need those of Express. */
 interface BullBoard {
   readonly createBullBoard: (options: object) => unknown;
 }
@@ -32,7 +32,7 @@ interface ExpressAdapters {
   readonly ExpressAdapter: new () => { setBasePath(path: string): unknown; getRouter(): JobPages };
 }
 
-/** Imported by names that are variables, because a user need not have them. */
+/** Imported through variables, so that the compiler does not require packages that a user may not have. */
 const MODULES = ["@bull-board/api", "@bull-board/api/bullMQAdapter", "@bull-board/express"] as const;
 
 /** Gives the pages, or why there are none. */
@@ -58,7 +58,7 @@ export async function loadJobPages(
         prefix: keys.bullPrefix,
         skipMetasUpdate: true,
       });
-      queue.on("error", () => {}); // the one who asks is told
+      queue.on("error", () => {}); // failed commands reject for their caller
       return new BullMQAdapter(queue, { readOnlyMode: !writable, displayName: name });
     }),
     serverAdapter,
@@ -66,7 +66,7 @@ export async function loadJobPages(
   });
   const router = serverAdapter.getRouter();
   return (request, response) => {
-    // The router knows nothing of where it is mounted.
+    // The router does not know the path at which it is mounted.
     request.url = (request.url ?? "").slice(JOB_PAGES_PATH.length) || "/";
     router(request, response);
   };

@@ -1,4 +1,4 @@
-/** Where a browser gives the token. */
+/** The page with the form for the token. */
 export function loginPage(isWrong: boolean): string {
   return `<!doctype html>
 <html lang="en">

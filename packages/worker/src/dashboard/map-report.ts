@@ -77,7 +77,7 @@ function errorText({ name, message, stack, count, lastAtMs, indices }: ErrorGrou
 ${stack === null ? "" : `<pre tabindex="0">${text(stack)}</pre>`}`;
 }
 
-/** What was not looked at is left out, and not bridged. */
+/** The chart of the rate. Where no look took place, the line is interrupted. */
 function rateChart(points: SeenMap["points"]): string {
   const first = points[0]?.atMs ?? 0;
   const span = Math.max(1, (points.at(-1)?.atMs ?? 0) - first);
@@ -95,7 +95,7 @@ function rateChart(points: SeenMap["points"]): string {
 <p>${seconds(span)}, at most ${top.toPrecision(3)} a second</p>`;
 }
 
-/** Looks are a second apart: what is further apart was not looked at in between. */
+/** Looks are a second apart. Between points that are further apart than this, in ms, no look took place. */
 const GAP_MS = 3_500;
 
 function histogram(bars: SeenMap["map"]["runTimes"]["histogram"]): string {
@@ -112,7 +112,7 @@ function histogram(bars: SeenMap["map"]["runTimes"]["histogram"]): string {
 <details><summary>Figures</summary><table><tr><th>Run time</th><th>Items</th></tr>${rows.join("")}</table></details>`;
 }
 
-/** What users' code has made is shown as it is, and never becomes markup. */
+/** Escapes text that users' code has made, so that it is shown and never becomes markup. */
 function text(value: string): string {
   return value.replace(/[&<>"']/g, (character) => `&#${character.codePointAt(0)};`);
 }

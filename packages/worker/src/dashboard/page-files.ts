@@ -1,4 +1,7 @@
-/** The files of the page: they are small and few, and kept in memory, so no request ever names a path. */
+/**
+ * The files of the page. They are few and small and kept in memory, so that no request ever names a path of the file
+ * system.
+ */
 
 import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -8,7 +11,7 @@ export interface PageFile {
   readonly content: Buffer;
 }
 
-/** Beside `src` and `dist`: it is served as it was written. */
+/** Beside `src` and `dist`, because its files are served without being built. */
 const FOLDER = new URL("../../page/", import.meta.url);
 
 const TYPES: ReadonlyMap<string, string> = new Map([

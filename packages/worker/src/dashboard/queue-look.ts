@@ -1,4 +1,4 @@
-/** What a page asks for beside the events of its queue. */
+/** Reads what a page requests in addition to the events of its queue. */
 
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -10,7 +10,7 @@ import type { MachineControl } from "../control/machine-control.ts";
 /** Lines of all machines that are kept while pages ask for some. */
 const MAX_LINES = 5_000;
 
-/** Lines that are told at a time, the last ones. */
+/** The most lines of one answer, the last ones. */
 const MAX_TOLD = 200;
 
 /** How often machines' lines are fetched, and for how long after a page has asked for some, in ms. */
@@ -32,7 +32,7 @@ export class QueueLook {
     this.#logs = logs;
   }
 
-  /** The last lines that are wanted. Machines are listened to for as long as somebody asks. */
+  /** Gives the last wanted lines. Machines send lines as long as somebody asks. */
   async lines(wanted: LineFilter): Promise<MachineLine[]> {
     this.#listenUntil = performance.now() + LISTEN_MS;
     this.#first ??= this.#logs.readKept().then((lines) => this.#take(lines));
@@ -50,7 +50,7 @@ export class QueueLook {
         this.#take(await this.#logs.read());
       }
     } catch {
-      // Redis is away, which the page says. The next question begins anew.
+      // Redis can't be reached, which the page shows. The next question starts afresh.
     } finally {
       this.#isListening = false;
       this.#first = undefined;

@@ -8,16 +8,16 @@ import { join, relative } from "node:path";
 const SOURCE = /\.[cm]?[jt]sx?$/;
 const IGNORED_FOLDER = /^(node_modules|\..*)$/;
 
-/** An editor that saves, or a compiler, changes several files, or one several times. */
+/** How long to wait after a change, in ms: an editor or a compiler changes several files, or one file several times. */
 const QUIET_MS = 100;
 
-/** Each watched folder takes a handle of the system, which has only so many. */
+/** The most folders that are watched, because each takes one of the system's limited handles. */
 const MAX_FOLDERS = 2_000;
 
 export class SourceWatcher {
   readonly #root: string;
   readonly #folders = new Map<string, FSWatcher>();
-  /** What tells the versions of a file apart, by its path. */
+  /** By path: what tells versions of the file apart (time and size). */
   #files = new Map<string, string>();
   readonly #changed = new Set<string>();
   #wake: (() => void) | undefined;
@@ -29,7 +29,7 @@ export class SourceWatcher {
     this.#files = this.#scan();
   }
 
-  /** Waits until files changed since it was last asked; gives their names. Empty once the watcher is closed. */
+  /** Waits until files have changed since the last call, and gives their names; none once the watcher is closed. */
   async changed(): Promise<string[]> {
     if (this.#changed.size === 0 && !this.#closed) await new Promise<void>((wake) => (this.#wake = wake));
     const names = [...this.#changed];
@@ -45,7 +45,7 @@ export class SourceWatcher {
     this.#wake?.();
   }
 
-  /** Folders say that something happened in them, and not reliably what: looking tells. */
+  /** A folder's event says only that something happened in it, and not reliably what. So look at all files. */
   readonly #lookSoon = (): void => {
     clearTimeout(this.#timer);
     if (!this.#closed) this.#timer = setTimeout(this.#look, QUIET_MS);
@@ -76,7 +76,7 @@ export class SourceWatcher {
           }
         }
       } catch {
-        // Removed while we looked; its own folder tells of that.
+        // Removed meanwhile; its parent folder has an event of its own.
       }
     }
     return files;
@@ -91,7 +91,7 @@ export class SourceWatcher {
       this.#folders.set(folder, watcher);
       return true;
     } catch {
-      return false; // gone meanwhile
+      return false; // it was removed meanwhile
     }
   }
 

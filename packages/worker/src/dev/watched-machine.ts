@@ -1,6 +1,6 @@
 /**
  * A worker machine for development: starts anew when its tasks module, or a source file below the module's folder,
- * changes. One that does not start says why, and waits for the next change.
+ * changes. If it does not start, it says why, and waits for the next change.
  */
 
 import { dirname } from "node:path";
@@ -12,7 +12,9 @@ import type { StartableMachine } from "../machine/machine.ts";
 import { SourceWatcher } from "./source-watcher.ts";
 import type { ResolvedWorkerOptions } from "../worker-options.ts";
 
-/** What runs may end, if that does not take long. Otherwise it is killed and runs again with the new version. */
+/**
+ * How long running items may take to end, in ms. Those that take longer are killed, and run again with the new version.
+ */
 const FINISH_MS = 1_000;
 
 export class WatchedMachine {
@@ -49,7 +51,7 @@ export class WatchedMachine {
     void this.close(0);
   }
 
-  /** How long what runs may go on: `undefined` for as long as the options say. */
+  /** How long running items may continue, in ms; `undefined` for as long as the options say. */
   #finishMs(): number | undefined {
     return this.#closing === undefined ? FINISH_MS : this.#closing.timeoutMs;
   }
@@ -59,7 +61,7 @@ export class WatchedMachine {
     while (this.#closing === undefined) {
       const machine = (this.#machine = assembleMachine(this.#options));
       let over = false;
-      // Not awaited: a module that never ends its import must not keep a better version from being tried.
+      // Not awaited, because a module whose import never ends must not keep a better version from being tried.
       const started = machine.start().catch((error: unknown) => {
         if (over || this.#closing !== undefined) return;
         this.#report(error);

@@ -1,4 +1,4 @@
-/** How a queue and its maps were at the last looks, for charts. */
+/** The state of a queue and its maps at the last looks, for charts. */
 
 import type { QueueView } from "../watch/queue-view.ts";
 
@@ -17,7 +17,7 @@ export class History {
     const ids = new Set(maps.map(({ id }) => id));
     for (const id of this.#maps.keys()) if (!ids.has(id)) this.#maps.delete(id);
     for (const { id, done, state, itemsPerS: perS } of maps) {
-      // The rate of one that has ended is that of the whole of it.
+      // The rate of a map that has ended is its average, which would distort the chart.
       if (state !== "running") continue;
       const points = this.#maps.get(id) ?? [];
       this.#maps.set(id, points);

@@ -1,10 +1,10 @@
-/** What has changed in a list since the last look: pages are sent that, and not the whole list once a second. */
+/** Finds what has changed in a list since the last look, so that pages need not be sent the whole list every second. */
 
 /** A list after a change. Places are those in the new list. */
 export interface ListChange<T> {
-  /** The ids of all, in their order; absent if neither has changed. */
+  /** All ids in their order; absent if both are unchanged. */
   readonly ids?: readonly string[];
-  /** Of those that are new, everything; of the others, the fields that have changed. */
+  /** All fields of new entries, and the changed fields of the others. */
   readonly changed: readonly (readonly [place: number, fields: Partial<T>])[];
 }
 

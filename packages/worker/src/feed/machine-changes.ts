@@ -1,4 +1,4 @@
-/** What has changed of the machines since the last look, each of their processes for itself. */
+/** Finds what has changed of the machines since the last look, separately for each of their processes. */
 
 import { ListChanges } from "./list-changes.ts";
 import type { MachineChange, PageChild, PageMachine, TickMessage } from "./messages.ts";

@@ -1,4 +1,4 @@
-/** What machines took of their processors and memory at the last looks. */
+/** The processor time and memory that machines used at the last looks. */
 
 import type { MachineView, QueueView } from "../watch/queue-view.ts";
 import type { MachineLoad, MachinePoint } from "./messages.ts";
@@ -9,9 +9,9 @@ const MAX_POINTS = 120;
 export const MIB = 1_048_576;
 
 interface Known {
-  /** When it told this, by its heartbeat. */
+  /** When it reported this, by its heartbeat. */
   readonly toldAtMs: number;
-  /** By process: for how long it had computed. */
+  /** By process: the processor time that it had used, in ms. */
   readonly cpuMs: ReadonlyMap<number, number>;
   readonly load: MachineLoad;
   readonly points: MachinePoint[];
@@ -26,7 +26,7 @@ export class MachineLoads {
     for (const machine of machines) this.#add(machine, atMs);
   }
 
-  /** What a machine takes now; nothing is known of it until it has told twice. */
+  /** The present load of a machine; unknown until it has reported twice. */
   of(id: string): MachineLoad {
     return this.#machines.get(id)?.load ?? { cores: null, memoryBytes: null };
   }
@@ -39,7 +39,7 @@ export class MachineLoads {
     if (children === null) return;
     const toldAtMs = atMs - silentMs;
     const before = this.#machines.get(id);
-    // It has said nothing new since.
+    // It has reported nothing new since.
     if (before !== undefined && toldAtMs - before.toldAtMs < MIN_APART_MS) return;
     const cpuMs = new Map(
       children.flatMap(({ pid, cpuMs: ms }) => (ms === null ? [] : [[pid, ms] as const])),
@@ -56,7 +56,7 @@ export class MachineLoads {
   }
 }
 
-/** Looks at the same heartbeat are apart by the jitter of clocks, in ms. */
+/** Times that differ by less than this, in ms, are of the same heartbeat: the clocks are compared anew at each look. */
 const MIN_APART_MS = 200;
 
 function coresOf(before: Known, cpuMs: ReadonlyMap<number, number>, toldAtMs: number): number {

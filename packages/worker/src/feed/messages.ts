@@ -10,7 +10,7 @@ import type {
 } from "../watch/queue-view.ts";
 import type { ListChange } from "./list-changes.ts";
 
-/** First event of a connection (`start`): all that there is to know. */
+/** The first event of a connection (`start`): the whole state. */
 export interface StartMessage {
   readonly view: PageView;
   readonly spans: readonly ProcessSpans[];
@@ -23,11 +23,11 @@ export interface StartMessage {
   readonly showsValues: boolean;
   /** Whether there are pages of single jobs, and if not, why. */
   readonly jobPages: { readonly path: string } | { readonly missing: string };
-  /** How the queue was at earlier looks, the oldest first. */
+  /** The queue at earlier looks, the oldest first. */
   readonly history: readonly QueuePoint[];
-  /** How far maps were at earlier looks. */
+  /** The progress of maps at earlier looks. */
   readonly mapHistory: readonly { readonly mapId: string; readonly points: readonly MapPoint[] }[];
-  /** What machines took at earlier looks, by their id. */
+  /** The load of machines at earlier looks, by their id. */
   readonly machineHistory: readonly (readonly [id: string, points: readonly MachinePoint[]])[];
 }
 
@@ -44,18 +44,18 @@ export interface TickMessage {
   readonly errors: readonly ErrorsView[];
 }
 
-/** An event (`trouble`) in place of a tick: the queue can't be seen. */
+/** An event (`trouble`) in place of a tick: the queue can't be read. */
 export interface TroubleMessage {
   readonly reason: string;
 }
 
-/** A `QueueView` without what would be sent again and again. */
+/** A `QueueView` without the parts that have messages of their own. */
 export interface PageView extends Omit<QueueView, "maps" | "machines"> {
   readonly maps: readonly PageMap[];
   readonly machines: readonly PageMachine[];
 }
 
-/** A map's page asks for the histogram of its run times. */
+/** A `MapView` without its run times, for which the map's page asks separately. */
 export interface PageMap extends Omit<MapView, "runTimes"> {
   readonly runTimes: Omit<MapView["runTimes"], "histogram">;
 }
@@ -73,14 +73,14 @@ export interface PageChild extends Omit<ChildView, "spans" | "cpuMs"> {
 /** What has changed of a machine, its processes apart from the rest. */
 export interface MachineChange {
   readonly machine: Partial<Omit<PageMachine, "children">>;
-  /** `null`: it does not tell of them any more. */
+  /** `null`: the machine no longer reports them. */
   readonly children?: ListChange<PageChild> | null;
 }
 
-/** Machines, above which there are no lanes of processes on the first page, and nothing is told of their spans. */
+/** Above this number of machines, the first page draws no rows of processes, and spans are not sent. */
 export const MANY_MACHINES = 8;
 
-/** What the processes of a machine take together. `null`: the system does not tell, or it was not seen for long enough. */
+/** The load of all processes of a machine together. `null`: the system does not report it, or not enough was seen yet. */
 export interface MachineLoad {
   /** Processors that are busy: 1.5 for one and a half. */
   readonly cores: number | null;

@@ -1,26 +1,29 @@
 /**
- * A queue as the page needs it: without what it shows nowhere, and rounded, so that nothing is sent again because it
- * differs by a little.
+ * A queue in the form that the page needs: without fields that it does not show, and rounded, so that small differences
+ * are not sent.
  */
 
 import type { ChildView, MachineView, MapView, QueueView } from "../watch/queue-view.ts";
 import { MachineLoads, MIB } from "./machine-loads.ts";
 import type { PageChild, PageMachine, PageMap, PageView } from "./messages.ts";
 
-/** Silence is told in such steps, in ms: machines tell of themselves once a second. */
+/** Times of silence are rounded to this, in ms. Machines report once a second. */
 const SILENCE_STEP_MS = 250;
 
-/** A producer that was heard of so recently is not silent, in ms. */
+/** A producer that reported less than this ago, in ms, is not shown as silent. */
 const PRODUCER_STEP_MS = 3_000;
 
-/** Memory that grows and shrinks by a few percent is told as the same. */
+/** Rounds memory, so that a change of a few percent is not sent. */
 function roundedBytes(bytes: number): number {
   return Number((bytes / MIB).toPrecision(2)) * MIB;
 }
 
 export class PageViews {
   readonly #loads = new MachineLoads();
-  /** By machine, process, map and item: when the run began, as was told first. Clocks are compared anew each time. */
+  /**
+   * By machine, process, map and item: when the run began, as first computed. Clocks are compared anew at each look, so
+   * that the value would change slightly.
+   */
   #since = new Map<string, number>();
 
   get loads(): Pick<MachineLoads, "all"> {
@@ -38,7 +41,7 @@ export class PageViews {
   #machine({ tasks, children, silentMs, ...machine }: MachineView, since: Map<string, number>): PageMachine {
     return {
       ...machine,
-      // Rounded up: what runs is drawn until then, and nothing is drawn that was not seen.
+      // Rounded up: a run is drawn up to the last report, and no further.
       silentMs: Math.ceil(silentMs / SILENCE_STEP_MS) * SILENCE_STEP_MS,
       tasks: Object.keys(tasks),
       ...this.#loads.of(machine.id),

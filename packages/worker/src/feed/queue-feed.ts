@@ -1,5 +1,5 @@
 /**
- * Looks at a queue while somebody looks at its page, once for all of them:
+ * Reads a queue while pages show it, once for all pages:
  *
  *   QueueWatcher ──QueueView, once a second──▶ QueueFeed ──tick──▶ each page
  *                                        History, RecentSpans ──start──▶ a page that comes
@@ -25,13 +25,13 @@ import type {
 import { PageViews } from "./page-views.ts";
 import { RecentSpans } from "./recent-spans.ts";
 
-/** As often as machines and producers tell of themselves. */
+/** As often as machines and producers report, in ms. */
 const EVERY_MS = 1_000;
 
-/** Redis answers within milliseconds; one that has not by then is gone, or overloaded, and the page says so. */
+/** Redis usually answers within milliseconds. After this time, in ms, the page says that it is gone or overloaded. */
 const PATIENCE_MS = 3_000;
 
-/** What a feed tells a page. */
+/** The events that a feed sends to a page. */
 export interface FeedReader {
   onStart(message: Omit<StartMessage, "queues" | "writable" | "showsValues" | "jobPages">): void;
   onTick(message: TickMessage): void;
@@ -52,9 +52,9 @@ export class QueueFeed {
   readonly #maps = new ListChanges<PageMap>();
   readonly #machines = new MachineChanges();
   #latest: QueueView | undefined;
-  /** By map: its errors, as they were when so many items had failed. */
+  /** By map: its errors, with the number of failed items at which they were read. */
   readonly #errors = new Map<string, ErrorsView>();
-  /** The pages that are told, and whether each has had its start message. */
+  /** The pages that receive events, and whether each has had its start message. */
   readonly #readers = new Map<FeedReader, "new" | "started">();
   #isLooking = false;
   /** Why the last look gave nothing. */
@@ -64,7 +64,7 @@ export class QueueFeed {
     this.#watcher = watcher;
   }
 
-  /** Begins to tell a page. Gives what ends it. */
+  /** Begins to send events to a page. Gives a function that ends that. */
   subscribe(reader: FeedReader): () => void {
     this.#readers.set(reader, "new");
     if (this.#reason !== undefined) reader.onTrouble({ reason: this.#reason });
@@ -72,19 +72,19 @@ export class QueueFeed {
     return () => void this.#readers.delete(reader);
   }
 
-  /** A map, as the last look found it, with how it was at earlier looks and what it failed of. */
+  /** A map as the last look found it, with its history and its errors. */
   map(mapId: string): SeenMap | undefined {
     const map = this.#latest?.maps.find(({ id }) => id === mapId);
     if (map === undefined) return undefined;
     return { map, points: this.#history.of(mapId), errors: this.#errors.get(mapId) };
   }
 
-  /** What the processes of a machine ran of late. */
+  /** What the processes of a machine ran recently. */
   spansOf(machine: string): ProcessSpans[] {
     return this.#spans.all.filter((spans) => spans.machine === machine);
   }
 
-  /** Looks as long as there are readers. */
+  /** Reads the queue repeatedly, as long as there are readers. */
   async #look(): Promise<void> {
     this.#isLooking = true;
     while (this.#readers.size > 0) {

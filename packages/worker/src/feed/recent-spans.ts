@@ -1,4 +1,4 @@
-/** What each process of a fleet ran over the last while: machines tell only of the last seconds. */
+/** Keeps what each process of a fleet ran during the last `KEEP_MS`. Machines report only the last seconds. */
 
 import type { QueueView, SpanView } from "../watch/queue-view.ts";
 
@@ -7,7 +7,7 @@ import type { ProcessSpans } from "./messages.ts";
 /** As far as the page's timeline goes back. */
 const KEEP_MS = 120_000;
 
-/** Of one process: more would be thinner than a pixel. */
+/** The most spans of one process. More would be thinner than a pixel. */
 const MAX_SPANS = 240;
 
 interface Process {
@@ -20,7 +20,7 @@ interface Process {
 export class RecentSpans {
   readonly #processes = new Map<string, Process>();
 
-  /** Takes in what the machines tell now. Gives what is new of it. */
+  /** Takes in what the machines report now. Gives the spans that are new or have grown. */
   add({ atMs, machines }: QueueView): ProcessSpans[] {
     const news = machines.flatMap(({ id: machine, children }) => {
       return (children ?? []).flatMap(({ pid, spans }) => {
@@ -44,7 +44,8 @@ export class RecentSpans {
     const key = `${machine} ${pid}`;
     const spans = this.#processes.get(key)?.spans ?? new Map<number, SpanView>();
     if (told.length > 0) this.#processes.set(key, { machine, pid, spans });
-    // The machine's clock and ours are compared anew each time, so that times of a span differ by a little.
+    // The machine's clock and this one are compared anew at each look, so that the times of an unchanged span differ
+    // slightly.
     const fresh = told.filter(({ no, items }) => (spans.get(no)?.items ?? 0) < items);
     for (const span of fresh) spans.set(span.no, span);
     return fresh;

@@ -1,6 +1,6 @@
 import { PoolmqError } from "@poolmq/shared";
 
-/** The health checks can't be served where they were asked for. */
+/** The health checks can't be served at the requested address. */
 export class HealthPortError extends PoolmqError {
   readonly code = "HEALTH_PORT";
   /** Address that was asked for. */
@@ -21,7 +21,7 @@ export class HealthPortError extends PoolmqError {
   }
 }
 
-/** The dashboard can't be served where it was asked for. */
+/** The dashboard can't be served at the requested address. */
 export class DashboardPortError extends PoolmqError {
   readonly code = "DASHBOARD_PORT";
 
@@ -33,7 +33,7 @@ export class DashboardPortError extends PoolmqError {
   }
 }
 
-/** @param options - what the user gave the address by */
+/** @param options - names of the options by which the user gave the address */
 function whyNotListening(cause: unknown, options: { readonly port: string; readonly host: string }): string {
   const { code, message } = cause as NodeJS.ErrnoException;
   switch (code) {

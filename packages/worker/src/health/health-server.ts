@@ -1,5 +1,5 @@
 /**
- * Tells whoever runs the containers how a worker machine is doing, over HTTP:
+ * Reports over HTTP how a worker machine is doing:
  *
  * - `/livez`: 200 whenever it answers at all, because that takes a turn of the supervisor's event loop.
  * - `/readyz`: 200 if it can take work, else 503; a JSON object says why.
@@ -15,11 +15,11 @@ import { closeServer, listen, urlOf } from "./http-listener.ts";
 export interface HealthPages {
   readiness(): Promise<{ readonly status: "ready" | "not ready"; readonly reason?: string }>;
   metrics?(): Promise<{ readonly contentType: string; readonly text: string }>;
-  /** Another page, in JSON: its path, and what gives it. */
+  /** Another page, in JSON: its path, and the function that reads its content. */
   readonly json?: { readonly path: string; read(): Promise<object> };
 }
 
-/** Probes and scrapers are few; anything more is a mistake, and must not use up file descriptors. */
+/** Most connections at a time. Probes and scrapers are few; a mistaken client must not use up file descriptors. */
 const MAX_CONNECTIONS = 64;
 
 const JSON_TYPE = "application/json; charset=utf-8";
@@ -41,7 +41,7 @@ export class HealthServer {
     await listen(health.#server, address).catch((cause: unknown) => {
       throw new HealthPortError({ ...address, cause });
     });
-    // Requests for its health must not keep the machine's process alive.
+    // The server must not keep the machine's process alive.
     health.#server.unref();
     return health;
   }

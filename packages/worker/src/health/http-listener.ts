@@ -1,10 +1,10 @@
-/** What the HTTP servers of this package do alike: listen, say where, and end at once. */
+/** What the HTTP servers of this package have in common: they listen, give their URL, and close at once. */
 
 import type { Server } from "node:http";
 import { isIPv6 } from "node:net";
 import type { AddressInfo } from "node:net";
 
-/** Listens, or rejects with what keeps it from that. */
+/** Listens, or rejects with the reason why it can't. */
 export async function listen(
   server: Server,
   { host, port }: { readonly host: string; readonly port: number },
@@ -13,7 +13,7 @@ export async function listen(
     server.once("error", reject);
     server.listen(port, host, resolve);
   });
-  // Later ones are about single connections.
+  // Later errors concern single connections only.
   server.on("error", () => {});
 }
 

@@ -10,7 +10,10 @@ import type { ObservedJob, WorkObserver } from "../job/context/work-observer.ts"
 import type { MachineSnapshot } from "../supervisor/machine-status.ts";
 import { VERSION } from "../version.ts";
 
-/** Prometheus draws a straight line through a bucket: 24 to a power of ten keep its quantiles within 10 % of the truth. */
+/**
+ * Prometheus interpolates linearly within a bucket: with 24 buckets per power of ten, its quantiles are within 10 % of
+ * the truth.
+ */
 const BUCKETS_PER_DECADE = 24;
 const SHORTEST_S = 0.001;
 const LONGEST_S = 3_600;
@@ -19,7 +22,7 @@ const BUCKETS_S = Array.from(
   (_, place) => Number((SHORTEST_S * 10 ** (place / BUCKETS_PER_DECADE)).toPrecision(3)),
 );
 
-/** A scrape waits for it. */
+/** Time limit of the ping to Redis, in ms, for which a scrape waits. */
 const PING_TIMEOUT_MS = 500;
 
 /** Tasks beyond this number are counted together, because each label value makes a time series that is never dropped. */
@@ -36,7 +39,7 @@ const MISNAMED = [
   "nodejs_active_resources_total",
 ] as const;
 
-/** What the machine's metrics are made of. */
+/** The parts of a machine that its metrics read. */
 export interface MeteredMachine {
   ping(): Promise<void>;
   readonly snapshot: MachineSnapshot;
@@ -51,14 +54,14 @@ export class Metrics implements WorkObserver {
   readonly #runSeconds: Histogram<"task">;
   readonly #waitSeconds: Histogram<"task">;
   readonly #retries: Counter<"task">;
-  /** Tasks that have series of their own, by which came first. */
+  /** Tasks that have series of their own, with their number in the order in which they came. */
   readonly #named = new Map<string, number>();
 
   constructor(machine: MeteredMachine, labels: { readonly queue: string }) {
     this.#machine = machine;
     const registers = [this.#registry];
     this.#registry.setDefaultLabels(labels);
-    // This process's memory, processor time, event-loop lag and garbage collection, under the names of the field.
+    // This process's memory, processor time, event-loop lag and garbage collection, under prom-client's usual names.
     collectDefaultMetrics({ register: this.#registry });
     for (const name of MISNAMED) this.#registry.removeSingleMetric(name);
     this.#items = new Counter({
@@ -94,7 +97,7 @@ export class Metrics implements WorkObserver {
   ran(job: ObservedJob, ms: number): void {
     const task = this.#label(job.name, MAX_TIMED_TASKS);
     this.#runSeconds.observe({ task }, ms / 1_000);
-    // Later attempts follow other runs of the job; only the first one tells how long the queue is. Clocks may differ.
+    // Only the wait before the first attempt tells how long the queue is. The clocks of producer and machine may differ.
     if (job.attemptsMade > 0) {
       this.#retries.inc({ task: this.#label(job.name) });
       return;
@@ -145,7 +148,7 @@ export class Metrics implements WorkObserver {
     });
   }
 
-  /** Figures that are counted elsewhere anyway are read only when the page is asked for. */
+  /** Adds gauges of figures that are counted elsewhere; they are read when the page is requested. */
   #addSnapshot(): void {
     const machine = this.#machine;
     const registers = [this.#registry];
@@ -213,7 +216,10 @@ export class Metrics implements WorkObserver {
     });
   }
 
-  /** Only what the module registered, and not too much of it, becomes a label: anyone can name a job. */
+  /**
+   * Only names of registered tasks become labels, and not too many of them, because anyone who can write to Redis can
+   * name a job.
+   */
   #label(task: string, most = MAX_TASKS): string {
     let place = this.#named.get(task);
     if (place === undefined) {

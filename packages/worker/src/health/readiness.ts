@@ -16,7 +16,7 @@ export interface ProbedMachine {
 /** The answer, as it is sent. */
 export interface ReadinessReport {
   readonly status: "ready" | "not ready";
-  /** Why it is not. */
+  /** Why it is not ready. */
   readonly reason?: string;
   readonly state: MachineSnapshot["state"];
   readonly children: { readonly ready: number; readonly wanted: number };
@@ -24,7 +24,7 @@ export interface ReadinessReport {
 
 export class Readiness {
   readonly #machine: ProbedMachine;
-  /** Pings wait for Redis to come back; those who ask meanwhile share one. */
+  /** The ping that is under way. It waits for Redis to come back, and requests that come meanwhile share it. */
   #ping: Promise<void> | undefined;
 
   constructor(machine: ProbedMachine) {

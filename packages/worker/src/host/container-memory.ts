@@ -1,8 +1,8 @@
 /**
  * Sees to it that a container that runs out of memory loses one child, and never its supervisor. Four measures:
  *
- * 1. Each child's heap is limited to its share, so that V8 collects garbage instead of growing: left alone, it would let
- *    each of the children have most of the container.
+ * 1. Each child's heap is limited to its share, so that V8 collects garbage instead of growing. By default, it would let
+ *   each child grow to most of the container's memory.
  * 2. Shortly before the limit, the largest child is killed. Kubernetes has the kernel kill the whole container at the
  *    limit (`memory.oom.group`), and all its items would be charged.
  * 3. If memory grows faster than we look, the kernel kills; it is told to prefer children.
@@ -15,13 +15,13 @@ import { Cgroup } from "@poolmq/shared/task";
 
 const MIB = 1024 * 1024;
 
-/** What the supervisor takes, of a container's memory. */
+/** The part of a container's memory that is reserved for the supervisor. */
 const SUPERVISOR_BYTES = 128 * MIB;
 
 /** Below this, Node hardly starts. */
 const MIN_HEAP_MB = 64;
 
-/** How near the limit is too near: what a fast task takes between two looks. */
+/** The part of the limit that is kept free: about what a fast task can allocate between two looks. */
 const MARGIN = 0.05;
 const MIN_MARGIN_BYTES = 24 * MIB;
 
@@ -39,7 +39,7 @@ export class ContainerMemory {
     this.#kills = group.oomKills ?? 0;
   }
 
-  /** Flags of Node for each of so many children. A heap size in `NODE_OPTIONS` takes precedence. */
+  /** Node's flags for each of `children` children. A heap size in `NODE_OPTIONS` takes precedence. */
   heapFlags(children: number, nodeOptions: string | undefined): readonly string[] {
     if (this.#limit === undefined || /max[-_]old[-_]space[-_]size/.test(nodeOptions ?? "")) return [];
     const share = Math.floor((this.#limit - SUPERVISOR_BYTES) / children / MIB);
@@ -53,7 +53,7 @@ export class ContainerMemory {
     return (this.#group.memoryBytes(threshold) ?? 0) > threshold;
   }
 
-  /** What each of so many children may take while memory is short, in bytes. */
+  /** The share of each of `children` children while memory is short, in bytes. */
   share(children: number): number {
     return this.#limit === undefined ? Infinity : this.#limit / (children + 1);
   }
@@ -63,11 +63,11 @@ export class ContainerMemory {
     try {
       writeFileSync(`/proc/${pid}/oom_score_adj`, KILL_FIRST);
     } catch {
-      // Not Linux, or it has ended already.
+      // The system is not Linux, or the process has ended already.
     }
   }
 
-  /** True if the kernel killed a process for memory that was not accounted for yet: a child that was lost to SIGKILL. */
+  /** True once for each process that the kernel has killed for memory. Called when a child was lost to SIGKILL. */
   claimKill(): boolean {
     if ((this.#group.oomKills ?? 0) <= this.#kills) return false;
     this.#kills++;

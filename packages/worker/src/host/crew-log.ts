@@ -5,5 +5,5 @@ export type CrewLog = Pick<Logger, "info" | "warn" | "error">;
 
 function drop(): void {}
 
-/** For a crew whose hosts nobody wants to read about: loads no logger. */
+/** A log that writes nothing, and loads no logger. */
 export const SILENT: CrewLog = { info: drop, warn: drop, error: drop };

@@ -1,4 +1,4 @@
-/** How a host's start goes: its time limit, and why it came to nothing. */
+/** The start of a host: its time limit, and the reason if it fails. */
 
 import { TasksModuleError } from "@poolmq/shared";
 import { decodeThrown } from "@poolmq/shared/task";
@@ -19,7 +19,7 @@ export class HostStart {
   readonly #host: Host;
   readonly #log: CrewLog;
   readonly #timer: PatientTimer;
-  /** Why it never became ready, if it said so or we know. */
+  /** Why it never became ready, if the host said so or it is known otherwise. */
   #error: unknown;
   #wasReady = false;
   #wasRetired = false;
@@ -35,12 +35,12 @@ export class HostStart {
     return this.#wasReady;
   }
 
-  /** The host was told to end, so that its end is no loss. */
+  /** Whether the host was told to end, so that its end is no loss. */
   get wasRetired(): boolean {
     return this.#wasRetired;
   }
 
-  /** It has said, or we know, why it does not become ready. */
+  /** Whether it is known why the host does not become ready. */
   get hasError(): boolean {
     return this.#error !== undefined;
   }
@@ -59,7 +59,10 @@ export class HostStart {
     this.#timer.clear();
   }
 
-  /** @param isFirst - at the machine's start, the error is the answer of `start()`, and every host has the same */
+  /**
+   * @param isFirst - no host has become ready yet: `start()` rejects with the error, and it need not be logged for each
+   * host
+   */
   unfit({ phase, reason }: Extract<FromChild, { t: "unfit" }>, thrown: Payload, isFirst: boolean): void {
     const cause = decodeThrown(thrown);
     this.#error = new TasksModuleError({ module: this.#options.module, phase, cause });
@@ -67,7 +70,7 @@ export class HostStart {
     this.#log.error({ childPid: this.#host.pid, phase, ...told }, "child unfit");
   }
 
-  /** What its start failed of, if it never became ready. */
+  /** The error of its start, if it never became ready. */
   failure({ exitCode, signal }: HostExit): TasksModuleError {
     if (this.#error instanceof TasksModuleError) return this.#error;
     const cause = this.#error ?? new Error(`exit code ${exitCode}, signal ${signal}, before it was ready`);

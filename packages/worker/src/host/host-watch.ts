@@ -1,4 +1,4 @@
-/** Notices a host that is of no use any more: it no longer answers, has lost its pipes, or does not end although it should. */
+/** Notices a host that is useless: it no longer answers, has lost its pipes, or does not end although it should. */
 
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -6,23 +6,23 @@ import type { FromGuard } from "../pipe/pipe-messages.ts";
 import type { Host } from "./host.ts";
 import { SignOfLife } from "./sign-of-life.ts";
 
-/** How long a host may live after it has closed its pipes or said that it is about to end. After that it is killed. */
+/** How long a host may live, in ms, after it has closed its pipes or said that it is about to end. Then it is killed. */
 const LAST_BREATH_MS = 1_000;
 
 /** How long a host that was told to end may take for its finalizer. */
 const RETIRE_GRACE_MS = 10_000;
 
-/** A guard answers within a second, unless the machine is overloaded. */
+/** How long to wait for a stack, in ms. A guard answers within a second, unless the machine is overloaded. */
 const STACK_TIMEOUT_MS = 3_000;
 
 export class HostWatch {
   readonly #host: Host;
   readonly #onBroken: (reason: string) => void;
   readonly #life = new SignOfLife();
-  /** Who waits for a stack, by the number of the question. */
+  /** By the number of the question: the function that takes the stack. */
   readonly #asked = new Map<number, (frames: readonly string[]) => void>();
   #nextAsked = 0;
-  /** Fires when the host has had its time to end by itself. */
+  /** Kills the host if it does not end by itself in time. */
   #killer: NodeJS.Timeout | undefined;
 
   constructor(host: Host, onBroken: (reason: string) => void) {
@@ -30,18 +30,18 @@ export class HostWatch {
     this.#onBroken = onBroken;
   }
 
-  /** Its main thread said something. */
+  /** Notes a message of its main thread. */
   heard(): void {
     this.#life.heard();
   }
 
-  /** Its guard said how often its event loop has turned, or what its main thread runs. */
+  /** Notes a message of its guard: the number of turns of its event loop, or the stack of its main thread. */
   guardHeard(message: Exclude<FromGuard, { t: "revoked" | "cut" }>): void {
     if (message.t === "alive") return this.#life.guardHeard(message.turns);
     this.#asked.get(message.id)?.(message.frames.map(String));
   }
 
-  /** Asks what its main thread runs. Gives the frames, or `undefined` if nothing of it answers. */
+  /** Asks for the stack of its main thread. Gives the frames, or `undefined` if its guard does not answer. */
   async stack(): Promise<readonly string[] | undefined> {
     const id = this.#nextAsked++;
     const answered = new Promise<readonly string[]>((resolve) => this.#asked.set(id, resolve));
@@ -53,7 +53,7 @@ export class HostWatch {
     }
   }
 
-  /** Call once a `SIGN_OF_LIFE_TICK_MS`. @param isBusy - it has runs, so that there is something to hear of it */
+  /** To be called every `SIGN_OF_LIFE_TICK_MS`. @param isBusy - it has runs, so that it should send messages */
   tick(isBusy: boolean): void {
     switch (this.#life.tick(isBusy)) {
       case "none":
@@ -71,12 +71,12 @@ export class HostWatch {
     }
   }
 
-  /** It closed a pipe of its worker's, or said that it ends. */
+  /** Notes that it closed one of its pipes, or said that it ends. */
   severed(): void {
     this.#killAfter(LAST_BREATH_MS, "it closed a pipe of its worker's, or said that it ends, and went on");
   }
 
-  /** It was told to end. */
+  /** Notes that it was told to end. */
   stopping(): void {
     this.#killAfter(RETIRE_GRACE_MS, "its finalizer did not end");
   }

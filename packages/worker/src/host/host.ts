@@ -1,6 +1,7 @@
 /**
  * A host runs a tasks module: a child process (`process-host.ts`), a thread (`thread-host.ts`) or this very program
- * (`inline-host.ts`). A crew knows of hosts only what stands here. Clocks, charges and replacements are the same for all of
+ * (`inline-host.ts`). A crew knows only this interface of a host. Clocks, charges and replacements are the same for all
+ * of
  * them, and are written in the folders above.
  *
  * A host is not trusted: whatever it does or says, it only harms itself and the runs that it has begun.
@@ -15,18 +16,18 @@ import type { FromChild, FromGuard, ToChild, ToGuard } from "../pipe/pipe-messag
 export interface HostExit {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** V8 said that its heap is exhausted, or it was killed for the memory that it took. */
+  /** V8 reported that its heap is exhausted, or it was killed for its use of memory. */
   readonly outOfMemory: boolean;
-  /** Why the system did not even start it. */
+  /** Why the system refused to start it. */
   readonly refused?: SystemLimitError;
 }
 
 export interface HostEvents {
   onMessage(message: FromChild, text: Payload, bytes: Buffer | undefined): void;
   onGuard(message: FromGuard): void;
-  /** It wrote what no host writes. */
+  /** It wrote something that is not a message. */
   onGarbage(reason: string): void;
-  /** It has closed a descriptor of ours: it is about to end, or it can no longer hear or be heard. */
+  /** It has closed one of its pipes: it is about to end, or can no longer be reached. */
   onSevered(): void;
   /** Called once, after the last message. */
   onExit(exit: HostExit): void;
@@ -36,15 +37,18 @@ export interface Host {
   /** Process id; of a thread, its number in this process. 0 if it never started. */
   readonly pid: number;
   send(message: ToChild, text?: Payload, bytes?: Buffer): void;
-  /** Sends what was given to `send` at once, and not with what comes in the same turn of the event loop. */
+  /** Sends buffered messages now, instead of at the end of the turn of the event loop. */
   flush(): void;
-  /** Reaches it even while user code blocks its main thread. */
+  /** Sends to its guard thread, which answers even while user code blocks the main thread. */
   sendToGuard(message: ToGuard): void;
   /** Resident memory, in bytes, if the system tells. */
   residentBytes(): number | undefined;
   /** Whether programs that its tasks have started still run, as far as the system tells. */
   hasPrograms(): boolean;
-  /** Ends it at once, with what its tasks started where it can be. @param facts - what its exit can't tell */
+  /**
+   * Ends it at once and, where the system allows it, the programs that its tasks started. @param facts - what its exit
+   * status can't tell
+   */
   kill(facts?: { readonly outOfMemory?: boolean }): void;
 }
 

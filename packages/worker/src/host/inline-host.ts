@@ -2,9 +2,9 @@
  * A host that runs the tasks in this very process and event loop, for tests and debugging: mocks, coverage and
  * breakpoints work in them.
  *
- * Nothing can be ended here but by its own consent. A function that does not heed its signal is given up when it is
- * killed: it goes on, and nobody waits for it. While one computes, no clock runs, so a time limit is noticed only
- * afterwards. And `process.exit()`, or running out of memory, ends the program.
+ * A function here ends only if it cooperates. One that ignores its signal can't be killed: it goes on, and nobody waits
+ * for it. While a function computes, no timer fires, so that a time limit is noticed only afterwards. And
+ * `process.exit()`, or running out of memory, ends the program.
  */
 
 import type { Payload } from "@poolmq/shared/task";
@@ -34,15 +34,18 @@ export interface InlineHostOptions {
   readonly level: InlineLevel;
 }
 
-/** A task can call the pool that runs it, whose hosts stand in levels then: those of one run what items of others call. */
+/** A level of hosts. A task can call the pool that runs it; its calls are run by the hosts of the next level. */
 export interface InlineLevel {
-  /** Whether the module's initializer and finalizer are to run: once for all levels, which have the module in common. */
+  /** Whether to run the module's initializer and finalizer. They run once for all levels, which share the module. */
   readonly hooks: boolean;
-  /** Loads the module and runs its initializer, in an async context by which the pool knows that. */
+  /** Loads the module and runs its initializer, in an async context that tells the pool that a module is being loaded. */
   load<V>(load: () => Promise<V>): Promise<V>;
-  /** Runs what calls tasks, in an async context by which the pool knows their calls. */
+  /** Runs the code that calls tasks, in an async context by which the pool recognizes calls that tasks make. */
   run(take: () => void): void;
-  /** Runs what passes on what an item says, outside of the item's async context: callbacks of a call are none of its tasks. */
+  /**
+   * Passes on an item's messages outside of the item's async context, because the callbacks of a call do not belong to
+   * its tasks.
+   */
   leave(tell: () => void): void;
 }
 
@@ -73,30 +76,30 @@ class InlineHost implements Host {
     setImmediate(() => this.#options.level.run(() => this.#queue?.take(message, text, own)));
   }
 
-  /** Everything goes at once. */
+  /** Nothing is buffered. */
   flush(): void {}
 
   sendToGuard(message: ToGuard): void {
     setImmediate(() => {
       if (this.#ended) return;
       if (message.t === "ping") return this.#events.onGuard({ t: "alive", turns: ++this.#turns });
-      // Only processes are asked from outside what they run.
+      // Stacks are read of processes only.
       if (message.t === "stack") return;
       this.#events.onGuard(answerClaim(this.#claims, message));
     });
   }
 
-  /** Its memory is this process's. */
+  /** Its memory can't be told from that of this process. */
   residentBytes(): undefined {
     return undefined;
   }
 
-  /** They would be this process's own. */
+  /** Programs that its tasks start belong to this process. */
   hasPrograms(): boolean {
     return false;
   }
 
-  /** Gives up what runs: it can't be ended. */
+  /** Gives up the running functions, which can't be ended. */
   kill(): void {
     setImmediate(() => this.#end());
   }
@@ -152,7 +155,7 @@ class InlineHost implements Host {
     try {
       if (this.#options.level.hooks) await module.finalizer?.();
     } catch {
-      // As in a process, where the end follows whatever a finalizer does.
+      // An error of the finalizer is ignored, as in a process, which ends all the same.
     }
     this.#end();
   }

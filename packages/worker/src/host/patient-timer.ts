@@ -1,12 +1,12 @@
 /**
- * A time limit for something that a host does. This process may have computed when the time was over: then what the
- * host said meanwhile lies unread in the pipe, and the host must not be blamed for it.
+ * A time limit for something that a host does. If this process was busy when the time was over, the host's messages may
+ * be unread in the pipe, and the host must not be blamed for that.
  */
 
-/** A timer that fires so much too late, in ms, was held up by what this process did. */
+/** If a timer fires this much too late, in ms, this process was busy. */
 const LATE_MS = 20;
 
-/** How long this process then gets to read, in ms. */
+/** How long to go on reading then, in ms. */
 const READING_MS = 50;
 
 export class PatientTimer {

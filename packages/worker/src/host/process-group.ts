@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 /**
- * Whether a process group has living members beside its leader. Costs a look at each process of the system.
+ * Whether a process group has living members other than its leader. Reads an entry of `/proc` for each process of the
+ * system.
  * `false` where the system has no `/proc`.
  */
 export function hasOthersInGroup(leader: number): boolean {
@@ -17,7 +18,7 @@ export function hasOthersInGroup(leader: number): boolean {
 function isLivingIn(group: number, pid: string): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // Behind the name, which may hold anything: state, parent, group.
+    // The fields behind the name, which may hold any character: state, parent, group.
     const [state, , pgrp] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return Number(pgrp) === group && state !== "Z";
   } catch {

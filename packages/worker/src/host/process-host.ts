@@ -1,4 +1,4 @@
-/** One child process, seen from its supervisor: how it starts, what it is told, what it says, how it ends. */
+/** One child process, seen from its supervisor: its start, the messages in both directions, its end. */
 
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
@@ -24,17 +24,20 @@ export interface ProcessHostOptions extends Omit<ChildSettings, "prints" | "logL
   readonly memory: ContainerMemory;
   /** Flags of Node that limit a child's heap. */
   readonly heapFlags: readonly string[];
-  /** Where what the tasks print and log goes. */
+  /** Takes what the tasks print and log. */
   readonly output: TaskOutput;
 }
 
 /** V8 writes this to stderr before it aborts; the exit status alone looks like any other abort. */
 const HEAP_EXHAUSTED = "heap out of memory";
 
-/** Windows has no process groups: what a task starts there goes on after its process. */
+/** Windows has no process groups: programs that a task starts there outlive its process. */
 const HAS_GROUPS = process.platform !== "win32";
 
-/** A program that inherited a pipe and left the group can hold "close" back. So the host counts as ended this long after its exit. */
+/**
+ * A program that inherited a pipe and left the group can delay "close". So the host counts as ended this long after its
+ * exit, in ms.
+ */
 const CLOSE_AFTER_EXIT_MS = 100;
 
 /** Starts child processes. */
@@ -59,8 +62,10 @@ class ProcessHost implements Host {
     const settings: ChildSettings = { ...facts, prints: output.target, logLevel: output.level };
     const main = fileURLToPath(besideThis(import.meta.url, "../child/main"));
     this.#process = spawn(process.execPath, [...nodeFlags(), ...heapFlags, main, JSON.stringify(settings)], {
-      // fd 3: work. fd 4: the child's guard thread, which its closing tells that we are gone. fd 5: what tasks log.
-      // fd 6: outcomes. Not on fd 3: a write that fails because the child is gone takes what it still said along.
+      // fd 3: work. fd 4: the child's guard thread, which learns by its closing that the supervisor is gone. fd 5: what
+      // tasks log.
+      // fd 6: outcomes. Outcomes do not share fd 3, because a failed write to a child that is gone would discard what the
+      // child still sent.
       stdio: ["ignore", output.stdout, "pipe", "pipe", "pipe", "pipe", "pipe"],
       env,
       // A process group of its own, so that what its tasks start ends with it.
@@ -110,11 +115,11 @@ class ProcessHost implements Host {
   }
 
   #openPipes(): void {
-    // Node's types end at the fifth descriptor.
+    // Node's types know only five descriptors.
     const stdio: readonly unknown[] = this.#process.stdio;
     const [work, line, , outcomes] = stdio.slice(3) as [Socket, Socket, Socket, Socket];
     for (const socket of [work, line, outcomes]) {
-      socket.on("error", () => {}); // EPIPE: that it is severed says more
+      socket.on("error", () => {}); // EPIPE: reported by `onSevered`
       socket.on("close", () => this.#onSevered());
       socket.on("end", () => this.#onSevered());
     }
@@ -154,17 +159,17 @@ class ProcessHost implements Host {
     this.#events.onExit(refused === undefined ? exit : { ...exit, refused });
   }
 
-  /** Kills the child, if it lives, and all that its tasks have started and that is still in its group. */
+  /** Kills the child, if it lives, and all programs in its group. */
   #killGroup(): void {
     if (!HAS_GROUPS) return;
     try {
       process.kill(-this.pid, "SIGKILL");
     } catch {
-      // The group is empty.
+      // The group has no members any more.
     }
   }
 
-  /** The crew keeps this process alive, and not each of its hosts. */
+  /** The crew's clock keeps this process alive; its hosts must not. */
   #unref(): void {
     this.#process.unref();
     for (const stream of this.#process.stdio) (stream as Socket | null)?.unref();

@@ -1,13 +1,13 @@
 /**
- * Tells a host that computes from one that no longer hears or is not heard: its descriptors were closed or replaced, its
- * globals were broken, its listeners were removed.
+ * Tells a host that computes from one that can no longer receive or send, because its descriptors were closed or
+ * replaced, its globals were broken, or its listeners were removed.
  *
- * Costs nothing while a host answers. Once one that has runs was silent from one tick to the next, its main thread is
- * asked to answer, and from then on its guard is asked at each tick how often the main thread's event loop has turned.
+ * It costs nothing while a host sends messages. If a host with runs was silent for a whole tick, its main thread is asked
+ * to answer, and from then on its guard is asked at each tick how often the main thread's event loop has turned.
  *
- * - The loop does not turn: a function computes. That is fine; a time limit is the way to bound it.
- * - The loop turns, and still there is no answer: it is deaf.
- * - The guard does not answer either, for much longer: the process is stopped, or is no longer what we started.
+ * - The loop does not turn: a function computes. That is allowed; `taskTimeoutMs` bounds it.
+ * - The loop turns, and still there is no answer: the host is deaf.
+ * - The guard does not answer either, for much longer: the process is stopped, or runs another program by now.
  *
  * Ticks are counted instead of time, so that no host is ended because the whole machine was asleep.
  */
@@ -15,20 +15,20 @@
 /** How often a host is asked, in ms. */
 export const SIGN_OF_LIFE_TICK_MS = 1_000;
 
-/** Turns of the loop, of which there are about four a second, within which it must have read our word. */
+/** After this many turns, of which about four a second are counted, the host must have read the question. */
 const MAX_DEAF_TURNS = 12;
 
-/** Ticks after which a guard that says nothing counts as gone: even a machine that swaps lets it answer by then. */
+/** Ticks after which a silent guard counts as gone. Even on a machine that swaps, it answers by then. */
 const MAX_GUARD_TICKS = 30;
 
 export type Silence =
-  /** The host was heard, or there is no reason to ask it. */
+  /** The host sent a message, or has no runs. */
   | "none"
   /** Ask its main thread and its guard. */
   | "ask"
   /** Ask its guard. */
   | "wait"
-  /** Its main thread neither hears nor answers. */
+  /** Its main thread does not answer although its loop turns. */
   | "deaf"
   /** Not even its guard answers. */
   | "gone";
@@ -40,19 +40,19 @@ export class SignOfLife {
   #turnsWhenAsked: number | undefined;
   #guardTicks = 0;
 
-  /** The main thread said something. */
+  /** Notes a message of the main thread. */
   heard(): void {
     this.#heard = true;
   }
 
-  /** The guard said how often the main thread's loop has turned. */
+  /** Notes how often the main thread's loop has turned, as the guard reported. */
   guardHeard(turns: number): void {
     this.#guardTicks = 0;
     this.#turns = turns;
     if (this.#asked) this.#turnsWhenAsked ??= turns;
   }
 
-  /** @param isBusy - it has runs, so that there is something to hear of it */
+  /** @param isBusy - it has runs, so that it should send messages */
   tick(isBusy: boolean): Silence {
     if (this.#heard || !isBusy) {
       this.#heard = false;

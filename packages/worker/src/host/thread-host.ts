@@ -1,8 +1,8 @@
 /**
- * One thread, seen from its pool: how it starts, what it is told, what it says, how it ends.
+ * One thread, seen from its pool: its start, the messages in both directions, its end.
  *
- * A thread can be ended while it computes, but not while it waits in the system (`execFileSync`), and programs that its
- * tasks started are this process's own: they go on after it.
+ * A thread can be ended while it computes, but not while it waits in a system call (`execFileSync`). Programs that its
+ * tasks started belong to this process, and outlive the thread.
  */
 
 import { MessageChannel, Worker } from "node:worker_threads";
@@ -38,7 +38,7 @@ export interface ThreadHostOptions {
   readonly maxMemoryMb: number | undefined;
 }
 
-/** By then, all that a thread said before it ended has come. */
+/** How long after a thread's end its last messages may arrive, in ms. */
 const CLOSE_AFTER_EXIT_MS = 100;
 
 /** How long a thread may take to end after it was killed. */
@@ -84,7 +84,7 @@ class ThreadHost implements Host {
       (reason) => events.onGarbage(reason),
     );
     this.#listenForEnd();
-    // The crew keeps this process alive, and not each of its hosts.
+    // The crew's clock keeps this process alive; its hosts must not.
     port1.unref();
     this.#worker.unref();
   }
@@ -97,14 +97,14 @@ class ThreadHost implements Host {
     this.#out.flush();
   }
 
-  /** This thread is the guard: it sees what the other one does. */
+  /** A thread has no guard: this thread answers in its place, from the memory that both share. */
   sendToGuard(message: ToGuard): void {
     queueMicrotask(() => {
       if (this.#ended) return;
       if (message.t === "ping") {
         return this.#events.onGuard({ t: "alive", turns: Atomics.load(this.#turns, 0) });
       }
-      // Only processes are asked from outside what they run.
+      // Stacks are read of processes only.
       if (message.t === "stack") return;
       this.#events.onGuard(answerClaim(this.#claims, message));
     });
@@ -123,7 +123,7 @@ class ThreadHost implements Host {
   kill({ outOfMemory = false }: { readonly outOfMemory?: boolean } = {}): void {
     if (outOfMemory) this.#outOfMemory = true;
     void this.#worker.terminate();
-    // It goes on while it waits in the system, which nothing can end: it is given up.
+    // A thread that waits in a system call can't be ended: after this time it is given up.
     setTimeout(() => this.#end(1), GIVE_UP_MS).unref();
   }
 

@@ -7,10 +7,10 @@ import type { Host } from "./host.ts";
 /** Linux counts a process's time in hundredths of a second. */
 const TICK_MS = 10;
 
-/** What a host takes of the machine, as far as the system tells. */
+/** The memory and processor time of a host, where the system reports them. */
 export function usageOf(host: Host): Pick<ChildDetail, "rss" | "cpuMs"> {
   const rss = host.residentBytes();
-  // A thread has no process of its own, and its memory can't be told apart either.
+  // A thread has neither: it shares its process.
   const cpuMs = rss === undefined ? undefined : cpuMsOf(host.pid);
   return { ...(rss === undefined ? {} : { rss }), ...(cpuMs === undefined ? {} : { cpuMs }) };
 }
@@ -19,7 +19,7 @@ export function usageOf(host: Host): Pick<ChildDetail, "rss" | "cpuMs"> {
 function cpuMsOf(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // The name in the second field may have spaces and parentheses in it. Behind it: state, …, utime, stime.
+    // The second field is the name, which may hold spaces and parentheses. Behind it: state, …, utime, stime.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const ms = (Number(fields[11]) + Number(fields[12])) * TICK_MS;
     return Number.isFinite(ms) ? ms : undefined;

@@ -10,7 +10,7 @@ export class ItemArguments {
   readonly #shares: readonly (readonly [position: number, value: unknown])[];
 
   /**
-   * @param encoded - `bytes`: what came beside the text
+   * @param encoded - `bytes`: the bytes that travelled beside the text
    * @param shares - shared values by their position in every tuple
    * @throws DecodeError, LimitError if they are not the arguments of `count` items
    */

@@ -1,7 +1,7 @@
 /**
- * Claims the items of a run, so that those that have not begun can be given to others meanwhile. To claim one costs more
- * than a trivial item takes, so items are claimed in blocks: one that was over within a millisecond is followed by one of
- * four times the size, a slow one by a single item.
+ * Claims the items of a run before they begin, so that the others can be given to other hosts meanwhile. A claim costs
+ * more than a trivial item, so items are claimed in blocks: after a block that took less than a millisecond comes one of
+ * four times the size, and after a slow one a single item.
  */
 
 import { performance } from "node:perf_hooks";
@@ -9,7 +9,7 @@ import { performance } from "node:perf_hooks";
 const BLOCK_MS = 1;
 const GROWTH = 4;
 
-/** Claims the items up to `to`, having claimed those up to `from`. False if the others were given away. */
+/** Claims the items from `from` up to `to`. False if they were taken back. */
 export type Claim = (from: number, to: number) => boolean;
 
 export class ItemClaims {
@@ -17,7 +17,7 @@ export class ItemClaims {
   readonly #count: number;
   #block = 1;
   #since: number;
-  /** Items from this offset on may not begin yet. The first one may. */
+  /** Items from this offset on are not claimed yet. The first item always is. */
   limit: number;
 
   /** @param claim - absent: all items may begin */

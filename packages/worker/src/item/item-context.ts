@@ -1,4 +1,4 @@
-/** What a running item can learn of itself and say, and what is reported of the items of a watched run. */
+/** The contexts of running items (`taskContext()`), and the reports on each item of a careful run. */
 
 import type { Logger } from "pino";
 
@@ -19,7 +19,7 @@ export type RunMessage = Extract<ToChild, { t: "run" }>;
 
 const { stringify } = JSON;
 
-/** An item, as the pipe names it. */
+/** An item, as messages of the pipe name it. */
 interface Owner {
   readonly id: number;
   readonly offset: number;
@@ -38,7 +38,7 @@ export class ItemContexts {
   readonly #limit: OutcomeLimit | undefined;
   readonly #records: RecordTarget;
 
-  /** @param records - where what tasks log goes */
+  /** @param records - where the records go that tasks log */
   constructor(out: WayOut, limit: OutcomeLimit | undefined, records: RecordTarget) {
     this.#out = out;
     this.#limit = limit;
@@ -68,14 +68,14 @@ export class ItemContexts {
     if (logs === true) {
       forwardItemLog(made, (line) => {
         out.send({ t: "log", id, index }, stringify(line));
-        // Sent at once: the line may be the item's last before it takes the process down.
+        // Flushed, because the item may take the process down right after this line.
         out.flush();
       });
     }
     return made;
   }
 
-  /** Reports each item of a run as it goes. */
+  /** Gives a watcher that reports each item of a run when it starts and ends. */
   watcher(id: number): ItemWatcher {
     const out = this.#out;
     return {
@@ -95,12 +95,12 @@ export class ItemContexts {
     return taskLogger({ task }, this.#records);
   }
 
-  /** Keeps the stack of what was thrown in the log: the caller does not get it, and somebody will look for it. */
+  /** Logs the stack of what was thrown, because the caller does not get it. */
   logStack(err: unknown, { task, index, attempt }: RemoteInfo, mapId: string): void {
     try {
       taskLogger({ mapId, index, attempt, task }, this.#records).error({ err }, "task failed");
     } catch {
-      // What was thrown can't be read.
+      // The thrown value can't be read.
     }
   }
 }

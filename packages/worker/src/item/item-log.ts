@@ -1,6 +1,6 @@
 /**
- * What an item prints and logs, on its way to its producer, beside where it goes anyway. Bounded: a task that prints in a
- * loop sends what it said first, and how many lines more there were.
+ * Forwards what an item prints and logs to its producer, in addition to its usual destination. Bounded: of a task that
+ * prints in a loop, the first lines are sent, and the number of the others.
  */
 
 // Not the global: a task may put something else in its place.
@@ -12,7 +12,7 @@ import { currentTaskContext } from "../task/task-context.ts";
 import type { TaskContext } from "../task/task-context.ts";
 
 const MAX_LINES = 100;
-/** Of some thousand items whose outcomes wait in Redis, all of this fits it too. */
+/** The most characters of an item, so that Redis has room for those of some thousand items. */
 const MAX_CHARS = 16 * 1024;
 
 /** A longer line is cut. */
@@ -37,7 +37,7 @@ export class ItemLog {
   print(from: Printed, text: string): void {
     const lines = `${this.#open[from]}${text}`.split("\n");
     const open = lines.pop() ?? "";
-    // Of a line that does not end, only as much is kept as would be shown.
+    // Of a line without an end, no more is kept than is sent.
     this.#open[from] = open.slice(0, MAX_LINE_CHARS + 1);
     for (const line of lines) if (line !== "") this.#add([from, line]);
   }
@@ -47,7 +47,7 @@ export class ItemLog {
     this.#add(["log", record.trimEnd()]);
   }
 
-  /** The item has ended: what it prints from now on is nobody's. */
+  /** The item has ended: what it prints from now on is not forwarded. */
   end(): void {
     for (const from of ["stdout", "stderr"] as const) {
       if (this.#open[from] !== "") this.#add([from, this.#open[from]]);
@@ -90,7 +90,7 @@ export function itemLogOf(context: TaskContext): ItemLog | undefined {
   return logs.get(context);
 }
 
-/** The item has ended. */
+/** Ends the log of an item, if it is forwarded. */
 export function endItemLog(context: TaskContext): void {
   logs.get(context)?.end();
 }

@@ -5,9 +5,9 @@ import type { Attributes } from "@poolmq/shared/task";
 
 import type { TaskContext } from "../task/task-context.ts";
 
-/** What a span tells of its item. */
+/** The facts of an item that its span records. */
 export interface SpanFacts {
-  /** What the job carries of the caller's trace: JSON of what the propagators wrote, as BullMQ's own telemetry has it. */
+  /** The caller's trace: JSON of what the propagators wrote, in the form of BullMQ's own telemetry. */
   readonly trace: string;
   /** When the job was enqueued, by the wall clock; `undefined` if it was run before. */
   readonly enqueuedAtMs: number | undefined;
@@ -18,7 +18,7 @@ export interface SpanFacts {
   readonly worker: string;
 }
 
-/** Calls the function in a span, and in its context: what the function starts itself hangs under it. */
+/** Calls the function in a span and in its context, so that spans that the function starts become its children. */
 export async function inItemSpan<V>(
   facts: SpanFacts,
   item: Pick<TaskContext, "mapId" | "attempt"> | undefined,
@@ -42,7 +42,8 @@ export async function inItemSpan<V>(
       "bullmq.worker.id": worker,
       "poolmq.map.id": mapId,
       "poolmq.item.index": index,
-      // The clocks of two machines differ: an item that seems to begin before it was enqueued did not wait.
+      // The clocks of two machines may differ: an item that seems to begin before it was enqueued counts as one that did
+      // not wait.
       ...(enqueuedAtMs === undefined
         ? {}
         : { "poolmq.item.waited_ms": Math.max(0, Date.now() - enqueuedAtMs) }),
@@ -65,7 +66,7 @@ export async function inItemSpan<V>(
   }
 }
 
-/** What the semantic conventions for messaging say of a span, beside BullMQ's own names. */
+/** The attributes of OpenTelemetry's conventions for messaging, in addition to BullMQ's own. */
 function messagingOf(queue: string, jobId: string): Attributes {
   return {
     "messaging.system": "bullmq",
@@ -76,7 +77,7 @@ function messagingOf(queue: string, jobId: string): Attributes {
   };
 }
 
-/** Anyone who can write to Redis can write there. */
+/** The text is checked, because anyone who can write to Redis may have written it. */
 function readCarrier(trace: string): Record<string, string> | undefined {
   try {
     const carrier: unknown = JSON.parse(trace);

@@ -1,6 +1,6 @@
 /**
- * Writes down what became of a job's items. A result that can't be sent is that item's error: nothing here throws, unless a
- * task has broken what writes.
+ * Encodes the outcomes of a job's items. A result that can't be sent becomes that item's error. Nothing here throws,
+ * unless a task has broken the encoder.
  */
 
 import { Attachments, encode, encodeEach, encodeThrown, LimitError } from "@poolmq/shared/task";
@@ -10,37 +10,37 @@ import type { Ran, RanItems } from "./ran-items.ts";
 import { isCodecSound } from "./sound-codec.ts";
 import { noFrames, userFrames } from "./user-frames.ts";
 
-// Taken hold of before any task is loaded: a task may put something else in its place.
+// Kept from before any task is loaded, since a task may replace the global's methods.
 const { stringify } = JSON;
 
 /** The limit of one item's outcome, and the name that users know it by. */
 export interface OutcomeLimit {
   readonly maxBytes: number;
   readonly limit: string;
-  /** The limit of all outcomes of a job together, if it is the same one. @defaultValue what V8 and Redis take */
+  /** It also limits all outcomes of a job together. @defaultValue their limit is what V8 and Redis take */
   readonly isForJob?: true;
 }
 
-/** What the items came to; of a watched run, nothing that the watcher was not told. */
+/** The outcomes of the items; of a careful run, only those that its watcher has not reported. */
 export interface ChunkRan {
   readonly text: OutcomeText;
-  /** That the text names. */
+  /** The bytes that the text names. */
   readonly bytes?: Buffer | undefined;
   readonly retriable: number;
-  /** Only the first so many items were run: the others were given away before they began. */
+  /** Only this many items, from the first on, were run: the others were taken back before they began. */
   readonly cut?: number | undefined;
   /** How long it took, in ms, if somebody has measured it already. */
   readonly ms?: number;
-  /** The part of that which is its own, if its items were given to the function together with others. */
+  /** This job's part of `ms`, if its items were given to the function together with others. */
   readonly ownMs?: number;
 }
 
-/** Takes what was thrown where its stack is not sent. Must not throw. */
+/** Takes each thrown value whose stack is not sent. Must not throw. */
 export type KeepStack = (thrown: unknown, by: RemoteInfo) => void;
 
 /**
- * The outcomes of a job go through pipe and Redis as one text. Beyond this, the other items of a chunk have no room in it:
- * well below what Redis and V8 take for one text.
+ * The outcomes of a job pass through pipe and Redis as one text, which is limited to this, well below the limits of Redis
+ * and V8. Results for which there is no room become errors.
  */
 const MAX_JOB_BYTES = 160 * 1024 * 1024;
 
@@ -51,13 +51,13 @@ export class OutcomeWriter {
   readonly #attachments = new Attachments();
   #written = 0;
 
-  /** @param keepStack - stacks are not sent: is given each thrown value, so that its stack is not lost */
+  /** @param keepStack - given if stacks are not sent: it takes each thrown value, so that the stack is not lost */
   constructor(limit: OutcomeLimit | undefined, keepStack: KeepStack | undefined) {
     this.#limit = limit;
     this.#keepStack = keepStack;
   }
 
-  /** Writes down what all items of a run came to. */
+  /** Encodes the outcomes of all items of a run. */
   writeAll(ran: RanItems, info: (offset: number) => RemoteInfo): ChunkRan {
     const results = ran.failures.size === 0 ? this.writeResults(ran.values) : undefined;
     return (
@@ -66,7 +66,10 @@ export class OutcomeWriter {
     );
   }
 
-  /** Writes down results. Gives `undefined` if they can't be sent as they are: writing them one by one says why. */
+  /**
+   * Encodes results together. Gives `undefined` if they can't be sent as they are; encoding them one by one then says
+   * why.
+   */
   writeResults(values: readonly unknown[]): ChunkRan | undefined {
     const attachments = this.#attachments;
     try {
@@ -78,7 +81,7 @@ export class OutcomeWriter {
     }
   }
 
-  /** Writes down one outcome for each item of a run, as `write` has it. */
+  /** Encodes an outcome for each item of a run, by `write`. */
   writeEach(
     ran: RanItems,
     write: (item: Ran, offset: number, attachments: Attachments) => ItemOutcome,
@@ -90,7 +93,7 @@ export class OutcomeWriter {
   }
 
   /**
-   * Writes down what one item came to.
+   * Encodes the outcome of one item.
    *
    * @param attachments - takes a large result, if there is a place beside the text
    */
@@ -109,9 +112,10 @@ export class OutcomeWriter {
       return { s: "ok", value };
     } catch (error) {
       attachments?.cut(attached);
-      // What a task did to this process is no reason to fail an item of another: the process is replaced.
+      // If a task has damaged this process, the item of another task must not fail for it: throw, so that the process is
+      // replaced.
       if (!(error instanceof LimitError) && !isCodecSound()) throw error;
-      // Trying again would give the same value.
+      // `final`: another attempt would give the same value.
       return { s: "threw", thrown: encodeThrown(error, { trimStack: noFrames }), by, final: true };
     }
   }

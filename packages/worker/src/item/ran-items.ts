@@ -1,14 +1,14 @@
-/** What one call came to. */
+/** What one call of a task returned or threw. */
 export type Ran =
   | { readonly ok: true; readonly value: unknown }
   | {
       readonly ok: false;
       readonly thrown: unknown;
-      /** Another attempt may mend it. */
+      /** Whether another attempt may help. */
       readonly retriable: boolean;
     };
 
-/** What the items of a run came to, in their order. */
+/** What the items of a run returned or threw, in their order. */
 export class RanItems {
   /** What each returned; `undefined` of one that failed. */
   readonly values: unknown[] = [];
@@ -30,7 +30,7 @@ export class RanItems {
     this.values.push(ran.ok ? ran.value : undefined);
   }
 
-  /** Gives what became of each item, with its offset. */
+  /** Gives what each item returned or threw, with its offset. */
   each(): (readonly [offset: number, ran: Ran])[] {
     return this.values.map((value, place) => [
       this.#offsets?.[place] ?? place,

@@ -1,9 +1,9 @@
 /**
  * Folds the results of a job's items where they are made, so that one value travels in place of many.
  *
- * The function here stands in for the task: it calls the task, and folds what that gives into what the items before it
- * gave. Its own result says only in which value the item's result is by now. So an item's time limit, its async context
- * and its charge for a lost process cover the reducer's call too.
+ * The function here replaces the task: it calls the task, and folds the result into that of the items before. It returns
+ * only the value into which the item's result was folded. So an item's time limit, its async context and its charge for a
+ * lost process cover the reducer's call too.
  *
  *   items    0   1   2   3✗  4   5       item 3 failed, and may be tried again: neighbours only are folded,
  *   values   └───┴───┘       └───┘       so that what it gives then can still be put between the others
@@ -35,23 +35,23 @@ class Folded {
 /** The outcome of an item whose result is in the value of an item before it. */
 const IN_ANOTHER: ItemOutcome = { s: "ok", value: "null", folded: true };
 
-/** One for each run of a job whose results may be folded, and of which all items are run. */
+/** Folds for one run of a job whose results may be folded, and of which all items are run. */
 export class ResultFold {
   /** To be called for each item, in order, in place of the task. */
   readonly task: TaskFunction;
   readonly #fn: TaskFunction;
   readonly #reducer: TaskFunction;
   readonly #writer: OutcomeWriter;
-  /** What the next result is folded into; `undefined` at the beginning, and after an item that failed. */
+  /** The value into which the next result is folded; `undefined` at the beginning, and after an item that failed. */
   #open: Folded | undefined;
-  /** Of a watched run: is given each result before it is folded. */
+  /** Of a careful run: takes each result before it is folded. */
   readonly #report: ((value: unknown) => void) | undefined;
-  /** What the last item came to by itself. */
+  /** The outcome of the last item by itself. */
   #own: ItemOutcome | undefined;
 
   /**
-   * @param isWatched - each item's own outcome is reported too: if the process is lost, they are what is left
-   * @param info - is asked when an item has ended
+   * @param isWatched - report each item's own outcome too: if the process is lost, these remain
+   * @param info - called when an item has ended
    */
   constructor(
     { fn, reducer }: { readonly fn: TaskFunction; readonly reducer: TaskFunction },
@@ -63,7 +63,7 @@ export class ResultFold {
     this.#reducer = reducer;
     this.#writer = writer;
     let offset = 0;
-    // Before it is folded: the reducer may change it.
+    // Reported before it is folded, because the reducer may change it.
     if (isWatched) {
       this.#report = (value) => (this.#own = writer.write({ ok: true, value }, info(offset - 1)));
     }
@@ -71,11 +71,11 @@ export class ResultFold {
       offset++;
       return this.#run(args);
     };
-    // With the options of its definition, which say whether an error is worth another attempt.
+    // It has the options of the task's definition, which say whether an error is worth another attempt.
     this.task = Object.defineProperties<TaskFunction>(task, Object.getOwnPropertyDescriptors(fn));
   }
 
-  /** Writes down what all items of a run came to that was not watched. */
+  /** Encodes the outcomes of all items of a run that is not careful. */
   writeAll(ran: RanItems, info: (offset: number) => RemoteInfo): ChunkRan {
     const [first] = ran.values;
     if (first instanceof Folded && first.failure === undefined && first.items === ran.values.length) {
@@ -93,12 +93,14 @@ export class ResultFold {
     });
   }
 
-  /** Writes down what an item of a watched run came to by itself. */
+  /** Encodes the outcome of an item of a careful run by itself. */
   write(item: Ran, by: RemoteInfo): ItemOutcome {
     return item.ok && this.#own !== undefined ? this.#own : this.#writer.write(item, by);
   }
 
-  /** What a watched run of `n` items came to, beside what was reported: their results as one, if all succeeded. */
+  /**
+   * What a careful run of `n` items sends at its end, in addition to its reports: the folded results, if all succeeded.
+   */
   writeWatched(n: number): { readonly text: OutcomeText; readonly bytes?: Buffer | undefined } {
     const nothing = { text: "" };
     if (this.#open?.items !== n) return nothing;

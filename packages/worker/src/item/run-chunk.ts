@@ -33,27 +33,27 @@ export interface ChunkRun {
   readonly bytes?: Buffer | undefined;
   /** Offsets of items that are not to be run. */
   readonly skip: ReadonlySet<number>;
-  /** Claims items that have not begun. Absent: all of them are this run's, whatever happens. */
+  /** Claims items before they begin. Absent: none can be taken back. */
   readonly claim?: Claim | undefined;
   /** Shared values by their position in every tuple. */
   readonly shares: readonly (readonly [position: number, value: unknown])[];
   readonly worker: string;
-  /** None without one. */
+  /** Absent: no limit. */
   readonly outcomeLimit: OutcomeLimit | undefined;
-  /** Errors are sent without their stacks, which this is given. */
+  /** Set if errors are sent without their stacks: it takes each thrown value. */
   readonly keepStack: KeepStack | undefined;
   /** Once it is stopped, no further item is started. */
   readonly stop: Pick<RunStop, "isStopped">;
   /** The caller's trace. */
   readonly trace: string | undefined;
-  /** When the job was enqueued, by the wall clock, if it is to be told how long its items waited. */
+  /** When the job was enqueued, by the wall clock; set if spans are to say how long its items waited. */
   readonly enqueuedAtMs?: number | undefined;
   readonly context: (index: number) => TaskContext;
-  /** An item has ended. */
+  /** Called when an item has ended. */
   readonly onItemEnd: ((context: TaskContext) => void) | undefined;
 }
 
-/** Is told of each item as it goes, where that is wanted. */
+/** Is told of the start and end of each item. */
 export interface ItemWatcher {
   /** @param offset - `undefined`: several items start at once */
   started(offset: number | undefined): void;
@@ -61,8 +61,8 @@ export interface ItemWatcher {
 }
 
 /**
- * A chunk of fewer items is not worth to watch for what they leave behind: to begin and to end that costs as much as an
- * async context for each of them.
+ * For chunks of fewer items, watching what they leave behind is not worthwhile: beginning and ending that costs as much
+ * as an async context for each of them.
  */
 const SHORT_ROW = 16;
 
@@ -83,9 +83,10 @@ export async function runChunk(asked: ChunkRun, watcher: ItemWatcher | undefined
   try {
     items = new ItemArguments(run, n, run.shares);
   } catch (thrown) {
-    // What a task did to this process is no reason to fail an item of another: the process is replaced.
+    // If a task has damaged this process, the item of another task must not fail for it: throw, so that the process is
+    // replaced.
     if (!isCodecSound()) throw thrown;
-    // Damaged, or of a newer Node: trying again would read the same bytes.
+    // The arguments are damaged, or were written by a newer Node: another attempt would read the same bytes.
     const failed: Ran = { ok: false, thrown, retriable: false };
     for (let offset = 0; offset < n; offset++) {
       if (skip.has(offset)) continue;
@@ -104,7 +105,7 @@ export async function runChunk(asked: ChunkRun, watcher: ItemWatcher | undefined
     if (mayRow && n - offset >= SHORT_ROW && mayTakeTurns(fn)) {
       const { next, pending } = runRow(fn, { items, claims, from: offset, at }, new Turn(run.context), ran);
       if (pending !== undefined) ran.add(next - 1, await settle(fn, pending));
-      // The function may leave something behind each time. Sharing a context then gains nothing.
+      // The function may leave something behind at every call. Sharing a context then gains nothing.
       mayRow = false;
       offset = next;
       continue;
@@ -122,7 +123,7 @@ export async function runChunk(asked: ChunkRun, watcher: ItemWatcher | undefined
     }
     offset++;
   }
-  // What is left was given to others, unless the run was stopped.
+  // Unless the run was stopped, the remaining items were taken back.
   const cut = offset < n && !run.stop.isStopped ? offset : undefined;
   if (watcher === undefined) return { ...writer.writeAll(ran, info), cut };
   return { text: "", ...fold?.writeWatched(n), retriable, cut };
@@ -134,7 +135,7 @@ function runOne(run: ChunkRun, items: ItemArguments, offset: number): Ran | Prom
   return runItem(run.fn, items.of(offset), turn, spanOf(run, offset));
 }
 
-/** What the item prints and logs is forwarded from the moment that its context is there until its end is told. */
+/** What the item prints and logs is forwarded from the moment that its context exists until its end was reported. */
 async function runToItsEnd(run: ChunkRun, items: ItemArguments, offset: number, turn: Turn): Promise<Ran> {
   const { context } = turn;
   const ran = await runItem(run.fn, items.of(offset), turn, spanOf(run, offset));
@@ -142,13 +143,13 @@ async function runToItsEnd(run: ChunkRun, items: ItemArguments, offset: number, 
   return ran;
 }
 
-/** Says who ran an item. */
+/** Says where an item ran. */
 export function infoOf(run: ChunkRun, offset: number): RemoteInfo {
   const { task, at, attempt, worker } = run;
   return { task, index: at + offset, attempt, worker, pid: process.pid };
 }
 
-/** What the span of an item tells, if the call is traced. */
+/** The facts for the span of an item, if the call is traced. */
 export function spanOf(run: ChunkRun, offset: number): SpanFacts | undefined {
   const { trace, enqueuedAtMs, task, at, worker } = run;
   return trace === undefined ? undefined : { trace, enqueuedAtMs, task, at, worker, index: at + offset };

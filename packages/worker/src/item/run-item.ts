@@ -1,10 +1,10 @@
 /**
- * The one place where user code is called (and `batch/batch.ts`, for tasks that take many items at once). What it did comes
- * back as data; nothing is ever thrown from here.
+ * The one place where user code is called (and `batch/batch.ts`, for tasks that take many items at once). What that code
+ * returned or threw comes back as data; nothing is ever thrown from here.
  *
- * Each item is called in an async context of its own, so that all that it starts knows whose it is. Entering one takes
- * several times as long as a tiny function. So the items of a chunk take turns in one as long as they are over when they
- * return: each must have left nothing behind, no promise and no timer, before the next one has its turn.
+ * Each item is called in an async context of its own, by which everything that it starts is attributed to it. Entering a
+ * context takes several times as long as a tiny function. So the items of a chunk share one context, one after the other,
+ * as long as each is over when it returns: it must have left nothing behind, no promise and no timer.
  */
 
 import { taskOptionsOf } from "../task/define-task.ts";
@@ -18,15 +18,15 @@ import { watchingLeftovers } from "./leftovers.ts";
 import type { Ran, RanItems } from "./ran-items.ts";
 import type { TaskFunction } from "../tasks-module/task-module.ts";
 
-// Taken hold of before any task is loaded: a task may put something else in its place.
+// Kept from before any task is loaded, since a task may replace the global.
 const NativePromise = Promise;
 
 /** Functions whose last call returned no promise. */
 const synchronous = new WeakSet<TaskFunction>();
 
 /**
- * Calls the function with one argument tuple, in the async context of that turn, and in a span of its own if it is given
- * one. Gives a promise only if the function's result is to be waited for.
+ * Calls the function with one argument tuple, in an async context of its own, and in a span if facts for one are given.
+ * Gives a promise only if the function returned one.
  */
 export function runItem(
   fn: TaskFunction,
@@ -50,22 +50,23 @@ export function runItem(
   }
 }
 
-/** How far a row of calls came: calls of consecutive items, which stops where one has to be waited for. */
+/** How far a row of calls of consecutive items came. It stops at the first call that returns a promise. */
 export interface RowEnd {
   /** Offset of the item after the last one that was called. */
   readonly next: number;
-  /** What the last one returned is to be waited for: it has not ended. */
+  /** The promise that the last call returned, if it did: that item has not ended. */
   readonly pending?: PromiseLike<unknown>;
 }
 
-/** Whether it is worth to let the function's items take turns: it seems to have ended when it returns. */
+/** Whether the function's items may share a context: its last call was over when it returned. */
 export function mayTakeTurns(fn: TaskFunction): boolean {
   return synchronous.has(fn);
 }
 
 /**
- * Calls the function with the items from offset `from` on, one after the other, at once: up to the end, to those that
- * were given to others, or to the first one that leaves something behind or returns a promise. Their contexts are those that `turn` passes through.
+ * Calls the function with the items from offset `from` on, one after the other, synchronously. It stops at the end, at
+ * items that were taken back, or after the first item that leaves something behind or returns a promise. Their contexts
+ * are those that `turn` passes through.
  *
  * @param at - index of the item at offset 0
  */
@@ -105,7 +106,7 @@ export function runRow(
           synchronous.delete(fn);
           return { next: offset + 1, pending };
         }
-        // The item keeps the context, because of what it has left behind.
+        // What the item has left behind keeps using the context, so the next item needs another.
         if (leftovers() !== before) return { next: offset + 1 };
       }
       turn.pass(undefined);
@@ -123,7 +124,7 @@ export async function settle(fn: TaskFunction, pending: PromiseLike<unknown>): P
   }
 }
 
-/** What `await` would wait for. Reads `then` once, as `await` does, and gives it to be called when that would call it. */
+/** Gives the thenable that `await` would wait for, if the value is one. Reads `then` only once, as `await` does. */
 export function pendingOf(value: unknown): PromiseLike<unknown> | undefined {
   if (value === null || (typeof value !== "object" && typeof value !== "function")) return undefined;
   if (value instanceof NativePromise) return value;
@@ -132,7 +133,7 @@ export function pendingOf(value: unknown): PromiseLike<unknown> | undefined {
   return { then: (...settlers: unknown[]) => Reflect.apply(then, value, settlers) as never };
 }
 
-/** The definition's own word on whether to try again. A predicate that throws is no reason not to. */
+/** Whether the definition allows another attempt after this error. A predicate that throws counts as a yes. */
 export function isRetriable(fn: TaskFunction, thrown: unknown): boolean {
   try {
     return taskOptionsOf(fn).retryIf?.(thrown) ?? true;

@@ -1,4 +1,4 @@
-// Taken hold of before any task is loaded: a task may put something else in its place.
+// Kept from before any task is loaded, since a task may replace the global.
 const Controller = AbortController;
 const Exception = DOMException;
 
@@ -6,7 +6,7 @@ const Exception = DOMException;
 export class RunStop {
   #controller: AbortController | undefined;
   #reason: DOMException | undefined;
-  /** Is told why, once it is stopped. */
+  /** Called with the reason once the run is stopped. */
   onStop: ((reason: string) => void) | undefined;
 
   get isStopped(): boolean {

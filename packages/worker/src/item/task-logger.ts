@@ -16,14 +16,14 @@ export interface RecordTarget {
   readonly forwards?: boolean;
 }
 
-/** In a logger, and in those that are made of it: the item whose records it writes. */
+/** A field of a logger and of its children: the item whose records it writes. */
 const ITEM_LOG = Symbol("item log");
 
 let root: Logger | undefined;
-/** Its records go to the producers as well. */
+/** The root logger whose records go to the producers as well. */
 let forwardingRoot: Logger | undefined;
 
-/** What a record names: its task, and its item if it is of one. */
+/** What a record names: its task and, unless it is of a batch, its item. */
 interface LoggedItem {
   readonly task: string;
   readonly mapId?: string;
@@ -32,7 +32,7 @@ interface LoggedItem {
 }
 
 /**
- * Gives a logger that names task, map, item and attempt. Loaded at its first use: most tasks log nothing.
+ * Gives a logger that names task, map, item and attempt. pino is loaded at the first use, because most tasks log nothing.
  *
  * @param itemLog - takes the records that are forwarded. @defaultValue that of the item that runs when one is written
  */
@@ -45,14 +45,14 @@ export function taskLogger(
     ? (forwardingRoot ??= makeForwardingRoot(level, fd))
     : (root ??= makeRoot(level, fd));
   const { task, ...facts } = item;
-  // The producer of forwarded records knows the task, and takes a field of that name for the user's own.
+  // The producer knows the task, and would take a field `task` for one of the user's.
   const child = logger.child(forwards ? facts : { task, ...facts });
   return itemLog === undefined ? child : Object.assign(child, { [ITEM_LOG]: itemLog });
 }
 
 function makeRoot(level: string, fd: number): Logger {
   const pino = loadPino();
-  // Synchronously: what was logged before a crash is there.
+  // Synchronous, so that what was logged before a crash is not lost.
   return pino({ level, base: null }, pino.destination({ dest: fd, sync: true }));
 }
 
@@ -62,7 +62,7 @@ function makeForwardingRoot(level: string, fd: number): Logger {
   const { values } = pino.levels;
   const isQuieter = (values[level] ?? Infinity) > (values["info"] ?? 0);
   const forwarding = {
-    // With this, pino says which logger wrote.
+    // Makes pino say which logger wrote.
     [pino.symbols.needsMetadataGsym]: true,
     lastLogger: undefined as { readonly [ITEM_LOG]?: ItemLog } | undefined,
     write(record: string) {

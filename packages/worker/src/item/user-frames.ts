@@ -1,13 +1,13 @@
-/** Stacks as the user knows them: where the function was, and not how it came to be called. */
+/** Cuts stacks down to the user's frames, without those of poolmq that called the function. */
 
 import { fileURLToPath } from "node:url";
 
 const FRAME = /^\s+at /;
 
-/** What lies between the place where user code is called and that code: it runs in a context. */
+/** Frames between poolmq's call and the user's code: the code runs in an async context. */
 const BETWEEN = /AsyncLocalStorage\.run|[/\\]task-context\.[jt]s:/;
 
-/** Where user code is called, as an address and, through a source map, as a path. */
+/** The files that call user code, as URLs and, as source maps have them, as paths. */
 const CALLERS: readonly string[] = [
   "src/item/run-item.ts:",
   "dist/item/run-item.js:",
@@ -21,7 +21,7 @@ const CALLERS: readonly string[] = [
   return [url.pathname, fileURLToPath(url)];
 });
 
-/** Takes the frames from where user code is called on off a stack. One that has no others stays whole. */
+/** Removes the frames from poolmq's call on. A stack without other frames stays whole. */
 export function userFrames(stack: string): string {
   const lines = stack.split("\n");
   let end = lines.findIndex((line) => FRAME.test(line) && CALLERS.some((caller) => line.includes(caller)));
@@ -30,7 +30,7 @@ export function userFrames(stack: string): string {
   return kept.some((line) => FRAME.test(line)) ? kept.join("\n") : stack;
 }
 
-/** Takes all frames off the stack of an error that is made here: the reader knows none of them. */
+/** Removes all frames from the stack of an error that poolmq makes: none of them is the user's. */
 export function noFrames(stack: string): string {
   const lines = stack.split("\n");
   const end = lines.findIndex((line) => FRAME.test(line));

@@ -1,4 +1,4 @@
-/** How a host says something to whoever started it: through a pipe, or a port. */
+/** How a host sends messages to its supervisor or pool: through a pipe or a port. */
 
 import type { Payload } from "@poolmq/shared/task";
 
@@ -6,10 +6,10 @@ import type { FromChild } from "../pipe/pipe-messages.ts";
 
 export interface WayOut {
   send(message: FromChild, text?: Payload, bytes?: Buffer): void;
-  /** Sends what was said at once, and not with what comes in the same turn of the event loop. */
+  /** Sends buffered messages now, instead of at the end of the turn of the event loop. */
   flush(): void;
-  /** Waits until what was said has left this process. */
+  /** Waits until all messages have left this process. */
   drained(): Promise<void>;
-  /** Ends this host once all that it said is on its way. */
+  /** Ends this host once all messages are on their way. */
   end(exitCode: number): void;
 }

@@ -10,8 +10,8 @@ import { limitOf } from "./context/permits.ts";
 import { publishCorrupt } from "./publish-outcome.ts";
 
 /**
- * Takes a job in hand: its lock is renewed from now on. Gives `undefined` for one that goes no further: it can't be
- * read, its signature is wrong, or nobody wants its map. Gives a promise only if Redis is to be asked or told.
+ * Admits a job, whose lock is renewed from now on. Gives `undefined` for a job that goes no further: it can't be read,
+ * its signature is wrong, or nobody wants its map. Gives a promise only if a command to Redis is needed.
  */
 export function admitJob(
   context: JobContext,
@@ -34,7 +34,7 @@ export function admitJob(
   return isUnwanted === false ? hand : dropUnwanted(context, hand, isUnwanted);
 }
 
-/** A backup is of most use on another machine than the one that is slow. */
+/** Leaves a backup to another machine than the one that is slow, where it is of most use. */
 async function admitBackup(
   context: JobContext,
   hand: JobInHand,

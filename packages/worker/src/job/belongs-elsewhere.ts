@@ -3,8 +3,8 @@ import { jobIdOf } from "@poolmq/shared/redis";
 import type { JobContext, JobInHand } from "./context/job-context.ts";
 
 /**
- * A machine leaves a backup of what it runs itself to the others so many times, 100 ms each. If they are all busy then, its
- * own idle processes are better than none: only one of them may be slow.
+ * How often a machine leaves a backup of its own run to the others, 100 ms each time. If they are all busy then, it runs
+ * the backup itself: only one of its processes may be slow.
  */
 const OFFERS = 5;
 

@@ -3,22 +3,22 @@ import type { Failure } from "@poolmq/shared/internal";
 import type { SharedArgument } from "../runs/run.ts";
 import type { JobContext, JobInHand } from "./context/job-context.ts";
 
-/** What a job's arguments need beside their text. */
+/** What a job's arguments need in addition to their text. */
 export interface JobArguments {
   /** The bytes that the text names. */
   readonly bytes: Buffer | undefined;
   readonly shares: readonly SharedArgument[];
 }
 
-/** What most jobs need: their text has all of their arguments. */
+/** For most jobs: their text holds all of their arguments. */
 export const NOTHING_MORE: JobArguments = { bytes: undefined, shares: [] };
 
-/** Whether the text of a job's arguments names something that is to be fetched. */
+/** Whether the text of a job's arguments names bytes or shared values that must be fetched. */
 export function hasMore({ bytes, shares }: JobInHand["data"]): boolean {
   return bytes !== undefined || shares !== undefined;
 }
 
-/** Fetches what the job's arguments name. Gives "gone" for a job that is to be let go without an outcome. */
+/** Fetches what the job's arguments name. Gives "gone" for a job that is to be dropped without an outcome. */
 export async function readMore(
   context: JobContext,
   hand: JobInHand,
@@ -48,6 +48,6 @@ async function readBytes(
     return "gone";
   }
   if (!seals.admitsBytes(job, data, bytes)) return "gone";
-  // While they were on their way, it may have been cancelled.
+  // The map may have been cancelled while the bytes were on their way.
   return (await unwanted.has(data.map, job)) ? "gone" : bytes;
 }

@@ -4,13 +4,13 @@ import type { ItemOutcome } from "@poolmq/shared/internal";
 import type { RunEnd } from "../runs/run.ts";
 import type { JobContext, JobInHand } from "./context/job-context.ts";
 
-/** More say no more to whoever looks for the place. */
+/** The most frames in a line, enough to find the place. */
 const MAX_FRAMES = 5;
 
 /**
  * A line for items that threw, at most one per task and class of error in a while. It has the error's class and frames,
- * and not its message: that is the task's own, may repeat arguments, and no argument gets into a log. Callers have it,
- * and so has `poolmq errors`.
+ * but not its message, which may repeat arguments, and arguments must not get into a log. Callers and `poolmq errors`
+ * show the message.
  */
 export function logFailures(
   { failures }: Pick<JobContext, "failures">,
@@ -33,7 +33,7 @@ export function logFailures(
   }
 }
 
-/** The class of what was thrown, as its text has it: opening every one would cost more than the item. */
+/** The class of what was thrown, found in its text. Decoding every thrown value would cost more than the item. */
 function classOf(thrown: string): string {
   return /"class":"([^"\\]*)"/.exec(thrown.slice(0, 500))?.[1] ?? "";
 }
@@ -42,7 +42,7 @@ function factsOf(payload: string): { readonly error: string; readonly frames?: r
   const thrown = decoded(payload);
   if (!(thrown instanceof Error)) return { error: typeof thrown };
   const { name, message, stack = "" } = thrown;
-  // Its message comes first, and may have lines that look like frames.
+  // The message stands before the frames, and may have lines that look like frames.
   const below = stack.slice(Math.max(0, stack.indexOf(message)) + message.length);
   const frames = below.split("\n").filter((line) => /^\s+at /.test(line));
   return { error: name, frames: frames.slice(0, MAX_FRAMES).map((line) => line.trim()) };

@@ -29,17 +29,17 @@ import { afterCut, mayBeCut, skippedOf } from "../outcome/after-cut.ts";
 import { verdictOn } from "../outcome/verdict.ts";
 import type { Verdict } from "../outcome/verdict.ts";
 
-/** Outcomes of less than this are not counted: as many as a machine has in hand are little together. */
+/** Outcomes of fewer bytes than this are not counted: all that a machine has in hand are little together. */
 const LARGE_BYTES = 16 * 1024;
 
-/** Takes a job from where it was fetched to where BullMQ may complete it. */
+/** Handles a job from its fetch to the moment at which BullMQ may complete it. */
 export function processJob(context: JobContext, job: QueuedJob, token: string): Promise<void> {
-  // Most jobs have nothing to wait for on the first steps: each promise costs a good part of a tiny job's time.
+  // The first steps of most jobs are synchronous, because each promise costs a good part of a tiny job's time.
   const hand = accepted(context, job, token);
   return hand instanceof Promise ? hand.then((later) => whenReady(context, later)) : whenReady(context, hand);
 }
 
-/** Gives `undefined` for a job that goes no further: whatever is to be done with it was done. */
+/** Gives `undefined` for a job that goes no further, with which everything was done that is necessary. */
 function accepted(
   context: JobContext,
   job: QueuedJob,
@@ -71,7 +71,7 @@ function whenReady(context: JobContext, hand: JobInHand | undefined): Promise<vo
   return waits ? runWithMore(context, hand) : runJob(context, hand, NOTHING_MORE);
 }
 
-/** Reads what the job's arguments need beside their text, when there is room for it, and runs the job. */
+/** Waits for room, fetches what the job's arguments need in addition to their text, and runs the job. */
 async function runWithMore(context: JobContext, hand: JobInHand): Promise<void> {
   const { bytes = 0 } = hand.data;
   await context.held.take(bytes);
@@ -86,10 +86,10 @@ async function runWithMore(context: JobContext, hand: JobInHand): Promise<void> 
   }
 }
 
-/** Runs a job that has all that it needs, and does with it what its end asks for. */
+/** Runs a job that has all of its arguments, and then publishes, retries or drops it, as the verdict says. */
 async function runJob(context: JobContext, hand: JobInHand, given: JobArguments): Promise<void> {
   const { job, token } = hand;
-  // As its producer made it: the definition's options are not to be kept with it.
+  // Made before the definition's options are applied, which are not to be kept with the job.
   const failed = failedJob(job, hand.data);
   const info = context.machine.tasks[job.name];
   applyDefinition(job, info);
@@ -128,7 +128,9 @@ async function runJob(context: JobContext, hand: JobInHand, given: JobArguments)
   }
 }
 
-/** Nothing else begins while outcomes that are not published yet take more than there is room for. */
+/**
+ * Publishes an outcome and counts its bytes meanwhile, so that no run begins while unpublished outcomes fill the room.
+ */
 function publishHeld(context: JobContext, hand: JobInHand, outcome: JobOutcome): Promise<void> {
   const bytes = outcome.text.length + (outcome.bytes?.length ?? 0);
   if (bytes < LARGE_BYTES) return publishOutcome(context, hand, outcome);
@@ -136,17 +138,17 @@ function publishHeld(context: JobContext, hand: JobInHand, outcome: JobOutcome):
   return publishOutcome(context, hand, outcome).finally(() => context.held.give(bytes));
 }
 
-/** A job that is not run after all waits for no permit. */
+/** Gives up the place in line of a job that is not run after all. */
 function leaveLine({ permits, machine }: JobContext, hand: JobInHand): void {
   const limit = limitOf(hand, machine.tasks);
   if (limit !== undefined) permits.leave(hand, limit);
 }
 
-/** What the producer left open, the function's definition decides. */
+/** Fills in options that the producer left open, from the function's definition. */
 function applyDefinition(job: QueuedJob, info: TaskInfo | undefined): void {
-  // BullMQ would write down the stack of an error that only means "again".
+  // Otherwise, BullMQ would store the stack of an error that only means "again".
   job.opts.stackTraceLimit = 0;
-  // BullMQ writes 0 where no number of attempts was given.
+  // BullMQ writes 0 if no number of attempts was given.
   if ((job.opts.attempts ?? 0) === 0) job.opts.attempts = info?.attempts ?? 1;
   if (job.opts.backoff === undefined && info?.backoff !== undefined) {
     const { type, delayMs, jitter } = info.backoff;
@@ -164,7 +166,7 @@ function runOf(
   const timeoutMs = data.timeoutMs ?? info?.timeoutMs;
   const maxItems = suspect === undefined ? info?.maxItems : undefined;
   const trace = traceOf(job);
-  // Later runs follow others: the time since it was enqueued would not be a wait.
+  // Only the first run: later ones follow other runs, so that the time since it was enqueued is not a wait.
   const isTimed = trace !== undefined && suspect === undefined && job.attemptsMade === 0;
   return {
     fn: job.name,
@@ -174,7 +176,8 @@ function runOf(
     attempt: job.attemptsMade + 1,
     args,
     bytes,
-    // A careful run: each item needs a clock, or the item that causes losses is looked for, or only some items are run.
+    // A careful run: each item has a time limit, or the item that causes losses is to be found, or only some items are
+    // run.
     careful:
       (n > 1 || maxItems !== undefined) &&
       (timeoutMs !== undefined || suspect !== undefined || kept.length > 0),
@@ -183,7 +186,7 @@ function runOf(
     reduce: data.reduce,
     trace,
     enqueuedAtMs: isTimed ? job.timestamp : undefined,
-    // Callers who may not see where a task failed may not see what it says either.
+    // Callers who may not see where a task failed may not see what it prints either.
     logs: data.logs === true && !machine.redactRemoteStacks,
     reports,
     outcomeLimit,
@@ -206,7 +209,7 @@ function judge(context: JobContext, hand: JobInHand, run: Run, end: RunEnd): Ver
   });
 }
 
-/** Writes down, with the job, what its next run must know. */
+/** Stores in the job's data what its next run must know. */
 async function keepState(
   { seals, publisher }: JobContext,
   { job, data }: JobInHand,

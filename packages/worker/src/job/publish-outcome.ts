@@ -1,4 +1,4 @@
-/** The last step of a job here: its outcome goes to Redis. Only then may BullMQ complete it. */
+/** The last step of a job on this machine: its outcome goes to Redis. Only then may BullMQ complete the job. */
 
 import { MAP_TTL_MS } from "@poolmq/shared/redis";
 import type { FailedJob, Failure, ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/internal";
@@ -11,7 +11,7 @@ import { fitOutcomes } from "../outcome/fit-outcomes.ts";
 import { ranBy } from "../outcome/ran-by.ts";
 import { outcomesOf } from "../outcome/verdict.ts";
 
-/** What a job came to. */
+/** The outcome of a job. */
 export interface JobOutcome {
   readonly text: OutcomeText;
   /** The bytes that the text names. */
@@ -71,14 +71,14 @@ export async function publishFailure(context: JobContext, hand: JobInHand, failu
   });
 }
 
-/** Publishes that a job can't be read: its id still says whose item it is. */
+/** Publishes a failure for a job that can't be read. Its id still says which map and item it is of. */
 export async function publishCorrupt(
   { log, seals, publisher, machine }: Pick<JobContext, "log" | "seals" | "publisher" | "machine">,
   jobId: string,
   reason: string,
 ): Promise<undefined> {
   log.error({ job: jobId, reason }, "corrupt job");
-  // Without a signature, anybody may have written it. The producer enqueues the genuine one again.
+  // Without a valid signature, anybody may have written it. The producer enqueues the genuine job again.
   if (seals.required) return;
   const [, map, index] = /^([\w-]+)-(\d+)$/.exec(jobId) ?? [];
   if (map === undefined || index === undefined) return;
@@ -101,7 +101,7 @@ export function infoOf(
   return { task: job.name, index: data.at + offset, attempt: job.attemptsMade + 1, worker: machine.id, pid };
 }
 
-/** The job to be kept beside its outcome: those of its items that did not fail need not run again. */
+/** The job to be kept with its outcome, changed so that only the failed items run again. */
 function keptFor(
   { seals }: JobContext,
   failed: FailedJob,

@@ -3,7 +3,7 @@ import type { Failure } from "@poolmq/shared/internal";
 
 import type { JobContext, JobInHand } from "./context/job-context.ts";
 
-/** What `refuseJob` asks of the machine. */
+/** The parts of the job context that `refuseJob` uses. */
 interface RefusalContext {
   readonly machine: Pick<JobContext["machine"], "tasks" | "codeVersion">;
   readonly fleet: JobContext["fleet"];
@@ -32,7 +32,7 @@ export function refuseJob(
   return refuseUnknown(context, job.name);
 }
 
-/** This machine has no such function: looks whether another one has. */
+/** Called if this machine has no such function: looks whether another machine has it. */
 async function refuseUnknown(
   { machine, fleet, seals }: RefusalContext,
   name: string,
@@ -42,7 +42,7 @@ async function refuseUnknown(
   return known.has(name) ? "elsewhere" : { code: "TASK_NOT_REGISTERED", known: [...known].sort() };
 }
 
-/** The caller asks for a version of the code: looks whether another machine has it, if this one does not. */
+/** Called if the call asks for a version of the code: if this machine does not have it, looks whether another does. */
 function refuseVersion(
   context: RefusalContext,
   name: string,

@@ -18,7 +18,7 @@ import { threadHosts } from "../host/thread-host.ts";
 import { machineLog } from "../log/machine-log.ts";
 import { TaskOutput } from "../output/task-output.ts";
 
-/** How long a function that was told to stop may go on before its host is killed, in ms. */
+/** How long a function may continue after it was told to stop, in ms. Then its host is killed. */
 const KILL_GRACE_MS = 500;
 
 export interface LocalCrewOptions extends ResolvedProcessOptions {
@@ -26,15 +26,15 @@ export interface LocalCrewOptions extends ResolvedProcessOptions {
   readonly hosts: "processes" | "threads" | "inline";
   /** Path of the tasks module. */
   readonly module: string;
-  /** The module itself, for inline hosts; else they load it from its path. */
+  /** The module itself, for inline hosts. Without it, they load it from its path. */
   readonly exports?: object | undefined;
-  /** Given for inline hosts, which need it; no other host has one. */
+  /** The level of inline hosts. Other hosts have none. */
   readonly level?: InlineLevel;
   /** Number of processes or threads. */
   readonly processes: number;
   /** Limit of a thread's heap, in MiB. @defaultValue V8's own */
   readonly maxMemoryPerThreadMb?: number | undefined;
-  /** Where the crew tells of its hosts. @defaultValue stderr, at the level of `POOLMQ_LOG_LEVEL`, or nowhere */
+  /** Where the crew logs. @defaultValue stderr, at the level of `POOLMQ_LOG_LEVEL`, or nowhere */
   readonly logger: Logger | undefined;
 }
 
@@ -49,7 +49,8 @@ export interface LocalCrew {
 /** Makes a crew. `crew.start()` starts its hosts. */
 export async function localCrew(options: LocalCrewOptions, events: LocalCrewEvents): Promise<LocalCrew> {
   const id = `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`;
-  // To stderr: stdout is the program's. What the tasks print goes where the program prints, like that of any function.
+  // The log goes to stderr, because stdout belongs to the program. What the tasks print goes where the program prints, as
+  // with any function.
   const asked = process.env["POOLMQ_LOG_LEVEL"] || undefined;
   const level = asked ?? "info";
   const crewOptions =
@@ -80,10 +81,10 @@ async function threadCrew(
     ...options,
     startHost:
       options.hosts === "inline" && level !== undefined
-        ? // Loaded only here, with all that runs tasks: other pools do not run them in this process.
+        ? // Only this kind of pool loads the code that runs tasks into this process.
           (await import("../host/inline-host.ts")).inlineHosts({ ...host, level, module: exports ?? module })
         : threadHosts({ ...host, ...own }),
-    // Threads have no memory of their own that could be looked at: V8 keeps their limit.
+    // Only processes: the memory of a thread can't be measured, and V8 enforces its limit.
     memory: new ContainerMemory(),
     maxMemoryPerChildMb: 0,
     killGraceMs: KILL_GRACE_MS,

@@ -26,7 +26,7 @@ export type ToMachine =
   | {
       readonly t: "start";
       readonly options: LocalMachineOptions;
-      /** The queue is the owner's alone: if the owner dies, what is left of it in Redis is removed. */
+      /** The queue is private: if its owner dies, the rest of it in Redis is removed. */
       readonly removesQueue: boolean;
     }
   | { readonly t: "close"; readonly timeoutMs: number };
@@ -38,7 +38,7 @@ export type FromMachine =
       readonly t: "failed";
       /** Set if the tasks module is to blame. */
       readonly phase: TasksModuleError["phase"] | undefined;
-      /** What was thrown, or the reason why the module does not load. */
+      /** The thrown value, encoded, or the reason why the module does not load. */
       readonly thrown: string;
     };
 
@@ -51,7 +51,7 @@ export interface LocalMachine {
   readonly exited: Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }>;
   /** Drains and ends; kills after `timeoutMs`. */
   close(timeoutMs: number): Promise<void>;
-  /** Whether the machine keeps this process alive. It does not, at first. */
+  /** Sets whether the machine keeps this process alive. At first it does not. */
   ref(alive: boolean): void;
 }
 
@@ -64,12 +64,12 @@ export function startLocalMachine(
   const child: ChildProcess = spawn(process.execPath, [...nodeFlags(), main], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     serialization: "advanced",
-    // A process group of its own: Ctrl-C is for the producer, which takes the machine along in good order.
+    // In a process group of its own, so that Ctrl-C reaches only the producer, which then closes the machine.
     detached: true,
   });
   const ready = Promise.withResolvers<Readonly<Record<string, TaskInfo>>>();
   const exited = Promise.withResolvers<{ exitCode: number | null; signal: NodeJS.Signals | null }>();
-  ready.promise.catch(() => {}); // whoever awaits it learns of it
+  ready.promise.catch(() => {}); // without a caller that awaits it, the rejection must not be unhandled
   child.on("message", (message: FromMachine) => {
     if (message.t === "ready") return ready.resolve(message.tasks);
     const thrown = decodeThrown(message.thrown);
@@ -90,7 +90,7 @@ export function startLocalMachine(
     );
     exited.resolve({ exitCode, signal });
   });
-  // One that was not started has no channel.
+  // A process that could not be started has no channel.
   const send = (message: ToMachine): void => void (child.connected && child.send(message, () => {}));
   send({ t: "start", options, removesQueue });
   const ref = (alive: boolean): void => {

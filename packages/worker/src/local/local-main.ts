@@ -1,4 +1,4 @@
-/** The process of a local worker machine. Its IPC channel to the producer is its life: when it closes, all ends. */
+/** The process of a local worker machine. When its IPC channel to the producer closes, the machine ends. */
 
 import { encodeThrown, settlesWithin } from "@poolmq/shared/internal";
 
@@ -10,23 +10,23 @@ import { Supervisor } from "../supervisor/supervisor.ts";
 import { resolveWorkerOptions } from "../worker-options.ts";
 import type { ResolvedWorkerOptions } from "../worker-options.ts";
 
-/** Somebody may have stopped reading. */
+/** How long to wait for output to be written, in ms: its reader may have stopped reading. */
 const FLUSH_TIMEOUT_MS = 500;
 
 /** How long a machine without a producer may take to end: its children are killed at once. */
 const ORPHAN_TIMEOUT_MS = 750;
 
-/** How long it may take to remove a queue that was its producer's alone. */
+/** How long it may take to remove its producer's private queue, in ms. */
 const REMOVE_QUEUE_TIMEOUT_MS = 2_000;
 
 let supervisor: Supervisor | undefined;
-/** Set if the queue goes with the producer. */
+/** The options of a private queue, which is removed when the producer is gone. */
 let ownQueue: ResolvedWorkerOptions | undefined;
 
-// The producer is gone, with everybody who could want a result. What it cancelled is taken out of Redis, if that answers.
+// The producer is gone, and nobody else can want a result.
 process.on("disconnect", () => void endAlone());
 process.on("message", (message: ToMachine) => void onMessage(message));
-// Started in a process group of its own, so a signal is meant for this machine alone.
+// It has a process group of its own, so that a signal is meant for this machine alone.
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void close(0));
 
 async function endAlone(): Promise<void> {
@@ -37,8 +37,8 @@ async function endAlone(): Promise<void> {
 
 async function onMessage(message: ToMachine): Promise<void> {
   if (message.t === "close") return await close(message.timeoutMs);
-  // To stderr: stdout is the producer's. What the tasks print goes there as it is, like that of any function, and what
-  // they log is for the user too; what the machine says of itself is for those who ask.
+  // The log goes to stderr, because stdout belongs to the producer. What tasks print and log is shown to the user; the
+  // machine's own lines only if `POOLMQ_LOG_LEVEL` asks for them.
   const level = process.env["POOLMQ_LOG_LEVEL"] || undefined;
   const logger = machineLog(level ?? "silent", 2);
   try {
@@ -61,7 +61,7 @@ async function onMessage(message: ToMachine): Promise<void> {
 }
 
 function send(message: FromMachine): void {
-  // With a callback, because the producer may be gone by now: an error without one would be thrown.
+  // With a callback, because the producer may be gone, and without one the error would be thrown.
   process.send?.(message, undefined, undefined, () => {});
 }
 
@@ -72,7 +72,7 @@ async function close(timeoutMs: number): Promise<void> {
 
 async function finish(timeoutMs: number): Promise<void> {
   await supervisor?.close(timeoutMs);
-  // What the tasks printed there passes through this process.
+  // Wait until the tasks' prints, which pass through this process, are written.
   const written = [process.stdout, process.stderr].map(
     (stream) => new Promise((resolve) => stream.write("", resolve)),
   );

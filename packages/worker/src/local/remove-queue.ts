@@ -13,8 +13,8 @@ import {
 import type { ResolvedWorkerOptions, Shard } from "../worker-options.ts";
 
 /**
- * Removes what a pool's own queue left in Redis: the pool has died, and nobody else knows of the queue. Does nothing to
- * a queue that a user has named. Maps none of whose jobs is left go with their TTL.
+ * Removes what a private queue left in Redis after its pool has died. Does nothing to a queue that a user has named. Maps
+ * without jobs are not found here; they expire.
  */
 export async function removePrivateQueue({
   shards,

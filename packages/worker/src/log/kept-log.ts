@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 
 import { RecentLines } from "./recent-lines.ts";
 
-/** Gives a logger that writes as this one does, with these facts in each line, and keeps its last lines. */
+/** Gives a logger that writes like `log`, adds `facts` to each line, and keeps its last lines. */
 export function keptLog(
   logger: Logger,
   facts: Readonly<Record<string, unknown>>,
@@ -12,7 +12,7 @@ export function keptLog(
   const log = logger.child(facts);
   const holder = log as unknown as Record<symbol, object | undefined>;
   const destination = holder[pino.symbols.streamSym];
-  // A logger of another make has no such stream: nothing is kept of it.
+  // A logger that is not pino has no such stream, and its lines are not kept.
   if (destination !== undefined) holder[pino.symbols.streamSym] = tee(destination, recent);
   return { log, recent };
 }

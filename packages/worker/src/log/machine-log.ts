@@ -15,8 +15,8 @@ export function machineLog(level: string, fd: 1 | 2): Logger {
 }
 
 /**
- * Writes in the background: whoever reads the log may stall, and the supervisor must go on renewing its locks. What
- * is left is written when the process exits.
+ * Writes in the background: if the reader of the log stalls, the supervisor must still renew its locks. The rest is
+ * written when the process exits.
  */
 class LogDestination extends EventEmitter<{ drain: [] }> implements Drain {
   writableNeedDrain = false;

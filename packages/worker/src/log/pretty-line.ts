@@ -2,7 +2,7 @@
 
 import { stripVTControlCharacters, styleText } from "node:util";
 
-/** In every line, and the same in every line; or shown in its own way. */
+/** Fields that are the same in every line, or that are shown in a place of their own. */
 const HIDDEN = new Set(["level", "time", "pid", "hostname", "worker", "msg", "err"]);
 
 /** The levels of pino, by their number, each with the color that people know it by. */
@@ -20,7 +20,7 @@ const OWN_LEVEL = { name: "USERLVL", color: "white" } as const;
 export function prettyLine(): (record: string) => string {
   const colors = process.env["NO_COLOR"] === undefined;
   const paint = (color: Parameters<typeof styleText>[0], text: string): string =>
-    // The caller knows that this goes to a terminal, which `styleText` would look for at stdout.
+    // The caller knows that this goes to a terminal; `styleText` would check stdout.
     colors && text !== "" ? styleText(color, text, { validateStream: false }) : text;
 
   return (json) => {
@@ -31,7 +31,7 @@ export function prettyLine(): (record: string) => string {
       .filter(([name, value]) => !HIDDEN.has(name) && value !== null && value !== false)
       .map(([name, value]) => `${name}=${plain(value)}`)
       .join(" ");
-    // Text that a task prints becomes part of a line, so it must not move the cursor or clear the screen.
+    // Tasks' text becomes part of a line, so it must not move the cursor or clear the screen.
     const text = typeof msg === "string" ? stripVTControlCharacters(msg) : "";
     const said = [paint("cyan", text), paint("dim", facts)].filter((part) => part !== "").join("  ");
     return `[${timeOfDay(record["time"])}] ${paint(level.color, level.name)}: ${said}${stackOf(record)}\n`;
@@ -54,7 +54,7 @@ function plain(value: unknown): string {
 function stackOf({ err }: Readonly<Record<string, unknown>>): string {
   const { stack, message } = Object(err) as { readonly stack?: unknown; readonly message?: unknown };
   const text = typeof stack === "string" ? stack : typeof message === "string" ? message : "";
-  // Node's own frames say nothing to people.
+  // Node's own frames are left out.
   const lines = stripVTControlCharacters(text)
     .split("\n")
     .filter((line) => !/^\s+at .*\bnode:/.test(line));

@@ -1,6 +1,6 @@
-/** The last lines of a machine's log, kept for who comes and asks for them. */
+/** Keeps the last lines of a machine's log for readers that come later. */
 
-/** So many lines, and so many characters of them, are kept. */
+/** The most lines, and the most characters of them, that are kept. */
 const MAX_LINES = 500;
 const MAX_CHARS = 64 * 1024;
 

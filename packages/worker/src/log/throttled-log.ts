@@ -2,20 +2,20 @@ import type { Logger } from "pino";
 
 import { classifyRefusal } from "@poolmq/shared/internal";
 
-/** What was not written of a kind since its last line. */
+/** The lines of one kind that were held back since its last line. */
 interface HeldBack {
   count: number;
   write: (() => void) | undefined;
 }
 
 /**
- * Writes at most one line of each kind a period: the first at once; of those that follow, the last one, at the end of
- * the period, with how many were held back.
+ * Writes at most one line of each kind in a period: the first at once and, at the end of the period, the last of those
+ * that followed, with the number that was held back.
  */
 export class ThrottledLog {
   readonly #log: Pick<Logger, "warn">;
   readonly #periodMs: number;
-  /** By kind: there is one from the first line until a period without any. */
+  /** By kind, from its first line until a period without lines. */
   readonly #held = new Map<string, HeldBack>();
 
   constructor(log: Pick<Logger, "warn">, periodMs: number) {
@@ -23,7 +23,7 @@ export class ThrottledLog {
     this.#periodMs = periodMs;
   }
 
-  /** @param facts - asked for only if the line is written */
+  /** @param facts - called only if the line is written */
   warn(kind: string, facts: () => object, message: string): void {
     const held = this.#held.get(kind);
     if (held !== undefined) {
@@ -36,7 +36,7 @@ export class ThrottledLog {
     setTimeout(() => this.#next(kind), this.#periodMs).unref();
   }
 
-  /** Redis answered with an error: says what stands in the way, and what to do about it. */
+  /** Logs an error of Redis, with its cause and advice. */
   refused(message: string, error: unknown, facts: object = {}): void {
     const { reason, advice } = classifyRefusal(error);
     this.warn(`${message} ${reason}`, () => ({ ...facts, reason, advice, err: error }), message);

@@ -1,4 +1,4 @@
-/** Puts a worker machine together: its supervisor, and what tells others how it is doing. */
+/** Puts a worker machine together: its supervisor, its health server and its log. */
 
 import { pino } from "pino";
 
@@ -18,7 +18,7 @@ export interface StartableMachine extends WorkerMachine {
 }
 
 export function assembleMachine(options: ResolvedWorkerOptions): StartableMachine {
-  // Without a log, what tasks print would be lost.
+  // Without a log, tasks print where the machine prints, so that nothing is lost.
   const supervisor = new Supervisor(options, { prints: options.logger === undefined ? "inherit" : "log" });
   let health: HealthServer | undefined;
   const closed = supervisor.closed.then(async () => await health?.close());
@@ -40,7 +40,8 @@ export function assembleMachine(options: ResolvedWorkerOptions): StartableMachin
     closed,
     async start() {
       try {
-        // First, so that the start can be watched, and a port in use ends it before anything else is started.
+        // The health server is started first, so that the start can be watched, and a port in use ends it before anything
+        // else is started.
         health = await startHealth(supervisor, options);
       } catch (error) {
         await close();

@@ -3,7 +3,7 @@ import type { WorkerOptions } from "../worker-options.ts";
 
 /**
  * Serves a queue with the functions of a tasks module, on this machine's cores. The functions run in child processes;
- * this process only supervises, so it must not be one whose event loop is ever blocked for seconds.
+ * this process only supervises, so its event loop must never be blocked for seconds.
  *
  * @throws InvalidOptionError, TasksModuleError (the module does not load), RedisConnectionError, UnsupportedRedisError,
  * HealthPortError
@@ -17,7 +17,7 @@ import type { WorkerOptions } from "../worker-options.ts";
  * ```
  */
 export async function runWorker(options: WorkerOptions): Promise<WorkerMachine> {
-  // Loaded only here: a tasks module may import this package for `taskContext`, and needs none of this.
+  // Imported here, because a tasks module that imports this package for `taskContext` needs none of it.
   const [{ assembleMachine }, { resolveWorkerOptions }] = await Promise.all([
     import("./machine.ts"),
     import("../worker-options.ts"),

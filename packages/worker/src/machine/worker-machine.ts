@@ -14,6 +14,6 @@ export interface WorkerMachine extends AsyncDisposable {
   readonly closed: Promise<void>;
   /** Stops taking work, finishes what runs, hands back the rest; kills what is left after `timeoutMs`. */
   close(timeoutMs?: number): Promise<void>;
-  /** Stops at once: kills the children; other machines take over what they ran. */
+  /** Stops at once by killing the children; other machines take over their jobs. */
   kill(): void;
 }

@@ -1,19 +1,18 @@
-/** Jobs of which items were taken back before they began. */
+/** Rules for jobs that were cut: items of them were taken back before they began. */
 
 import type { JobData } from "@poolmq/shared/internal";
 
 import type { RunEnd } from "../runs/run.ts";
 
 /**
- * Whether items of the job may be taken back that have not begun. Not of one that runs again: its items have attempts,
- * losses and outcomes behind them that would be lost. Nor of one whose results are folded: of their value, nobody could tell
- * of how many items it is.
+ * Whether a job may be cut. Not if it runs again, because its items' attempts, losses and outcomes would be lost. Nor if
+ * its results are folded, because the value does not say of how many items it is.
  */
 export function mayBeCut({ n, kept, suspect, reduce }: JobData, attempt: number): boolean {
   return n > 1 && reduce === undefined && attempt === 1 && kept === undefined && suspect === undefined;
 }
 
-/** The data of a job after a run, in which it may have been cut: it may have been cut before. */
+/** The data of a job after a run in which it may have been cut, perhaps not for the first time. */
 export function afterCut(data: JobData, end: RunEnd): JobData {
   const cut = "cut" in end ? end.cut : undefined;
   return cut === undefined || cut >= (data.cut ?? data.n) ? data : { ...data, cut };

@@ -4,9 +4,9 @@ import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/intern
 import type { OutcomeLimit } from "../item/outcome-writer.ts";
 
 /**
- * Makes the outcomes of a job fit what Redis takes in one piece: the largest of its results become errors of their items,
- * until the others have room. Each child sees to that for the items that it runs at once; this is for those of a chunk
- * that were run one by one.
+ * Makes the outcomes of a job fit into what Redis takes in one piece: the largest results become errors of their items,
+ * until there is room for the others. A child does that itself for a normal run; this is for careful runs, whose items
+ * come one by one.
  */
 export function fitOutcomes(
   text: OutcomeText,

@@ -13,10 +13,12 @@ interface Pending {
   bytes: number;
 }
 
-/** Outcomes of more bytes than this together go to Redis in several commands: others are to be served meanwhile. */
+/**
+ * Outcomes of more bytes than this together go to Redis in several commands, so that it serves other clients in between.
+ */
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
-/** A refused publish (Redis is full, say) is tried again after 50 ms, 100 ms, … up to this. */
+/** A refused publish, for example because Redis is full, is tried again after 50 ms, 100 ms, … up to this. */
 const MAX_RETRY_DELAY_MS = 1_000;
 
 export class Publisher {
@@ -24,7 +26,7 @@ export class Publisher {
   readonly #log: Pick<ThrottledLog, "refused">;
   readonly #maxBatchBytes: number;
   #pending: Pending[] = [];
-  /** By map: the last of those that are pending. */
+  /** By map: the last pending batch. */
   readonly #open = new Map<string, Pending>();
   readonly #retries = new Set<() => void>();
   /** Those that were sent, and of which Redis has not said that it has them. */
@@ -93,8 +95,8 @@ export class Publisher {
   /**
    * Asks Redis until it takes what it refuses for now, or until this machine ends.
    *
-   * @param isFinal - another try is of no use. What can never be written must not hold its job for ever: the producer finds
-   *   the item missing
+   * @param isFinal - whether another try is useless. An outcome that can never be written must not hold its job for ever;
+   * the producer then finds the item missing
    */
   async untilTaken<V>(
     message: string,
@@ -108,7 +110,7 @@ export class Publisher {
       } catch (error) {
         if (this.#closed || isFinal(error)) throw error;
         this.retries++;
-        // Out of memory, loading, read-only: all of these pass. It is kept, and tried again.
+        // Redis is out of memory, loading or read-only. All of these pass, so the outcome is kept and tried again.
         this.#log.refused(message, error, facts);
         await this.#pause(delayMs);
       }

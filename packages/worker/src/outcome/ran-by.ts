@@ -2,7 +2,7 @@ import type { JobData } from "@poolmq/shared/internal";
 
 import type { RunEnd } from "../runs/run.ts";
 
-/** Says who ran a job, how often it was tried, and what was lost with it: a part of a `RanText`. */
+/** Writes the part of a `RanText` that says what ran a job, how often it was tried, and what was lost with it. */
 export function ranBy(
   worker: string,
   end: Extract<RunEnd, { readonly pid: number }>,

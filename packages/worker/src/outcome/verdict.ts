@@ -1,8 +1,8 @@
 /**
  * What is to be done with a job after a run: the rules of attempts, losses and time limits, without any Redis.
  *
- * A job of several items may be run more than once for some of them. Outcomes that are certain are kept in the job's
- * data meanwhile, so that items stay independent: no item gets another one's error, or is charged for it.
+ * A job of several items may be run more than once for some of them. Outcomes that are certain are kept in the job's data
+ * meanwhile. So items stay independent: none gets another one's error, or is charged for it.
  */
 
 import { inText } from "@poolmq/shared/task";
@@ -46,7 +46,7 @@ export function verdictOn(end: RunEnd, context: VerdictContext): Verdict {
     case "timeout": {
       const kept = keptWith(data, end.outcomes);
       if (end.running === undefined && context.together === true && kept.size < itemsOf(data)) {
-        // Each of them runs alone then, with the time limit to itself.
+        // Run each item alone then, so that each has the whole time limit.
         const { losses = 0 } = data.suspect ?? {};
         return { do: "again", data: { ...data, kept: [...kept], suspect: { offset: null, losses } } };
       }
@@ -69,7 +69,8 @@ export function verdictOn(end: RunEnd, context: VerdictContext): Verdict {
 /** A whole job in one text, which need not be opened unless some of its items are tried again. */
 function onText(end: Extract<RunEnd, { kind: "done" }>, context: VerdictContext): Verdict {
   const { data, attempt, attempts } = context;
-  // Written so that a count that was damaged in Redis (NaN) ends the attempts; otherwise the job would be tried for ever.
+  // Negated, so that a count that was damaged in Redis (NaN) ends the attempts; otherwise the job would be tried for
+  // ever.
   if (end.retriable === 0 || !(attempt < attempts)) {
     return { do: "publish", text: end.text, bytes: end.bytes };
   }
@@ -77,14 +78,14 @@ function onText(end: Extract<RunEnd, { kind: "done" }>, context: VerdictContext)
   return onCovered(new Map(outcomesOf(end.text, end.bytes).entries()), context);
 }
 
-/** The outcomes of a job as they can be kept: with nothing beside them. */
+/** The outcomes of a job in the form in which they can be kept: with their bytes in the text. */
 export function outcomesOf(text: OutcomeText, bytes: Buffer | undefined): ItemOutcome[] {
   const outcomes = JSON.parse(text.slice(1)) as ItemOutcome[];
   if (bytes === undefined) return outcomes;
   return outcomes.map((item) => (item.s === "ok" ? { ...item, value: inText(item.value, bytes) } : item));
 }
 
-/** Goes on with what is certain: more items to run, another attempt for some, or the end. */
+/** Decides by the certain outcomes: run the other items, try some again, or publish. */
 function onCovered(outcomes: ReadonlyMap<number, ItemOutcome>, context: VerdictContext): Verdict {
   const { data, attempt, attempts } = context;
   const n = itemsOf(data);
@@ -105,8 +106,8 @@ function onLoss(end: Extract<RunEnd, { kind: "lost" }>, context: VerdictContext)
   const kept = keptWith(data, end.outcomes);
   const before = { ...data, ...(kept.size === 0 ? {} : { kept: [...kept] }) };
   if (end.running === undefined) {
-    // Which of its items did it is not known: the next run reports them one by one, and the loss is put to the one
-    // that is found then.
+    // It is not known which of its items caused the loss. The next run reports them one by one, and the loss is then
+    // charged to the item that is found.
     return {
       do: "again",
       data: { ...before, suspect: { offset: null, losses: (suspect?.losses ?? 0) + 1 } },
@@ -128,7 +129,7 @@ function keptWith(data: JobData, outcomes: ReadonlyMap<number, ItemOutcome>): Ma
   return new Map([...(data.kept ?? []), ...outcomes]);
 }
 
-/** How many items the job has outcomes to bring for: the others were given back. */
+/** The number of items for which the job brings outcomes: the others were given back. */
 function itemsOf({ n, cut = n }: JobData): number {
   return cut;
 }

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 
 import { loadPino } from "./load-pino.ts";
 
-/** The part of Node's writable streams that says whether they keep up. A log's destination may have it too. */
+/** The part of Node's writable streams that says whether they keep up, which a log's destination may have too. */
 export interface Drain {
   readonly writableNeedDrain: boolean;
   once(event: "drain", listener: () => void): unknown;

@@ -1,11 +1,14 @@
 import type { Socket } from "node:net";
 
-/** A turn of the event loop reads what is in a pipe. The second one is for a stream that was about to go on. */
+/**
+ * Turns of the event loop without data after which a pipe counts as empty. One turn reads what is in it; the second is
+ * for a stream that was about to resume.
+ */
 const QUIET_TURNS = 2;
 
 /**
- * Keeps this process alive until what was printed into a pipe is read, although nothing else waits for it: a program whose
- * maps have ended ends by itself, while the last lines of its tasks may still be on their way.
+ * Keeps this process alive until everything that was printed into a pipe is read. Otherwise a program whose maps have
+ * ended would exit while the last lines of its tasks are still on their way.
  */
 export function keepReading(pipe: Pick<Socket, "on" | "ref" | "unref">): void {
   let turns = 0;
@@ -23,6 +26,6 @@ export function keepReading(pipe: Pick<Socket, "on" | "ref" | "unref">): void {
     setImmediate(look);
   };
   pipe.on("data", goOn);
-  // While its destination can't keep up it is paused, and the destination keeps this process alive.
+  // The pipe is paused while its destination can't keep up, and then the destination keeps this process alive.
   pipe.on("resume", goOn);
 }

@@ -6,12 +6,11 @@ const failed = new WeakSet<Writable>();
 function ignore(): void {}
 
 /**
- * Passes on what a task printed. Whoever reads it may be gone, or its disk full: as with `console.log`, that is no reason
- * to end this process.
+ * Passes on what a task printed. If its reader is gone or the disk is full, this process goes on, as after `console.log`.
  */
 export function printTo(stream: Writable, printed: string | Uint8Array): void {
   if (stream.destroyed) return;
-  // A stream tells an error after it has told it to the write, and several of them where several writes were on their way.
+  // A stream emits an error after the write's callback had it, and once for each write that was on its way.
   const isNew = !failed.has(stream);
   if (isNew) stream.once("error", ignore);
   stream.write(printed, (error) => {

@@ -1,8 +1,8 @@
 import type { Readable } from "node:stream";
 
 /**
- * Reads text line by line, also a last one without a newline, and never keeps more than `maxChars` of one: `cut` says
- * how many characters of a longer line were left out.
+ * Reads text line by line, including a last line without a newline. Keeps at most `maxChars` of a line; `cut` says how
+ * many characters were left out.
  */
 export function readLines(
   stream: Readable,

@@ -1,11 +1,11 @@
 /**
- * What the tasks of a child print and log, on its way into the machine's log: a log line for each line.
+ * Brings what the tasks of a child print and log into the machine's log, one log line for each line.
  *
  *   process.stdout, stderr ── fd 1, 2 ──▶ lines, tagged with the item that printed them ──▶ info, warn
  *   taskContext().log ─────── fd 5 ─────▶ records, as pino wrote them ────────────────────▶ their own level
  *
- * Bounded: a long line is cut, and while the log's destination can't keep up nothing is read, so that a child that
- * prints without end waits in its own `write`.
+ * Bounded: a long line is cut, and nothing is read while the log's destination can't keep up. A child that prints without
+ * end then waits in its own `write`.
  *
  * Where a machine has no log that tasks should print to, prints are passed on as they are.
  */
@@ -27,16 +27,16 @@ import { TAG } from "../pipe/output-tag.ts";
 import { Throttle } from "./throttle.ts";
 import { WholeLines } from "./whole-lines.ts";
 
-/** A print that is longer is no line for people. */
+/** Longer printed lines are cut: nobody reads them. */
 const MAX_LINE_CHARS = 8 * 1024;
 
-/** A record holds what the task's author put in it, so it may be larger; cut, it would not be a record any more. */
+/** Records may be longer, because a record that is cut is not JSON any more. */
 const MAX_RECORD_CHARS = 64 * 1024;
 
 /** Fields of a record that are left out, because the machine's own logger writes them itself. */
 const REPLACED = new Set(["level", "time", "pid", "hostname", "msg"]);
 
-/** Where records go. Opened at the first of them, because most tasks of a local pool log nothing. */
+/** Where records go. It is opened for the first record, because most tasks of a local pool log nothing. */
 export interface RecordLog {
   readonly level: string;
   open(): Logger;
@@ -54,7 +54,7 @@ export class TaskOutput {
 
   constructor(log: RecordLog, target: PrintTarget) {
     this.level = log.level;
-    // The child has written errors down already.
+    // The child has serialized errors already.
     this.#open = () => log.open().child({}, { serializers: { err: (written: unknown) => written } });
     this.target = target;
     this.#logThrottle = new Throttle(() => drainOf(this.#log));
@@ -64,7 +64,10 @@ export class TaskOutput {
     return (this.#opened ??= this.#open());
   }
 
-  /** How a child's stdout is opened. A terminal is handed on: programs print to it in other ways than to a pipe. */
+  /**
+   * How a child's stdout is opened. A terminal is inherited, because programs print differently to a terminal than to a
+   * pipe.
+   */
   get stdout(): "pipe" | "inherit" {
     return this.target === "inherit" && isatty(1) ? "inherit" : "pipe";
   }
@@ -90,7 +93,8 @@ export class TaskOutput {
   #readPrints(stream: Readable, from: "stdout" | "stderr", childPid: number | undefined): void {
     let item: { task?: string; mapId: string; index: number } | undefined;
     readLines(stream, MAX_LINE_CHARS, (line, cut) => {
-      // Text and tags by turns: [text, mapId, index, task, text, …]. A tag says whose text follows; an empty one, nobody's.
+      // Text and tags by turns: [text, mapId, index, task, text, …]. A tag says which item's text follows; an empty tag,
+      // that it is of no item.
       const parts = line.split(TAG);
       for (let i = 0; i < parts.length; i += 4) {
         if (i > 0) {
@@ -105,7 +109,7 @@ export class TaskOutput {
         if (from === "stdout") this.#log.info(facts, text);
         else this.#log.warn(facts, text);
       }
-      // A tag may have been in what was cut away. No name is better than a wrong one.
+      // The part that was cut away may have held a tag, and no name is better than a wrong one.
       if (cut > 0) item = undefined;
     });
     this.#logThrottle.add(stream);
@@ -141,7 +145,7 @@ function parseRecord(line: string): Readonly<Record<string, unknown>> | undefine
     const record: unknown = JSON.parse(line);
     if (typeof record === "object" && record !== null) return record as Record<string, unknown>;
   } catch {
-    // Not ours: a task can write to any file descriptor.
+    // It is not a record: a task can write to any file descriptor.
   }
   return undefined;
 }

@@ -3,10 +3,10 @@ import type { Readable } from "node:stream";
 import type { Drain } from "./backpressure.ts";
 
 /**
- * Reads streams piece by piece, no faster than their common destination takes it, and with a turn of the event loop
- * between two pieces: locks and outcomes have to get through.
+ * Reads streams piece by piece, no faster than their common destination takes them. Between two pieces comes a turn of
+ * the event loop, so that locks and outcomes are not delayed.
  */
-/** How often it is looked whether a destination that says nothing takes more. */
+/** How often to check whether a destination that emits no event takes more, in ms. */
 const LOOK_MS = 250;
 
 export class Throttle {
@@ -20,7 +20,7 @@ export class Throttle {
 
   /** Call after whatever handles the data listens for it. */
   add(stream: Readable): void {
-    stream.on("error", () => {}); // its process ended, which says more
+    stream.on("error", () => {}); // its process ended, which is reported elsewhere
     stream.on("data", () => {
       stream.pause();
       this.#paused.add(stream);
@@ -43,7 +43,7 @@ export class Throttle {
       this.#resume();
     };
     drain.once("drain", goOn);
-    // A destination that failed takes all that comes from then on, and never says that it drained.
+    // A destination that failed accepts everything from then on, and never emits `drain`.
     const looker = setInterval(() => {
       if (!drain.writableNeedDrain) goOn();
     }, LOOK_MS).unref();

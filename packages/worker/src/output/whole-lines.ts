@@ -1,5 +1,5 @@
 /**
- * Passes on what one process prints in whole lines, so that what another one prints does not come in the middle of them.
+ * Passes on what a process prints in whole lines, so that lines of several processes do not mix.
  * Bounded: a line that is longer than a mebibyte goes on in parts, and so does one whose end does not come, such as a
  * question or a progress bar.
  */
@@ -8,7 +8,10 @@ const LF = 0x0a;
 
 const MAX_BYTES = 1024 * 1024;
 
-/** A line whose end did not come within this time is shown as far as it is. A program that ends meanwhile waits for that. */
+/**
+ * How long to wait for the end of a line, in ms. Then the part that is there is shown. A program that ends meanwhile
+ * waits for that.
+ */
 const PATIENCE_MS = 250;
 
 export class WholeLines {
@@ -30,7 +33,7 @@ export class WholeLines {
     if (this.#length > 0) this.#timer = setTimeout(() => this.flush(), PATIENCE_MS);
   }
 
-  /** Passes on what is there: no more comes, or too late. */
+  /** Passes on the unfinished line, since no more comes, or not soon. */
   flush(): void {
     clearTimeout(this.#timer);
     if (this.#length === 0) return;

@@ -1,7 +1,7 @@
 /** Where what tasks print goes: into the machine's log, or to where the machine itself prints. */
 export type PrintTarget = "log" | "inherit";
 
-/** What a child is told at its start: JSON, as its one argument. */
+/** The settings of a child, which it gets as JSON in its only argument. */
 export interface ChildSettings {
   /** Path of the tasks module. */
   readonly module: string;
@@ -13,9 +13,9 @@ export interface ChildSettings {
   readonly maxOutcomeBytes: number;
   /** Errors of tasks are sent without their stacks. */
   readonly redactStacks: boolean;
-  /** Says of each run when it ended: whoever asked for it is on this machine, and no Redis says how long its way was. */
+  /** Report when each run ended. Only in pools in memory, where the caller is on this machine and shares the clock. */
   readonly tellsTransit: boolean;
-  /** Where what tasks print goes. */
+  /** The destination of what tasks print. */
   readonly prints: PrintTarget;
   /** Below this level, records of tasks need not be written. */
   readonly logLevel: string;

@@ -1,10 +1,11 @@
 /**
  * The pipe between a supervisor and a child: one message per line, `JSON header [TAB text] LF`. JSON escapes tabs and
- * newlines, and payloads hold none, so the text passes through unopened. A header with `bytes` is followed by so many bytes.
+ * newlines, and payloads hold none, so the text passes through unopened. A header with `bytes` is followed by that number
+ * of bytes.
  *
- * Tasks run in the same process as the child's end, and may have changed what everybody shares. So what is called here
- * was taken hold of before any task was loaded, and a supervisor that reads what makes no sense is told so, instead of
- * failing itself.
+ * Tasks run in the same process as the child's end of the pipe, and may have changed shared globals. So the functions
+ * used here were kept from before any task was loaded, and a supervisor that reads nonsense is told so instead of failing
+ * itself.
  */
 
 import { once } from "node:events";
@@ -17,19 +18,20 @@ const schedule = setImmediate;
 
 const LF = 0x0a;
 
-/** What is read at a time; as much as Node reads. */
+/** Bytes that are read at a time; Node's own size. */
 const READ_BYTES = 64 * 1024;
 
-/** More belongs to no message: a header that claims it is not ours. */
+/** The largest number of bytes of a message. A header that claims more is not a message. */
 const MAX_FRAME_BYTES = 1024 * 1024 * 1024;
 
-/** Is given a message: its header, its text, and the bytes that came with it, in memory of their own. */
+/** Takes a message: its header, its text, and the bytes that came with it, in memory of their own. */
 export type OnFrame<Header> = (header: Header, text: string, bytes: Buffer | undefined) => void;
 
 /**
  * Reads messages from a socket.
  *
- * @param onGarbage - is told once, of what is no message; nothing is read after it. Without it, that is thrown
+ * @param onGarbage - called once, for the first thing that is not a message; nothing is read after that. Without it, an
+ * error is thrown
  */
 export function readFrames<Header>(
   socket: Socket,
@@ -44,8 +46,8 @@ export function readFrames<Header>(
 }
 
 /**
- * Reads messages from an open file descriptor, as `readFrames` does. What arrives lies in one piece of memory that is used
- * again and again: an item that is waited for is felt to come sooner if none has to be made for it.
+ * Reads messages from an open file descriptor, as `readFrames` does. Data arrives in one buffer that is used again and
+ * again, because allocating one for each read measurably delays a single item.
  */
 export function readFramesOf<Header>(fd: number, onFrame: OnFrame<Header>): Socket {
   const take = frameReader(onFrame, undefined);
@@ -57,12 +59,15 @@ export function readFramesOf<Header>(fd: number, onFrame: OnFrame<Header>): Sock
   return new Socket({ fd, readable: true, writable: true, onread: { buffer, callback } });
 }
 
-/** Gives what takes the pieces of a stream of messages as they arrive, and keeps nothing of their memory. */
+/**
+ * Gives a function that takes the pieces of a stream of messages as they arrive, and keeps no reference to their memory.
+ */
 function frameReader<Header>(
   onFrame: OnFrame<Header>,
   onGarbage: ((reason: string) => void) | undefined,
 ): (data: Buffer) => void {
-  // Pieces of a line that is still arriving; joined once, so that a line of many megabytes costs no quadratic copying.
+  // Pieces of a line that is still arriving. They are joined once, because joining at each piece would copy a long line
+  // again and again.
   let pieces: Buffer[] = [];
   let length = 0;
   /** The message whose bytes are arriving. */
@@ -71,7 +76,7 @@ function frameReader<Header>(
     | undefined;
   let isBroken = false;
 
-  /** Gives where the rest of the data starts. */
+  /** Takes bytes of the message. Gives where the rest of the data starts. */
   function takeBytes(message: NonNullable<typeof head>, data: Buffer, start: number): number {
     const { header, text, bytes } = message;
     const copied = data.copy(bytes, message.filled, start);
@@ -149,8 +154,8 @@ function readHeader<Header>(text: string): (Header & { readonly bytes?: number }
 }
 
 /**
- * Frees the memory of a large piece, of which everything was copied out. Left to the garbage collector, 16 such pieces a megabyte would have it run all
- * the time, for memory outside of the heap that it counts as much as its own.
+ * Frees the memory of a large piece, everything of which was copied. If that were left to the garbage collector, 16 such
+ * pieces a megabyte would keep it running all the time, because it counts memory outside of the heap like its own.
  */
 function release(data: Buffer): void {
   const { buffer } = data as Buffer<ArrayBuffer>;
@@ -174,7 +179,7 @@ export class FrameWriter {
     this.writeLine(stringify(bytes === undefined ? header : { ...header, bytes: bytes.length }), text, bytes);
   }
 
-  /** @param header - JSON, which names the number of the bytes if there are any */
+  /** @param header - JSON, which says how many bytes follow, if any */
   writeLine(header: string, text: string, bytes: Buffer | undefined): void {
     this.#lines += text === "" ? `${header}\n` : `${header}\t${text}\n`;
     if (bytes !== undefined) {
@@ -201,7 +206,7 @@ export class FrameWriter {
     if (this.#socket.writable) this.#socket.write(lines);
   };
 
-  /** Waits until what was written has left this process. */
+  /** Waits until all messages have left this process. */
   async drained(): Promise<void> {
     if (this.#socket.writableNeedDrain) await once(this.#socket, "drain");
   }

@@ -3,8 +3,8 @@ import type { FromChild } from "./pipe-messages.ts";
 const { stringify } = JSON;
 
 /**
- * Writes the header of what a child says, with the number of the bytes that follow. By hand: a task may have given
- * strings or arrays a `toJSON`, which `JSON.stringify` heeds.
+ * Writes the header of a child's message, with the number of the bytes that follow. It is written by hand, because a task
+ * may have given strings or arrays a `toJSON`, which `JSON.stringify` would call.
  */
 export function headerOf(message: FromChild, bytes: number | undefined): string {
   const rest = bytes === undefined ? "}" : `,"bytes":${bytes}}`;

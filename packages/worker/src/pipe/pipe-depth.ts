@@ -1,12 +1,20 @@
 /** How many runs may wait in a child's pipe behind those that run. */
 
-/** Runs worth this much of a child's time: enough to hide the pipe, too little to matter to anyone. */
+/**
+ * Runs that wait in the pipe may take this much of a child's time together, in ms: enough to hide the pipe's latency, and
+ * too little for another host to help.
+ */
 const PIPE_DEPTH_MS = 1;
 
-/** Of runs that are no longer than this, a quarter as many may wait as run: it comes to them within a quarter of a run. */
+/**
+ * For runs up to this long, in ms, queue `concurrency / 4` more: one of them starts after about a quarter of a run time.
+ */
 const QUARTER_UP_TO_MS = 50;
 
-/** What a worker machine fetches ahead for a child. A child that runs dry costs two wake-ups, which take longer than a run. */
+/**
+ * The most runs that wait in a child's pipe. If the pipe runs empty, that costs two wake-ups, which take longer than a
+ * tiny run.
+ */
 const MAX_PIPE_DEPTH = 256;
 
 /**
@@ -19,7 +27,7 @@ export function pipeDepth(meanMs: number | undefined, concurrency: number): numb
   return Math.min(MAX_PIPE_DEPTH, Math.floor(Math.max((PIPE_DEPTH_MS * concurrency) / meanMs, quarter)));
 }
 
-/** Places that a child's table of claims needs: one for each run that it can have. */
+/** Number of places of a child's table of claims: one for each run that it can have. */
 export function placesFor(concurrency: number): number {
   return concurrency + MAX_PIPE_DEPTH;
 }

@@ -1,5 +1,5 @@
 /**
- * What a supervisor and a child tell each other. Both are of one build, so that a change here needs no version.
+ * The messages between a supervisor and a child. Both are of one build, so that a change here needs no version.
  *
  * Each message is one line, `JSON header [TAB payload] LF`: to the child on fd 3, from it on fd 6, and between the
  * supervisor and the child's guard thread on fd 4, both ways. Where bytes belong to a payload, the header says how many
@@ -8,7 +8,7 @@
 
 import type { JobData, TaskInfo } from "@poolmq/shared/task";
 
-/** Memory that several threads see at the same time. */
+/** Memory that several threads share. */
 export type SharedMemory = SharedArrayBuffer | ArrayBufferView<SharedArrayBuffer>;
 
 /** Supervisor to child. */
@@ -57,7 +57,7 @@ export type ToChild =
   | { readonly t: "unshare"; readonly id: string }
   /** Fires the `AbortSignal` of a run. */
   | { readonly t: "abort"; readonly id: number; readonly reason: string }
-  /** Answer at once: nothing was heard for a while, although a run is under way. */
+  /** Asks for an answer at once, because the child was silent for a while although it has runs. */
   | { readonly t: "ping" }
   /** Run the finalizer and exit. */
   | { readonly t: "stop" };
@@ -68,7 +68,7 @@ export type FromChild =
   | { readonly t: "ready"; readonly tasks: Readonly<Record<string, TaskInfo>> }
   /** The module did not load, or its initializer failed. Followed by the payload of what was thrown. */
   | { readonly t: "unfit"; readonly phase: "load" | "initializer"; readonly reason: string }
-  /** Run `id` begins: it is charged if the process dies now. Not said of one that a `done` has named as `next`. */
+  /** Run `id` begins: it is charged if the process dies now. Not sent for a run that a `done` has named as `next`. */
   | { readonly t: "begun"; readonly id: number }
   /** The item at `offset` of run `id` is about to start; without an offset, several at once (careful runs only). */
   | { readonly t: "start"; readonly id: number; readonly offset?: number }
@@ -85,15 +85,15 @@ export type FromChild =
       readonly ms: number;
       /** The part of `ms` that is this run's own, if its items were given to the function together with others. */
       readonly ownMs?: number | undefined;
-      /** How many of its items failed in a way that another attempt may mend. */
+      /** How many of its items failed and may be tried again. */
       readonly retriable: number;
-      /** Only the first so many of its items were run: the others were taken back before they began. */
+      /** Only this many of its items, from the first on, were run: the others were taken back before they began. */
       readonly cut?: number | undefined;
       /** The run that begins now. */
       readonly next?: number | undefined;
-      /** Memory of the process (resident set), in bytes, if it was looked at. */
+      /** Memory of the process (resident set), in bytes, if it was read. */
       readonly rss?: number | undefined;
-      /** When it was sent, by the clock that all processes of a machine share, if it was to be said. */
+      /** When it was sent, by the clock that all processes of a machine share; only if `tellsTransit` is set. */
       readonly endedAt?: number;
       /** How long this message was on its way, in ms. Set by the host that received it, if it knows. */
       readonly transitMs?: number;

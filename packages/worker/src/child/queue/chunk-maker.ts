@@ -1,4 +1,4 @@
-/** Makes of a run's message what is run: its function, the shared values among its arguments, and the items' contexts. */
+/** Turns the message of a run into what is executed: the function, its shared values, and the items' contexts. */
 
 import { decode } from "@poolmq/shared/task";
 import type { Payload } from "@poolmq/shared/task";
@@ -38,7 +38,7 @@ export class ChunkMaker {
     this.#options = options;
   }
 
-  /** A shared value has come. */
+  /** Decodes and keeps a shared value that has arrived. */
   share(message: Extract<ToChild, { t: "share" }>, text: Payload, bytes: Buffer | undefined): void {
     this.#shares[message.id] =
       message.memory === undefined ? readShare(text, bytes) : { value: message.memory };
@@ -48,7 +48,7 @@ export class ChunkMaker {
     delete this.#shares[id];
   }
 
-  /** Is told of each item of a run that must be known one by one. */
+  /** Gives the watcher that reports each item of a careful run. */
   watcher({ id, careful }: RunMessage): ItemWatcher | undefined {
     return careful === true ? this.#contexts.watcher(id) : undefined;
   }

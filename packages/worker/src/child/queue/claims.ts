@@ -4,13 +4,13 @@
  *
  * A place holds the id of the run that began there last, or minus the id of the one that was taken back last. Ids only
  * grow, and the supervisor gives a place to a new run only when the old one has ended and no revocation of it is on its
- * way: so a word that names neither means that the run has not begun.
+ * way. So if the word holds neither the id of a run nor minus that id, the run has not begun.
  *
  * A second word per place says the same of the items of a run of several: the number of those that the main thread has
  * claimed, from the first on; or, once the guard has cut the run, minus that number, and no further item begins.
  */
 
-/** Makes a table of claims with so many places. */
+/** Makes a table of claims with `places` places. */
 export function makeClaims(places: number): Int32Array<SharedArrayBuffer> {
   return new Int32Array(new SharedArrayBuffer(2 * places * Int32Array.BYTES_PER_ELEMENT));
 }
@@ -25,7 +25,7 @@ export function revoke(claims: Int32Array<SharedArrayBuffer>, slot: number, id: 
   return decide(claims, slot, id, -id);
 }
 
-/** The main thread is about to begin a run of several items. The first of them is its own in any case. */
+/** The main thread is about to begin a run of several items. The first item can't be taken back any more. */
 export function openItems(claims: Int32Array<SharedArrayBuffer>, slot: number): void {
   Atomics.store(claims, wordOf(claims, slot), 1);
 }

@@ -1,8 +1,8 @@
 /**
  * The runs of a host: those that wait, begun in the order in which they came, and those that run.
  *
- * Tasks share this thread's globals and may have changed them. So the lists here have no method of `Map` or `Array` in
- * them, and what else is called was taken hold of before any task was loaded.
+ * Tasks share this thread's globals and may have changed them. So the code here calls no method of `Map` or `Array`, and
+ * its other functions were kept from before any task was loaded.
  */
 
 import { performance } from "node:perf_hooks";
@@ -29,13 +29,13 @@ export interface RunQueueOptions extends ChunkMakerOptions {
   readonly concurrency: number;
   /** Absent if no task takes several items at once. */
   readonly batches: typeof Batches | undefined;
-  /** Gives the memory of the process, in bytes, if it is to be looked at. */
+  /** Gives the memory of the process, in bytes, if it has a limit and it is time to read it. */
   readonly residentBytes: () => number | undefined;
-  /** Our own code has failed, which only something can bring about that a task did to this process. */
+  /** Called when poolmq's own code has failed, which only happens if a task has damaged this process. */
   readonly onBroken: (error: unknown) => void;
   /** A run has ended. */
   readonly onRunEnd: () => void;
-  /** It was told to end, and nothing runs any more. */
+  /** Called when it was told to end and nothing runs any more. */
   readonly onIdle: () => void;
 }
 
@@ -47,7 +47,7 @@ export class RunQueue {
   /** What can stop a run, by its id. */
   readonly #running: Record<number, RunStop> = bare();
   #runningCount = 0;
-  /** The run of which a `done` has said that it begins. */
+  /** The run whose beginning was announced in the `done` message of the run before it. */
   #announced: number | undefined;
   readonly #batches: Batches | undefined;
   #stopping = false;
@@ -109,7 +109,7 @@ export class RunQueue {
       if (next === undefined) return;
       const joined = next.message.together === true ? this.#openPlace(next.message) : undefined;
       if (joined === undefined && this.#runningCount >= this.#options.concurrency) {
-        // Nothing waits for a batch that only waits for more items.
+        // Make an open batch run now: nothing should wait behind a batch that only waits for more items.
         return this.#batches?.hurry();
       }
       this.#waiting.removeFirst();
@@ -120,9 +120,9 @@ export class RunQueue {
         continue;
       }
       if (id !== this.#announced) {
-        // Before it may take the process down.
+        // Sent before the run can take the process down.
         this.#out.send({ t: "begun", id });
-        // A batch says so of all its runs before it calls the function.
+        // A batch sends this for all its runs before it calls the function.
         if (joined === undefined) this.#out.flush();
       }
       const stop = new RunStop();
@@ -133,13 +133,13 @@ export class RunQueue {
     }
   }
 
-  /** The place of a batch that the run may join. */
+  /** The place of the open batch, if the run may join it. */
   #openPlace({ fn: task, n, skip }: RunMessage): Place | undefined {
     const fn = this.#chunks.task(task);
     return fn === undefined ? undefined : this.#batches?.placeFor(fn, n - (skip?.length ?? 0));
   }
 
-  /** Never rejects. @param joined - the place of another run, of whose batch this one is a part */
+  /** Never rejects. @param joined - the place of the batch that this run joins */
   async #run({ message, args, bytes }: WaitingRun, stop: RunStop, joined: Place | undefined): Promise<void> {
     const { id } = message;
     try {
@@ -152,10 +152,10 @@ export class RunQueue {
         batches === undefined || place === undefined
           ? await runChunk(chunk, watcher)
           : await batches.run(chunk, watcher, stop, place);
-      // Who leaves a batch leaves the place to the others.
+      // A run that leaves a batch leaves the place to the other runs.
       const freesPlace = place === undefined || place.runs === 1;
       this.#tellDone(id, performance.now() - started, ran, freesPlace);
-      // A large result is not to wait in this process until the next function lets go of it.
+      // Send a large result before the next function runs, which may block this thread for long.
       if (ran.bytes !== undefined) await this.#out.drained();
       delete this.#running[id];
       this.#options.onRunEnd();
@@ -175,7 +175,7 @@ export class RunQueue {
     if (freesPlace) this.#announced = next;
     const rss = this.#options.residentBytes();
     this.#out.send({ t: "done", id, ms: ran.ms ?? ms, ownMs, retriable, next, rss, cut }, text, bytes);
-    // Before the next item may take the process down: the loss would be charged to this one.
+    // Sent before the next item can take the process down, since the loss would be charged to this run.
     this.#out.flush();
   }
 }

@@ -96,7 +96,8 @@ export function killItemCommand(): Command {
         );
         const mapId = "id" in found ? found.id : given;
         let ordered: Awaited<ReturnType<MachineControl["killItem"]>> = "not running";
-        // A machine hears of it on each shard that it serves: told twice, it would kill what runs the item again.
+        // A machine listens on every shard that it serves. If it were asked on two, it would kill the item's next process
+        // too.
         for (const shard of queue.shards) {
           ordered = await controlOf(shard, flags).killItem(mapId, index);
           if (ordered !== "not running") break;
@@ -173,7 +174,7 @@ async function withMachine(
   });
 }
 
-/** A machine serves all shards of its queue: one on which it was heard of reaches it. */
+/** A machine serves all shards of its queue, so any shard on which it is alive reaches it. */
 async function shardOf({ id }: MachineView, { shards }: ReachedQueue): Promise<ReachedShard> {
   const [first, ...others] = shards;
   for (const shard of others.length === 0 ? [] : shards) {

@@ -118,7 +118,7 @@ ${EXIT_CODES_HELP} in flight`,
     );
 }
 
-/** 0 stands for none. */
+/** Reads a priority; 0 means none. */
 function priorityArgument(text: string): number {
   if (text === "none") return 0;
   const priority = /^\d+$/.test(text) ? Number(text) : 0;

@@ -1,4 +1,4 @@
-/** What the exit codes of the commands that look at a queue mean: scripts may rely on them. */
+/** The exit codes of the commands that look at a queue. Scripts may rely on them. */
 export const EXIT = { fine: 0, error: 1, usage: 2, notFound: 3 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

@@ -1,6 +1,6 @@
 import type { MachineView } from "../../watch/queue-view.ts";
 
-/** Gives the machine that is meant, or says why that can't be told. */
+/** Finds the machine by what the user typed, or says why none or several match. */
 export function findMachine(given: string, machines: readonly MachineView[]): MachineView | string {
   const fits = machines.filter(({ id, host, pid }) => {
     return id.startsWith(given) || host === given || `${host}:${pid}` === given;

@@ -1,9 +1,9 @@
 import { nearest } from "@poolmq/shared/internal";
 
 /**
- * Gives the id that is meant: itself, or the only one that begins like that.
+ * Finds the id that the user means: the same id, or the only one that begins with the given text.
  *
- * @param ids - those that there are
+ * @param ids - ids of all known maps
  */
 export function findMapId(
   given: string,

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "commander";
 
 import { MAX_TIMER_MS } from "@poolmq/shared/internal";
 
-/** Reads the value of a flag. Which ones make sense is told where the options are checked. */
+/** Reads an integer flag. Its range is checked with the other options. */
 export function integer(text: string): number {
   if (/^-?\d+$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Expected an integer.");
@@ -20,7 +20,7 @@ export function port(text: string): number {
   throw new InvalidArgumentError("Expected an integer from 0 to 65535.");
 }
 
-/** Reads a time in ms that a timer can wait: it fires at once if it is given more. */
+/** Reads a time in ms that a timer can wait. With a longer one, a timer would fire at once. */
 export function milliseconds(text: string): number {
   const ms = integer(text);
   if (ms >= 0 && ms <= MAX_TIMER_MS) return ms;

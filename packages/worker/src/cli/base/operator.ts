@@ -1,4 +1,4 @@
-/** Who gives an order, for the logs of those who obey, and with which key. */
+/** The operator's name, for the machines' logs, and the key that signs orders. */
 
 import { hostname } from "node:os";
 

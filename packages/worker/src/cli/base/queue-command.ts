@@ -19,7 +19,7 @@ export interface QueueFlags extends ShardFlags {
   readonly json?: true;
 }
 
-/** A queue to look at: its only shard, or the first that answers, with all that do. */
+/** A queue that was reached: the fields of its first shard that answers, and all shards that answer. */
 export interface ReachedQueue extends Omit<ReachedShard, "watcher"> {
   /** Looks at all shards as at one queue. */
   readonly watcher: Watcher;
@@ -38,7 +38,7 @@ export function queueCommand(name: string): Command {
     .addOption(new Option("--json", "print JSON"));
 }
 
-/** Ends the process as the commands promise, where commander itself would end it. */
+/** Ends the process with the promised exit code where commander would use its own. */
 export function exitOfUsage({ exitCode }: CommanderError): never {
   process.exit(exitCode === 0 ? EXIT.fine : EXIT.usage);
 }
@@ -66,7 +66,7 @@ export async function withQueue(
       for (const { redis } of reached) destroyConnection(redis);
     }
   } catch (error) {
-    // What Redis refuses is no bug of ours, and is told in a sentence.
+    // A refusal by Redis is not a bug, and is reported in one sentence.
     const known = refusedError(error);
     reportUnseen(known);
     process.exit(exitCodeFor(known));
@@ -74,7 +74,7 @@ export async function withQueue(
   process.exit();
 }
 
-/** Tells what is wrong. */
+/** Prints a problem on stderr. */
 export function complain(text: string): void {
   process.stderr.write(`poolmq: ${text}\n`);
 }

@@ -29,7 +29,7 @@ export function shardsOption(): Option {
   ).argParser(integer);
 }
 
-/** The same, several times. */
+/** As `redisOption`, for commands that take it several times. */
 export function redisOptions(): Option {
   const option = redisOption();
   option.description += "; several times for a pool that is spread over several servers";

@@ -32,7 +32,7 @@ export interface ShardFlags {
   readonly shards?: number;
 }
 
-/** One that can't be reached. */
+/** A shard that can't be reached. */
 export interface AwayShard {
   readonly address: string;
   readonly error: unknown;
@@ -46,7 +46,7 @@ export function shardsGiven({ queue, redis, shards }: Omit<ShardFlags, "prefix">
 }
 
 /**
- * Reaches all that can be reached.
+ * Connects to all shards that can be reached.
  *
  * @throws InvalidOptionError; RedisConnectionError and the like if none of them can be reached
  */

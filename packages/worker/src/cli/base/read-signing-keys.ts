@@ -4,7 +4,8 @@ import { InvalidOptionError } from "@poolmq/shared";
 import { readKeyLines } from "@poolmq/shared/internal";
 
 /**
- * Gives the keys of a file, one a line. A file, because everybody on a machine sees the arguments of its processes.
+ * Reads keys from a file, one on each line. They are not given as arguments, because every user of a machine can see
+ * those.
  *
  * @throws InvalidOptionError
  */

@@ -4,7 +4,7 @@ import { EXIT } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { DashboardPortError, HealthPortError } from "../../health/health-port-error.ts";
 
-/** Errors whose sentence says all that is in their cause, whose stack is one of libraries. */
+/** Errors whose message says all that is in their cause, and whose stack shows only libraries. */
 const WHOLE = [HealthPortError, DashboardPortError, RedisConnectionError];
 
 /** The exit code of a command that ended in this error: 2 if the command line is wrong, else 1. */
@@ -12,7 +12,10 @@ export function exitCodeFor(error: unknown): ExitCode {
   return error instanceof InvalidOptionError ? EXIT.usage : EXIT.error;
 }
 
-/** Tells the user. Our own errors are sentences; the user's own come with their stack; any other is a bug of ours. */
+/**
+ * Prints an error. poolmq's own errors are printed as sentences, users' errors with their stack, and any other error as a
+ * bug of poolmq.
+ */
 export function reportError(error: unknown): void {
   if (!(error instanceof PoolmqError)) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -29,13 +32,13 @@ export function reportError(error: unknown): void {
   if (lines.length > 1) process.stderr.write(`${lines.join("\n")}\n`);
 }
 
-/** The same, of a command that looks at a queue. */
+/** As `reportError`, for commands that look at a queue. */
 export function reportUnseen(error: unknown): void {
   reportError(error);
   if (error instanceof RedisConnectionError && error.reason === "unreachable") tellOfPoolsInMemory();
 }
 
-/** There is no Redis: the user may mean a pool that needs none. */
+/** Printed when there is no Redis: the user may be looking for a pool in memory, which needs none. */
 export function tellOfPoolsInMemory(): void {
   process.stderr.write(
     "A pool that was made without `connection` has its queue in its own memory, where no command sees it. " +

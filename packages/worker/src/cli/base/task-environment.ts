@@ -1,9 +1,9 @@
 import { InvalidOptionError } from "@poolmq/shared";
 
-/** Variables with the address of the queue's Redis: a task could reach its own queue by them. */
+/** Variables with the address of the queue's Redis, by which a task could reach its own queue. */
 const ADDRESSES = new Set(["REDIS_URL", "POOLMQ_REDIS_URL"]);
 
-/** With it, a task could make jobs and outcomes of its own. */
+/** Variable with the signing key, with which a task could forge jobs and outcomes. */
 const SIGNING_KEY = "POOLMQ_SIGNING_KEY";
 
 /**

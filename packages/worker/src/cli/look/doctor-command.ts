@@ -50,7 +50,7 @@ Exit codes:
     );
 }
 
-/** Of several shards, what is furthest from being well. */
+/** The worst measurements among several shards. */
 function worst(measured: readonly Measured[]): Measured {
   const clockMs = measured.map((each) => each.clockMs).toSorted((a, b) => Math.abs(b) - Math.abs(a))[0] ?? 0;
   const orphaned = new Map<string, number>();
@@ -92,7 +92,7 @@ function text(findings: readonly Finding[]): string {
     .join("\n");
 }
 
-/** A text in lines of so many characters; a longer word stays whole. */
+/** Breaks a text into lines of at most `room` characters; a longer word stays whole. */
 function wrapped(text: string, room: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ")) {

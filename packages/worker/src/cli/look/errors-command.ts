@@ -1,4 +1,4 @@
-/** `poolmq errors`: what the items of a map failed of. */
+/** `poolmq errors`: the errors of a map's items. */
 
 import type { Command } from "commander";
 

@@ -1,4 +1,4 @@
-/** `poolmq logs`: what the tasks of a queue print and log, on whichever machine, and what machines say. */
+/** `poolmq logs`: what the tasks of a queue print and log, on all machines, and the machines' own logs. */
 
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -17,7 +17,7 @@ import { complain, queueCommand, withQueue } from "../base/queue-command.ts";
 import type { QueueFlags, ReachedQueue } from "../base/queue-command.ts";
 import { logText } from "../view/log-text.ts";
 
-/** How often to look, in ms: as often as machines tell. */
+/** How often to read, in ms: as often as machines write. */
 const EVERY_MS = 250;
 
 interface LogsFlags extends QueueFlags {
@@ -68,7 +68,7 @@ async function logs(flags: LogsFlags): Promise<void> {
     };
     const reader = new LogReader(queue.redis, { queue: queue.name, prefix: queue.prefix });
     const kept = await reader.readKept();
-    // What has ended is told of nowhere any more, and may be in the logs all the same.
+    // A map or machine that has ended may be unknown to Redis and still be in the logs.
     if (problem !== undefined && !kept.some((line) => "record" in line && isWanted(line, wanted))) {
       complain(problem);
       return EXIT.notFound;
@@ -88,12 +88,12 @@ async function follow(reader: LogReader, show: (line: MachineLine | LeftOut) => 
   }
 }
 
-/** Lines that are missing may have been any of that machine's. */
+/** Whether lines that were left out can have been among the wanted ones: they may be any lines of that machine. */
 function isOf({ worker }: LeftOut, wanted: LineFilter): boolean {
   return wanted.worker === undefined || wanted.worker === worker;
 }
 
-/** What is wanted; `problem`, if nothing like that is known. */
+/** Makes the filter from the flags; `problem` if no such map or machine is known. */
 async function filterOf(
   { map, index, task, machine }: LogsFlags,
   { watcher, redis, keys }: ReachedQueue,

@@ -20,7 +20,7 @@ interface QueueLine {
   readonly waiting: number;
   readonly active: number;
   readonly delayed: number;
-  /** Machines that were heard of in time. */
+  /** Machines whose last heartbeat came in time. */
   readonly machines: number;
   readonly processes: number;
   /** Machines that missed some heartbeats: killed, frozen or cut off. */
@@ -29,12 +29,12 @@ interface QueueLine {
 
 const SCAN_COUNT = 1_000;
 
-/** Keys of who looks at a queue. */
+/** Keys that watchers of a queue write. */
 const LOOKERS: ReadonlySet<string> = new Set(["watch", "listen"]);
 
 export function queuesCommand(): Command {
   const command = queueCommand("queues");
-  // It is taken, as by all commands, and changes nothing here.
+  // The flag is accepted, as by all commands, but has no effect here.
   command.options.find(({ long }) => long === "--queue")?.hideHelp();
   return command
     .summary("list the queues of a Redis")
@@ -62,7 +62,7 @@ async function queueNames(redis: Redis | Cluster, prefix: string): Promise<strin
       const [next, keys] = await node.scan(cursor, "MATCH", `${prefix}:{*}:*`, "COUNT", SCAN_COUNT);
       for (const key of keys) {
         const end = key.indexOf("}");
-        // Who looks at a queue that is not there leaves these for some seconds.
+        // A watcher of a queue that does not exist leaves these keys for some seconds.
         if (!LOOKERS.has(key.slice(end + 2))) names.add(key.slice(prefix.length + 2, end));
       }
       if (next === "0") break;

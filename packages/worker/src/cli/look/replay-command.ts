@@ -25,7 +25,7 @@ interface ReplayFlags extends QueueFlags {
   readonly inspectBrk?: true | string;
 }
 
-/** Where Node waits for a debugger if nothing else is said. */
+/** Node's default address for a debugger. */
 const INSPECT_AT = "127.0.0.1:9229";
 
 export function replayCommand(): Command {
@@ -90,7 +90,7 @@ Exit codes:
     });
 }
 
-/** What only an item in Redis needs. */
+/** Gives a flag that is needed only for an item in Redis, or fails. */
 function needed<V>(given: V | undefined, name: string): V {
   if (given !== undefined) return given;
   complain(`Expected ${name} of an item in Redis, got none`);
@@ -131,7 +131,7 @@ async function replay(
   const looks = await Promise.all(
     shards.map(({ redis, keys }) => findFailedItem({ redis, keys, signingKeys }, map.id, index)),
   );
-  // It lies on one of the shards.
+  // The item is on one of the shards.
   const found =
     looks.find((look) => !("problem" in look)) ??
     looks.find((look) => !("isGone" in look && look.isGone)) ??

@@ -18,7 +18,7 @@ interface TopFlags extends QueueFlags {
   readonly intervalMs: number;
 }
 
-/** If Redis does not answer for so long, the screen says so. */
+/** After this long without an answer from Redis, in ms, the screen says so. */
 const LATE_MS = 2_000;
 
 export function topCommand(): Command {
@@ -72,7 +72,7 @@ async function draw({ watcher, address }: ReachedQueue, intervalMs: number): Pro
     screen.draw([...(view === undefined ? ["looking…"] : statusText(view, screen.width)), "", note]);
   };
   screen.onResize(show);
-  // Answers may not come: what is shown must say so.
+  // Redraw even if no answer comes, so that the screen can say so.
   const ticker = setInterval(show, intervalMs);
   try {
     show();

@@ -1,4 +1,7 @@
-/** `poolmq acl`: the Redis logins of a queue, one for its producers and one for its workers, allowed what they need. */
+/**
+ * `poolmq acl`: prints Redis logins for a queue, one for its producers and one for its workers, each with only the rights
+ * that it needs.
+ */
 
 import { Command, Option } from "commander";
 

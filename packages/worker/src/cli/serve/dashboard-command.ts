@@ -41,7 +41,7 @@ interface DashboardFlags extends HealthFlags {
 
 const PORT = 4040;
 
-/** With so many random letters, guessing a thousand tokens a second takes longer than a life. */
+/** Guessing this many random letters at a thousand a second takes longer than a life. */
 const MIN_TOKEN_LENGTH = 16;
 
 export function dashboardCommand(): Command {

@@ -1,6 +1,6 @@
 /**
  * Health checks of a command that is no worker. In the image, `POOLMQ_HEALTH_PORT` is set and `poolmq healthcheck` asks
- * there, so that a container is healthy by what it runs, whichever command that is.
+ * there, so that each command must answer there for its container to count as healthy.
  */
 
 import { Option } from "commander";
@@ -33,7 +33,7 @@ export function healthHostOption(): Option {
 }
 
 /**
- * Serves the pages if a port was given. Gives a function that ends that.
+ * Serves the health pages if a port was given. Gives a function that stops the server.
  *
  * @param reached - the connection, once there is one
  */

@@ -12,7 +12,7 @@ interface HealthcheckFlags {
   readonly timeoutMs: number;
 }
 
-/** Addresses that mean "every address of this machine", where one listens; nobody can be asked there. */
+/** Addresses that mean "every address of this machine" to a server that listens. A client can't connect to them. */
 const WILDCARDS: readonly (string | undefined)[] = ["0.0.0.0", "::", undefined];
 
 export function healthcheckCommand(): Command {

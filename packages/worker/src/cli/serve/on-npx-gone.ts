@@ -3,7 +3,7 @@ const LOOK_MS = 1_000;
 
 /**
  * Calls back once the npx that started this process has ended. A process manager sends its SIGTERM to npx, which ends
- * and does not pass it on: the worker would stay, with nobody to stop it, and serve the queue with old code.
+ * without passing it on. The worker would stay, and go on serving the queue with old code.
  */
 export function onNpxGone(
   callback: () => void,
@@ -12,7 +12,7 @@ export function onNpxGone(
   if (env["npm_lifecycle_event"] !== "npx") return;
   const { ppid } = process;
   const timer = setInterval(() => {
-    // Whoever loses its parent is given another one.
+    // A process whose parent has ended gets another parent.
     if (process.ppid === ppid) return;
     clearInterval(timer);
     callback();

@@ -106,7 +106,7 @@ function plain({ queue: _, ...counts }: ScaleSignal): string {
     .join("\n");
 }
 
-/** Serves it until the process is told to stop. Answers from the start: that Redis is not there yet is an answer. */
+/** Serves the signals until the process is told to stop. It answers from the start, even while Redis can't be reached. */
 async function serve(flags: ScaleSignalFlags, shards: readonly Shard[], port: number): Promise<void> {
   const { prefix, host } = flags;
   const reached: { redis?: Redis | Cluster; signals?: ScaleSignals } = {};
@@ -143,7 +143,7 @@ async function serve(flags: ScaleSignalFlags, shards: readonly Shard[], port: nu
     const others: ScaleSignals[] = [];
     reached.redis = first.redis;
     reached.signals = new ScaleSignals(first.redis, { queue: first.queue, prefix }, others);
-    // The others are counted from when they are there.
+    // Shards that could not be reached yet are counted once they are.
     for (const join of joining) {
       join.then(
         ({ redis, queue }) => {
@@ -161,7 +161,7 @@ async function serve(flags: ScaleSignalFlags, shards: readonly Shard[], port: nu
   }
 }
 
-/** Of all shards that were reached. */
+/** The signals of all shards that were reached. */
 function signalsOf([first, ...others]: readonly ReachedShard[]): ScaleSignals {
   if (first === undefined) throw new Error("unreachable: one is reached, or that is an error");
   const signals = others.map(({ redis, name, prefix }) => new ScaleSignals(redis, { queue: name, prefix }));

@@ -12,12 +12,12 @@ import { tellOfPoolsInMemory } from "../base/report-error.ts";
  * Opens a connection, however long that takes, and says once a minute on stderr what it waits for. If the process is
  * told to stop meanwhile, it ends.
  *
- * @throws RedisConnectionError if only a change of settings can mend it
+ * @throws RedisConnectionError if waiting can't help
  */
 export async function waitForRedis(resolved: ResolvedConnection, name: string): Promise<Redis | Cluster> {
   const stop = (): never => process.exit(0);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop);
-  // Neither a try that waits nor the health server keeps the process alive.
+  // Keeps the process alive: neither the pause between attempts nor the health server does.
   const alive = setInterval(() => {}, 60_000);
   let isTold = false;
   try {

@@ -37,7 +37,7 @@ interface WorkerFlags {
   readonly watch?: true;
 }
 
-/** What the signals of the terminal and of process managers do to. */
+/** What can be stopped by signals of a terminal or a process manager. */
 interface Stoppable {
   close(timeoutMs?: number): Promise<void>;
   kill(): void;
@@ -206,7 +206,7 @@ async function worker(module: string, flags: WorkerFlags): Promise<void> {
       try {
         await machine.start();
       } catch (error) {
-        // A worker that was told to stop before it served has not failed.
+        // A worker that was told to stop while it started has not failed.
         if (signals.count === 0) throw error;
       }
       await machine.closed;

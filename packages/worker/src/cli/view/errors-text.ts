@@ -3,7 +3,7 @@ import type { ErrorGroupView, ErrorsView } from "../../watch/queue-view.ts";
 import { clean, count, duration } from "./format.ts";
 import { paint } from "./paint.ts";
 
-/** More would hide the next group. */
+/** The most indices that are listed for a group, so that the next group is not pushed out of sight. */
 const MAX_INDICES_SHOWN = 20;
 
 /**
@@ -34,7 +34,7 @@ function groupLines(
   ];
 }
 
-/** The lines below the message: it was shown. */
+/** The lines of the stack below the message, which is printed already. */
 function framesOf(stack: string): string[] {
   const lines = stack.split("\n");
   const first = lines.findIndex((line) => /^\s+(at |---)/.test(line));

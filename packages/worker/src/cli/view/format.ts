@@ -8,7 +8,7 @@ export function count(value: number): string {
   return COUNTS.format(Math.round(value));
 }
 
-/** A few significant figures of a rate. */
+/** A rate with two or three significant figures. */
 export function rate(perS: number): string {
   if (perS >= 10 || perS === 0) return `${count(perS)}/s`;
   return perS >= 0.1 ? `${perS.toFixed(1)}/s` : `${(perS * 60).toFixed(1)}/min`;
@@ -36,22 +36,22 @@ export function duration(ms: number): string {
 }
 
 export function percent(part: number, whole: number): string {
-  // 100 % is said when all is done, and not before.
+  // Rounded down, so that 100 % is shown only when all is done.
   return whole === 0 ? "100%" : `${Math.floor((part / whole) * 100)}%`;
 }
 
-/** A bar of so many characters. */
+/** A bar of `width` characters. */
 export function bar(part: number, whole: number, width: number): string {
   const filled = whole === 0 ? width : Math.floor((Math.min(part, whole) / whole) * width);
   return "█".repeat(filled) + "░".repeat(width - filled);
 }
 
-/** What others named or wrote, as part of a line: it must not move the cursor or clear the screen. */
+/** Makes text that others wrote safe to print in a line: it must not move the cursor or clear the screen. */
 export function clean(text: string): string {
   return stripVTControlCharacters(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, " ");
 }
 
-/** A path or message in so much room. */
+/** Cuts a path or message to `width` characters. */
 export function cut(text: string, width: number): string {
   return text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text;
 }

@@ -1,4 +1,4 @@
-/** A terminal that is drawn over and over, and given back as it was, however the program ends. */
+/** A terminal screen that is redrawn repeatedly, and restored however the program ends. */
 
 import { lastTop, moveOf, visible } from "./scroll.ts";
 
@@ -21,7 +21,7 @@ export class LiveScreen {
   readonly #closed = Promise.withResolvers<undefined>();
   #open = true;
   #lines: readonly string[] = [];
-  /** Lines that the user has gone past. */
+  /** Number of lines that the user has scrolled past. */
   #top = 0;
 
   constructor() {
@@ -44,7 +44,7 @@ export class LiveScreen {
     return this.#end.signal;
   }
 
-  /** Resolves then. */
+  /** Resolves when the user wants to leave. */
   get closed(): Promise<undefined> {
     return this.#closed.promise;
   }
@@ -57,14 +57,17 @@ export class LiveScreen {
     return process.stdout.rows || DEFAULT_ROWS;
   }
 
-  /** Shows the lines; if there is no room for all of them, the first, the last, and those to which the user has gone. */
+  /**
+   * Shows the lines. If there is no room for all of them, shows the first, the last, and the part to which the user has
+   * scrolled.
+   */
   draw(lines: readonly string[]): void {
     if (!this.#open) return;
     this.#lines = lines;
     const rows = this.#rows;
     this.#top = Math.min(this.#top, lastTop(lines.length, rows));
     const shown = visible(lines, rows, this.#top);
-    // In one write, so that it does not flicker.
+    // One write avoids flicker.
     process.stdout.write(HOME + shown.map((line) => `${line}${CLEAR_LINE}`).join("\n") + CLEAR_BELOW);
   }
 
@@ -81,7 +84,7 @@ export class LiveScreen {
   }
 
   readonly #onKey = (keys: string | Buffer): void => {
-    // In raw mode the terminal makes no signal of Ctrl-C.
+    // In raw mode, Ctrl-C arrives as a character and not as a signal.
     const text = String(keys);
     if ([CTRL_C, CTRL_D, "q", "Q"].some((key) => text.includes(key))) return this.#end.abort();
     const move = moveOf(text, this.#rows);

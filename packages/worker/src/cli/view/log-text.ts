@@ -6,7 +6,7 @@ import { clean, count } from "./format.ts";
 import { paint } from "./paint.ts";
 import type { Style } from "./paint.ts";
 
-/** Shown in their own way, or the same in every line. */
+/** Fields that are printed in a place of their own, or that are the same in every line. */
 const SHOWN = new Set(
   "level time pid hostname worker msg err mapId index task childPid from attempt".split(" "),
 );

@@ -8,7 +8,7 @@ import { paint } from "./paint.ts";
 import { table } from "./table.ts";
 import type { Column } from "./table.ts";
 
-/** A machine that missed so many heartbeats may be gone. */
+/** After this long without a heartbeat, in ms, a machine is shown as late: it may be gone. */
 export const LATE_MS = 2_500;
 
 export function machinesText(

@@ -80,13 +80,13 @@ function styleOf({ state, waitsFor }: MapView): Style {
   return waitsFor === null ? STYLES[state] : "yellow";
 }
 
-/** A map that waits has no rate, and so no time left that could be given. */
+/** The time left. A map that waits has no rate, and so no estimate. */
 function leftOf({ leftMs, state, waitsFor, total, done }: MapView): string {
   if (leftMs !== null) return duration(leftMs);
   return state === "running" && waitsFor === null && done !== total ? "?" : "";
 }
 
-/** How long a map took that has ended. */
+/** The time since a map began; of one that has ended, how long it took. */
 function ageOf({ startedAtMs, endedAtMs }: MapView, atMs: number): string {
   return duration(Math.max(0, (endedAtMs ?? atMs) - startedAtMs));
 }

@@ -1,4 +1,6 @@
-/** What of many lines is on a screen of few: the first and the last always, between them as many as fit. */
+/**
+ * Which of many lines fit on the screen: always the first and the last, and between them the part that was scrolled to.
+ */
 
 /** Keys that move, as terminals send them: by how many lines, or screens. */
 const MOVES: Readonly<Record<string, (page: number) => number>> = {
@@ -15,12 +17,12 @@ const MOVES: Readonly<Record<string, (page: number) => number>> = {
   G: () => Infinity,
 };
 
-/** By how many lines a key moves; `undefined` if it is none that does. */
+/** By how many lines a key moves; `undefined` if the key does not scroll. */
 export function moveOf(key: string, rows: number): number | undefined {
   return Object.hasOwn(MOVES, key) ? MOVES[key]?.(Math.max(1, rows - 4)) : undefined;
 }
 
-/** The furthest that one can go down. */
+/** The largest number of lines that one can scroll down. */
 export function lastTop(lines: number, rows: number): number {
   return lines <= rows ? 0 : lines - rows + 1;
 }
@@ -28,7 +30,7 @@ export function lastTop(lines: number, rows: number): number {
 /**
  * Gives the lines that are shown.
  *
- * @param top - lines that were gone past, of those between the first and the last
+ * @param top - number of lines that were scrolled past, of those between the first and the last
  */
 export function visible(lines: readonly string[], rows: number, top: number): readonly string[] {
   if (lines.length <= rows) return lines;

@@ -9,7 +9,7 @@ export interface Column<R> {
   readonly align?: "right";
   readonly cell: (row: R) => string;
   readonly style?: (row: R) => Style | undefined;
-  /** Left out where there is no room; those with the highest number first. */
+  /** The column may be left out where there is no room; the highest number goes first. */
   readonly optional?: number;
   /** Cut down to this many characters, if need be. */
   readonly shrinkTo?: number;
@@ -17,7 +17,7 @@ export interface Column<R> {
 
 const GAP = "  ";
 
-/** Less of a name tells nothing. */
+/** A name that is cut further is useless. */
 const NARROWEST = 3;
 
 /** @param width - of the terminal; `Infinity` if nobody looks at it there */
@@ -36,7 +36,7 @@ export function table<R>(rows: readonly R[], columns: readonly Column<R>[], widt
   }
   const widths = new Map(shown.map((column) => [column, natural(column)]));
   let excess = sum([...widths.values()]) + GAP.length * (shown.length - 1) - width;
-  // The widest column is cut first, so that short names stay whole. A terminal that is narrower yet gets less of them.
+  // The widest column is cut first, so that short names stay whole.
   while (excess > 0) {
     const [widest] = [least, (column: Column<R>) => (column.shrinkTo === undefined ? Infinity : NARROWEST)]
       .map((limit) =>

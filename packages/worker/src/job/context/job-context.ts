@@ -19,7 +19,7 @@ import type { TaskReports } from "./task-reports.ts";
 import type { UnwantedMaps } from "./unwanted-maps.ts";
 import type { WorkObserver } from "./work-observer.ts";
 
-/** What a job meets on its way through a machine. All of it is there before the first job is fetched. */
+/** The parts of a machine that a job needs on its way. All of them exist before the first job is fetched. */
 export interface JobContext {
   readonly machine: JobMachine;
   readonly crew: Pick<Crew, "run">;
@@ -37,14 +37,14 @@ export interface JobContext {
   readonly held: HeldBytes;
   readonly publisher: Pick<Publisher, "publish" | "untilTaken">;
   readonly reports: Pick<TaskReports, "cut" | "flush" | "progress" | "log">;
-  /** What Redis takes in one piece, where that is less than an outcome may have otherwise. */
+  /** The largest outcome that Redis takes in one piece, if that is less than the machine's own limit. */
   readonly outcomeLimit: OutcomeLimit | undefined;
   readonly log: Logger;
-  /** For lines of items that threw. */
+  /** Writes the log lines of items that threw. */
   readonly failures: Pick<ThrottledLog, "warn">;
 }
 
-/** What a job's way depends on, of the machine that it is on. */
+/** The facts of the machine that decide how a job is treated. */
 interface JobMachine {
   readonly id: string;
   /** Registered functions by name. */
@@ -53,10 +53,10 @@ interface JobMachine {
   readonly codeVersion: string | undefined;
   /** After how many lost processes an item is given up. */
   readonly workerLossAttempts: number;
-  /** Callers do not see where a task failed, nor what it prints. */
+  /** Whether callers see neither where a task failed nor what it prints. */
   readonly redactRemoteStacks: boolean;
   readonly observer: WorkObserver;
-  /** Resolves once the machine takes nothing new. */
+  /** Resolves once the machine takes no new job. */
   readonly draining: Promise<void>;
 }
 

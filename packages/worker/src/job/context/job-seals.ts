@@ -1,9 +1,9 @@
 /**
- * Signatures on a worker machine: what it takes is checked before anything of it is decoded or reaches a child, and what
- * it tells is signed. Without a `signingKey`, everything passes as it is.
+ * Signatures on a worker machine: whatever it receives is checked before it is decoded or reaches a child, and whatever
+ * it sends is signed. Without a `signingKey`, everything passes unchanged.
  *
- * What is refused is dropped, without an outcome: whoever wrote it may have taken the place of a real item, which its
- * producer then finds missing, and enqueues again.
+ * A job that is refused is dropped without an outcome. If it replaced a genuine job, the producer finds that one missing,
+ * and enqueues it again.
  */
 
 import type { Logger } from "pino";
@@ -25,7 +25,7 @@ import type { SharedValue } from "./kept-shares.ts";
 export class JobSeals {
   readonly #signer: Signer | undefined;
   readonly #log: Logger;
-  /** What was asked, of the jobs that are here. */
+  /** The digests of what the jobs in hand ask for. */
   readonly #contents = new WeakMap<QueuedJob, string>();
 
   constructor(signer: Signer | undefined, log: Logger) {
@@ -38,7 +38,7 @@ export class JobSeals {
     return this.#signer !== undefined;
   }
 
-  /** Whether the job may run. Says in the log why not. Call before anything of it was filled in. */
+  /** Whether the job may run; if not, logs why. To be called before any default is filled in. */
   admits(job: QueuedJob): boolean {
     const data = job.data as JobData;
     if (this.#signer === undefined) {
@@ -59,7 +59,7 @@ export class JobSeals {
     return this.#refuse(job, "the bytes of its arguments are not those that were signed");
   }
 
-  /** Says in the log that a job is dropped. */
+  /** Logs that a job is dropped. */
   #refuse(job: QueuedJob, reason: string): false {
     this.#log.warn({ job: job.id, reason }, "job refused: not run, and not answered");
     return false;
@@ -71,7 +71,7 @@ export class JobSeals {
     return sealOutcome(this.#signer, data, content, text, bytes);
   }
 
-  /** The data of a job that runs again. */
+  /** Signs the data of a job that runs again. */
   state(data: JobData): JobData {
     return this.#signer === undefined ? data : signJobState(this.#signer, data);
   }
@@ -84,7 +84,7 @@ export class JobSeals {
     return this.#signer?.seal("log", [mapId, index], batch) ?? batch;
   }
 
-  /** How many of its items a job keeps. */
+  /** Signs how many of its items a job keeps. */
   cut(mapId: string, at: number, items: number): string {
     return this.#signer?.seal("cut", [mapId, at], String(items)) ?? String(items);
   }
@@ -115,7 +115,7 @@ export class JobSeals {
     return this.#signer.signObject("advertisement", { ...advertisement, keys: this.#signer.keyIds });
   }
 
-  /** Whether what a machine tells of itself is to be believed. */
+  /** Whether a machine's advertisement is genuine. */
   believes(machine: WorkerAdvertisement): boolean {
     return this.#signer === undefined || isFitting(machine, this.#signer);
   }

@@ -1,17 +1,17 @@
-/** The shared values that a machine keeps, encoded: those that were used last, as far as there is room. */
+/** The shared values that a machine keeps, encoded: as many of those used last as there is room for. */
 
 import type { Payload } from "@poolmq/shared/internal";
 
 import type { SharedMemory } from "../../pipe/pipe-messages.ts";
 
-/** Kept encoded, beside what each child makes of it. */
+/** The most bytes that are kept. Each child has a decoded copy in addition. */
 const MAX_KEPT_BYTES = 512 * 1024 * 1024;
 
 export interface SharedValue {
   readonly payload: Payload;
-  /** That the payload names. */
+  /** The bytes that the payload names. */
   readonly bytes: Buffer | undefined;
-  /** The value itself, in place of the payload: only threads see it. */
+  /** The value itself, in place of the payload, for threads, which share this process's memory. */
   readonly memory?: SharedMemory | undefined;
 }
 
@@ -34,7 +34,7 @@ export class KeptShares {
   }
 
   add(id: string, value: SharedValue): void {
-    // Two queues may have brought the same value at the same time.
+    // Two shards may have brought the same value at the same time.
     if (this.#values.has(id)) return;
     this.#values.set(id, value);
     this.#bytes += sizeOf(value);
@@ -44,7 +44,7 @@ export class KeptShares {
     }
   }
 
-  /** The value is gone: nobody will ask for it. */
+  /** Removes a value that nobody will ask for again. */
   forget(id: string): void {
     const kept = this.#values.get(id);
     if (kept === undefined) return;

@@ -53,7 +53,7 @@ export class Permits {
     begin: () => Promise<RunEnd>,
   ): Promise<RunEnd | "put off"> {
     const id = job.id ?? "";
-    // A job that is put off has no lock that could be renewed, and is not to be reported as one that lost it.
+    // A job that is put off has no lock to renew, and must not be reported as one that lost its lock.
     this.#locks.release(id, token);
     const taken = await this.#ask(() => this.#scripts.take(id, token, limit, starts));
     if (taken === undefined) return "put off";
@@ -66,7 +66,7 @@ export class Permits {
     return end;
   }
 
-  /** A job is not run: its place in line goes to the next. */
+  /** Gives up the place in line of a job that is not run. */
   leave({ job }: Pick<LimitedJob, "job">, limit: Limit): void {
     this.#give(job.id ?? "", limit, 0);
   }
@@ -85,7 +85,7 @@ export class Permits {
     this.#calls.set(key, timer.unref());
   }
 
-  /** Nobody waits for the answer. If none comes, the first in line comes back on its own. */
+  /** Does not wait for the answer. If none comes, the first job in line comes back by itself. */
   #follow(key: string, question: () => Promise<number | undefined>): void {
     question().then(
       (callAfterMs) => this.#callLater(key, callAfterMs),
@@ -93,7 +93,7 @@ export class Permits {
     );
   }
 
-  /** `undefined` if the machine ends before Redis answers: the job's lock expires, and others have it. */
+  /** `undefined` if the machine ends before Redis answers; the job's lock then expires, and another machine gets it. */
   async #ask<V>(question: () => Promise<V>): Promise<V | undefined> {
     for (;;) {
       try {
@@ -106,7 +106,7 @@ export class Permits {
   }
 }
 
-/** The limit under which a job runs: what the call or the pool said of it goes before what the task's definition says. */
+/** The limit under which a job runs: that of the call or the pool, else that of the task's definition. */
 export function limitOf(
   { job, data }: Pick<LimitedJob, "job" | "data">,
   tasks: Readonly<Record<string, TaskInfo>>,

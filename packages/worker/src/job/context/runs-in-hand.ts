@@ -1,6 +1,6 @@
 import type { RunEnd } from "../../runs/run.ts";
 
-/** How a run ended. `put off`: no run was begun, and the job waits in Redis for a permit. */
+/** How a run ended. `put off`: it never began, and the job waits in Redis for a permit. */
 type Ended = RunEnd | "put off";
 
 interface RunInHand {
@@ -25,7 +25,7 @@ export class RunsInHand {
   /**
    * Runs a job, or takes over its run that is under way already.
    *
-   * @returns how the run ended; "taken over" if the job came again meanwhile, and whoever has it now sees to its end
+   * @returns how the run ended; "taken over" if the job came again meanwhile; the later call then handles its end
    */
   run(jobId: string, token: string, begin: () => Promise<Ended>): Promise<Ended | "taken over"> {
     const before = this.#runs.get(jobId);

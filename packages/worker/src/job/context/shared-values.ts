@@ -8,8 +8,8 @@ export class SharedValues {
   readonly #fetching = new Map<string, Promise<SharedValue | undefined>>();
 
   /**
-   * @param fetch - from the Redis of the queue whose jobs need them
-   * @param kept - by the machine, for all of its queues
+   * @param fetch - reads a value from the Redis of the jobs that need it
+   * @param kept - the values that the machine keeps, for all of its shards
    */
   constructor(fetch: (id: string) => Promise<SharedValue | undefined>, kept: KeptShares) {
     this.#fetch = fetch;
@@ -22,7 +22,7 @@ export class SharedValues {
     if (kept !== undefined) return kept;
     let fetching = this.#fetching.get(id);
     if (fetching === undefined) {
-      // The jobs that need it come in a burst; the first one fetches for all.
+      // Jobs that need the value come in a burst; the first one fetches it for all.
       fetching = this.#load(id).finally(() => this.#fetching.delete(id));
       this.#fetching.set(id, fetching);
     }

@@ -1,6 +1,6 @@
 /**
- * What running tasks say of their progress, and what they print and log, on its way to the producers. It goes to Redis in
- * batches, and what an item said goes there before its outcome: commands of one connection keep their order.
+ * Sends what running tasks report of their progress, print and log to the producers. It goes to Redis in batches, and an
+ * item's reports go before its outcome, because commands of one connection keep their order.
  */
 
 import type { LogBatch, LogLine, Payload } from "@poolmq/shared/internal";
@@ -8,21 +8,21 @@ import type { GatherScripts } from "@poolmq/shared/redis";
 
 import type { JobSeals } from "./job-seals.ts";
 
-/** Often enough for a person to watch; a task that reports in a loop must not flood Redis. */
+/** How often to send, in ms: often enough for a person to watch. A task that reports in a loop must not flood Redis. */
 const INTERVAL_MS = 100;
 
-/** So many lines of an item wait while Redis does not answer; of more, only the number is told. */
+/** Lines of an item that are kept while Redis does not answer. Further ones are only counted. */
 const MAX_LINES = 1_000;
 
-/** What one item has said. */
+/** What one item has reported since it was last sent. */
 interface Words {
   readonly mapId: string;
   readonly index: number;
-  /** The latest word of its progress counts. */
+  /** Its latest progress. */
   progress?: Payload;
   /** Lines, as JSON. */
   lines: string[];
-  /** Lines more than that. */
+  /** Number of lines that were not kept. */
   dropped: number;
   by?: Omit<LogBatch, "lines">;
 }
@@ -33,7 +33,7 @@ export class TaskReports {
   /** By map and index. */
   readonly #words = new Map<string, Map<number, Words>>();
   #timer: NodeJS.Timeout | undefined;
-  /** Replies that Redis has not sent yet: until then, the timer sends nothing more. */
+  /** Number of replies that Redis has not sent yet. Until it is 0, the timer sends nothing more. */
   #owed = 0;
 
   constructor(scripts: GatherScripts, seals: JobSeals) {
@@ -49,7 +49,7 @@ export class TaskReports {
   log(mapId: string, index: number, by: Omit<LogBatch, "lines">, line: string): void {
     let words = this.#wordsOf(mapId, index);
     if (words.by !== undefined && (words.by.pid !== by.pid || words.by.attempt !== by.attempt)) {
-      // Another attempt has begun already.
+      // Another attempt has begun: first send the lines of the one before.
       this.flush(mapId, index, 1);
       words = this.#wordsOf(mapId, index);
     }
@@ -58,12 +58,15 @@ export class TaskReports {
     else words.dropped++;
   }
 
-  /** A job keeps only the first so many of its items. At once: others wait for the rest. */
+  /**
+   * Reports how many items, from the first on, a job keeps after it was cut. It is sent at once, because its producer
+   * waits to enqueue the rest.
+   */
   cut(mapId: string, at: number, items: number): void {
     this.#await(this.#scripts.cut(mapId, at, this.#seals.cut(mapId, at, items)));
   }
 
-  /** Sends on what these items have said: their outcome comes next. */
+  /** Sends what these items have reported, before their outcome is published. */
   flush(mapId: string, at: number, n: number): void {
     const ofMap = this.#words.get(mapId);
     if (ofMap === undefined) return;

@@ -1,13 +1,16 @@
-/** As many ids as a queue cancels in a day or so; one that was forgotten costs a run that nobody wants, and no more. */
+/**
+ * The most ids that are remembered: about as many maps as are cancelled in a day. One that was forgotten costs at most a
+ * run that nobody wants.
+ */
 const MAX_IDS = 10_000;
 
-/** A job that waited for longer, in ms, may belong to a map whose cancel a machine has missed. */
+/** A job that is older than this, in ms, may belong to a map whose cancel this machine has missed. */
 const FRESH_MS = 2_000;
 
-/** Redis is asked so often, in ms, about a map whose jobs are not fresh. */
+/** How often Redis is asked about a map whose jobs are not fresh, in ms. */
 const ASK_AGAIN_MS = 1_000;
 
-/** What is to be known of a job. */
+/** The facts of a job that are needed here. */
 interface QueuedJob {
   /** When it was enqueued, in ms since 1970, by the producer's clock. */
   readonly timestamp: number;
@@ -16,9 +19,9 @@ interface QueuedJob {
 }
 
 /**
- * Maps whose outcomes nobody wants any more: they were cancelled, or their producer has died. Cancels are told to the
- * machines; a machine that was not there then asks Redis, once a second for each map at most, and not for jobs that have
- * just been enqueued. Forgets the oldest maps: a machine lives long.
+ * Maps whose outcomes nobody wants any more: they were cancelled, or their producer has died. Machines are told of
+ * cancels. For those that a machine may have missed, it asks Redis, at most once a second for each map, and not for jobs
+ * that have just been enqueued. The oldest maps are forgotten, because a machine lives long.
  */
 export class UnwantedMaps {
   readonly #isWanted: (mapId: string) => Promise<boolean>;
@@ -33,14 +36,15 @@ export class UnwantedMaps {
     this.#isWanted = isWanted;
   }
 
-  /** Whether nobody wants the outcomes of the map that a job belongs to. Told at once where Redis need not be asked. */
+  /** Whether nobody wants the outcomes of a job's map. Gives a promise only if Redis must be asked. */
   has(mapId: string, job: QueuedJob): false | Promise<boolean> {
     const isKnown = this.#ids.has(mapId);
     return !isKnown && this.#isFresh(job) ? false : this.#lookUp(mapId, isKnown);
   }
 
   async #lookUp(mapId: string, isKnown: boolean): Promise<boolean> {
-    // A map that is known as unwanted is asked about each time: its producer may have opened it again after Redis lost it.
+    // Redis is asked each time about a map that is known as unwanted, because its producer may have opened it again after
+    // Redis lost it.
     const isWanted = await (isKnown ? this.#isWanted(mapId) : this.#askSometimes(mapId));
     if (isWanted) this.#ids.delete(mapId);
     else this.add(mapId);
@@ -53,7 +57,7 @@ export class UnwantedMaps {
     if (this.#ids.size > MAX_IDS && oldest !== undefined) this.#ids.delete(oldest);
   }
 
-  /** Notes that a map was cancelled, as far as is known. False if that is known already, or it was begun again since. */
+  /** Notes that a map seems to be cancelled. False if that is known already, or if the map was begun again since. */
   async learn(mapId: string): Promise<boolean> {
     if (this.#ids.has(mapId) || (await this.#isWanted(mapId))) return false;
     this.add(mapId);
@@ -61,7 +65,7 @@ export class UnwantedMaps {
   }
 
   #isFresh({ timestamp, stalledCounter }: QueuedJob): boolean {
-    // Clocks may differ: then it is asked more often than it need be.
+    // If clocks differ, Redis is asked more often than necessary.
     return stalledCounter === 0 && timestamp >= this.#since && Math.abs(Date.now() - timestamp) < FRESH_MS;
   }
 
@@ -70,7 +74,7 @@ export class UnwantedMaps {
     let asked = this.#asked.get(mapId);
     if (asked === undefined || now - asked.at > ASK_AGAIN_MS) {
       asked = { at: now, isWanted: this.#isWanted(mapId) };
-      // Put behind the others: the oldest come first.
+      // Moved to the end, because the map is ordered from the oldest on.
       this.#asked.delete(mapId);
       this.#asked.set(mapId, asked);
       const [oldest] = this.#asked.keys();

@@ -10,9 +10,9 @@ export interface ObservedJob {
   readonly attemptsMade: number;
 }
 
-/** Is told of each job as it goes. Called once or twice a job, so it must be quick. */
+/** Is told of each job that ran or was published. It is called once or twice a job, so it must be quick. */
 export interface WorkObserver {
-  /** A job ran to its end, for so many ms until now. */
+  /** A job has just ended and ran for `ms`. */
   ran(job: ObservedJob, ms: number): void;
   /** The outcomes of a job's items are in Redis. */
   published(task: string, items: number, outcomes: OutcomeText): void;
