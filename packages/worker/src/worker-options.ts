@@ -35,11 +35,14 @@ export interface WorkerOptions extends ProcessOptions {
   /** The tasks module: a path (from the working directory) or a `file:` URL. Its exported functions are the tasks. */
   readonly module: string | URL;
   /**
-   * Redis; a list of all of them, in any order, for a pool that is spread over several servers.
+   * Redis; or the list of all servers, in any order, over which the queue is spread.
    * @defaultValue `POOLMQ_REDIS_URL`, else `REDIS_URL` of the environment, else `redis://127.0.0.1:6379`
    */
   readonly connection?: ConnectionOption | readonly ServerOption[] | undefined;
-  /** Over how many queues of a Redis Cluster the queue is spread: the same number as its pools have. @defaultValue 1 */
+  /**
+   * On a Redis Cluster: the number of queues over which this queue is spread, the same as that of its pools, 1 to 64.
+   * @defaultValue 1
+   */
   readonly shards?: number | undefined;
   /** Name of the queue to serve. @defaultValue `"default"` */
   readonly queue?: string | undefined;
@@ -51,26 +54,28 @@ export interface WorkerOptions extends ProcessOptions {
    */
   readonly processes?: number | undefined;
   /**
-   * Version of the tasks' code: a release, a commit, the tag of an image. It is shown where machines are, and callers can
+   * Version of the tasks' code: a release, a commit, the tag of an image. It is shown with the machines, and callers can
    * ask for it with their option `codeVersion`. @defaultValue none
    */
   readonly codeVersion?: string | undefined;
-  /** How long a dead machine's items stay its own, in ms, at least 500. @defaultValue 3000 */
+  /**
+   * How long a dead machine keeps its items before another machine may run them, in ms, at least 500. @defaultValue 3000
+   */
   readonly lockDurationMs?: number | undefined;
   /** How often machines look for items of dead machines, in ms, at least 100. @defaultValue 1000 */
   readonly stalledIntervalMs?: number | undefined;
   /** How long `close()` lets running items go on before it kills them, in ms. @defaultValue 30000 */
   readonly shutdownTimeoutMs?: number | undefined;
-  /** How long a function that was told to stop may go on before its process is killed, in ms. @defaultValue 500 */
+  /** How long a function may continue after it was told to stop, in ms. Then its process is killed. @defaultValue 500 */
   readonly killGraceMs?: number | undefined;
   /**
-   * How many bytes of large arguments and of outcomes the machine holds at a time, beside what its processes have, at least
-   * 1 MiB: further arguments are read, and further items begun, when there is room. One that is larger has all of it.
+   * The most bytes of large arguments and of outcomes that the supervisor holds at a time, at least 1 MiB. Further
+   * arguments are read, and further items begun, when there is room. A job that is larger by itself is run alone.
    * @defaultValue 268435456 (256 MiB)
    */
   readonly maxHeldBytes?: number | undefined;
   /**
-   * How long to try to reach Redis at the start, in ms; 0: as long as it takes, and the log says so once a minute.
+   * How long to try to reach Redis at the start, in ms; 0: without limit, and the log says once a minute that it waits.
    * @defaultValue 10000
    */
   readonly connectTimeoutMs?: number | undefined;
@@ -80,19 +85,20 @@ export interface WorkerOptions extends ProcessOptions {
    */
   readonly healthPort?: number | undefined;
   /**
-   * Address to serve them on. Reachable by others only if you say so: `"0.0.0.0"`, which probes from outside of a
-   * container need. @defaultValue `"127.0.0.1"`
+   * Address to serve them on. By default only this machine can reach it; probes from outside of a container need
+   * `"0.0.0.0"`. @defaultValue `"127.0.0.1"`
    */
   readonly healthHost?: string | undefined;
   /**
-   * Sends errors of tasks to their callers without stacks, and says of a module that does not load only that: callers
-   * then see no paths of this machine but those in messages. The stacks are in this machine's log. @defaultValue false
+   * Sends errors of tasks to callers without stacks, and of a module that does not load only that fact. Callers then see
+   * no paths of this machine, except in messages. The stacks are in this machine's log. @defaultValue false
    */
   readonly redactRemoteStacks?: boolean | undefined;
   /**
-   * Takes only jobs that were signed with this secret of 32 bytes or more, and signs what they come to: for a Redis that
-   * others can write to. The producers need the same one. A list to change it without a stop: the first signs, all are
-   * accepted. Tasks do not see it. @defaultValue `POOLMQ_SIGNING_KEY` of the environment (one key a line), else none
+   * Runs only jobs that were signed with this secret of 32 bytes or more, and signs their outcomes: for a Redis to which
+   * others can write. The producers need the same secret. With a list, the first signs and all are accepted, so that the
+   * key can be changed without a stop. Tasks do not see it. @defaultValue `POOLMQ_SIGNING_KEY` of the environment (one
+   * key a line), else none
    */
   readonly signingKey?: string | readonly string[] | undefined;
   /**
@@ -102,7 +108,7 @@ export interface WorkerOptions extends ProcessOptions {
   readonly logger?: Logger | undefined;
 }
 
-/** One of the queues that a machine serves as one: there are several where a pool is spread over several servers. */
+/** One shard of the queue that a machine serves; there are several if the queue is spread over several servers. */
 export type Shard = QueueShard;
 
 /** `WorkerOptions`, checked and complete. */
@@ -134,7 +140,7 @@ export const DEFAULTS: Readonly<
   queue: "default",
   prefix: "poolmq",
   healthHost: "127.0.0.1",
-  // Short, because a supervisor never blocks: a dead machine's items are back in 3 to 4 s.
+  // It can be short, because a supervisor never blocks. A dead machine's items are run elsewhere after 3 to 4 s.
   lockDurationMs: 3_000,
   stalledIntervalMs: 1_000,
   shutdownTimeoutMs: 30_000,
@@ -210,14 +216,17 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
   };
 }
 
-/** Where Redis is, for those who look at one. */
+/** Resolves where Redis is, for commands that use a single one. */
 export function connectionOf(option: ConnectionOption | undefined): ResolvedConnection {
   const resolved = resolveConnection(option) ?? resolveConnection(DEFAULT_URL);
   if (resolved === undefined) throw new Error("unreachable: a URL always resolves");
   return resolved;
 }
 
-/** Where the queue is. Checked here, so that a wrong URL is told before a process is started. */
+/**
+ * Resolves the shards of the queue. Called with the other checks, so that a wrong URL is reported before a process is
+ * started.
+ */
 export function shardsOf(
   { connection: option, shards }: Pick<WorkerOptions, "connection" | "shards">,
   queue: string,

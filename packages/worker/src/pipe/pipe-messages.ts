@@ -95,7 +95,7 @@ export type FromChild =
       readonly rss?: number | undefined;
       /** When it was sent, by the clock that all processes of a machine share; only if `tellsTransit` is set. */
       readonly endedAt?: number;
-      /** How long this message was on its way, in ms. Set by the host that received it, if it knows. */
+      /** How long this message was on its way, in ms. Set by the receiver, if the sender said when it was sent. */
       readonly transitMs?: number;
     }
   /** The run was taken back before it began. */
@@ -106,9 +106,9 @@ export type FromChild =
   | { readonly t: "progress"; readonly id: number; readonly index: number }
   /**
    * The process is about to end, because something was thrown that nobody caught, or `process.exit()` was called.
-   * Followed by the payload of what was thrown, if something was. With `id` and `offset` if the async context tells
-   * which item of which run did it: that run may have ended long ago. With `own` if what failed is not a task but our
-   * own code, because of what some task did to this process before.
+   * Followed by the payload of what was thrown, if something was. With `id` and `offset` if the async context tells which
+   * item of which run did it; that run may have ended long ago. With `own` if poolmq's own code failed, because a task
+   * had damaged this process before.
    */
   | { readonly t: "ending"; readonly id?: number; readonly offset?: number; readonly own?: true }
   | { readonly t: "pong" };
@@ -119,17 +119,17 @@ export type ToGuard =
   | { readonly t: "revoke"; readonly id: number; readonly slot: number }
   /** Take back the items of a run that the child has not begun. */
   | { readonly t: "cut"; readonly id: number; readonly slot: number }
-  /** Say how it goes. */
+  /** Ask for a sign of life. */
   | { readonly t: "ping" }
-  /** Say what the main thread runs. */
+  /** Ask for the stack of the main thread. */
   | { readonly t: "stack"; readonly id: number };
 
 export type FromGuard =
   /** Whether the run was taken back; if not, it has begun, or has ended. */
   | { readonly t: "revoked"; readonly id: number; readonly ok: boolean }
-  /** The run keeps so many of its items, from the first on, and begins no other; 0 if it is not under way. */
+  /** The run keeps this many of its items, from the first on, and begins no other; 0 if it is not under way. */
   | { readonly t: "cut"; readonly id: number; readonly items: number }
-  /** How often the main thread's event loop was seen to turn: if this grows, the main thread is not computing. */
+  /** The number of turns of the main thread's event loop. If it grows, the main thread is not computing. */
   | { readonly t: "alive"; readonly turns: number }
   /** The frames of the main thread, the innermost first; none if it runs no JavaScript. */
   | { readonly t: "stack"; readonly id: number; readonly frames: readonly string[] };

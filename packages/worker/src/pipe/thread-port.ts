@@ -11,13 +11,13 @@ import type { FromChild } from "./pipe-messages.ts";
 const schedule = setImmediate;
 const bufferOf = Buffer.from.bind(Buffer);
 
-/** What a thread says: what a child says, and what its tasks print. */
+/** The messages of a thread: those of a child, and what its tasks print. */
 export type FromThread =
   | FromChild
   /** Followed by what was printed, as text or as bytes. */
   | { readonly t: "print"; readonly from: "stdout" | "stderr" };
 
-/** What a thread is told at its start. */
+/** The settings of a thread, given at its start. */
 export interface ThreadData {
   /** Path of the tasks module. */
   readonly module: string;
@@ -28,11 +28,11 @@ export interface ThreadData {
   readonly redactStacks: boolean;
   readonly port: MessagePort;
   readonly claims: Int32Array<SharedArrayBuffer>;
-  /** Its one word counts the turns of the thread's event loop. */
+  /** Its only element counts the turns of the thread's event loop. */
   readonly turns: Int32Array<SharedArrayBuffer>;
 }
 
-/** Reads messages from a port. @param onGarbage - is told of what is no message */
+/** Reads messages from a port. @param onGarbage - called for anything that is not a message */
 export function readPort<Message>(
   port: MessagePort,
   onFrame: OnFrame<Message>,
@@ -59,7 +59,7 @@ export class PortWriter {
   #transfer: Transferable[] = [];
   #scheduled = false;
 
-  /** @param hands - whether the bytes are still needed here */
+  /** @param hands - `copies` if the bytes are still needed here, `bytes` to transfer them */
   constructor(port: MessagePort, hands: "copies" | "bytes") {
     this.#port = port;
     this.#hands = hands;

@@ -13,19 +13,19 @@ import { orderFor } from "./order-for.ts";
 import { OwnPlaces } from "./own-places.ts";
 import type { Demand } from "./share-places.ts";
 
-/** What a job holds: our data, or whatever else somebody wrote there. */
+/** A fetched job. Its data is unchecked: a `JobData`, or whatever somebody wrote to Redis. */
 export type QueuedJob = Job<unknown, null>;
 
-/** Whether a completed job is kept is told by the worker's options, and not by the job's. */
+/** Lets the worker's options, and not the job's, decide whether a completed job is kept. */
 const AS_THE_WORKER = undefined as unknown as boolean;
 
-/** How a job's way through this machine ended. With an error, BullMQ is to put the job elsewhere, or to fail it. */
+/** How a job's way through this machine ended. The error tells BullMQ to move the job elsewhere, or to fail it. */
 type Ended = { readonly error: unknown } | undefined;
 
 export interface JobQueueHooks {
   /** Called as soon as a job is fetched. Whether it resolves or rejects decides what BullMQ does with the job. */
   process(job: QueuedJob, token: string): Promise<void>;
-  /** BullMQ completes the job now, or moves it elsewhere: its lock is no longer to be renewed. */
+  /** BullMQ completes the job now, or moves it elsewhere, so that its lock must no longer be renewed. */
   settled(job: QueuedJob, token: string): void;
   /**
    * The queue shares its places with others, and its `demand` may have changed. Absent: all places are its own.
@@ -34,13 +34,14 @@ export interface JobQueueHooks {
 }
 
 /**
- * BullMQ fetches jobs one after the other, and begins with the first one only when it has as many as it may: far from
- * Redis, the first locks have expired by then, and the jobs run twice. So a job is begun when it is fetched.
+ * BullMQ fetches jobs one after the other, and begins the first one only when it has as many as it may have. If Redis is
+ * far away, the first locks have expired by then, and the jobs run twice. So a job is begun when it is fetched.
  *
- * It also waits for each job before it fetches the next. Here as many are fetched at once as there are places for.
+ * BullMQ also waits for each job before it fetches the next. Here, one script fetches as many as there are places for.
  *
- * And it makes some thirty promises for each job, for spans, for its own renewal of locks, and to hand the job around in
- * its loop. A tiny job costs less than they do. So a job that ended well is completed here without them, and the job that
+ * And BullMQ makes some thirty promises for each job, which cost more than a tiny job. So a job that ended well is
+ * completed here without them, and the job
+ * that
  * was fetched in its place goes the same way, as long as the loop has nothing to do.
  *
  * BullMQ parses a job's data while it fetches the job; data that is not JSON throws there, and the job is fetched
@@ -48,11 +49,11 @@ export interface JobQueueHooks {
  */
 export class JobQueue extends Worker<unknown, null> {
   readonly #hooks: JobQueueHooks;
-  /** What becomes of the jobs that were begun when they were fetched, until BullMQ comes to them. */
+  /** How the jobs end that were begun when they were fetched. An entry is removed when BullMQ asks for it. */
   readonly #begun: Map<QueuedJob, Promise<Ended>>;
   readonly #redis: Redis | Cluster;
   readonly #clock: RedisClock;
-  /** Jobs that were fetched and have not come to their end here. */
+  /** Number of jobs that were fetched and have not ended here. */
   inHand = 0;
   /** Where it shares the places with other queues. */
   readonly #own = new OwnPlaces();
@@ -89,7 +90,7 @@ export class JobQueue extends Worker<unknown, null> {
     if (grows && this.inHand > 0) (this as unknown as MainLoop).mainLoopQueue?.add(NO_JOB);
   }
 
-  /** How many places it has. */
+  /** Number of places that it occupies. */
   get #held(): number {
     return this.#begun.size + this.#own.asked;
   }
@@ -105,12 +106,13 @@ export class JobQueue extends Worker<unknown, null> {
     return { held: this.#held, wants, servedAt: this.#own.servedAt };
   }
 
-  /** Of the places that it shares with other queues, it may have so many from now on. */
+  /** Sets how many of the shared places it may have from now on. */
   allow(places: number): void {
     const { drained, mainLoopQueue } = this as unknown as MainLoop;
     const held = this.#held;
     this.#own.allowed = places;
-    // While its queue is empty it waits for a job in any case, because only then does it learn that it needs a place.
+    // While its queue is empty, it waits for a job even without a place, because only then does it learn that it needs
+    // one.
     this.concurrency = Math.max(1, drained ? held + 1 : places);
     if (places <= held) return;
     this.#own.wake();
@@ -136,7 +138,7 @@ export class JobQueue extends Worker<unknown, null> {
   async #hasPlace(): Promise<boolean> {
     const loop = this as unknown as MainLoop;
     if (loop.drained) {
-      // The marker that told of a job has woken this machine, and no other. It goes back, for a machine that has a place.
+      // The marker in Redis has woken this machine and no other. It is put back, for a machine that has a place.
       loop.drained = false;
       await this.#redis.zadd(this.backend.toKey("marker"), 0, "0");
       this.#hooks.changed?.();
@@ -150,7 +152,7 @@ export class JobQueue extends Worker<unknown, null> {
     if (mainLoopQueue === undefined || mainLoopQueue === null) return await super.moveToActive(token, name);
     // BullMQ takes this for an empty queue, whatever its types say.
     if (this.#held >= this.#own.allowed && !(await this.#hasPlace())) return undefined as never;
-    // The place of a job that was put off is free, and counted still.
+    // The place of a job that was put off is free, but still counted.
     const free =
       this.#own.allowed === Infinity
         ? this.concurrency - mainLoopQueue.numTotal()
@@ -168,9 +170,9 @@ export class JobQueue extends Worker<unknown, null> {
       this.#ask(0);
       throw error;
     });
-    // What has come takes its places at once, and then the others are told.
+    // The jobs that have come take their places before the other queues are told.
     this.#own.asked = 0;
-    // Each begins here, so in their order.
+    // Each job begins here, in the order in which they came.
     const [first, ...others] = jobs.map((raw) => this.#take(raw, token));
     if (first === undefined && !isEmpty) return await super.moveToActive(token, name);
     for (const job of others) mainLoopQueue.add(job);
@@ -180,7 +182,7 @@ export class JobQueue extends Worker<unknown, null> {
     return job as Job<unknown, null>;
   }
 
-  /** `undefined` for one that can't be read: `error` tells of it. */
+  /** `undefined` for a job that can't be read, for which `error` is emitted. */
   async #take(raw: unknown[], token: string): Promise<QueuedJob | undefined> {
     try {
       const [data, id] = raw2NextJobData(raw) as [JobJson, string];
@@ -197,7 +199,8 @@ export class JobQueue extends Worker<unknown, null> {
     const job = isPlain ? this.#receive(data, id, token) : await super.nextJobFromJobData(...args);
     // There is none if the queue is empty, whatever BullMQ's types say.
     if ((job as QueuedJob | undefined) !== undefined) {
-      // Drops options of the job that would keep it when it is done: it would be taken for one that is still to be run.
+      // Removes options that would keep the job when it is done: a kept job would be taken for one that is still to be
+      // run.
       delete job.opts.removeOnComplete;
       delete job.opts.removeOnFail;
       this.#begun.set(job, this.#begin(job, job.token ?? ""));
@@ -244,7 +247,7 @@ export class JobQueue extends Worker<unknown, null> {
       try {
         next = await this.#complete(current, token, fetchesNext);
       } catch (error) {
-        // BullMQ tries again as long as Redis is away, and then says what it can't mend.
+        // BullMQ has tried again as long as Redis was away; this error remains.
         this.emit("error", error as Error);
         if (!(await this.#removesStray(error, current, token)))
           return await this.#leaveToBull(current, token, fetchesNext);
@@ -252,7 +255,7 @@ export class JobQueue extends Worker<unknown, null> {
       this.#begun.delete(current);
       this.#hooks.changed?.();
       const { mainLoopQueue } = this as unknown as MainLoop;
-      // With a free place, the loop has something to fetch. It only goes on when it is given something.
+      // With a free place, the loop can fetch. It continues only when a promise in it settles.
       if (next === undefined || (mainLoopQueue?.numTotal() ?? 0) < this.concurrency) return next;
       current = next;
     }
@@ -278,7 +281,7 @@ export class JobQueue extends Worker<unknown, null> {
     this.#hooks.settled(job, token);
     if (this.backend.closing !== undefined) return undefined;
     const isEnding = this.closing !== undefined || this.paused;
-    // Above what it may have, the place goes to another queue.
+    // If it has more places than it may, this one goes to another queue.
     const fetchNext = fetchesNext() && !isEnding && this.#held <= this.#own.allowed;
     const { result } = await this.backend.moveToCompleted(job, null, AS_THE_WORKER, token, fetchNext);
     if (!Array.isArray(result)) return undefined;

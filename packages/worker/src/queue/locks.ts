@@ -9,7 +9,7 @@ import { repeatWhenAnswered } from "@poolmq/shared/internal";
 
 import type { ThrottledLog } from "../log/throttled-log.ts";
 
-/** Extends locks; gives the ids of jobs whose lock is no longer ours. */
+/** Extends locks; gives the ids of jobs whose lock this machine no longer has. */
 export type ExtendLocks = (jobIds: string[], tokens: string[], durationMs: number) => Promise<string[]>;
 
 export class Locks {
@@ -19,7 +19,7 @@ export class Locks {
   readonly #refusals: Pick<ThrottledLog, "refused">;
   /** Token of the lock by id of the job. */
   readonly #held = new Map<string, string>();
-  /** Those of them whose lock expired, with the token that they had then: told and counted once. */
+  /** Those whose lock has expired, with the token that they had then, so that each is logged and counted once. */
   readonly #lost = new Map<string, string>();
   readonly #renewal: { stop(): void };
   readonly #lateness: NodeJS.Timeout;
@@ -62,7 +62,7 @@ export class Locks {
     const asked = new Map(this.#held);
     try {
       const lost = await this.#extend([...asked.keys()], [...asked.values()], this.#durationMs);
-      // Another machine runs these now. The outcome that is published first counts; the other one is dropped.
+      // Another machine may run these now. The outcome that is published first counts; the other one is dropped.
       this.#note(lost.map((jobId) => [jobId, asked.get(jobId) ?? ""]));
     } catch (error) {
       this.#refusals.refused("locks not renewed", error, { jobs: asked.size });

@@ -1,9 +1,9 @@
-/** The loop of BullMQ 6.7 that fetches a worker's jobs: what of it has no public name. */
+/** Private parts of BullMQ 6.7's loop that fetches a worker's jobs. */
 
 import type { Job, JobJson } from "bullmq";
 
 export interface MainLoop {
-  /** What its loop has in hand: jobs that are being fetched, wait, or run. */
+  /** The promises that the loop waits for: jobs that are being fetched, wait, or run. */
   readonly mainLoopQueue?: {
     numTotal(): number;
     add(job: Promise<Job<unknown, null> | undefined>): void;
@@ -14,7 +14,7 @@ export interface MainLoop {
   updateDelays(limitDelay?: number, delayUntil?: number): void;
 }
 
-/** What BullMQ makes a job of: its data, its id, the token of its lock. */
+/** What BullMQ builds a job from: its data, its id, the token of its lock. */
 export type FetchedJob = [data?: JobJson, jobId?: string, token?: string];
 
 /** An entry that makes the loop look at once whether it may fetch. */

@@ -1,6 +1,6 @@
 /**
- * BullMQ parses some fields of a job before anything of ours sees it. One that is damaged makes every fetch of its job
- * throw, after which the job is active, held by nobody, and fetched again when its lock has expired, for ever.
+ * BullMQ parses some fields of a job before poolmq's code sees it. If one is damaged, every fetch of the job throws. The
+ * job is then active without a holder, and is fetched again whenever its lock has expired, for ever.
  */
 
 import type { Cluster, Redis } from "ioredis";
@@ -9,7 +9,7 @@ import type { Logger } from "pino";
 import { mendActiveJobs } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
-/** Takes what can't be read from the jobs that are active, and says so. What they run is in other fields. */
+/** Replaces unreadable fields of active jobs, and logs that. What the jobs run is in other fields. */
 export async function mendJobs(redis: Redis | Cluster, keys: QueueKeys, log: Logger): Promise<void> {
   try {
     const jobs = await mendActiveJobs(redis, keys);

@@ -1,23 +1,23 @@
-/** What a queue has of the places that it shares with others: see `share-places.ts`. */
+/** A queue's part of the places that it shares with others: see `share-places.ts`. */
 
 import { setTimeout as delay } from "node:timers/promises";
 
-/** A queue that has jobs here looks again for a place after this long, in ms. */
+/** How long a queue that has jobs here waits before it asks for a place again, in ms. */
 const ASK_AGAIN_MS = 5;
 
 export class OwnPlaces {
-  /** How many jobs it may have here. Of a queue that shares nothing: any number. */
+  /** How many jobs it may have here; any number if it shares nothing. */
   allowed: number = Infinity;
-  /** Places for jobs that it asks Redis for at this moment: no other queue is to take them meanwhile. */
+  /** Places that are reserved for the jobs of a fetch that is under way. */
   asked = 0;
   /** When it got its last job, by the monotonic clock. */
   servedAt = 0;
-  /** Set while it waits for a place, and has no job here whose end could give it one. BullMQ may ask twice meanwhile. */
+  /** Set while it waits for a place without having jobs here. BullMQ may ask twice meanwhile. */
   #waiting: PromiseWithResolvers<void> | undefined;
 
   /**
-   * Resolves at the next `wake`; after a moment if it has jobs here, which BullMQ's loop has to look after. The loop must not
-   * ask again at once: that would keep this process from reading what Redis answers.
+   * Resolves at the next `wake` or, if it has jobs here for which BullMQ's loop must go on, after a moment. Without that
+   * pause, the loop would ask again and again, and this process would never read Redis's answers.
    */
   async wait(hasJobs: boolean): Promise<void> {
     if (hasJobs) return await delay(ASK_AGAIN_MS);
@@ -25,7 +25,7 @@ export class OwnPlaces {
     await this.#waiting.promise;
   }
 
-  /** There is a place, or no use in waiting for one. */
+  /** Ends the wait: there is a place, or waiting is useless. */
   wake(): void {
     this.#waiting?.resolve();
     this.#waiting = undefined;

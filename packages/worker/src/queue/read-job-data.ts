@@ -2,15 +2,15 @@ import { MAX_TIMER_MS, WIRE_VERSION } from "@poolmq/shared/internal";
 import { MAP_TTL_MS } from "@poolmq/shared/redis";
 import type { JobData, Limit } from "@poolmq/shared/internal";
 
-/** A year: durable maps have a day. */
+/** A year. Durable maps have a day. */
 const MAX_TTL_MS = 365 * 24 * 60 * 60_000;
 
-/** Gives the data if it has the shape of the contract, else what is wrong with it. */
+/** Gives the data if it has the shape of `JobData`, else a text that says what is wrong. */
 export function readJobData(data: unknown): JobData | string {
   if (typeof data !== "object" || data === null) return "its data is not a JSON object";
   const fields = data as Partial<Record<keyof JobData, unknown>>;
   const { v, map, at, n, args, bytes, timeoutMs, shares, codeVersion, kept, suspect, cut } = fields;
-  // A TTL that Redis refuses would have the outcome published again and again.
+  // With a TTL that Redis refuses, the outcome would be published again and again.
   const ttlMs = isInteger(fields.ttlMs, 1, MAX_TTL_MS) ? fields.ttlMs : MAP_TTL_MS;
   if (!Number.isInteger(v)) return "it has no wire version";
   if (typeof map !== "string" || !/^[\w-]+$/.test(map)) return "it has no map id";

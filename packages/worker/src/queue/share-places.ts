@@ -1,22 +1,23 @@
-/** How the queues that feed one crew share its places: a rule, without anything that happens. */
+/** The rule by which queues that feed one crew share its places. */
 
-/** What is known of a queue at this moment. */
+/** What a queue has and wants at this moment. */
 export interface Demand {
-  /** Jobs of it that have a place. */
+  /** Number of its jobs that have a place. */
   readonly held: number;
-  /** More of its jobs wait in Redis, as far as is known. */
+  /** Whether more of its jobs wait in Redis, as far as is known. */
   readonly wants: boolean;
-  /** When it was given a job last, by any clock. */
+  /** When it last got a job, by any clock. */
   readonly servedAt: number;
 }
 
 /**
- * Gives how many jobs each queue may have here from now on: fewer than it has, if the ends of some are to make room for
- * the jobs of others.
+ * Gives how many jobs each queue may have here from now on. If that is fewer than it has, the ends of its jobs make room
+ * for other queues.
  *
- * All that want more have equal shares of what the others leave them. What can't be divided goes to those whose last job
- * came longest ago, so that queues take turns even where there are fewer places than queues. A queue that wants nothing
- * keeps what it has, and its share is lent to the others; of what they leave free, it may take some if a job comes.
+ * All queues that want more have equal shares of the places that the others do not use. The remainder goes to those whose
+ * last job came longest ago, so that queues take turns even if there are fewer places than queues. A queue that wants
+ * nothing keeps what it has, and lends the rest of its share to the others; if a job comes for it, it may take a place
+ * that is free.
  */
 export function sharePlaces(capacity: number, queues: readonly Demand[]): number[] {
   const longestAgoFirst = [...queues.keys()]
@@ -31,7 +32,7 @@ export function sharePlaces(capacity: number, queues: readonly Demand[]): number
   for (const [turn, at] of longestAgoFirst.entries()) {
     const held = queues[at]?.held ?? 0;
     const own = share + (turn < undivided ? 1 : 0);
-    // Above its share it makes room; below, it waits until there is some.
+    // A queue above its share makes room; one below it waits until there is room.
     const limit = Math.min(own, held + free);
     free -= Math.max(0, limit - held);
     limits[at] = limit;

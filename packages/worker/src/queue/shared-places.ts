@@ -1,12 +1,15 @@
-/** The places of one crew, which several queues feed: each is told how many jobs it may have here, whenever that changes. */
+/**
+ * The places of one crew that several queues feed. Each queue is told how many jobs it may have here, whenever that
+ * changes.
+ */
 
 import { sharePlaces } from "./share-places.ts";
 import type { Demand } from "./share-places.ts";
 
-/** A queue that has some of the places. */
+/** A queue that shares the places. */
 export interface SharingQueue {
   readonly demand: Demand;
-  /** It may have so many jobs here from now on. */
+  /** Sets how many jobs it may have here from now on. */
   allow(places: number): void;
 }
 
@@ -18,19 +21,19 @@ export class SharedPlaces {
     this.#capacity = capacity;
   }
 
-  /** Another queue begins to feed the crew. */
+  /** Adds a queue that feeds the crew. */
   add(queue: SharingQueue): void {
     this.#queues.push(queue);
     this.share();
   }
 
-  /** There are more places now, or fewer. */
+  /** Sets the number of places. */
   resize(capacity: number): void {
     this.#capacity = capacity;
     this.share();
   }
 
-  /** A queue has got a job, or ended one, or has no more, or is away, or back. */
+  /** Shares the places anew, after the demand of a queue has changed. */
   share(): void {
     const demands = this.#queues.map(({ demand }) => demand);
     for (const [at, places] of sharePlaces(this.#capacity, demands).entries())

@@ -10,7 +10,7 @@ import { JobSeals } from "../job/context/job-seals.ts";
 import { machineLog } from "../log/machine-log.ts";
 import type { ReplayItem } from "./replay-item.ts";
 
-/** The item; or why it can't be run, and whether that is because nothing is there of it. */
+/** The item; or why it can't be run, and whether that is because Redis has nothing of it. */
 export type FoundItem =
   | { readonly item: ReplayItem }
   | { readonly problem: string; readonly isGone: boolean };
@@ -19,7 +19,7 @@ export type FoundItem =
 export interface FailedItemPlace {
   readonly redis: Redis | Cluster;
   readonly keys: QueueKeys;
-  /** Given where the queue's producers sign: what somebody else has written to Redis is not run. */
+  /** Given if the queue's producers sign. A job without a valid signature is then not run. */
   readonly signingKeys: SigningKeys | undefined;
 }
 
@@ -62,7 +62,7 @@ function gone(problem: string): FoundItem {
   return { problem, isGone: true };
 }
 
-/** Why a job must not run here. That its signature has expired is no reason: somebody asks for this very job. */
+/** Why a job must not run here. A signature that has expired is accepted, because somebody asks for this very job. */
 function refusalOf(
   { job: { task, data, opts }, bytes }: StoredFailedJob,
   signer: ReturnType<SigningKeys["signer"]> | undefined,

@@ -1,4 +1,4 @@
-/** A failed item of a pool in memory, in a file: there is no Redis from which it could be read later. */
+/** Stores a failed item of a pool in memory in a file, because there is no Redis from which it could be read later. */
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,12 +12,12 @@ import type { ReplayOrder } from "./replay-item.ts";
 
 type Kept = Pick<ReplayOrder, "item" | "module">;
 
-/** How files of this form begin, and of no other. */
+/** The first line of every file in this format. */
 const MARK = "poolmq replay 1\n";
-/** What a file's name ends with: it tells a path from the id of a map. */
+/** The end of a file's name, by which a path is told from the id of a map. */
 export const REPLAY_EXTENSION = ".replay";
 
-/** So many files of a user are kept, those that were written last. */
+/** The most files of a user that are kept, those that were written last. */
 const MAX_FILES = 100;
 
 /**

@@ -1,4 +1,4 @@
-/** An item that is to be run once more in somebody's terminal, on its way to the process that runs it. */
+/** An item that is to be run once more in a terminal, in the form in which it is sent to the process that runs it. */
 
 import { deserialize, serialize } from "node:v8";
 
@@ -9,7 +9,7 @@ export interface ReplayItem {
   readonly mapId: string;
   /** Index of the item in the map's input. */
   readonly index: number;
-  /** Where the item stands in its chunk, and how many items the chunk has. */
+  /** The item's place in its chunk, and the number of the chunk's items. */
   readonly offset: number;
   readonly n: number;
   /** The arguments of all items of the chunk, encoded. */
@@ -24,7 +24,7 @@ export interface ReplayItem {
   }[];
 }
 
-/** What the process that runs it is told. */
+/** The message to the process that runs the item. */
 export interface ReplayOrder {
   readonly item: ReplayItem;
   /** Path of the tasks module. */

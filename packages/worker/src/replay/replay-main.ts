@@ -1,6 +1,6 @@
 /**
- * The process in which an item is run once more. It has the terminal of whoever asked for it, and what a worker's child
- * process has: the tasks module with its initializer, the arguments, the task's context, the same few variables. It has
+ * The process in which an item is run once more. It has the user's terminal, and everything that a worker's child process
+ * has: the tasks module with its initializer, the arguments, the task's context, the same environment variables. It has
  * no time limit, since somebody may be thinking in a debugger.
  */
 
@@ -47,7 +47,7 @@ if (ran.ok) {
 await module.finalizer?.();
 process.exit(ran.ok ? 0 : 1);
 
-/** Tells on stderr how it goes: what is on stdout may be read by a program. */
+/** Reports progress on stderr, because a program may read stdout. */
 function say(text: string): void {
   process.stderr.write(`poolmq: ${text}\n`);
 }
@@ -76,7 +76,7 @@ function contextOf({ task, mapId, index }: ReplayItem): TaskContext {
   };
 }
 
-/** Stops in the debugger where one step leads into the function. */
+/** Wraps the task so that the debugger stops one step before its function. */
 function pausing(task: TaskFunction): TaskFunction {
   return (...values) => {
     // oxlint-disable-next-line no-debugger -- that is what was asked for

@@ -9,7 +9,7 @@ import { besideThis, nodeFlags } from "../node-command.ts";
 import { writeOrder } from "./replay-item.ts";
 import type { ReplayOrder } from "./replay-item.ts";
 
-/** Sent to this process alone, these are meant for the item's process as well. */
+/** Signals that are passed on to the item's process when they are sent to this process only. */
 const PASSED_ON = ["SIGTERM", "SIGHUP"] as const;
 
 /** How the process that ran the item has ended. */
@@ -19,13 +19,16 @@ export interface ReplayEnd {
 }
 
 export interface ReplayHow {
-  /** Variables for the tasks, beside those that they get in any case. */
+  /** Environment variables for the tasks, in addition to those that they always get. */
   readonly env: Readonly<Record<string, string>>;
   /** Wait for a debugger at this address, and stop in it before the function is called. @defaultValue no debugger */
   readonly inspectAt: string | undefined;
 }
 
-/** Resolves when the process has ended. It has this terminal: what the task prints and asks is seen and answered here. */
+/**
+ * Resolves when the process has ended. The process has this terminal, so that the user sees what the task prints and
+ * answers what it asks.
+ */
 export async function runHere(
   order: Omit<ReplayOrder, "pauses">,
   { env, inspectAt }: ReplayHow,
@@ -33,17 +36,18 @@ export async function runHere(
   const inspects = inspectAt === undefined ? [] : [`--inspect-wait=${inspectAt}`];
   const main = fileURLToPath(besideThis(import.meta.url, "./replay-main"));
   const child = spawn(process.execPath, [...nodeFlags(), ...inspects, main], {
-    // Descriptor 3 brings the item: arguments of a command line are seen by everybody on the machine.
+    // Descriptor 3 brings the item, because every user of the machine can see command-line arguments.
     stdio: ["inherit", "inherit", "inherit", "pipe"],
     env: childEnvironment("replay", env),
   });
   const ignore = (): void => {};
   const passOn = (signal: NodeJS.Signals): void => void child.kill(signal);
-  // Ctrl-C in a terminal goes to both processes; what it leads to is the task's affair, and then ours.
+  // Ctrl-C in a terminal reaches both processes. The task decides what it leads to; this process waits for the other's
+  // end.
   process.on("SIGINT", ignore);
   for (const signal of PASSED_ON) process.on(signal, passOn);
   const line = child.stdio[3] as NodeJS.WritableStream;
-  line.on("error", ignore); // it has ended, and that says more
+  line.on("error", ignore); // the process has ended, which is reported below
   line.end(writeOrder({ ...order, pauses: inspectAt !== undefined }));
   const [exitCode, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
   process.off("SIGINT", ignore);

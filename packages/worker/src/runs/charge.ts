@@ -1,4 +1,4 @@
-/** Who is charged when a host ends unasked: a pure rule. */
+/** The rule that says which runs are charged when a host ends unexpectedly. */
 
 import type { Payload } from "@poolmq/shared/task";
 
@@ -6,28 +6,29 @@ import type { SentRun } from "./sent-runs.ts";
 
 /** What a host said about its end before it ended. */
 export interface LastWords {
-  /** The run and the item whose async context did it, if that is known. The run may have ended long ago. */
+  /** The run and the item in whose async context it happened, if that is known. The run may have ended long ago. */
   readonly id: number | undefined;
   readonly offset: number | undefined;
   /** What was thrown, if something was. */
   readonly thrown: Payload | undefined;
-  /** No task failed, but our own code, because of what some task had done to the host. */
+  /** poolmq's own code failed, because a task had damaged the host. */
   readonly isOwn?: boolean;
 }
 
 /**
- * - `charged`: it took its host down.
- * - `interrupted`: an item of it that has its outcome by now took the host down. The others run again, uncharged.
- * - `back`: it is to run elsewhere as if it had never been here.
+ * - `charged`: the run took its host down.
+ * - `interrupted`: an item of the run that already has its outcome took the host down. The other items run again and are
+ *   not charged.
+ * - `back`: the run is to run elsewhere as if it had never been on this host.
  */
 export type Charge = "charged" | "interrupted" | "back";
 
-/** A run that was there on so many hosts when our own code failed is taken for the one that does it. */
+/** A run that was on this many hosts when poolmq's own code failed there is taken for the cause. */
 const MAX_SUSPICIONS = 4;
 
 /**
- * @param hasWorked - the host has answered a run: its module works
- * @param hasBegun - it has begun one of those that it was sent
+ * @param hasWorked - the host has answered a run, so that its module works
+ * @param hasBegun - the host has begun one of the runs that it was sent
  */
 export function chargeOf(
   sent: SentRun,
@@ -42,7 +43,8 @@ export function chargeOf(
       ? "interrupted"
       : "charged";
   }
-  // What a fresh host runs did it itself; what runs later may find what another one left, but not again and again.
+  // On a fresh host, the running task must be the cause. On a host that has worked, an earlier task may be, but not again
+  // and again for the same run.
   if (lastWords?.isOwn === true && hasWorked && ticket.suspicions < MAX_SUSPICIONS) return "back";
   if (ticket.begun) return "charged";
   // If a host never began a run, the one that it was to run first is charged: otherwise a module that ends its process

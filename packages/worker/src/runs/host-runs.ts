@@ -1,6 +1,6 @@
 /**
  * The runs of one host, from the message that sends each of them to its end: which have begun, whose clock runs, and
- * which are asked back, because another host may be free or because they were stopped.
+ * which are being taken back, because another host may be free or because they were stopped.
  */
 
 import type { ChildDetail, ItemOutcome, Payload } from "@poolmq/shared/internal";
@@ -16,12 +16,12 @@ import { runMessage } from "./run-message.ts";
 import { SentRuns } from "./sent-runs.ts";
 import type { SentRun } from "./sent-runs.ts";
 
-/** A host whose event loop turns has begun a run long before. */
+/** A host whose event loop turns has begun a run after much less than this, in ms. */
 const BLOCKED_MS = 100;
 
 export interface HostRunsOptions {
   readonly concurrency: number;
-  /** How long a function that was told to stop may go on before its host is killed, in ms. */
+  /** How long a function may continue after it was told to stop, in ms. Then its host is killed. */
   readonly killGraceMs: number;
 }
 
@@ -30,7 +30,7 @@ export interface HostEnd {
   readonly exit: HostExit;
   readonly pid: number;
   readonly lastWords: LastWords | undefined;
-  /** We killed it, to stop one of its runs: the others on it are not to blame. */
+  /** The crew killed it in order to stop one of its runs. The others on it are not to blame. */
   readonly wasKilled: boolean;
   /** It has answered a run. */
   readonly hasWorked: boolean;
@@ -39,7 +39,7 @@ export interface HostEnd {
 export interface HostRunsEvents {
   /** A run that the host had not begun is to run elsewhere. */
   onGivenBack(ticket: Ticket): void;
-  /** A run was told to stop, and goes on. */
+  /** A run was told to stop, and has not stopped within its grace. */
   onOverdue(ticket: Ticket): void;
 }
 
@@ -51,9 +51,9 @@ export class HostRuns {
   readonly #clock: RunClock;
   /** Ids of the shared values that the host has. */
   readonly #shares = new Set<string>();
-  /** One of its runs blocks its event loop: it begins no other. */
+  /** Whether one of its runs blocks its event loop, so that it begins no other. */
   #isBlocked = false;
-  /** The oldest run when it was last looked: one that is still there has run long. */
+  /** The id of the oldest run at the last look. If it is still the oldest, it has been running for long. */
   #oldestBefore: number | undefined;
 
   constructor(host: Host, options: HostRunsOptions, events: HostRunsEvents) {
@@ -75,7 +75,7 @@ export class HostRuns {
     return !this.#isBlocked && this.#sent.hasSlot;
   }
 
-  /** Number of runs that run, as far as we know. */
+  /** Number of runs that have begun, as far as is known here. */
   get running(): number {
     let running = 0;
     for (const { ticket } of this.#sent.live()) if (ticket.running) running++;
@@ -116,7 +116,8 @@ export class HostRuns {
       this.#host.send(memory === undefined ? { t: "share", id } : { t: "share", id, memory }, payload, bytes);
     }
     this.#host.send(runMessage(sent, run), run.args, run.bytes);
-    // The host has nothing else to do: send at once, unless others are to run with it that come in the same turn.
+    // The host is idle: send at once, unless it is a batch task's run, which others may join in this turn of the event
+    // loop.
     if (this.#sent.size === 1 && run.maxItems === undefined) this.#host.flush();
     this.markRunning();
   }
@@ -130,7 +131,7 @@ export class HostRuns {
     for (const sent of this.#sent.live()) if (matches(sent.ticket)) this.#stop(sent, why);
   }
 
-  /** Asks for the items back, of the runs that match, that the host has not begun. What it keeps is told by `Run.onCut`. */
+  /** Takes back the items of matching runs that the host has not begun. `Run.onCut` says how many a run keeps. */
   cut(matches: (ticket: Ticket) => boolean): void {
     for (const sent of this.#sent.live()) {
       const { run, begun, cut, stopped } = sent.ticket;
@@ -142,16 +143,16 @@ export class HostRuns {
     }
   }
 
-  /** The host said something: its event loop turns. */
+  /** Notes a message of the host: its event loop turns. */
   heard(): void {
     this.#isBlocked = false;
   }
 
   /**
-   * Asks for the runs back that wait behind one that has been running since the last call.
+   * Takes back the runs that wait behind one that has been running since the last call.
    *
-   * @param isOtherFree - another host could run them now: also those that had their turn a while ago and that the host
-   * has not begun, because another one blocks its event loop
+   * @param isOtherFree - another host could run them now. Then runs are also taken back that should have begun a while
+   * ago and have not, because another run blocks the event loop
    */
   takeBackTrapped(isOtherFree: boolean): void {
     const oldest = this.#sent.oldestId;
@@ -168,7 +169,7 @@ export class HostRuns {
     }
   }
 
-  /** It runs now: its clock starts; if it was told to stop while it waited, its grace. */
+  /** Notes that a run has begun: its time limit starts or, if it was told to stop while it waited, its grace. */
   begun(id: number): void {
     const sent = this.#sent.get(id);
     if (sent === undefined || sent.ticket.begun) return;
@@ -178,10 +179,10 @@ export class HostRuns {
     else this.#clock.startGrace(sent);
   }
 
-  /** One of its items starts, or has ended: only runs that are watched tell. */
+  /** Notes that an item starts or has ended, which only careful runs report. */
   item({ t, id, offset }: Extract<FromChild, { t: "start" | "item" }>, text: Payload): void {
     const sent = this.#sent.get(id);
-    // A run that was told to stop has its outcome already: stopped.
+    // A run that was told to stop ends as stopped, whatever its items still report.
     if (sent === undefined || sent.ticket.stopped !== undefined) return;
     if (t === "start") {
       sent.ticket.current = offset;
@@ -192,7 +193,10 @@ export class HostRuns {
     sent.ticket.ended(offset, JSON.parse(text) as ItemOutcome);
   }
 
-  /** The host has answered it. Gives its ticket, unless it was given back. @param cut - how many items it ran, if not all */
+  /**
+   * Notes that the host has answered a run. Gives its ticket, unless it was given back. @param cut - how many items it
+   * ran, if not all
+   */
   done(id: number, cut: number | undefined): Ticket | undefined {
     const sent = this.#sent.answered(id);
     if (sent === undefined || sent.revoked) return undefined;
@@ -201,10 +205,10 @@ export class HostRuns {
     return sent.ticket;
   }
 
-  /** The host will not begin it. */
+  /** Notes that the host will not begin a run. */
   skipped(id: number): void {
     const sent = this.#sent.answered(id);
-    // The host may tell it before its guard does.
+    // The host may report it before its guard does.
     if (sent !== undefined && !sent.revoked) this.giveBack(sent);
   }
 
@@ -215,11 +219,11 @@ export class HostRuns {
     if (sent === undefined) return;
     if (message.t === "cut") sent.ticket.keeps(message.items);
     else if (ok) this.giveBack(sent);
-    // The host has begun it, even if its main thread has had no time to say so.
+    // The host has begun it, even if its main thread has not reported that yet.
     else this.begun(id);
   }
 
-  /** The run is to run elsewhere, as if it had never been here. */
+  /** Gives a run back, which is to run elsewhere as if it had never been on this host. */
   giveBack(sent: SentRun): void {
     this.#clock.stop(sent);
     sent.ticket.running = false;
@@ -227,10 +231,10 @@ export class HostRuns {
     this.#events.onGivenBack(sent.ticket);
   }
 
-  /** Marks as running the oldest of the runs that were sent: as far as we know, those run. */
+  /** Marks the oldest runs as running, as many as the host runs at a time. */
   markRunning(): void {
     let place = 0;
-    // Once or twice a run: without a generator.
+    // Called once or twice a run, so it does without a generator.
     for (const { ticket, revoked } of this.#sent.all()) {
       if (revoked) continue;
       if (place++ >= this.#options.concurrency) return;
@@ -244,7 +248,9 @@ export class HostRuns {
     ticket.runningSince = performance.now();
   }
 
-  /** The host is gone: settles what it never answered, or gives it back. Gives the runs that took it down. */
+  /**
+   * After the host's end: settles the runs that it never answered, or gives them back. Gives the runs that are charged.
+   */
   end({ exit, pid, lastWords, wasKilled, hasWorked }: HostEnd): Ticket[] {
     const charged: Ticket[] = [];
     const all = this.#sent.clear();
@@ -283,7 +289,8 @@ export class HostRuns {
     this.#clock.stop(sent);
     this.#host.send({ t: "abort", id: sent.id, reason: why });
     if (ticket.begun) this.#clock.startGrace(sent);
-    // The run waits, perhaps behind one that blocks the host's main thread: it is asked back, so that it does not begin.
+    // The run still waits, perhaps behind one that blocks the host's main thread. It is taken back, so that it does not
+    // begin.
     else this.#revoke(sent);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The clocks of the runs on one host: the time limit of what runs, then the grace after it was told to stop. A run has at
- * most one of the two, and none unless it needs one: most runs never do.
+ * The clocks of the runs on one host: the time limit of a run, then its grace after it was told to stop. A run has at
+ * most one of the two at a time; most runs never have one.
  */
 
 import { PatientTimer } from "../host/patient-timer.ts";
@@ -9,7 +9,7 @@ import type { SentRun } from "./sent-runs.ts";
 export interface RunClockEvents {
   /** A run has reached its time limit. */
   onLimit(sent: SentRun): void;
-  /** A run was told to stop, and goes on. */
+  /** A run was told to stop, and has not stopped within its grace. */
   onOverdue(sent: SentRun): void;
 }
 
@@ -22,14 +22,14 @@ export class RunClock {
     this.#events = events;
   }
 
-  /** An item of the run begins: its time limit starts, if it has one. */
+  /** Starts the time limit, if there is one, when an item of the run begins. */
   startLimit(sent: SentRun): void {
     const { timeoutMs } = sent.ticket.run;
     if (timeoutMs === undefined || sent.ticket.stopped !== undefined) return;
     this.#set(sent, timeoutMs, () => this.#events.onLimit(sent));
   }
 
-  /** The run was told to stop: its grace starts. */
+  /** Starts the grace of a run that was told to stop. */
   startGrace(sent: SentRun): void {
     this.#set(sent, this.#killGraceMs, () => this.#events.onOverdue(sent));
   }

@@ -2,7 +2,7 @@ import type { ToChild } from "../pipe/pipe-messages.ts";
 import type { Run } from "./run.ts";
 import type { SentRun } from "./sent-runs.ts";
 
-/** Makes the message that has a host run a job. What a job does not have is left out: the pipe is a hot path. */
+/** Makes the message that tells a host to run a job. Absent fields are left out, because the pipe is a hot path. */
 export function runMessage({ id, slot }: SentRun, run: Run): ToChild {
   const { careful, skip, shares, fn, map, at, n, attempt } = run;
   const { reduce, trace, enqueuedAtMs, logs, outcomeLimit, maxItems } = run;

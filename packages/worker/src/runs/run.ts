@@ -29,9 +29,9 @@ export interface Run {
   readonly enqueuedAtMs?: number | undefined;
   /** What its items print and log is forwarded. */
   readonly logs: boolean;
-  /** Where a machine that takes jobs from several queues tells what its items say: the queue that it came from. */
+  /** Takes the reports of the items, if the machine has several lanes: those of the lane that the job came from. */
   readonly reports?: RunReports | undefined;
-  /** Stands in for the limit of outcomes that the host was started with: what takes them takes less. */
+  /** Replaces the limit of outcomes that the host was started with, because Redis takes less. */
   readonly outcomeLimit?: OutcomeLimit | undefined;
   /** Time limit of the function for each item, in ms, from its start. */
   readonly timeoutMs: number | undefined;
@@ -41,15 +41,15 @@ export interface Run {
    */
   readonly maxItems?: number | undefined;
   /**
-   * Told, when its items were asked back, how many stay its own: no host has begun the others, nor will for this run.
-   * Absent: it gives nothing back.
+   * Called after a cut with the number of items that the run keeps. No host has begun the others, nor will begin them for
+   * this run. Absent: the run can't be cut.
    */
   readonly onCut?: ((items: number) => void) | undefined;
   /** Another host may be running the same chunk, and this run should not go to that one. @defaultValue false */
   readonly isBackup?: boolean;
 }
 
-/** Takes what the items of a run say while it goes on. */
+/** Takes the reports of a run's items. */
 interface RunReports {
   progress(mapId: string, index: number, payload: Payload): void;
   /** @param line - a `LogLine` as JSON */
@@ -61,9 +61,9 @@ export interface SharedArgument {
   readonly position: number;
   readonly id: string;
   readonly payload: Payload;
-  /** That the payload names. */
+  /** The bytes that the payload names. */
   readonly bytes: Buffer | undefined;
-  /** The value itself, in place of the payload, where the host sees this process's memory. */
+  /** The value itself, in place of the payload, if the host shares this process's memory. */
   readonly memory?: SharedMemory | undefined;
 }
 
@@ -73,9 +73,9 @@ export type RunEnd =
       readonly kind: "done";
       /** Empty after a careful run whose results were not folded: `outcomes` has it all. */
       readonly text: OutcomeText;
-      /** That the text names. */
+      /** The bytes that the text names. */
       readonly bytes?: Buffer | undefined;
-      /** How many items failed in a way that another attempt may mend. */
+      /** How many items failed and may be tried again. */
       readonly retriable: number;
       readonly ms: number;
       /** The part of `ms` that is its own, if its items were given to the function together with others. */
@@ -83,20 +83,23 @@ export type RunEnd =
       /** How long the answer was on its way, in ms, if the host knows. */
       readonly transitMs?: number | undefined;
     })
-  /** It took its host down, as far as we know. */
+  /** It took its host down, as far as is known. */
   | (Partly & {
       readonly kind: "lost";
       readonly exit: HostExit;
-      /** What was thrown and not caught, encoded, if that is why. */
+      /** The uncaught error, encoded, if there was one. */
       readonly thrown?: Payload | undefined;
     })
-  /** Its host died while running it, by what an item left behind that has its outcome: nobody is charged. */
+  /**
+   * Its host died while running it, because of something that an item with an outcome had left behind. No item is
+   * charged.
+   */
   | (Partly & { readonly kind: "interrupted" })
   /** An item took longer than `timeoutMs`: it stopped when asked to, or its child was killed. */
   | (Partly & { readonly kind: "timeout" })
   /** Its map was cancelled. */
   | { readonly kind: "cancelled" }
-  /** This machine has not run it, or stopped it to shut down: it is to run elsewhere, uncharged. */
+  /** This machine has not run it, or has stopped it to shut down. It is to run elsewhere, and is not charged. */
   | { readonly kind: "unstarted"; readonly cut?: number | undefined };
 
 /** How far a run came. */
@@ -106,7 +109,7 @@ interface Partly {
   readonly outcomes: ReadonlyMap<number, ItemOutcome>;
   /** Offset of the item that was running; `undefined` if nobody knows. */
   readonly running: number | undefined;
-  /** Only the first so many of its items are its own any more. Absent: all. */
+  /** Number of its items, from the first on, that it keeps after a cut. Absent: all. */
   readonly cut?: number | undefined;
 }
 
@@ -115,22 +118,22 @@ export type StopReason = "timeout" | "cancelled" | "shutdown";
 
 const NONE: ReadonlyMap<number, ItemOutcome> = new Map();
 
-/** A run and what is known of it. */
+/** A run in its crew, and what is known of it. */
 export class Ticket {
   readonly run: Run;
   readonly settle: (end: RunEnd) => void;
   /** When it began to wait for a host, by the monotonic clock. */
   heldSince: number = performance.now();
-  /** Offset of the item that is running, as far as we know. */
+  /** Offset of the item that is running, as far as is known. */
   current: number | undefined;
   #outcomes: Map<number, ItemOutcome> | undefined;
-  /** Whether its function is running, as far as we know. */
+  /** Whether its function is running, as far as is known. */
   running = false;
   /** Since when, by the monotonic clock. */
   runningSince = 0;
-  /** The host said that it begins: if the host dies, this run is charged. */
+  /** Whether the host has reported its beginning. If the host then dies, this run is charged. */
   begun = false;
-  /** How many hosts it was running on when our own code failed there, because of what some item had done to the host. */
+  /** Number of hosts on which it was running when poolmq's own code failed there. */
   suspicions = 0;
   stopped: StopReason | undefined;
   #cut: number | undefined;
@@ -147,12 +150,12 @@ export class Ticket {
     return this.#outcomes ?? NONE;
   }
 
-  /** Only the first so many of its items are its own any more; `undefined`: all. */
+  /** Number of its items, from the first on, that it keeps after a cut; `undefined`: all. */
   get cut(): number | undefined {
     return this.#cut;
   }
 
-  /** So many of its items stay with it. A host is not trusted: what can't be is ignored. */
+  /** Notes how many of its items it keeps after a cut. A host is not trusted, so impossible numbers are ignored. */
   keeps(items: number): void {
     const { n, onCut } = this.run;
     if (this.#cut !== undefined || !Number.isInteger(items) || items < 1 || items > n) return;
@@ -160,7 +163,7 @@ export class Ticket {
     onCut?.(items);
   }
 
-  /** An item has reported its outcome. */
+  /** Notes the reported outcome of an item. */
   ended(offset: number, outcome: ItemOutcome): void {
     this.#outcomes ??= new Map();
     this.#outcomes.set(offset, outcome);

@@ -19,7 +19,7 @@ export interface SentRun {
   readonly id: number;
   readonly slot: number;
   readonly ticket: Ticket;
-  /** It, or what it has not begun of its items, was asked for back, and the guard has not answered. */
+  /** The guard was asked to take it back, or to cut it, and has not answered. */
   revoking: boolean;
   /** The run was given back: the host will skip it. */
   revoked: boolean;
@@ -31,7 +31,7 @@ export class SentRuns {
   /** By id, oldest first. The host begins them in this order. */
   readonly #runs = new Map<number, SentRun>();
   readonly #freeSlots: number[];
-  /** Answered while they were asked for back. */
+  /** Runs that the host has answered while the guard was asked to take them back. */
   readonly #awaitingGuard = new Map<number, SentRun>();
   #nextId = 1;
 
@@ -76,7 +76,7 @@ export class SentRuns {
     return sent;
   }
 
-  /** The host has answered a run. */
+  /** Removes a run that the host has answered. */
   answered(id: number): SentRun | undefined {
     const sent = this.#runs.get(id);
     if (sent === undefined) return undefined;
@@ -86,7 +86,7 @@ export class SentRuns {
     return sent;
   }
 
-  /** The guard has answered, and has taken the run back if it is `ok`. Gives the run, unless the host has answered it before. */
+  /** Notes the guard's answer; `ok`: it has taken the run back. Gives the run, unless the host has answered it before. */
   guardAnswered(id: number, ok: boolean): SentRun | undefined {
     const before = this.#awaitingGuard.get(id);
     if (before !== undefined) {
@@ -101,7 +101,7 @@ export class SentRuns {
     return sent;
   }
 
-  /** The host is gone: gives those that it never answered and that were not given back. */
+  /** After the host's end: gives the runs that it never answered and that were not given back. */
   clear(): SentRun[] {
     const left = [...this.live()];
     this.#runs.clear();

@@ -1,4 +1,7 @@
-/** The messages that a machine gets from outside: a map is cancelled, a shared value is gone, somebody watches or listens. */
+/**
+ * Receives the messages to a machine: a map is cancelled, a shared value is gone, somebody watches or listens, an
+ * operator's order.
+ */
 
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -11,10 +14,10 @@ import type { QueueKeys } from "@poolmq/shared/redis";
 
 import type { JobSeals } from "../job/context/job-seals.ts";
 
-/** How often the machine looks for cancels that were published while it was cut off. */
+/** How often the machine looks for cancels that were published while it was cut off, in ms. */
 const CATCH_UP_MS = 1_000;
 
-/** How often the machine asks for its messages while Redis refuses. */
+/** How often the machine tries to subscribe while Redis refuses, in ms. */
 const SUBSCRIBE_AGAIN_MS = 200;
 
 export interface ControlHooks {
@@ -22,21 +25,21 @@ export interface ControlHooks {
   /** Somebody reads the machines' logs. */
   onListen(): void;
   onCancel(mapId: string): void;
-  /** The map is in the list of those that were cancelled; it may have been begun again since. */
+  /** The map is in the list of cancelled ones; it may have been begun again since. */
   onMissedCancel(mapId: string): Promise<void>;
-  /** These jobs were started twice, and have their outcome. */
+  /** These jobs of a map have their outcome; another job for the same chunk need not run. */
   onSettled(mapId: string, jobs: readonly number[]): void;
-  /** Items of these jobs that have not begun are wanted elsewhere. */
+  /** These jobs of a map are to give back the items that have not begun. */
   onCut(mapId: string, jobs: readonly number[]): void;
   onUnshare(shareId: string): void;
-  /** An operator wants something of the machine. */
+  /** An operator gives an order. */
   onOrder(order: Order): void;
 }
 
 /** What operators ask of a machine. */
 export type Order = Extract<ControlMessage, { readonly t: "drain" | "resize" | "kill" | "stack" | "notice" }>;
 
-/** A message as anyone may have published it. */
+/** A message, not checked yet: anyone who can reach Redis may have published it. */
 type Told = Readonly<
   Partial<
     Record<"t" | "map" | "jobs" | "shares" | "expiresAt" | "sig" | (typeof ORDER_FIELDS)[number], unknown>
@@ -72,13 +75,13 @@ export class ControlChannel {
     this.#hooks = hooks;
   }
 
-  /** Resolves once nothing that is told from now on is missed. */
+  /** Resolves once no further message is missed. */
   async listen(): Promise<void> {
     this.#subscriber.on("message", (_channel: string, text: string) => this.#onMessage(text));
     await this.#subscribe();
-    // After each reconnect. Whatever refuses it then, the machine goes on: it reads of cancels in the list of them.
+    // Subscribes again after each reconnect. If that fails, the machine goes on, and reads cancels from their list.
     this.#subscriber.on("ready", () => void this.#subscribe().catch(() => {}));
-    // Ignored here: the heartbeat reports a Redis that refuses.
+    // Errors are ignored, because the heartbeat reports a Redis that refuses.
     this.#timer = repeatWhenAnswered(CATCH_UP_MS, async () => await this.#catchUp());
     await this.#catchUp();
   }
@@ -88,7 +91,7 @@ export class ControlChannel {
     this.#timer?.stop();
   }
 
-  /** Tries again as long as Redis refuses for now, for example while a script keeps it busy. */
+  /** Tries again as long as the refusal may pass, for example while a script keeps Redis busy. */
   async #subscribe(): Promise<void> {
     while (!this.#closed) {
       try {
@@ -96,7 +99,7 @@ export class ControlChannel {
         return;
       } catch (error) {
         const { passes, reason } = classifyRefusal(error);
-        // With the next connection it is tried again.
+        // It is tried again with the next connection.
         if (reason === "connection") return;
         if (!passes) throw error;
       }
@@ -110,10 +113,10 @@ export class ControlChannel {
 
   #onMessage(text: string): void {
     const message = read(text);
-    if (message === undefined) return; // not ours; anyone may publish
+    if (message === undefined) return; // it is not one of poolmq's: anyone may publish
     if (message.t === "watch") this.#hooks.onWatch();
     else if (message.t === "listen") this.#hooks.onListen();
-    // Watching and listening need no signature. The messages below stop work, and do.
+    // Watching and listening need no signature. The messages below stop work, and therefore need one.
     else if (this.#seals.obeys(message)) this.#obey(message);
   }
 
@@ -133,7 +136,7 @@ export class ControlChannel {
   }
 }
 
-/** Gives what an operator asks for, if it is whole. */
+/** Gives the operator's order, if all of its fields are valid. */
 function orderOf({ t, map, worker, processes, index, pid, id, what, by }: Told): Order | undefined {
   if (typeof by !== "string") return undefined;
   if (t === "drain" && typeof worker === "string") return { t, worker, by };
@@ -146,7 +149,7 @@ function orderOf({ t, map, worker, processes, index, pid, id, what, by }: Told):
   return undefined;
 }
 
-/** It becomes part of a key. */
+/** The id becomes part of a key, so it is checked. */
 function isAnswerId(id: unknown): id is string {
   return typeof id === "string" && /^[\w-]{1,64}$/.test(id);
 }

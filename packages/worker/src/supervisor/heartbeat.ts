@@ -13,7 +13,7 @@ import type { ThrottledLog } from "../log/throttled-log.ts";
 import { VERSION } from "../version.ts";
 import type { ServedMachine } from "./served-machine.ts";
 
-/** Often enough that a machine missing for `MACHINE_TTL_MS` has missed several. */
+/** How often it beats, in ms. A machine that is silent for `MACHINE_TTL_MS` has missed several beats. */
 const HEARTBEAT_MS = 1_000;
 
 export class Heartbeat {
@@ -24,15 +24,15 @@ export class Heartbeat {
   readonly #refusals: Pick<ThrottledLog, "refused">;
   #timer: { stop(): void } | undefined;
   readonly #onHeard: (isHeard: boolean) => void;
-  /** Somebody wants to see what runs here. */
+  /** Whether somebody watches the queue. */
   #watched = false;
-  /** Number of ready children that was told last. */
+  /** Number of ready children in the last heartbeat. */
   #told = 0;
-  /** Resolves once the last sign of life was answered: nothing is sent while it is not, so that nothing piles up. */
+  /** Resolves once the last heartbeat was answered. Nothing is sent before, so that nothing piles up. */
   #answer: Promise<void> = Promise.resolve();
   #isOwed = false;
 
-  /** @param onHeard - is told with each sign of life whether somebody reads the machine's log */
+  /** @param onHeard - called with each answer: whether somebody reads the machine's log */
   constructor(
     machine: ServedMachine,
     fleet: Pick<Machines, "advertise" | "signOff">,
@@ -49,20 +49,20 @@ export class Heartbeat {
     this.#onHeard = onHeard;
   }
 
-  /** Resolves after the first sign of life. */
+  /** Resolves after the first heartbeat. */
   async start(): Promise<void> {
     this.#timer = repeatWhenAnswered(HEARTBEAT_MS, async () => await this.beat());
     await this.beat();
   }
 
-  /** Somebody watches from now on, and need not wait for the next heartbeat. */
+  /** Beats at once when somebody begins to watch. */
   onWatch(): void {
     if (this.#watched || this.#timer === undefined) return;
     this.#watched = true;
     void this.beat();
   }
 
-  /** Children may have become ready, or been lost. */
+  /** Beats if the number of ready children has changed. */
   onCrewChange(): void {
     if (this.#timer !== undefined && this.#machine.crew.ready !== this.#told) void this.beat();
   }
@@ -79,7 +79,7 @@ export class Heartbeat {
   }
 
   /**
-   * Tells how the machine is. While the last answer is owed it waits for that one, after which is told what changed.
+   * Sends a heartbeat. If the last one is not answered yet, it waits for the answer first.
    *
    * @param failure - why none of the children can run anything
    */
@@ -136,6 +136,6 @@ function unfit(
   isRedacted: boolean,
 ): NonNullable<WorkerAdvertisement["unfit"]> {
   if (!isRedacted) return { module, phase, reason };
-  // The reason is the loader's, and full of paths.
+  // The loader's message is full of paths, which callers are not to see.
   return { module: basename(module), phase, reason: "the reason is in its log" };
 }

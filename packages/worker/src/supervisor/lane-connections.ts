@@ -11,18 +11,18 @@ import { reachRedis } from "./reach-redis.ts";
 
 export interface LaneConnections {
   readonly redis: Redis | Cluster;
-  /** Does nothing else but listen. */
+  /** The connection that only listens. */
   readonly subscriber: Redis | Cluster;
-  /** What this Redis takes in one piece, where that is less than usual. */
+  /** The largest value that this Redis takes in one piece, if it limits that. */
   readonly largest: LargestValue | undefined;
 }
 
 /**
  * Reaches Redis and checks it.
  *
- * @param name - of the machine, as the server shows it
- * @param options.waitMs - how long to wait for a Redis that is not there; 0: as long as it takes
- * @param options.signal - gives up
+ * @param name - name of the machine, which the server shows
+ * @param options.waitMs - how long to wait for a Redis that can't be reached; 0: as long as it takes
+ * @param options.signal - aborts the wait
  * @throws RedisConnectionError, UnsupportedRedisError, EvictionPolicyError
  */
 export async function openLane(

@@ -1,4 +1,4 @@
-/** A lane's part in the places of the machine's crew, where several lanes feed it. */
+/** A lane's part of the places of the machine's crew, if several lanes feed it. */
 
 import type { Crew } from "../crew/crew.ts";
 import type { JobQueue } from "../queue/job-queue.ts";
@@ -12,7 +12,7 @@ export class LanePlaces implements SharingQueue {
   readonly #queue: JobQueue;
   readonly #pulse: Pulse;
   readonly #crew: Pick<Crew, "run">;
-  /** Jobs of this lane that the crew has. */
+  /** Number of this lane's jobs that the crew has. */
   #running = 0;
 
   constructor(places: SharedPlaces, queue: JobQueue, pulse: Pulse, crew: Pick<Crew, "run">) {
@@ -22,7 +22,7 @@ export class LanePlaces implements SharingQueue {
     this.#crew = crew;
   }
 
-  /** While Redis is away, jobs that have run can't be told of: they take no place, and no more of them can come. */
+  /** While Redis is away, jobs that have run can't be published. They occupy no place, and no further ones can come. */
   get demand(): Demand {
     return this.#pulse.isSilent ? { held: this.#running, wants: false, servedAt: 0 } : this.#queue.demand;
   }

@@ -1,6 +1,6 @@
 /**
- * The lanes of a machine, one for each Redis over which its pool is spread, as one: the machine serves as soon as one of
- * them does, and the others join when their Redis is there. Most machines have one.
+ * All lanes of a machine, one for each Redis over which the queue is spread. The machine serves as soon as one lane does,
+ * and the others join when their Redis can be reached. Most machines have one lane.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -20,33 +20,33 @@ import { mayPass } from "./reach-redis.ts";
 import type { ServedMachine } from "./served-machine.ts";
 import { Session } from "./session.ts";
 
-/** Once one lane serves, the machine waits so long for the others, in ms: then it is ready without them. */
+/** How long the machine waits for the other lanes once one serves, in ms. Then it is ready without them. */
 const OTHERS_MS = 500;
 
-/** A shard that does not answer within this, in ms, is asked no longer whether the queue is spread over it. */
+/** How long to wait for a shard's answer whether the queue is spread over it, in ms. */
 const AGREE_MS = 2_000;
 
-/** A lane that could not be opened for another reason than that its Redis is away is tried again after this long, in ms. */
+/** How long to wait before a lane is tried again whose Redis can be reached but that could not be opened, in ms. */
 const TRY_AGAIN_MS = 5_000;
 
 export class Lanes {
   readonly #machine: ServedMachine;
   readonly #log: Logger;
-  /** Aborted once the machine takes nothing new. */
+  /** Aborted once the machine takes no new job. */
   readonly #leaving: AbortSignal;
-  /** Where more than one lane has some of the crew's places. */
+  /** The crew's places, if several lanes share them. */
   readonly #places: SharedPlaces | undefined;
-  /** By shard: where it is, once its Redis was reached. */
+  /** By shard: its connection, once its Redis was reached. */
   readonly #there: (ShardPlace | undefined)[];
-  /** The last question whether the queue is spread over these shards: lanes ask one after the other. */
+  /** The last check whether the queue is spread over these shards. Lanes check one after the other. */
   #asked: Promise<void> = Promise.resolve();
-  /** Those whose Redis was reached. */
+  /** The sessions of lanes whose Redis was reached. */
   readonly #sessions = new Set<Session>();
   readonly #reached = Promise.withResolvers<void>();
   readonly #crewReady = Promise.withResolvers<void>();
-  /** Of each shard: fulfilled once its lane serves. */
+  /** For each shard: fulfilled once its lane serves. */
   #starts: readonly Promise<void>[] = [];
-  /** Why some of them failed. */
+  /** The errors of lanes that failed. */
   readonly #failures: Error[] = [];
 
   constructor(machine: ServedMachine, log: Logger, leaving: AbortSignal) {
@@ -59,7 +59,7 @@ export class Lanes {
   }
 
   /**
-   * Reaches one Redis at least, and checks it. No job is taken yet.
+   * Connects to at least one Redis, and checks it. No job is taken yet.
    *
    * @throws RedisConnectionError, UnsupportedRedisError, EvictionPolicyError, ShardMismatchError
    */
@@ -71,8 +71,8 @@ export class Lanes {
   }
 
   /**
-   * Begins to take jobs, as the crew can run them now. Resolves once one lane does, and those of the others that need no
-   * longer than a moment.
+   * Begins to take jobs, which the crew can run now. Resolves once one lane takes jobs and the others do too, or
+   * `OTHERS_MS` have passed.
    *
    * @throws what `open` throws, of any lane, if only a change of settings can mend it
    */
@@ -85,11 +85,11 @@ export class Lanes {
     for (const [at, start] of this.#starts.entries()) {
       start.catch(async (error: Error) => await this.#startLater(at, error));
     }
-    // Children may have become ready in between.
+    // Children may have become ready meanwhile.
     this.onCrewChange();
   }
 
-  /** More or less is worth fetching, or another number of children is ready. */
+  /** The capacity or the number of ready children has changed. */
   onCrewChange(): void {
     const { capacity } = this.#machine.crew;
     this.#places?.resize(capacity);
@@ -110,18 +110,18 @@ export class Lanes {
     return { publishRetries, locksLost };
   }
 
-  /** Resolves once one Redis gives a sign of life. Rejects, or waits as long as none does. */
+  /** Resolves once one Redis answers a ping. Rejects, or waits, as long as none does. */
   async ping(): Promise<void> {
     if (this.#sessions.size === 0) throw new Error("not connected yet");
     await first(this.#all(async (session) => await session.ping()));
   }
 
-  /** Tells why none of the children can run anything. */
+  /** Reports to all shards why none of the children can run anything. */
   async beat(failure: TasksModuleError): Promise<void> {
     await Promise.all(this.#all(async ({ heartbeat }) => await heartbeat.beat(failure)));
   }
 
-  /** Withdraws the machine's advertisements, as far as Redis answers within that time. */
+  /** Withdraws the machine's advertisements, from each Redis that answers in time. */
   async signOff(timeoutMs: number): Promise<void> {
     await Promise.all(this.#all(async (session) => await session.signOff(timeoutMs)));
   }
@@ -139,7 +139,7 @@ export class Lanes {
     return [...this.#sessions].map(step);
   }
 
-  /** @param at - which of the shards */
+  /** @param at - number of the shard */
   async #start(at: number, waitMs: number): Promise<void> {
     const shard = this.#shardAt(at);
     const reaching = { waitMs, signal: this.#leaving, log: this.#log };
@@ -167,15 +167,15 @@ export class Lanes {
   }
 
   /**
-   * Asks those shards that are there whether the queue is spread over these, and no others. Only producers agree on it:
-   * machines may get a longer list before them.
+   * Checks, with the shards that can be reached, whether the queue is spread over exactly these. Only producers make that
+   * agreement, because machines may be given a longer list before producers are.
    *
    * @throws ShardMismatchError
    */
   async #agree(at: number, { connection, queue: name }: Shard, { redis }: LaneConnections): Promise<void> {
     const { queue, prefix, shards } = this.#machine.options;
     this.#there[at] = { redis, keys: queueKeys(name, prefix), address: connection.address };
-    // Those that have fallen silent since must not hold up the others.
+    // Shards that have fallen silent since must not delay the others.
     const places = this.#there.map((place) => (place?.redis.status === "ready" ? place : undefined));
     const addresses = shards.map(({ connection: { address } }) => address);
     const agreed = agreeOnShards(places, { queue, who: "worker machine", addresses, founds: false });
@@ -188,7 +188,7 @@ export class Lanes {
     return shard;
   }
 
-  /** The machine serves without this lane, and takes it up once it can be opened. */
+  /** Lets the machine serve without this lane, and opens the lane when that is possible. */
   async #startLater(at: number, error: Error): Promise<void> {
     const { address: redis } = this.#shardAt(at).connection;
     let told: string | undefined;

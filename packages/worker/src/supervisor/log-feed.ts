@@ -1,4 +1,4 @@
-/** Tells the lines of the machine's log to those who read it from outside, while there are some. */
+/** Sends the lines of the machine's log to readers outside, while there are any. */
 
 import { hostname } from "node:os";
 
@@ -7,7 +7,7 @@ import type { MachineLines } from "@poolmq/shared/redis";
 
 import type { RecentLines } from "../log/recent-lines.ts";
 
-/** How often, in ms: what is written in between and is no longer kept by then is left out. */
+/** How often to send, in ms. Lines that are no longer kept by then are left out. */
 const INTERVAL_MS = 250;
 
 export class LogFeed {
@@ -15,11 +15,11 @@ export class LogFeed {
   readonly #recent: RecentLines;
   readonly #lines: Pick<MachineLines, "write">;
   #timer: { stop(): void } | undefined;
-  /** Number of the next line to tell. */
+  /** Number of the next line to send. */
   #next = 0;
-  /** A listener waits for a word of this machine, even if it has written nothing. */
+  /** Whether a new listener waits for an answer of this machine, even an empty one. */
   #isAsked = false;
-  /** Heartbeats in a row that found nobody listening. */
+  /** Number of heartbeats in a row that found nobody listening. */
   #unheard = 0;
 
   constructor(worker: string, recent: RecentLines, lines: Pick<MachineLines, "write">) {
@@ -28,7 +28,7 @@ export class LogFeed {
     this.#lines = lines;
   }
 
-  /** Somebody listens from now on, and wants the lines that were kept, too. */
+  /** Begins to send to a listener, who also wants the lines that were kept. */
   onListen(): void {
     this.#next = 0;
     this.#isAsked = true;
@@ -39,8 +39,8 @@ export class LogFeed {
   }
 
   /**
-   * What the last heartbeat has learned. One that was under way when the listener came knows nothing of it, so a single
-   * "nobody" ends nothing.
+   * Takes what the last heartbeat has learned. A heartbeat that was under way when the listener came does not know of it,
+   * so that a single "nobody listens" does not stop the feed.
    */
   onHeard(isHeard: boolean): void {
     this.#unheard = isHeard ? 0 : this.#unheard + 1;
@@ -60,7 +60,7 @@ export class LogFeed {
       this.#isAsked = false;
       this.#next = no + lines.length;
     } catch {
-      // Redis is full or away, which the log says elsewhere. The lines are told the next time, as far as they are kept.
+      // Redis is full or away, which is logged elsewhere. The lines are sent the next time, if they are still kept.
     }
   }
 }

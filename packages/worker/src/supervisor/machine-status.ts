@@ -1,4 +1,4 @@
-/** How a worker machine is doing, as its health checks and metrics see it. */
+/** The state of a worker machine, for its health checks and metrics. */
 
 import type { ChildLossReason } from "../crew/loss-reason.ts";
 
@@ -15,7 +15,7 @@ export interface MachineSnapshot {
   readonly childrenStarting: number;
   /** Resident memory of all children together, as far as the system tells. */
   readonly childMemoryBytes: number;
-  /** Jobs that are here and have not started. */
+  /** Jobs that the machine has fetched and not started. */
   readonly jobsWaiting: number;
   readonly jobsRunning: number;
   /** The counts below are since the start. */

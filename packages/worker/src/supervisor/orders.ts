@@ -1,4 +1,4 @@
-/** What an operator asks of a machine from outside, done and noted in its log. */
+/** Carries out operators' orders, and logs them. */
 
 import type { Logger } from "pino";
 
@@ -7,10 +7,10 @@ import type { StackAnswer } from "@poolmq/shared/internal";
 import type { Order } from "./control-channel.ts";
 import type { ServedMachine } from "./served-machine.ts";
 
-/** As many as the option `processes` may have. */
+/** The largest value of the option `processes`. */
 const MAX_PROCESSES = 1_024;
 
-/** @param answer - brings what was asked for to who asked, by the id of the question */
+/** @param answer - sends the answer to a question, named by its id */
 export function obeyOrder(
   order: Order,
   { id, crew, drain, options }: ServedMachine,

@@ -1,6 +1,6 @@
 /**
- * An outage of Redis is a line when it begins, one a minute while it lasts, and one when it ends. What fails meanwhile
- * because Redis is away says nothing new.
+ * Logs an outage of Redis: one line when it begins, one a minute while it lasts, and one when it ends. Other errors that
+ * only say that Redis is away are not logged.
  */
 
 import type { Cluster, Redis } from "ioredis";
@@ -11,7 +11,10 @@ import { wrongServer } from "@poolmq/shared/redis";
 
 const REMINDER_MS = 60_000;
 
-/** A server that is not the primary is left and tried again twice a second: it is back once it has served for so long. */
+/**
+ * A server that is not the primary is tried again twice a second. It counts as back once it has served for this long, in
+ * ms.
+ */
 const STEADY_MS = 3_000;
 
 export class OutageLog {
@@ -23,7 +26,7 @@ export class OutageLog {
   /** Why Redis refuses the connection, if it does. */
   #refusal: string | undefined;
   #reminder: NodeJS.Timeout | undefined;
-  /** Set while it is seen whether the connection stays. */
+  /** Set while it is not certain yet that the connection stays. */
   #steady: NodeJS.Timeout | undefined;
 
   constructor(
@@ -41,7 +44,7 @@ export class OutageLog {
     redis.on("error", this.#onError);
   }
 
-  /** Whether an error only says that the connection is lost, of which the lines of the outage tell. */
+  /** Whether an error only says that the connection is lost, which the lines of the outage say already. */
   static isOf(error: unknown): boolean {
     const { code, message = "" } = error as Partial<NodeJS.ErrnoException>;
     return (
@@ -73,7 +76,7 @@ export class OutageLog {
     if (demoted !== undefined) this.#tellRefusal(demoted.error);
   };
 
-  /** A Redis that is there but refuses the connection, by another password say, does not come back by itself. */
+  /** Notes why a Redis that can be reached refuses the connection, for example because of the password. */
   readonly #onError = (error: unknown): void => {
     const { reason, passes } = classifyRefusal(error);
     if (this.#lostAt !== undefined && !passes && reason !== "unknown") this.#tellRefusal(error);

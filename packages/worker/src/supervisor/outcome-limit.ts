@@ -2,15 +2,18 @@ import type { LargestValue } from "@poolmq/shared/redis";
 
 import type { OutcomeLimit } from "../item/outcome-writer.ts";
 
-/** Redis takes values of 512 MiB, and all that a child gives, unless its settings say less. */
+/**
+ * By default, Redis takes values of 512 MiB, which is more than a child ever sends. A limit from this size on is
+ * therefore ignored.
+ */
 const USUAL_LARGEST_BYTES = 256 * 1024 * 1024;
 
-/** What Redis takes of an outcome, where that is less than a child would give. */
+/** Redis's limit of an outcome, if that is lower than the child's own. */
 export function outcomeLimit(
   largest: LargestValue | undefined,
   maxOutcomeBytes: number,
 ): OutcomeLimit | undefined {
-  // A child keeps what it gives of a whole job far below what Redis takes unless it is told otherwise.
+  // Without further limits, a child keeps the outcomes of a job far below Redis's default.
   if (largest === undefined || largest.bytes >= USUAL_LARGEST_BYTES) return undefined;
   if (largest.bytes < maxOutcomeBytes)
     return { maxBytes: largest.bytes, limit: largest.setting, isForJob: true };

@@ -1,25 +1,28 @@
 /**
- * Whether one of several Redis servers answers. What a machine has in hand for one that does not is stuck, and must not keep
- * its processes from working for the others. With one server there is nothing else to do, and nobody asks.
+ * Finds out whether one of several Redis servers answers. The jobs of a server that does not are stuck, and must not keep
+ * the machine's processes from working for the others. It is not used with a single server.
  */
 
 import type { Cluster, Redis } from "ioredis";
 
-/** Asked so often, in ms; silent for two of these times, it counts as away. */
+/** How often to ask, in ms. */
 const BEAT_MS = 250;
 
-/** Counted, and not measured: if this process was stopped itself, the answers are there at the next beat. */
+/**
+ * After this many unanswered beats, the server counts as away. Beats are counted and not time, because after a pause of
+ * this process itself the answers have arrived by the next beat.
+ */
 const MISSED_BEATS = 2;
 
 export class Pulse {
   readonly #redis: Pick<Redis | Cluster, "ping" | "status" | "on" | "off">;
   readonly #onChange: () => void;
   readonly #timer: NodeJS.Timeout;
-  /** Beats since the question that is not answered yet; 0 if none is owed. */
+  /** Beats since the last unanswered question; 0 if all are answered. */
   #owed = 0;
   #isSilent = false;
 
-  /** @param onChange - it fell silent, or answers again */
+  /** @param onChange - called when the server falls silent, or answers again */
   constructor(redis: Pick<Redis | Cluster, "ping" | "status" | "on" | "off">, onChange: () => void) {
     this.#redis = redis;
     this.#onChange = onChange;

@@ -3,11 +3,11 @@ import { RedisConnectionError } from "@poolmq/shared";
 import { connect } from "@poolmq/shared/redis";
 import type { ResolvedConnection } from "@poolmq/shared/internal";
 
-/** While a machine waits for Redis, each try may take this long, and a line says so once a minute. */
+/** How long each attempt may take, in ms, while a machine waits for Redis. */
 const TRY_MS = 5_000;
 const REMINDER_MS = 60_000;
 
-/** Where the reminders go. */
+/** Takes the reminder that the machine still waits, once a minute. */
 interface ReminderLog {
   warn(
     facts: { readonly redis: string; readonly reason: string; readonly waitedMs: number },
@@ -16,8 +16,8 @@ interface ReminderLog {
 }
 
 /**
- * Opens a connection. A Redis that is not there yet is waited for, so that a machine which starts in an outage does not
- * end and have to be started again; what only a change of settings can mend ends the start at once.
+ * Opens a connection. If Redis can't be reached yet, it waits, so that a machine that starts in an outage need not be
+ * started again. If waiting can't help (a wrong password, for example), the start fails at once.
  *
  * @param waitMs - how long to wait; 0: as long as it takes
  * @throws RedisConnectionError
@@ -45,7 +45,7 @@ export async function reachRedis(
   }
 }
 
-/** Whether Redis only is not there, which may change by itself. */
+/** Whether Redis just can't be reached, which may pass by itself. */
 export function mayPass(error: unknown): error is RedisConnectionError {
   return error instanceof RedisConnectionError && ["unreachable", "not-ready"].includes(error.reason);
 }

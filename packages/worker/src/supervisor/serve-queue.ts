@@ -41,7 +41,7 @@ export function serveQueue(
   queue.on("error", (error) => {
     if (OutageLog.isOf(error)) return;
     refusals.refused("queue error", error);
-    // Of BullMQ's own parsing, or of the loops over what it parsed.
+    // Such errors come from BullMQ's parsing of a damaged job.
     if (error instanceof SyntaxError || error instanceof TypeError) void mendJobs(redis, keys, log);
   });
   return queue;

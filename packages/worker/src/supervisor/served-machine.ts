@@ -7,7 +7,7 @@ import type { KeptShares } from "../job/context/kept-shares.ts";
 import type { WorkObserver } from "../job/context/work-observer.ts";
 import type { ResolvedWorkerOptions } from "../worker-options.ts";
 
-/** A machine, as its lanes see it: all of this is theirs together. */
+/** What all lanes of a machine share. */
 export interface ServedMachine {
   readonly id: string;
   readonly options: ResolvedWorkerOptions;
@@ -15,14 +15,14 @@ export interface ServedMachine {
   /** Registered functions by name. Empty until the module is loaded. */
   readonly tasks: Readonly<Record<string, TaskInfo>>;
   readonly observer: WorkObserver;
-  /** The shared values that it has. */
+  /** The shared values that it keeps. */
   readonly shares: KeptShares;
-  /** Bounds its memory for large arguments and outcomes. */
+  /** Limits its memory for large arguments and outcomes. */
   readonly held: HeldBytes;
   /** The last lines of its log. */
   readonly recentLog: RecentLines;
   /** Takes no more jobs, finishes what runs, and ends. */
   readonly drain: () => void;
-  /** Resolves once the machine takes nothing new. */
+  /** Resolves once the machine takes no new job. */
   readonly draining: Promise<void>;
 }

@@ -4,7 +4,8 @@
  *   commands ── JobQueue (fetches, acknowledges), Locks, Publisher, TaskReports, SharedValues, Heartbeat
  *   blocking ── ControlChannel
  *
- * What does not depend on which Redis a job came from is the machine's, and all of its lanes use it (`ServedMachine`).
+ * Whatever does not depend on the Redis that a job came from belongs to the machine, and is shared by its lanes
+ * (`ServedMachine`).
  */
 
 import type { Logger } from "pino";
@@ -48,7 +49,10 @@ import { Pulse } from "./pulse.ts";
 import { serveQueue } from "./serve-queue.ts";
 import type { ServedMachine } from "./served-machine.ts";
 
-/** A Redis that does not answer a PING within this, in ms, has nothing that a machine should wait for at its end. */
+/**
+ * How long to wait for a PING at the machine's end, in ms. For a Redis that does not answer in time, the machine does not
+ * wait.
+ */
 const ANSWER_MS = 500;
 
 /**
@@ -60,7 +64,7 @@ const MIN_PATIENCE_MS = 2_000;
 /** A refusal of Redis, or a kind of error of items, is logged at most once in this time, in ms. */
 const REFUSALS_PERIOD_MS = 60_000;
 const FAILURES_PERIOD_MS = 10_000;
-/** How long an answer to an operator is kept, in ms: who asked looks for it several times a second. */
+/** How long an answer to an operator is kept, in ms. The command that asked looks for it several times a second. */
 const ANSWER_TTL_MS = 30_000;
 
 /** How long to wait, at the machine's end, until jobs whose processes were killed are back in Redis, in ms. */
@@ -68,7 +72,7 @@ const HAND_BACK_TIMEOUT_MS = 500;
 
 /** How long a step of closing the queue may take, if Redis answers, and once it was told not to wait. */
 const CLOSE_TIMEOUT_MS = 2_000;
-/** The same where Redis did not answer a moment ago. If it is back, a close takes some milliseconds. */
+/** The same if Redis did not answer a moment ago. If it is back, a close takes some milliseconds. */
 const SILENT_CLOSE_TIMEOUT_MS = 300;
 const FORCED_CLOSE_TIMEOUT_MS = 1_000;
 
@@ -80,14 +84,14 @@ export class Session {
   readonly #locks: Locks;
   readonly #publisher: Publisher;
   readonly #control: ControlChannel;
-  /** All that has timers or listeners of its own. */
+  /** All parts that have timers or listeners of their own. */
   readonly #parts: readonly { close(): void }[];
   /** Resolves once the jobs in hand have ended. Set by `pause`. */
   #idle: Promise<void> | undefined;
-  /** Whether Redis did when the machine signed off. */
+  /** Whether Redis answered when the machine signed off. */
   #answered = true;
 
-  /** @param places - of the crew, where other lanes have some of them */
+  /** @param places - the crew's places, if other lanes share them */
   constructor(
     machine: ServedMachine,
     { connection, queue: name }: Shard,
@@ -130,7 +134,7 @@ export class Session {
     this.#control = new ControlChannel(redis, subscriber, keys, seals, {
       onWatch: () => this.heartbeat.onWatch(),
       onListen: () => {
-        // What tasks print may quote their stacks, and these are for the machine's own log then.
+        // What tasks print may quote stacks, which with this option belong only into the machine's own log.
         if (!options.redactRemoteStacks) logFeed.onListen();
       },
       onCancel(mapId) {
@@ -192,24 +196,24 @@ export class Session {
     return { publishRetries: this.#publisher.retries, locksLost: this.#locks.lost };
   }
 
-  /** Asks Redis for a sign of life; waits as long as it does not answer. */
+  /** Pings Redis; waits as long as it does not answer. */
   async ping(): Promise<void> {
     await this.#connections.redis.ping();
   }
 
-  /** Begins to take jobs. Resolves once nothing that is told to the machines of this queue is missed. */
+  /** Begins to take jobs. Resolves once no further message to the machines of this queue is missed. */
   async serve(): Promise<void> {
     await this.#control.listen();
     await this.heartbeat.start();
     this.#queue.run().catch((error: unknown) => this.#queue.emit("error", error as Error));
   }
 
-  /** All places of the crew are this lane's, and there are so many now. */
+  /** Sets the number of places, if the crew has no other lane. */
   resize(capacity: number): void {
     this.#queue.resize(capacity);
   }
 
-  /** Withdraws the machine's advertisement. A Redis that does not answer in time need not know: what it knows expires. */
+  /** Withdraws the machine's advertisement. If Redis does not answer in time, the advertisement expires. */
   async signOff(timeoutMs: number): Promise<void> {
     this.heartbeat.stop();
     this.#answered = this.#isConnected && (await settlesWithin(timeoutMs, this.heartbeat.signOff()));
@@ -221,7 +225,9 @@ export class Session {
     return this.#idle;
   }
 
-  /** After a `pause`, jobs in hand are put back into Redis first, and what BullMQ has still to tell it is waited for. */
+  /**
+   * Closes everything. After a `pause`, it first puts jobs in hand back into Redis, and waits for BullMQ's last commands.
+   */
   async close(): Promise<void> {
     // Otherwise the locks of these jobs would have to expire.
     const isIdle =
@@ -229,7 +235,7 @@ export class Session {
       this.#isConnected &&
       (await settlesWithin(HAND_BACK_TIMEOUT_MS, this.#idle));
     for (const part of this.#parts) part.close();
-    // With Redis down a graceful close never resolves; a forced one does at once.
+    // If Redis is down, a graceful close never resolves; a forced one does at once.
     const patienceMs = this.#answered ? CLOSE_TIMEOUT_MS : SILENT_CLOSE_TIMEOUT_MS;
     const waits = isIdle && this.#isConnected;
     if (!waits || !(await settlesWithin(patienceMs, this.#queue.close())))
@@ -259,7 +265,7 @@ export class Session {
     return this.#connections.redis.status === "ready";
   }
 
-  /** Takes part in the places of the crew. Gives the crew as this lane's jobs see it. */
+  /** Joins those who share the crew's places. Gives a crew that counts this lane's runs. */
   #share(places: SharedPlaces, crew: ServedMachine["crew"], parts: { close(): void }[]): JobContext["crew"] {
     const pulse = new Pulse(this.#connections.redis, () => places.share());
     const own = new LanePlaces(places, this.#queue, pulse, crew);

@@ -45,13 +45,13 @@ const NEXT_STATES: Readonly<Record<MachineState, readonly MachineState[]>> = {
   stopped: [],
 };
 
-/** How long a machine that can't serve tries to tell why. */
+/** How long a machine that can't serve tries to report why, in ms. */
 const UNFIT_TIMEOUT_MS = 2_000;
 
-/** A step of a shutdown that Redis must answer, and that is not worth waiting for if it does not. */
+/** How long the sign-off of a shutdown may take, in ms. If Redis does not answer, it is not worth waiting for. */
 const SIGN_OFF_TIMEOUT_MS = 500;
 
-/** How long a child may take to run its finalizer once the deadline has passed. */
+/** How long a child may take to run its finalizer once the deadline has passed, in ms. */
 const CLOSE_GRACE_MS = 200;
 
 export class Supervisor {
@@ -60,7 +60,7 @@ export class Supervisor {
   readonly #log: Logger;
   readonly #crew: Crew;
   readonly #lanes: Lanes;
-  /** Aborted once the machine takes nothing new. */
+  /** Aborted once the machine takes no new job. */
   readonly #leaving = new AbortController();
   readonly #closed = Promise.withResolvers<void>();
   #state: MachineState = "starting";
@@ -68,7 +68,7 @@ export class Supervisor {
   #observer: WorkObserver = NO_OBSERVER;
   #closing: Promise<void> | undefined;
 
-  /** @param tasks - where what tasks print goes, and what they log, if not to the machine's own log */
+  /** @param tasks - where tasks print and log to, if not to the machine's own log */
   constructor(
     options: ResolvedWorkerOptions,
     tasks: { readonly prints: PrintTarget; readonly logger?: Logger },
@@ -113,7 +113,7 @@ export class Supervisor {
     return this.#crew.pids;
   }
 
-  /** How the machine is doing at this moment. */
+  /** The state of the machine at this moment. */
   get snapshot(): MachineSnapshot {
     const { pids, ready, jobs, losses, memoryBytes } = this.#crew;
     return {
@@ -129,12 +129,12 @@ export class Supervisor {
     };
   }
 
-  /** Asks Redis for a sign of life. Rejects, or waits as long as Redis does not answer. */
+  /** Pings Redis. Rejects, or waits, as long as Redis does not answer. */
   async ping(): Promise<void> {
     await this.#lanes.ping();
   }
 
-  /** Tells of each job from now on. */
+  /** Lets an observer see each job from now on. */
   observe(observer: WorkObserver): void {
     this.#observer = observer;
   }
@@ -152,7 +152,7 @@ export class Supervisor {
   async start(): Promise<void> {
     const opening = this.#lanes.open();
     try {
-      // Side by side: a child takes as long to start as a connection to be checked.
+      // In parallel, because a child takes as long to start as a connection to be checked.
       const [tasks] = await Promise.all([this.#crew.start(), opening]);
       if (this.#state !== "starting") return; // closed meanwhile
       this.#tasks = tasks;
@@ -192,10 +192,10 @@ export class Supervisor {
     return this.#closing;
   }
 
-  /** Stops at once: kills the children and hands back what they ran, uncharged; other machines take over. */
+  /** Stops at once: kills the children and hands back their jobs, which are not charged; other machines take over. */
   kill(): void {
     this.#crew.kill();
-    this.close(0).catch(() => {}); // who waits for the end asks `close()` or `closed`
+    this.close(0).catch(() => {}); // callers that wait for the end use `close()` or `closed`
   }
 
   #setState(next: MachineState): void {
@@ -211,11 +211,11 @@ export class Supervisor {
     this.#setState("draining");
     const deadline = performance.now() + timeoutMs;
     const left = (): number => Math.max(0, deadline - performance.now());
-    // Pausing stops the fetching, and waits for the jobs in hand: what only waited goes back, what runs ends. This comes
-    // before anything that waits for Redis: a run that ends meanwhile would make room for the next one.
+    // Pausing stops fetching, and waits for the jobs in hand: those that only wait go back, and those that run end. This
+    // comes before any wait for Redis, because a run that ends meanwhile would make room for the next job.
     const idle = this.#lanes.pause();
     this.#crew.drain();
-    // With Redis away there is nobody to be told; what it knows of this machine expires.
+    // If Redis is away, the advertisement of this machine expires.
     await this.#lanes.signOff(Math.min(SIGN_OFF_TIMEOUT_MS, left()));
     const { killGraceMs } = this.#options;
     let ended = await settlesWithin(left() - Math.min(killGraceMs, left()), idle);

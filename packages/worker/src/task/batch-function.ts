@@ -1,4 +1,4 @@
-/** The function of a batch task: what it is given, and how what it returns is read. */
+/** The function of a batch task: its arguments, and the check of its result. */
 
 import type { Logger } from "pino";
 
@@ -6,13 +6,13 @@ import { BatchResultError } from "@poolmq/shared/task";
 
 import type { TaskContext } from "./task-context.ts";
 
-/** What the function of a batch task gets beside the items. */
+/** The second argument of a batch task's function. */
 export interface BatchContext {
-  /** Fires when the function is to stop: it ran too long, or nobody wants any of its items any more. */
+  /** Fires when the function is to stop, because it ran too long, or because nobody wants any of its items any more. */
   readonly signal: AbortSignal;
   /** A pino logger that names the task and the process. */
   readonly log: Logger;
-  /** What `taskContext()` gives in other tasks, for each of the items, in their order. */
+  /** For each item, in order, what `taskContext()` gives in other tasks. */
   readonly items: readonly TaskContext[];
 }
 
@@ -26,7 +26,7 @@ export interface BatchDefinition {
   readonly check: ((item: unknown) => unknown) | undefined;
 }
 
-/** What the function returned, if it is one result or error for each item. @throws BatchResultError */
+/** Checks that the function returned one result or error for each item, and gives these. @throws BatchResultError */
 export function resultsOf(returned: unknown, expected: number): readonly unknown[] {
   if (Array.isArray(returned) && returned.length === expected) return returned;
   throw new BatchResultError({ expected, got: returned });

@@ -1,6 +1,6 @@
 /**
- * Checks the arguments of a task where they come in, with the schema of its definition. Producers and workers may be
- * deployed apart, so that types which held when a producer was compiled need not hold where its items run.
+ * Checks the arguments of a task in the worker, with the schema of the task's definition. Producers and workers may be
+ * deployed separately, so that types which held when a producer was compiled may not hold where its items run.
  */
 
 import { InvalidArgumentsError } from "@poolmq/shared/task";
@@ -29,7 +29,7 @@ interface SchemaIssue {
 type AnyFunction = (...args: never[]) => unknown;
 
 /**
- * Gives a function that checks its arguments, and calls `fn` with what the schemas made of them.
+ * Gives a function that checks its arguments, and calls `fn` with the schemas' output.
  *
  * @param schemas - one for each argument; further arguments are passed on as they are
  */
@@ -42,7 +42,8 @@ export function checkingArguments<F extends AnyFunction>(fn: F, schemas: readonl
       );
       if (issues.length > 0) throw new InvalidArgumentsError({ task: fn.name, issues });
       const values = settled.map((result) => (result as { readonly value: unknown }).value);
-      // A default in the function's own list counts only where the argument is left out.
+      // The function's own parameter defaults apply only to arguments that are left out, so trailing `undefined`s are
+      // dropped.
       const given = Math.max(args.length, values.findLastIndex((value) => value !== undefined) + 1);
       return fn(...([...values, ...args.slice(values.length)].slice(0, given) as never[]));
     };
@@ -51,7 +52,7 @@ export function checkingArguments<F extends AnyFunction>(fn: F, schemas: readonl
       ? call(results as SchemaResult[])
       : Promise.all(results.map((result) => Promise.resolve(result))).then(call);
   };
-  // Calls are checked by the number of parameters, and messages name the function.
+  // Keep `length`, by which calls are checked, and `name`, which messages show.
   return Object.defineProperties(checked, {
     name: { value: fn.name },
     length: { value: fn.length },

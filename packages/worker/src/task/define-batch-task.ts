@@ -18,22 +18,23 @@ import { currentTaskContext, runInContext, taskContext } from "./task-context.ts
 
 /** Options of a task that takes many items at once. */
 export interface BatchTaskOptions extends Omit<TaskOptions, "input"> {
-  /** How many items the function takes at once, at most. */
+  /** The most items that the function takes at once, at least 1. */
   readonly maxItems: number;
   /**
-   * How long a worker waits for more items when it has fewer, in ms. With 0 it takes what is there: while the function
-   * runs, the next items come together. @defaultValue 0
+   * How long a worker waits for more items when it has fewer than `maxItems`, in ms. With 0 it takes those that are
+   * there; further items collect while the function runs. @defaultValue 0
    */
   readonly maxWaitMs?: number | undefined;
   /**
-   * When the function throws, call it with each half of its items, and so on, until the item is alone that it throws for;
-   * the others get their results. Without it, each item of the batch fails with what was thrown. Only for functions that
+   * When the function throws, call it with each half of the items, and so on, until only the items are left for which it
+   * throws; the others get their results. Without it, each item of the batch fails with what was thrown. Only for
+   * functions that
    * may get an item again. @defaultValue false
    */
   readonly splitOnError?: boolean | undefined;
   /**
-   * Schema of an item: of zod, valibot, arktype, or any other library that follows Standard Schema. The function gets
-   * what it makes of the items; one that it refuses ends in an `InvalidArgumentsError`, and is in no batch.
+   * Schema of an item: of zod, valibot, arktype, or any other library that follows Standard Schema. The function gets the
+   * schema's output. An item that the schema refuses ends in an `InvalidArgumentsError`, and is in no batch.
    * @defaultValue items are not checked
    */
   readonly input?: StandardSchema | undefined;
@@ -41,11 +42,11 @@ export interface BatchTaskOptions extends Omit<TaskOptions, "input"> {
 
 /**
  * Makes a task of a function that takes many items at once: rows for a database, inputs of a model. It is called like a
- * task that takes one item: `pool.map(tasks.insert, rows)`, `pool.apply(tasks.insert, [row])`. A worker that has several of its
- * items in hand gives them to the function together, also those of different calls.
+ * task that takes one item: `pool.map(tasks.insert, rows)`, `pool.apply(tasks.insert, [row])`. A worker that has several
+ * of its items gives them to the function together, even those of different calls.
  *
- * Each item keeps its own fate: the function returns a result or an `Error` for each, in their order. An item that has an
- * error is tried again by itself, if it has attempts left.
+ * The function returns a result or an `Error` for each item, in their order. An item with an error is tried again without
+ * the others, if it has attempts left.
  *
  * @throws InvalidOptionError
  * @example
@@ -98,7 +99,7 @@ export function defineBatchTask<Item, Result, const O extends BatchTaskOptions>(
   return task as unknown as ReturnType<typeof defineBatchTask<Item, Result, O>>;
 }
 
-/** Calls the function with one item: for whoever calls the task itself, and where an item is to run alone. */
+/** Calls the function with one item: when code calls the task directly, and when an item is to run alone. */
 async function runAlone(batch: BatchDefinition, given: unknown): Promise<unknown> {
   const context = currentTaskContext();
   const item = batch.check === undefined ? given : await batch.check(given);
@@ -112,7 +113,7 @@ async function runAlone(batch: BatchDefinition, given: unknown): Promise<unknown
   return result;
 }
 
-/** Outside of a worker there is nothing to be told: who asks for it learns that. */
+/** The context for one item. Outside of a worker there is none, and reading its fields throws. */
 function aloneContext(context = currentTaskContext()): BatchContext {
   return {
     get signal() {
@@ -127,7 +128,7 @@ function aloneContext(context = currentTaskContext()): BatchContext {
   };
 }
 
-/** Messages name the function, and calls are checked by the number of parameters: an item is one. */
+/** Gives `fn` the user's function name, which messages show, and a `length` of 1, by which calls are checked. */
 function named<F extends (item: unknown) => unknown>(fn: { readonly name: string }, task: F): F {
   return Object.defineProperties(task, { name: { value: fn.name }, length: { value: 1 } });
 }

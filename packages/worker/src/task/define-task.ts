@@ -9,17 +9,20 @@ import type { StandardSchema } from "./check-arguments.ts";
 
 /** Options that a function's definition gives; the pool's and the call's win over them. */
 export interface TaskOptions extends TaskDefaults {
-  /** Whether another attempt may mend this error; called in the worker, with what the function threw. @defaultValue always */
+  /**
+   * Whether another attempt may help after this error; called in the worker, with what the function threw. @defaultValue
+   * always
+   */
   readonly retryIf?: ((error: unknown) => boolean) | undefined;
   /**
    * Schema of the one argument, or of each argument in a list: of zod, valibot, arktype, or any other library that
-   * follows Standard Schema. The function gets what they make of the arguments; an item whose arguments they refuse ends
-   * in an `InvalidArgumentsError`, and is not tried again. @defaultValue arguments are not checked
+   * follows Standard Schema. The function gets the schemas' output. An item whose arguments a schema refuses ends in an
+   * `InvalidArgumentsError`, and is not tried again. @defaultValue arguments are not checked
    */
   readonly input?: StandardSchema | readonly StandardSchema[] | undefined;
 }
 
-/** What a definition says, checked. */
+/** The options of a definition, checked. */
 export interface CheckedTaskOptions extends CheckedTaskDefaults, Pick<TaskOptions, "retryIf"> {
   /** Given for a batch task. */
   readonly batch?: BatchDefinition;
@@ -29,7 +32,7 @@ export interface CheckedTaskOptions extends CheckedTaskDefaults, Pick<TaskOption
 const OPTIONS: unique symbol = Symbol.for("poolmq.task.options") as never;
 
 /**
- * Gives a task options of its own.
+ * Attaches options to a task.
  *
  * @returns the same function; with `input`, one that checks its arguments and calls it
  * @throws InvalidOptionError
@@ -60,7 +63,10 @@ export function defineTask<F extends (...args: never[]) => unknown, const O exte
   return withTaskOptions(task, checked, options);
 }
 
-/** Keeps what a definition says with its function. @param options - as they were given, for whoever imports the task */
+/**
+ * Attaches the checked options to a function. @param options - the options as they were given, which importers of the
+ * task see in its type
+ */
 export function withTaskOptions<F extends object, O>(
   task: F,
   checked: CheckedTaskOptions,

@@ -1,4 +1,4 @@
-/** What a running task can learn of itself. */
+/** The context of a running task. */
 
 import { AsyncLocalStorage } from "node:async_hooks";
 
@@ -8,7 +8,7 @@ import { InvalidStateError } from "@poolmq/shared";
 
 /** The item that a task is running. */
 export interface TaskContext {
-  /** Fires when the item is to stop: it ran too long, or its map was cancelled. */
+  /** Fires when the item is to stop, because it ran too long or its map was cancelled. */
   readonly signal: AbortSignal;
   /** A pino logger that names map, item and process. */
   readonly log: Logger;
@@ -18,26 +18,27 @@ export interface TaskContext {
   readonly index: number;
   /** Which attempt this is, from 1. */
   readonly attempt: number;
-  /** Tells the producer how far the item is: its `onTaskProgress` gets the value. */
+  /** Reports progress to the producer, whose `onTaskProgress` gets the value. */
   progress(value: unknown): void;
 }
 
 /**
- * Whose turn it is in an async context: entering one costs more than a tiny task, so items that leave nothing behind
- * take turns in one. The context is made when it is asked for, which most tasks never do.
+ * The item to which an async context belongs at present. Entering a context costs more than a tiny task, so items that
+ * leave nothing behind share one, one after the other. The `TaskContext` is made on demand, because most tasks never ask
+ * for it.
  */
 export class Turn {
   readonly #contextOf: (index: number) => TaskContext;
   #index: number | undefined;
   #context: TaskContext | undefined;
 
-  /** @param index - of the item whose turn it is; nobody's without it */
+  /** @param index - index of the item to which it belongs; absent: to none */
   constructor(contextOf: (index: number) => TaskContext, index?: number) {
     this.#contextOf = contextOf;
     this.#index = index;
   }
 
-  /** From now on it is this item's turn; without an index, no item's. */
+  /** Lets the context belong to this item from now on; without an index, to none. */
   pass(index: number | undefined): void {
     this.#index = index;
     this.#context = undefined;
@@ -49,12 +50,12 @@ export class Turn {
   }
 }
 
-// Of the process, not of this copy of the package: a tasks module may bring its own copy.
+// A global symbol, because a tasks module may bring another copy of this package.
 const KEY: unique symbol = Symbol.for("poolmq.task.context") as never;
 const holder = globalThis as { [KEY]?: AsyncLocalStorage<InTask> };
 const storage: AsyncLocalStorage<InTask> = (holder[KEY] ??= new AsyncLocalStorage());
 
-/** Where code of a task runs. */
+/** The async context in which code of a task runs. */
 export interface InTask {
   /** Context of the item that the code runs for; absent in a batch, which is many items. */
   readonly context: TaskContext | undefined;
@@ -96,12 +97,12 @@ export function currentTaskContext(): TaskContext | undefined {
   return storage.getStore()?.context;
 }
 
-/** Whether the code that calls it was left behind by a batch that has ended. */
+/** Whether the calling code was left behind by a batch that has ended. */
 export function isOfEndedBatch(): boolean {
   return storage.getStore()?.batch?.hasEnded === true;
 }
 
-/** Calls the function in an async context of its own: what it calls and leaves behind belongs to whose turn it is. */
+/** Calls the function in an async context of its own. What it calls and leaves behind belongs to the item of `turn`. */
 export function runInContext<V>(turn: InTask, fn: () => V): V {
   return storage.run(turn, fn);
 }

@@ -1,11 +1,11 @@
-/** What to do about a tasks module that Node does not load, where its own message does not say. */
+/** Advice about a tasks module that Node can't load, where Node's own message gives none. */
 
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const SOURCES = [".ts", ".mts", ".cts", "/index.ts", ".js", ".json"];
 
-/** Gives a sentence to add to the message; `undefined` where it says enough. */
+/** Gives a sentence to add to the message; `undefined` if the message is sufficient. */
 export function remedyFor(error: unknown, moduleUrl: string): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const { code, url } = error as Error & { readonly code?: string; readonly url?: string };
@@ -34,7 +34,7 @@ function syntaxRemedy(message: string): string {
   return `Node only strips types: ${instead}, compile the module to .js, or give the worker a loader: \`NODE_OPTIONS=--import=tsx\``;
 }
 
-/** A path without its extension, or with that of the built file. */
+/** For an import without its extension, or with that of the built file. */
 function notFoundRemedy(message: string, url: string | undefined): string | undefined {
   const [, wanted] = /^Cannot find module '([^']+)'/.exec(message) ?? [];
   if (wanted === undefined) return undefined;
@@ -48,7 +48,7 @@ function notFoundRemedy(message: string, url: string | undefined): string | unde
   return `${path}${found} exists: Node needs the whole name of a file in an import, so end it in ${found}`;
 }
 
-/** An interface or a type that is imported as a value: nothing of it is left at run time. */
+/** For an interface or a type that is imported as a value, which does not exist at run time. */
 function exportRemedy(message: string, moduleUrl: string): string | undefined {
   const [, name] = /does not provide an export named '([^']+)'/.exec(message) ?? [];
   if (name === undefined || !/\.[mc]?ts$/.test(moduleUrl)) return undefined;

@@ -1,11 +1,11 @@
-/** Where the syntax error of a JavaScript module is, which Node keeps to itself unless the error ends the process. */
+/** Finds the position of a syntax error in a JavaScript module, which Node prints only if the error ends the process. */
 
 import { spawnSync } from "node:child_process";
 
-/** It only imports. A module that hangs meanwhile has told enough. */
+/** How long the process that only imports the module may take, in ms. */
 const TIMEOUT_MS = 5_000;
 
-/** Puts file, line and source text at the head of a syntax error's stack, if they are not there. */
+/** Puts file, line and source text at the head of a syntax error's stack, unless they are there already. */
 export function addSyntaxPosition(error: unknown, moduleUrl: string): void {
   if (!(error instanceof SyntaxError)) return;
   const [first = "", ...frames] = error.stack?.split("\n") ?? [];

@@ -3,7 +3,7 @@ import type { TaskInfo } from "@poolmq/shared/task";
 import { taskOptionsOf } from "../task/define-task.ts";
 import type { TaskFunction } from "./task-module.ts";
 
-/** What is told of a registered function: its own options among it. */
+/** What a machine advertises of a registered function, including the options of its definition. */
 export function infoOf(fn: TaskFunction): TaskInfo {
   const { chunksize, attempts, backoff, taskTimeoutMs, limit, batch } = taskOptionsOf(fn);
   return {

@@ -10,13 +10,13 @@ import { addSyntaxPosition } from "./syntax-position.ts";
 export type TaskFunction = (...args: unknown[]) => unknown;
 
 export interface TaskModule {
-  /** Only the module's own exports: a `Map`, so that `"constructor"` names nothing. */
+  /** The module's own exports; in a `Map`, so that `"constructor"` is not found. */
   readonly tasks: ReadonlyMap<string, TaskFunction>;
   readonly initializer: (() => unknown) | undefined;
   readonly finalizer: (() => unknown) | undefined;
 }
 
-/** Exports that are run once per process and are no tasks. */
+/** Exports that are not tasks: each runs once per process. */
 const HOOKS = new Set(["initializer", "finalizer"]);
 
 /**
@@ -60,14 +60,14 @@ async function importModule(url: string): Promise<Record<string, unknown>> {
 }
 
 /**
- * What `require()` gives of a CommonJS module, in `{ value }`. Of one that is imported, Node lists only those exports
- * that it can guess from the source text.
+ * Gives what `require()` gives for a CommonJS module, in `{ value }`. When one is imported, Node lists only the exports
+ * that it can find in the source text.
  */
 function requiredOf(
   namespace: Record<string, unknown>,
   url: string,
 ): { readonly value: unknown } | undefined {
-  // Node 22 does not have it in the namespace, but, as every release, in the cache of `require()`.
+  // Node 22 does not have it in the namespace, but every release has it in the cache of `require()`.
   if ("module.exports" in namespace) return { value: namespace["module.exports"] };
   const cached = createRequire(url).cache[fileURLToPath(url)];
   return cached?.loaded === true && cached.exports === namespace["default"]
@@ -75,7 +75,9 @@ function requiredOf(
     : undefined;
 }
 
-/** Its functions by name, each called as a method of what it was exported on; methods of a class's instance too. */
+/**
+ * Its functions by name, including methods of an exported instance; each is called as a method of the exported object.
+ */
 function commonJsExports({ value: exported }: { readonly value: unknown }): Record<string, unknown> {
   if (exported === null || (typeof exported !== "object" && typeof exported !== "function")) return {};
   const found: Record<string, unknown> = typeof exported === "function" ? { default: exported } : {};
@@ -96,7 +98,7 @@ function commonJsExports({ value: exported }: { readonly value: unknown }): Reco
 }
 
 function methodOf(owner: object, fn: TaskFunction): unknown {
-  // With what the function has of its own: its name, its number of parameters, the options of its definition.
+  // Keep the function's own properties: its name, its number of parameters, the options of its definition.
   return Object.defineProperties(fn.bind(owner) as object, Object.getOwnPropertyDescriptors(fn));
 }
 
@@ -104,7 +106,7 @@ function hook(value: unknown): (() => unknown) | undefined {
   return typeof value === "function" ? (value as () => unknown) : undefined;
 }
 
-/** A class can't be called without `new`; a module may export error classes beside its tasks. */
+/** A class is not a task, because it can't be called without `new`. A module may export error classes. */
 function isClass(value: unknown): boolean {
   return /^class\b/.test(Function.prototype.toString.call(value));
 }

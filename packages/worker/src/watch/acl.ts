@@ -1,36 +1,39 @@
 /**
- * What a Redis login must be allowed to do, and no more: the commands that poolmq and BullMQ send, and those of their
- * scripts, on the keys of one queue. The tests of this project run with these rules.
+ * The least rights that a Redis login needs: the commands that poolmq, BullMQ and their scripts use, on the keys of one
+ * queue. The tests of this project run with these rules.
  */
 
 import type { QueueKeys } from "@poolmq/shared/redis";
 
 /**
- * Who logs in. `both` is a pool with workers of its own, `watcher` is `poolmq status`, its siblings and `scale-signal`;
- * `operator` is `poolmq cancel`, `retry`, `pause`, `drain` and whatever else changes something, too.
+ * What a login is for. `both`: a pool with workers of its own. `watcher`: `poolmq status`, `scale-signal` and other
+ * commands that only look. `operator`: also commands that change something, such as `cancel`, `retry`, `pause` and
+ * `drain`.
  */
 export type AclRole = "producer" | "worker" | "both" | "watcher" | "operator";
 
-/** Of every connection: its name, the server's version and eviction policy, the nodes of a Cluster. */
+/**
+ * For every connection: to set its name, to read the server's version and eviction policy, and the nodes of a Cluster.
+ */
 const CONNECTION = "client|setname cluster|info cluster|slots info ping select";
 
-/** Of both sides: BullMQ's and our own scripts, and looking at what is there. */
+/** For both sides: BullMQ's and poolmq's scripts, and reading. */
 const SHARED =
   "del eval evalsha exists get hget hgetall hmget hmset hset incr llen lpush lrange lrem pexpire pttl set srem time unlink xadd zadd zcard zrange zrangebyscore zrem zscore";
 
-/** Enqueuing, reading outcomes, durable maps, shared values, cancelling. */
+/** For producers: enqueuing, reading outcomes, durable maps, shared values, cancelling. */
 const PRODUCER =
   "getbit getrange hdel hexists hkeys lindex lpos lset ltrim persist publish rpop rpush sadd scard setbit setrange smembers type xgroup xrange xread xrevrange xtrim zcount zremrangebyscore zrevrangebyscore";
 
-/** Taking jobs and finding stalled ones, publishing outcomes, hearing of what is cancelled. */
+/** For workers: fetching jobs and finding stalled ones, publishing outcomes, receiving control messages. */
 const WORKER =
   "bzpopmin getbit hdel hexists hincrby hkeys hlen hstrlen lindex ltrim rpop rpoplpush rpush sadd scard setbit smembers subscribe unsubscribe xtrim zcount zpopmin zrank zremrangebyrank zremrangebyscore zrevrange zrevrangebyscore";
 
-/** Counting jobs, reading what machines and maps tell of themselves, and telling them that somebody watches. */
+/** For watchers: counting jobs, reading reports of machines and maps, and telling machines that somebody watches. */
 const WATCHER =
   "bitcount eval evalsha exists get hexists hget hgetall hlen hmget hscan lindex llen lrange pttl publish rpop set time xrange xrevrange zcard zcount zrange zrangebyscore zscore";
 
-/** Ending maps, and running their failed items again, on the fleet and at home, as well. */
+/** For operators, in addition: ending maps, and running their failed items again on the fleet or in a terminal. */
 const OPERATOR = "hkeys xdel";
 
 const COMMANDS: Readonly<Record<AclRole, readonly string[]>> = {
@@ -42,8 +45,8 @@ const COMMANDS: Readonly<Record<AclRole, readonly string[]>> = {
 };
 
 /**
- * Gives the rules of a login for one queue, as `ACL SETUSER` takes them: its keys, its channel, and the commands. Without a
- * password, which is the caller's to add.
+ * Gives the rules of a login for one queue, as `ACL SETUSER` takes them: its keys, its channel, and the commands. The
+ * caller adds the password.
  */
 export function aclRules(keys: QueueKeys, role: AclRole): string[] {
   return [

@@ -1,9 +1,11 @@
-/** What is wrong with a queue, its Redis or its machines, and what to do about it. From what can be seen, as data. */
+/**
+ * Finds what is wrong with a queue, its Redis or its machines, and gives advice. A function of a view and measurements.
+ */
 
 import type { MachineView, QueueView } from "./queue-view.ts";
 
 export interface Finding {
-  /** `bad`: nothing, or not everything, gets done. `warn`: it may come to that. */
+  /** `bad`: some work is not done. `warn`: that may happen. */
   readonly level: "ok" | "warn" | "bad";
   /** What was looked at, in a word or two. */
   readonly about: string;
@@ -12,7 +14,7 @@ export interface Finding {
   readonly advice?: string;
 }
 
-/** What was measured of Redis, beside what the view has. */
+/** Measurements that the view does not have. */
 export interface Measured {
   /** How long a PING takes, the median of some, in ms. */
   readonly pingMs: number;
@@ -25,10 +27,10 @@ export interface Measured {
 const SLOW_PING_MS = 10;
 const FULL_PART = 0.8;
 
-/** Delays and what a signature allows depend on the clocks. */
+/** How far clocks may differ, in ms. Delays and the validity of signatures depend on them. */
 const CLOCK_MS = 1_000;
 
-/** A machine that missed so many heartbeats may be gone. */
+/** A machine that was silent for this long, in ms, may be gone. */
 const SILENT_MS = 2_500;
 
 export function diagnose(view: QueueView, measured: Measured): Finding[] {
@@ -147,7 +149,7 @@ function machineFindings(machines: readonly MachineView[]): Finding[] {
   return [ok("workers", `${machines.length} ${machines.length === 1 ? "machine is" : "machines are"} well`)];
 }
 
-/** An item may come to any machine, and so be run by any version of its code. */
+/** Any machine may run an item, so machines with different versions of the code are reported. */
 function codeFindings(machines: readonly MachineView[]): Finding[] {
   const byVersion = Map.groupBy(machines, ({ codeVersion }) => codeVersion ?? "no version that was given");
   if (byVersion.size < 2) return [];
@@ -162,7 +164,7 @@ function codeFindings(machines: readonly MachineView[]): Finding[] {
   ];
 }
 
-/** An item may come to any machine: one that lacks its function fails it. */
+/** Any machine may get an item, so machines that lack a task of others are reported. */
 function taskFindings(machines: readonly MachineView[]): Finding[] {
   const fit = machines.filter(({ unfit }) => unfit === null);
   const names = new Set(fit.flatMap(({ tasks }) => Object.keys(tasks)));

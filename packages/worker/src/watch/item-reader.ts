@@ -1,4 +1,4 @@
-/** Looks at one item of a map: where it is, what it failed of, and, for who may see it, what it was given and returned. */
+/** Reads one item of a map: where it is, its error and, if values may be shown, its arguments and result. */
 
 import { inspect } from "node:util";
 
@@ -12,27 +12,27 @@ import type { QueueKeys } from "@poolmq/shared/redis";
 import type { ErrorGroupView } from "./queue-view.ts";
 import type { QueueWatcher } from "./queue-watcher.ts";
 
-/** A chunk may begin so far before the item. */
+/** How far before an item its chunk may begin. */
 const MAX_CHUNK = 2_000;
 
-/** Outcomes of a durable map that are looked through, the last first. */
+/** The most outcomes of a durable map that are searched, the last first. */
 const MAX_OUTCOMES = 500;
 
-/** So much of a value's text is shown, in characters. */
+/** The most characters of a value's text that are shown. */
 const MAX_CHARS = 10_000;
 
-/** An item, as far as anything is known of it. */
+/** What is known of an item. */
 export interface ItemView {
   readonly mapId: string;
   readonly index: number;
   readonly task: string | null;
   /**
-   * `waiting`: its job waits for a worker, or for another attempt. `running`: a machine has said so. `taken`: a machine has
-   * its job, and runs another item of it, or was not asked. `ended`: its outcome, or its failure, is there.
-   * `unknown`: nothing of it is in Redis, because it has ended and its producer has its outcome, or it was not sent yet.
+   * `waiting`: its job waits for a worker, or for another attempt. `running`: a machine reports that it runs. `taken`: a
+   * machine has its job, and runs another item of it or has not reported. `ended`: Redis has its outcome.
+   * `unknown`: Redis has nothing of it, because its producer has read its outcome, or because it was not sent yet.
    */
   readonly state: "waiting" | "running" | "taken" | "ended" | "unknown";
-  /** Where it runs; of one that has ended, where it ran, if that is kept. */
+  /** Where it runs or ran, if that is known. */
   readonly ran: {
     readonly worker: string;
     readonly host: string | null;
@@ -47,7 +47,7 @@ export interface ItemView {
   /** First index of its job, and number of the job's items. */
   readonly job: { readonly at: number; readonly items: number } | null;
   readonly error: Pick<ErrorGroupView, "name" | "message" | "stack"> | null;
-  /** What it was given, and what it returned, as Node prints it; `null` if that is not there, or is not shown. */
+  /** Its arguments and its result, as Node prints them; `null` if they are unknown, or not to be shown. */
   readonly arguments: string | null;
   readonly result: string | null;
 }
@@ -162,13 +162,16 @@ export class ItemReader {
     return { at, data, isTaken, attempt: Number(attempts ?? 0) + (isTaken ? 1 : 0) || null };
   }
 
-  /** The outcome of an item is in Redis as long as its producer has not read it, or its map is durable. */
+  /**
+   * Finds the outcome of an item, which Redis has until its producer reads it or, of a durable map, until the map is
+   * removed.
+   */
   async #entry(mapId: string, index: number): Promise<Entry | undefined> {
     const out = this.#keys.out(mapId);
     const kept = (await this.#redis.hmget(this.#keys.failed(mapId), ...startsOf(index).map(String))).find(
       Boolean,
     );
-    // Of a job that is kept for a retry, the id of its outcome is known.
+    // A job that is kept for a retry names the id of its outcome.
     const [id = ""] = kept?.split(" ") ?? [];
     const entries =
       id === ""

@@ -1,6 +1,6 @@
 /**
  * Reads the logs of a queue's machines while they write them: what tasks print and log, and what machines say of
- * themselves. Machines tell their lines only while somebody reads, and the last few hundred of before.
+ * themselves. Machines send their lines only while somebody reads, and at first the last few hundred.
  *
  *   machine ──its log's last lines──▶ logs (a short stream) ──▶ LogReader
  *       ▲                                                          │
@@ -14,7 +14,7 @@ import type { Cluster, Redis } from "ioredis";
 import { MachineLines, Machines, parseObject, queueKeys, WATCH_TTL_MS } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
-/** How long a first look waits for machines, in ms: they answer at once. */
+/** How long the first read waits for machines, in ms. They answer at once. */
 const FIRST_LOOK_MS = 1_000;
 const POLL_MS = 50;
 
@@ -28,7 +28,7 @@ export interface MachineLine {
   readonly record: Readonly<Record<string, unknown>>;
 }
 
-/** Lines that a machine has written, and that came too fast to be kept until they were read. */
+/** A gap: lines that came too fast to be kept until they were read. */
 export interface LeftOut {
   readonly worker: string;
   readonly host: string;
@@ -55,7 +55,7 @@ export class LogReader {
     this.#lines = new MachineLines(redis, this.#keys);
   }
 
-  /** Gives what is new since the last call. Made for several calls a second. */
+  /** Gives the lines that are new since the last call. To be called several times a second. */
   async read(): Promise<(MachineLine | LeftOut)[]> {
     const lapsed = performance.now() - this.#listenedAt > WATCH_TTL_MS;
     this.#listenedAt = performance.now();
@@ -64,7 +64,7 @@ export class LogReader {
     this.#last = last;
     return batches.flatMap(({ worker, host, no, lines }) => {
       const next = this.#next.get(worker) ?? no;
-      // A machine tells what it has kept again when somebody else begins to listen.
+      // Skip lines that are known: a machine sends the lines that it kept again when somebody else begins to listen.
       const news = lines.slice(Math.max(0, next - no));
       this.#next.set(worker, Math.max(next, no + lines.length));
       const found = news.map((line): MachineLine | LeftOut => readLine(line, worker, host));
@@ -89,13 +89,13 @@ function timeOf(line: MachineLine | LeftOut): number {
   return "atMs" in line ? line.atMs : 0;
 }
 
-/** A line that is no JSON was written by something else than pino, and is shown as it is. */
+/** A line that is not JSON was not written by pino, and is shown as it is. */
 function readLine(line: string, worker: string, host: string): MachineLine {
   const record = parseObject<Record<string, unknown>>(line) ?? { msg: line };
   return { worker, host, atMs: Number(record["time"] ?? 0), record };
 }
 
-/** Which lines are wanted. What is left out matches anything. */
+/** The lines that are wanted. An absent field matches everything. */
 export interface LineFilter {
   readonly mapId?: string;
   readonly index?: number;
@@ -103,7 +103,7 @@ export interface LineFilter {
   readonly worker?: string;
 }
 
-/** Whether a line tells of what is wanted: it names the item that printed it, or one that it says something about. */
+/** Whether a line is wanted: it names the item that printed it, or an item that it is about. */
 export function isWanted({ worker, record }: MachineLine, wanted: LineFilter): boolean {
   if (wanted.worker !== undefined && wanted.worker !== worker) return false;
   const { mapId, index, task } = wanted;

@@ -1,4 +1,4 @@
-/** A worker machine, from what it told of itself last. */
+/** Makes the view of a worker machine from its last report. */
 
 import { readAdvertisement } from "@poolmq/shared/redis";
 import type { ChildDetail, WorkerDetail } from "@poolmq/shared/internal";
@@ -6,8 +6,8 @@ import type { ChildDetail, WorkerDetail } from "@poolmq/shared/internal";
 import type { ChildView, MachineView } from "./queue-view.ts";
 
 /**
- * @param detail - what it runs, `""` if it did not tell
- * @param beatAtMs - when it was last heard of
+ * @param detail - its `WorkerDetail`, or `""` if it did not report one
+ * @param beatAtMs - when its last heartbeat came
  * @param atMs - now; both by Redis's clock
  */
 export function machineView(
@@ -33,7 +33,7 @@ export function machineView(
     tasks,
     unfit: unfit ?? null,
     waiting: more?.waiting ?? null,
-    // Its clock may differ from Redis's, by which the heartbeat was noted.
+    // Converts the machine's times: its clock may differ from Redis's, which dates the heartbeat.
     children: more?.children.map((child) => childView(child, beatAtMs - more.nowMs)) ?? null,
   };
 }

@@ -1,4 +1,4 @@
-/** A map, from what its producer told of it last. */
+/** Makes the view of a map from its producer's last report. */
 
 import { runTimesOf } from "@poolmq/shared/internal";
 import { PRODUCER_SILENCE_MS } from "@poolmq/shared/redis";
@@ -41,9 +41,9 @@ export function mapView(id: string, report: MapReport, toldAtMs: number, atMs: n
 }
 
 /**
- * A durable map whose producer is gone, or that has delivered it, from what Redis has of it.
+ * Makes the view, from its keys, of a durable map that is delivered or whose producer is gone.
  *
- * @param failed - items of it that failed, by what is kept of them
+ * @param failed - number of its failed items, counted from the jobs that are kept
  * @param jobs - number of all its jobs, if that is known
  */
 export function durableMapView(
@@ -58,7 +58,7 @@ export function durableMapView(
 ): MapView {
   const retriable = found.exists && found.failedJobs > 0;
   if (map.state !== "running") return { ...map, retriable };
-  // When it was heard of last: a moment that stays the same, however often one looks.
+  // The moment of its producer's last sign of life, which is the same at each look.
   const toldAtMs = atMs - map.producer.silentMs;
   if (!found.exists)
     return { ...map, state: "lost", endedAtMs: toldAtMs, reason: "it was fetched meanwhile, or has expired" };
@@ -68,7 +68,7 @@ export function durableMapView(
     left === undefined || total === null ? found.jobs * perJob : total - (left === 0 ? 0 : left * perJob);
   const done = Math.min(total ?? Infinity, Math.max(0, Math.round(counted)));
   const running = total === null ? map.running : total - done;
-  // Right after a retry its items are still failing again: it is offered once that is over.
+  // Right after a retry, items may still be failing again. Another retry is offered once that is over.
   const isQuiet = map.producer.silentMs > PRODUCER_SILENCE_MS;
   return { ...map, total, done, failed, running, retriable: retriable && isQuiet };
 }

@@ -1,4 +1,4 @@
-/** What several shards of a queue tell, as one queue. */
+/** Merges the views of several shards into one view of the queue. */
 
 import type {
   ErrorGroupView,
@@ -10,13 +10,13 @@ import type {
   ShardView,
 } from "./queue-view.ts";
 
-/** What was seen of one shard; without a view, it does not answer. */
+/** The view of one shard; absent if the shard does not answer. */
 export interface ShardLook {
   readonly address: string;
   readonly view: QueueView | undefined;
 }
 
-/** Gives one view of them; `undefined` if none of them answers. */
+/** Gives one view of all; `undefined` if no shard answers. */
 export function mergeViews(queue: string, looks: readonly ShardLook[]): QueueView | undefined {
   const views = looks.flatMap(({ view }) => view ?? []);
   const [first] = views;
@@ -45,7 +45,7 @@ export function mergeViews(queue: string, looks: readonly ShardLook[]): QueueVie
   };
 }
 
-/** The errors of a map. Each shard tells of all of them, or, of a map whose producer is gone, of its own. */
+/** Merges the errors of a map. Each shard has all of them or, if the map has no producer, only those of its own items. */
 export function mergeErrors(told: readonly ErrorsView[], isWhole: boolean): ErrorsView | undefined {
   const [first] = told;
   if (first === undefined) return undefined;
@@ -86,14 +86,17 @@ function merged<V extends { readonly id: string }>(
   return [...byId.values()];
 }
 
-/** A machine tells all shards the same: the last word counts. */
+/** A machine reports the same to all shards, so the latest report counts. */
 function mergeMachines(a: MachineView, b: MachineView): MachineView {
   const [newer, older] = a.silentMs <= b.silentMs ? [a, b] : [b, a];
-  // It tells what it runs where somebody watches, and may have heard so on one shard only.
+  // A machine reports what it runs only to shards on which it knows of a watcher, which may be one of two.
   return newer.children === null ? { ...newer, waiting: older.waiting, children: older.children } : newer;
 }
 
-/** Its producer tells all shards the same of a map. What is left of a map without one was counted on each. */
+/**
+ * A producer reports the same to all shards. The remains of a map without a producer are counted on each shard, and
+ * added.
+ */
 function mergeMaps(a: MapView, b: MapView): MapView {
   const retriable = a.retriable || b.retriable;
   const isCounted =
@@ -105,16 +108,16 @@ function mergeMaps(a: MapView, b: MapView): MapView {
   }
   if (a.state === "running" && b.state === "running") {
     const newer = a.producer.silentMs <= b.producer.silentMs ? a : b;
-    // Something of it runs if it does on one of the shards.
+    // The map runs if it runs on one of the shards.
     const runs = [a, b].find(({ waitsFor }) => waitsFor === null) ?? newer;
     const { waitsFor, itemsPerS, leftMs } = runs;
     return { ...newer, waitsFor, itemsPerS, leftMs, retriable };
   }
-  // One shard was told of its end, and the other was away then.
+  // If one shard was told of the map's end while the other was away, the end counts.
   return { ...(a.state === "running" ? b : a), retriable };
 }
 
-/** The one that is nearer to its limit; of those without one, the larger. */
+/** The Redis that is nearer to its memory limit; of two without a limit, the larger. */
 function fuller(a: RedisView, b: RedisView): RedisView {
   const part = ({ usedBytes, maxBytes }: RedisView): number => (maxBytes === null ? 0 : usedBytes / maxBytes);
   if (part(a) !== part(b)) return part(a) > part(b) ? a : b;

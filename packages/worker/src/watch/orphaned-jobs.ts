@@ -1,4 +1,4 @@
-/** Counts the jobs that wait for nobody: their producer is gone, and nobody else can fetch what they come to. */
+/** Counts orphaned jobs, whose producer is gone, so that nobody can fetch their outcomes. */
 
 import type { Cluster, Redis } from "ioredis";
 
@@ -10,7 +10,7 @@ import { mapView } from "./map-view.ts";
 /** Ids that are read at a time. */
 const PAGE = 10_000;
 
-/** All ids are looked through, so that this is not done more often. */
+/** How often to count, at most, in ms, because counting reads all ids. */
 const LOOK_MS = 5_000;
 
 export class OrphanedJobs {
@@ -24,12 +24,12 @@ export class OrphanedJobs {
     this.#keys = keys;
   }
 
-  /** Gives how many of the jobs that wait, for a worker or for another attempt, wait for nobody. */
+  /** Gives the number of orphaned jobs among those that wait for a worker or for another attempt. */
   async count({ atMs, jobs, reports }: QueueReading): Promise<number> {
     if (jobs.waiting + jobs.delayed === 0) return 0;
     if (performance.now() - this.#countedAt > LOOK_MS) {
       this.#countedAt = performance.now();
-      // Jobs in line for a permit do not count as waiting, whoever waits for them.
+      // Jobs in line for a permit do not count as waiting, orphaned or not.
       const limited = new Set(jobs.limited === undefined ? [] : await this.#idsOf("limited"));
       const byMap = await this.byMap({ atMs, reports }, limited);
       this.#counted = [...byMap.values()].reduce((sum, n) => sum + n, 0);
@@ -37,7 +37,7 @@ export class OrphanedJobs {
     return Math.min(this.#counted, jobs.waiting + jobs.delayed);
   }
 
-  /** Gives the maps that nobody will fetch, with the number of their jobs that wait. */
+  /** Gives the orphaned maps, with the number of their waiting jobs. */
   async byMap(
     { atMs, reports }: Pick<QueueReading, "atMs" | "reports">,
     without: ReadonlySet<string> = new Set(),

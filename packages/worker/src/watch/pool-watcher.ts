@@ -1,19 +1,22 @@
-/** Looks at a queue that is spread over several Redis servers as at one. A server that does not answer hides nothing of the others. */
+/**
+ * Reads a queue that is spread over several Redis servers as one queue. If a server does not answer, the others are still
+ * shown.
+ */
 
 import { mergeErrors, mergeViews } from "./merge-views.ts";
 import type { ShardLook } from "./merge-views.ts";
 import type { QueueWatcher } from "./queue-watcher.ts";
 import type { ErrorsView, QueueView } from "./queue-view.ts";
 
-/** A server that takes longer is shown as one that does not answer, and asked again the next time. */
+/** A server that takes longer than this, in ms, is shown as not answering, and asked again the next time. */
 const ANSWER_MS = 2_500;
 
-/** What looks at a queue. */
+/** Reads a queue on one shard. */
 export type Watcher = Pick<QueueWatcher, "read" | "readOnce" | "errors">;
 
 export interface WatchedShard {
   readonly address: string;
-  /** `undefined`: it could not be reached. */
+  /** `undefined` if the shard could not be reached. */
   readonly watcher: Watcher | undefined;
 }
 
@@ -55,7 +58,7 @@ export class PoolWatcher implements Watcher {
   }
 }
 
-/** `undefined` if it fails, or takes too long. */
+/** Gives `undefined` if the answer fails or takes too long. */
 async function inTime<V>(answer: Promise<V> | undefined): Promise<V | undefined> {
   if (answer === undefined) return undefined;
   const { promise: late, resolve } = Promise.withResolvers<undefined>();

@@ -1,6 +1,6 @@
 /**
  * What can be seen of a queue: its jobs, the maps in flight, the worker machines. These shapes are what
- * `poolmq status --json` prints. Times are ms since 1970 by the clock of Redis, whoever's clock they were taken by.
+ * `poolmq status --json` prints. Times are ms since 1970, converted to the clock of Redis.
  */
 
 import type { MapState, RunTimes, TaskInfo } from "@poolmq/shared/internal";
@@ -9,19 +9,22 @@ import type { JobCounts } from "@poolmq/shared/redis";
 /** A queue at one moment. */
 export interface QueueView {
   readonly queue: string;
-  /** When it was looked at. */
+  /** When it was read. */
   readonly atMs: number;
   /** Workers finish what they have, and take no more until the queue is resumed. */
   readonly paused: boolean;
   readonly jobs: JobCounts;
   readonly redis: RedisView;
-  /** Those that run, by their start, then those that ended, the last first. Maps that succeeded in less than a second are not told of. */
+  /**
+   * Those that run, by their start, then those that ended, the last first. Maps that succeeded in less than a second are
+   * not reported.
+   */
   readonly maps: readonly MapView[];
-  /** The living ones, by host and id. */
+  /** The living machines, by host and id. */
   readonly machines: readonly MachineView[];
   /**
-   * Where the queue is spread over several Redis servers: each of them. What is above is then of all that answer; `redis` is
-   * the fullest of them. Absent: there is one.
+   * Each of the Redis servers over which the queue is spread. The fields above are then of all that answer, and `redis`
+   * is the fullest. Absent: there is one server.
    */
   readonly shards?: readonly ShardView[];
 }
@@ -29,7 +32,7 @@ export interface QueueView {
 /** One of the Redis servers over which a queue is spread. */
 export interface ShardView {
   readonly address: string;
-  /** False: what lies there is not in this view. */
+  /** False: what it holds is missing in this view. */
   readonly answers: boolean;
   readonly jobs: JobCounts | null;
   readonly redis: RedisView | null;
@@ -45,14 +48,14 @@ export interface RedisView {
   readonly clients: number;
 }
 
-/** A map, as its producer tells of it once a second. */
+/** A map, as its producer reports it once a second. */
 export interface MapView {
   readonly id: string;
   readonly task: string;
   /** The pool's method: `map`, `starmap`, `imap`, …, `apply`. */
   readonly call: string;
   readonly state: MapState;
-  /** It has a `mapId`, and outlives its producer. */
+  /** Whether it has a `mapId`, and so outlives its producer. */
   readonly durable: boolean;
   readonly producer: ProducerView;
   readonly startedAtMs: number;
@@ -63,16 +66,18 @@ export interface MapView {
   /** Items that have their outcome, failed ones included. */
   readonly done: number;
   readonly failed: number;
-  /** Items that were handed to the queue and have no outcome yet: they wait or run. */
+  /** Items that were enqueued and have no outcome yet: they wait or run. */
   readonly running: number;
-  /** Why nothing of it runs; `null` if something does, if it has ended, or if that can't be told. */
+  /** Why none of its items runs; `null` if one does, if it has ended, or if the reason is unknown. */
   readonly waitsFor: WaitsFor | null;
-  /** Items that came to their outcome, per second, over the last 10 s; over the whole of a map that has ended. */
+  /** Items per second that got their outcome, over the last 10 s; of a map that has ended, over its whole time. */
   readonly itemsPerS: number;
-  /** How long the rest takes at this rate; `null` if that can't be told, as while it waits. */
+  /** How long the rest takes at this rate, in ms; `null` if that is unknown, as while it waits. */
   readonly leftMs: number | null;
   readonly runTimes: RunTimes;
-  /** Items of it failed, and can be run again: it is durable, has been delivered or has no producer, and is kept. */
+  /**
+   * Whether `poolmq retry` can run failed items of it again: it is durable, is delivered or has no producer, and is kept.
+   */
   readonly retriable: boolean;
   /** Why it ended before all its items did; `null` if it did not. */
   readonly reason: string | null;
@@ -82,19 +87,19 @@ export interface MapView {
  * Why nothing of a map runs, if nothing does:
  *
  * - `"resume"`: the queue is paused.
- * - `"workers"`: no worker process is ready that has its function. Of machines of another `codeVersion`, nothing is known.
- * - `"turn"`: machines run something else, until it has its share of their time.
- * - `"limit"`: all that was sent of it waits for a permit of its limit by key.
- * - `"retry"`: all that was sent of it waits for the time of another attempt.
+ * - `"workers"`: no worker process that has its function is ready. `codeVersion` is not considered.
+ * - `"turn"`: machines run other maps, until this one's turn comes.
+ * - `"limit"`: all of its enqueued jobs wait for a permit of their limit by key.
+ * - `"retry"`: all of its enqueued jobs wait for the time of another attempt.
  */
 export type WaitsFor = "resume" | "workers" | "turn" | "limit" | "retry";
 
 interface ProducerView {
   readonly host: string;
   readonly pid: number;
-  /** How long ago it was last heard of, in ms; of a map that has ended, at its end. */
+  /** How long ago its producer last reported, in ms; of a map that has ended, at its end. */
   readonly silentMs: number;
-  /** False if it was not heard of for 10 s while its map runs. A durable map goes on without it. */
+  /** False if it was silent for 10 s while its map runs. A durable map goes on without it. */
   readonly alive: boolean;
 }
 
@@ -110,9 +115,9 @@ export interface MachineView {
   readonly node: string;
   /** Version of the tasks' code; `null` if none was given. */
   readonly codeVersion: string | null;
-  /** How long ago it was last heard of, in ms: it tells of itself every second. */
+  /** How long ago its last heartbeat came, in ms. It beats every second. */
   readonly silentMs: number;
-  /** Child processes that can run something. */
+  /** Child processes that are ready. */
   readonly processes: number;
   /** Items that one of them runs at a time. */
   readonly concurrency: number;
@@ -122,24 +127,24 @@ export interface MachineView {
   readonly unfit: { readonly module: string; readonly phase: string; readonly reason: string } | null;
   /** Jobs that it has taken and not begun; `null` as `children`. */
   readonly waiting: number | null;
-  /** `null` until it has told, which it does only while somebody watches, and an older one never. */
+  /** `null` until it has reported them, which it does only while somebody watches, and an older version never does. */
   readonly children: readonly ChildView[] | null;
 }
 
 /** A child process of a worker machine. */
 export interface ChildView {
   readonly pid: number;
-  /** `starting` loads the module; `retiring` ends after what it runs. */
+  /** `starting`: it loads the module; `retiring`: it ends after its present runs. */
   readonly state: "starting" | "ready" | "retiring";
   /** Items that it has run since its start. */
   readonly items: number;
-  /** Its resident set; `null` if the system does not tell. */
+  /** Its resident set, in bytes; `null` if the system does not report it. */
   readonly memoryBytes: number | null;
-  /** For how long it has computed since its start; `null` if the system does not tell. */
+  /** Its processor time since its start, in ms; `null` if the system does not report it. */
   readonly cpuMs: number | null;
   /** What it runs now, the oldest first. */
   readonly running: readonly RunningView[];
-  /** What it ran of late, the oldest first; short runs that followed one another are one span. */
+  /** What it ran recently, the oldest first; short runs that followed one another are one span. */
   readonly spans: readonly SpanView[];
 }
 
@@ -147,7 +152,7 @@ export interface ChildView {
 export interface RunningView {
   readonly task: string;
   readonly mapId: string;
-  /** Index of its first item; of the one that runs, where that is known. */
+  /** Index of the item that runs, if that is known, else of its first item. */
   readonly index: number;
   /** Number of its items. */
   readonly items: number;
@@ -157,7 +162,7 @@ export interface RunningView {
 
 /** What a process ran from when to when: one job, or several short ones of the same map. */
 export interface SpanView {
-  /** Number of the span among those of its process, from 0: later looks show it again, and it may have grown. */
+  /** Number of the span among those of its process, from 0. Later views show it again, perhaps grown. */
   readonly no: number;
   readonly task: string;
   readonly mapId: string;

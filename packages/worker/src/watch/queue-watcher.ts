@@ -1,12 +1,12 @@
 /**
- * Looks at a queue: what its machines and producers tell of themselves, put together into a `QueueView`.
+ * Reads a queue: the reports of its machines and producers, put together into a `QueueView`.
  *
  *   producer ──report, once a second──▶ maps, map-info ──┐
  *   machine ──heartbeat, once a second─▶ workers, worker-info, worker-detail ──read──▶ QueueView
  *                 ▲                                                                       │
  *                 └────────────── watch (a key that expires), control ◀───────────────────┘
  *
- * What only watchers want to know is told only while there are some: machines see the key with their heartbeat.
+ * What only watchers need is reported only while there are watchers: machines see the key `watch` with their heartbeat.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -32,7 +32,10 @@ import type { ErrorGroupView, ErrorsView, MachineView, MapView, QueueView, Redis
 import { FailedItems, findMap, keptFailures } from "./unattended-map.ts";
 import { waitsFor } from "./waits-for.ts";
 
-/** A machine hears of a watcher at once; one that has not told by then is older, or busy. */
+/**
+ * How long the first look waits, in ms. A machine reports as soon as somebody watches, unless it is an older version, or
+ * busy.
+ */
 const FIRST_LOOK_MS = 1_000;
 const FIRST_LOOK_POLL_MS = 20;
 
@@ -54,13 +57,16 @@ export class QueueWatcher {
     this.#failedItems = new FailedItems(redis, this.#keys);
   }
 
-  /** Looks. Made for about once a second: machines tell what they run as long as it is called every few seconds. */
+  /**
+   * Reads the queue. To be called about once a second: machines report what they run as long as it is called every few
+   * seconds.
+   */
   async read(): Promise<QueueView> {
     const [view] = await Promise.all([this.#read(), this.#watch()]);
     return view;
   }
 
-  /** Looks once, and waits for a moment until every machine has told what it runs. */
+  /** Reads the queue once, and waits for a moment until every machine has reported what it runs. */
   async readOnce(): Promise<QueueView> {
     const deadline = performance.now() + FIRST_LOOK_MS;
     await this.#watch();
@@ -72,14 +78,14 @@ export class QueueWatcher {
     }
   }
 
-  /** Gives the errors of a map; `undefined` if its producer did not tell of it. */
+  /** Gives the errors of a map; `undefined` if there is no report of it. */
   async errors(mapId: string): Promise<ErrorsView | undefined> {
     const [info, texts] = await Promise.all([
       this.#redis.hget(this.#keys.mapInfo, mapId),
       this.#redis.hgetall(this.#keys.errors(mapId)),
     ]);
     const told = info === null ? undefined : readMapReport(info);
-    // An unattended map has no producer that could count its failures: they are counted from the failed jobs that are kept.
+    // A map without a producer has no reported failures: they are counted from the failed jobs that are kept.
     const isRead =
       told !== undefined &&
       (told.report.durable !== true ||
@@ -105,7 +111,7 @@ export class QueueWatcher {
   async #watch(): Promise<void> {
     const lapsed = performance.now() - this.#watchedAt > WATCH_TTL_MS;
     this.#watchedAt = performance.now();
-    // A full Redis can still be looked at: only what machines would tell for watchers is missing.
+    // If Redis is full, the key can't be written; then only the details for watchers are missing.
     await unlessFull(this.#redis.set(this.#keys.watch, "1", "PX", WATCH_TTL_MS));
     if (!lapsed) return;
     await this.#redis.publish(this.#keys.control, JSON.stringify({ t: "watch" } satisfies ControlMessage));
@@ -142,7 +148,10 @@ export class QueueWatcher {
     };
   }
 
-  /** A durable map goes on without its producer, and stays if items failed: what is there of it tells how it is. */
+  /**
+   * Makes the view of a map. A durable map goes on without its producer, and stays if items failed; its view is made from
+   * its keys.
+   */
   async #view(
     id: string,
     { report, toldAtMs }: { readonly report: MapReport; readonly toldAtMs: number },
@@ -159,7 +168,7 @@ export class QueueWatcher {
   }
 }
 
-/** A map of which nothing runs has neither a rate nor a time left. */
+/** Removes rate and time left from the view of a map of which nothing runs. */
 function waiting(
   map: MapView,
   quietMs: number,

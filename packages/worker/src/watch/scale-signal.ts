@@ -1,6 +1,6 @@
 /**
- * What an autoscaler needs to know of a queue. It does not come from the workers, because a fleet that was scaled to
- * zero has none to ask.
+ * What an autoscaler needs to know of a queue. It is read from Redis and not from workers, because a fleet that was
+ * scaled to zero has none.
  */
 
 import type { Cluster, Redis } from "ioredis";
@@ -15,26 +15,27 @@ import { OrphanedJobs } from "./orphaned-jobs.ts";
 /** A queue and its fleet at one moment. */
 export interface ScaleSignal {
   readonly queue: string;
-  /** Jobs that wait for a worker, those that wait for another attempt included. */
+  /** Jobs that wait for a worker, or for another attempt. */
   readonly waiting: number;
   /** Jobs that wait for a permit of their limit by key, whatever the number of workers. Absent: none. */
   readonly limited?: number;
   /** Waiting jobs whose producer is gone. Workers drop them when they fetch them. Absent: none. */
   readonly orphaned?: number;
   /**
-   * Jobs that wait at their producers, because each map has only half a second of the fleet's work in the queue. Of maps
-   * that are older than a second and know the number of their items; of a map with a limit by key, no more than that lets run
-   * at a time. Absent: none.
+   * Jobs that wait at their producers, because each map has only half a second of the fleet's work in the queue. Counted
+   * for maps that are older than a second and know the number of their items; for a map with a limit by key, at most as
+   * many as the limit lets run at a time. Absent: none.
    */
   readonly held?: number;
   /** Jobs that workers have taken. */
   readonly active: number;
-  /** Workers take no more jobs until the queue is resumed. Absent: they do. */
+  /** Set while the queue is paused, so that workers take no more jobs. Absent: it is not. */
   readonly paused?: true;
   /**
-   * What to scale on: the jobs that run, and those that wait for a worker and for somebody, at their producers too. By
-   * `waiting` alone, a fleet that has just taken the last jobs would be scaled to zero while it runs them; and more workers do
-   * nothing for a queue that is paused. At least 1 while jobs wait for a permit: a worker has to call them when there is one.
+   * The number to scale on: jobs that run, and jobs that wait, at their producers too, without orphaned ones. By
+   * `waiting` alone, a fleet that has just taken the last jobs would be scaled to zero while it runs them. Waiting jobs
+   * do not count while the queue is paused. It is at least 1 while jobs wait for a permit, because a worker has to call
+   * them when there is one.
    */
   readonly backlog: number;
   /** Worker machines that are alive. */
@@ -45,7 +46,7 @@ export interface ScaleSignal {
   readonly slots: number;
 }
 
-/** Longer than Redis takes when it is well, shorter than autoscalers wait. */
+/** How long to wait for Redis, in ms: longer than a healthy Redis takes, and shorter than autoscalers wait. */
 const READ_TIMEOUT_MS = 2_000;
 
 const GAUGES: readonly {
@@ -96,7 +97,7 @@ export class ScaleSignals {
   /**
    * The connection stays the caller's.
    *
-   * @param others - of the other shards, where the queue is spread over several
+   * @param others - connections and keys of the other shards, if the queue is spread over several
    */
   constructor(
     redis: Redis | Cluster,
@@ -121,7 +122,7 @@ export class ScaleSignals {
     }));
   }
 
-  /** Asks Redis. Rejects if it does not answer in time; of several shards, if none does. */
+  /** Reads the signal. Rejects if Redis does not answer in time; with several shards, if none does. */
   async read(): Promise<ScaleSignal> {
     const own = unlessLate(this.#read());
     if (this.#others.length === 0) return await own;
@@ -157,7 +158,7 @@ export class ScaleSignals {
     };
   }
 
-  /** The same, as the page that Prometheus reads. */
+  /** Reads the signal as a page for Prometheus. */
   async page(): Promise<{ readonly contentType: string; readonly text: string }> {
     const signal = await this.read();
     const { queue, waiting, limited = 0, orphaned = 0, held = 0, active } = signal;
@@ -169,7 +170,10 @@ export class ScaleSignals {
   }
 }
 
-/** Jobs are of one shard each; machines, and what producers hold back, are told to all of them. */
+/**
+ * Adds up the jobs, each of which is on one shard. Machines, and jobs held by producers, are reported to all shards, and
+ * counted once.
+ */
 function mergeSignals(queue: string, signals: readonly ScaleSignal[]): ScaleSignal {
   const sum = (count: (signal: ScaleSignal) => number): number =>
     signals.reduce((all, signal) => all + count(signal), 0);
@@ -195,7 +199,7 @@ function mergeSignals(queue: string, signals: readonly ScaleSignal[]): ScaleSign
   };
 }
 
-/** What the producers that live have not sent yet. */
+/** The number of jobs that live producers have not sent yet. */
 function heldJobs({ reports, atMs }: QueueReading): number {
   let held = 0;
   for (const { id, text } of reports) {
@@ -215,7 +219,7 @@ async function unlessLate<V>(reading: Promise<V>): Promise<V> {
     () => reject(new Error(`Redis did not answer within ${READ_TIMEOUT_MS} ms`)),
     READ_TIMEOUT_MS,
   );
-  reading.catch(() => {}); // too late to be told
+  reading.catch(() => {}); // a rejection after the time limit is ignored
   try {
     return await Promise.race([reading, late]);
   } finally {

@@ -1,6 +1,9 @@
 import type { MapView, RunningView } from "./queue-view.ts";
 
-/** A run is a straggler once it takes so many times as long as nearly all do, and can be noticed at all. The dashboard's page has the same rule. */
+/**
+ * A run is a straggler once it takes this many times as long as nearly all others, and long enough to be noticed. The
+ * dashboard's page has the same rule.
+ */
 const STRAGGLER_TIMES = 3;
 const STRAGGLER_MS = 2_000;
 

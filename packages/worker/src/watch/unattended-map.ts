@@ -1,6 +1,6 @@
 /**
- * A durable map that goes on without its producer, or that was retried: what is left of it in Redis tells how it is, since
- * nobody reads its outcomes who could.
+ * Reads the state of a durable map without a producer, or that was retried, from its keys in Redis: nobody else reports
+ * it.
  */
 
 import type { Cluster, Redis } from "ioredis";
@@ -10,18 +10,18 @@ import { peekAtOutcome, readFailedJobs } from "@poolmq/shared/redis";
 import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
-/** So many failed jobs are read; of more, how many of their items failed is told by these. */
+/** The most failed jobs that are read. If there are more, the number of their failed items is estimated from these. */
 const MAX_JOBS_READ = 500;
 
 /** What Redis has of a durable map. */
 export interface FoundMap {
   readonly exists: boolean;
-  /** Jobs that have their outcome. */
+  /** Number of jobs that have their outcome. */
   readonly jobs: number;
-  /** Jobs of which an item failed. */
+  /** Number of jobs of which an item failed. */
   readonly failedJobs: number;
   readonly total: number | undefined;
-  /** When its last outcome came, in ms of Redis's time, if it is there. */
+  /** When its last outcome came, in ms of Redis's time, if Redis still has it. */
   readonly lastAtMs: number | undefined;
 }
 
@@ -46,7 +46,7 @@ export async function findMap(redis: Redis | Cluster, keys: QueueKeys, mapId: st
 /** The failed items of a map, by kind, as they are kept for a retry. */
 export interface KeptFailures {
   readonly groups: ErrorGroups;
-  /** Jobs that were read, and items of them that failed. */
+  /** Number of jobs that were read. */
   readonly jobs: number;
   readonly items: number;
 }
@@ -69,7 +69,7 @@ export async function keptFailures(
   return { groups, jobs: jobs.size, items };
 }
 
-/** How many items of a map failed. Reads outcomes only if jobs have more than one item, and only if there are new ones. */
+/** Counts the failed items of a map. Reads outcomes only if jobs have more than one item, and only new ones. */
 export class FailedItems {
   readonly #redis: Redis | Cluster;
   readonly #keys: QueueKeys;
@@ -106,6 +106,6 @@ function errorOf(outcome: Exclude<ItemOutcome, { s: "ok" }>): unknown {
   try {
     return outcome.s === "threw" ? decodeThrown(outcome.thrown) : failureError(outcome.failure, outcome.by);
   } catch (error) {
-    return error; // written by something else: it is told of as what it is
+    return error; // not written by poolmq's codec: shown as it is
   }
 }

@@ -1,14 +1,16 @@
-/** What a map waits for of which nothing runs. */
+/** Says what a map waits for when none of its items runs. */
 
 import type { MachineView, MapView, WaitsFor } from "./queue-view.ts";
 
-/** If an item had its outcome within this time, the map is being worked at, even if nothing of it runs at this moment. */
+/**
+ * If an item got its outcome within this time, in ms, the map is not waiting, even if nothing of it runs at this moment.
+ */
 const QUIET_MS = 2_000;
 
 /**
- * Gives what a map waits for; `null` if some of it runs, if it has nothing to run, or if that can't be told.
+ * Gives what a map waits for; `null` if some of it runs, if it has nothing to run, or if the reason is unknown.
  *
- * @param map - `quietMs`: for how long no item of it has come to its outcome
+ * @param map - `quietMs`: how long ago an item of it last got its outcome
  */
 export function waitsFor(
   { id, task, running, quietMs }: Pick<MapView, "id" | "task" | "running"> & { readonly quietMs: number },
@@ -23,7 +25,7 @@ export function waitsFor(
   if (paused) return "resume";
   const able = fit.filter(({ tasks }) => Object.hasOwn(tasks, task));
   if (able.every(({ children }) => children?.every(({ state }) => state === "starting"))) return "workers";
-  // A machine that has not told what it runs may run this.
+  // A machine that has not reported what it runs may be running this map.
   if (quietMs < QUIET_MS || fit.some(({ children }) => children === null)) return null;
   return "turn";
 }
