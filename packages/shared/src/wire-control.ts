@@ -11,8 +11,8 @@ export type ControlMessage =
     | { readonly t: "settled"; readonly map: string; readonly jobs: readonly number[] }
     /**
      * The machine that runs one of these jobs of a map (by first index) is to give back the items that have not begun.
-     * What a job keeps
-     * is told as an entry of the map's stream: the job's index as `cut`, and as `v` the number of its items.
+     * What a job keeps is told as an entry of the map's stream: the job's index as `cut`, and as `v` the number of its
+     * items.
      */
     | { readonly t: "cut"; readonly map: string; readonly jobs: readonly number[] }
     /** These shared values are gone: machines are to forget their copies. */

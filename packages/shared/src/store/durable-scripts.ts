@@ -114,8 +114,7 @@ return 1`,
  * KEYS: as CLAIM. ARGV: map id, ttlMs, number of maps to keep for a retry, what the keys of maps begin with, for how long
  * its outcomes were read, in ms, and 1 if it may be kept for a retry, 2 if it is kept whether or not an item of it failed
  * on this shard. Keeps a map with \`keep\` for that time, counted from its first delivery, and a map that can be retried
- * for ttlMs; the oldest of those to be retried go if there are too many. Forgets
- * all others.
+ * for ttlMs; the oldest of those to be retried go if there are too many. Forgets all others.
  */
 const DELIVER: Script = {
   lua: `${READ_CLOCK}

@@ -39,8 +39,7 @@ import type { Payload } from "../wire.ts";
 
 /**
  * KEYS: done, out, in. ARGV: ttlMs. Gives 1 if the map was new; then what an earlier map of this id left for late readers
- * is removed. Makes the first two
- * keys, so that neither is ever without a TTL.
+ * is removed. Makes the first two keys, so that neither is ever without a TTL.
  */
 const OPEN: Script = {
   lua: `

@@ -112,8 +112,7 @@ export async function removeLimbo(
 
 /**
  * Puts those of a map's jobs that are in limbo back into line. A handle of `attach()` needs this: it has no arguments
- * with which
- * to enqueue them anew. Gives how many ids were read.
+ * with which to enqueue them anew. Gives how many ids were read.
  */
 export async function restageLimbo(
   redis: Redis | Cluster,

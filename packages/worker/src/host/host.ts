@@ -1,8 +1,7 @@
 /**
  * A host runs a tasks module: a child process (`process-host.ts`), a thread (`thread-host.ts`) or this very program
  * (`inline-host.ts`). A crew knows only this interface of a host. Clocks, charges and replacements are the same for all
- * of
- * them, and are written in the folders above.
+ * of them, and are written in the folders above.
  *
  * A host is not trusted: whatever it does or says, it only harms itself and the runs that it has begun.
  */

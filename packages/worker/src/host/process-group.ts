@@ -2,8 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 
 /**
  * Whether a process group has living members other than its leader. Reads an entry of `/proc` for each process of the
- * system.
- * `false` where the system has no `/proc`.
+ * system. `false` where the system has no `/proc`.
  */
 export function hasOthersInGroup(leader: number): boolean {
   try {

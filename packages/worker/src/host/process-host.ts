@@ -63,9 +63,8 @@ class ProcessHost implements Host {
     const main = fileURLToPath(besideThis(import.meta.url, "../child/main"));
     this.#process = spawn(process.execPath, [...nodeFlags(), ...heapFlags, main, JSON.stringify(settings)], {
       // fd 3: work. fd 4: the child's guard thread, which learns by its closing that the supervisor is gone. fd 5: what
-      // tasks log.
-      // fd 6: outcomes. Outcomes do not share fd 3, because a failed write to a child that is gone would discard what the
-      // child still sent.
+      // tasks log. fd 6: outcomes. Outcomes do not share fd 3, because a failed write to a child that is gone would
+      // discard what the child still sent.
       stdio: ["ignore", output.stdout, "pipe", "pipe", "pipe", "pipe", "pipe"],
       env,
       // A process group of its own, so that what its tasks start ends with it.

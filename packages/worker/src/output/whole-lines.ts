@@ -1,7 +1,6 @@
 /**
- * Passes on what a process prints in whole lines, so that lines of several processes do not mix.
- * Bounded: a line that is longer than a mebibyte goes on in parts, and so does one whose end does not come, such as a
- * question or a progress bar.
+ * Passes on what a process prints in whole lines, so that lines of several processes do not mix. Bounded: a line that is
+ * longer than a mebibyte goes on in parts, and so does one whose end does not come, such as a question or a progress bar.
  */
 
 const LF = 0x0a;

@@ -23,7 +23,7 @@ const AS_THE_WORKER = undefined as unknown as boolean;
 type Ended = { readonly error: unknown } | undefined;
 
 export interface JobQueueHooks {
-  /** Called as soon as a job is fetched. Whether it resolves or rejects decides what BullMQ does with the job. */
+  /** Called when a job is fetched. Whether it resolves or rejects decides what BullMQ does with the job. */
   process(job: QueuedJob, token: string): Promise<void>;
   /** BullMQ completes the job now, or moves it elsewhere, so that its lock must no longer be renewed. */
   settled(job: QueuedJob, token: string): void;
@@ -34,15 +34,14 @@ export interface JobQueueHooks {
 }
 
 /**
- * BullMQ fetches jobs one after the other, and begins the first one only when it has as many as it may have. If Redis is
- * far away, the first locks have expired by then, and the jobs run twice. So a job is begun when it is fetched.
+ * BullMQ fetches jobs one by one, and begins the first only when it has as many as it may have. If Redis is far away, the
+ * first locks have expired by then, and jobs run twice. So here a job is begun when it is fetched.
  *
  * BullMQ also waits for each job before it fetches the next. Here, one script fetches as many as there are places for.
  *
  * And BullMQ makes some thirty promises for each job, which cost more than a tiny job. So a job that ended well is
- * completed here without them, and the job
- * that
- * was fetched in its place goes the same way, as long as the loop has nothing to do.
+ * completed here without them, and the job that was fetched in its place goes the same way, as long as the loop has
+ * nothing to do.
  *
  * BullMQ parses a job's data while it fetches the job; data that is not JSON throws there, and the job is fetched
  * again and again. Such a job is given to the processor with `undefined` as its data instead.
@@ -111,8 +110,7 @@ export class JobQueue extends Worker<unknown, null> {
     const { drained, mainLoopQueue } = this as unknown as MainLoop;
     const held = this.#held;
     this.#own.allowed = places;
-    // While its queue is empty, it waits for a job even without a place, because only then does it learn that it needs
-    // one.
+    // While its queue is empty, it waits for a job even without a place: only then does it learn that it needs one.
     this.concurrency = Math.max(1, drained ? held + 1 : places);
     if (places <= held) return;
     this.#own.wake();
@@ -199,8 +197,7 @@ export class JobQueue extends Worker<unknown, null> {
     const job = isPlain ? this.#receive(data, id, token) : await super.nextJobFromJobData(...args);
     // There is none if the queue is empty, whatever BullMQ's types say.
     if ((job as QueuedJob | undefined) !== undefined) {
-      // Removes options that would keep the job when it is done: a kept job would be taken for one that is still to be
-      // run.
+      // Removes options that would keep a job that is done: it would be taken for one that is still to be run.
       delete job.opts.removeOnComplete;
       delete job.opts.removeOnFail;
       this.#begun.set(job, this.#begin(job, job.token ?? ""));

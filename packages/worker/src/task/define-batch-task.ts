@@ -28,8 +28,7 @@ export interface BatchTaskOptions extends Omit<TaskOptions, "input"> {
   /**
    * When the function throws, call it with each half of the items, and so on, until only the items are left for which it
    * throws; the others get their results. Without it, each item of the batch fails with what was thrown. Only for
-   * functions that
-   * may get an item again. @defaultValue false
+   * functions that may get an item again. @defaultValue false
    */
   readonly splitOnError?: boolean | undefined;
   /**

@@ -9,9 +9,8 @@ import { readOnce } from "../../redis/read-once.ts";
 
 /**
  * KEYS: streams. ARGV: bytes, offset, then, for each stream, the id after which to read. Gives (place of the stream, id,
- * fields) of
- * each entry. If the first is too large: its place, its id, the lengths of its fields, and a piece from the offset on of all its
- * fields together.
+ * fields) of each entry. If the first is too large: its place, its id, the lengths of its fields, and a piece from the
+ * offset on of all its fields together.
  */
 const READ = `
 local left, found = tonumber(ARGV[1]), {}
