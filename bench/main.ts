@@ -3,10 +3,11 @@
  *
  *   node scripts/dev.mjs bench [--quick] [--only 1,5] [--publish]
  *   node scripts/dev.mjs bench --profile [--quick]
+ *   node scripts/dev.mjs bench --fleet-model [--quick] [--publish]
  *
  * Writes `.cache/bench/results.json` and `.cache/bench/results.svg`; `--publish` also puts the rows that were measured
  * into docs/performance.md, its chart and bench/results.json. `--profile` measures no row, and shows where the time of an
- * item goes.
+ * item goes; `--fleet-model` predicts fleets from what the parts cost, and runs them.
  */
 
 import { readArguments } from "./harness/arguments.ts";
@@ -22,6 +23,8 @@ const options = readArguments(process.argv.slice(2), ROWS);
 const machine = await environment();
 printEnvironment(machine);
 if (options.profile) await (await import("./profile/profile.ts")).profile(options);
+else if (options.fleetModel)
+  await (await import("./fleet-model/fleet-model.ts")).fleetModel(options, machine);
 else await measureRows();
 
 async function measureRows(): Promise<void> {

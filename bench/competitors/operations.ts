@@ -42,6 +42,8 @@ export interface SideMap {
 export interface SideTimes {
   readonly calledAt: number;
   readonly cameAt: readonly number[];
+  /** Which item each of them was, in the same order. */
+  readonly indices: readonly number[];
   /** How long its items really ran, in the mean. */
   readonly meanMs: number;
 }

@@ -24,9 +24,14 @@ async function timesOf(
   if (afterMs > 0) await delay(afterMs);
   const calledAt = now();
   const cameAt: number[] = [];
-  const call = pool.map(task, args, { ...options, signal, onResult: () => void cameAt.push(now()) });
+  const indices: number[] = [];
+  const onResult = (_result: number, index: number): void => {
+    cameAt.push(now());
+    indices.push(index);
+  };
+  const call = pool.map(task, args, { ...options, signal, onResult });
   await call.settled();
-  return { calledAt, cameAt, meanMs: call.insights().running?.meanMs ?? 0 };
+  return { calledAt, cameAt, indices, meanMs: call.insights().running?.meanMs ?? 0 };
 }
 
 /** The same for all processes of this machine, however its clock is set meanwhile. */

@@ -1,23 +1,16 @@
 /** The chart of a run: how each figure stands to its target. */
 
 import * as Plot from "@observablehq/plot";
-import { parseHTML } from "linkedom";
 
 import { targetOf, valueOf } from "./print.ts";
 import type { RowResult } from "./row-result.ts";
 import { isMet } from "./row.ts";
-
-/** What of an element is needed here: a browser's types are not at hand. */
-interface Svg {
-  readonly outerHTML: string;
-  setAttribute(name: string, value: string): void;
-}
+import { svgOf } from "./svg.ts";
 
 const MET = "#2a7f62";
 const UNMET = "#c8553d";
 
 export function chart(results: readonly RowResult[]): string {
-  const { document } = parseHTML("<!doctype html><html></html>") as unknown as { document: object };
   const points = results.flatMap(({ id, checks }) =>
     checks.map((check) => ({
       label: `${id}. ${check.what}`,
@@ -27,8 +20,7 @@ export function chart(results: readonly RowResult[]): string {
       met: isMet(check),
     })),
   );
-  const options = {
-    document,
+  return svgOf({
     width: 1100,
     height: 70 + 22 * points.length,
     marginLeft: 480,
@@ -54,8 +46,5 @@ export function chart(results: readonly RowResult[]): string {
       // Beside the frame, where no line crosses it.
       Plot.text(points, { y: "label", text: "text", frameAnchor: "right", dx: 15, textAnchor: "start" }),
     ],
-  } satisfies Plot.PlotOptions;
-  const svg = (Plot.plot as (options: Plot.PlotOptions) => unknown)(options) as Svg;
-  svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-  return `${svg.outerHTML}\n`;
+  });
 }

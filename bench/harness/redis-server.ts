@@ -57,6 +57,13 @@ export class RedisServer implements AsyncDisposable {
     return /^redis_version:(\S+)/m.exec(await this.commands.info("server"))?.[1] ?? "unknown";
   }
 
+  /** Kills it, as if its machine were lost. */
+  async kill(): Promise<void> {
+    const pid = await this.pid();
+    this.commands.disconnect();
+    process.kill(pid, "SIGKILL");
+  }
+
   /** CPU time that it used so far, in seconds. */
   async cpuSeconds(): Promise<number> {
     const text = await this.commands.info("cpu");

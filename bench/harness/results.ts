@@ -33,7 +33,7 @@ export async function publish(results: readonly RowResult[]): Promise<void> {
   if (error !== undefined) console.error(`not formatted, run oxfmt: ${error.message}`);
 }
 
-function toJson(results: readonly RowResult[]): string {
+export function toJson(results: object): string {
   // Digits beyond what can be measured only make differences hard to read.
   const round = (_key: string, value: unknown): unknown =>
     typeof value === "number" ? Number(value.toPrecision(5)) : value;

@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 
 /** Short, so that a client mostly waits for the server's work, and hardly for its next turn. */
-const RUN_MS = 2;
+export const RUN_MS = 2;
 
 /**
  * Begins at once; stop it before the process is to end. What counts is the CPU time that the process got, where the system tells
@@ -47,7 +47,7 @@ export function slowDown(pid: number, share: number): Disposable {
 }
 
 /** CPU time of the main thread, in ms, to the nanosecond; `undefined` where the system does not tell. */
-function cpuMs(pid: number): number | undefined {
+export function cpuMs(pid: number): number | undefined {
   try {
     return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;
   } catch {

@@ -1,0 +1,63 @@
+/** 1, 2 and 4 servers, each held down to a share of a core, so that they are what limits. And one of two killed. */
+
+import { setTimeout as delay } from "node:timers/promises";
+
+import { HeldDownServers } from "../../harness/held-down-servers.ts";
+import { inTurns, medianOf } from "../../harness/rounds.ts";
+import { RunningFleet } from "../../harness/running-fleet.ts";
+import type { Stage } from "../../harness/stage.ts";
+import type { Costs } from "../costs.ts";
+import { serverLostMs } from "../recovery.ts";
+import { throughputOf } from "../throughput.ts";
+import { ALONE } from "./alone.ts";
+import type { Case } from "./case.ts";
+import { checkResults, untilMadeUp } from "./kill-half.ts";
+import { TRIVIAL } from "./many-producers.ts";
+
+const ROUNDS = 3;
+
+export async function heldDownServers(stage: Stage, costs: Costs): Promise<Case[]> {
+  const held = new HeldDownServers(stage);
+  const cases: Case[] = [];
+  for (const shards of [1, 2, 4]) {
+    await using running = await held.fleetOver(shards);
+    const who = `${shards} held-down ${shards === 1 ? "server" : "servers"}, items that do nothing`;
+    const run = async (): Promise<number> => (await held.measure(running)).itemsPerS;
+    const values = (await inTurns(stage.size(ROUNDS, 1), [{ who, run }])).get(who) ?? [];
+    const { itemsPerS } = throughputOf(costs, { ...ALONE, ...HeldDownServers.of(shards) }, TRIVIAL);
+    cases.push({
+      fleet: who,
+      what: "throughput",
+      unit: "items/s",
+      predicted: itemsPerS,
+      measured: medianOf(values),
+    });
+  }
+  cases.push(await serverLost(stage));
+  return cases;
+}
+
+/** Kills one of two servers in the middle of a map. */
+async function serverLost(stage: Stage): Promise<Case> {
+  const setup = { queue: "server-lost", processes: 1, concurrency: 20 };
+  const servers = [await stage.anotherRedis(), await stage.anotherRedis()];
+  await using running = await new RunningFleet(stage, { ...setup, servers }).grow({
+    producers: 1,
+    machines: 4,
+  });
+  const [items, itemMs, shareBefore] = [8_000, 50, 0.4];
+  await running.map(2_000);
+  const map = running.times({ task: "wait", items, ms: itemMs, options: { chunksize: 1 } });
+  await delay((shareBefore * items * itemMs) / 80);
+  const lostAt = performance.timeOrigin + performance.now();
+  await servers[1]?.kill();
+  const times = await map;
+  checkResults(times, items);
+  return {
+    fleet: "1 of 2 servers killed",
+    what: "until all that it held has run",
+    unit: "ms",
+    predicted: serverLostMs() + itemMs,
+    measured: untilMadeUp(times, lostAt),
+  };
+}

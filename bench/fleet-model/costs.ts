@@ -1,0 +1,44 @@
+/** What poolmq costs on one machine, as `measure-costs.ts` measured it. All that the model knows of the real thing. */
+
+/** CPU time of one part, in µs. */
+export interface PartCost {
+  /** For each job. */
+  readonly jobUs: number;
+  /** For each item of a job. */
+  readonly itemUs: number;
+  /** For each turn: waking up, reading and writing, which jobs that come together share. */
+  readonly turnUs: number;
+}
+
+export interface Costs {
+  readonly producer: PartCost;
+  readonly supervisor: PartCost;
+  readonly child: PartCost;
+  /** Its turns are those of producers and machines, each of which sends it something. */
+  readonly redis: PartCost;
+  /** Jobs that come within so many ms of the first one of a turn share that turn. */
+  readonly turnMs: number;
+  /** CPU time in each second of a machine that has nothing to do, in µs: its supervisor's, and Redis's for it. */
+  readonly idleMachine: { readonly supervisorUs: number; readonly redisUs: number };
+  /** One call of `apply` on an idle fleet, median, in ms. */
+  readonly callMs: number;
+  /** From the end of an item until the next begins in its place, in ms, where more of them wait. */
+  readonly gapMs: number;
+  readonly memory: MemoryCosts;
+  /** Connections to each server. */
+  readonly connections: { readonly producer: number; readonly machine: number };
+}
+
+export interface MemoryCosts {
+  /** Resident sets, with nothing to do, in MiB. */
+  readonly producerMiB: number;
+  readonly supervisorMiB: number;
+  readonly childMiB: number;
+  readonly redisMiB: number;
+  /** What a producer keeps of each item of a `map` (a number), in bytes. */
+  readonly resultBytes: number;
+  /** What Redis keeps of a job that waits, its argument a number, in bytes. */
+  readonly jobBytes: number;
+  /** What Redis keeps for a machine, its connections included, in KiB. */
+  readonly machineKiB: number;
+}

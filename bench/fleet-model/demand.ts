@@ -1,0 +1,47 @@
+/** How busy each part is while so many items a second go through the fleet. */
+
+import type { Costs, PartCost } from "./costs.ts";
+import type { Fleet, Work } from "./fleet.ts";
+
+/** CPU time of one process of each kind, in cores: 1 is all that a process of one thread can use. */
+export interface Demand {
+  readonly producer: number;
+  readonly supervisor: number;
+  readonly child: number;
+  readonly redis: number;
+  /** All processes together. */
+  readonly all: number;
+}
+
+/**
+ * Turns a second of a process to which so many jobs come a second. The first job opens a turn, and those that come in the
+ * next `turnMs` share it: alone, each job has a turn of its own; a thousand a second come in the same few hundred turns.
+ */
+export function turnsPerS(jobsPerS: number, turnMs: number): number {
+  return jobsPerS / (1 + (jobsPerS * turnMs) / 1_000);
+}
+
+export function demandOf(costs: Costs, fleet: Fleet, work: Work, itemsPerS: number): Demand {
+  const { producers, machines, shards } = fleet;
+  const jobsPerS = itemsPerS / work.chunksize;
+  const children = machines * fleet.processes;
+  const turnMs = costs.turnMs + fleet.redisPauseMs;
+  const turns = (processes: number): number => processes * turnsPerS(jobsPerS / processes, turnMs);
+  const used = (part: PartCost, turnsOfAll: number): number =>
+    (itemsPerS * part.itemUs + jobsPerS * part.jobUs + turnsOfAll * part.turnUs) / 1e6;
+  const producer = used(costs.producer, turns(producers));
+  const supervisor =
+    used(costs.supervisor, turns(machines)) + (machines * costs.idleMachine.supervisorUs) / 1e6;
+  const child = used(costs.child, turns(children));
+  // A producer and a machine have connections to each shard: one turn of theirs is a turn of each shard that has something for
+  // them. Each shard also hears of each machine.
+  const redisTurns = (turns(producers * shards) + turns(machines * shards)) / 2;
+  const redis = used(costs.redis, redisTurns) + (shards * machines * costs.idleMachine.redisUs) / 1e6;
+  return {
+    producer: producer / producers,
+    supervisor: supervisor / machines,
+    child: child / children,
+    redis: redis / shards,
+    all: producer + supervisor + child + redis,
+  };
+}

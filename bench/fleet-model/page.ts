@@ -1,0 +1,134 @@
+/** The part of docs/performance.md that the model writes: everything between its two markers. */
+
+import type { Environment } from "../harness/environment.ts";
+import { figure } from "../harness/print.ts";
+import { ALLOWED_ERROR, errorOf } from "./cases/case.ts";
+import type { Case } from "./cases/case.ts";
+import type { Costs } from "./costs.ts";
+import { itemsRows } from "./items.ts";
+import { MACHINES, SHARDS, shortestItemMs, sizeOf } from "./sizes.ts";
+import type { Size } from "./sizes.ts";
+import { markdown } from "./table.ts";
+import type { Table } from "./table.ts";
+
+const BEGIN = "<!-- fleet model: written by `npm run bench -- --fleet-model --publish` -->";
+const END = "<!-- end of fleet model -->";
+
+export interface Measured {
+  readonly at: string;
+  readonly environment: Environment;
+  readonly costs: Costs;
+  readonly cases: readonly Case[];
+}
+
+export function withModel(page: string, measured: Measured): string {
+  const begin = page.indexOf(BEGIN);
+  const end = page.indexOf(END);
+  if (begin < 0 || end < begin) throw new Error(`docs/performance.md lacks its markers, ${BEGIN} and ${END}`);
+  return `${page.slice(0, begin + BEGIN.length)}\n\n${textOf(measured)}\n${page.slice(end)}`;
+}
+
+function textOf({ at, environment, costs, cases }: Measured): string {
+  return [
+    "#### What it is made of",
+    `CPU time in µs, measured on ${environment.cores} × ${environment.cpu}, Redis ${environment.versions["Redis"] ?? ""}, ${at.slice(0, 10)}. Jobs that come within ${figure(costs.turnMs)} ms share a turn.`,
+    markdown(costsTable(costs)),
+    `An idle machine costs its supervisor ${figure(costs.idleMachine.supervisorUs / 1_000)} ms and Redis ${figure(costs.idleMachine.redisUs / 1_000)} ms of CPU time a second. A call on an idle fleet takes ${figure(costs.callMs)} ms, and ${figure(costs.gapMs)} ms pass between two items of a place. Redis holds ${figure(costs.memory.jobBytes)} bytes for a job that waits and ${figure(costs.memory.machineKiB)} KiB for a machine; a producer, ${figure(costs.memory.resultBytes)} bytes for a number that came back.`,
+    "#### Predicted, and measured",
+    markdown(casesTable(cases)),
+    `${withinOf(cases)} of ${cases.length} are within ${ALLOWED_ERROR} %.`,
+    "#### Fleets",
+    "Machines of eight processes, a job each, with as few servers and producers as keep each of them below half of a core.",
+    markdown(
+      sizesTable(
+        MACHINES.flatMap((machines) =>
+          [10, 100, 1_000].map((itemMs) => sizeOf(costs, machines, { itemMs, chunksize: 1 })),
+        ),
+      ),
+    ),
+    "The shortest items that keep all processes busy at a job each, while no server is more than half busy. Shorter ones need a larger `chunksize`:",
+    markdown(shortestTable(costs)),
+    "#### Maps",
+    "Items of 100 ms at a job each on 100 machines of eight processes, from one producer:",
+    markdown(itemsRows(costs)),
+    "",
+  ].join("\n\n");
+}
+
+export function withinOf(cases: readonly Case[]): number {
+  return cases.filter((one) => Math.abs(errorOf(one)) <= ALLOWED_ERROR).length;
+}
+
+function costsTable({ producer, supervisor, child, redis }: Costs): Table {
+  const parts = { producer, supervisor, "process that runs tasks": child, Redis: redis };
+  return [
+    ["", "an item of a chunk", "a job", "a turn"],
+    Object.entries(parts).map(([name, { itemUs, jobUs, turnUs }]) => [
+      name,
+      ...[itemUs, jobUs, turnUs].map(figure),
+    ]),
+  ];
+}
+
+export function casesTable(cases: readonly Case[]): Table {
+  return [
+    ["fleet", "", "predicted", "measured", "error"],
+    cases.map((one, n) => [
+      cases[n - 1]?.fleet === one.fleet ? "" : one.fleet,
+      one.what,
+      `${figure(one.predicted)} ${one.unit}`.trim(),
+      `${figure(one.measured)} ${one.unit}`.trim(),
+      `${errorOf(one) > 0 ? "+" : ""}${errorOf(one).toFixed(0)} %`,
+    ]),
+  ];
+}
+
+const LIMITS: Record<Size["limit"], string> = {
+  slots: "nothing: all processes are busy",
+  producer: "producers",
+  supervisor: "supervisors",
+  child: "processes",
+  redis: "Redis",
+  cores: "cores",
+};
+
+function sizesTable(sizes: readonly Size[]): Table {
+  return [
+    [
+      "machines",
+      "items of",
+      "items/s",
+      "what limits",
+      "servers",
+      "producers",
+      "each Redis busy",
+      "a call",
+      "connections of each",
+      "each Redis holds",
+      "a tenth lost: made up after",
+    ],
+    sizes.map((size) => [
+      figure(size.machines),
+      `${figure(size.itemMs)} ms`,
+      figure(size.itemsPerS),
+      LIMITS[size.limit],
+      figure(size.shards),
+      figure(size.producers),
+      `${figure(100 * size.redis)} %`,
+      `${figure(size.callMs)} ms`,
+      figure(size.connections),
+      `${figure(size.redisMiB)} MiB`,
+      size.recoveryMs === Infinity ? "–" : `${figure(size.recoveryMs / 1_000)} s`,
+    ]),
+  ];
+}
+
+function shortestTable(costs: Costs): Table {
+  return [
+    ["machines", ...SHARDS.map((shards) => `${shards} ${shards === 1 ? "server" : "servers"}`)],
+    MACHINES.map((machines) => [
+      figure(machines),
+      ...SHARDS.map((shards) => `${figure(shortestItemMs(costs, machines, shards))} ms`),
+    ]),
+  ];
+}

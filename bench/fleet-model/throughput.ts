@@ -1,0 +1,48 @@
+/** How many items a second a fleet does, and what keeps it from doing more. */
+
+import type { Costs } from "./costs.ts";
+import { demandOf } from "./demand.ts";
+import type { Demand } from "./demand.ts";
+import { slotsOf } from "./fleet.ts";
+import type { Fleet, Work } from "./fleet.ts";
+
+/** What breaks first. `slots`: all places for items are taken, which is as it should be. */
+export type Limit = "slots" | "producer" | "supervisor" | "child" | "redis" | "cores";
+
+export interface Throughput {
+  readonly itemsPerS: number;
+  readonly limit: Limit;
+  readonly demand: Demand;
+}
+
+/** Halvings of a range: the result is right to a millionth. */
+const STEPS = 40;
+
+export function throughputOf(costs: Costs, fleet: Fleet, work: Work): Throughput {
+  const most = (1_000 * slotsOf(fleet)) / Math.max(work.itemMs + costs.gapMs / work.chunksize, 1e-9);
+  const room = (itemsPerS: number): Limit | undefined =>
+    overloaded(demandOf(costs, fleet, work, itemsPerS), fleet);
+  if (room(most) === undefined) {
+    return { itemsPerS: most, limit: "slots", demand: demandOf(costs, fleet, work, most) };
+  }
+  let [low, high] = [0, most];
+  for (let step = 0; step < STEPS; step++) {
+    const middle = (low + high) / 2;
+    if (room(middle) === undefined) low = middle;
+    else high = middle;
+  }
+  return { itemsPerS: low, limit: room(high) ?? "slots", demand: demandOf(costs, fleet, work, low) };
+}
+
+/** The part that is asked for more than it has; the one that is asked for most of what it has, if there are several. */
+function overloaded(demand: Demand, { redisShare, cores }: Fleet): Limit | undefined {
+  const loads: readonly (readonly [Limit, number])[] = [
+    ["producer", demand.producer],
+    ["supervisor", demand.supervisor],
+    ["child", demand.child],
+    ["redis", demand.redis / redisShare],
+    ["cores", demand.all / cores],
+  ];
+  const [limit, load] = loads.reduce((most, one) => (one[1] > most[1] ? one : most));
+  return load > 1 ? limit : undefined;
+}

@@ -1,0 +1,91 @@
+/**
+ * Fleets over one, two and four Redis servers that are held down to a small share of a core each. On a machine with few cores
+ * producers and worker machines would limit otherwise, and say nothing about servers.
+ *
+ * Each fleet has servers of its own, so that it costs those of the others nothing while they are measured in turns. All have
+ * as many producers and machines; a machine has a process for each server, so that it has as many jobs of each in hand.
+ */
+
+import type { RedisServer } from "./redis-server.ts";
+import { RunningFleet } from "./running-fleet.ts";
+import { cpuMs, RUN_MS, slowDown } from "./slow-down.ts";
+import type { Stage } from "./stage.ts";
+
+/** Share of a core: four servers with so little are still what limits, on two cores. */
+const SHARE = 0.05;
+const PRODUCERS = 4;
+const MACHINES = 4;
+
+/** Enough that the first round trips, in which maps learn how much may wait, are a small part. */
+const ITEMS_PER_SERVER = 6_000;
+
+export interface HeldDownRun {
+  readonly itemsPerS: number;
+  /** Which part the servers used of what they may, in %: near 100, they are what limits. */
+  readonly busy: number;
+  /** CPU time for an item, in µs. */
+  readonly redisUs: number;
+  readonly producerUs: number;
+  readonly supervisorUs: number;
+}
+
+export class HeldDownServers {
+  readonly #stage: Stage;
+
+  constructor(stage: Stage) {
+    this.#stage = stage;
+  }
+
+  /** What the model is to know of a fleet over so many of them. */
+  static of(shards: number) {
+    return {
+      producers: PRODUCERS,
+      machines: MACHINES,
+      processes: shards,
+      shards,
+      redisShare: SHARE,
+      redisPauseMs: RUN_MS / SHARE,
+    };
+  }
+
+  /** A fleet over so many servers, which has done some work already. */
+  async fleetOver(shards: number): Promise<RunningFleet> {
+    const servers = await Promise.all(Array.from({ length: shards }, () => this.#stage.anotherRedis()));
+    const setup = { queue: `over-${shards}`, servers, processes: shards, concurrency: 1 };
+    const fleet = await new RunningFleet(this.#stage, setup).grow({
+      producers: PRODUCERS,
+      machines: MACHINES,
+    });
+    for (let warm = 0; warm < 3; warm++) await fleet.map(4_000);
+    return fleet;
+  }
+
+  /** A map of each producer at the same time, while the servers are held down. */
+  async measure(fleet: RunningFleet): Promise<HeldDownRun> {
+    const { servers } = fleet.setup;
+    const items = servers.length * this.#stage.size(ITEMS_PER_SERVER, 1_000);
+    const pids = await Promise.all(servers.map((server: RedisServer) => server.pid()));
+    const before = await fleet.use();
+    const held = pids.map((pid) => slowDown(pid, SHARE));
+    const usedBefore = pids.map(usedMs);
+    try {
+      const ms = await fleet.map(items);
+      const used = pids.reduce((sum, pid, n) => sum + usedMs(pid) - (usedBefore[n] ?? 0), 0);
+      const after = await fleet.use();
+      const us = (seconds: number): number => (seconds * 1e6) / items;
+      return {
+        itemsPerS: (1_000 * items) / ms,
+        busy: (100 * used) / (SHARE * ms * servers.length),
+        redisUs: us(used / 1_000),
+        producerUs: us(after.producers.cpuSeconds - before.producers.cpuSeconds),
+        supervisorUs: us(after.supervisors.cpuSeconds - before.supervisors.cpuSeconds),
+      };
+    } finally {
+      for (const one of held) one[Symbol.dispose]();
+    }
+  }
+}
+
+function usedMs(pid: number): number {
+  return cpuMs(pid) ?? 0;
+}

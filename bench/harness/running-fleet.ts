@@ -1,0 +1,102 @@
+/** Producers and worker machines of one queue over some servers, each a process of its own. */
+
+import type { Operations, SideMap, SideTimes } from "../competitors/operations.ts";
+import type { Competitor } from "./competitor.ts";
+import { sumOf, useOf } from "./process-tree.ts";
+import type { Use } from "./process-tree.ts";
+import type { RedisServer } from "./redis-server.ts";
+import type { Stage } from "./stage.ts";
+
+/** So many machines start at the same time: each takes most of a second of CPU time for it. */
+const STARTED_TOGETHER = 8;
+
+export interface FleetSetup {
+  readonly queue: string;
+  readonly servers: readonly RedisServer[];
+  /** Processes of a machine. */
+  readonly processes: number;
+  readonly concurrency: number;
+}
+
+export interface FleetUse {
+  readonly producers: Use;
+  readonly supervisors: Use;
+  readonly children: Use;
+  /** CPU time of all servers, in seconds. */
+  readonly redis: number;
+}
+
+export class RunningFleet implements AsyncDisposable {
+  readonly setup: FleetSetup;
+  readonly #stage: Stage;
+  readonly producers: Competitor[] = [];
+  readonly machines: Competitor[] = [];
+
+  constructor(stage: Stage, setup: FleetSetup) {
+    this.#stage = stage;
+    this.setup = setup;
+  }
+
+  /** Starts producers and machines until there are so many. */
+  async grow({ producers, machines }: { producers: number; machines: number }): Promise<this> {
+    const { queue, servers, processes, concurrency } = this.setup;
+    const setup = { redis: servers.map(({ url }) => url).join(","), queue, processes, concurrency };
+    const add = async (
+      to: Competitor[],
+      program: "poolmqMachine" | "poolmqProducer",
+      most: number,
+    ): Promise<void> => {
+      while (to.length < most) {
+        const more = Math.min(STARTED_TOGETHER, most - to.length);
+        to.push(...(await Promise.all(Array.from({ length: more }, () => this.#stage.need(program, setup)))));
+      }
+    };
+    await add(this.machines, "poolmqMachine", machines);
+    await add(this.producers, "poolmqProducer", producers);
+    return this;
+  }
+
+  /** Each producer makes one map, all at the same time, with so many items in all. Gives how long the longest took, in ms. */
+  async map(
+    items: number,
+    options: { readonly chunksize?: number; readonly times?: number } = {},
+  ): Promise<number> {
+    const request: Operations["map"]["request"] = {
+      task: "increment",
+      args: { range: Math.ceil(items / this.producers.length) },
+      chunksize: 1,
+      ...options,
+    };
+    return Math.max(...(await Promise.all(this.producers.map((producer) => producer.map(request)))));
+  }
+
+  /** One map of the first producer: when each of its results came. */
+  async times(map: SideMap, forMs = 120_000): Promise<SideTimes> {
+    const [first] = this.producers;
+    const [times] = (await first?.ask("sideBySide", { maps: [map], forMs }))?.maps ?? [];
+    if (times === undefined) throw new Error("unreachable: the fleet has a producer");
+    return times;
+  }
+
+  /** What its processes used so far, and the servers. */
+  async use(): Promise<FleetUse> {
+    const machines = useOf(this.machines.map(({ pid }) => pid));
+    const producers = useOf(this.producers.map(({ pid }) => pid));
+    const redis = await Promise.all(this.setup.servers.map((server) => server.cpuSeconds()));
+    return {
+      producers: sumOf(producers.map(({ own }) => own)),
+      supervisors: sumOf(machines.map(({ own }) => own)),
+      children: sumOf(machines.map(({ children }) => children)),
+      redis: redis.reduce((sum, one) => sum + one, 0),
+    };
+  }
+
+  /** Kills some of its machines and all of their processes, at once. */
+  kill(machines: number): void {
+    for (const machine of this.machines.splice(0, machines)) machine.kill();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.producers, ...this.machines].map((one) => one[Symbol.asyncDispose]()));
+  }
+}
