@@ -92,6 +92,25 @@ describe("row 21", () => {
   });
 });
 
+test("row 67: whatever a machine and a pool ask at their start, they ask again if a script keeps Redis busy", async () => {
+  const proxy = await startProxy();
+  const stage = new FaultStage(redis());
+  const handshake = /^(hello|client|auth|select|info|ping)$/i;
+  const refused = new Set<string>();
+  // The first command of each kind, and the first call of each script.
+  const isFirst = ([name = "", ...args]: readonly string[]): boolean => {
+    const kind = /^eval/i.test(name) ? (args[0] ?? "") : `${name} ${args[0]}`;
+    if (handshake.test(name) || refused.has(kind)) return false;
+    refused.add(kind);
+    return true;
+  };
+  void proxy.meddle(isFirst, { answer: BUSY }, Infinity);
+  const map = stage.pool({ connection: proxy.url }).map("increment", [1, 2, 3]);
+  await stage.machine({ connection: proxy.url });
+  expect(await map).toEqual([2, 3, 4]);
+  expect(refused.size).toBeGreaterThan(10);
+});
+
 test("row 22: connections that are reset in the middle of enqueuing leave no gap and no duplicate", async () => {
   const proxy = await startProxy();
   const stage = new FaultStage(redis());

@@ -5,6 +5,7 @@ import type { Cluster, Redis } from "ioredis";
 import { adviceFor, classifyFailure } from "./connection/connection-failure.ts";
 import { EvictionPolicyError, RedisConnectionError, UnsupportedRedisError } from "../errors/redis-errors.ts";
 import { classifyRefusal, refusedError } from "./refusal.ts";
+import { untilNotRefused } from "./until-not-refused.ts";
 
 /** What a server says of itself. */
 export interface ServerInfo {
@@ -25,9 +26,6 @@ const MINIMUM = "6.2";
 const PROMOTION_MS = 3_000;
 const PROMOTION_POLL_MS = 200;
 
-/** How long to wait for a busy script: as long as the default for connecting. */
-const BUSY_MS = 10_000;
-
 /**
  * Refuses a server that poolmq can't work on: older than Redis 6.2, allowed to evict keys, a read-only replica, or a Cluster
  * that was connected to as a single server. Asks INFO (not CONFIG, which a least-privilege login lacks), in one round trip; on a
@@ -47,7 +45,7 @@ export async function checkServer(connection: Redis | Cluster, address: string):
 }
 
 async function checkNode(redis: Redis, address: string, inCluster: boolean): Promise<ServerInfo> {
-  let fields = parseInfo(await untilNotBusy(() => readInfo(redis, address)));
+  let fields = parseInfo(await readInfo(redis, address));
   const until = performance.now() + PROMOTION_MS;
   while (fields.get("role") === "slave" && performance.now() < until) {
     await delay(PROMOTION_POLL_MS);
@@ -75,25 +73,13 @@ async function checkNode(redis: Redis, address: string, inCluster: boolean): Pro
     : { product: "valkey", version: valkey, runId };
 }
 
-/** Repeats the question while a script keeps Redis busy. */
-async function untilNotBusy<V>(ask: () => Promise<V>): Promise<V> {
-  for (const until = performance.now() + BUSY_MS; ; await delay(PROMOTION_POLL_MS)) {
-    try {
-      return await ask();
-    } catch (error) {
-      const { cause } = error as Error;
-      if (classifyRefusal(cause).reason !== "busy") throw error;
-      if (performance.now() > until) throw refusedError(cause);
-    }
-  }
-}
-
 async function readInfo(redis: Redis, address: string): Promise<string> {
   try {
     // Without a section: naming two sections needs Redis 7.
-    return await redis.info();
+    return await untilNotRefused(() => redis.info());
   } catch (error) {
     if (!(error instanceof Error)) throw error;
+    if (classifyRefusal(error).reason === "busy") throw refusedError(error);
     const failure = classifyFailure(error);
     const { reason, detail } = failure;
     throw new RedisConnectionError(

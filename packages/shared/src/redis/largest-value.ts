@@ -1,5 +1,7 @@
 import type { Cluster, Redis } from "ioredis";
 
+import { untilNotRefused } from "./until-not-refused.ts";
+
 /** The largest value that a server takes and gives in one piece. */
 export interface LargestValue {
   readonly bytes: number;
@@ -29,7 +31,7 @@ async function ask(node: Redis, setting: string): Promise<LargestValue | undefin
   const { username } = node.options;
   if (username != null && username !== "default") return undefined;
   try {
-    const [, value] = (await node.call("CONFIG", "GET", setting)) as string[];
+    const [, value] = (await untilNotRefused(() => node.call("CONFIG", "GET", setting))) as string[];
     const bytes = bytesOf(value ?? "");
     return bytes > 0 ? { bytes: bytes - BESIDE_BYTES, setting } : undefined;
   } catch {
@@ -42,7 +44,7 @@ async function ask(node: Redis, setting: string): Promise<LargestValue | undefin
  * full, `maxmemory` is ignored: somebody may have lowered it for a moment only.
  */
 async function askMemory(node: Redis): Promise<LargestValue | undefined> {
-  const text = await node.info("memory").catch(() => "");
+  const text = await untilNotRefused(() => node.info("memory")).catch(() => "");
   const figure = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(text)?.[1] ?? 0);
   const [max, used] = [figure("maxmemory"), figure("used_memory")];
   if (max === 0 || used >= max) return undefined;

@@ -17,8 +17,8 @@ import type { JobSeals } from "../job/context/job-seals.ts";
 /** How often the machine looks for cancels that were published while it was cut off, in ms. */
 const CATCH_UP_MS = 1_000;
 
-/** How often the machine tries to subscribe while Redis refuses, in ms. */
-const SUBSCRIBE_AGAIN_MS = 200;
+/** How often the machine asks again while Redis refuses, in ms. */
+const ASK_AGAIN_MS = 200;
 
 export interface ControlHooks {
   onWatch(): void;
@@ -83,7 +83,7 @@ export class ControlChannel {
     this.#subscriber.on("ready", () => void this.#subscribe().catch(() => {}));
     // Errors are ignored, because the heartbeat reports a Redis that refuses.
     this.#timer = repeatWhenAnswered(CATCH_UP_MS, async () => await this.#catchUp());
-    await this.#catchUp();
+    await this.#untilTaken(() => this.#catchUp());
   }
 
   close(): void {
@@ -91,11 +91,15 @@ export class ControlChannel {
     this.#timer?.stop();
   }
 
-  /** Tries again as long as the refusal may pass, for example while a script keeps Redis busy. */
   async #subscribe(): Promise<void> {
+    await this.#untilTaken(() => this.#subscriber.subscribe(this.#channel));
+  }
+
+  /** Tries again as long as the refusal may pass, for example while a script keeps Redis busy. */
+  async #untilTaken(ask: () => Promise<unknown>): Promise<void> {
     while (!this.#closed) {
       try {
-        await this.#subscriber.subscribe(this.#channel);
+        await ask();
         return;
       } catch (error) {
         const { passes, reason } = classifyRefusal(error);
@@ -103,7 +107,7 @@ export class ControlChannel {
         if (reason === "connection") return;
         if (!passes) throw error;
       }
-      await delay(SUBSCRIBE_AGAIN_MS);
+      await delay(ASK_AGAIN_MS);
     }
   }
 

@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import type { Cluster, Redis } from "ioredis";
 
 import { ShardMismatchError } from "../../errors/redis-errors.ts";
+import { untilNotRefused } from "../../redis/until-not-refused.ts";
 import type { QueueKeys } from "../keys/keys.ts";
 import { foundShardRecord, readShardRecord } from "./shard-record.ts";
 import type { ShardRecord } from "./shard-record.ts";
@@ -150,7 +151,9 @@ async function onEach<V>(
   step: (place: ShardPlace, number: number) => Promise<V>,
 ): Promise<(V | undefined)[]> {
   return await Promise.all(
-    places.map(async (place, number) => (place === undefined ? undefined : await step(place, number))),
+    places.map(async (place, number) =>
+      place === undefined ? undefined : await untilNotRefused(() => step(place, number)),
+    ),
   );
 }
 

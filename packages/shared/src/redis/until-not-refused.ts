@@ -1,0 +1,23 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+import { classifyRefusal } from "./refusal.ts";
+
+/** As long as a connection is tried for by default. */
+const PATIENCE_MS = 10_000;
+const ASK_AGAIN_MS = 200;
+
+/**
+ * Repeats a question at the start of a program while the server refuses it for now, as it does while a script keeps it busy: this
+ * is waited for as a connection is that does not stand yet. Throws what the server said last.
+ */
+export async function untilNotRefused<V>(ask: () => Promise<V>): Promise<V> {
+  for (const until = performance.now() + PATIENCE_MS; ; await delay(ASK_AGAIN_MS)) {
+    try {
+      return await ask();
+    } catch (error) {
+      const { passes, reason } = classifyRefusal(error);
+      // Whoever opened the connection sees to it that it is opened again, or that nobody waits for it any more.
+      if (!passes || reason === "connection" || performance.now() > until) throw error;
+    }
+  }
+}
