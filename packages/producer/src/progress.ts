@@ -1,4 +1,4 @@
-/** The door `@poolmq/producer/progress`: for people who watch a map on a terminal. */
+/** The entry point `@poolmq/producer/progress`: progress bars on a terminal. */
 
 export { progressBar } from "./progress-bar/progress-bar.ts";
 export type { ProgressBarOptions, TerminalStream } from "./progress-bar/progress-bar.ts";

@@ -1,4 +1,4 @@
-/** Keeps account of where the time of a map goes. Bounded, however many items there are, and well below a µs a job. */
+/** Records where the time of a map goes. Its memory is bounded, and it costs well below a µs a job. */
 
 import { TimeSketch } from "@poolmq/shared/internal";
 
@@ -8,7 +8,7 @@ import type { MapInsights, TimeSpread } from "./map-insights.ts";
 import { ProcessLog } from "./process-log.ts";
 import { SlowestJobs } from "./slowest-jobs.ts";
 
-/** What is known of a job that came to its outcome. */
+/** The times of a job that got its outcome. */
 export interface JobTimes {
   /** Number of its items. */
   readonly n: number;
@@ -98,7 +98,7 @@ function spreadOf(times: TimeSketch): TimeSpread | undefined {
   return { meanMs: sumMs / items, p50Ms, p90Ms, p99Ms, maxMs };
 }
 
-/** The insights of a call that was refused, so that there is no map. */
+/** The insights of a call that was refused and so has no map. */
 export function noInsights(): MapInsights {
   return new InsightLog().read(NO_PROGRESS);
 }

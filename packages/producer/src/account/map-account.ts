@@ -1,4 +1,4 @@
-/** All that is counted and measured of one map, behind one door. */
+/** Everything that is counted and measured of one map. */
 
 import type { TimeSketch } from "@poolmq/shared/internal";
 
@@ -8,13 +8,13 @@ import type { MapInsights } from "./map-insights.ts";
 import { Pace, progressOf } from "./map-progress.ts";
 import type { MapProgress } from "./map-progress.ts";
 
-/** What is told of a map to those who watch the queue, beside how far it is. */
+/** What is reported of a map to watchers, in addition to its progress. */
 export interface Measured {
   /** How long its items ran. */
   readonly times: TimeSketch;
-  /** Number of jobs that came to their outcome. */
+  /** Number of jobs that got their outcome. */
   readonly jobs: number;
-  /** For how long no item has come to its outcome, in ms; since the first was handed on, if none has. */
+  /** How long ago an item last got its outcome, in ms; if none has, how long ago the first was sent. */
   readonly quietMs: number;
 }
 
@@ -36,30 +36,30 @@ export class MapAccount {
     this.#log.begin();
   }
 
-  /** A job came to its outcome. */
+  /** Counts a job that got its outcome. */
   came(job: JobTimes): void {
     this.#cameAt = performance.now();
     this.#pace.came(job.n);
     this.#log.came(job);
   }
 
-  /** A chunk was started once more, because it ran for long. */
+  /** Counts a backup of a chunk. */
   backedUp(): void {
     this.#log.backedUp();
   }
 
-  /** So many items have succeeded. */
+  /** Counts items that succeeded. */
   succeeded(items: number): void {
     this.#done += items;
   }
 
-  /** An item has failed. */
+  /** Counts an item that failed. */
   failed(): void {
     this.#done++;
     this.#failed++;
   }
 
-  /** The map has ended: nothing changes any more. */
+  /** Notes that the map has ended, after which nothing changes. */
   end(): void {
     this.#pace.end();
     this.#log.end();

@@ -30,7 +30,7 @@ export interface ProcessShare {
   readonly worker: string;
   /** Process id; number of the thread in a `ThreadPool`. */
   readonly pid: number;
-  /** Items that came to their outcome there. */
+  /** Items that got their outcome there. */
   readonly items: number;
   /** How long it ran them, in ms. */
   readonly ms: number;
@@ -38,7 +38,7 @@ export interface ProcessShare {
 
 /** How the items were packed into jobs. */
 export interface ChunkInsights {
-  /** Jobs that came to their outcome. */
+  /** Jobs that got their outcome. */
   readonly jobs: number;
   /** Items of the smallest of them. */
   readonly smallest: number;
@@ -50,15 +50,15 @@ export interface ChunkInsights {
 
 /** Where the time of a map went, so far or in all. Times of a chunk are shared evenly among its items. */
 export interface MapInsights {
-  /** Items that came to their outcome. */
+  /** Items that got their outcome. */
   readonly items: number;
   /** Items that failed. */
   readonly failed: number;
   /** Since the first item was handed to the workers, in ms; until the end once the map has ended. */
   readonly durationMs: number;
-  /** From an item's enqueuing to its start; earlier attempts and their back-off included. */
+  /** From an item's enqueuing to its start, including earlier attempts and their back-off. */
   readonly waiting: TimeSpread | undefined;
-  /** In the function: the last attempt. */
+  /** In the function, during the last attempt. */
   readonly running: TimeSpread | undefined;
   /** From the item's end until its outcome was here. */
   readonly transit: TimeSpread | undefined;
@@ -70,7 +70,7 @@ export interface MapInsights {
   readonly retries: number;
   /** How often jobs were run again because their process or machine was lost. */
   readonly losses: number;
-  /** With `speculate`: jobs that were started once more because they ran for long, and how many of those came first. */
+  /** With `speculate`: number of backups, and how many of them had the first outcome. */
   readonly backups: { readonly started: number; readonly won: number };
   /** How the items were packed into jobs. */
   readonly chunks: ChunkInsights;
@@ -124,7 +124,7 @@ function spread({ p50Ms, p99Ms, maxMs }: TimeSpread): string {
   return `${time(p50Ms)} (99 % less than ${time(p99Ms)}, the longest ${time(maxMs)})`;
 }
 
-/** How much of the time the processes ran this map's items: what is left, they waited or did something else. */
+/** Says how much of the time the processes ran this map's items. */
 function busy(processes: readonly ProcessShare[], durationMs: number): string {
   if (processes.length === 0 || durationMs <= 0) return "";
   const ran = processes.reduce((sum, { ms }) => sum + ms, 0);
@@ -149,7 +149,7 @@ function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 }
 
-/** Two digits say enough. */
+/** Formats a time with two significant digits. */
 function time(ms: number): string {
   if (ms < 0.001) return "no time";
   if (ms < 1) return `${Number((ms * 1_000).toPrecision(2))} µs`;

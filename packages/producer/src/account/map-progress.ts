@@ -2,7 +2,9 @@
 
 /** How far a map has come. */
 export interface MapProgress {
-  /** Number of items; `undefined` while nobody knows: the input has no length, and has not been read to its end. */
+  /**
+   * Number of items; `undefined` while it is unknown, because the input has no length and has not been read to its end.
+   */
   readonly total: number | undefined;
   /** Items that have their outcome, failed ones included. */
   readonly done: number;
@@ -10,15 +12,15 @@ export interface MapProgress {
   readonly failed: number;
   /** Items that were handed to the workers' queue and have no outcome yet. */
   readonly running: number;
-  /** Items that come to their outcome per second: of late while the map runs, on average once it has ended. */
+  /** Items per second that get their outcome: recently while the map runs, on average once it has ended. */
   readonly rate: number;
-  /** How long the rest will take at this rate, in ms; `undefined` while the total is not known, or nothing is done. */
+  /** How long the rest will take at this rate, in ms; `undefined` while the total is unknown, or nothing is done. */
   readonly timeLeftMs: number | undefined;
   /** The map has ended, with or without success: nothing changes any more. */
   readonly ended: boolean;
 }
 
-/** The progress of a call that was refused, so that there is no map. */
+/** The progress of a call that was refused and so has no map. */
 export const NO_PROGRESS: MapProgress = {
   total: undefined,
   done: 0,
@@ -29,40 +31,40 @@ export const NO_PROGRESS: MapProgress = {
   ended: true,
 };
 
-/** What counts for the rate: the last seconds, or as long as so many items take if that is longer. */
+/** The rate is measured over this much of the past, in ms, or the time of `WINDOW_ITEMS` items if that is longer. */
 const WINDOW_MS = 5_000;
 const WINDOW_ITEMS = 20;
 
-/** Outcomes come in bursts: those of one are counted together. */
+/** Outcomes come in bursts. Those within this time, in ms, are counted together. */
 const BURST_MS = 50;
 
 /**
- * Measures how fast a map goes: a mean over its past in which what is older weighs less, exponentially. The weights of
- * the items and of the time fade alike, so that the first seconds give the mean of the first seconds.
+ * Measures the rate of a map, as a mean in which older items weigh exponentially less. The weights of items and of time
+ * fade alike, so that in the first seconds it gives the mean of these seconds.
  */
 export class Pace {
   readonly #now: () => number;
   #beganAt: number | undefined;
   #items = 0;
-  /** Faded items and ms up to `#foldedAt`, and the items since. */
+  /** Weighted items and ms up to `#foldedAt`, and the items since. */
   #fadedItems = 0;
   #fadedMs = 0;
   #foldedAt = 0;
   #since = 0;
-  /** Once it has ended. */
+  /** Set once the map has ended. */
   #meanRate: number | undefined;
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
-  /** Work goes on its way from now on. */
+  /** Notes that the first items are sent. */
   begin(): void {
     if (this.#beganAt !== undefined) return;
     this.#beganAt = this.#foldedAt = this.#now();
   }
 
-  /** So many items have come to their outcome. */
+  /** Counts items that got their outcome. */
   came(items: number): void {
     this.begin();
     this.#items += items;
@@ -71,7 +73,7 @@ export class Pace {
     if (now - this.#foldedAt >= BURST_MS) this.#fold(now);
   }
 
-  /** The map has ended. */
+  /** Notes that the map has ended. */
   end(): void {
     const ms = this.#beganAt === undefined ? 0 : this.#now() - this.#beganAt;
     this.#meanRate ??= ms > 0 ? (this.#items / ms) * 1_000 : 0;
@@ -81,7 +83,7 @@ export class Pace {
   get rate(): number {
     if (this.#meanRate !== undefined) return this.#meanRate;
     const now = this.#now();
-    // Nothing is known after a moment: what was measured then says more of the moment than of the map.
+    // Too early: a rate measured over such a short time says little of the map.
     if (this.#beganAt === undefined || now - this.#beganAt < BURST_MS) return 0;
     if (now - this.#foldedAt >= BURST_MS) this.#fold(now);
     return this.#fadedMs === 0 ? 0 : (this.#fadedItems / this.#fadedMs) * 1_000;
@@ -92,7 +94,7 @@ export class Pace {
     const age = now - (this.#beganAt ?? now);
     const window = Math.max(WINDOW_MS, (age / Math.max(1, this.#items)) * WINDOW_ITEMS);
     const kept = Math.exp(-ms / window);
-    // The items count as if they had come evenly over this time.
+    // The items count as if they had come evenly during this time.
     const mean = (window * (1 - kept)) / ms;
     this.#fadedItems = this.#fadedItems * kept + this.#since * mean;
     this.#fadedMs = this.#fadedMs * kept + ms * mean;
@@ -101,7 +103,7 @@ export class Pace {
   }
 }
 
-/** Adds to the counts of a map what follows from its pace. */
+/** Adds to the counts of a map its rate and the time left. */
 export function progressOf(
   counts: Pick<MapProgress, "total" | "done" | "failed" | "running" | "ended">,
   pace: Pace,

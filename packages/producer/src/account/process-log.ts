@@ -1,4 +1,7 @@
-/** Which processes ran the jobs of a map, and how often a job had to be run again. Bounded, and well below a µs a job. */
+/**
+ * Records which processes ran the jobs of a map, and how often a job had to be run again. Its memory is bounded, and it
+ * costs well below a µs a job.
+ */
 
 import type { MapInsights, ProcessShare } from "./map-insights.ts";
 
@@ -10,15 +13,15 @@ interface Seen {
   readonly process: { -readonly [K in keyof ProcessShare]: ProcessShare[K] };
   readonly retries: number;
   readonly losses: number;
-  /** The job was the second run of a chunk that ran for long elsewhere. */
+  /** Whether the job was a backup. */
   readonly isBackup: boolean;
 }
 
 export class ProcessLog {
   readonly #processes = new Map<string, Seen["process"]>();
-  /** By the very text: the same few come again and again. */
+  /** By the text itself, because the same few texts come again and again. */
   readonly #seen = new Map<string, Seen>();
-  /** The two that came last: to compare texts takes less than to look one up. */
+  /** The last two: comparing texts is faster than looking one up. */
   #latest: Seen | undefined;
   #before: Seen | undefined;
   #retries = 0;
@@ -29,7 +32,7 @@ export class ProcessLog {
     this.#backups.started++;
   }
 
-  /** @param by - who ran it: the end of a `RanText` of the wire contract */
+  /** @param by - what ran it: the end of a `RanText` of the wire contract */
   ran(by: string, items: number, ms: number): void {
     const seen =
       this.#latest?.by === by ? this.#latest : this.#before?.by === by ? this.#before : this.#find(by);
@@ -60,7 +63,7 @@ export class ProcessLog {
     return seen;
   }
 
-  /** Anything can be written there by whoever can write to Redis: what is no such text is not counted. */
+  /** Reads the text. Any other text is not counted, since anyone who can write to Redis may have written it. */
   #read(by: string): Seen | undefined {
     const [, worker, pid, attempt = "1", losses = "0", backup] =
       /^([\w.-]{1,300}) (\d{1,10})(?: (\d{1,6}) (\d{1,6})( backup)?)?$/.exec(by) ?? [];

@@ -6,7 +6,7 @@ const SLOWEST = 10;
 export class SlowestJobs {
   /** The slowest first. */
   readonly #jobs: SlowJob[] = [];
-  /** What the last of them took per item, once there are enough: one that took less need not be added. */
+  /** Time per item of the last of them, in ms, once the list is full. A faster job need not be added. */
   slowEnough = -1;
 
   get all(): SlowJob[] {

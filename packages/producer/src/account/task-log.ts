@@ -1,4 +1,4 @@
-/** What the items of a map print and log, brought to the caller. */
+/** Brings what the items of a map print and log to the caller. */
 
 import type { Level, Logger } from "pino";
 
@@ -6,7 +6,7 @@ import type { LogBatch, LogLine } from "@poolmq/shared/internal";
 
 /** A line that an item printed, or a record that it logged. */
 export interface TaskLog {
-  /** Index of the item; `undefined` if this tells of the whole map. */
+  /** Index of the item; `undefined` if the line is about the whole map. */
   readonly index: number | undefined;
   /** Which attempt this was, from 1. */
   readonly attempt: number;
@@ -20,11 +20,11 @@ export interface TaskLog {
   readonly level: number;
   /** The line, or the record's message. */
   readonly message: string;
-  /** What else the record says. */
+  /** The other fields of the record. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** What one map brings, at most: whoever needs all of it looks into the workers' log. */
+/** The most lines of one map. All of them are in the workers' logs. */
 const MAX_LINES = 10_000;
 
 const [INFO, WARN] = [30, 40];
@@ -43,12 +43,15 @@ export class TaskLogs {
     this.#tell = tell;
   }
 
-  /** Whether jobs that are enqueued now need bring what they say. */
+  /** Whether jobs that are enqueued now are to forward what they print and log. */
   get wanted(): boolean {
     return this.#lines < MAX_LINES;
   }
 
-  /** Takes a `LogBatch` as JSON. What has another shape is dropped: anyone who can write to Redis can add to a stream. */
+  /**
+   * Takes a `LogBatch` as JSON. Anything of another shape is dropped, since anyone who can write to Redis can add to a
+   * stream.
+   */
   take(index: number, text: string): void {
     const batch = readBatch(text);
     if (batch === undefined) return;
@@ -59,7 +62,7 @@ export class TaskLogs {
     }
   }
 
-  /** The map has ended. */
+  /** Adds the number of lines that were left out, when the map has ended. */
   end(): void {
     if (this.#dropped > 0) this.#tell(dropped(this.#dropped, "this map", { ...NOBODY, index: undefined }));
   }
@@ -86,7 +89,7 @@ export class TaskLogs {
 
 /** Writes to the pool's log. */
 export function toLogger(logger: Logger, mapId: string, task: string): (log: TaskLog) => void {
-  // The worker has written errors down already.
+  // The worker has serialized errors already.
   const log = logger.child({}, { serializers: { err: (written: unknown) => written } });
   return ({ message, level, index, worker, pid, from, fields }) => {
     const name = (log.levels.labels[level] ?? "info") as Level;
@@ -122,7 +125,7 @@ function readRecord(text: string): Readonly<Record<string, unknown>> | undefined
     const record: unknown = JSON.parse(text);
     if (typeof record === "object" && record !== null) return record as Record<string, unknown>;
   } catch {
-    // A task can write to any file descriptor; a record that is too long was cut.
+    // Not JSON: the record was too long and cut, or a task wrote to the file descriptor itself.
   }
   return undefined;
 }

@@ -9,7 +9,7 @@ import { beforeEnd } from "./call-hooks.ts";
 import type { CallContext } from "./call-context.ts";
 import { callSite } from "./call-site.ts";
 
-/** Takes up a map that was started with `mapId`. Whatever is wrong with it is told by the sink, never thrown. */
+/** Takes up a map that was started with `mapId`. Errors go to the sink, and are never thrown. */
 export function beginAttach({ life, engine, tasks }: CallContext, mapId: string, sink: Sink): Begun {
   const site = callSite("attach");
   const about = {

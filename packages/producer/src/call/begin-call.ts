@@ -1,4 +1,6 @@
-/** How a call begins: its options, its input and the name of its task are checked, and it may have to wait in line. */
+/**
+ * The beginning of a call: its options, its input and the name of its task are checked, and it may have to wait in line.
+ */
 
 import { randomUUID } from "node:crypto";
 
@@ -19,7 +21,10 @@ import type { BindReducer, CheckedCall } from "./checked-call.ts";
 import { taskName } from "./tasks/task-name.ts";
 import { WaitingCall } from "./waiting-call.ts";
 
-/** A map of more items goes at once: a program does not begin thousands of those, and the line is there for thousands. */
+/**
+ * Only maps of up to this many items wait in line. The line exists for thousands of calls, and programs do not begin
+ * thousands of larger maps.
+ */
 const FEW_ITEMS = 100;
 
 /** A call as the user made it. */
@@ -33,14 +38,14 @@ export interface CallRequest<V> {
   readonly sink: Sink;
   /** Whether an item's place in the window is free only once the reader has taken the item. */
   readonly keepsUntilRead: boolean;
-  /** Given for a call whose results are folded. */
+  /** Set for a call whose results are folded. */
   readonly bindReducer?: BindReducer;
 }
 
-/** A call as its method was given it. */
+/** A call as it was passed to the pool's method. */
 export type AskedCall<V> = Omit<CallRequest<V>, "sink" | "keepsUntilRead">;
 
-/** Begins a call, or puts it in line. Whatever is wrong with it is told by its sink, never thrown. */
+/** Begins a call, or puts it in line. Errors go to its sink, and are never thrown. */
 export function beginCall<V>(context: CallContext, request: CallRequest<V>): Begun {
   const { call, task, sink } = request;
   const site = new NotedSite(call);
@@ -52,7 +57,7 @@ export function beginCall<V>(context: CallContext, request: CallRequest<V>): Beg
     const name = typeof task === "string" ? task : typeof task === "function" ? task.name : "";
     return refused(error, sink, { call, task: name, callSite: site.text, warn: context.warn });
   } finally {
-    // The stack is the same as before, and a worker that was free has the first item by now.
+    // The stack is captured only now, when a free worker has the first item already; it is the same stack as before.
     site.note();
   }
 }
@@ -94,15 +99,15 @@ function check<V>(context: CallContext, request: CallRequest<V>, site: NotedSite
   };
 }
 
-/** What an item calls ends with the item: nobody else waits for it, and it would keep its place. */
+/** Adds the item's signal to a call that the item makes. When the item is stopped, nobody waits for the call any more. */
 function stoppedWith<V>(options: ResolvedCallOptions<V>, signal: AbortSignal): ResolvedCallOptions<V> {
   const own = options.signal;
   return { ...options, signal: own === undefined ? signal : AbortSignal.any([own, signal]) };
 }
 
 /**
- * Whether a call waits in line when too many are under way. Only what waits for nothing else may: its items are all
- * there, and nobody has to read its results for it to go on. What was given a priority or a `mapId` goes at once.
+ * Whether a call waits in line when too many are under way. Only calls that depend on nothing else may: all items are
+ * there, and it continues without anyone reading its results. Calls with a priority or a `mapId` begin at once.
  */
 function mayWait<V>({ keepsUntilRead, options }: CallRequest<V>, { length }: Input): boolean {
   const { priority, mapId } = options ?? {};
@@ -111,9 +116,9 @@ function mayWait<V>({ keepsUntilRead, options }: CallRequest<V>, { length }: Inp
 }
 
 /**
- * 72 random bits, from those that Node holds ready for UUIDs: to ask for fresh ones takes a fiftieth of a whole call. In few
- * characters: Redis keeps the hash of a job in one piece of memory, which is cheaper to make, to read and to remove, as long as
- * none of its fields has more than 64, and the id is in one of them.
+ * Makes an id of 72 random bits. They come from those that Node keeps ready for UUIDs, because fresh ones would take a
+ * fiftieth of the time of a whole call. The id is short, because Redis keeps the hash of a job in one piece of memory,
+ * which is cheaper, as long as no field has more than 64 bytes, and one field contains the id.
  */
 function randomMapId(): string {
   const uuid = randomUUID();

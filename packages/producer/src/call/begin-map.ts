@@ -1,4 +1,4 @@
-/** How a call that was checked becomes a map that runs: hooks, telemetry, logs. */
+/** Turns a checked call into a running map, with its callbacks, telemetry and logs. */
 
 import { CancelledError } from "@poolmq/shared";
 import { checkPriority } from "@poolmq/shared/internal";
@@ -19,10 +19,10 @@ import { beforeEnd, callSafely, reporter, toldSink } from "./call-hooks.ts";
 import type { CheckedCall } from "./checked-call.ts";
 import { forwardLogs } from "./forward-logs.ts";
 
-/** What of a map's arguments may be under way at a time: a bound on memory beside the number of jobs. */
+/** The most bytes of a map's arguments that may be under way, which bounds memory in addition to the number of jobs. */
 const WINDOW_BYTES = 64 * 1024 * 1024;
 
-/** Begins the map of a call. What its task's name or the engine say against it is told by its sink. */
+/** Begins the map of a call. If its task is unknown or the engine refuses it, its sink is told. */
 export function beginMap<V>(context: CallContext, checked: CheckedCall<V>): Begun {
   const { engine, life, tasks } = context;
   const { id, call, task, name, options, input, keepsUntilRead, depth, line, site, bindReducer, telemetry } =
@@ -50,7 +50,7 @@ export function beginMap<V>(context: CallContext, checked: CheckedCall<V>): Begu
       length: input.length,
       chunkSize: chunkSizeOf(options),
       window: {
-        // A durable map is all in Redis: its producer may die at any time.
+        // All of a durable map is enqueued, because its producer may die at any time.
         jobs: durable ? Infinity : context.windowJobs,
         bytes: durable ? Infinity : WINDOW_BYTES,
         items: keepsUntilRead ? options.buffersize : Infinity,
@@ -65,7 +65,7 @@ export function beginMap<V>(context: CallContext, checked: CheckedCall<V>): Begu
       keepsUntilRead,
       argumentLimit: context.argumentLimit,
       wholeChunks: durable,
-      // A stream is read while it goes on.
+      // Not for a stream, which is read while it runs.
       keepsUntilLookedAt: durable && options.keepMs === undefined && !keepsUntilRead,
       describeItem: describeItemOf(options),
       classes: () => classes,
@@ -91,7 +91,7 @@ export function beginMap<V>(context: CallContext, checked: CheckedCall<V>): Begu
   life.track(run);
   telemetry?.began(run);
   const start = async (): Promise<void> => {
-    // The caller's functions may use the handle, which the caller does not have yet.
+    // Wait a moment: the caller's callbacks may use the handle, which the caller does not have yet.
     if (options !== context.withoutOptions) await Promise.resolve();
     if (typeof task === "function") run.task = await tasks.nameOf(call, task as () => unknown);
     if (bindReducer !== undefined) run.job.reduce = await bindReducer(tasks, (error) => run.fail(error));
@@ -115,7 +115,7 @@ class BegunMap implements Begun {
   readonly #isDurable: boolean;
   readonly #started: Promise<void>;
 
-  /** @param under - its map, and what resolves once all of it was sent */
+  /** @param under - its map, and a promise that resolves once all of it was sent */
   constructor(
     context: CallContext,
     { id, call, site, options }: CheckedCall<never>,
@@ -177,7 +177,10 @@ class BegunMap implements Begun {
   }
 }
 
-/** Chunks of a durable map are cut as the call says. For other maps the engine decides, because it knows the task's definition. */
+/**
+ * Chunks of a durable map are cut as the call says. For other maps without a `chunksize` the engine decides, because it
+ * knows the task's definition.
+ */
 function chunkSizeOf({ chunksize, limit, mapId }: ResolvedCallOptions<never>): ChunkSize | undefined {
   if (limit?.ratePerSecond !== undefined && mapId !== undefined) return fixedChunks(1);
   return typeof chunksize === "number" ? fixedChunks(chunksize) : undefined;

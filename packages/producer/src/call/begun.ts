@@ -6,12 +6,12 @@ import type { Sink } from "../map/outcomes/sink.ts";
 import type { HandledMap } from "../result/handle.ts";
 import type { CalledMap } from "../result/unseen-failure.ts";
 
-/** What the handles need of a call that has begun. */
+/** What handles need of a call. */
 export interface Begun extends HandledMap {
   handOn(): void;
 }
 
-/** The result of a call that never began. */
+/** Makes the `Begun` of a call that was refused. */
 export function refused(error: unknown, sink: Sink, about: Omit<CalledMap, "watched" | "progress">): Begun {
   sink.ended({ error });
   return {

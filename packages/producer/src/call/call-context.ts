@@ -1,4 +1,4 @@
-/** What every call of a pool begins with. */
+/** What all calls of a pool share. */
 
 import type { Logger } from "pino";
 
@@ -10,7 +10,7 @@ import type { ResolvedTelemetry } from "../options/telemetry-options.ts";
 import { CallLine } from "./call-line.ts";
 import { ImportedTasks } from "./tasks/imported-tasks.ts";
 
-/** What a pool's options come to for its calls. @internal */
+/** The parts of a pool's options that its calls need. @internal */
 export interface PoolParts {
   readonly defaults: CheckedCallDefaults;
   readonly logger: Logger | undefined;
@@ -18,7 +18,7 @@ export interface PoolParts {
   readonly modulePath: string | undefined;
   /** How many jobs of a map may be under way at a time. */
   readonly window: number;
-  /** What the arguments of a job may have at most, in bytes. */
+  /** The most bytes of a job's arguments. */
   readonly maxPayloadBytes: number | undefined;
   /** What is reported to OpenTelemetry; `undefined`: nothing. */
   readonly telemetry: ResolvedTelemetry | undefined;
@@ -31,15 +31,15 @@ export interface CallContext {
   readonly engine: Engine;
   readonly life: CallLife;
   readonly tasks: ImportedTasks;
-  /** The options of a call that was given none: checked once. */
+  /** The resolved options of a call without options, checked only once. */
   readonly withoutOptions: ResolvedCallOptions<unknown>;
-  /** The calls of one depth that are under way, and those that wait for a place; see `Engine.caller`. */
+  /** Gives the line of calls of one depth: see `Engine.caller`. */
   readonly lineAt: (depth: number) => CallLine;
-  /** Tells the user of something that is no error of a call. */
+  /** Reports something to the user that is not an error of a call. */
   readonly warn: (message: string) => void;
   /** How many jobs of a map may be under way at a time. */
   readonly windowJobs: number;
-  /** What the arguments of a job may have at most. */
+  /** The limit of a job's arguments. */
   readonly argumentLimit: ArgumentLimit | undefined;
   readonly telemetry: ResolvedTelemetry | undefined;
   /** The queue's name, if it was given. */
@@ -61,21 +61,24 @@ function argumentLimit(maxBytes: number | undefined, engine: Engine): ArgumentLi
   if (maxBytes === undefined) return undefined;
   const limit = { maxBytes, limit: "maxPayloadBytes" };
   engine.onLargestValue?.(({ bytes, setting }) => {
-    // The text of the arguments is quoted once more in the job's data, which doubles it at most.
+    // The text of the arguments is quoted once more in the job's data, which at most doubles it.
     const half = Math.floor(bytes / 2);
     if (half < limit.maxBytes) Object.assign(limit, { maxBytes: half, limit: setting });
   });
   return limit;
 }
 
-/** A call that an item makes does not stand in the line of the call that the item belongs to, which waits for it. */
+/**
+ * Gives a line for each depth. A call that an item makes must not wait behind the call that the item belongs to, which
+ * waits for it.
+ */
 function linesOf(engine: Engine): (depth: number) => CallLine {
   const top = new CallLine(() => engine.places);
   const nested: CallLine[] = [];
   return (depth) => (depth === 0 ? top : (nested[depth] ??= new CallLine(() => engine.places)));
 }
 
-/** Gives what the calls of a pool begin with. */
+/** Makes what the calls of a pool share. */
 export function callContext(parts: PoolParts, life: CallLife, engine: Engine): CallContext {
   const { defaults, logger, telemetry, queue, module, modulePath, maxPayloadBytes: maxBytes } = parts;
   return {

@@ -1,4 +1,4 @@
-/** What a call adds to its sink: callbacks, telemetry, `failFast`, and what is to be done before the end is told. */
+/** Wraps the sink of a call with its callbacks, telemetry, `failFast`, and steps that come before the end is reported. */
 
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
@@ -12,21 +12,21 @@ interface CallHooks<V> {
   /** Called with the error of the first item that fails. */
   readonly onFirstFailure: ((error: unknown) => void) | undefined;
   readonly progress: () => MapProgress;
-  /** A callback threw: that is a bug of the caller's, and must not harm the map. */
+  /** Reports that a callback threw, which is the caller's bug and must not harm the map. */
   readonly report: (name: string, error: unknown) => void;
 }
 
-/** Calls a callback of the caller's: what it throws is reported, and goes no further. */
+/** Calls a caller's callback. What it throws is reported, and not thrown on. */
 export function callSafely(callback: () => void, report: (error: unknown) => void): void {
   try {
-    // It may be async: what it rejects with is reported too.
+    // It may be async: a rejection is reported too.
     Promise.resolve(callback()).catch(report);
   } catch (error) {
     report(error);
   }
 }
 
-/** Gives a sink that tells the callbacks beside the inner sink. */
+/** Gives a sink that calls the callbacks in addition to the inner sink. */
 function withHooks<V>(inner: Sink, hooks: CallHooks<V>): Sink {
   const { onResult, onError, onProgress, onFirstFailure } = hooks;
   if (
@@ -70,7 +70,7 @@ function withHooks<V>(inner: Sink, hooks: CallHooks<V>): Sink {
   };
 }
 
-/** Gives a sink that passes everything on, and calls `callback` before it passes on the end. */
+/** Gives a sink that passes everything on, and calls `callback` before the end. */
 export function beforeEnd(inner: Sink, callback: () => void): Sink {
   return {
     succeeded: (index, value) => inner.succeeded(index, value),
@@ -85,22 +85,22 @@ export function beforeEnd(inner: Sink, callback: () => void): Sink {
   };
 }
 
-/** What a call's callbacks and its telemetry ask of its map. */
+/** What a call's callbacks and telemetry read of its map. */
 interface ToldMap {
   readonly task: string;
   readonly progress: MapProgress;
   readonly insights: MapInsights;
 }
 
-/** Tells the user of a callback that threw. */
+/** Reports to the user that a callback threw. */
 type Report = (callback: string, error: unknown) => void;
 
-/** Gives what tells the user that a callback of this call threw. */
+/** Gives a function that reports to the user that a callback of this call threw. */
 export function reporter(life: { warn(message: string, error: unknown): void }, call: string): Report {
   return (callback, error) => life.warn(`The ${callback} callback of ${call}() threw`, error);
 }
 
-/** Gives the sink of a call, which tells its callbacks and its telemetry beside its handle. */
+/** Gives the sink of a call, which calls its callbacks and telemetry in addition to its handle's sink. */
 export function toldSink<V>(
   { options, sink, telemetry }: CheckedCall<V>,
   map: () => ToldMap,

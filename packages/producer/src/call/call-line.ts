@@ -1,7 +1,7 @@
 /**
- * How many calls of a pool are under way at a time. Each has a map of its own, which costs some kilobytes here and some
- * keys in Redis: a program that makes 100,000 calls at once would run out of memory, where one map of as many items is
- * bounded by its window. Calls that find no place wait in line, and hold little.
+ * Limits how many calls of a pool are under way at a time. Each call is a map, which costs some kilobytes here and some
+ * keys in Redis. A program that makes 100,000 calls at once would run out of memory, whereas one map of as many items is
+ * bounded by its window. Further calls wait in line, and hold little memory.
  */
 
 /** A call that waits for its turn. */
@@ -9,25 +9,25 @@ interface Waiting {
   begin(): void;
 }
 
-/** So many calls may be under way in any case: beyond a thousand, they are no faster for it. */
+/** At least this many calls may be under way. With more than a thousand, a small fleet is no faster. */
 const MIN_CALLS = 1_000;
-/** A large fleet is kept busy by calls alone: so many wait for each item that it can run at a time. */
+/** On a large fleet, this many calls may be under way for each item that it can run at a time. */
 const CALLS_PER_PLACE = 4;
 
 export class CallLine {
   readonly #places: () => number;
   readonly #waiting = new Set<Waiting>();
-  /** Goes on where it stands: a new iterator would walk over the places of those that have left the line. */
+  /** Kept between calls, because a new iterator would walk over all entries that were removed from the line. */
   #turns = this.#waiting.values();
   #underWay = 0;
   #isMoving = false;
 
-  /** @param places - how many items the workers run at a time, as far as that is known */
+  /** @param places - gives how many items the workers run at a time, as far as that is known */
   constructor(places: () => number) {
     this.#places = places;
   }
 
-  /** Whether a new call has to wait: there is no place, or others wait for it. */
+  /** Whether a new call has to wait, because there is no place, or others wait already. */
   get isFull(): boolean {
     return this.#waiting.size > 0 || !this.#hasPlace;
   }
@@ -40,19 +40,19 @@ export class CallLine {
     this.#waiting.add(call);
   }
 
-  /** The call waits no more: it was cancelled. */
+  /** Removes a call from the line, because it was cancelled. */
   giveUp(call: Waiting): void {
     this.#waiting.delete(call);
   }
 
-  /** A call is under way. */
+  /** Counts a call that is under way. */
   enter(): void {
     this.#underWay++;
   }
 
   /**
-   * A call has ended: the next one begins, in a moment. Not at once: when a pool ends, all its calls end in one loop, and
-   * none of them may begin in the middle of it.
+   * Notes that a call has ended. The next one begins a moment later and not at once: when a pool ends, all its calls end
+   * in one loop, in the middle of which none may begin.
    */
   leave(): void {
     this.#underWay--;

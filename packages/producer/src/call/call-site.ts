@@ -1,24 +1,24 @@
-/** Where a call was made, for the errors of its items. */
+/** Captures where a call was made, for the errors of its items. */
 
 import { fileURLToPath } from "node:url";
 
 import type { CallSite } from "../map/outcomes/read-outcomes.ts";
 
-/** More than the number of frames between a pool's method and `note()`. */
+/** More frames than there are between a pool's method and `note()`. */
 const OWN_FRAMES = 8;
 
-/** The same for an item that can't be sent, and is refused before the site was noted. */
+/** The same for an item that can't be sent, and whose error is made before the site was noted. */
 const OWN_FRAMES_WITHIN = 24;
 
-/** Where the frames of this package lie: as an address and, through a source map, as a path. */
+/** Folders of this package's frames, as a URL and, as source maps have it, as a path. */
 const OWN_FOLDERS: readonly string[] = ownFolders();
 
 /**
- * In a bundle this file lies nowhere, or where the caller's own code does. Then nothing may be left out, or the line
- * that made the call would be.
+ * In a bundle, this file has no folder, or is in that of the caller's own code. Nothing is left out then, since that
+ * might be the line that made the call.
  */
 function ownFolders(): string[] {
-  // A bundle in CommonJS has no address, whatever its type says.
+  // In a CommonJS bundle, `import.meta.url` is undefined, whatever its type says.
   const here = import.meta.url as string | undefined;
   if (here === undefined || !/\/call\/call-site\.[jt]s$/.test(here)) return [];
   const folder = new URL("../../", here);
@@ -26,8 +26,8 @@ function ownFolders(): string[] {
 }
 
 /**
- * Takes note of the caller's stack, and gives it as text without the frames of this package. Only an error needs the
- * text, and making it takes much longer than taking note.
+ * Captures the caller's stack, and gives a function that formats it without the frames of this package. Formatting takes
+ * much longer than capturing, and only errors need it.
  */
 export function callSite(call: string): CallSite {
   const site = new NotedSite(call);
@@ -35,7 +35,7 @@ export function callSite(call: string): CallSite {
   return site.text;
 }
 
-/** A call site whose stack is noted at any time before the pool's method returns. */
+/** A call site whose stack may be captured at any time before the pool's method returns. */
 export class NotedSite {
   readonly #call: string;
   #stack: Error | undefined;
@@ -49,7 +49,8 @@ export class NotedSite {
   note(ownFrames: number = OWN_FRAMES): void {
     if (this.#stack !== undefined) return;
     const { stackTraceLimit } = Error;
-    // Our own frames come on top of as many as the user wants to see. `Reflect.set`: the program may have frozen `Error`.
+    // This package's frames come in addition to the number that the user wants to see. `Reflect.set`, because the program
+    // may have frozen `Error`.
     if (stackTraceLimit > 0) Reflect.set(Error, "stackTraceLimit", stackTraceLimit + ownFrames);
     this.#stack = new Error(this.#call);
     Reflect.set(Error, "stackTraceLimit", stackTraceLimit);
@@ -70,7 +71,10 @@ export class NotedSite {
   };
 }
 
-/** The stack as V8 writes it, whatever the program has made of `Error.prepareStackTrace`, which may throw or give no text. */
+/**
+ * The stack in V8's own format, even if the program has set an `Error.prepareStackTrace`, which may throw or give no
+ * text.
+ */
 function stackOf(error: Error): string {
   const theirs = Object.getOwnPropertyDescriptor(Error, "prepareStackTrace");
   if (theirs !== undefined) Reflect.set(Error, "prepareStackTrace", undefined);
@@ -84,7 +88,9 @@ function stackOf(error: Error): string {
   }
 }
 
-/** Leaves out the frames of this package, which a bundle shows only by the pool's method that was called. */
+/**
+ * Leaves out the frames of this package. In a bundle, they can only be recognized by the pool's method that was called.
+ */
 function withoutOwn(frames: readonly string[], call: string): readonly string[] {
   if (OWN_FOLDERS.length > 0) {
     return frames.filter((frame) => !OWN_FOLDERS.some((folder) => frame.includes(folder)));

@@ -7,9 +7,9 @@ import type { TaskLog } from "../account/task-log.ts";
 import { callSafely } from "./call-hooks.ts";
 
 /**
- * Gives what brings the lines of a map to `onLog`, else to the pool's log.
+ * Gives the `TaskLogs` that bring the lines of a map to `onLog`, else to the pool's log.
  *
- * @throws InvalidOptionError if nobody would see them
+ * @throws InvalidOptionError if there is neither
  */
 export function forwardLogs(
   map: { readonly id: string; readonly task: string },

@@ -1,10 +1,10 @@
 /**
- * A call that waits in line, because too many are under way. It holds what it was given and its handle's sink, and makes
- * nothing that only a map under way needs.
+ * A call that waits in line, because too many are under way. It holds the checked call and its handle's sink, and nothing
+ * that only a running map needs.
  *
- * - waiting: `#checked` is what it was given. Leaves to `begun` when its turn comes, to `ended` when it is cancelled.
- * - begun: `#map` is under way, and answers in its place.
- * - ended: neither is there. It was cancelled, or its pool ended, before its turn came.
+ * - waiting: `#checked` is set. Leaves to `begun` when its turn comes, to `ended` when it is cancelled.
+ * - begun: `#map` is set, and everything is passed on to it.
+ * - ended: neither is set. It was cancelled, or its pool ended, before its turn came.
  */
 
 import { AsyncResource } from "node:async_hooks";
@@ -33,7 +33,7 @@ export class WaitingCall<V> implements Begun {
   readonly warn: (message: string) => void;
   readonly #context: CallContext;
   readonly #line: CallLine;
-  /** The caller's async context, in which its input is read and its callbacks are told of the end. */
+  /** The caller's async context, in which its input is read and its callbacks are called. */
   readonly #scope: AsyncResource = new AsyncResource("PoolmqCall");
   readonly #name: string;
   readonly #items: number | undefined;
@@ -75,7 +75,7 @@ export class WaitingCall<V> implements Begun {
     else this.fail(new CancelledError({ mapId: this.id, reason }));
   }
 
-  /** What has a priority does not wait in line. */
+  /** Begins the call at once, since calls with a priority do not wait in line. */
   async setPriority(asked: number | undefined): Promise<void> {
     const priority = asked === undefined ? undefined : checkPriority(asked);
     if (this.#map !== undefined) return await this.#map.setPriority(priority);
@@ -85,7 +85,7 @@ export class WaitingCall<V> implements Begun {
     this.begin();
   }
 
-  /** What waits in line is not durable. */
+  /** Gives false, since durable calls do not wait in line. */
   async detach(): Promise<boolean> {
     throw notDurable(this.id, "be left to others");
   }
@@ -94,7 +94,7 @@ export class WaitingCall<V> implements Begun {
     throw notDurable(this.id, "be acknowledged");
   }
 
-  /** Its turn has come. Never throws: what is wrong with the call is told by its sink. */
+  /** Begins the call, whose turn has come. Never throws: errors go to its sink. */
   begin(): void {
     const checked = this.#checked;
     if (checked === undefined) return;
@@ -133,7 +133,7 @@ export class WaitingCall<V> implements Begun {
     this.#map?.handOn();
   }
 
-  /** Once its map is pending in its place, if there is one: a closed pool ends when nothing is pending. */
+  /** Called after its map, if there is one, counts as pending: a closed pool ends as soon as nothing is pending. */
   #leaveLine({ options }: CheckedCall<V>): void {
     this.#checked = undefined;
     options.signal?.removeEventListener("abort", this);

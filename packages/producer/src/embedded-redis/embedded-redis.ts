@@ -5,9 +5,9 @@
  *                                     │             and removes the folder
  *                                     └──────────▶ redis-server, on a unix socket in a private folder
  *
- * The system closes our end of the leash even on SIGKILL. The guard is a session of its own, so that Ctrl-C in the
- * terminal reaches only this process, which may still need Redis to finish. The guard waits for Redis and passes on
- * its exit code; if the guard is killed, the watcher is still there, and the other way round we are.
+ * The system closes this process's end of the leash even on SIGKILL. The guard is a session of its own, so that Ctrl-C in
+ * the terminal reaches only this process, which may still need Redis to finish. The guard waits for Redis and passes on
+ * its exit code. If the guard is killed, the watcher ends Redis; if the watcher is killed, this process does.
  */
 
 import { rm } from "node:fs/promises";
@@ -21,7 +21,7 @@ import { collectOutput, decodeStatus, setReferenced, spawnGuard } from "./redis-
 import type { Guard, Output } from "./redis-guard.ts";
 
 export interface EmbeddedRedisOptions {
-  /** Gives up starting. Later it has no effect: use `close()`. */
+  /** Aborts the start. Later it has no effect: use `close()`. */
   readonly signal?: AbortSignal;
   readonly log?: Logger;
   /** Called once if Redis ends without `close()`: killed, out of memory, crashed. */
@@ -37,10 +37,10 @@ export interface EmbeddedRedis extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** A machine that swaps may need seconds; more than this is no start. */
+/** How long the start may take, in ms. A machine that swaps may need seconds. */
 const START_TIMEOUT_MS = 15_000;
 
-/** Far more than killing takes; after it, the whole group is killed from here. */
+/** How long the guard may take to end Redis, in ms. After that, this process kills the whole group. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
 /**
@@ -71,7 +71,7 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions = {}): Pr
       // If the guard was killed, this makes the watcher end Redis.
       guard.stdin.destroy();
     });
-    // An error without a process: sh is missing, or no more processes are allowed.
+    // The guard could not be started: sh is missing, or no more processes are allowed.
     guard.once("error", (error) => output.add(`${error.message}\n`));
     // Comes when the guard, the watcher and Redis have all closed their output.
     guard.once("close", () => {
@@ -148,7 +148,7 @@ async function endGuard(guard: Guard, ended: Promise<unknown>): Promise<void> {
     try {
       if (guard.pid !== undefined) process.kill(-guard.pid, "SIGKILL");
     } catch {
-      // Gone meanwhile.
+      // It has ended meanwhile.
     }
   }, CLOSE_TIMEOUT_MS);
   await ended;

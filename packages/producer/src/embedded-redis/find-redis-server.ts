@@ -30,7 +30,7 @@ export function findRedisServer(
   if (process.platform === "win32") throw notFound("Windows has none");
   const chosen = env["POOLMQ_REDIS_SERVER"];
   if (chosen) {
-    if (isExecutable(chosen)) return resolve(chosen); // it is started in another folder
+    if (isExecutable(chosen)) return resolve(chosen); // absolute, because it is started in another folder
     throw notFound(`POOLMQ_REDIS_SERVER is ${chosen}, which can't be run`);
   }
   const folders = [

@@ -11,7 +11,7 @@ export const SOCKET = "redis.sock";
 /** A unix socket's path fits in 104 bytes on macOS (108 on Linux), with the zero at its end. */
 const MAX_SOCKET_PATH = 103;
 
-/** Younger folders may belong to a server that is about to start. */
+/** Folders younger than this, in ms, may belong to a server that is about to start. */
 const STALE_AFTER_MS = 60_000;
 
 /** Makes a folder that only this user can enter, short enough for a socket in it. */
@@ -19,7 +19,7 @@ export async function makeRedisFolder(): Promise<{ readonly folder: string; read
   const base =
     Buffer.byteLength(join(tmpdir(), `${PREFIX}XXXXXX`, SOCKET)) > MAX_SOCKET_PATH ? "/tmp" : tmpdir();
   const folder = await mkdtemp(join(base, PREFIX));
-  // Left by servers whose guard was killed too: a power cut, or a container that ran out of memory.
+  // Folders remain if the guard was killed too, as in a power cut, or in a container that ran out of memory.
   void removeStaleFolders(base).catch(() => undefined);
   return { folder, socket: join(folder, SOCKET) };
 }

@@ -8,9 +8,9 @@ import type { Readable, Writable } from "node:stream";
 
 import { SOCKET } from "./redis-folder.ts";
 
-// Only `sh`, `kill`, `read`, `wait` and `rm`. Redis is killed and not asked to stop: its data is not to be kept, and
-// a busy script would delay the answer. The watcher is needed because `sh` can't wait for a process and a pipe at once.
-// It waits for the processes that it started, because in a container nothing else may reap them.
+// Only `sh`, `kill`, `read`, `wait` and `rm`. Redis is killed and not asked to stop, because its data need not be kept,
+// and a busy script would delay the answer. The watcher is needed because `sh` can't wait for a process and a pipe at
+// once. It waits for the processes that it started, because in a container nothing else may reap them.
 const GUARD = `
 server=$1 folder=$2; shift 2
 exec 3<&0 </dev/null
@@ -29,14 +29,15 @@ rm -rf -- "$folder"
 exit $code
 `;
 
-/** As much as an error message carries. */
+/** The most characters of output that an error message shows. */
 const MAX_OUTPUT_CHARS = 2_000;
 
 export type Guard = ChildProcessByStdio<Writable, Readable, Readable>;
 
 /** Starts the guard, which starts Redis in the folder. */
 export function spawnGuard(server: string, folder: string): Guard {
-  // The whole path shows in lists of processes. Valkey takes none that has a quote; the server starts in its folder.
+  // The whole path, so that lists of processes show it. Valkey accepts none with a quote; then ".", since the server
+  // starts in its folder.
   const place = /['"\\]/.test(folder) ? "." : folder;
   const settings = [
     ["--port", "0"],
@@ -96,12 +97,12 @@ export function collectOutput(guard: Guard): Output {
   };
   guard.stdout.setEncoding("utf8").on("data", add);
   guard.stderr.setEncoding("utf8").on("data", add);
-  // The guard may be gone when the leash is let go.
+  // The guard may be gone already when the leash is closed.
   guard.stdin.on("error", () => undefined);
   return { add, last: () => text.trim(), redisPid: () => pid, ready };
 }
 
-/** Whether the guard keeps this process alive. */
+/** Sets whether the guard keeps this process alive. */
 export function setReferenced(guard: Guard, referenced: boolean): void {
   for (const handle of [guard, guard.stdin, guard.stdout, guard.stderr] as readonly {
     ref?(): void;

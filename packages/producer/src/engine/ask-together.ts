@@ -1,6 +1,6 @@
 /**
- * Lets calls that start together share a question. Nobody gets an answer to a question that was sent before they asked:
- * who asks while an answer is owed shares the next question with all others who do.
+ * Lets callers share a question to Redis. A caller never gets the answer to a question that was sent before it asked:
+ * callers that ask while an answer is outstanding share the next question.
  */
 export class AskTogether<V> {
   readonly #question: () => Promise<V>;

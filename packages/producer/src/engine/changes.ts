@@ -1,8 +1,8 @@
-/** Lets callers wait until something has come true of a thing that says when it changes. */
+/** Lets callers wait until a condition is true, which is checked after each `changed()`. */
 export class Changes {
   readonly #checks = new Set<() => void>();
 
-  /** Something has changed. */
+  /** Checks the conditions again. */
   changed(): void {
     for (const check of this.#checks) check();
   }

@@ -1,6 +1,7 @@
 /**
- * What a pool stands on. A pool checks and begins calls, hands out handles and has a life; its engine moves the chunks
- * of its maps to workers and their outcomes back. There is one for each place where the queue can be.
+ * What a pool stands on. A pool checks and begins calls, hands out handles and has a life; its engine moves the chunks of
+ * its maps to workers, and their outcomes back. There is one engine for each place where the queue can be: Redis, this
+ * process's memory, and this thread.
  */
 
 import type { MapInsights } from "../account/map-insights.ts";
@@ -27,19 +28,19 @@ export interface PoolStats {
   readonly waitMs: number | undefined;
 }
 
-/** What an engine needs to know of a call beside its map. */
+/** What an engine needs to know of a call in addition to its map. */
 export interface CallFacts {
-  /** It has a `mapId`. */
+  /** Whether it has a `mapId`. */
   readonly durable: boolean;
-  /** How many items of this very engine wait for it, one within the other; see `Engine.caller`. */
+  /** How many items of this engine wait for it, nested in one another: see `Engine.caller`. */
   readonly depth: number;
   /** For how long a durable map is kept once it was delivered, in ms; `undefined`: not at all. */
   readonly keepMs: number | undefined;
-  /** Its `chunksize` is `"auto"`. */
+  /** Whether its `chunksize` is `"auto"`. */
   readonly autoChunks: boolean;
 }
 
-/** An `attach()`: where the outcomes of the map go, and how its errors are made. */
+/** The request of an `attach()`: where the outcomes of the map go, and how its errors are made. */
 export interface AttachRequest {
   readonly mapId: string;
   readonly sink: Sink;
@@ -53,15 +54,15 @@ export interface Attachment {
   readonly ended: boolean;
   readonly progress: MapProgress;
   readonly insights: MapInsights;
-  /** Lets go of the map: it stays as it is for others. */
+  /** Ends the reading here; the map stays as it is for other processes. */
   fail(error: unknown): void;
-  /** Ends the map, for everybody. */
+  /** Ends the map for all processes. */
   cancel(error: unknown): void;
 }
 
 /** An item that makes a call of its own pool. */
 export interface Caller {
-  /** How many items wait for the call, one within the other: at least 1. */
+  /** How many items wait for the call, nested in one another, at least 1. */
   readonly depth: number;
   /** Fires when the item is to stop. */
   readonly signal: AbortSignal | undefined;
@@ -70,20 +71,20 @@ export interface Caller {
 export interface Engine {
   /** How many items the workers run at a time, as far as that is known. */
   readonly places: number;
-  /** Tells, before the first map is read, how large a value may be, if the queue takes less than the pool's options allow. */
+  /** Calls `tell`, before the first map is read, if the queue takes only smaller values than the pool's options allow. */
   onLargestValue?(tell: (largest: { readonly bytes: number; readonly setting: string }) => void): void;
   /**
-   * The item of this engine that makes a call at this moment; `undefined` if none does. Absent where tasks can't reach
-   * the pool that runs them, because they run in other processes or threads.
+   * Gives the item of this engine whose code is making the call; `undefined` if it is not an item's code. Absent if tasks
+   * can't reach the pool that runs them, because they run in other processes or threads.
    *
    * @throws InvalidStateError if the call would wait for its caller
    */
   caller?(call: string): Caller | undefined;
   /** Refuses options of a call that this engine can't serve. @throws InvalidOptionError */
   check(options: { readonly mapId: string | undefined; readonly codeVersion?: string }): void;
-  /** Brings a map under way. What it throws fails the map. */
+  /** Begins a map. If it throws, the map fails. */
   begin(run: MapRun, facts: CallFacts): Promise<void>;
-  /** Takes up a map that was started with `mapId`. What goes wrong later is told to the sink. @throws InvalidOptionError */
+  /** Takes up a map that was started with `mapId`. Later errors go to the sink. @throws InvalidOptionError */
   attach(request: AttachRequest): Attachment;
   /** Forgets a map with a `mapId` that is kept, once its results are stored elsewhere. */
   acknowledge(mapId: string): Promise<void>;
@@ -91,25 +92,25 @@ export interface Engine {
   share(value: unknown): Promise<string>;
   /** Forgets a value that was shared, here and on the workers. */
   unshare(id: string): Promise<void>;
-  /** Makes what waits of a map so urgent; and what another process sends of it, if `tells`. */
+  /** Sets the priority of a map's waiting jobs and, if `tells`, of those that another process sends for it. */
   setPriority(mapId: string, priority: number | undefined, tells?: boolean): Promise<void>;
-  /** Waits until so many workers are there, or the pool takes no more calls. */
+  /** Waits until there are `minWorkers` workers, or the pool takes no more calls. */
   ready(minWorkers: number): Promise<void>;
   stats(): Promise<PoolStats>;
-  /** The last pending map has ended, or the first one begins. */
+  /** Called with true when the last pending map has ended, and with false when the first one begins. */
   onIdle(idle: boolean): void;
-  /** Ends what was started: in good order, or hurried. */
+  /** Ends everything that was started: gracefully, or in a hurry. */
   end(hurried: boolean): Promise<void>;
 }
 
-/** What an engine can ask of its pool. */
+/** What an engine can call on its pool. */
 export interface EngineHost {
   /** Whether the pool takes calls. */
   readonly isOpen: boolean;
-  /** Tells the user of something that is no error of a call. */
+  /** Reports something to the user that is not an error of a call. */
   warn(message: string, error?: unknown): void;
-  /** What the engine stands on has ended, and can't be replaced: no call can succeed any more. */
+  /** Fails all maps and further calls, because something that the engine needs has ended and can't be replaced. */
   failAll(error: unknown): void;
-  /** Keeps the process alive while something is waited for that is no map. */
+  /** Keeps the process alive while the promise is pending, for waits that are not maps. */
   keepAliveWhile<V>(promise: Promise<V>): Promise<V>;
 }

@@ -1,13 +1,15 @@
-/** The workers of a queue, as a producer last saw them: it looks once a second while it has maps that are sent in parts. */
+/**
+ * The workers of a queue, as a producer last saw them. It looks once a second while it has maps that are not fully sent.
+ */
 
 import type { WorkerAdvertisement } from "@poolmq/shared/internal";
 
 import type { MapRun } from "../map/map-run.ts";
 
-/** As often as machines tell of themselves. */
+/** How often to look, in ms: as often as machines report. */
 const LOOK_MS = 1_000;
 
-/** A fleet that is not there yet is taken for one of so many slots: autoscalers and the first machines find work. */
+/** While no worker is there, assume this many slots, so that autoscalers and the first machines find work. */
 const FUTURE_SLOTS = 32;
 
 interface TaskSlots {
@@ -20,24 +22,24 @@ export class Fleet {
   readonly #look: () => Promise<unknown>;
   readonly #maps = new Set<MapRun>();
   #machines: readonly WorkerAdvertisement[] = [];
-  /** What runs at a time of a task, by its name and the version of its code that a call asks for. */
+  /** Slots by task and by the version of its code that a call asks for. */
   readonly #slots = new Map<string, TaskSlots>();
   readonly #firstSlots: number;
   #timer: NodeJS.Timeout | undefined;
   #isLooking = false;
 
   /**
-   * @param look - asks Redis for the machines, and calls `see`
-   * @param ownSlots - how many items the workers run at a time that the pool has started itself, if it has
+   * @param look - reads the machines from Redis, and calls `see`
+   * @param ownSlots - how many items the pool's own workers run at a time, if it has some
    */
   constructor(look: () => Promise<unknown>, ownSlots: number = FUTURE_SLOTS) {
     this.#look = look;
     this.#firstSlots = ownSlots;
   }
 
-  /** These machines are alive. */
+  /** Takes the list of live machines. */
   see(machines: readonly WorkerAdvertisement[]): void {
-    // Of a fleet that is gone for the moment, its last size is the best guess.
+    // If all machines are gone for the moment, the last size is the best guess.
     if (machines.length === 0) return;
     this.#machines = machines;
     this.#slots.clear();
@@ -84,7 +86,7 @@ export class Fleet {
     }
     if (this.#maps.size === 0 || this.#isLooking) return;
     this.#isLooking = true;
-    // Redis is away, or there are only machines that we can't work with: who waits for workers is told of it.
+    // Redis is away, or all machines are unsuitable. Code that waits for workers reports both.
     await this.#look().catch(() => {});
     this.#isLooking = false;
   }

@@ -4,7 +4,7 @@ import type * as WorkerPackage from "@poolmq/worker/local";
 /**
  * Loads the workers' package, an optional peer that only some pools need.
  *
- * @param who - begins the message of the error: "Threads need"
+ * @param who - beginning of the error's message, such as "Threads need"
  * @throws LocalMachineError if it is not installed
  */
 export async function importWorkerPackage(who: string): Promise<typeof WorkerPackage> {

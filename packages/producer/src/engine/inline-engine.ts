@@ -1,7 +1,8 @@
 /**
  * The engine of a pool that runs its tasks in the program's own event loop, where a task can call the pool that runs it.
- * The item that waits for such a call keeps its place meanwhile. So what items call has places of its own, and what those
- * items call has others again: an item only ever waits for those that are one level deeper, and never for itself.
+ * The item that waits for such a call keeps its place meanwhile. So calls by items have places of their own, and calls by
+ * the items of those have others again. An item therefore only waits for items one level deeper, and never for its own
+ * place.
  *
  *   program ──call──▶ level 0: item ──call──▶ level 1: item ──call──▶ level 2 …
  *
@@ -20,10 +21,10 @@ import { importWorkerPackage } from "./import-worker-package.ts";
 import { MemoryEngine } from "./memory-engine.ts";
 import type { MemoryEngineOptions } from "./memory-engine.ts";
 
-/** Where code of this pool's tasks runs. */
+/** The async context of this pool's tasks. */
 interface InTask {
   readonly depth: number;
-  /** The tasks module is being loaded, or its initializer runs: no item can run before that has ended. */
+  /** Whether the tasks module is being loaded or its initializer runs. No item can run before that has ended. */
   isLoading: boolean;
 }
 
@@ -36,11 +37,11 @@ export class InlineEngine implements Engine {
   readonly #outside = AsyncLocalStorage.snapshot();
   readonly #top: MemoryEngine;
   readonly #levels: MemoryEngine[];
-  /** Set before any task runs, because the package that has it also loads the tasks. */
+  /** Set before any task runs, because it comes with the package that loads the tasks. */
   #currentTaskContext: typeof currentTaskContext | undefined;
   #isIdle = true;
 
-  /** Loads the tasks module. What goes wrong there is told by the next call. */
+  /** Loads the tasks module. An error of that is reported by the next call. */
   constructor(options: MemoryEngineOptions, host: EngineHost) {
     this.#options = options;
     this.#host = host;
@@ -48,7 +49,7 @@ export class InlineEngine implements Engine {
     this.#levels = [this.#top];
     importWorkerPackage("Tasks that run in this thread need").then(
       (worker) => (this.#currentTaskContext = worker.currentTaskContext),
-      () => {}, // each call tells it
+      () => {}, // each call reports it
     );
   }
 
@@ -60,7 +61,7 @@ export class InlineEngine implements Engine {
     const inTask = this.#inTask.getStore();
     if (inTask === undefined) return undefined;
     this.#refuseWhileLoading(call, inTask);
-    // Below the deepest item that may be waiting for the call. Code that an item left behind has none that waits.
+    // One level below the calling item, which may be waiting. Nobody waits for code that an item left behind.
     let depth = inTask.depth + 1;
     while (depth > 0 && this.#levels[depth - 1]?.isBusy !== true) depth--;
     return depth === 0 ? undefined : { depth, signal: this.#currentTaskContext?.()?.signal };
@@ -122,7 +123,7 @@ export class InlineEngine implements Engine {
   }
 
   async end(hurried: boolean): Promise<void> {
-    // The finalizer is run by the top level, after all that the tasks have started.
+    // The deepest level first: the top level runs the finalizer.
     for (const level of this.#levels.toReversed()) await level.end(hurried);
   }
 
@@ -144,7 +145,7 @@ export class InlineEngine implements Engine {
         try {
           return await this.#inTask.run(loading, load);
         } finally {
-          // What the initializer has left running may call the pool.
+          // Code that the initializer has left running may call the pool from now on.
           loading.isLoading = false;
         }
       },

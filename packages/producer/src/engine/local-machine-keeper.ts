@@ -1,4 +1,4 @@
-/** The worker machine of a pool's own: started, replaced when it dies, ended with the pool. */
+/** Keeps a pool's own worker machine: starts it, replaces it when it dies, and ends it with the pool. */
 
 import { LocalMachineError } from "@poolmq/shared";
 import { MACHINE_LOSS_ATTEMPTS } from "@poolmq/shared/internal";
@@ -10,12 +10,12 @@ import type { RedisPoolOptions } from "../options/pool-options.ts";
 import { importWorkerPackage } from "./import-worker-package.ts";
 
 /**
- * A machine that died is replaced this often in a row before its pool gives up. More often than an item may end machines
- * that it runs on: that item is given up first, and the others get their results.
+ * How often in a row a machine that died is replaced before its pool gives up. It is more than the number of machines
+ * that one item may end, so that such an item is given up first, and the others get their results.
  */
 const MAX_RESTARTS = MACHINE_LOSS_ATTEMPTS + 2;
 
-/** One that lived this long died of something else than its start. */
+/** A machine that lived this long, in ms, did not fail at its start. */
 const STABLE_MS = 30_000;
 
 export class LocalMachineKeeper {
@@ -44,7 +44,7 @@ export class LocalMachineKeeper {
     return this.#tasks;
   }
 
-  /** Waits until the first machine has loaded the tasks module. From then on, one that dies is replaced. */
+  /** Waits until the first machine has loaded the tasks module. From then on, a machine that dies is replaced. */
   async ready(): Promise<void> {
     await this.#adopt(this.#machine);
   }
@@ -54,7 +54,7 @@ export class LocalMachineKeeper {
     this.#machine.ref(alive);
   }
 
-  /** The machine gets `timeoutMs` to end in good order. */
+  /** Ends the machine, which gets `timeoutMs` to end gracefully. */
   async close(timeoutMs: number): Promise<void> {
     this.#closing = true;
     await this.#machine.close(timeoutMs);
@@ -71,7 +71,7 @@ export class LocalMachineKeeper {
     });
   }
 
-  /** What the dead machine ran is taken over like any dead machine's. */
+  /** Starts another machine, which takes over the dead one's jobs as from any dead machine. */
   async #replace(exitCode: number | null, signal: string | null): Promise<void> {
     if (this.#closing) return;
     try {
@@ -87,7 +87,7 @@ export class LocalMachineKeeper {
   }
 }
 
-/** Gives what starts a machine on the queue; `undefined` if the pool has none of its own. */
+/** Gives a function that starts a machine on the queue; `undefined` if the pool has no workers of its own. */
 export function machineStarter(
   { local, prefix, connectTimeoutMs, signingKeys, ...given }: RedisPoolOptions,
   connections: readonly ResolvedConnection[],
@@ -105,13 +105,13 @@ export function machineStarter(
       connectTimeoutMs,
       signingKey: signingKeys?.reveal(),
     };
-    // An embedded Redis ends with this process, and takes all along.
+    // An embedded Redis ends with this process, and the queue with it.
     const removesQueue = given.queue === undefined && given.connection !== "embedded";
     return startLocalMachine(machine, { removesQueue });
   };
 }
 
-/** Where the queue is, as the options of a machine say it. */
+/** Where the queue is, in the form of a machine's options. */
 function placeOf(connections: readonly ResolvedConnection[]): {
   readonly connection: ConnectionsOption;
   readonly shards?: number;
@@ -122,13 +122,13 @@ function placeOf(connections: readonly ResolvedConnection[]): {
     const { nodes, options } = first;
     return { connection: sendable({ cluster: nodes, options }), shards: targets.length };
   }
-  // They are servers of their own, if they are several.
+  // Several connections mean several servers.
   return {
     connection: targets.flatMap((target) => (target.kind === "cluster" ? [] : sendable(target.options))),
   };
 }
 
-/** Without functions, which can't be sent to another process: our connection profile replaces them anyway. */
+/** Leaves out functions, which can't be sent to another process; poolmq's own connection settings replace them anyway. */
 function sendable<V>(value: V): V {
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
   if (Array.isArray(value)) return value.map(sendable) as V;

@@ -8,14 +8,16 @@ import { classifyRefusal, refusedError } from "@poolmq/shared/internal";
 import type { MapRun } from "../map/map-run.ts";
 import type { RedisBackend } from "./redis-backend.ts";
 
-/** Workers that are just starting need about this long. If none has come by then, a warning says that the map waits. */
+/**
+ * Workers that are just starting need about this long, in ms. If none has come by then, a warning says that the map
+ * waits.
+ */
 const NO_WORKER_WARNING_MS = 3_000;
 
 const LOOK_FOR_WORKERS_MS = 500;
 
 /**
- * Refuses a map that can't come to its end, as far as can be told now. Gives the registered tasks; `undefined` if no
- * worker is alive.
+ * Refuses a map that no live worker can run. Gives the registered tasks; `undefined` if no worker is alive.
  *
  * @throws NestedPoolError, TaskNotRegisteredError, CodeVersionError, InvalidOptionError
  */
@@ -34,7 +36,7 @@ export async function checkTask(
 
 /**
  * The maps of a pool that found no worker alive: each waits for one, and ends if it can never be served. The pool looks
- * for all of them at once, and sends no question while the last answer is owed, so that many calls cost no more than one.
+ * for all of them at once, and not while the last answer is outstanding, so that many calls cost no more than one.
  */
 export class WorkerLook {
   readonly #backend: RedisBackend;
@@ -42,7 +44,7 @@ export class WorkerLook {
   readonly #waiting = new Set<MapRun>();
   #timer: NodeJS.Timeout | undefined;
   #isAsking = false;
-  /** Since when maps have been waiting without a break. */
+  /** When the present wait of maps began, by the monotonic clock. */
   #since = 0;
   #warned = false;
 
@@ -79,13 +81,13 @@ export class WorkerLook {
     try {
       const tasks = await checkTask(this.#backend, run);
       if (tasks !== undefined) this.#waiting.delete(run);
-      // The refusal is what is told, and workers get their time once it is over.
+      // The refusal of Redis is reported instead; the time for workers starts when it is over.
       else if (this.#backend.gather.isRefused) this.#since = performance.now();
       else this.#warnOnce();
     } catch (error) {
       const told = classifyRefusal(error).passes ? error : refusedError(error);
       if (told instanceof PoolmqError) run.fail(told);
-      // else Redis is away, or refuses for now; the map waits for that too
+      // otherwise Redis is away, or refuses for now, and the map waits for that too
     }
   }
 

@@ -20,19 +20,19 @@ import { MemoryQueue } from "./memory/memory-queue.ts";
 import { obeyLimit } from "./obey-limit.ts";
 import { StartFailures } from "./start-failures.ts";
 
-/** How long the workers may take to end in good order: they are idle by then, but may have a `finalizer`. */
+/** How long the workers may take to end gracefully, in ms. They are idle by then, but may have a `finalizer`. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
 export interface MemoryEngineOptions {
   readonly crew: LocalCrewOptions;
   readonly maxShareBytes: number;
-  /** What a user has to write for a pool whose maps outlive it: the end of an error's message. */
+  /** The end of an error's message: what to write for a pool whose maps outlive it. */
   readonly durableHint: string;
-  /** Where encoded values that were shared are kept, by id, if other engines have them too. @defaultValue its own place */
+  /** Encoded shared values by id, if other engines use them too. @defaultValue a map of its own */
   readonly shares?: Map<string, SharedValue>;
 }
 
-/** What there is once the workers' package is loaded. */
+/** What exists once the workers' package is loaded. */
 interface Parts extends LocalCrew {
   /** Resolves once the first worker has loaded the tasks module. */
   readonly tasks: Promise<Readonly<Record<string, TaskInfo>>>;
@@ -52,12 +52,12 @@ export class MemoryEngine implements Engine {
   /** Encoded values that were shared, by id. */
   readonly #shares: Map<string, SharedValue>;
   readonly #changes = new Changes();
-  /** Present once workers are there. */
+  /** Set once the first worker is ready. */
   #served: Served | undefined;
   #alive = false;
   readonly #failures = new StartFailures();
 
-  /** Starts the workers. What goes wrong there is told by the next call. */
+  /** Starts the workers. An error of that is reported by the next call. */
   constructor(options: MemoryEngineOptions, host: EngineHost) {
     this.#options = options;
     this.#shares = options.shares ?? new Map<string, SharedValue>();
@@ -65,7 +65,7 @@ export class MemoryEngine implements Engine {
     this.#parts = importWorkerPackage("Worker processes and threads on this machine need").then((worker) =>
       this.#start(worker),
     );
-    this.#parts.catch(() => {}); // each call tells it
+    this.#parts.catch(() => {}); // each call reports it
   }
 
   get places(): number {
@@ -86,7 +86,7 @@ export class MemoryEngine implements Engine {
     );
   }
 
-  /** Once workers are there, the first items of a map are with them when this returns. */
+  /** Begins a map. If workers are ready, they have its first items when this returns. */
   async begin(run: MapRun, { durable, autoChunks: auto }: CallFacts): Promise<void> {
     const { queue, tasks } = this.#served ?? (await this.#serves());
     const info = Object.hasOwn(tasks, run.task) ? tasks[run.task] : undefined;
@@ -139,7 +139,7 @@ export class MemoryEngine implements Engine {
     await this.#changes.until(() => crew.ready >= minWorkers || !this.#host.isOpen);
   }
 
-  /** The one machine is this one. */
+  /** Gives the counts; the only machine is this one. */
   async stats(): Promise<PoolStats> {
     const { crew, queue: starting } = await this.#parts;
     const queue = await starting;
@@ -155,7 +155,7 @@ export class MemoryEngine implements Engine {
   }
 
   async end(hurried: boolean): Promise<void> {
-    const parts = await this.#parts.catch(() => undefined); // each call told why it did not start
+    const parts = await this.#parts.catch(() => undefined); // each call has reported why it did not start
     this.#served?.queue.close();
     this.#changes.changed();
     await parts?.crew.close(hurried ? 0 : CLOSE_TIMEOUT_MS);
@@ -188,7 +188,7 @@ export class MemoryEngine implements Engine {
       this.#served = { queue: made, tasks: registered };
       return made;
     });
-    // Each call tells it. Whatever the first worker could not do, the others can't either.
+    // Each call reports it. If the first worker could not load the module, the others can't either.
     queue.catch(() => crew.kill());
     return { id, crew, tasks, queue };
   }
@@ -197,13 +197,13 @@ export class MemoryEngine implements Engine {
     this.#changes.changed();
     this.#served?.queue.dispatch();
     void this.#parts.then(({ crew }) => {
-      // What the first start comes to is told by `tasks`.
+      // The result of the first start is reported through `tasks`.
       if (this.#served !== undefined && this.#failures.isHopeless(crew.startFailure))
         this.#host.failAll(crew.startFailure);
     });
   }
 
-  /** A module that the program gave as an object has no path from which another process could load it. */
+  /** Gives nothing for a module that the program gave as an object, which another process could not load. */
   #keepForReplay(write: typeof WorkerPackage.writeReplayFile): KeepForReplay | undefined {
     const { module, exports } = this.#options.crew;
     if (exports !== undefined) return undefined;
@@ -224,7 +224,7 @@ export class MemoryEngine implements Engine {
   }
 }
 
-/** Whether threads see the value itself, so that it need not be copied for each of them. */
+/** Whether threads share the value's memory, so that it need not be copied for each of them. */
 function isSharedMemory(value: unknown): value is SharedMemory {
   return types.isSharedArrayBuffer(ArrayBuffer.isView(value) ? value.buffer : value);
 }

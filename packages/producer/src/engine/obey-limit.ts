@@ -4,12 +4,12 @@ import { fixedChunks } from "../input/chunk-size.ts";
 import type { MapRun } from "../map/map-run.ts";
 
 /**
- * Gives a map the limit of its task's definition, unless the call or the pool said one. With a limit of starts in a
- * second, each item is a job of its own: nothing could hold back the items of a chunk, which start one after the other.
- * Those of a batch task are one start.
+ * Gives a map the limit of its task's definition, unless the call or the pool has one. With a limit of starts in a
+ * second, each item is a job of its own, because the items of a chunk start one after the other and can't be held back.
+ * The items of a batch task count as one start.
  *
- * A durable map is cut as its call says, because whoever takes it up has to cut it the same way, and may know no
- * definition.
+ * A durable map is divided as its call says: a process that takes it up has to divide it in the same way, and may not
+ * know the definition.
  */
 export function obeyLimit(
   run: MapRun,

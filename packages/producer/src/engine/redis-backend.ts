@@ -1,6 +1,6 @@
 /**
- * What a Redis engine stands on: connections to Redis and the gather, and in local mode a worker machine, and an embedded
- * Redis where no other is configured. All of it starts and ends together, and none of it keeps the process alive.
+ * The parts of a Redis engine: connections to Redis, the gather and, in local mode, a worker machine and perhaps an
+ * embedded Redis. They start and end together, and none of them keeps the process alive.
  */
 
 import { CodeVersionError, LocalMachineError, NestedPoolError, WorkerStartError } from "@poolmq/shared";
@@ -25,12 +25,12 @@ interface Parts {
   readonly embedded: EmbeddedRedis | undefined;
   readonly machine: LocalMachineKeeper | undefined;
   readonly ownQueue: boolean;
-  /** Worker processes of the pool's own, and how many items these run at a time, if it has some. */
+  /** Number of the pool's own worker processes, and of items that these run at a time. */
   readonly processes: number;
   readonly slots: number | undefined;
 }
 
-/** A queue that is open: in one Redis, or in several. */
+/** An open queue, in one Redis or in several. */
 interface OpenQueue {
   readonly gather: MapGather;
   /** What Redis takes in one piece, if it tells. */
@@ -58,8 +58,8 @@ export class RedisBackend {
   /**
    * Starts everything and waits until it is usable.
    *
-   * @param onDead - called if something that can't be replaced ends: no map can go on
-   * @param signal - gives up the start, and ends what was started so far
+   * @param onDead - called if something ends that can't be replaced, so that no map can go on
+   * @param signal - aborts the start, and ends what was started so far
    */
   static async start(
     options: RedisPoolOptions,
@@ -82,7 +82,7 @@ export class RedisBackend {
       const ownQueue = options.local !== undefined && options.queue === undefined;
       const queue = options.queue ?? (ownQueue ? privateQueueName() : "default");
       const startMachine = machineStarter(options, connections, queue);
-      // Its processes take longer to start than anything else here.
+      // Started first, because its processes take longer than anything else here.
       const machine =
         startMachine === undefined
           ? undefined
@@ -103,18 +103,21 @@ export class RedisBackend {
       });
     } catch (error) {
       for (const step of undo.toReversed()) {
-        await Promise.resolve(step()).catch(() => {}); // the error that stopped the start is the one to tell
+        await Promise.resolve(step()).catch(() => {}); // only the error that stopped the start is reported
       }
       throw error;
     }
   }
 
-  /** Keeps the process alive, or no longer: sockets and children do not by themselves. */
+  /** Sets whether it keeps the process alive. Sockets and children alone do not. */
   keepAlive(alive: boolean): void {
     this.#parts.machine?.keepAlive(alive);
   }
 
-  /** @throws NestedPoolError if this process runs a task of the same queue: a map would wait for a place that the task holds */
+  /**
+   * @throws NestedPoolError if this process runs a task of the same queue, so that a map would wait for the place that
+   * the task occupies
+   */
   async checkNotNested(call: string): Promise<void> {
     const machine = process.env[RUNS_ON_VARIABLE];
     if (machine === undefined) return;
@@ -123,7 +126,7 @@ export class RedisBackend {
       throw new NestedPoolError({ queue: this.queue, call });
   }
 
-  /** Number of worker processes on the queue when it was last looked. */
+  /** Number of worker processes on the queue at the last look. */
   get processes(): number {
     return this.#processes;
   }
@@ -133,7 +136,7 @@ export class RedisBackend {
     return this.#parts.opened.largest;
   }
 
-  /** How many items they run at a time. */
+  /** How many items the workers run at a time. */
   get places(): number {
     return this.#places;
   }
@@ -142,7 +145,7 @@ export class RedisBackend {
    * Tasks that live workers have registered, by name; `undefined` if there is no live worker.
    *
    * @param codeVersion - counts only machines with this version of the tasks' code
-   * @param task - what is asked of them, for the error
+   * @param task - the task that is needed, for the error
    * @throws WorkerStartError if there are only machines that can't serve, CodeVersionError, SigningKeyError
    */
   async registeredTasks(
@@ -165,7 +168,7 @@ export class RedisBackend {
     return undefined;
   }
 
-  /** The live machines. @throws SigningKeyError if there are only machines that we can't work with */
+  /** The live machines. @throws SigningKeyError if all of them have other signing keys */
   async machines(): Promise<WorkerAdvertisement[]> {
     const machines = await this.#live.ask();
     this.#processes = machines.reduce((sum, machine) => sum + machine.processes, 0);
@@ -174,7 +177,7 @@ export class RedisBackend {
     return machines;
   }
 
-  /** Ends everything that was started. Local workers get `timeoutMs` to end in good order. */
+  /** Ends everything that was started. Local workers get `timeoutMs` to end gracefully. */
   async close(timeoutMs: number): Promise<void> {
     const { machine, ownQueue, embedded, opened } = this.#parts;
     await machine?.close(timeoutMs);
@@ -194,7 +197,7 @@ async function openQueue(
 ): Promise<OpenQueue> {
   const [connection, ...others] = connections;
   if (connection === undefined || others.length > 0) {
-    // Loaded only here: a queue in one Redis has no shards.
+    // Loaded only if needed: a queue in one Redis has no shards.
     const { openShards } = await import("../shards/open-shards.ts");
     const options = { queue, prefix, signingKeys, signatureTtlMs, connectTimeoutMs };
     return await openShards(connections, options, hooks, signal);

@@ -1,4 +1,4 @@
-/** The engine of a pool whose queue is in Redis: it starts the backend, and takes each map to the gather. */
+/** The engine of a pool whose queue is in Redis: it starts the backend, and gives each map to the gather. */
 
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
@@ -21,7 +21,7 @@ import { checkTask, WorkerLook } from "./look-for-workers.ts";
 import { obeyLimit } from "./obey-limit.ts";
 import type { RedisBackend } from "./redis-backend.ts";
 
-/** How long local workers may take to end in good order: they are idle by then, but may have a `finalizer`. */
+/** How long local workers may take to end gracefully, in ms. They are idle by then, but may have a `finalizer`. */
 const LOCAL_CLOSE_TIMEOUT_MS = 5_000;
 
 const READY_POLL_MS = 50;
@@ -29,17 +29,17 @@ const READY_POLL_MS = 50;
 export class RedisEngine implements Engine {
   readonly #options: RedisPoolOptions;
   readonly #host: EngineHost;
-  /** Absent while nothing is started: the last start found no Redis. */
+  /** Absent while nothing is started, because the last start found no Redis. */
   #backend: Promise<RedisBackend> | undefined;
   /** The backend, once it is ready. */
   #running: RedisBackend | undefined;
   #tellLargest: ((largest: LargestValue) => void) | undefined;
-  /** Present once a map found no worker. */
+  /** Set once a map found no worker. */
   #look: WorkerLook | undefined;
-  /** Fires when nothing needs what is still starting. */
+  /** Fires when the parts that are still starting are no longer needed. */
   readonly #unneeded = new AbortController();
 
-  /** Starts connecting, and in local mode starts the worker processes. What goes wrong there is told by the next call. */
+  /** Starts connecting and, in local mode, starts the worker processes. An error of that is reported by the next call. */
   constructor(options: RedisPoolOptions, host: EngineHost) {
     this.#options = options;
     this.#host = host;
@@ -54,7 +54,7 @@ export class RedisEngine implements Engine {
     this.#tellLargest = tell;
   }
 
-  /** Redis serves every call. */
+  /** Accepts all options: Redis serves every call. */
   check(): void {}
 
   async begin(run: MapRun, { durable, keepMs, autoChunks: auto }: CallFacts): Promise<void> {
@@ -67,7 +67,7 @@ export class RedisEngine implements Engine {
       this.#look.add(run);
     }
     obeyLimit(run, tasks?.get(run.task), { durable });
-    // A durable map must be cut the same way by whoever takes it up.
+    // A durable map must be divided in the same way by the process that takes it up.
     const defined = durable ? 1 : (tasks?.get(run.task)?.chunksize ?? 1);
     run.chunkSize ??= chunkSize(run, backend, auto ? "auto" : defined);
     if (run.ended) return;
@@ -81,7 +81,7 @@ export class RedisEngine implements Engine {
 
   attach({ mapId, sink, callSite, classes }: AttachRequest): Attachment {
     let gather: MapGather | undefined;
-    /** How the map ended, if it was cancelled before it was found. */
+    /** Set if the map was cancelled before it was found. */
     let early: MapEnd | undefined;
     const map: AttachedRun = new AttachedRun(mapId, sink, { callSite, classes }, (how, end) => {
       if (how === "left") gather?.leave(map);
@@ -162,7 +162,7 @@ export class RedisEngine implements Engine {
 
   async end(hurried: boolean): Promise<void> {
     this.#unneeded.abort();
-    const backend = await this.#backend?.catch(() => undefined); // each call told why it did not start
+    const backend = await this.#backend?.catch(() => undefined); // each call has reported why it did not start
     await backend?.gather.shares.release();
     await backend?.close(hurried ? 0 : LOCAL_CLOSE_TIMEOUT_MS);
   }
@@ -185,12 +185,12 @@ export class RedisEngine implements Engine {
         this.#running = backend;
         if (backend.largest !== undefined) this.#tellLargest?.(backend.largest);
       },
-      () => {}, // each call tells it
+      () => {}, // each call reports it
     );
     return starting;
   }
 
-  /** The backend. A start that found no Redis is told by the calls that waited for it; later calls try again. */
+  /** The backend. If a start found no Redis, the calls that waited for it reject, and later calls try again. */
   async #started(): Promise<RedisBackend> {
     if (this.#backend === undefined) {
       this.#backend = this.#start();
@@ -207,7 +207,7 @@ export class RedisEngine implements Engine {
   }
 }
 
-/** Begins a durable map, or goes on with one that is there. */
+/** Begins a durable map, or continues an existing one. */
 async function takeUp(run: MapRun, gather: MapGather, keepMs: number | undefined): Promise<void> {
   const chunks = await run.peek();
   if (run.ended) return;
@@ -216,7 +216,10 @@ async function takeUp(run: MapRun, gather: MapGather, keepMs: number | undefined
   if (!run.ended) await gather.open(run, "durable", { resumed, keepMs, report: run });
 }
 
-/** What a map may have in the queue: half a second's work of the slots that can serve it, or that its limit allows. */
+/**
+ * How much a map may have in the queue: half a second of the work of the slots that can serve it, or that its limit
+ * allows.
+ */
 function windowOf({ task, job, chunkSize: size }: MapRun, { fleet }: RedisBackend): WorkWindow {
   const { concurrency = Infinity, ratePerSecond } = job.limit ?? {};
   const chunksize = size?.ahead === Infinity ? size.next() : 1;
@@ -232,7 +235,7 @@ function chunkSize(run: MapRun, backend: RedisBackend, size: number | "auto"): C
   );
 }
 
-/** Whether Redis may be there at the next call. */
+/** Whether Redis may be reachable at the next call. */
 function mayComeBack(error: unknown): boolean {
   return (
     error instanceof RedisConnectionError && (error.reason === "unreachable" || error.reason === "not-ready")

@@ -1,11 +1,11 @@
-/** When a pool whose workers worked once gives up, because none can be started any more. */
+/** Decides when a pool gives up whose workers worked once, because none can be started any more. */
 
 import type { TasksModuleError } from "@poolmq/shared";
 
-/** So many starts in a row that the module itself failed, with no worker that works. */
+/** Give up after this many failed starts in a row, while no worker works, for which the module is to blame. */
 const MAX_FAILED = 5;
 
-/** So many that somebody ended by SIGKILL: that says nothing of the module, unless it goes on and on. */
+/** Give up after this many starts that SIGKILL has ended, which does not blame the module unless it goes on and on. */
 const MAX_KILLED = 100;
 
 export class StartFailures {
@@ -14,10 +14,10 @@ export class StartFailures {
   #killed = 0;
 
   /**
-   * Takes note of how the workers are.
+   * Notes the state of the workers.
    *
-   * @param failure - why the last start came to nothing, while no worker is ready
-   * @returns true if it is of no use to wait for another start
+   * @param failure - why the last start failed, while no worker is ready
+   * @returns true if waiting for another start is useless
    */
   isHopeless(failure: TasksModuleError | undefined): boolean {
     if (failure === undefined) {

@@ -1,6 +1,6 @@
 /**
- * The end of maps on a fleet: asks machines for items that have not begun, starts chunks once more as second jobs, and has the
- * run stopped that comes second.
+ * The tail of maps on a fleet: takes back items that have not begun, enqueues backups of chunks, and has the run stopped
+ * that comes second.
  */
 
 import { backupIdOf, jobIdOf, lookAtTail } from "@poolmq/shared/redis";
@@ -36,12 +36,12 @@ export class Backups implements TailHand {
     return await lookAtTail(redis, keys, map.id, indices);
   }
 
-  /** Whoever takes up or reads a durable map goes by how it was cut at first. */
+  /** Not durable maps: processes that take one up or read it rely on its first division into chunks. */
   canCut(map: CarriedMap): boolean {
     return this.#options.gathered(map.id)?.kind.traits.isDurable === false;
   }
 
-  /** Counts the free places of all machines that have the task. What other maps run there takes up places too. */
+  /** Counts the free places of all machines that have the task, without those that other maps occupy. */
   async idleSlots({ task, job: { codeVersion } }: CarriedMap): Promise<number> {
     const { redis, keys, machines } = this.#options;
     const [live, active] = await Promise.all([machines.live(), redis.llen(keys.job("active"))]);
@@ -63,7 +63,7 @@ export class Backups implements TailHand {
   async backUp(map: CarriedMap, chunks: readonly Chunk[]): Promise<void> {
     const gathered = this.#options.gathered(map.id);
     if (gathered === undefined) return;
-    // Before they are sent: an outcome may come in before Redis has answered.
+    // Noted before they are sent, because an outcome may come in before Redis has answered.
     for (const { at } of chunks) gathered.backedUp.add(at);
     try {
       await this.#options.jobs.addBackups(gathered, chunks);
@@ -73,21 +73,22 @@ export class Backups implements TailHand {
   }
 
   /**
-   * A chunk that was started twice has its outcome. Resolves once the other run was told to stop. Never rejects.
+   * Stops the other run of a chunk that has a backup and now its outcome. Resolves once that run was told to stop. Never
+   * rejects.
    *
-   * @param by - who ran it, as the end of a `RanText`
+   * @param by - what ran it: the end of a `RanText`
    */
   async settled({ map }: GatheredMap, at: number, by: string | undefined): Promise<void> {
     const { redis, keys, jobs, seals } = this.#options;
     const isOfBackup = by?.endsWith(" backup") === true;
     const message = seals.control({ t: "settled", map: map.id, jobs: [at] });
     const told = redis.publish(keys.control, JSON.stringify(message));
-    // If nobody runs the other one yet, nobody need fetch it. One that runs is locked, and stays until it has stopped.
+    // If the other job does not run yet, it need not be fetched. One that runs is locked, and stays until it has stopped.
     const removed = jobs.remove([(isOfBackup ? jobIdOf : backupIdOf)(map.id, at)], map.job.limit);
     try {
       await Promise.all([told, removed]);
     } catch (error) {
-      // Its outcome is dropped when it comes.
+      // If this fails, its outcome is dropped when it comes.
       this.#options.warn(
         { mapId: map.id, index: at, err: error },
         "the other run of an item was not stopped",

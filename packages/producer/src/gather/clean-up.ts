@@ -1,4 +1,4 @@
-/** Removes from Redis what is left of maps that have ended. */
+/** Removes the remains of maps that have ended from Redis. */
 
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -20,7 +20,7 @@ import type { GatheredMap } from "./kinds/gathered-map.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Seals } from "../signing/seals.ts";
 
-/** How long the clean-up in Redis may take at the end: a pool must end, whether Redis answers or not. */
+/** How long the clean-up in Redis may take at a pool's end, in ms. The pool must end even if Redis does not answer. */
 export const CLEAN_UP_TIMEOUT_MS = 2_000;
 
 interface CleanUpOptions {
@@ -31,11 +31,11 @@ interface CleanUpOptions {
   /** The workers end with this process, so this process has to remove the jobs that they run. */
   readonly ownWorkers: boolean;
   warn(facts: Readonly<Record<string, unknown>>, message: string): void;
-  /** Told of each clean-up: it should be done before this process ends. */
+  /** Called with each clean-up, which should be done before this process ends. */
   cleaning(done: Promise<unknown>): void;
 }
 
-/** So few jobs are removed one by one. */
+/** Up to this many jobs are removed one by one. */
 const FEW_JOBS = 40;
 
 export class CleanUp {
@@ -47,11 +47,11 @@ export class CleanUp {
     this.#options = options;
   }
 
-  /** Removes a map's keys and its jobs, and has stopped what runs of it. */
+  /** Removes a map's keys and jobs, and has its runs stopped. */
   forget(gathered: GatheredMap, end: MapEnd): void {
     const { map } = gathered;
     const removed = this.#remove(gathered, end, [...map.underWay]).catch((error: unknown): string[] => {
-      // Ignored: the keys expire by their TTL, and workers find the map unwanted.
+      // Only logged: the keys expire, and workers find that the map is unwanted.
       this.#options.warn({ mapId: map.id, err: error }, "map not cleaned up");
       return [];
     });
@@ -63,31 +63,31 @@ export class CleanUp {
     );
   }
 
-  /** Takes account of a last word on a map: `close` waits for `done`, and this process should for `gone`. */
+  /** Notes a last step for a map. `close` waits for `done`, and this process should not end before `gone`. */
   track(done: Promise<unknown>, gone: Promise<unknown> = done): void {
     this.#options.cleaning(settlesWithin(CLEAN_UP_TIMEOUT_MS, gone));
     this.#underWay.add(done);
     void done.finally(() => this.#underWay.delete(done));
   }
 
-  /** Starts nothing more. Resolves once what was started is done. */
+  /** Starts no further clean-up. Resolves once those that were started are done. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#underWay);
   }
 
-  /** Gives the ids of the jobs that run: those are locked and stay, and their workers were told to stop them. */
+  /** Gives the ids of running jobs, which are locked and stay; their workers were told to stop them. */
   async #remove(gathered: GatheredMap, end: MapEnd, underWay: readonly number[]): Promise<string[]> {
     const { redis, keys, seals } = this.#options;
     const { id } = gathered.map;
     await gathered.kind.end(gathered, end);
     if (underWay.length === 0) return [];
     await tellCancelled(redis, keys, id, seals.control({ t: "cancel", map: id }));
-    // BullMQ, which removes a few jobs below, does not know of these.
+    // Staged jobs are unknown to BullMQ, which removes a few jobs below.
     await removeStaged(redis, keys, id);
     const backups = [...gathered.backedUp].map((at) => backupIdOf(id, at));
     const ids = [...underWay.map((at) => jobIdOf(id, at)), ...backups];
-    // One job is looked for in the whole list; of many, the list is looked through for all of them.
+    // For each single job, the whole list is searched; for many jobs, it is searched once for all of them.
     if (ids.length <= FEW_JOBS) {
       const running = await this.#options.jobs.remove(ids, gathered.map.job.limit);
       await expireJobs(redis, keys, running);

@@ -1,4 +1,4 @@
-/** What a gather is made of: each part knows its own work, and `Gather` knows which map asks for it. */
+/** The parts of a gather. Each does its own work; `Gather` decides for which map. */
 
 import type { Cluster, Redis } from "ioredis";
 
@@ -28,24 +28,27 @@ export interface GatheredQueue {
   readonly queue: string;
   readonly signer: Signer | undefined;
   readonly signatureTtlMs: number;
-  /** Present if it is one of several shards: what they measure together, and that their silence is told by who has all of them. */
+  /**
+   * Set if the queue is one of several shards: the meter that they share. Their silence is then reported by the
+   * `ShardedGather`.
+   */
   readonly shard?: { readonly meter: Meter };
-  /** What the server takes at most in one piece, as far as it tells. */
+  /** The largest value that the server takes, if it limits that. */
   readonly largest?: LargestValue | undefined;
 }
 
 export interface GatherHooks {
-  /** Something went wrong that passes, or that concerns no one map. */
+  /** Logs an error that passes, or that does not concern a single map. */
   warn(facts: Readonly<Record<string, unknown>>, message: string): void;
-  /** Something that a person should look at. */
+  /** Reports something that a person should look at. */
   alarm(message: string): void;
-  /** What is left of a map is being removed from Redis, which should be done before this process ends. */
+  /** Called with each clean-up of a map in Redis, which should be done before this process ends. */
   cleaning(done: Promise<unknown>): void;
   /** The workers end with this process, so this process has to remove the jobs that they run. */
   readonly ownWorkers: boolean;
 }
 
-/** Asks Redis something for a map, until it answers or nobody wants to know any more. */
+/** Asks Redis something for a map, until it answers or the map has ended. */
 type Ask = <V>(map: Pick<CarriedMap, "id" | "ended">, question: () => Promise<V>) => Promise<V>;
 
 export interface GatherParts {
@@ -60,12 +63,12 @@ export interface GatherParts {
   readonly backups: Backups;
   readonly cleanUp: CleanUp;
   readonly watch: RedisWatch;
-  /** What the kinds of maps work with. */
+  /** The parts that the kinds of maps use. */
   readonly tools: KindTools;
 }
 
 /**
- * @param blocking - the connection on which outcomes are waited for
+ * @param blocking - the connection that waits for outcomes
  * @param gathered - gives a map that is under way
  */
 export function gatherParts(

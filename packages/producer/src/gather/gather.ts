@@ -1,8 +1,8 @@
 /**
- * The producer's end of the gather: enqueues chunks as BullMQ jobs and brings their outcomes to the maps. What
- * `gather-scripts.ts` promises, this makes true: every chunk under way gets its outcome.
+ * The producer's end of the gather: enqueues chunks as BullMQ jobs and brings their outcomes to the maps. With the
+ * scripts of `gather-scripts.ts` it ensures that every chunk under way gets its outcome.
  *
- * What Redis holds of a job, and how it goes on from there, whichever process crashes in between:
+ * What Redis holds of a job, and what happens next, whichever process crashes in between:
  *
  *   under way    bit 0, a job       a worker publishes; a lost one's job stalls, and another runs it
  *   decided      bit 1, an entry    read here, once; by the next producer of a durable map if this one has died
@@ -52,10 +52,10 @@ export class Gather implements MapGather {
   readonly #ticker: NodeJS.Timeout;
   readonly #firstPatienceMs: number;
   #closed = false;
-  /** Redis answered the last step of the end in time. */
+  /** Whether Redis answered the last step of the end in time. */
   #answers = true;
 
-  /** @param patience - shorter in tests, so that what is lost is soon found */
+  /** @param patience - shorter in tests, so that lost jobs are found sooner */
   constructor(
     commands: Redis | Cluster,
     blocking: Redis | Cluster,
@@ -117,7 +117,7 @@ export class Gather implements MapGather {
     if (report !== undefined) this.#parts.reports.add(report, { durable: gathered.kind.traits.isDurable });
     gathered.reopen();
     await gathered.kind.takeUp(gathered);
-    // It may have ended meanwhile.
+    // The map may have ended meanwhile.
     if (this.#maps.get(map.id) === gathered) this.#parts.tools.reader.add(gathered);
   }
 
@@ -157,7 +157,9 @@ export class Gather implements MapGather {
     if (!stays) this.#parts.cleanUp.forget(gathered, end);
   }
 
-  /** The map has its last outcome, and stays in Redis until somebody has looked at the results, or it expires. */
+  /**
+   * Called when the map has its last outcome. It stays in Redis until somebody has looked at the results, or it expires.
+   */
   settle(map: CarriedMap, end: MapEnd): (() => void) | undefined {
     const gathered = this.#maps.get(map.id);
     if (gathered === undefined) return undefined;
@@ -181,7 +183,7 @@ export class Gather implements MapGather {
     const told = kind.traits.isOurs
       ? this.#parts.reports.ended(map.id, end)
       : this.#parts.reports.endedHere(map.id, end, map.progress);
-    // A failure is ignored: watchers then see the producer fall silent.
+    // If this fails, watchers see that the producer has fallen silent.
     if (told !== undefined) this.#parts.cleanUp.track(told.catch(() => {}));
   }
 
@@ -198,7 +200,9 @@ export class Gather implements MapGather {
     return fittingMachines(await this.#parts.machines.live(), signer, queue);
   }
 
-  /** Redis was away, and may have lost its keys: says again that the map is wanted. Resolves once Redis knows. */
+  /**
+   * Declares again that the map is wanted, because Redis was away and may have lost its keys. Resolves once that is done.
+   */
   async reopen(map: CarriedMap): Promise<void> {
     const gathered = this.#maps.get(map.id);
     gathered?.reopen();
@@ -211,7 +215,7 @@ export class Gather implements MapGather {
     this.#closed = true;
     clearInterval(this.#ticker);
     this.shares.close();
-    // Redis may be gone for good; then the keys' TTL takes them, and workers find the maps unwanted.
+    // If Redis is gone for good, the keys expire, and workers find that the maps are unwanted.
     await this.#ifAnswered(this.#parts.cleanUp.close());
     const closed = Promise.all([
       this.#parts.tools.reader.close(disconnectBlocking),
@@ -227,13 +231,13 @@ export class Gather implements MapGather {
     await this.#ifAnswered(this.#redis.unlink(workers, workerInfo, workerDetail, kept));
   }
 
-  /** Waits for a step of the end, but not if Redis did not answer one before it: it is gone, and the pool has to end. */
+  /** Waits for a step of the end, unless Redis did not answer an earlier one: it is gone, and the pool has to end. */
   async #ifAnswered(step: Promise<unknown>): Promise<void> {
     this.#answers = await settlesWithin(this.#answers ? CLEAN_UP_TIMEOUT_MS : 0, step);
   }
 
   #trim({ map, cursor }: GatheredMap): void {
-    // Keeps the last entry, which costs nothing and keeps the stream's place.
+    // Keeps the last entry, so that the stream's key continues to exist.
     this.#redis.xtrim(this.#gathered.keys.out(map.id), "MINID", cursor).catch(() => {});
   }
 
@@ -245,7 +249,7 @@ export class Gather implements MapGather {
     this.shares.tick(now);
     for (const gathered of this.#maps.values()) {
       const past = gathered.donePages.takePast(() => gathered.map.underWay);
-      // A failure is ignored: pages have a TTL.
+      // If this fails, the pages expire.
       this.scripts.dropPages(gathered.mapId, past).catch(() => {});
       const due = gathered.due(now);
       if (due === "lookAfter") void gathered.lookAfter(() => this.#lookAfter(gathered));
@@ -261,7 +265,8 @@ export class Gather implements MapGather {
       if (lost.length === 0 || map.ended) return;
       const facts = { mapId: map.id, jobs: lost.length };
       this.#hooks.warn(facts, "jobs vanished from Redis, enqueuing them again");
-      // Machines drop jobs that are not signed with their key. If no machine has ours, jobs would be enqueued for ever.
+      // Machines drop jobs that are not signed with their key. If no machine has this producer's key, jobs would be
+      // enqueued for ever.
       await this.machines();
       await this.enqueue(map, lost);
     } catch (error) {
@@ -276,7 +281,7 @@ export class Gather implements MapGather {
     }
   }
 
-  /** Ends a map of which Redis refuses what it needs, unless that may pass. */
+  /** Ends a map if Redis refuses something that it needs, unless the refusal may pass. */
   #onRefusal(gathered: GatheredMap, error: unknown, message: string): void {
     if (classifyRefusal(error).reason === "permission") gathered.onRefused(error);
     else this.#parts.watch.warn({ mapId: gathered.map.id, err: error }, message);

@@ -37,7 +37,7 @@ interface JobsOptions {
 export class Jobs {
   readonly #options: JobsOptions;
   readonly #queue: Queue;
-  /** The same, whose jobs are staged; only if it is needed. */
+  /** A second queue object, whose jobs are staged. Made if it is needed. */
   #staging: Queue | undefined;
 
   constructor(options: JobsOptions) {
@@ -45,7 +45,7 @@ export class Jobs {
     this.#queue = this.#open(false);
   }
 
-  /** @param stages - the jobs are staged, even of a map that is alone */
+  /** @param stages - jobs are staged even if their map is alone */
   #open(stages: boolean): Queue {
     const { redis, keys } = this.#options;
     const queueOptions: QueueOptions = {
@@ -59,14 +59,16 @@ export class Jobs {
     return queue;
   }
 
-  /** Adds a job for each chunk, however often Redis refuses for now. Gives up only if the map ends. */
+  /**
+   * Adds a job for each chunk, however often Redis refuses. Gives up only if the map ends or the refusal does not pass.
+   */
   async add(gathered: GatheredMap, chunks: readonly Chunk[]): Promise<void> {
     const { map } = gathered;
     let missing = chunks;
     let refused = false;
     for (const delays = refusalDelays(); missing.length > 0 && !map.ended;) {
       try {
-        // A bulk that failed may have added some of its jobs, and some of those may have run.
+        // After a bulk that failed, some of its jobs may have been added, and some may have run.
         if (refused) missing = await findLost(gathered, missing, this.#options.scripts);
         await this.#addOnce(gathered, missing);
         return;
@@ -86,16 +88,17 @@ export class Jobs {
     const { scripts, seals, meter } = this.#options;
     for (const chunk of chunks) meter.sent(chunk);
     const withBytes = chunks.flatMap(({ at, bytes }) => (bytes === undefined ? [] : [{ at, bytes }]));
-    // The bytes go first: a job without them could not be run.
+    // The bytes are written first, because a job could not be run without them.
     if (withBytes.length > 0) await scripts.putBytes(map.id, withBytes, kind.traits.ttlMs);
     if (map.ended) return;
     const queue = kind.traits.stages ? (this.#staging ??= this.#open(true)) : this.#queue;
     const added = queue.addBulk(chunks.map((chunk) => toJob(map, kind, chunk, seals)));
-    // Opening was sent before it on the same connection, so it comes first; a refusal of either fails this.
+    // The map was declared wanted before, on the same connection, so Redis does that first. A refusal of either fails
+    // this.
     await Promise.all([gathered.opened, added]);
   }
 
-  /** Adds a second job for each chunk. The bytes of their arguments are there, as long as they have no outcome. */
+  /** Adds a backup for each chunk. The bytes of their arguments stay in Redis as long as they have no outcome. */
   async addBackups({ map, kind }: GatheredMap, chunks: readonly Chunk[]): Promise<void> {
     const { seals } = this.#options;
     await this.#queue.addBulk(chunks.map((chunk) => toJob(map, kind, chunk, seals, true)));
@@ -104,7 +107,7 @@ export class Jobs {
   /**
    * Removes jobs. Gives the ids of those that could not be removed.
    *
-   * @param limit - for whose permits they may wait
+   * @param limit - the limit for whose permits they may wait
    */
   async remove(ids: readonly string[], limit: Limit | undefined): Promise<string[]> {
     const { redis, keys } = this.#options;
@@ -116,7 +119,7 @@ export class Jobs {
       if (limit === undefined) continue;
       const gone = batch.filter((_, i) => removed[i] !== 0);
       if (gone.length === 0) continue;
-      // BullMQ does not know that they stand in line.
+      // BullMQ does not know that they are in line for a permit.
       await Promise.all([keys.limited, keys.limitWaiting(limit.key)].map((set) => redis.zrem(set, ...gone)));
     }
     return left;
@@ -134,7 +137,7 @@ export class Jobs {
     return found;
   }
 
-  /** Makes what waits of a map so urgent; and what another process sends of it, if `tells`. */
+  /** Sets the priority of a map's waiting jobs and, if `tells`, of those that another process sends for it. */
   async setPriority(mapId: string, priority: number | undefined, tells: boolean): Promise<void> {
     const { redis, keys, seals } = this.#options;
     const order = { t: "priority", map: mapId, priority: priority ?? 0 } as const;

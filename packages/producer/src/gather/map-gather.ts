@@ -8,35 +8,35 @@ import type { MapMode } from "./kinds/map-kind.ts";
 import type { ReportedMap } from "./map-reports.ts";
 import type { Shares } from "./shares.ts";
 
-/** What is known of a map that is to be gathered. */
+/** Facts of a map that is to be gathered. */
 export interface OpenFacts {
-  /** Another producer began it. */
+  /** Whether another producer began it. */
   readonly resumed?: boolean;
-  /** For how long it is kept once it was delivered. */
+  /** How long it is kept after it was delivered, in ms. */
   readonly keepMs?: number | undefined;
-  /** Who watches the queue is told of it. */
+  /** Set if the map is reported to watchers. */
   readonly report?: ReportedMap;
 }
 
-/** What an engine needs of the gather of a queue: of one on one Redis, or of one that is spread over several. */
+/** What an engine needs of a gather, whether the queue is on one Redis or spread over several. */
 export interface MapGather extends Transport {
   readonly jobs: Pick<Jobs, "setPriority">;
   readonly durable: Pick<DurableMaps, "claim" | "find" | "acknowledge">;
   readonly shares: Pick<Shares, "send" | "release">;
-  /** Redis refuses what it is asked. */
+  /** Whether Redis refuses what it is asked. */
   readonly isRefused: boolean;
   /** Begins to gather a map's outcomes. Must come before its first `enqueue`. */
   open(map: CarriedMap, mode: MapMode, facts?: OpenFacts): Promise<void>;
-  /** Asks Redis something for a map, until it answers or the map has ended: what it refuses for now, it takes later. */
+  /** Asks Redis something for a map, and again after refusals that may pass, until it answers or the map has ended. */
   ask<V>(map: Pick<CarriedMap, "id" | "ended">, question: () => Promise<V>): Promise<V>;
-  /** Reads no more of the map, which stays as it is. */
+  /** Stops reading the map, which stays as it is. */
   leave(map: CarriedMap): void;
-  /** The live machines. @throws SigningKeyError if there are only machines that we can't work with */
+  /** The live machines. @throws SigningKeyError if all of them have other signing keys */
   machines(): Promise<WorkerAdvertisement[]>;
-  /** What was measured of this producer's items. */
+  /** The measurements of this producer's items. */
   measured(): ReturnType<Meter["read"]>;
   /** Numbers of jobs that wait and that run, of all producers on the queue. */
   counts(): Promise<{ readonly waiting: number; readonly active: number }>;
-  /** Removes everything that the queue keeps in Redis. Only for a queue that is this producer's own. */
+  /** Removes all keys of the queue from Redis. Only for a private queue. */
   obliterate(): Promise<void>;
 }

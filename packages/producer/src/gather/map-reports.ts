@@ -1,7 +1,7 @@
 /**
- * Reports this producer's maps to those who watch the queue: once a second, all of them in one script, and each once
- * more when it ends. A map that succeeds within its first second is not told of, so that small ones cost nothing. One
- * that fails always is: an operator must see a producer all of whose maps fail at once.
+ * Reports this producer's maps to watchers: once a second, all of them in one script, and each once more when it ends. A
+ * map that succeeds within its first second is not reported, so that small maps cost nothing. A map that fails always is,
+ * because an operator must see a producer whose maps all fail at once.
  */
 
 import { hostname } from "node:os";
@@ -46,9 +46,9 @@ interface Reported {
   readonly durable: boolean;
   readonly openedAt: number;
   told: boolean;
-  /** By Redis's clock, once the first report is there: all later ones say the same. */
+  /** By Redis's clock; set after the first report, so that all later ones say the same. */
   startedAtMs: number | undefined;
-  /** Number of items, when it was told last. */
+  /** Number of items in the last report. */
   total: number | undefined;
 }
 
@@ -62,9 +62,9 @@ export class MapReports {
   readonly #keys: QueueKeys;
   readonly #maps = new Map<string, Reported>();
   #reportedAt = -Infinity;
-  /** A report is under way: while Redis is away, they must not pile up. */
+  /** Whether a report is under way, so that reports do not pile up while Redis is away. */
   #busy = false;
-  /** Last reports of maps that wait to be written, and the promise of writing them. */
+  /** Last reports of maps that wait to be written, and the promise that they are. */
   #ends: (readonly [Reported, MapReport])[] = [];
   #tellingEnds: Promise<void> | undefined;
 
@@ -84,7 +84,7 @@ export class MapReports {
     });
   }
 
-  /** Says nothing more of a map. */
+  /** Stops reporting a map. */
   remove(mapId: string): void {
     this.#maps.delete(mapId);
   }
@@ -103,7 +103,7 @@ export class MapReports {
       .finally(() => (this.#busy = false));
   }
 
-  /** A map has ended for good; `undefined` if nobody is to be told of it. */
+  /** Reports the end of a map; `undefined` if it is not to be reported. */
   ended(mapId: string, end: MapEnd): Promise<void> | undefined {
     const reported = this.#maps.get(mapId);
     this.#maps.delete(mapId);
@@ -112,14 +112,14 @@ export class MapReports {
     const report = reportOf(reported, stateOf(end, reported.map.progress));
     if (!told && report.state !== "failed" && report.failed === 0) return undefined;
     if (!("error" in end)) return this.#tellEnd(reported, report);
-    // Its input was closed, and counts as far as it was read.
+    // Its input was closed, and the items that were read count as all.
     const { total: now, ...rest } = report;
     const total = told ? before : now;
     const reason = reasonOf(end.error);
     return this.#tellEnd(reported, { ...rest, ...(total === undefined ? {} : { total }), reason });
   }
 
-  /** A map that another producer told of has ended here. */
+  /** Reports the end, in this process, of a map that another producer has reported. */
   async endedHere(mapId: string, end: MapEnd, { total, done, failed }: MapProgress): Promise<void> {
     await rewriteMapReport(this.#redis, this.#keys, mapId, (before) => {
       const state = stateOf(end, { failed });
@@ -142,7 +142,7 @@ export class MapReports {
     try {
       // Waits for the other maps that end in this turn, to report them together.
       await Promise.resolve();
-      // Redis keeps only so many maps, so older ones would be dropped at once.
+      // Redis keeps at most `MAX_MAPS` reports, so older ones would be removed at once.
       while (this.#ends.length > 0) await this.#tell(this.#ends.splice(0).slice(-MAX_MAPS));
     } finally {
       this.#ends = [];
@@ -150,7 +150,7 @@ export class MapReports {
     }
   }
 
-  /** Removes what any producer told. */
+  /** Removes the reports of all producers. */
   async obliterate(): Promise<void> {
     await removeMapReports(this.#redis, this.#keys);
   }
@@ -214,7 +214,7 @@ function reportOf(reported: Reported, state: State): MapReport {
   };
 }
 
-/** How many jobs with this limit may run at the same time, if each takes so long. */
+/** How many jobs with this limit may run at the same time, if each takes `ms`. */
 function atOnceUnder({ concurrency = Infinity, ratePerSecond = Infinity }: Limit, meanMs: number): number {
   return Math.min(concurrency, 1 + Math.ceil((ratePerSecond * meanMs) / 1_000));
 }
@@ -229,7 +229,7 @@ function stateOf(end: MapEnd, { failed }: Pick<MapProgress, "failed">): State {
   return failed > 0 ? "failed" : "done";
 }
 
-/** Why the map ended; of a cancelled one, the reason of the cancel, because its state says the rest. */
+/** Why the map ended; for a cancelled one, the reason of the cancel, because its state says the rest. */
 function reasonOf(error: unknown): string {
   const cause = error instanceof CancelledError ? error.cause : error;
   if (cause === undefined) return "no reason was given";

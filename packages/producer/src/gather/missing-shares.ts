@@ -5,7 +5,10 @@ import type { GatheredMap } from "./kinds/gathered-map.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Shares } from "./shares.ts";
 
-/** So often a chunk is enqueued again because its shared values were gone: if they go each time, it is no accident. */
+/**
+ * How often a chunk is enqueued again because its shared values were gone. If they vanish every time, that has a lasting
+ * cause.
+ */
 const MAX_TIMES = 5;
 
 interface MissingSharesTools {
@@ -15,7 +18,7 @@ interface MissingSharesTools {
   warn(facts: Readonly<Record<string, unknown>>, message: string): void;
 }
 
-/** Shared values that Redis has lost are sent again, and what could not be run without them is enqueued again. */
+/** Sends shared values again that Redis has lost, and enqueues the chunks again that could not be run without them. */
 export class MissingShares {
   readonly #tools: MissingSharesTools;
   readonly #times = new WeakMap<Chunk, number>();
@@ -24,13 +27,13 @@ export class MissingShares {
     this.#tools = tools;
   }
 
-  /** False if the values are not this pool's, or the chunk was enqueued again too often. */
+  /** Gives false if the values are not this pool's, or the chunk was enqueued too often. */
   sendAgain(gathered: GatheredMap, chunk: Chunk): boolean {
     const ids = [...new Set(chunk.shares.map(([, id]) => id))];
     const times = this.#times.get(chunk) ?? 0;
     if (times >= MAX_TIMES || !this.#tools.shares.has(ids)) return false;
     this.#times.set(chunk, times + 1);
-    // If it fails, the next look at what is under way finds the outcome gone.
+    // If this fails, the next reconcile finds the outcome gone.
     this.#sendAgain(gathered, chunk, ids).catch((error: unknown) => {
       const facts = { mapId: gathered.mapId, err: error };
       this.#tools.warn(facts, "items without their shared value not enqueued again yet");

@@ -13,16 +13,16 @@ import { Gather } from "./gather.ts";
 export interface OpenGather {
   readonly gather: Gather;
   readonly redis: Redis | Cluster;
-  /** What Redis takes in one piece, if it tells. */
+  /** The largest value that Redis takes, if it limits that. */
   readonly largest: LargestValue | undefined;
   close(): Promise<void>;
 }
 
 export interface OpenOptions {
   readonly connectTimeoutMs: number;
-  /** Gives up. */
+  /** Aborts the start. */
   readonly signal: AbortSignal;
-  /** Asked once the server has passed, together with something else: a round trip for both. */
+  /** A further check, sent together with another command so that both take one round trip. */
   readonly check?: (redis: Redis | Cluster) => Promise<unknown>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Values that many items use. Each is in Redis as long as its pool lives, or until it is released: it is kept from expiring,
- * and sent again if Redis has lost it, for which the pool keeps it too.
+ * Values that many items use. Each stays in Redis until its pool ends or it is released: it is kept from expiring, and
+ * sent again if Redis has lost it. The pool keeps a copy for that.
  */
 
 import { settlesWithin } from "@poolmq/shared/internal";
@@ -13,7 +13,7 @@ import { CLEAN_UP_TIMEOUT_MS } from "./clean-up.ts";
 import { untilTaken } from "../redis/retry-refused.ts";
 import type { Seals } from "../signing/seals.ts";
 
-/** How often values are renewed: so long may a machine that starts miss one that Redis has lost. */
+/** How often values are renewed, in ms. A machine that starts may miss a value that Redis has lost for this long. */
 const RENEW_MS = 4_000;
 
 interface SharesOptions {
@@ -25,10 +25,10 @@ interface SharesOptions {
 
 export class Shares {
   readonly #options: SharesOptions;
-  /** By id: what Redis is to hold. */
+  /** By id: the value as Redis is to hold it. */
   readonly #values = new Map<string, string | Buffer>();
   #renewedAt = 0;
-  /** A renewal waits for an answer of Redis: while it is away, these must not pile up. */
+  /** Whether a renewal is under way, so that renewals do not pile up while Redis is away. */
   #renewing = false;
   #closed = false;
 
@@ -43,12 +43,12 @@ export class Shares {
     await this.#set(shareId);
   }
 
-  /** Whether all of these values are to be there. */
+  /** Whether all of these values are this pool's and not released. */
   has(shareIds: readonly string[]): boolean {
     return shareIds.every((id) => this.#values.has(id));
   }
 
-  /** Keeps values from expiring, and sends again what is gone. */
+  /** Keeps values from expiring, and sends missing ones again. */
   async renew(shareIds: readonly string[] = [...this.#values.keys()]): Promise<void> {
     const { redis, keys } = this.#options;
     const gone = await renewShares(redis, keys, shareIds);
@@ -68,12 +68,12 @@ export class Shares {
       .finally(() => (this.#renewing = false));
   }
 
-  /** Removes values, here and from the machines that keep them. */
+  /** Removes values from Redis, and tells machines to forget them. */
   async release(shareIds: readonly string[] = [...this.#values.keys()]): Promise<void> {
     if (shareIds.length === 0) return;
     for (const id of shareIds) this.#values.delete(id);
     const { redis, keys, seals } = this.#options;
-    // They have a TTL too, and machines forget those that nobody asks for.
+    // If this fails, they expire, and machines forget values that nobody uses.
     const unlinked = redis.unlink(...shareIds.map((id) => keys.share(id)));
     const message = seals.control({ t: "unshare", shares: shareIds });
     const told = redis.publish(keys.control, JSON.stringify(message));

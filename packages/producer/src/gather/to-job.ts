@@ -11,7 +11,7 @@ import type { Seals } from "../signing/seals.ts";
 /**
  * The BullMQ job that brings a chunk to a worker.
  *
- * @param isBackup - another one does so already
+ * @param isBackup - another job does so already
  */
 export function toJob(
   map: CarriedMap,

@@ -3,14 +3,14 @@
 export interface ChunkSize {
   /** Number of items for the next chunk, at least 1. */
   next(): number;
-  /** Takes account of a job: it ran `items` items in `ms`. */
+  /** Notes a job, which ran `items` items in `ms`. */
   measured(items: number, ms: number): void;
   /**
-   * How many jobs may be sent while their size is a guess, until a job of that size was measured. `Infinity` once the
-   * size is no guess.
+   * How many jobs may be sent while their size is a guess, because no job of that size was measured yet. `Infinity` once
+   * the size is known to be good.
    */
   readonly ahead: number;
-  /** Says in words who chose the size, and from what. */
+  /** Says in words what determined the size. */
   why(): string;
 }
 
@@ -25,26 +25,34 @@ export function fixedChunks(n: number): ChunkSize {
 }
 
 /**
- * A job is worth this much run time: fifty times what it costs to bring one there and back where functions keep the
- * cores busy, and still short enough to spread the last ones well.
+ * The run time that a job should have, in ms: fifty times the cost of its transport, and still short enough to spread the
+ * last jobs evenly.
  */
 const TARGET_MS = 50;
 
-/** Larger chunks save nothing more, and V8 keeps arrays of more than 128 KiB apart, where each costs a system call. */
+/**
+ * The largest chunk. Larger ones save nothing more, and V8 allocates arrays of more than 128 KiB with a system call each.
+ */
 const MAX_CHUNKSIZE = 16_000;
 
-/** Towards the end, chunks become smaller to be spread, but not below this much work: a further job would cost more. */
+/**
+ * Towards the end, chunks become smaller so that they can be spread, but not below this much work, in ms: another job
+ * would cost more.
+ */
 const NOT_SPREAD_MS = 0.5;
 
-/** The size before anything was measured: small, because the function may be a long one. For a tiny one it grows soon. */
+/**
+ * The size before anything was measured. It is small, because the function may take long; for a tiny function it soon
+ * grows.
+ */
 const FIRST_CHUNKSIZE = 1;
 
-/** Jobs of that size that are sent for each worker at once: enough to keep it busy if the function is a long one. */
+/** Jobs of that size that are sent for each worker at once: enough to keep it busy if the function takes long. */
 const FIRST_JOBS_PER_WORKER = 8;
 
 /**
- * A size above `GROWTH` times the largest that was measured is a guess too, because most of a short job's time is not
- * the function's. Until it was measured, only `GUESSED_JOBS_PER_WORKER` jobs are sent for each worker.
+ * A size above `GROWTH` times the largest measured one is a guess too, because most of a short job's time is not spent in
+ * the function. Until it was measured, only `GUESSED_JOBS_PER_WORKER` jobs are sent for each worker.
  */
 const GROWTH = 4;
 const GUESSED_JOBS_PER_WORKER = 4;
@@ -52,14 +60,15 @@ const GUESSED_JOBS_PER_WORKER = 4;
 /** The estimate's weight against a new measurement, in jobs of the largest size. Measurements weigh by their items. */
 const KNOWN_JOBS = 4;
 
-/** A job of at least so many ms that is slower than the estimate gets at least half of the weight. */
+/** A job that takes at least this long, in ms, and is slower than estimated, gets at least half of the weight. */
 const LONG_MS = TARGET_MS / 10;
 
 /**
- * Follows the measured run time per item, and leaves the rest of a known input divisible among the workers.
+ * Chooses the size by the measured run time per item, and keeps the rest of a known input divisible among the workers.
  *
- * @param remaining - number of items not yet cut, or `undefined` if the input's length is not known
- * @param workers - number of processes that work on the queue
+ * @param remaining - gives the number of items that are not in chunks yet, or `undefined` if the input's length is not
+ * known
+ * @param workers - gives the number of processes that work on the queue
  */
 export function autoChunks(remaining: () => number | undefined, workers: () => number): ChunkSize {
   let msPerItem: number | undefined;
@@ -74,7 +83,8 @@ export function autoChunks(remaining: () => number | undefined, workers: () => n
     if (msPerItem === undefined) return FIRST_CHUNKSIZE;
     const byTime = Math.floor(TARGET_MS / Math.max(msPerItem, TARGET_MS / MAX_CHUNKSIZE));
     const left = remaining();
-    // Guided self-scheduling (Polychronopoulos and Kuck, 1987): the last chunks are small, so that nobody waits long.
+    // Guided self-scheduling (Polychronopoulos and Kuck, 1987): the last chunks are small, so that no worker is idle for
+    // long.
     const share = left === undefined ? Infinity : Math.ceil(left / (4 * processes()));
     const byShare = Math.max(share, Math.floor(NOT_SPREAD_MS / msPerItem));
     const size = Math.max(1, Math.min(byTime, byShare, MAX_CHUNKSIZE));
@@ -93,7 +103,7 @@ export function autoChunks(remaining: () => number | undefined, workers: () => n
     measured(items, ms) {
       const now = ms / items;
       const isSurprise = msPerItem !== undefined && now > msPerItem && ms >= LONG_MS;
-      // Fast to shrink: a chunk too large holds up the end of the map, one too small costs little.
+      // Shrink fast: a chunk that is too large delays the end of the map, and one that is too small costs little.
       if (isSurprise) known = Math.min(known, items);
       const weight = items / (items + known);
       msPerItem = (msPerItem ?? 0) * (1 - weight) + now * weight;

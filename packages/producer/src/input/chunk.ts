@@ -13,13 +13,13 @@ export interface Chunk {
   readonly shares: readonly (readonly [position: number, shareId: string])[];
   /** When it was sent, by the monotonic clock. */
   sentAt?: number;
-  /** Its items that have not begun were asked back, to be sent as so many chunks. */
+  /** Set if items that have not begun were asked back: the number of chunks as which they will be sent. */
   pieces?: number;
-  /** Only the first so many items are its own any more: the others were given back, and are sent as other chunks. */
+  /** Number of items, from the first on, that it keeps; the others were given back, and are sent as other chunks. */
   cut?: number;
 }
 
-/** How many items a chunk brings outcomes for. */
+/** The number of items for which a chunk brings outcomes. */
 export function itemsOf({ n, cut = n }: Pick<Chunk, "n" | "cut">): number {
   return cut;
 }

@@ -4,8 +4,7 @@ import { itemsOf } from "./chunk.ts";
 import type { Chunk } from "./chunk.ts";
 
 /**
- * Leaves a chunk its first `items` items. Gives what was taken from it as chunks of their own, about equally large; none
- * if it has no more than that.
+ * Leaves a chunk its first `items` items. Gives the others as chunks of about equal size; none if there are no others.
  */
 export function cutChunk(chunk: Chunk, items: number): Chunk[] {
   const end = itemsOf(chunk);
@@ -16,7 +15,7 @@ export function cutChunk(chunk: Chunk, items: number): Chunk[] {
   const rest: Chunk[] = [];
   for (let start = items; start < end; start += size) {
     const some = values.slice(start, Math.min(start + size, end));
-    // They were sent once already: neither a limit nor their kind can stand against them.
+    // The items were sent once already, so they fit the limit and can be encoded.
     const attachments = new Attachments();
     const args = encodeArguments(form, some, { role: "argument", attachments });
     rest.push({ at: chunk.at + start, n: some.length, args, bytes: attachments.bytes, shares: chunk.shares });

@@ -1,4 +1,4 @@
-/** Turns the items of an input into chunks. An item that can't be sent is an error of its own, and not of its neighbours. */
+/** Turns the items of an input into chunks. An item that can't be sent fails alone, and not with its neighbours. */
 
 import { Attachments, encode, encodeArguments } from "@poolmq/shared/internal";
 import type { ArgumentForm } from "@poolmq/shared/internal";
@@ -25,7 +25,7 @@ export interface Items {
   readonly values: readonly unknown[];
 }
 
-/** Encodes items, the first of which has index `at`: as one chunk, if nothing stands against it. */
+/** Encodes items, the first of which has index `at`, as one chunk if possible. */
 export function encodeItems(
   { form, values }: Items,
   at: number,
@@ -47,7 +47,7 @@ export function encodeItems(
       start++;
       continue;
     }
-    // All tuples of a chunk take the same shared values in the same places.
+    // All tuples of a chunk must have the same shared values in the same positions.
     let end = start + 1;
     while (end < tuples.length && sameShares(layouts[start], layouts[end])) end++;
     const shares = layouts[start] ?? NO_SHARES;
@@ -59,7 +59,7 @@ export function encodeItems(
   return encoded;
 }
 
-/** What can't go as one goes in halves, down to the item that is to blame. */
+/** Encodes items as one chunk; if that fails, each half, down to the item that is to blame. */
 function encodeGroup(
   { form, values }: Items,
   at: number,
@@ -83,7 +83,7 @@ function encodeGroup(
   }
 }
 
-/** The error with the path as the caller sees it: from the item, not from the tuple that holds it. */
+/** The error with the path that the caller expects: from the item, not from the tuple that holds it. */
 function errorOf(tuple: readonly unknown[], limit: ArgumentLimit | undefined): unknown {
   try {
     const attachments = new Attachments();
@@ -103,7 +103,7 @@ function hasShared(values: readonly unknown[]): boolean {
   return false;
 }
 
-/** Whether any of them does not go as it is. */
+/** Whether any of the values is a shared value or a refused item. */
 function hasSpecial(values: readonly unknown[]): boolean {
   for (const value of values) {
     if (typeof value === "object" && (value instanceof Shared || value instanceof Refused)) return true;

@@ -1,4 +1,4 @@
-/** Reads an input without getting ahead of what is asked for. */
+/** Reads an input, never more items than are asked for. */
 
 import type { ArgumentForm } from "@poolmq/shared/internal";
 
@@ -31,8 +31,8 @@ export class InputReader {
   }
 
   /**
-   * Gives the next items, at most `most`: fewer at the end, or if the input makes us wait with some in hand. What is
-   * there at once is no promise: one for each item is felt.
+   * Gives the next items, at most `most`: fewer at the end, or if some are there and the next would have to be waited
+   * for. Items that are available at once are given without a promise, which would cost measurable time for each item.
    *
    * @param wait - whether to wait for the first one
    * @param whole - whether to give all or none of them, except at the end
@@ -49,7 +49,7 @@ export class InputReader {
     try {
       if (source.fill(items, most)) this.#end = "done";
     } catch (error) {
-      // The items before it are still run; then the map fails with this very error.
+      // The items before the error are still run; then the map fails with this error.
       this.#end = { error };
     }
     return items;
@@ -85,12 +85,12 @@ export class InputReader {
   close(): void {
     if (this.#end !== undefined) return;
     this.#end = "done";
-    this.#pending?.catch(() => {}); // nobody asks for it any more
+    this.#pending?.catch(() => {}); // its result is not needed any more
     try {
       const closed = this.#source.close();
       if (closed !== undefined) closed.catch(() => {});
     } catch {
-      // Ignored: the map has ended for another reason, which is the one that is reported.
+      // Ignored: the map has ended for another reason, which is reported.
     }
   }
 }

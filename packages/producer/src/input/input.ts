@@ -9,17 +9,17 @@ import { take } from "./take.ts";
 /** Where the items of a call come from. */
 export type ItemSource = SyncSource | AsyncSource;
 
-/** An input whose items are there at once. */
+/** An input whose items are available at once. */
 interface SyncSource {
   readonly kind: "sync";
   readonly form: ArgumentForm;
-  /** Adds items until there are `most`. True at the end. Throws what the input throws: those before it are added. */
+  /** Adds items until there are `most`. True at the end. Throws what the input throws, after adding the items before. */
   fill(items: unknown[], most: number): boolean;
-  /** The input will not be read to its end. */
+  /** Called if the input will not be read to its end. */
   close(): void;
 }
 
-/** An input that has to be waited for, item by item. */
+/** An input whose items have to be waited for. */
 export interface AsyncSource {
   readonly kind: "async";
   readonly form: ArgumentForm;
@@ -43,8 +43,8 @@ export function singles(call: string, items: unknown): Input {
 }
 
 /**
- * The input of `starmap`. An item that is no array is refused at once if the input is an array; else the source throws
- * when it gets there.
+ * The input of `starmap`. An item that is not an array is refused at once if the input is an array; else the source
+ * throws when it reaches it.
  *
  * @throws InvalidOptionError
  */
@@ -77,7 +77,7 @@ function lengthOf(items: unknown): number | undefined {
   return items instanceof Set || items instanceof Map ? items.size : undefined;
 }
 
-/** Only what an async input gives is waited for. */
+/** Makes the source. Only items of an async input are waited for. */
 function sourceOf(call: string, items: unknown, form: ArgumentForm, check: Check | undefined): ItemSource {
   const { [Symbol.asyncIterator]: async, [Symbol.iterator]: sync } = Object(items) as Partial<
     AsyncIterable<unknown> & Iterable<unknown>
@@ -97,12 +97,12 @@ const walkArray: unknown = Array.prototype[Symbol.iterator];
 const arrayIterator = Object.getPrototypeOf([].values()) as { next: unknown };
 const { next: nextOfArray } = arrayIterator;
 
-/** Whether an iterator of it would be the language's own, which asks for the length and for one index after the other. */
+/** Whether its iterator is the built-in one, which reads the length and one index after the other. */
 function isArrayWalk(items: unknown, iterator: unknown): items is readonly unknown[] {
   return Array.isArray(items) && iterator === walkArray && arrayIterator.next === nextOfArray;
 }
 
-/** Reads an array as its iterator does, without one. */
+/** Reads an array as its iterator would, but faster. */
 class ArraySource implements SyncSource {
   readonly kind = "sync";
   readonly form: ArgumentForm;
@@ -133,7 +133,7 @@ class ArraySource implements SyncSource {
   close(): void {}
 }
 
-/** @param takes - whether an item is taken as it is when it is yielded, and not when its chunk is full */
+/** @param takes - whether an item is copied when it is yielded, and not when its chunk is full */
 function ofIterator(
   iterator: Iterator<unknown>,
   form: ArgumentForm,
@@ -150,11 +150,11 @@ function ofIterator(
           if (step.done === true) return true;
           const { value } = step;
           check?.(value);
-          // The last item of a chunk is encoded before the iterator goes on.
+          // The last item of a chunk need not be copied, because it is encoded before the iterator goes on.
           const waits = takes && items.length + 1 < most;
           items.push(waits && typeof value === "object" ? take(form, value) : value);
         } catch (error) {
-          // An input whose item is refused is told that it is not read on.
+          // If an item is refused, close the input, which is not read further.
           iterator.return?.();
           throw error;
         }

@@ -1,9 +1,15 @@
-/** How long the reader of a stream takes from one item to the next, so that one that is gone is told from a slow one. */
+/**
+ * Measures how long the reader of a stream takes from one item to the next, to tell a reader that is gone from a slow
+ * one.
+ */
 
-/** A reader that takes the first item only so late, or has never come, is gone. */
+/** A reader that has not taken the first item after this long, in ms, is gone. */
 const NEVER_READ_MS = 5_000;
 
-/** One that has read is gone after so long, or so many times the longest pause that it made before. */
+/**
+ * A reader that has read is gone after this long, in ms, or `PAUSES` times its longest pause so far, if that is
+ * longer.
+ */
 const STOPPED_MS = 10_000;
 const PAUSES = 5;
 
@@ -11,13 +17,13 @@ export class ReaderPace {
   #readAt: number | undefined;
   #longestMs = 0;
 
-  /** An item was taken. */
+  /** Notes that an item was taken. */
   read(now: number): void {
     if (this.#readAt !== undefined) this.#longestMs = Math.max(this.#longestMs, now - this.#readAt);
     this.#readAt = now;
   }
 
-  /** Whether nobody reads any more, as far as can be told. @param since - when the pool was closed */
+  /** Whether the reader seems to be gone. @param since - when the pool was closed */
   isGone(now: number, since: number): boolean {
     if (this.#readAt === undefined) return now - since >= NEVER_READ_MS;
     return now - Math.max(this.#readAt, since) >= Math.max(STOPPED_MS, PAUSES * this.#longestMs);

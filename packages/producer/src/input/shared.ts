@@ -16,7 +16,7 @@ export class Shared<V> implements Disposable, AsyncDisposable {
 
   readonly #release: () => Promise<void>;
 
-  /** For `instanceof`: nothing of the value is read, since a proxy may throw at whatever it is asked. @internal */
+  /** Makes `instanceof` read nothing of the value, since a proxy may throw at any access. @internal */
   static [Symbol.hasInstance](value: unknown): value is Shared<unknown> {
     return typeof value === "object" && value !== null && #release in value;
   }
@@ -25,21 +25,21 @@ export class Shared<V> implements Disposable, AsyncDisposable {
   constructor(id: string, release: () => Promise<void>) {
     this.id = id;
     this.#release = release;
-    // Only arguments themselves are replaced by their shared values, and not what is within them.
+    // Only arguments themselves can be shared values, and not parts of them.
     const value = "a shared value inside another value (give it as an argument of its own)";
     Object.defineProperty(this, REFUSED, { value });
   }
 
   /**
-   * Releases the value, in Redis and on the workers, before its pool ends: no item may use it any more. `await using`
+   * Releases the value, in Redis and on the workers, before its pool ends. No item may use it afterwards. `await using`
    * does it at the end of a block.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#release();
   }
 
-  /** The same, without waiting for it. */
+  /** As `Symbol.asyncDispose`, without waiting. */
   [Symbol.dispose](): void {
-    this.#release().catch(() => {}); // it goes with its pool
+    this.#release().catch(() => {}); // it is removed with its pool
   }
 }

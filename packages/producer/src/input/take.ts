@@ -1,6 +1,6 @@
 /**
- * Takes an item as it is now. A generator may yield one object again and again, and a program may change what it gave to
- * a call, while the item waits for the rest of its chunk.
+ * Takes a copy of an item as it is now. While the item waits for the rest of its chunk, a generator may yield the same
+ * object again, changed, and a program may change what it passed to a call.
  */
 
 import { types } from "node:util";
@@ -10,7 +10,7 @@ import type { ArgumentForm } from "@poolmq/shared/internal";
 
 import { Shared } from "./shared.ts";
 
-/** Stands for an item that can't be sent, as it was when it was taken. */
+/** Stands for an item that could not be sent when it was taken. */
 export class Refused {
   readonly #error: unknown;
 
@@ -18,7 +18,7 @@ export class Refused {
     this.#error = error;
   }
 
-  /** For `instanceof`: nothing of the value is read, since a proxy may throw at whatever it is asked. */
+  /** Makes `instanceof` read nothing of the value, since a proxy may throw at any access. */
   static [Symbol.hasInstance](value: unknown): value is Refused {
     return typeof value === "object" && value !== null && #error in value;
   }
@@ -28,7 +28,7 @@ export class Refused {
   }
 }
 
-/** Gives the item, or a copy of it if it can be changed; a {@link Refused} if it can't be sent. */
+/** Gives the item itself if it is immutable, else a copy; a {@link Refused} if it can't be sent. */
 export function take(form: ArgumentForm, item: unknown): unknown {
   if (isFixed(item)) return item;
   try {
@@ -41,12 +41,13 @@ export function take(form: ArgumentForm, item: unknown): unknown {
 function copyOfTuple(tuple: readonly unknown[]): readonly unknown[] {
   if (tuple.every(isFixed)) return Array.from(tuple);
   if (tuple.length === 1) return [copyOf(tuple[0])];
-  // The arguments of one call are copied together: they may hold the same object. Handles of shared values stay.
+  // The arguments of one call are copied together, because they may share objects. Handles of shared values are not
+  // copied.
   const copy = copyOf(tuple.map((value) => (value instanceof Shared ? null : value))) as unknown[];
   return copy.map((value, position) => (tuple[position] instanceof Shared ? tuple[position] : value));
 }
 
-/** Whether nobody can change it. A handle of a shared value stays what it is. */
+/** Whether the value is immutable. Handles of shared values count as such. */
 function isFixed(value: unknown): boolean {
   return (
     (typeof value !== "object" && typeof value !== "function") || value === null || value instanceof Shared
@@ -64,22 +65,22 @@ function copyOf(value: unknown): unknown {
 
 const NOT_PLAIN = Symbol("not plain");
 
-/** Up to so many objects and elements, a walk is faster than the codec. */
+/** Up to this many objects and elements, copying by hand is faster than the codec. */
 const FEW = 32;
 
-/** A copy of what most items are, small records and bytes, which takes a fraction of the codec's time. */
+/** Copies small records and bytes, as most items are, in a fraction of the codec's time. */
 function plainCopy(value: unknown): unknown {
   try {
     return walk(value, []);
   } catch {
-    return NOT_PLAIN; // a getter that throws: the codec meets it again and reports it
+    return NOT_PLAIN; // a getter threw: the codec meets it again and reports it
   }
 }
 
 function walk(value: unknown, seen: object[]): unknown {
   if (typeof value === "function" || typeof value === "symbol") return NOT_PLAIN;
   if (typeof value !== "object" || value === null) return value;
-  // What is met again is left to the codec, which keeps identity.
+  // An object that occurs twice is left to the codec, which keeps identity.
   if (types.isProxy(value) || seen.length === FEW || seen.includes(value)) return NOT_PLAIN;
   seen.push(value);
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -103,7 +104,7 @@ function walkObject(object: object, seen: object[]): unknown {
   if (types.isArgumentsObject(object)) return NOT_PLAIN;
   const copy: Record<string, unknown> = {};
   for (const key of Object.keys(object)) {
-    // Assigning it would change the prototype.
+    // Assigning this key would change the prototype.
     if (key === "__proto__") return NOT_PLAIN;
     const item = walk((object as Record<string, unknown>)[key], seen);
     if (item === NOT_PLAIN) return NOT_PLAIN;
@@ -113,7 +114,7 @@ function walkObject(object: object, seen: object[]): unknown {
 }
 
 function bytesOf(bytes: Uint8Array, prototype: unknown): unknown {
-  // The codec refuses shared memory, and knows what to say of memory that was given away.
+  // The codec refuses shared memory, and reports memory that was transferred.
   if (bytes.length === 0 || types.isSharedArrayBuffer(bytes.buffer)) return NOT_PLAIN;
   if (prototype === Buffer.prototype) return Buffer.from(bytes);
   return prototype === Uint8Array.prototype ? bytes.slice() : NOT_PLAIN;

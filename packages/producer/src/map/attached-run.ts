@@ -1,4 +1,4 @@
-/** A durable map that another process enqueued, as far as its outcomes tell of it. */
+/** A durable map that another process enqueued, of which only the outcomes are known. */
 
 import type { OutcomeText } from "@poolmq/shared/internal";
 
@@ -48,7 +48,7 @@ export class AttachedRun implements CarriedMap {
     return this.#account.insights();
   }
 
-  /** Every gap in what is settled begins with the first item of a chunk. */
+  /** Gives the start of each gap between settled items, which is the first item of a chunk. */
   get underWay(): number[] {
     const starts: number[] = [];
     for (let index = 0; index < (this.#total ?? 0); index++) {
@@ -57,7 +57,7 @@ export class AttachedRun implements CarriedMap {
     return starts;
   }
 
-  /** Always empty: the arguments were only in the process that began the map. */
+  /** Always empty: only the process that began the map has the arguments. */
   chunks(): Chunk[] {
     return [];
   }
@@ -79,7 +79,7 @@ export class AttachedRun implements CarriedMap {
     this.#endIfSettled();
   }
 
-  /** Does nothing: a map that others read is not cut. */
+  /** Does nothing: a map that other processes read is not cut. */
   cut(): void {}
 
   taskProgress(): void {}
@@ -91,12 +91,12 @@ export class AttachedRun implements CarriedMap {
     this.#endIfSettled();
   }
 
-  /** Lets go of the map: it stays as it is for others. */
+  /** Ends the reading here; the map stays as it is for other processes. */
   fail(error: unknown): void {
     this.#end({ error, items: this.#total ?? this.#settled.size }, "left");
   }
 
-  /** Ends the map, for everybody. */
+  /** Ends the map for all processes. */
   cancel(error: unknown): void {
     this.#end({ error, items: this.#total ?? this.#settled.size }, "over");
   }

@@ -11,14 +11,14 @@ import type { InputReader } from "../input/input-reader.ts";
 
 /** Jobs that go to Redis in one pipeline. More would save little, and would block the event loop. */
 const MAX_BATCH_JOBS = 500;
-/** Bytes of one pipeline: workers wait while a batch is encoded before any of it is sent. */
+/** Bytes that go to Redis in one pipeline. It is limited because workers wait until the whole batch is encoded. */
 const MAX_BATCH_BYTES = 1024 * 1024;
 
 const NOTHING: unknown[] = [];
 
 type OnRefused = (index: number, error: unknown) => void;
 
-/** What is read at a time. */
+/** The chunks that are read at a time. */
 interface Batch {
   readonly chunks: Chunk[];
   bytes: number;
@@ -27,16 +27,19 @@ interface Batch {
 }
 
 interface ChunkReaderOptions {
-  /** `undefined` until it is known: it must be before chunks are read but the first. */
+  /** `undefined` until it is known, which must be before any chunk but the first is read. */
   readonly chunkSize: ChunkSize | undefined;
   /** Limit of the arguments of a job; `undefined`: no limit. */
   readonly argumentLimit: ArgumentLimit | undefined;
-  /** Waits for a slow input to fill each chunk but the last: another process that reads the input must cut it alike. */
+  /**
+   * Whether to wait for a slow input to fill each chunk but the last, because another process that reads the input must
+   * divide it in the same way.
+   */
   readonly wholeChunks: boolean;
 }
 
 export class ChunkReader {
-  /** How many items go into a chunk; one each, while that is not known. */
+  /** How many items go into a chunk; 1 while that is not known. */
   chunkSize: ChunkSize | undefined;
   readonly #input: InputReader;
   readonly #inFlight: InFlight;
@@ -54,12 +57,12 @@ export class ChunkReader {
     this.#options = options;
   }
 
-  /** Index of the first item that was not read yet. */
+  /** Index of the first item that is not in a chunk yet. */
   get next(): number {
     return this.#next;
   }
 
-  /** Items may have been read that `next` does not count yet: the input may have ended, and the map has not. */
+  /** Whether items may have been read that `next` does not count yet. Then the input may have ended, but not the map. */
   get isReading(): boolean {
     return this.#reading;
   }
@@ -69,30 +72,30 @@ export class ChunkReader {
     return this.#input.end;
   }
 
-  /** Whether so much room is free that it is worth reading on. */
+  /** Whether enough room is free to read on. */
   get hasRoom(): boolean {
     return this.#inFlight.places >= this.#inFlight.worthReading(this.chunkSize?.next() ?? 1);
   }
 
-  /** Waits until somebody has offered room, or the map has ended. */
+  /** Waits until `offerRoom()` finds room, or the map has ended. */
   async room(): Promise<void> {
     this.#room = Promise.withResolvers();
     await this.#room.promise;
     this.#room = undefined;
   }
 
-  /** Lets the map read on, if it waits for room and there is some by now. */
+  /** Lets the map read on, if it waits for room and there is enough now. */
   offerRoom(): void {
     if (this.#room !== undefined && this.hasRoom) this.#room.resolve();
   }
 
-  /** A chunk of so many items ran for so long. */
+  /** Notes a chunk of `items` items that ran for `ms`. */
   measured(items: number, ms: number): void {
     this.chunkSize?.measured(items, ms);
     this.#firstOutcome.came(items);
   }
 
-  /** Waits for a first outcome, but not for long, if the size of these chunks, which were sent just now, is a guess. */
+  /** If the size of the chunks that were just sent is a guess, waits for a first outcome, but not for long. */
   async untilMeasured(sent: readonly Chunk[]): Promise<void> {
     const last = sent.at(-1);
     const isGuess = (this.chunkSize?.ahead ?? Infinity) < Infinity;
@@ -100,10 +103,10 @@ export class ChunkReader {
   }
 
   /**
-   * Gives the next chunks, which are under way from now on: at once, if the input need not be waited for.
+   * Gives the next chunks, which count as under way from now on; without a promise, if the input need not be waited for.
    *
-   * @param isWanted - false once the map has ended: what was read meanwhile is of no use
-   * @param onRefused - told of each item that can't be sent
+   * @param isWanted - gives false once the map has ended, so that the items that were read meanwhile are useless
+   * @param onRefused - called for each item that can't be sent
    */
   read(isWanted: () => boolean, onRefused: OnRefused): Chunk[] | Promise<Chunk[]> {
     const batch: Batch = { chunks: [], bytes: 0, isWanted, onRefused };
@@ -128,16 +131,16 @@ export class ChunkReader {
     const { wholeChunks: whole } = this.#options;
     const size = this.chunkSize?.next() ?? 1;
     this.#reading = true;
-    // Having chunks in hand, a slow input is not waited for.
+    // If there are chunks already, a slow input is not waited for.
     return this.#input.read(whole ? size : Math.min(size, this.#inFlight.places), {
       wait: chunks.length === 0,
       whole,
     });
   }
 
-  /** Makes chunks of the items. False if no more are to be read. */
+  /** Makes chunks from the items. False if no more are to be read. */
   #take(values: unknown[], batch: Batch): boolean {
-    // In the same turn as what follows: `next` counts these items before anybody asks for it.
+    // Cleared in the same turn in which `next` is advanced below, so that nobody sees it in between.
     this.#reading = false;
     if (!batch.isWanted() || values.length === 0) return false;
     const { form } = this.#input;

@@ -1,7 +1,7 @@
 /**
- * While the chunk size is a guess, a few jobs are sent, and no more for so long unless one of them comes back. The first
- * jobs of a tiny function come back within a few ms, and the others then travel in chunks. For those of a long function
- * there is no need to wait longer.
+ * How long to wait for a first outcome, in ms, while the chunk size is a guess and a few jobs were sent. The first jobs
+ * of a tiny function come back within a few ms, and the others then travel in chunks. For a long function, waiting longer
+ * is useless.
  */
 const GUESS_MS = 25;
 
@@ -9,7 +9,7 @@ const GUESS_MS = 25;
 export class FirstOutcome {
   #awaited: { readonly items: number; readonly resolve: () => void } | undefined;
 
-  /** Waits for the outcome of a chunk of at least so many items, the end, or `GUESS_MS`, whichever comes first. */
+  /** Waits for the outcome of a chunk of at least `items` items, the end, or `GUESS_MS`, whichever comes first. */
   async wait(items: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#awaited = { items, resolve };
@@ -19,12 +19,12 @@ export class FirstOutcome {
     this.#awaited = undefined;
   }
 
-  /** The outcome of a chunk of so many items came in. */
+  /** Notes the outcome of a chunk of `items` items. */
   came(items: number): void {
     if (this.#awaited !== undefined && items >= this.#awaited.items) this.#awaited.resolve();
   }
 
-  /** The map has ended. */
+  /** Ends the wait, because the map has ended. */
   stop(): void {
     this.#awaited?.resolve();
   }

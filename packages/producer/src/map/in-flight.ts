@@ -1,4 +1,4 @@
-/** What of a map is under way, and how much more may be. */
+/** The chunks of a map that are under way, and how many more may be. */
 
 import { itemsOf, sizeOf } from "../input/chunk.ts";
 import { cutChunk } from "../input/cut-chunk.ts";
@@ -6,18 +6,18 @@ import type { Chunk } from "../input/chunk.ts";
 import { ReaderPace } from "../input/reader-pace.ts";
 import type { WorkWindow } from "./work-window.ts";
 
-/** What may be under way at a time. A chunk that is larger than what is left goes if nothing else is under way. */
+/** The limits of what may be under way at a time. A chunk that is too large is sent when nothing else is under way. */
 export interface Window {
   readonly jobs: number;
-  /** Encoded arguments. */
+  /** Bytes of encoded arguments. */
   readonly bytes: number;
-  /** Items in flight, or waiting to be read if the sink keeps them until then. */
+  /** Items under way and, if the sink keeps results until they are read, unread items. */
   readonly items: number;
 }
 
 export class InFlight {
   readonly #window: Window;
-  /** What the map may have in a queue that it shares with others. Absent: the queue itself serves maps in turns. */
+  /** Limits what the map may have in a queue that it shares with others. Absent in memory. */
   #share: WorkWindow | undefined;
   /** By the index of their first item. */
   readonly #chunks = new Map<number, Chunk>();
@@ -31,7 +31,7 @@ export class InFlight {
     this.#window = window;
   }
 
-  /** The map stands in a queue with others, from now on. */
+  /** Sets the window of a map in a shared queue. */
   share(window: WorkWindow): void {
     this.#share = window;
   }
@@ -41,7 +41,7 @@ export class InFlight {
     return this.#items;
   }
 
-  /** Everything that is in the window waits to be read, and nobody reads. @param since - when the pool was closed */
+  /** Whether everything in the window waits to be read, and nobody reads. @param since - when the pool was closed */
   isAbandoned(now: number, since: number): boolean {
     return this.#unread > 0 && this.#chunks.size === 0 && this.#readers.isGone(now, since);
   }
@@ -62,7 +62,7 @@ export class InFlight {
     this.#bytes += sizeOf(chunk);
   }
 
-  /** The chunk that starts at `at` keeps so many items, if others were asked back. Gives what was taken from it. */
+  /** Cuts the chunk that starts at `at` to `items` items, if items of it were asked back. Gives the others, as chunks. */
   cut(at: number, items: number): Chunk[] {
     const chunk = this.#chunks.get(at);
     if (chunk?.pieces === undefined) return [];
@@ -72,7 +72,7 @@ export class InFlight {
     return rest;
   }
 
-  /** Takes out the chunk that starts at `at`, if it is there. */
+  /** Removes the chunk that starts at `at`, if it is there, and gives it. */
   take(at: number): Chunk | undefined {
     const chunk = this.#chunks.get(at);
     if (chunk === undefined) return undefined;
@@ -82,23 +82,23 @@ export class InFlight {
     return chunk;
   }
 
-  /** A chunk of so many items ran for so long. */
+  /** Notes a chunk of `items` items that ran for `ms`. */
   ran(items: number, ms: number): void {
     this.#share?.ran(items, ms);
   }
 
-  /** So many settled items take up places until they are read. */
+  /** Counts settled items, which occupy places until they are read. */
   keep(items: number): void {
     this.#unread += items;
   }
 
-  /** The caller has read an item. */
+  /** Notes that the caller has read an item. */
   handOn(): void {
     this.#readers.read(performance.now());
     this.#unread--;
   }
 
-  /** How many more items there is room for. */
+  /** The number of items for which there is still room. */
   get places(): number {
     const { jobs, bytes, items } = this.#window;
     const free = items - this.#items - this.#unread;
@@ -114,8 +114,8 @@ export class InFlight {
   }
 
   /**
-   * How many places must be free before more input is read: those of a chunk, or a good part of the window. A slow
-   * reader frees one place at a time, and each would become a job of its own.
+   * How many places must be free before more input is read: those of a chunk, or a good part of the window. Otherwise a
+   * slow reader, which frees one place at a time, would cause a job for each item.
    */
   worthReading(chunkSize: number): number {
     const { items } = this.#window;

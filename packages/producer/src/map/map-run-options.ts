@@ -7,7 +7,7 @@ import type { CallSite, ErrorClass } from "./outcomes/read-outcomes.ts";
 import type { Speculation } from "./stragglers.ts";
 import type { JobOptions } from "./transport.ts";
 
-/** What a call says of its map. */
+/** The options of a map, made from its call. */
 export interface MapRunOptions {
   readonly id: string;
   readonly task: string;
@@ -16,21 +16,24 @@ export interface MapRunOptions {
   readonly input: ItemSource;
   /** Number of items, if it is known beforehand. */
   readonly length: number | undefined;
-  /** `undefined` is left to the function's definition: the engine knows it, and sets `run.chunkSize` before `start()`. */
+  /** `undefined`: the function's definition decides, which the engine knows; it sets `run.chunkSize` before `start()`. */
   readonly chunkSize: ChunkSize | undefined;
   readonly window: Window;
   /** Limit of the arguments of a job; `undefined`: no limit. */
   readonly argumentLimit: ArgumentLimit | undefined;
-  /** Waits for a slow input to fill each chunk but the last: another process that reads the input must cut it alike. */
+  /**
+   * Whether to wait for a slow input to fill each chunk but the last, because another process that reads the input must
+   * divide it in the same way.
+   */
   readonly wholeChunks: boolean;
   readonly job: JobOptions;
-  /** When an item is started once more elsewhere. Absent: never. */
+  /** When a backup of a chunk is started. Absent: never. */
   readonly speculation?: Speculation | undefined;
-  /** Whether `handOn` says when an item's place in the window is free; else it is as soon as it is settled. */
+  /** Whether an item's place in the window becomes free by `handOn`. Otherwise it does when the item is settled. */
   readonly keepsUntilRead: boolean;
   /** Whether the results stay with the transport until `look()` says that they were delivered. */
   readonly keepsUntilLookedAt?: boolean;
-  /** Shows what an item was in errors that its function did not make. */
+  /** Describes an item in errors that its function did not make. */
   readonly describeItem?: DescribeItem | undefined;
   /** Errors that a tasks module exports, by name: a remote error of that name is an instance. */
   readonly classes: () => ReadonlyMap<string, ErrorClass> | undefined;

@@ -1,6 +1,6 @@
 /**
- * One map while it runs: reads the input, keeps a window of it under way, takes the outcomes, and tells its sink what
- * became of each item. It knows nothing of Redis or threads: a `Transport` moves chunks out and outcomes in.
+ * One map while it runs: reads the input, keeps a window of it under way, takes the outcomes, and gives each item's
+ * outcome to its sink. It knows nothing of Redis or threads: a `Transport` moves chunks out and outcomes in.
  *
  *   input ──▶ ChunkReader ──chunks──▶ InFlight ──▶ transport ──▶ workers
  *                  │                                               │
@@ -8,7 +8,7 @@
  *
  * States:
  * - `running`: from `start()` on, reads input while the window has room. Leaves to `ended`.
- * - `ended`: every item has its outcome, or the map failed as a whole, or it was cancelled. Nothing more is told.
+ * - `ended`: every item has its outcome, or the map failed as a whole, or it was cancelled. Nothing more is reported.
  */
 
 import type { ErrorGroups, OutcomeText } from "@poolmq/shared/internal";
@@ -35,7 +35,7 @@ import type { MapEnd, Sink } from "./outcomes/sink.ts";
 import type { CarriedMap, JobOptions, RunFacts, Transport } from "./transport.ts";
 
 export class MapRun implements CarriedMap {
-  /** Name of the task. May be corrected before `start()`. */
+  /** Name of the task. May be changed before `start()`. */
   task: string;
   readonly #options: MapRunOptions;
   readonly #reader: ChunkReader;
@@ -70,7 +70,7 @@ export class MapRun implements CarriedMap {
     return this.#options.job;
   }
 
-  /** Absent until the engine knows it, if the call leaves it to the function's definition. */
+  /** Absent, if the function's definition decides, until the engine knows that. */
   get chunkSize(): ChunkSize | undefined {
     return this.#reader.chunkSize;
   }
@@ -104,7 +104,7 @@ export class MapRun implements CarriedMap {
     return this.#account.insights(this.chunkSize?.why());
   }
 
-  /** How its items ran, for those who watch the queue. */
+  /** The measurements of its items, for watchers. */
   get measured(): Measured {
     return this.#account.measured;
   }
@@ -119,12 +119,12 @@ export class MapRun implements CarriedMap {
     return this.#options.length === undefined ? undefined : this.#options.length - this.#reader.next;
   }
 
-  /** Its jobs go into a queue with those of other maps. */
+  /** Limits its jobs in a queue that it shares with other maps. */
   share(window: WorkWindow): void {
     this.#inFlight.share(window);
   }
 
-  /** Reads on if there is room for more by now. */
+  /** Reads on if there is room now. */
   offerRoom(): void {
     this.#reader.offerRoom();
   }
@@ -137,7 +137,7 @@ export class MapRun implements CarriedMap {
   async peek(): Promise<readonly Chunk[]> {
     const chunks = await this.#readChunks();
     this.#early = chunks;
-    // An input that throws at once has nothing to start.
+    // If the input throws at once, there is nothing to start.
     if (this.#reader.end !== "done") this.#endIfSettled();
     return chunks;
   }
@@ -155,7 +155,7 @@ export class MapRun implements CarriedMap {
           continue;
         }
         const read = this.#readChunks();
-        // Nothing is waited for that is there: the first items go to their workers sooner.
+        // Chunks that are available at once are not awaited, so that the first items reach their workers sooner.
         const chunks = Array.isArray(read) ? read : await read;
         if (this.ended) return;
         await this.#outbox.send(chunks);
@@ -169,22 +169,25 @@ export class MapRun implements CarriedMap {
     }
   }
 
-  /** Ends the map as a whole: what was settled stays settled, nothing more comes. */
+  /** Ends the map as a whole. Items that were settled stay settled; the others are not settled any more. */
   fail(error: unknown): void {
     this.#end({ error, items: Math.max(this.#reader.next, this.#options.length ?? 0) });
   }
 
-  /** The pool has ended, before the map has: a durable map stays for others. */
+  /** Ends the map because the pool has ended; a durable map stays for other processes. */
   leave(error: unknown): void {
     this.#end({ error, stays: true, items: Math.max(this.#reader.next, this.#options.length ?? 0) });
   }
 
-  /** Somebody looks at the results, or waits for them: from now on, to come to the end is to be delivered. */
+  /**
+   * Notes that somebody has looked at the results, or waits for them. From now on, the map counts as delivered when it
+   * ends.
+   */
   look(): void {
     this.#outbox.look();
   }
 
-  /** Takes the outcome of the chunk that starts at `at`. A second outcome is not looked at. */
+  /** Takes the outcome of the chunk that starts at `at`. A second outcome is ignored. */
   take(at: number, text: OutcomeText, facts: RunFacts, bytes?: Buffer): void {
     if (this.#state === "ended") return;
     const chunk = this.#inFlight.take(at);
@@ -193,7 +196,7 @@ export class MapRun implements CarriedMap {
       if (chunk.pieces === undefined) this.#settleChunk(chunk, text, facts, bytes);
       else this.#settleCut(chunk, text, facts, bytes);
     } catch (error) {
-      // Whatever the program did to its globals: a map of which an item can't be settled must not wait for it.
+      // The program may have broken globals. A map must not wait for an item that can't be settled.
       this.fail(error);
     }
   }
@@ -210,14 +213,14 @@ export class MapRun implements CarriedMap {
     this.#endIfSettled();
   }
 
-  /** Takes the outcome of a chunk of which items were asked back: the outcome says how many items it ran. */
+  /** Takes the outcome of a chunk of which items were asked back. The outcome says how many items ran. */
   #settleCut(chunk: Chunk, text: OutcomeText, facts: RunFacts, bytes?: Buffer): void {
     const first = firstOutcomes(text, itemsOf(chunk), bytes);
     if (first !== undefined && first.items > 0) this.#send(cutChunk(chunk, first.items));
     this.#settleChunk({ ...chunk, n: itemsOf(chunk) }, first?.text ?? text, facts, bytes);
   }
 
-  /** A chunk keeps only its first items: the others are sent once more, as chunks of their own. */
+  /** Leaves a chunk its first items, and sends the others again, as chunks of their own. */
   cut(at: number, items: number): void {
     if (this.#state === "ended" || items < 1) return;
     try {
@@ -240,16 +243,16 @@ export class MapRun implements CarriedMap {
     if (this.#state === "running") this.#options.onTaskLog?.(index, batch);
   }
 
-  /** Does nothing: this map counts its items itself. */
+  /** Does nothing, because this map counts its items itself. */
   sealed(): void {}
 
-  /** The reader has taken an item: its place is free. */
+  /** Notes that the reader has taken an item, whose place is free now. */
   handOn(): void {
     this.#inFlight.handOn();
     this.offerRoom();
   }
 
-  /** Whether it can't go on, because nobody reads what there is of it. @param since - when the pool was closed */
+  /** Whether it can't go on because nobody reads its results. @param since - when the pool was closed */
   isAbandoned(now: number, since: number): boolean {
     return this.#state === "running" && this.#inFlight.isAbandoned(now, since);
   }

@@ -3,7 +3,7 @@
 import { itemsOf } from "../input/chunk.ts";
 import type { Chunk } from "../input/chunk.ts";
 
-/** Throughput is over this much of the past, in slots of one second. */
+/** Throughput is measured over this many seconds. */
 const SLOTS = 10;
 
 export class Meter {
@@ -14,12 +14,12 @@ export class Meter {
   #waitMs = 0;
   #waited = 0;
 
-  /** A chunk goes on its way. */
+  /** Notes that a chunk is sent. */
   sent(chunk: Chunk): void {
     chunk.sentAt = performance.now();
   }
 
-  /** Its outcome came in; it ran for `ms`. */
+  /** Notes the outcome of a chunk that ran for `ms`. */
   came(chunk: Chunk, ms: number): void {
     const now = performance.now();
     const second = Math.floor(now / 1_000);

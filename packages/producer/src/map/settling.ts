@@ -1,4 +1,4 @@
-/** Settles items: tells the map's account, its errors and its sink what each of them came to. */
+/** Settles items: reports each outcome to the map's account, its errors and its sink. */
 
 import { ErrorGroups } from "@poolmq/shared/internal";
 import type { OutcomeText } from "@poolmq/shared/internal";
@@ -12,7 +12,7 @@ import { readOutcomes } from "./outcomes/read-outcomes.ts";
 import type { Settled } from "./outcomes/read-outcomes.ts";
 import type { MapEnd, Sink } from "./outcomes/sink.ts";
 
-/** Who is told. */
+/** What is told of outcomes. */
 interface Told {
   readonly account: MapAccount;
   readonly inFlight: InFlight;
@@ -26,14 +26,14 @@ export class Settling {
   readonly #told: Told;
   readonly #isEnded: () => boolean;
 
-  /** @param isEnded - the map has ended: nothing more is told */
+  /** @param isEnded - gives whether the map has ended, so that nothing more is reported */
   constructor(options: MapRunOptions, told: Told, isEnded: () => boolean) {
     this.#options = options;
     this.#told = told;
     this.#isEnded = isEnded;
   }
 
-  /** Consecutive items have succeeded, the first of which has index `at`. */
+  /** Settles consecutive items that succeeded, the first of which has index `at`. */
   all(at: number, results: readonly unknown[]): void {
     const { account, inFlight, sink } = this.#told;
     if (sink.succeededAll === undefined) {
@@ -45,7 +45,7 @@ export class Settling {
     sink.succeededAll(at, results);
   }
 
-  /** The items of a chunk came to what the text says. @param bytes - that it names */
+  /** Settles the items of a chunk with the outcomes in the text. @param bytes - the bytes that it names */
   each(chunk: Chunk, text: OutcomeText, bytes: Buffer | undefined): void {
     const { classes, callSite, describeItem } = this.#options;
     const outcomes = readOutcomes(chunk, text, { classes: classes(), callSite, bytes });
@@ -67,7 +67,7 @@ export class Settling {
     }
   }
 
-  /** The map has ended: nothing more is told. */
+  /** Reports the end of the map. */
   end(end: MapEnd): void {
     this.#told.sink.ended(end);
   }

@@ -1,25 +1,25 @@
-/** Which of a map's last chunks are worth a second run elsewhere: a pure rule. */
+/** The rule that says which of a map's last chunks get a backup. */
 
 /** When an item counts as much slower than its siblings. */
 export interface Speculation {
-  /** So many times as long as half of the map's items took. */
+  /** It must have been running for this many times the median time of the map's items. */
   readonly factor: number;
-  /** It must also have been running for so long, in ms. */
+  /** It must also have been running for this long, in ms. */
   readonly minMs: number;
 }
 
-/** What is known of a map that has nothing left to start. */
+/** The state of a map that has nothing left to send. */
 export interface MapTail {
-  /** Items in all, and those that have their outcome. */
+  /** Number of all items. */
   readonly total: number;
   readonly done: number;
-  /** Half of those took less than this, in ms. */
+  /** Median time of the items that have their outcome, in ms. */
   readonly medianMs: number;
   /** Its chunks that run, and for how long they have. */
   readonly running: readonly { readonly at: number; readonly n: number; readonly ms: number }[];
 }
 
-/** What the first items took says little of the others before so much of the map is done. */
+/** The part of the map that must be done before the median is meaningful. */
 const DONE_PART = 0.5;
 
 /** Gives the first indices of the chunks that run for much longer than the map's items do, the longest first. */

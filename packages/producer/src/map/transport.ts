@@ -1,4 +1,4 @@
-/** The seam between a map and what moves its chunks to workers: Redis and a fleet, or threads of this process. */
+/** The interface between a map and what moves its chunks to workers: Redis and a fleet, or a queue in memory. */
 
 import type { Limit, OutcomeText } from "@poolmq/shared/internal";
 
@@ -17,13 +17,13 @@ export interface CarriedMap {
   readonly underWay: readonly number[];
   /** The chunks among `indices` that are under way. */
   chunks(indices: readonly number[]): Chunk[];
-  /** Takes an outcome. @param bytes - that the text names */
+  /** Takes an outcome. @param bytes - the bytes that the text names */
   take(at: number, text: OutcomeText, facts: RunFacts, bytes?: Buffer): void;
-  /** A chunk of which items were asked back keeps so many of them, from the first on. */
+  /** Cuts a chunk of which items were asked back: it keeps `items` of them, from the first on. */
   cut(at: number, items: number): void;
   taskProgress(index: number, value: unknown): void;
   taskLog(index: number, batch: string): void;
-  /** The number of items is known now. Only an attached map does not count them itself. */
+  /** Tells the number of items to an attached map, which does not count them itself. */
   sealed(total: number): void;
   fail(error: unknown): void;
 }
@@ -38,7 +38,7 @@ export interface RunFacts {
   readonly by?: string | undefined;
 }
 
-/** What a transport needs to know of every job of a map. `undefined` is left to the function's definition. */
+/** What a transport needs to know of every job of a map. For `undefined`, the function's definition decides. */
 export interface JobOptions {
   readonly attempts?: number;
   readonly backoff?: {
@@ -47,55 +47,61 @@ export interface JobOptions {
     readonly jitter?: number;
   };
   readonly taskTimeoutMs?: number;
-  /** The limit under which its items run. That of the function's definition may be filled in before `start()`. */
+  /** The limit under which its items run. The limit of the function's definition may be filled in before `start()`. */
   limit?: Limit | undefined;
   /** May change while the map runs. */
   priority?: number | undefined;
   /** Only machines with this version of the tasks' code run the job. */
   readonly codeVersion?: string;
-  /** Keep the arguments of failed items for a while. */
+  /** Whether to keep the arguments of failed items for a while. */
   readonly keepFailed?: true;
   /** Name of the function with which workers fold the results of a job. Set before the first job is sent. */
   reduce?: string;
-  /** What of the caller's trace the job whose first item is `at` carries. */
+  /** Gives the caller's trace for the job whose first item is `at`. */
   readonly trace?: (at: number) => string | undefined;
-  /** Whether a job brings what its items print and log. */
+  /** Whether a job forwards what its items print and log. */
   readonly logs?: () => boolean;
 }
 
-/** How the last chunks of a map do. */
+/** The state of the last chunks of a map. */
 export interface TailLook {
-  /** Workers have nothing to do. */
+  /** Whether workers are idle. */
   readonly isIdle: boolean;
   /** By first index: for how long the chunk has been running, in ms. Those that do not run are missing. */
   readonly runningMs: ReadonlyMap<number, number>;
 }
 
-/** What a transport can do for a map that has nothing left to send. */
+/** What a transport can do for the tail of a map. */
 export interface TailHand {
   look(map: CarriedMap, chunks: readonly Chunk[]): Promise<TailLook>;
   /** Whether items of the map's chunks can be asked back. */
   canCut(map: CarriedMap): boolean;
   /** How many more items of the map the workers could run now. */
   idleSlots(map: CarriedMap): Promise<number>;
-  /** Asks for the items back that have not begun. What each chunk keeps is told to the map (`cut`), if anything is given back. */
+  /**
+   * Asks for the items back that have not begun. If items are given back, the map's `cut` is called with the number that
+   * each chunk keeps.
+   */
   cut(map: CarriedMap, chunks: readonly Chunk[]): Promise<void>;
-  /** Starts chunks once more, elsewhere if possible. The first outcome of each counts; then the other run is stopped. */
+  /** Starts backups of chunks, elsewhere if possible. The first outcome of each counts; then the other run is stopped. */
   backUp(map: CarriedMap, chunks: readonly Chunk[]): Promise<void>;
 }
 
 /** Moves chunks to the workers and outcomes back. */
 export interface Transport {
-  /** Absent: nothing can be done there for the end of a map. */
+  /** Absent: nothing can be done for the tail of a map. */
   readonly tail?: TailHand;
   /** Resolves once the chunks are under way. Rejects if they never will be. */
   enqueue(map: CarriedMap, chunks: readonly Chunk[]): Promise<void>;
-  /** The input was read to its end: there are `total` items. Rejects if that can't be. */
+  /** Notes that the input was read to its end and has `total` items. Rejects if an earlier call had another number. */
   seal(map: CarriedMap, total: number): Promise<void>;
-  /** An item came to its end without being enqueued. */
+  /** Notes an item that got its outcome without being enqueued. */
   settledHere(map: CarriedMap, index: number, error: unknown): void;
-  /** The map has all its outcomes, which nobody has looked at yet. Gives what to call once somebody has. */
+  /**
+   * Called when the map has all its outcomes and nobody has looked at them yet. Gives a function to call once somebody
+   * has.
+   */
   settle?(map: CarriedMap, end: MapEnd): (() => void) | undefined;
-  /** The map has ended: forget it, and remove what of it is still under way. */
+  /** Forgets a map that has ended, and removes its remaining jobs. */
   drop(map: CarriedMap, end: MapEnd): void;
 }

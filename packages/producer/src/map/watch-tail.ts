@@ -1,9 +1,10 @@
 /**
- * Looks after the end of a map: once everything of it was sent and workers are idle, they get what others have in hand.
+ * Looks after the tail of a map: once all of it was sent and workers are idle, they get work that others have in hand.
  *
- * - A chunk that runs for a while gives back the items that have not begun. They are sent once more, as chunks of their own.
- * - With `speculate`, what runs for much longer than its siblings is started once more elsewhere. The first outcome counts,
- *   as it does for a job that ran twice because a machine was cut off, and the transport stops the other run.
+ * - A chunk that has been running for a while gives back the items that have not begun. They are sent again, as chunks of
+ *   their own.
+ * - With `speculate`, a backup is started for a chunk that runs for much longer than its siblings. The first outcome
+ *   counts, as for a job that ran twice because a machine was cut off, and the transport stops the other run.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -15,13 +16,16 @@ import { stragglersOf } from "./stragglers.ts";
 import type { Speculation } from "./stragglers.ts";
 import type { CarriedMap, TailHand, TailLook } from "./transport.ts";
 
-/** How often it is looked: ten times while the longest job runs, within these limits. */
+/** Limits of how often to look, in ms: ten times while the longest job runs. */
 const LOOK_MS = { min: 100, max: 1_000 } as const;
 
-/** A chunk that has run for less, in ms, is soon over: to send its items once more would take as long. */
+/**
+ * A chunk that has run for less than this, in ms, is not cut: sending its items again would take as long as waiting for
+ * it.
+ */
 const CUT_AFTER_MS = 100;
 
-/** A machine that was asked for items and is silent for so long, in ms, is asked again: it may be another one by now. */
+/** After this long without an answer, in ms, a chunk is asked again: another machine may have it by now. */
 const ASK_AGAIN_MS = 1_000;
 
 /** Watches a map until it has ended. Never rejects. @param rule - for backup runs; absent: there are none */
@@ -39,12 +43,12 @@ export async function watchTail(
     const chunks = map.chunks(map.underWay);
     const candidates = chunks.filter((chunk) => cutter.mayCut(chunk) || backups?.mayStart(chunk) === true);
     if (backups === undefined && candidates.length === 0) return;
-    // The map keeps the process alive, not this.
+    // This timer must not keep the process alive; the map does.
     const ms = Math.min(LOOK_MS.max, Math.max(LOOK_MS.min, longestMs / 10));
     await delay(ms, undefined, { ref: false });
     if (map.ended) return;
     if (candidates.length === 0) continue;
-    // Where Redis does not answer, nothing is known to be slow.
+    // If Redis does not answer, no chunk is known to be slow.
     const look = await hand.look(map, candidates).catch(() => undefined);
     if (map.ended) return;
     longestMs = Math.max(0, ...(look?.runningMs.values() ?? []));
@@ -58,7 +62,7 @@ export async function watchTail(
 class Cutter {
   readonly #map: CarriedMap;
   readonly #hand: TailHand;
-  /** When each was asked, for the first time and for the last. */
+  /** When each chunk was asked, for the first and for the last time. */
   readonly #asked = new WeakMap<Chunk, { readonly firstAt: number; readonly lastAt: number }>();
 
   constructor(map: CarriedMap, hand: TailHand) {
@@ -66,14 +70,14 @@ class Cutter {
     this.#hand = hand;
   }
 
-  /** Whether it may have items that have not begun. One that has answered has begun all that it kept. */
+  /** Whether it may have items that have not begun. A chunk that has answered has begun all that it kept. */
   mayCut(chunk: Chunk): boolean {
-    // A value that results were folded into does not say of how many items it is, and can't be parted again.
+    // A folded value does not say of how many items it is, so the chunk must stay whole.
     if (this.#map.job.reduce !== undefined) return false;
     return chunk.cut === undefined && itemsOf(chunk) > 1 && this.#hand.canCut(this.#map);
   }
 
-  /** Whether it was asked long ago, and says nothing: its process may be frozen. */
+  /** Whether it was asked long ago and has not answered: its process may be frozen. */
   isSilent(chunk: Chunk): boolean {
     const asked = this.#asked.get(chunk);
     return asked !== undefined && performance.now() - asked.firstAt >= ASK_AGAIN_MS;
@@ -94,25 +98,25 @@ class Cutter {
     const idle = await this.#hand.idleSlots(this.#map).catch(() => 0);
     const asked = longFirst.slice(0, idle);
     if (asked.length === 0 || this.#map.ended) return;
-    // Who gives its items back has a share in them too.
+    // The process that gives items back gets a share of them too.
     const pieces = Math.ceil(idle / asked.length) + 1;
     const now = performance.now();
     for (const chunk of asked) {
       chunk.pieces = pieces;
       this.#asked.set(chunk, { firstAt: this.#asked.get(chunk)?.firstAt ?? now, lastAt: now });
     }
-    await this.#hand.cut(this.#map, asked).catch(() => {}); // it is asked again
+    await this.#hand.cut(this.#map, asked).catch(() => {}); // it is asked again later
   }
 }
 
-/** Starts stragglers once more, each once at most. */
+/** Starts backups of stragglers, at most one for each. */
 class BackupRuns {
   readonly #map: CarriedMap;
   readonly #hand: TailHand;
   readonly #rule: Speculation;
   readonly #account: Pick<MapAccount, "measured" | "backedUp">;
   readonly #started = new WeakSet<Chunk>();
-  /** How many one look may start: more each time, as long as workers take all of them at once. */
+  /** How many backups one look may start; more each time, as long as workers begin all of them at once. */
   #most = 1;
 
   constructor(
@@ -136,7 +140,7 @@ class BackupRuns {
     const [medianMs = 0] = this.#account.measured.times.percentiles(0.5);
     const running = this.#map
       .chunks([...runningMs.keys()])
-      // What can be cut is cut first: that runs nothing twice.
+      // Chunks that can be cut are cut first, because that runs nothing twice.
       .filter((chunk) => this.mayStart(chunk) && (!cutter.mayCut(chunk) || cutter.isSilent(chunk)))
       .map((chunk) => ({ at: chunk.at, n: itemsOf(chunk), ms: runningMs.get(chunk.at) ?? 0 }));
     const slow = stragglersOf({ total, done, medianMs, running }, this.#rule).slice(0, this.#most);

@@ -1,33 +1,33 @@
 /**
- * How much of a map may stand in the queue: what the fleet does in about half a second.
+ * How much of a map may be in the queue: about half a second of the fleet's work.
  *
  * Redis serves maps in turns, by the time that their jobs take (`turns.ts` in the shared package), so the window does not
- * decide who gets how much. It bounds what a map has in Redis, what a cancel has to remove there, and how much of an urgent map
- * stands before another one of the same priority. It must be large enough that no slot waits for a producer.
+ * decide who gets how much. It bounds what a map has in Redis, what a cancel has to remove there, and how much of an
+ * urgent map is ahead of another one of the same priority. It must be large enough that no slot waits for a producer.
  */
 
-/** Work that waits. With what is left of the jobs that run, it comes to half a second. */
+/** How much work may wait, in ms. With the rest of the running jobs, this makes about half a second. */
 const WAITING_MS = 400;
 
 /**
- * Jobs for each slot before any was measured: one that runs, and two that wait while the first outcome is on its way. The
- * map may be one of long items.
+ * Jobs for each slot before any was measured: one that runs, and two that wait while the first outcome is on its way. It
+ * is few, because the items may be long.
  */
 const FIRST_JOBS_PER_SLOT = 3;
 
-/** On a small fleet a few more, so that a map of a few short items need not wait for its first outcome. */
+/** At least this many jobs before any was measured, so that a map of a few short items need not wait on a small fleet. */
 const FIRST_JOBS = 8;
 
-/** So many more jobs may go for each that was measured: the first may have been short by chance. */
+/** For each job that was measured, this many more may be sent: the first ones may have been short by chance. */
 const GROWTH = 4;
 
-/** The mean run time is that of about so many jobs. */
+/** The mean run time is that of about this many last jobs. */
 const REMEMBERED_JOBS = 20;
 
 export class WorkWindow {
   readonly #slots: () => number;
   readonly #startsPerS: number;
-  /** Faded sums of what was measured; with `weight` jobs in them. */
+  /** Exponentially weighted sums of the measurements, of `weight` jobs. */
   #ms = 0;
   #items = 0;
   #weight = 0;
@@ -42,7 +42,7 @@ export class WorkWindow {
     this.#startsPerS = startsPerS;
   }
 
-  /** Takes account of a job that ran `items` items in `ms`. */
+  /** Notes a job that ran `items` items in `ms`. */
   ran(items: number, ms: number): void {
     this.#measuredJobs++;
     const kept = 1 - 1 / Math.min(this.#measuredJobs, REMEMBERED_JOBS);
@@ -51,15 +51,15 @@ export class WorkWindow {
     this.#weight = this.#weight * kept + 1;
   }
 
-  /** Whether one more job may go. @param underWay - what is in the queue and runs */
+  /** Whether one more job may be sent. @param underWay - what waits in the queue and runs */
   hasRoom(underWay: { readonly jobs: number; readonly items: number }): boolean {
     const slots = this.#slots();
     const unmeasured = Math.max(FIRST_JOBS, FIRST_JOBS_PER_SLOT * slots);
     if (underWay.jobs >= unmeasured + GROWTH * this.#measuredJobs) return false;
     const meanS = this.#weight === 0 ? 0 : this.#ms / this.#weight / 1_000;
-    // Those that run, and a second's worth of those that wait for their start.
+    // Allow the jobs that run, and those that start within a second.
     if (underWay.jobs >= 2 + this.#startsPerS * (1 + meanS)) return false;
-    // Of long items, as many wait as run: a slot that gets free must not stand idle until the next one is sent.
+    // Of long items, as many may wait as run, so that a slot that becomes free is not idle until the next one is sent.
     if (this.#weight === 0 || underWay.jobs < 2 * slots) return true;
     const waiting = (WAITING_MS * slots * this.#items) / Math.max(this.#ms, Number.EPSILON);
     return underWay.items < waiting + (slots * this.#items) / this.#weight;

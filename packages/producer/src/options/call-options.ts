@@ -20,28 +20,28 @@ import type { Speculation } from "../map/stragglers.ts";
 
 /** When `speculate` starts an item once more. */
 export interface SpeculateOptions {
-  /** When it has been running for so many times as long as half of the map's items took, at least 1. @defaultValue 3 */
+  /** It must have been running for this many times the median time of the map's items, at least 1. @defaultValue 3 */
   readonly factor?: number | undefined;
-  /** It must also have been running for so long, in ms. @defaultValue 100 */
+  /** It must also have been running for this long, in ms. @defaultValue 100 */
   readonly minMs?: number | undefined;
 }
 
 /** Options of a pool that are defaults for its calls. */
 export interface CallDefaults extends TaskDefaults {
   /**
-   * How urgent the items are among all maps of the fleet: 1 is the most urgent, 2097152 the least, and all of these go
-   * before maps without a priority. @defaultValue none: the least urgent
+   * Priority of the items among all maps of the fleet, from 1, the most urgent, to 2097152. All of these go before maps
+   * without a priority. @defaultValue none: the least urgent
    */
   readonly priority?: number | undefined;
   /**
-   * Only machines that were started with this `--code-version` run the call; if none of those that live has it, the call
-   * fails with a `CodeVersionError`. For a fleet. @defaultValue any machine may run it
+   * Only machines that were started with this `--code-version` run the call. If no live machine has it, the call fails
+   * with a `CodeVersionError`. For a fleet. @defaultValue any machine may run it
    */
   readonly codeVersion?: string | undefined;
   /**
-   * Shows what the item was in the error of one that ran too long or took its process down: `true` for a short preview of
-   * its arguments, or a function of them that gives a text. No more than 200 characters are shown. Arguments may hold
-   * what logs should not. Handles of `attach()` show none, as they have no arguments. @defaultValue false
+   * Describes the item in the error of one that ran too long or took its process down: `true` for a short preview of its
+   * arguments, or a function of the arguments that gives a text. No more than 200 characters are shown. Arguments may
+   * hold what logs should not. Handles of `attach()` show none, as they have no arguments. @defaultValue false
    */
   readonly describeItem?: boolean | ((...args: never[]) => string) | undefined;
   /** Reject at the first failure, and cancel the rest. @defaultValue false */
@@ -53,9 +53,9 @@ export interface CallDefaults extends TaskDefaults {
    */
   readonly keepFailed?: boolean | undefined;
   /**
-   * Starts an item once more, on another machine if there is one, when nothing of the map is left to start, nothing waits
-   * for a worker, and it has been running for much longer than its siblings. The first outcome counts; the other run is
-   * stopped, as a cancel stops it. The task must bear to be run twice at the same time. `true` for the defaults.
+   * Starts an item a second time, on another machine if there is one, when nothing of the map is left to start, nothing
+   * waits for a worker, and the item has been running for much longer than its siblings. The first outcome counts; the
+   * other run is stopped, as by a cancel. Only for tasks that may run twice at the same time. `true` for the defaults.
    * @defaultValue false
    */
   readonly speculate?: boolean | SpeculateOptions | undefined;
@@ -77,8 +77,8 @@ export interface CallOptions<V = unknown> extends CallDefaults {
    */
   readonly mapId?: string | undefined;
   /**
-   * With `mapId`: for how long the outcomes stay in Redis after the map has ended, in ms, unless `acknowledge()` of the
-   * handle says before that they are not needed any more. Meanwhile `attach(mapId)` and the same call give them again.
+   * With `mapId`: how long the outcomes stay in Redis after the map has ended, in ms, unless `acknowledge()` of the
+   * handle is called before. During that time, `attach(mapId)` and the same call give them again.
    * @defaultValue none: they are removed once somebody has looked at the results, or 24 hours after the end
    */
   readonly keepMs?: number | undefined;
@@ -98,11 +98,11 @@ export interface CallOptions<V = unknown> extends CallDefaults {
    * @defaultValue true if there is an `onLog`
    */
   readonly forwardLogs?: boolean | undefined;
-  /** Called with each line that an item printed, and each record that it logged, before its outcome is told. */
+  /** Called with each line that an item printed, and each record that it logged, before its outcome is reported. */
   readonly onLog?: ((log: TaskLog) => void) | undefined;
 }
 
-/** `CallDefaults`, checked: what is absent was not given, and is left to the function's definition. */
+/** `CallDefaults`, checked. An absent field was not given, so that the function's definition decides. */
 export interface CheckedCallDefaults extends CheckedTaskDefaults {
   readonly priority?: number;
   readonly codeVersion?: string;
@@ -156,7 +156,7 @@ const CALL_OPTIONS: readonly (keyof CallOptions)[] = [
   ...CALLBACKS,
 ];
 
-/** Those of Spark's speculative execution: `spark.speculation.multiplier` and `minTaskRuntime`. */
+/** The defaults of Spark's speculative execution: `spark.speculation.multiplier` and `minTaskRuntime`. */
 const SPECULATION: Speculation = { factor: 3, minMs: 100 };
 
 const DEFAULTS = { failFast: false, buffersize: 1_000 } satisfies CallDefaults;

@@ -18,7 +18,7 @@ import { readModulePath } from "./read-tasks.ts";
 
 const MIB = 1024 * 1024;
 
-/** What a Node process that has loaded a small tasks module takes for itself, at the least. */
+/** The least memory of a Node process that has loaded a small tasks module. */
 const PROCESS_BYTES = 32 * MIB;
 
 /** Options of a pool's own worker processes. */
@@ -42,7 +42,7 @@ export const LOCAL_OPTIONS: readonly (keyof LocalOptions)[] = ["processes", ...P
 /**
  * Checks the options and fills in the defaults.
  *
- * @param hasRedis - whether a Redis is configured, behind which a fleet may be
+ * @param hasRedis - whether a Redis is configured, so that there may be a fleet
  * @returns undefined if the pool has no worker processes of its own
  * @throws InvalidOptionError
  */
@@ -71,7 +71,7 @@ export function resolveLocalOptions(
   };
 }
 
-/** @throws InvalidOptionError if the memory can't hold so many, even before they do anything */
+/** @throws InvalidOptionError if the memory can't even hold that many idle processes */
 function checkProcesses(processes: number | undefined): number {
   if (processes === undefined) return availableCores();
   checkInteger("processes", processes, { min: 1, max: 1024 });

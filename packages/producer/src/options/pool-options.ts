@@ -25,20 +25,20 @@ import type { ResolvedTelemetry, TelemetryOptions } from "./telemetry-options.ts
 export interface PoolOptions<T = never> extends CallDefaults, LocalOptions {
   /**
    * The tasks module: its path (from the working directory) or `file:` URL, which local mode needs, or the imported
-   * module itself. A producer of a fleet needs none: the type argument is enough.
+   * module itself. A pool whose workers run elsewhere needs none: the type argument is enough.
    */
   readonly tasks?: URL | string | (T extends PromiseLike<unknown> ? "await the import" : T) | undefined;
   /**
-   * Where the queue is. In Redis: a URL (`redis://`, `rediss://`, `unix:///path`), ioredis options, a Cluster or Sentinel.
-   * A list of URLs spreads the queue over as many servers: give workers the same ones.
-   * `"memory"`: in this process, with worker processes of the pool's own; it needs no Redis. `"embedded"`: in a private
-   * Redis that starts and ends with the pool, to develop what needs one.
+   * Where the queue is. In Redis: a URL (`redis://`, `rediss://`, `unix:///path`), ioredis options, a Cluster or
+   * Sentinel. A list of URLs spreads the queue over these servers; workers need the same list. `"memory"`: in this
+   * process, with worker processes of the pool's own and without Redis. `"embedded"`: in a private Redis that starts and
+   * ends with the pool, to develop programs that need one.
    * @defaultValue `POOLMQ_REDIS_URL`, else `REDIS_URL` of the environment, else `"memory"`
    */
   readonly connection?: ConnectionsOption | undefined;
   /**
-   * Over how many queues of a Redis Cluster the queue is spread, so that several of its nodes carry it. Workers need the same
-   * number. Servers of their own are listed as `connection` instead. @defaultValue 1
+   * On a Redis Cluster: the number of queues over which the queue is spread, so that several nodes share the load, 1 to
+   * 64. Workers need the same number. To use several servers, list them as `connection` instead. @defaultValue 1
    */
   readonly shards?: number | undefined;
   /** Name of the queue in Redis. @defaultValue `"default"`; with `processes` one of the pool's own */
@@ -46,8 +46,8 @@ export interface PoolOptions<T = never> extends CallDefaults, LocalOptions {
   /** First part of every key in Redis. @defaultValue `"poolmq"` */
   readonly prefix?: string | undefined;
   /**
-   * How many jobs of a map may be in the queue at a time, at least 1: it bounds the queue's memory. Mostly there are fewer:
-   * half a second of the fleet's work. @defaultValue 5000
+   * The most jobs of a map that may be in the queue at a time, at least 1, which bounds the queue's memory. Usually there
+   * are fewer: half a second of the fleet's work. @defaultValue 5000
    */
   readonly window?: number | undefined;
   /**
@@ -60,19 +60,20 @@ export interface PoolOptions<T = never> extends CallDefaults, LocalOptions {
   /** How long to try to reach Redis at the start, in ms. @defaultValue 10000 */
   readonly connectTimeoutMs?: number | undefined;
   /**
-   * What OpenTelemetry is told, where this process has set it up: a span for each map, a span for each item, and metrics.
-   * `false` for nothing. @defaultValue true
+   * What is reported to OpenTelemetry, if this process has set it up: a span for each map, a span for each item, and
+   * metrics. `false` for nothing. @defaultValue true
    */
   readonly telemetry?: boolean | TelemetryOptions | undefined;
   /**
-   * Signs what is sent to the workers with this secret of 32 bytes or more, and believes only what is signed with it: for
-   * a Redis that others can write to. The workers need the same one. A list to change it without a stop: the first
-   * signs, all are accepted. @defaultValue `POOLMQ_SIGNING_KEY` of the environment (one key a line), else none
+   * Signs everything that is sent to the workers with this secret of 32 bytes or more, and accepts only outcomes that are
+   * signed with it: for a Redis to which others can write. The workers need the same secret. With a list, the first signs
+   * and all are accepted, so that the key can be changed without a stop. @defaultValue `POOLMQ_SIGNING_KEY` of the
+   * environment (one key a line), else none
    */
   readonly signingKey?: string | readonly string[] | undefined;
   /**
-   * How long what is signed may be used, in ms, at least 1000: a job that waits longer is signed and sent again while
-   * its pool lives. Must be longer than clocks may differ. @defaultValue 604800000 (7 days)
+   * How long a signature is valid, in ms, at least 1000. A job that waits longer is signed and sent again while its pool
+   * lives. It must be longer than clocks may differ. @defaultValue 604800000 (7 days)
    */
   readonly signatureTtlMs?: number | undefined;
   /** Where to log; warnings that matter go to `process.emitWarning` without one. @defaultValue none */
@@ -101,7 +102,7 @@ export interface ResolvedPoolOptions {
   readonly local: ResolvedLocalOptions | undefined;
 }
 
-/** The same of a pool whose queue is in Redis. */
+/** The options of a pool whose queue is in Redis. */
 export interface RedisPoolOptions extends ResolvedPoolOptions {
   readonly connection: Exclude<QueuePlace, "memory">;
 }
@@ -126,14 +127,14 @@ const POOL_OPTIONS: readonly (keyof PoolOptions<unknown>)[] = [
 
 const DEFAULTS = {
   prefix: "poolmq",
-  // Keeps a hundred machines busy, and a million items out of Redis.
+  // Enough to keep a hundred machines busy, while most of a million items stay out of Redis.
   window: 5_000,
-  // An item that needs more than a few of these at a time is better off with a path or a shared value.
+  // For larger arguments, a path or a shared value is better.
   maxPayloadBytes: 8 * 1024 * 1024,
   // Half of the longest string that Redis takes.
   maxShareBytes: 256 * 1024 * 1024,
   connectTimeoutMs: 10_000,
-  // Longer than jobs wait: one that expires is only sent again, behind the others.
+  // Longer than jobs usually wait. A job whose signature expires is only sent again, behind the others.
   signatureTtlMs: 7 * 24 * 60 * 60_000,
 } satisfies PoolOptions<unknown>;
 
@@ -155,7 +156,7 @@ export function resolvePoolOptions<T>(
     prefix: checkQueueName("prefix", options.prefix ?? DEFAULTS.prefix),
     defaults: checkCallDefaults(options),
     window: check.integer("window", DEFAULTS.window, { min: 1 }),
-    // BullMQ writes them as JSON once more, which may double them.
+    // BullMQ writes them as JSON once more, which may double their size.
     maxPayloadBytes: check.integer("maxPayloadBytes", DEFAULTS.maxPayloadBytes, {
       min: 1,
       max: 128 * 1024 * 1024,
@@ -164,7 +165,7 @@ export function resolvePoolOptions<T>(
     connectTimeoutMs: check.milliseconds("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 1 }),
     telemetry: checkTelemetry(options.telemetry),
     signingKeys: resolveSigningKeys(options.signingKey, env),
-    // No timer waits for it. Ten years, so that what it is added to stays a time that JSON carries.
+    // Ten years. No timer waits for it, but the sum with the present time must stay an exact number.
     signatureTtlMs: check.integer("signatureTtlMs", DEFAULTS.signatureTtlMs, {
       min: 1_000,
       max: 10 * 365 * 24 * 60 * 60_000,

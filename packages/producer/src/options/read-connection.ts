@@ -4,15 +4,16 @@ import { nearest, resolveShards } from "@poolmq/shared/internal";
 import type { ResolvedConnection } from "@poolmq/shared/internal";
 
 /**
- * Where a pool's queue is: in a Redis that was named, or spread over several, one for each shard; in a private one of the
- * pool's own; or in this process's memory.
+ * Where a pool's queue is: in one Redis or spread over several, one connection for each shard; in a private Redis of the
+ * pool; or in this process's memory.
  */
 export type QueuePlace = readonly ResolvedConnection[] | "embedded" | "memory";
 
 const WORDS = ["embedded", "memory"] as const;
 
 /**
- * Reads the option `connection`: what it says, else `POOLMQ_REDIS_URL`, else `REDIS_URL`, else memory.
+ * Reads where the queue is: from the option `connection`, else from `POOLMQ_REDIS_URL`, else from `REDIS_URL`, else in
+ * memory.
  *
  * @throws InvalidOptionError
  */

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { InvalidOptionError } from "@poolmq/shared";
 import { moduleOrSibling, inspectBriefly } from "@poolmq/shared/internal";
 
-/** What the option `tasks` says of the tasks module. */
+/** The tasks module, as the option `tasks` gave it. */
 export interface GivenTasks {
   /** Its path, if it was given as one. */
   readonly modulePath: string | undefined;
@@ -12,7 +12,7 @@ export interface GivenTasks {
   readonly module: object | undefined;
 }
 
-/** Tells a module from where one lies. @throws InvalidOptionError */
+/** Tells a module from the path of one. @throws InvalidOptionError */
 export function readTasks(tasks: unknown): GivenTasks {
   if (tasks === undefined) return { modulePath: undefined, module: undefined };
   if (tasks instanceof URL || (typeof tasks === "string" && tasks.startsWith("file:"))) {
@@ -34,9 +34,9 @@ export function readTasks(tasks: unknown): GivenTasks {
 }
 
 /**
- * As `readTasks`, where workers of the pool's own are to load the module. Gives its path.
+ * Gives the path of the module, for a pool whose own workers are to load it.
  *
- * @param who - loads it: "each thread loads"
+ * @param who - for the error: what loads the module, such as "each thread loads"
  * @throws InvalidOptionError if it is not given as a path
  */
 export function readModulePath(tasks: unknown, who: string): string {

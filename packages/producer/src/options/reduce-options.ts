@@ -1,4 +1,4 @@
-/** Options of `mapReduce`: those of a call, but for what has no meaning where results are folded. */
+/** Options of `mapReduce`: those of a call, except for those that have no meaning where results are folded. */
 
 import { InvalidOptionError } from "@poolmq/shared";
 import { inspectBriefly } from "@poolmq/shared/internal";
@@ -6,8 +6,8 @@ import { inspectBriefly } from "@poolmq/shared/internal";
 import type { CallOptions } from "./call-options.ts";
 
 /**
- * Options of `mapReduce` and `starmapReduce`: those of a call (`CallOptions`), but for `mapId`, `keepMs`, `onResult` and
- * `buffersize`, and these.
+ * Options of `mapReduce` and `starmapReduce`: those of a call (`CallOptions`) except `mapId`, `keepMs`, `onResult` and
+ * `buffersize`, and the following.
  *
  * @typeParam R - type of one result
  */
@@ -18,26 +18,26 @@ export interface ReduceOptions<R = unknown> extends Omit<
   /** Items per job, or `"auto"`. What the task's definition says is not used. @defaultValue the pool's, or `"auto"` */
   readonly chunksize?: number | "auto" | undefined;
   /**
-   * Folds the results in the order of their items: an associative reducer is enough then. Without it, the reducer must be
-   * commutative too. @defaultValue false
+   * Folds the results in the order of their items, so that the reducer need only be associative. Without it, the reducer
+   * must be commutative too. @defaultValue false
    */
   readonly ordered?: boolean | undefined;
   /** Folded before the first result, once; the value of an empty input. @defaultValue none: an empty input is an error */
   readonly initial?: R | undefined;
 }
 
-/** The options of a `mapReduce`, told apart. */
+/** The options of a `mapReduce`, divided. */
 export interface ReadReduceOptions<R> {
   readonly ordered: boolean;
   /** Absent if the call gave none. A given one may be `undefined`, hence the object. */
   readonly initial: { readonly value: unknown } | undefined;
-  /** The others, which are those of any call. */
+  /** The options that any call has. */
   readonly call: CallOptions<R>;
-  /** What is wrong with them: the call is to be refused with it. */
+  /** The error with which the call is to be refused, if options are wrong. */
   readonly refusal: InvalidOptionError | undefined;
 }
 
-/** Options of other calls, and why they are none of this one. */
+/** Options of other calls that `mapReduce` does not have, and why. */
 const REFUSED = {
   mapId: "the results are folded where they are made, and who takes the map up could not fold them",
   keepMs: "it goes with `mapId`",
@@ -46,11 +46,11 @@ const REFUSED = {
 } as const;
 
 /**
- * Tells the options of the fold from those of any call, which are checked where all calls begin.
+ * Divides the options into those of the fold and those that any call has, which are checked where all calls begin.
  *
  * @param call - name of the pool's method
- * @param chunksize - of the pool, if it says. Chunks are what is folded, and a job of one item folds nothing: so the
- *   default is not that of other calls
+ * @param chunksize - the pool's option, if it was given. The default differs from that of other calls, because workers
+ * fold the items of a chunk, and a job of one item folds nothing
  */
 export function readReduceOptions<R>(
   call: string,

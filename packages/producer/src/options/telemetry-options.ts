@@ -1,11 +1,11 @@
 import { InvalidOptionError } from "@poolmq/shared";
 import { checkOptions, inspectBriefly } from "@poolmq/shared/internal";
 
-/** What a pool tells OpenTelemetry, where the program has set it up. */
+/** What a pool reports to OpenTelemetry, if the program has set it up. */
 export interface TelemetryOptions {
   /**
-   * Part of the jobs whose items get spans, from 0 to 1: a large map would flood a tracing backend. Those without have the
-   * map's trace as one that is not sampled, which the SDK's default sampler goes by: what their tasks do leaves no spans
+   * The part of the jobs whose items get spans, from 0 to 1, since a large map would flood a tracing backend. The other
+   * jobs carry the map's trace as one that is not sampled; with the SDK's default sampler, their tasks make no spans
    * either. @defaultValue 1
    */
   readonly itemSpans?: number | undefined;
@@ -16,7 +16,7 @@ export interface ResolvedTelemetry {
   readonly itemSpans: number;
 }
 
-/** Gives `undefined` if nothing is to be told. @throws InvalidOptionError */
+/** Gives `undefined` if nothing is to be reported. @throws InvalidOptionError */
 export function checkTelemetry(option: unknown): ResolvedTelemetry | undefined {
   if (option === false) return undefined;
   if (option === undefined || option === true) return { itemSpans: 1 };

@@ -23,25 +23,25 @@ import { readModulePath, readTasks } from "./read-tasks.ts";
 export interface ThreadPoolOptions extends CallDefaults, HostOptions {
   /**
    * The tasks module: its path (from the working directory) or `file:` URL, from which each thread loads it. With
-   * `threads: 0` also the imported module itself, whose mocks then hold.
+   * `threads: 0` also the imported module itself, so that mocks of it take effect.
    */
   readonly tasks: URL | string | object;
   /**
    * Number of threads. 0 runs the tasks in this very thread and event loop, for tests and debugging: mocks, coverage and
-   * breakpoints work there, while a function that computes can't be stopped, and one that exits ends the program.
+   * breakpoints work there, but a function that computes can't be stopped, and one that exits ends the program.
    * @defaultValue one per available core
    */
   readonly threads?: number | undefined;
   /** Items that a thread runs before it is replaced, against leaks; 0 for no limit. @defaultValue 0 */
   readonly maxTasksPerThread?: number | undefined;
   /**
-   * Memory for the objects of one thread, in MiB: an item that needs more ends its thread. What lies outside of
-   * JavaScript's heap, such as a `Buffer`, does not count. @defaultValue V8's own limit
+   * Memory for the JavaScript heap of one thread, in MiB: an item that needs more ends its thread. Memory outside of that
+   * heap, such as a `Buffer`, does not count. @defaultValue V8's own limit
    */
   readonly maxMemoryPerThreadMb?: number | undefined;
   /**
-   * What OpenTelemetry is told, where this process has set it up: a span for each map, a span for each item, and metrics.
-   * `false` for nothing. @defaultValue true
+   * What is reported to OpenTelemetry, if this process has set it up: a span for each map, a span for each item, and
+   * metrics. `false` for nothing. @defaultValue true
    */
   readonly telemetry?: boolean | TelemetryOptions | undefined;
   /** Where to log; warnings that matter go to `process.emitWarning` without one. @defaultValue none */
@@ -52,7 +52,7 @@ export interface ThreadPoolOptions extends CallDefaults, HostOptions {
 export interface ResolvedThreadPoolOptions extends ResolvedHostOptions {
   /** Path of the tasks module, if it was given as one. */
   readonly modulePath: string | undefined;
-  /** The module itself, if it was given: then there are no threads. */
+  /** The module itself, if it was given; there are no threads then. */
   readonly module: object | undefined;
   readonly defaults: CheckedCallDefaults;
   readonly threads: number;
@@ -73,7 +73,7 @@ const THREAD_POOL_OPTIONS: readonly (keyof ThreadPoolOptions)[] = [
   ...CALL_DEFAULTS,
 ];
 
-/** What has no meaning where the tasks run in this very thread. */
+/** Options that have no meaning if the tasks run in this thread. */
 const OF_THREADS = ["env", "maxTasksPerThread", "maxMemoryPerThreadMb"] as const;
 
 /**

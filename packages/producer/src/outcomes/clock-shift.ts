@@ -1,9 +1,9 @@
 /**
- * How long entries of a stream were on their way here, though their time is by Redis's clock and ours may be another:
- * of all differences between the two, the smallest is taken for that of an entry that took no time.
+ * Estimates how long entries of a stream were on their way, although their times are by Redis's clock, which may differ
+ * from this machine's. The smallest difference between the two times is taken as that of an entry that took no time.
  */
 
-/** Only the smallest difference of this much of the past counts, because clocks drift and are set. */
+/** Only differences of this much of the past, in ms, count, because clocks drift and are set. */
 const MEMORY_MS = 30_000;
 
 export class ClockShift {
@@ -13,10 +13,10 @@ export class ClockShift {
   #smallestBefore = Infinity;
 
   /**
-   * Takes account of an entry, and says for how long it was on its way, in ms.
+   * Notes an entry, and gives how long it was on its way, in ms.
    *
-   * @param id - of the stream's entry, which begins with Redis's time in ms
-   * @param now - our time, in ms
+   * @param id - id of the stream's entry, which begins with Redis's time in ms
+   * @param now - this machine's time, in ms
    */
   transitMs(id: string, now: number): number {
     const difference = now - Number.parseInt(id, 10);

@@ -20,18 +20,18 @@ export interface Reading {
   readonly mapId: string;
   /** Id of the last entry read. */
   cursor: string;
-  /** Entries came in, oldest first. Must not throw. */
+  /** Called with new entries, oldest first. Must not throw. */
   onEntries(entries: readonly Entry[]): void;
-  /** Something else has taken the stream's key: there is nothing more to read. */
+  /** Called if the key is not a stream, because somebody else wrote there. Nothing more is read. */
   onForeign(): void;
-  /** Redis does not let this login read: it will not pass. */
+  /** Called if Redis does not allow this login to read, which does not pass. */
   onRefused(error: unknown): void;
 }
 
-/** How long one blocking read lasts, in ms. It is woken when there is a new map to read. */
+/** How long one blocking read lasts, in ms. A new map ends it early. */
 const BLOCK_MS = 5_000;
 
-/** Buffers, because the bytes of large values are not text. */
+/** As buffers, because the bytes of large values are not text. */
 type RawEntry = readonly [id: Buffer, fields: Buffer[]];
 
 export class OutcomeReader {
@@ -72,7 +72,7 @@ export class OutcomeReader {
     this.#readings.delete(reading);
   }
 
-  /** Reads all that a stream holds now, from the reading's cursor on. */
+  /** Reads everything that a stream holds now, from the reading's cursor on. */
   async replay(reading: Reading): Promise<void> {
     const key = this.#keys.out(reading.mapId);
     for (;;) {
@@ -92,7 +92,7 @@ export class OutcomeReader {
     }
   }
 
-  /** Stops reading: closes the blocking connection under the read. */
+  /** Stops reading by closing the blocking connection. */
   async close(disconnect: () => void): Promise<void> {
     this.#closed = true;
     this.#wake.close();
@@ -103,14 +103,14 @@ export class OutcomeReader {
 
   /** Reads while there are maps; an idle producer asks Redis nothing. */
   async #read(): Promise<void> {
-    // Lets what the map enqueues in this turn be sent before the first blocking read, so that it is run sooner.
+    // Let the jobs that the map enqueues in this turn be sent before the first blocking read, so that they run sooner.
     await nextTurn();
     while (!this.#closed && this.#readings.size > 0) {
       try {
         await this.#readOnce();
       } catch (error) {
         if (this.#closed) break;
-        // One such key would keep the outcomes of all other maps from being read.
+        // A single such key would keep the outcomes of all other maps from being read.
         if (isWrongType(error) && (await this.#giveUpForeign())) continue;
         const { reason } = classifyRefusal(error);
         if (reason === "permission" || reason === "auth") {
@@ -142,7 +142,7 @@ export class OutcomeReader {
     let readings = [...this.#readings];
     if (this.#counts.isTight(readings.length, performance.now())) {
       await this.#readAllBounded(this.#blocking, readings, (reading) => this.#readings.has(reading));
-      // So that what the next read brings is little: what has come in since.
+      // Read all streams once more, so that the next read has little to bring.
       readings = [...this.#readings];
     }
     const keys = [this.#wake.key, ...readings.map(({ mapId }) => this.#keys.out(mapId))];
@@ -161,7 +161,7 @@ export class OutcomeReader {
     }
   }
 
-  /** Reads all that streams hold now, without ever asking for more at once than the server gives. */
+  /** Reads everything that streams hold now, in replies that the server allows. */
   async #readAllBounded(
     redis: Redis | Cluster,
     readings: readonly Reading[],
@@ -183,7 +183,7 @@ export class OutcomeReader {
           );
       }
       if (found.size === 0) break;
-      // Each is first in turn, so that none waits until another one is empty.
+      // Each stream is first in turn, so that none waits until another is empty.
       const next = Math.max(...found.keys()) + 1;
       left = [...left.slice(next), ...left.slice(0, next)];
     }

@@ -1,41 +1,44 @@
-/** What one read may bring of all streams, in bytes, as far as what came before tells. */
+/** The size that one read of all streams should have, in bytes, estimated from earlier entries. */
 const READ_BYTES = 16 * 1024 * 1024;
 
-/** A server that closes a connection because of less than this could not be worked with. */
+/** Reads do not become smaller than this: a server that refuses even these can't be used. */
 const LEAST_READ_BYTES = 16 * 1024;
 
-/** Entries of a stream that are read at once. */
+/** The most entries of a stream that are read at once. */
 const MAX_COUNT = 500;
 
-/** Entries that are read at once before their size is known: an outcome may have 8 MiB. */
+/** Entries that are read at once before their size is known. It is few, because an outcome may have 8 MiB. */
 const FIRST_COUNT = 16;
 
-/** After so long without a closed connection, reads may bring twice as much again: it may have been closed by chance. */
+/**
+ * After this long without a closed connection, in ms, reads may be twice as large again: the connection may have been
+ * closed for another reason.
+ */
 const GROW_MS = 60_000;
 
 /**
- * How many entries of each stream to read at once: few while they are large, so that the memory for a read is bounded
- * whatever tasks return. Redis counts entries, not bytes.
+ * Decides how many entries of each stream to read at once: few while they are large, so that the memory for a read is
+ * bounded whatever tasks return. Redis can only be told a number of entries, not of bytes.
  *
- * A server that gives less in one reply closes the connection of who asks for more. What it gives is found out by asking for
- * a quarter each time that a connection is closed in a read, whatever the reason was.
+ * A server with a limit for replies closes the connection when one is larger. So each time that a connection is closed
+ * during a read, for whatever reason, reads become a quarter of their size.
  */
 export class ReadCounts {
-  /** What one read may bring. */
+  /** The size that one read may have, in bytes. */
   #bytes = READ_BYTES;
   /** When a connection was closed last, by the monotonic clock. */
   #cutAt = 0;
-  /** A connection was closed, and what made it too much was not read yet. */
+  /** Whether a connection was closed, and the entries of that read were not read yet. */
   #isCut = false;
-  /** The largest entry of late, in characters: a quarter with each read that brings smaller ones. */
+  /** The largest recent entry, in characters. It is quartered with each read of smaller entries. */
   #largest = READ_BYTES / FIRST_COUNT;
 
-  /** What one read may bring, in bytes. */
+  /** The size that one read may have, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** For a read of so many streams; at least one entry of each. */
+  /** Number of entries of each stream, for a read of `streams` streams; at least 1. */
   next(streams: number): number {
     const fits = Math.floor(this.#bytes / this.#largest / Math.max(1, streams));
     return Math.max(1, Math.min(fits, MAX_COUNT));
@@ -43,24 +46,24 @@ export class ReadCounts {
 
   /** @param sizes - of the entries that a read has brought */
   saw(sizes: readonly number[]): void {
-    // Where the server gives little, large entries are expected to come again.
+    // If the server limits replies, the estimate stays, because large entries are expected again.
     const decay = this.#bytes < READ_BYTES ? 1 : 4;
     this.#largest = Math.max(1, this.#largest / decay, ...sizes);
   }
 
-  /** The connection was closed in a read. */
+  /** Notes that the connection was closed during a read. */
   cut(now: number): void {
     this.#bytes = Math.max(LEAST_READ_BYTES, this.#bytes / 4);
     this.#cutAt = now;
     this.#isCut = true;
   }
 
-  /** All that the streams held was read. */
+  /** Notes that everything in the streams was read. */
   caughtUp(): void {
     this.#isCut = false;
   }
 
-  /** Whether a read of so many streams may bring too much, even if it brings one entry of each. */
+  /** Whether a read of `streams` streams may be too large even with one entry of each. */
   isTight(streams: number, now: number): boolean {
     if (this.#bytes === READ_BYTES) return false;
     if (!this.#isCut && now - this.#cutAt >= GROW_MS) {

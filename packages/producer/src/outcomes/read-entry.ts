@@ -6,11 +6,11 @@ import type { OutcomeText } from "@poolmq/shared/internal";
 import type { RunFacts } from "../map/transport.ts";
 import type { Seals } from "../signing/seals.ts";
 
-/** What became of a chunk, not checked yet. */
+/** The outcome of a chunk, not checked yet. */
 export interface OutcomeEntry extends RunFacts {
   readonly at: number;
   readonly text: OutcomeText;
-  /** That the text names. */
+  /** The bytes that the text names. */
   readonly bytes: Buffer | undefined;
 }
 
@@ -20,13 +20,13 @@ export type Entry =
   | { readonly progressOf: number; readonly value: unknown }
   /** What an item printed and logged: a `LogBatch` as JSON. */
   | { readonly logOf: number; readonly batch: string }
-  /** A chunk of which items were asked back keeps so many of them. */
+  /** How many items a chunk keeps of which items were asked back. */
   | { readonly cutOf: number; readonly items: number }
-  /** The input of a durable map has ended: it has so many items. */
+  /** The number of items of a durable map, whose input has ended. */
   | { readonly total: number }
-  /** Somebody else ends the map, and says why. */
+  /** An order from outside to end the map, with its reason. */
   | { readonly cancelled: string }
-  /** Somebody else says how urgent the map is; 0: it has no priority. */
+  /** An order from outside with the map's priority; 0: none. */
   | { readonly priority: number };
 
 const [I, R, O, B] = [0x69, 0x72, 0x6f, 0x62];
@@ -51,7 +51,7 @@ function readOutcome(
   };
 }
 
-/** Gives `undefined` for entries of any other shape: those are not ours. */
+/** Gives `undefined` for entries of any other shape, which are not poolmq's. */
 export function readEntry(
   fields: readonly Buffer[],
   transitMs: number,

@@ -11,7 +11,7 @@ import type { QueueKeys } from "@poolmq/shared/redis";
 
 export class WakeStream {
   readonly key: string;
-  /** Id of the last entry that was read: a wake that comes between two reads ends the next one at once. */
+  /** Id of the last entry that was read, so that a wake between two reads ends the next one at once. */
   cursor = "0-0";
   readonly #redis: Redis | Cluster;
   readonly #ttlMs: number;
@@ -39,11 +39,11 @@ export class WakeStream {
   }
 
   async remove(): Promise<void> {
-    await this.#redis.unlink(this.key).catch(() => {}); // it has a TTL too
+    await this.#redis.unlink(this.key).catch(() => {}); // it expires anyway
   }
 
   #wake(): void {
-    const ignore = (): void => {}; // the read ends by itself, a little later
+    const ignore = (): void => {}; // without it, the read ends by itself a little later
     this.#redis.xadd(this.key, "MAXLEN", 1, "*", "w", "1").catch(ignore);
     this.#redis.pexpire(this.key, this.#ttlMs).catch(ignore);
   }

@@ -1,6 +1,6 @@
 /**
- * The calls of a pool, whatever it stands on. How a call begins is in `call/begin-call.ts`, what else can be asked of a
- * pool in `living-pool.ts`, and how its chunks reach workers in the engine.
+ * The calls of a pool, the same for all engines. The beginning of a call is in `call/begin-call.ts`, the other methods of
+ * a pool are in `living-pool.ts`, and the engine brings chunks to workers.
  */
 
 import { beginAttach } from "../call/begin-attach.ts";
@@ -56,10 +56,10 @@ export class BasePool<T extends object> extends LivingPool {
    *
    * @param task - name of a function that takes one argument, or the function itself where it was imported
    * @param items - the arguments: any sync or async iterable. An array is read when its turn comes, so leave it and its
-   *   items unchanged until the map has ended. What an iterator or generator yields is taken as it is at the yield, at any
-   *   `chunksize`; `apply` takes its arguments when it is called
-   * @returns a handle: `await` gives `R[]`. It rejects with the error of the failed item with the lowest index, once all
-   * items have ended; with a `PoolmqError` if the call itself is at fault
+   *   items unchanged until the map has ended. Items of an iterator or generator are copied when they are yielded, with
+   * any `chunksize`; `apply` copies its arguments when it is called
+   * @returns a handle: `await` gives `R[]`. It rejects, once all items have ended, with the error of the failed item with
+   * the lowest index, or with a `PoolmqError` if the call itself is wrong
    * @example
    * ```ts
    * const squares = await pool.map("square", [1, 2, 3]);
@@ -97,7 +97,7 @@ export class BasePool<T extends object> extends LivingPool {
    * Calls the task with each item, in parallel, and gives the results in input order while they come in. The input may
    * be endless: at most `buffersize` items are in flight or waiting to be read.
    *
-   * @returns a stream. Its `next()` rejects in a failed item's turn, and goes on with the one after it
+   * @returns a stream. Its `next()` rejects in the turn of a failed item; the next call gives the item after it
    * @example
    * ```ts
    * let total = 0;
@@ -151,11 +151,11 @@ export class BasePool<T extends object> extends LivingPool {
 
   /**
    * Calls the task with each item, in parallel, and folds the results into one value. Workers fold the results of a job
-   * before they send it, so that the results themselves do not travel, and this process folds what the jobs came to. Each
-   * item is in the value once, whatever is lost and run again meanwhile.
+   * before they send it, so that single results do not travel, and this process folds the jobs' values. Each item is in
+   * the value exactly once, even if jobs are lost and run again.
    *
-   * @param reducer - `(a, b) => …` that the tasks module exports, or its name: makes one result of two, and may change `a`
-   *   and give it back. It must be associative, and commutative if not `ordered`
+   * @param reducer - `(a, b) => …` that the tasks module exports, or its name: makes one result of two, and may change
+   * and return `a`. It must be associative, and commutative if not `ordered`
    * @returns a handle: `await` gives the value. It rejects as that of `map`, with what the reducer threw, or with an
    * `EmptyInputError` if there are no items and no `initial`
    * @example
@@ -220,8 +220,8 @@ export class BasePool<T extends object> extends LivingPool {
   }
 
   /**
-   * Takes up a map that was started with `mapId`, by this process or one that died. While this pool runs the map, it gives
-   * the handle that is there.
+   * Takes up a map that was started with `mapId`, by this process or one that died. While this pool runs the map, it
+   * gives the existing handle.
    *
    * @typeParam R - type of one result
    * @returns a handle, as `map`. It rejects with an `UnknownMapError` if there is no such map, and with an

@@ -1,4 +1,4 @@
-/** What a pool is beside its calls: it starts, shares values, tells how it goes, and ends. */
+/** A pool without its calls: its start, shared values, counts and end. */
 
 import { InvalidStateError } from "@poolmq/shared";
 
@@ -9,7 +9,7 @@ import { Shared } from "../input/shared.ts";
 import { PoolLife } from "./pool-life.ts";
 import type { PoolState } from "./pool-life.ts";
 
-/** Gives what the calls of a pool begin with, which is nobody's but theirs. */
+/** Gives the context of a pool's calls, which only their code may use. */
 export let contextOf: (pool: LivingPool) => CallContext;
 
 export abstract class LivingPool implements AsyncDisposable {
@@ -38,10 +38,10 @@ export abstract class LivingPool implements AsyncDisposable {
 
   /**
    * Sends a large value once; the handle can be any argument of any number of items, whose functions get the value.
-   * Workers fetch it once per machine. A function must not change it: all items of its process have the same one. It is
-   * forgotten when the pool ends.
+   * Workers fetch it once per machine. A function must not change it, because all items of its process share it. It is
+   * removed when the pool ends.
    *
-   * A `SharedArrayBuffer`, or a view of one, is not copied for threads: all of them have the very memory of the caller.
+   * A `SharedArrayBuffer`, or a view of one, is not copied for threads: all of them share the caller's memory.
    *
    * @throws SerializationError, LimitError (`maxShareBytes`), PoolClosedError
    * @example
@@ -54,7 +54,7 @@ export abstract class LivingPool implements AsyncDisposable {
   async share<V>(value: V): Promise<Shared<V>> {
     const id = await this.#life.ask("share", () => this.#engine.share(value));
     return new Shared<V>(id, async () => {
-      if (this.#life.isOpen) await this.#life.keepAliveWhile(this.#engine.unshare(id)); // all go with the pool
+      if (this.#life.isOpen) await this.#life.keepAliveWhile(this.#engine.unshare(id)); // else the pool removes it
     });
   }
 
@@ -62,7 +62,8 @@ export abstract class LivingPool implements AsyncDisposable {
    * Waits until workers have loaded the tasks module.
    *
    * @param minWorkers - number of worker processes, on all machines; of a `ThreadPool`, of threads @defaultValue 1
-   * @throws InvalidOptionError, PoolClosedError, RedisConnectionError, RedisRefusedError; TasksModuleError if the pool's own workers can't
+   * @throws InvalidOptionError, PoolClosedError, RedisConnectionError, RedisRefusedError; TasksModuleError if the pool's
+   * own workers can't load it
    */
   async ready(minWorkers = 1): Promise<void> {
     await this.#life.ask("ready", () => this.#engine.ready(minWorkers));
@@ -78,7 +79,7 @@ export abstract class LivingPool implements AsyncDisposable {
     return await this.#life.ask("stats", () => this.#engine.stats());
   }
 
-  /** Takes no new calls; the pool ends by itself once its maps have. May be called twice. */
+  /** Takes no new calls from now on; the pool ends by itself once its maps have ended. May be called twice. */
   close(): void {
     this.#life.close();
   }

@@ -1,8 +1,9 @@
 /**
- * The life of a pool, and what is pending in it.
+ * The life of a pool, and its pending maps.
  *
  * - `open`: takes calls. Leaves to `closing` with `close()`, to `terminated` with `terminate()`.
- * - `closing`: no new calls, but for those that its own items make; ends what it started once the last map has ended. Leaves to `closed`, or `terminated`.
+ * - `closing`: takes only calls that its own items make; ends what it started once the last map has ended. Leaves to
+ *   `closed`, or `terminated`.
  * - `terminated`: its maps are cancelled. Leaves to `closed`.
  * - `closed`: nothing is left of it.
  */
@@ -28,13 +29,13 @@ const NEXT_STATES: Readonly<Record<PoolState, readonly PoolState[]>> = {
 interface Pending {
   readonly id: string;
   fail(error: unknown): void;
-  /** The pool ends: a durable map stays for others. Absent: it fails. */
+  /** Called when the pool ends: a durable map stays for other processes. Absent: the map fails. */
   leave?(error: unknown): void;
   /** Whether it is a stream that can't go on, because nobody reads it. */
   isAbandoned?(now: number, since: number): boolean;
 }
 
-/** How often a closed pool looks for streams that nobody reads. */
+/** How often a closed pool looks for streams that nobody reads, in ms. */
 const LOOK_FOR_READERS_MS = 500;
 
 /** The longest interval of a timer. */
@@ -45,19 +46,22 @@ export class PoolLife implements EngineHost {
   readonly #logger: Logger | undefined;
   readonly #pending = new Set<Pending>();
   readonly #ended = Promise.withResolvers<void>();
-  /** Keeps the process alive while something is pending. One for all calls: to make one for each is felt. */
+  /**
+   * Keeps the process alive while something is pending. It is one timer for all calls, because one for each would cost
+   * measurable time.
+   */
   readonly #liveness = setInterval(() => {}, FOREVER_MS).unref();
   #state: PoolState = "open";
-  /** How many things are waited for that are no maps. */
+  /** Number of pending waits that are not maps. */
   #waits = 0;
   #ending = false;
-  /** Why no call can succeed any more: what the pool stands on has ended. */
+  /** Why no call can succeed any more, because something that the engine needs has ended. */
   #fatal: { readonly error: unknown } | undefined;
 
   constructor(engine: Pick<Engine, "onIdle" | "end">, logger: Logger | undefined) {
     this.#engine = engine;
     this.#logger = logger;
-    this.#ended.promise.catch(() => {}); // join() tells it
+    this.#ended.promise.catch(() => {}); // join() reports it
   }
 
   get state(): PoolState {
@@ -69,8 +73,9 @@ export class PoolLife implements EngineHost {
   }
 
   /**
-   * @param isNested - an item of the pool makes the call: a closing pool takes it, since the item's map could not end without
-   * @throws PoolClosedError, or what `failAll` was told
+   * @param isNested - whether an item of the pool makes the call. A closing pool takes it, since the item's map could not
+   * end without it
+   * @throws PoolClosedError, or the error that `failAll` was given
    */
   checkOpen(call: string, isNested = false): void {
     if (this.#state !== "open" && !(isNested && this.#state === "closing"))
@@ -78,7 +83,7 @@ export class PoolLife implements EngineHost {
     if (this.#fatal !== undefined) throw this.#fatal.error;
   }
 
-  /** Two readers of one map in one pool would take each other's outcomes. @throws InvalidOptionError */
+  /** Refuses a second reader of a map in one pool: they would take each other's outcomes. @throws InvalidOptionError */
   checkFree(mapId: string): void {
     if (![...this.#pending].some((map) => map.id === mapId)) return;
     throw new InvalidOptionError(
@@ -108,13 +113,13 @@ export class PoolLife implements EngineHost {
     }
   }
 
-  /** Asks something that is no map of what the pool stands on. @throws PoolClosedError, RedisRefusedError */
+  /** Asks the engine something that is not a map. @throws PoolClosedError, RedisRefusedError */
   async ask<V>(call: string, question: () => Promise<V>): Promise<V> {
     this.checkOpen(call);
     try {
       return await this.keepAliveWhile(question());
     } catch (error) {
-      // A pool that ended meanwhile has closed its connection under the question.
+      // If the pool ended meanwhile, that closed the connection and caused the error.
       this.checkOpen(call);
       throw refusedError(error);
     }
@@ -141,8 +146,8 @@ export class PoolLife implements EngineHost {
   }
 
   /**
-   * A stream that nobody reads fills its window, and never ends. A closed pool ends it: else a program that left its block
-   * by an error, before the loop that reads, would wait for ever, and its error never be seen.
+   * Ends streams of a closed pool that nobody reads. Such a stream fills its window and never ends. A program that left
+   * its block by an error, before the loop that reads, would wait for ever, and the error would never be seen.
    */
   #endAbandoned(since: number): void {
     const timer = setInterval(() => {
@@ -187,7 +192,7 @@ export class PoolLife implements EngineHost {
     if (next === "closed") clearInterval(this.#liveness);
   }
 
-  /** Sockets and children don't keep the process alive; what is under way does. */
+  /** Keeps the process alive while something is pending; sockets and children do not. */
   #stayAlive(): void {
     const busy = this.#pending.size > 0 || this.#waits > 0;
     if (busy === this.#liveness.hasRef()) return;

@@ -35,7 +35,7 @@ import { refuseImportBomb } from "./refuse-import-bomb.ts";
  */
 export class Pool<T extends object = UntypedTasks> extends BasePool<T> {
   /**
-   * Starts connecting, and in local mode starts the worker processes. What goes wrong there is told by the next call.
+   * Starts connecting and, in local mode, starts the worker processes. An error of that is reported by the next call.
    *
    * @throws InvalidOptionError
    */

@@ -4,13 +4,13 @@ import type { MapResult } from "../result/map-result.ts";
 /** Says whether the map has ended. */
 type Ending = Pick<Slots<unknown>, "end" | "whenEnded">;
 
-/** The maps with a `mapId` that this pool runs or has attached to, so that `attach()` gives what is there already. */
+/** The maps with a `mapId` that this pool runs or has attached to, so that `attach()` gives an existing handle. */
 export class RunningMaps {
   readonly #maps = new Map<string, { readonly items: Ending; readonly handle: () => MapResult<unknown> }>();
 
   /**
    * @param mapId - `undefined`: the map is not durable, and is not noted
-   * @param handle - gives the map's handle. Only asked for while the map runs
+   * @param handle - gives the map's handle. Only called while the map runs
    */
   add(mapId: string | undefined, items: Ending, handle: () => MapResult<unknown>): void {
     if (mapId === undefined || items.end !== undefined) return;

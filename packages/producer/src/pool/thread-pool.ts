@@ -17,7 +17,7 @@ import type { ThreadPoolOptions } from "../options/thread-pool-options.ts";
 import { BasePool } from "./base-pool.ts";
 import { refuseImportBomb } from "./refuse-import-bomb.ts";
 
-/** Jobs of a map that wait in memory: enough to keep the threads busy, and few enough to be cheap to cancel. */
+/** The most jobs of a map that wait in memory: enough to keep the threads busy, and few enough to be cheap to cancel. */
 const WINDOW_JOBS = 2_000;
 
 const DURABLE_HINT =
@@ -25,7 +25,7 @@ const DURABLE_HINT =
 
 /**
  * A pool of threads of this process, without Redis: the interface of `Pool`, for work on one machine and for the unit
- * tests of an app that uses one. Arguments and results are copies, as they are there.
+ * tests of an app that uses one. Arguments and results are copied, as with `Pool`.
  *
  * @typeParam T - type of the tasks module, from which calls get their names, arguments and results
  * @example
@@ -39,7 +39,7 @@ const DURABLE_HINT =
  */
 export class ThreadPool<T extends object = UntypedTasks> extends BasePool<T> {
   /**
-   * Starts the threads. What goes wrong there is told by the next call.
+   * Starts the threads. An error of that is reported by the next call.
    *
    * @throws InvalidOptionError
    */

@@ -1,8 +1,8 @@
 /**
  * Progress bars on a terminal, one under the other, drawn by `cli-progress`.
  *
- * Nothing of the terminal's state is changed (the cursor stays visible, lines are cut to its width), so nothing has to
- * be restored however the program ends; only the line that a bar is on has to be left.
+ * The terminal's state is not changed (the cursor stays visible, lines are cut to its width), so nothing has to be
+ * restored however the program ends, except that the cursor must leave the line of a bar.
  */
 
 import { createRequire } from "node:module";
@@ -16,7 +16,7 @@ import { NO_PROGRESS } from "../account/map-progress.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 import { barLine } from "./progress-line.ts";
 
-/** Where bars are drawn: `process.stderr`, `process.stdout`, or what looks like them. */
+/** Where bars are drawn: `process.stderr`, `process.stdout`, or a stream like them. */
 export type TerminalStream = NodeJS.WritableStream & {
   readonly isTTY?: boolean | undefined;
   readonly rows?: number | undefined;
@@ -25,13 +25,13 @@ export type TerminalStream = NodeJS.WritableStream & {
 
 /** Options of a progress bar. */
 export interface ProgressBarOptions {
-  /** Stands before the bar. @defaultValue none */
+  /** Text before the bar. @defaultValue none */
   readonly title?: string | undefined;
-  /** Where to draw. Nothing is drawn where it is no terminal. @defaultValue `process.stderr` */
+  /** Where to draw. Nothing is drawn if it is not a terminal. @defaultValue `process.stderr` */
   readonly stream?: TerminalStream | undefined;
 }
 
-/** Often enough to look smooth. */
+/** How often to redraw, in ms: often enough to look smooth. */
 const REDRAW_MS = 100;
 
 const DEFAULT_ROWS = 24;
@@ -41,7 +41,7 @@ const DEFAULT_ROWS = 24;
  * same time have a bar each, one under the other. It needs the package `cli-progress`. Where stderr is no terminal it
  * draws nothing, and needs nothing.
  *
- * It takes any counts: one bar over several maps is a function that adds theirs up and calls it.
+ * It takes any counts. For one bar over several maps, call it with the sums of their counts.
  *
  * @param options - a title, or options
  * @throws InvalidOptionError, also if a bar is to be drawn and `cli-progress` is not installed
@@ -55,7 +55,7 @@ const DEFAULT_ROWS = 24;
  */
 export function progressBar(options: string | ProgressBarOptions = {}): (progress: MapProgress) => void {
   const { title, stream } = resolveOptions(options);
-  // `dumb` is a terminal that can't move its cursor: an editor's, for one.
+  // `dumb` is a terminal that can't move its cursor, such as an editor's.
   if (stream.isTTY !== true || process.env["TERM"] === "dumb") return () => {};
   const cliProgress = loadCliProgress();
   let bar: Bar | undefined;
@@ -80,11 +80,11 @@ function resolveOptions(options: string | ProgressBarOptions): { title: string; 
       `Expected \`stream\` to be a stream to write to, got ${inspectBriefly(stream)}`,
     );
   }
-  // One line, and nothing that moves the cursor.
+  // The title must be one line, and must not move the cursor.
   return { title: title.replaceAll(/\p{Cc}+/gu, " "), stream };
 }
 
-/** Only those who draw need it installed. */
+/** Loaded on demand: only programs that draw need it installed. */
 function loadCliProgress(): typeof CliProgress {
   try {
     return createRequire(import.meta.url)("cli-progress") as typeof CliProgress;
@@ -95,7 +95,7 @@ function loadCliProgress(): typeof CliProgress {
   }
 }
 
-/** What cli-progress keeps for each bar: its text is made only when it is drawn. */
+/** The data that cli-progress keeps for each bar. The text is made when the bar is drawn. */
 interface Payload {
   readonly line: (width: number) => string;
 }
@@ -116,7 +116,7 @@ function barsOn(stream: TerminalStream, cliProgress: typeof CliProgress): Bars {
   return bars;
 }
 
-/** From the first bar to the end of the last one. */
+/** The bars of one terminal; exists from the first bar to the end of the last one. */
 class Bars {
   readonly #stream: TerminalStream;
   readonly #onEnd: () => void;
@@ -130,24 +130,24 @@ class Bars {
     this.#onEnd = onEnd;
     this.#multi = new cliProgress.MultiBar({
       stream,
-      // One short of the width: what clears the rest of a full line takes its last character along on some terminals.
+      // One less than the width: on some terminals, clearing the rest of a full line also clears its last character.
       format: (_options, { maxWidth }, { line }: Payload) => line(maxWidth - 1),
       linewrap: true,
       hideCursor: null,
       gracefulExit: false,
-      // A bar that moves up stands where another one was.
+      // A bar that moves up must overwrite another one.
       forceRedraw: true,
       fps: 1_000 / REDRAW_MS,
     });
     this.#multi.on("update-post", this.#unref);
     process.on("exit", this.#leaveLine);
-    // Before Node writes the error: it would stand in the bar's line.
+    // Called before Node writes an error, which would otherwise appear in the bar's line.
     process.on("uncaughtExceptionMonitor", this.#leaveLine);
   }
 
-  /** Adds a bar below the others. One for which the terminal has no line is not drawn. */
+  /** Adds a bar below the others. It is not drawn if the terminal has no line for it. */
   add(title: string): Bar {
-    // 0 where it does not know.
+    // It is 0 if the terminal does not know it.
     const rows = this.#stream.rows || DEFAULT_ROWS;
     while (this.#running.size + this.#over.length >= rows - 1) {
       const oldest = this.#over.shift();
@@ -166,7 +166,7 @@ class Bars {
         latest = progress;
         elapsedMs = performance.now() - startedAt;
         if (progress.ended) this.#end(bar);
-        // Draws here as well, because a busy event loop may not get to the timer.
+        // Draw here as well, because a busy event loop may not get to the timer.
         else if (performance.now() - this.#drawnAt >= REDRAW_MS) this.#draw();
       },
     };
@@ -185,12 +185,12 @@ class Bars {
     this.#multi.update();
   }
 
-  /** A bar keeps no process alive: its map does that. There is no public way to say so. */
+  /** A bar must not keep the process alive; its map does. There is no public API for this. */
   readonly #unref = (): void => {
     (this.#multi as unknown as { readonly timer: NodeJS.Timeout | null }).timer?.unref();
   };
 
-  /** The program ends in the middle: what comes next begins on a line of its own. */
+  /** Leaves the bar's line if the program ends in between, so that further output begins on a new line. */
   readonly #leaveLine = (): void => {
     if (this.#running.size > 0) this.#multi.stop();
     this.#forget();

@@ -4,7 +4,7 @@ import type { MapProgress } from "../account/map-progress.ts";
 
 const BAR_CHARS = 24;
 
-/** At least so much is shown of a title that is too long for its line. */
+/** At least this many characters of a title are shown if it is too long for its line. */
 const MIN_TITLE_CHARS = 12;
 
 /** Writes `title  ████░░░░  41 %  412 of 1,000  53/s  11 s left`, the most important first, in `width` characters. */
@@ -35,7 +35,7 @@ function count(n: number): string {
   return n.toLocaleString("en");
 }
 
-/** Three digits say enough: 0.25, 5.3, 53, 12,345. */
+/** A rate with about three digits: 0.25, 5.3, 53, 12,345. */
 function perSecond(rate: number): string {
   if (rate >= 10) return count(Math.round(rate));
   return rate >= 1 ? rate.toFixed(1) : rate.toFixed(2);

@@ -2,55 +2,55 @@ import type { RefusalReason } from "@poolmq/shared";
 import { classifyRefusal, refusedError } from "@poolmq/shared/internal";
 
 interface RedisWatchHooks {
-  /** Something went wrong that passes. */
+  /** Logs an error that passes. */
   warn(facts: Readonly<Record<string, unknown>>, message: string): void;
-  /** Something that a person should look at. */
+  /** Reports something that a person should look at. */
   alarm(message: string): void;
-  /** Whether to tell that Redis does not answer. @defaultValue true */
+  /** Whether to report that Redis does not answer. @defaultValue true */
   readonly tellsSilence?: boolean;
 }
 
-/** What is asked of Redis. */
+/** The Redis that is watched. */
 interface WatchedRedis {
   /**
-   * Sends a command that changes nothing, and is refused where writing is, also because memory is full: a map all of whose
-   * jobs were sent asks nothing more of Redis, and would not know that its workers can't publish.
+   * Sends a command that changes nothing but is refused whenever writing is, also because memory is full. A map whose
+   * jobs were all sent has nothing else to ask Redis, and would not notice that its workers can't publish.
    */
   write(): Promise<unknown>;
-  /** What it answered, if it is not the primary: the command is sent again then, and gets no answer. */
+  /** The answer of a server that is not the primary. The command is sent again then, and gets no answer here. */
   wrongServer(): { readonly error: Error; readonly at: number } | undefined;
 }
 
 interface NotedRefusal {
   readonly error: unknown;
   readonly at: number;
-  /** Redis refuses to be written to. */
+  /** Whether Redis refuses all writes. */
   readonly isOfWrites?: boolean;
 }
 
 /**
- * Maps that wait for Redis are told of after so many looks, half a second apart. Looks are counted, and not time: while
- * the program computes, answers wait in the socket, and Redis is not to blame.
+ * After this many looks, half a second apart, it is reported that maps wait for Redis. Looks are counted and not time,
+ * because while the program computes, answers wait in the socket.
  */
 const PATIENCE_LOOKS = 6;
 
-/** What is refused is asked for again within a second: a refusal that is older than this is over. */
+/** A refused command is sent again within a second. So a refusal that is older than this, in ms, is over. */
 const REFUSAL_MS = 2_500;
 
-/** What no server refuses by mistake or for a moment: if nothing but such a refusal comes, the maps end with it. */
+/** Refusals that do not pass by themselves. If only such refusals come, the maps end with that error. */
 const LASTING: ReadonlySet<RefusalReason> = new Set(["auth", "permission"]);
 
 /**
- * Tells the app once, within seconds, that its maps wait for a Redis that does not answer or refuses what they need, and
- * why. Without it, an outage would look like work that takes long.
+ * Reports to the app once, within seconds, that its maps wait for a Redis that does not answer or refuses what they need,
+ * and why. Otherwise, an outage would look like slow work.
  */
 export class RedisWatch {
   readonly #redis: WatchedRedis;
   readonly #hooks: RedisWatchHooks;
   #isOwed = false;
-  /** Looks since Redis answered last. */
+  /** Number of looks since Redis last answered. */
   #unanswered = 0;
-  /** Looks since it began to refuse. */
+  /** Number of looks since it began to refuse. */
   #refused = 0;
   #refusal: NotedRefusal | undefined;
   /** When Redis was last written to. */
@@ -62,13 +62,13 @@ export class RedisWatch {
     this.#hooks = hooks;
   }
 
-  /** Passes a warning on, and notes what Redis has refused. */
+  /** Passes a warning on, and notes a refusal by Redis. */
   warn(facts: Readonly<Record<string, unknown>>, message: string): void {
     this.#hooks.warn(facts, message);
     if (facts["err"] instanceof Error) this.#refusal = { error: facts["err"], at: performance.now() };
   }
 
-  /** Redis refuses what it is asked: workers can't announce themselves then, so that none seem to be there. */
+  /** Whether Redis refuses commands. Workers can't sign on then, so that there seem to be none. */
   get isRefusing(): boolean {
     const wrong = this.#redis.wrongServer();
     if (wrong !== undefined && wrong.at > this.#wroteAt) this.#refusal = { ...wrong, isOfWrites: true };
@@ -76,8 +76,8 @@ export class RedisWatch {
   }
 
   /**
-   * @param maps - number of those that are under way
-   * @returns the error with which they end, if Redis refuses what they need and will go on doing so
+   * @param maps - number of maps under way
+   * @returns the error with which they end, if Redis refuses what they need and that does not pass
    */
   look(maps: number): unknown {
     if (maps === 0) {
@@ -121,7 +121,7 @@ export class RedisWatch {
       // An error is an answer too.
       answered();
       const { reason } = classifyRefusal(error);
-      // A login that may not do just this may do all that maps need.
+      // A login that may not run this command may still be allowed everything that maps need.
       if (reason === "connection" || reason === "permission") return;
       this.#refusal = { error, at: performance.now(), isOfWrites: true };
     });

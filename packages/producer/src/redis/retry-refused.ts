@@ -1,4 +1,4 @@
-/** What Redis refuses for now, it takes later: asking until it does. */
+/** Repeats commands that Redis refuses for now. */
 
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -19,9 +19,9 @@ export function refusalDelays(): { next(): Promise<void> } {
 }
 
 /**
- * Asks until Redis takes the command, as long as the caller still wants it.
+ * Repeats a command until Redis takes it, as long as the caller still wants it.
  *
- * @throws RedisRefusedError for what does not pass; the last refusal, once nobody wants to know any more
+ * @throws RedisRefusedError for a refusal that does not pass; the last refusal, once the caller does not want it any more
  */
 export async function untilTaken<V>(
   ask: () => Promise<V>,

@@ -1,18 +1,20 @@
-/** Which errors the items of a map ended in: what `errors()` gives, and what the error that a map throws says of the others. */
+/**
+ * Groups the errors of a map's items, for `errors()`, and for the note on other failures in the error that a map throws.
+ */
 
 import { errorFacts } from "@poolmq/shared/internal";
 
-/** Items of a map that failed with the same error, but for the numbers in its message. */
+/** Items of a map that failed with the same error, except for numbers in its message. */
 export interface FailureGroup {
   /** Name of the error's class. */
   readonly name: string;
-  /** Message of the first of them. */
+  /** Message of the first error. */
   readonly message: string;
-  /** How many items failed so. */
+  /** Number of items that failed with it. */
   readonly count: number;
-  /** Indices of the first hundred of them, in order. */
+  /** Indices of the first hundred items, in order. */
   readonly indices: readonly number[];
-  /** What the first of them threw. */
+  /** The first error. */
   readonly error: unknown;
 }
 
@@ -27,7 +29,7 @@ export function failureGroups(
   const groups = new Map<string, Group>();
   for (const [index, error] of failures) {
     const { name, message } = errorFacts(error);
-    // Ids, amounts and times in a message do not make it another one.
+    // Messages that differ only in numbers (ids, amounts, times) are of one group.
     const key = `${name}\n${message.replace(/\d+/g, "#")}`;
     const group: Group = groups.get(key) ?? { name, message, count: 0, indices: [], error };
     group.count++;
@@ -37,10 +39,10 @@ export function failureGroups(
   return [...groups.values()].toSorted((a, b) => b.count - a.count);
 }
 
-/** Errors whose stack has the line already: several handles may throw the same one. */
+/** Errors whose stack has the line already. Several handles may throw the same error. */
 const noted = new WeakSet<Error>();
 
-/** Adds to the stack of the error that a map throws which item it was, and how many others failed too. */
+/** Adds to the stack of the error that a map throws which item it was, and how many other items failed too. */
 export function noteOthers(
   error: unknown,
   { index, failed, total }: { readonly index: number; readonly failed: number; readonly total: number },
@@ -54,7 +56,7 @@ export function noteOthers(
   try {
     error.stack += `\n    --- item ${index} of ${count(total)}, ${others} ---`;
   } catch {
-    // A frozen error keeps the stack that it has.
+    // A frozen error keeps its stack.
   }
 }
 

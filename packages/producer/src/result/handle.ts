@@ -19,17 +19,17 @@ export interface HandledMap extends CalledMap {
   readonly id: string;
   insights(): MapInsights;
   cancel(reason?: unknown): void;
-  /** Makes the map more or less urgent; `undefined`: no priority. */
+  /** Sets the map's priority; `undefined`: none. */
   setPriority(priority: number | undefined): Promise<void>;
-  /** Leaves a durable map to others, once all of it is in Redis. Gives false if it ended before. */
+  /** Leaves a durable map to other processes, once all of it is in Redis. Gives false if it ended before. */
   detach(): Promise<boolean>;
   /** Forgets a durable map that is kept. */
   acknowledge(): Promise<void>;
-  /** Somebody looks at the results, or waits for them. */
+  /** Called when somebody looks at the results, or waits for them. */
   look?(): void;
 }
 
-/** How a handle reaches what its items came to. @internal */
+/** How a handle reaches the outcomes of its items. @internal */
 export interface HandledItems<R> {
   /** How the map ended, once it has. */
   readonly end: MapEnd | undefined;
@@ -39,8 +39,9 @@ export interface HandledItems<R> {
 }
 
 /**
- * A value that workers are making: await it, or ask it. It never raises an unhandled rejection, which would end the
- * process: many handles are looked at long after their map has failed. If nobody ever looks, a warning says so.
+ * A value that workers are computing. Await it, or call its methods. A failure is never an unhandled rejection, which
+ * would end the process, because many handles are looked at long after their map has failed. If nobody ever looks, a
+ * warning says so.
  *
  * @typeParam V - what `await` gives
  * @typeParam R - type of one result
@@ -53,7 +54,7 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
   #state: "pending" | "succeeded" | "failed" = "pending";
 
   static {
-    // What `console.log()` shows. Declarations have no way to write a member of this name.
+    // What `console.log()` shows. Defined like this, because declaration files can't express a member of this name.
     void Object.defineProperty(this.prototype, inspect.custom, {
       value(this: Handle<unknown, unknown>, _depth: number, options: InspectOptions): string {
         return showHandle(this.constructor.name, this.#map, options);
@@ -87,14 +88,14 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
   }
 
   /**
-   * Says where the time went, so far or in all: how long items waited and ran, which were the slowest, what each process
-   * did. `String(…)` of it is a paragraph to read.
+   * Gives where the time went, so far or in all: how long items waited and ran, which were the slowest, what each process
+   * did. `String(…)` of it gives a readable paragraph.
    */
   insights(): MapInsights {
     return this.#map.insights();
   }
 
-  /** As a promise's `then`: this is what makes `await` work. */
+  /** As a promise's `then`, which makes `await` work. */
   then<A = V, B = never>(
     onfulfilled?: ((value: V) => A | PromiseLike<A>) | null,
     onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
@@ -115,7 +116,7 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
   /**
    * Waits for the value.
    *
-   * @throws what `await` throws; GetTimeoutError after `timeoutMs` (the map goes on, and can be asked again)
+   * @throws what `await` throws; GetTimeoutError after `timeoutMs` (the map goes on, and `get` can be called again)
    */
   async get(options: { readonly timeoutMs?: number | undefined } = {}): Promise<V> {
     const { timeoutMs } = options;
@@ -151,8 +152,8 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
   }
 
   /**
-   * Cancels what has not ended: what waits is removed, what runs is told by its `AbortSignal` and then killed. The handle
-   * rejects with a `CancelledError`.
+   * Cancels all items that have not ended: waiting ones are removed, and running ones are stopped by their `AbortSignal`,
+   * then killed. The handle rejects with a `CancelledError`.
    *
    * @param reason - becomes the `cause` of that error
    */
@@ -162,7 +163,7 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
   }
 
   /**
-   * Makes the map more or less urgent while it runs: what waits of it, and what follows. Resolves once that is done.
+   * Changes the map's priority while it runs: that of waiting items and of further ones. Resolves once that is done.
    *
    * @param priority - as the option `priority` of a call: 1 is the most urgent; `undefined` is none, the least urgent
    * @throws InvalidOptionError, RedisConnectionError, RedisRefusedError
@@ -173,11 +174,11 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
   }
 
   /**
-   * Leaves a map with `mapId` to whoever calls `attach()`. Resolves once all its items are in Redis: workers run them,
-   * and their results wait there, even if this process is killed a moment later. This handle then rejects with a
-   * `CancelledError`, unless the map has ended already.
+   * Leaves a map with `mapId` to a process that calls `attach()`. Resolves once all its items are in Redis. Workers then
+   * run them, and their results wait there, even if this process is killed a moment later. This handle then rejects with
+   * a `CancelledError`, unless the map has ended already.
    *
-   * @throws what the call was refused with; InvalidStateError if it has no `mapId`
+   * @throws the error with which the call was refused; InvalidStateError if it has no `mapId`
    */
   async detach(): Promise<void> {
     this.#unseen.seen();
@@ -187,7 +188,7 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
   }
 
   /**
-   * Says that the results are stored elsewhere: Redis forgets the map at once, and not only after `keepMs`.
+   * To be called when the results are stored elsewhere: removes the map from Redis at once, and not only after `keepMs`.
    *
    * @throws InvalidStateError if the map has not ended, or has no `mapId`; RedisConnectionError, RedisRefusedError
    */
@@ -213,8 +214,8 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
   }
 
   /**
-   * Waits for the end; gives the errors that items failed with, in groups, the largest first. Errors are alike if they
-   * have the same name and message, numbers aside.
+   * Waits for the end; gives the errors of failed items in groups, the largest first. Errors are of one group if they
+   * have the same name, and messages that differ in numbers at most.
    *
    * @throws what the call was refused with
    * @example
@@ -230,19 +231,22 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
     return await this.#items.failures();
   }
 
-  /** Gives the results in input order as they come. Iterating rejects at a failed item; `next()` goes on after it. */
+  /**
+   * Gives the results in input order as they come. `next()` rejects for a failed item; the next call gives the item after
+   * it.
+   */
   [Symbol.asyncIterator](): AsyncIterableIterator<R> {
     this.#see();
     return this.#items.iterate();
   }
 
-  /** The value, for somebody who will see its failure. */
+  /** The value, for a caller who will see its failure. */
   get #looked(): Promise<V> {
     this.#see();
     return this.#value;
   }
 
-  /** Somebody looks at what came of the map, or waits for it. */
+  /** Notes that somebody looks at the results, or waits for them. */
   #see(): void {
     this.#unseen.seen();
     this.#map.look?.();

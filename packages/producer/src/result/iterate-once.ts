@@ -1,4 +1,4 @@
-/** Iterates over the one value of a call: gives it when it is there. */
+/** Iterates over the only value of a call. */
 export function iterateOnce<R>(value: Promise<R>): AsyncIterableIterator<R> {
   let isGiven = false;
   return {

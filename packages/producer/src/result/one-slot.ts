@@ -1,4 +1,7 @@
-/** The one item of an `apply`: what `Slots` is for many, so small that a program can hold hundreds of thousands. */
+/**
+ * The only item of an `apply`. It does what `Slots` does for many items, and is so small that a program can hold hundreds
+ * of thousands.
+ */
 
 import type { MapEnd, Sink } from "../map/outcomes/sink.ts";
 import { failureGroups } from "./failure-groups.ts";
@@ -26,7 +29,7 @@ export class OneSlot<R> implements Sink {
     return this.value.then(end, end);
   }
 
-  /** The result, as a map of one item gives it. */
+  /** The result in an array, as a map of one item has it. */
   async results(): Promise<R[]> {
     return [await this.value];
   }
@@ -42,7 +45,7 @@ export class OneSlot<R> implements Sink {
   ended(end: MapEnd): void {
     this.#end = end;
     const item = this.#item;
-    // A cancel is told as it is: it is about the call, not about its item.
+    // An error of the whole call, such as a cancel, is passed on as it is.
     if ("error" in end) this.#settle?.reject(end.error);
     else if (item?.status === "fulfilled") this.#settle?.resolve(item.value);
     else this.#settle?.reject(item?.reason);
@@ -61,7 +64,7 @@ export class OneSlot<R> implements Sink {
     return [this.#item ?? { status: "rejected", reason: "error" in end ? end.error : undefined }];
   }
 
-  /** Gives the result when it is there. */
+  /** Gives the result. */
   iterate(): AsyncIterableIterator<R> {
     return iterateOnce(this.value);
   }

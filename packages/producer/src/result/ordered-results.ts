@@ -6,7 +6,7 @@ import type { FailureGroup } from "./failure-groups.ts";
 
 const EMPTY = Symbol("empty");
 
-/** Marks a slot whose item failed, so that a function may return an error as its result. */
+/** Marks a slot whose item failed. It tells failures from errors that a function returned as results. */
 class Failed {
   readonly error: unknown;
 
@@ -15,14 +15,16 @@ class Failed {
   }
 }
 
-/** V8 keeps an array that is made longer than this, or not much longer, as a table. */
+/** V8 stores an array that is created with more elements than about this as a slow hash table. */
 const MAX_ROOM = 2 ** 25;
 
 export class Slots<R> implements Sink {
-  /** Filled from the front. There may be room behind what is filled: to let it grow takes longer than to fill it. */
+  /**
+   * Filled from the front. It may be longer than its filled part, because growing an array takes longer than filling it.
+   */
   readonly #slots: (R | Failed | typeof EMPTY)[] = [];
   #filled = 0;
-  /** What came before its turn, by the index of the first. */
+  /** Results that came before their turn, by the index of the first. */
   readonly #early = new Map<number, readonly (R | Failed)[]>();
   readonly #ended = Promise.withResolvers<MapEnd>();
   #end: MapEnd | undefined;
@@ -70,12 +72,12 @@ export class Slots<R> implements Sink {
   }
 
   /**
-   * Waits for the end of the map; gives its results, or throws the error of the lowest index that failed: which error
-   * arrives first depends on timing, and that would not be reproducible.
+   * Waits for the end of the map; gives its results, or throws the error of the failed item with the lowest index. The
+   * error that arrives first depends on timing, and would not be reproducible.
    */
   async results(): Promise<R[]> {
     const end = await this.#ended.promise;
-    // An input that threw, or a cancel, is told as it is: it is about the call, not about an item.
+    // An error of the whole call, such as a cancel or an input that threw, is passed on as it is.
     if ("error" in end) throw end.error;
     const first = this.#slots[this.#failedAt];
     if (first instanceof Failed) {
@@ -111,7 +113,10 @@ export class Slots<R> implements Sink {
     });
   }
 
-  /** Gives the results in input order as they come. A failed item's turn rejects; the next turn goes on after it. */
+  /**
+   * Gives the results in input order as they come. `next()` rejects for a failed item; the next call gives the item after
+   * it.
+   */
   iterate(): AsyncIterableIterator<R> {
     let index = 0;
     const next = async (): Promise<IteratorResult<R, undefined>> => {

@@ -1,8 +1,8 @@
 /**
- * Folds the results of a map in this process: each once, as they come in.
+ * Folds the results of a map in this process, each exactly once, as they come in.
  *
- * With the order kept, only neighbours are folded, so that what came before its turn is one value for each gap, and there
- * are no more gaps than chunks under way:
+ * With `ordered`, only neighbours are folded. Results that came early are one value for each gap, and there are at most
+ * as many gaps as chunks under way:
  *
  *   came in   ├──0–9──┤           ├──20–29──┤├──30–39──┤        10–19 joins all of them into one
  */
@@ -19,25 +19,25 @@ interface Span {
   readonly value: unknown;
 }
 
-/** Where the initial value stands: before the first item. */
+/** The index of the initial value, before the first item. */
 const BEFORE_FIRST = -1;
 
 export class PartialFold {
   readonly #reduce: (a: unknown, b: unknown) => unknown;
   readonly #isOrdered: boolean;
   readonly #onBroken: (error: unknown) => void;
-  /** Without an order, one; with it, one for each gap. By where they begin, and by where they end. */
+  /** The folded spans by their start and by their end: without `ordered` there is one, with it one for each gap. */
   readonly #byStart = new Map<number, Span>();
   readonly #byEnd = new Map<number, Span>();
-  /** What came in while an async reducer was at work. */
+  /** Results that came in while an async reducer was running. */
   #waiting: Span[] = [];
   #working: Promise<void> | undefined;
   #stopped = false;
   #broken: { readonly error: unknown } | undefined;
 
   /**
-   * @param initial - folded before the first item, if it is there
-   * @param onBroken - told once of what the reducer threw: nothing is folded any more then
+   * @param initial - folded before the first item, if it is given
+   * @param onBroken - called once with what the reducer threw; nothing is folded after that
    */
   constructor(
     reduce: ReduceFunction,
@@ -62,7 +62,7 @@ export class PartialFold {
     }
   }
 
-  /** Folds nothing any more: the results are not wanted. */
+  /** Stops folding, because the results are not wanted any more. */
   stop(): void {
     this.#stopped = true;
     this.#waiting = [];
@@ -71,8 +71,8 @@ export class PartialFold {
   }
 
   /**
-   * Waits until all that came in is folded. Gives the value, in an array; an empty one if there was nothing to fold. Throws
-   * what the reducer threw.
+   * Waits until everything that came in is folded. Gives the value in an array, which is empty if there was nothing to
+   * fold. Throws what the reducer threw.
    */
   async result(): Promise<readonly unknown[]> {
     await this.#working;
@@ -94,7 +94,7 @@ export class PartialFold {
     }
   }
 
-  /** Goes on with what came in meanwhile. Never rejects. */
+  /** Continues with results that came in meanwhile. Never rejects. */
   async #work(pending: Promise<void>): Promise<void> {
     try {
       await pending;
@@ -115,7 +115,7 @@ export class PartialFold {
     this.#onBroken(error);
   }
 
-  /** Folds what comes in with its neighbours. Gives a promise if the reducer did. */
+  /** Folds a span with its neighbours. Gives a promise if the reducer did. */
   #join(span: Span): Promise<void> | undefined {
     const before = this.#isOrdered ? this.#byEnd.get(span.at) : first(this.#byStart);
     if (before === undefined) return this.#joinNext(span);
@@ -153,7 +153,7 @@ function first(spans: ReadonlyMap<number, Span>): Span | undefined {
   return span;
 }
 
-/** Calls `goOn` with the value at once, or once it is there. */
+/** Calls `goOn` with the value, at once unless it is a promise. */
 function whenDone(
   value: unknown,
   goOn: (value: unknown) => Promise<void> | undefined,

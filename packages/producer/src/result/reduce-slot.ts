@@ -1,4 +1,4 @@
-/** The one value of a `mapReduce`, and the errors of its items: what `Slots` is where all results are kept. */
+/** The value of a `mapReduce`, and the errors of its items. It does what `Slots` does where all results are kept. */
 
 import { EmptyInputError } from "@poolmq/shared";
 
@@ -17,7 +17,7 @@ interface ReduceSlotOptions {
 }
 
 export class ReduceSlot<R> implements Sink {
-  /** Settles when the map has ended, and all of it is folded. */
+  /** Settles when the map has ended and all results are folded. */
   readonly value: Promise<R>;
   readonly #options: ReduceSlotOptions;
   readonly #settled = Promise.withResolvers<R>();
@@ -35,7 +35,7 @@ export class ReduceSlot<R> implements Sink {
     return this.#end;
   }
 
-  /** Sets what folds the results, before the first of them comes in. @param cancel - ends the map: its value can't be had */
+  /** Sets the reducer, before the first result comes in. @param cancel - ends the map, if the reducer fails */
   begin(reduce: ReduceFunction, cancel: (error: unknown) => void): void {
     this.#fold = new PartialFold(reduce, this.#options, cancel);
   }
@@ -70,7 +70,7 @@ export class ReduceSlot<R> implements Sink {
     return await Promise.allSettled([this.value]);
   }
 
-  /** Gives the value when it is there. */
+  /** Gives the value. */
   iterate(): AsyncIterableIterator<R> {
     return iterateOnce(this.value);
   }
@@ -86,7 +86,10 @@ export class ReduceSlot<R> implements Sink {
     return values[0] as R;
   }
 
-  /** The error of the lowest index: which one comes in first depends on timing, and that would not be reproducible. */
+  /**
+   * The error of the failed item with the lowest index. The error that arrives first depends on timing, and would not be
+   * reproducible.
+   */
   #firstFailure(total: number): unknown {
     const failed = this.#failures.length;
     const [index, error] = this.#failures.reduce((a, b) => (b[0] < a[0] ? b : a));

@@ -1,4 +1,4 @@
-/** The results of `imap` and its siblings: an async iterator that keeps only what has not been read. */
+/** The results of `imap` and its siblings, as an async iterator that keeps only results that were not read yet. */
 
 import { inspect } from "node:util";
 import type { InspectOptions } from "node:util";
@@ -19,7 +19,7 @@ export interface StreamSource extends CalledMap {
   insights(): MapInsights;
   cancel(reason?: unknown): void;
   setPriority(priority: number | undefined): Promise<void>;
-  /** The reader has taken an item. */
+  /** Called when the reader has taken an item. */
   handOn(): void;
 }
 
@@ -27,13 +27,14 @@ type Item<R> = { readonly ok: true; readonly value: R } | { readonly ok: false; 
 
 interface Waiter<R> {
   deliver(item: Item<R>): void;
-  /** There is no further item. */
+  /** Ends the wait, because there is no further item. */
   finish(): void;
 }
 
 /**
- * Results as an async iterator. `next()` rejects in a failed item's turn, and goes on with the one after it: a loop of
- * your own can outlive failures, or iterate `settled()`. Leaving a `for await` loop cancels the rest.
+ * Results as an async iterator. `next()` rejects in the turn of a failed item, and its next call gives the item after it.
+ * To go on after failures, call `next()` in a loop of your own, or iterate over `settled()`. Leaving a `for await` loop
+ * cancels the rest.
  *
  * @typeParam R - type of one result
  */
@@ -43,7 +44,7 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
   readonly #unseen: UnseenFailure;
 
   static {
-    // What `console.log()` shows. Declarations have no way to write a member of this name.
+    // What `console.log()` shows. Defined like this, because declaration files can't express a member of this name.
     Object.defineProperty(this.prototype, inspect.custom, {
       value(this: ResultStream<unknown>, _depth: number, options: InspectOptions): string {
         return showHandle("ResultStream", this.#source, options);
@@ -57,7 +58,7 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
     this.#buffer = buffer;
     this.#unseen = new UnseenFailure(source);
     buffer.onTaken = () => source.handOn();
-    // A stream that nobody reads does not come to its end, because its window is full; its first failure is told.
+    // A stream that nobody reads never ends, because its window is full. So its first failure is reported.
     void buffer.firstFailure.then(({ error }) => this.#unseen.failed(this, error));
   }
 
@@ -71,7 +72,7 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
     return this.#source.progress();
   }
 
-  /** Says where the time went, so far or in all, as that of a `MapResult`. */
+  /** Gives where the time went, so far or in all, as `MapResult.insights()`. */
   insights(): MapInsights {
     return this.#source.insights();
   }
@@ -79,7 +80,7 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
   /**
    * Gives the next result.
    *
-   * @throws what the item's function threw; GetTimeoutError after `timeoutMs` (nothing is lost: ask again)
+   * @throws what the item's function threw; GetTimeoutError after `timeoutMs` (nothing is lost: call it again)
    */
   async next(
     options: { readonly timeoutMs?: number | undefined } = {},
@@ -92,7 +93,7 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
     throw item.error;
   }
 
-  /** Ends the stream: cancels what has not ended, and forgets what was not read. */
+  /** Ends the stream: cancels all items that have not ended, and forgets results that were not read. */
   async return(): Promise<IteratorResult<R, undefined>> {
     this.#unseen.seen();
     this.#buffer.close();
@@ -100,20 +101,23 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
     return { done: true, value: undefined };
   }
 
-  /** Ends the stream, as `return()`, because of an error, which it throws again. */
+  /** Ends the stream, as `return()`, and throws the given error. */
   async throw(error: unknown): Promise<IteratorResult<R, undefined>> {
     await this.return();
     throw error;
   }
 
-  /** Cancels what has not ended. The next read rejects with a `CancelledError`, after what had come in before. */
+  /**
+   * Cancels all items that have not ended. After the results that came in before, the next read rejects with a
+   * `CancelledError`.
+   */
   cancel(reason?: unknown): void {
     this.#unseen.seen();
     this.#source.cancel(reason);
   }
 
   /**
-   * Makes the map more or less urgent while it runs: what waits of it, and what follows. Resolves once that is done.
+   * Changes the map's priority while it runs: that of waiting items and of further ones. Resolves once that is done.
    *
    * @param priority - as the option `priority` of a call: 1 is the most urgent; `undefined` is none, the least urgent
    * @throws InvalidOptionError, RedisConnectionError, RedisRefusedError
@@ -182,7 +186,7 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
   }
 }
 
-/** Items that came in and were not read yet, in input order or in the order of their coming. @internal */
+/** Items that came in and were not read yet, in input order or in the order in which they came. @internal */
 export class StreamBuffer<R> implements Sink {
   readonly #ordered: boolean;
   readonly #items = new Map<number, Item<R>>();
@@ -197,7 +201,7 @@ export class StreamBuffer<R> implements Sink {
     this.#ordered = ordered;
   }
 
-  /** Resolves if an item, or the call, fails. */
+  /** Resolves when an item or the call fails. */
   get firstFailure(): Promise<{ readonly error: unknown }> {
     return this.#failed.promise;
   }
@@ -226,7 +230,7 @@ export class StreamBuffer<R> implements Sink {
     this.#deliver();
   }
 
-  /** The next item, if it is here and nobody waits for it: most reads of a slow reader need no waiter. */
+  /** Gives the next item, if it is there and nobody waits for it. Most reads of a slow reader need no promise then. */
   poll(): Item<R> | undefined {
     if (this.#waiters.length > 0) return undefined;
     const item = this.#items.get(this.#next);
@@ -246,7 +250,7 @@ export class StreamBuffer<R> implements Sink {
     if (index !== -1) this.#waiters.splice(index, 1);
   }
 
-  /** Nobody reads any more. */
+  /** Closes the buffer, because nobody reads any more. */
   close(): void {
     this.#items.clear();
     this.#end ??= { total: 0 };

@@ -3,7 +3,7 @@ import type { InspectOptions } from "node:util";
 
 import type { MapProgress } from "../account/map-progress.ts";
 
-/** Shows in `console.log()` what a handle is, and how far. */
+/** Shows the class, state and progress of a handle in `console.log()`. */
 export function showHandle(
   name: string,
   map: { readonly id: string; readonly task: string; progress(): MapProgress },

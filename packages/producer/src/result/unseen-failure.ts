@@ -1,7 +1,7 @@
 /**
- * Says of a call that failed that nobody looked at its handle. A promise would end the process in that case; a handle
+ * Warns of a call that failed and whose handle nobody looked at. A promise would end the process in that case; a handle
  * must not, because many are looked at long after their map has ended. So the warning waits until nobody can look any
- * more: the handle was collected as garbage, or the program has nothing left to do.
+ * more: the handle was garbage-collected, or the program has nothing left to do.
  */
 
 import { CancelledError } from "@poolmq/shared";
@@ -9,26 +9,26 @@ import { CancelledError } from "@poolmq/shared";
 import { errorFacts } from "@poolmq/shared/internal";
 import type { MapProgress } from "../account/map-progress.ts";
 
-/** What is known of a call, for the warning. @internal */
+/** The facts of a call, for the warning. @internal */
 export interface CalledMap {
   /** Name of the pool's method. */
   readonly call: string;
   readonly task: string;
-  /** Somebody is told of failures anyway: the call has an `onError`. */
+  /** Whether the call has an `onError`, which is told of failures anyway. */
   readonly watched: boolean;
-  /** Gives where the call was made, as frames of a stack. */
+  /** Gives the stack frames of the place where the call was made. */
   readonly callSite: () => string | undefined;
   progress(): MapProgress;
-  /** Tells the user of something that is no error of a call. */
+  /** Reports something to the user that is not an error of a call. */
   warn(message: string): void;
 }
 
-/** Failures that somebody may still look at. */
+/** Failures that nobody has looked at yet. */
 const unseen = new Set<UnseenFailure>();
 
 const collected = new FinalizationRegistry<UnseenFailure>((failure) => failure.warn());
 
-/** Set once there is something to tell. */
+/** Set once there is something to warn of at the end. */
 let tellsAtEnd = false;
 
 export class UnseenFailure {
@@ -41,13 +41,16 @@ export class UnseenFailure {
     this.#seen = map.watched;
   }
 
-  /** Somebody looks: whatever comes of the call is told to them. */
+  /** Notes that somebody looks at the handle, who will see a failure. */
   seen(): void {
     this.#seen = true;
     unseen.delete(this);
   }
 
-  /** The call failed. `handle` is what its caller holds. A call that was cancelled ended as somebody wished. */
+  /**
+   * Notes that the call failed; `handle` is the object that its caller holds. A cancel is no failure, because somebody
+   * wished it.
+   */
   failed(handle: object, error: unknown): void {
     if (this.#seen || unseen.has(this) || error instanceof CancelledError) return;
     this.#error = error;
@@ -67,7 +70,7 @@ export class UnseenFailure {
     const { name, message } = errorFacts(this.#error);
     const { failed, total } = this.#map.progress();
     const items = failed > 0 ? ` ${failed} of ${total ?? "its"} items failed.` : "";
-    // The first line says that frames follow.
+    // The first line is a heading; the second is the first frame.
     const place = callSite()?.split("\n")[1]?.trim();
     this.#map.warn(
       `${call}("${task}") failed, and nobody looked at its handle: ${name}: ${message.replace(/\.$/, "")}.${items} ` +

@@ -4,7 +4,7 @@ import type { ShardList } from "./shard-list.ts";
 import { LOOK_MS } from "./shard.ts";
 import type { Shard } from "./shard.ts";
 
-/** Asks the shards that serve, and waits for none that falls silent meanwhile. */
+/** Asks all shards that serve, and does not wait for one that falls silent meanwhile. */
 export class EachShard {
   readonly #list: Pick<ShardList, "isClosed" | "joined" | "serving">;
   #asking = 0;
@@ -13,21 +13,21 @@ export class EachShard {
     this.#list = list;
   }
 
-  /** Whether an answer is waited for: somebody has to look whether the shards are there. */
+  /** Whether an answer is outstanding, so that the shards must be watched. */
   get isAsking(): boolean {
     return this.#asking > 0;
   }
 
   /**
-   * Gives the answers of those that answered: at least one, however long it takes.
+   * Gives the answers of the shards that answered; waits until there is at least one.
    *
-   * @throws what the first one refused with, if all refused
+   * @throws the first shard's error, if all refused
    */
   async ask<V>(question: (shard: Shard) => Promise<V>): Promise<V[]> {
     this.#asking++;
     try {
       for (;;) {
-        // Their connections are closed: each refuses, as one Redis does.
+        // The pool has ended and the connections are closed, so that each shard refuses, as a single Redis would.
         if (this.#list.isClosed) return await Promise.all(this.#list.joined.map(question));
         const asked = this.#list.serving.map(
           async (shard) => await shard.unlessSilent(question(shard).then((answer) => ({ answer }))),

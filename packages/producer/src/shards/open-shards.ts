@@ -11,7 +11,7 @@ import type { ShardSite } from "./shard-list.ts";
 import { Shard } from "./shard.ts";
 import { ShardedGather } from "./sharded-gather.ts";
 
-/** How long one attempt lasts to reach a shard that was not there at the start, in ms: the next one follows soon. */
+/** How long one attempt to reach a shard may take that did not answer at the start, in ms. The next one follows soon. */
 const LATER_TIMEOUT_MS = 2_000;
 
 interface ShardedQueue {
@@ -23,8 +23,8 @@ interface ShardedQueue {
 }
 
 /**
- * Opens a queue that is spread over several shards: servers of their own, which all have it under the same name, or one Cluster,
- * on which each has a name of its own.
+ * Opens a queue that is spread over several shards: several servers, on which the queue has the same name, or one
+ * Cluster, on which each shard has a name of its own.
  *
  * @param connections - one for each shard
  * @throws RedisConnectionError if no shard answers, or one can't be used; ShardMismatchError
@@ -42,7 +42,7 @@ export async function openShards(
   const meter = new Meter();
   const ended = new AbortController();
   const unneeded = AbortSignal.any([signal, ended.signal]);
-  /** Absent until the first shards are there. */
+  /** Empty until the first shards answer. */
   const above: { gather?: ShardedGather } = {};
 
   const sites = queueShards(connections, queue).map(({ connection, queue: name }): ShardSite => {

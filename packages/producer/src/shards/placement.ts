@@ -1,10 +1,10 @@
-/** On which shard a chunk goes: pure rules. */
+/** The rules that say on which shard a chunk goes. */
 
 import { createHash } from "node:crypto";
 
 /**
- * Gives the id to which a name belongs: the one with the highest hash of both. Everybody who knows the ids comes to the same,
- * and with one id more or less, only the names that belong to that one have another home.
+ * Gives the id to which a name belongs: the one with the highest hash of both (rendezvous hashing). All processes that
+ * know the ids get the same result, and if an id is added or removed, only the names that belong to that id move.
  */
 export function homeOf(name: string, ids: readonly string[]): string | undefined {
   let home: { readonly id: string; readonly weight: Buffer } | undefined;
@@ -16,11 +16,11 @@ export function homeOf(name: string, ids: readonly string[]): string | undefined
 }
 
 /**
- * Deals out so many chunks: each goes where the fewest are under way, those included that were dealt out before it.
+ * Distributes chunks: each goes where the fewest are under way, counting those that were distributed before it.
  *
- * @param underWay - for each place, how many there are
+ * @param underWay - number of chunks under way at each place
  * @param first - the place that is preferred among equal ones
- * @returns for each chunk, its place
+ * @returns the place of each chunk
  */
 export function dealOut(chunks: number, underWay: readonly number[], first: number): number[] {
   const load = [...underWay];

@@ -1,6 +1,9 @@
 import type { ReportedMap } from "../gather/map-reports.ts";
 
-/** A map as one shard tells watchers of it: the whole of it, whatever that shard has. What is new of its errors is told to each. */
+/**
+ * A map in the form in which it is reported on one shard: the whole map, not only the part on that shard. Each shard gets
+ * all new errors.
+ */
 export function reportOnShard(map: ReportedMap): ReportedMap {
   return {
     id: map.id,

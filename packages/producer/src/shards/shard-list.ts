@@ -1,6 +1,6 @@
 /**
- * The shards of a queue: opened, agreed on with everybody else, watched. A pool starts when one of them answers; the others
- * join when they do.
+ * Opens the shards of a queue, agrees on them with other processes, and watches them. A pool starts when one of them
+ * answers; the others join when they answer.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,24 +12,27 @@ import type { ShardPlace } from "@poolmq/shared/redis";
 
 import type { Shard } from "./shard.ts";
 
-/** Once one shard is there, the others get so long to be there at the start. */
+/** How long the start waits for other shards once one answers, in ms. */
 const OTHERS_MS = 1_000;
 
-/** A shard that was not there is tried again after so long. */
+/** How long to wait before a shard that does not answer is tried again, in ms. */
 const AGAIN_MS = 500;
 
-/** Who needs all shards is told after so long which of them are missing. */
+/** After this long, in ms, a warning names the shards that are missing, if all are needed. */
 const PATIENCE_MS = 1_000;
 
 /** Where a shard is, and how it is opened. */
 export interface ShardSite {
   readonly address: string;
-  /** Connects. @param isFirst - as long as the pool's options allow; later, what is not there is soon tried again */
+  /**
+   * Connects. @param isFirst - whether this is the first attempt, which may take as long as the pool's options allow;
+   * later ones are shorter
+   */
   open(isFirst: boolean): Promise<Shard>;
 }
 
 interface ListHooks {
-  /** A shard is there that was not at the start. */
+  /** Called when a shard answers for the first time after the start. */
   onJoin(shard: Shard): void;
   alarm(message: string): void;
 }
@@ -39,14 +42,14 @@ export class ShardList {
   readonly #sites: readonly ShardSite[];
   readonly #hooks: ListHooks;
   readonly #signal: AbortSignal;
-  /** By site; absent: never there yet. */
+  /** By site; absent if it has never answered. */
   readonly #shards: (Shard | undefined)[];
   readonly #untilAll = new Set<() => void>();
   #ids: readonly string[] | undefined;
 
   /**
-   * @param sites - in an order that is the same for all who have the same shards
-   * @param signal - ends what is still trying to connect
+   * @param sites - in an order that is the same for all processes with the same shards
+   * @param signal - aborts attempts to connect
    */
   constructor(queue: string, sites: readonly ShardSite[], hooks: ListHooks, signal: AbortSignal) {
     this.#queue = queue;
@@ -56,12 +59,12 @@ export class ShardList {
     this.#shards = sites.map(() => undefined);
   }
 
-  /** Those that were there at least once. */
+  /** The shards that have answered at least once. */
   get joined(): Shard[] {
     return this.#shards.filter((shard) => shard !== undefined);
   }
 
-  /** The pool has ended: what is asked of a shard is refused, and nobody waits for it. */
+  /** Whether the pool has ended, so that shards refuse everything. */
   get isClosed(): boolean {
     return this.#signal.aborted;
   }
@@ -70,15 +73,15 @@ export class ShardList {
     return this.joined.filter(({ isServing }) => isServing);
   }
 
-  /** Ids of all; `undefined` until all have agreed. */
+  /** Ids of all shards; `undefined` until they are agreed on. */
   get ids(): readonly string[] | undefined {
     return this.#ids;
   }
 
   /**
-   * Resolves once some shards are there, and all of those that answer soon.
+   * Resolves once a shard answers, and others that answer soon have joined.
    *
-   * @throws RedisConnectionError if none is, or if one can't be used; ShardMismatchError
+   * @throws RedisConnectionError if none answers, or if one can't be used; ShardMismatchError
    */
   async start(): Promise<void> {
     const { promise: hopeless, reject: giveUp } = Promise.withResolvers<never>();
@@ -93,11 +96,11 @@ export class ShardList {
       }
     });
     const all = Promise.allSettled(attempts);
-    hopeless.catch(() => {}); // whoever still waits is told
+    hopeless.catch(() => {}); // callers that still wait get the error
     await Promise.race([hopeless, Promise.any([first.promise, all])]);
     await Promise.race([hopeless, settlesWithin(OTHERS_MS, all)]);
     if (this.joined.length === 0) {
-      // All have failed: each with what the first one failed with, or the like.
+      // All have failed; the first error is thrown.
       await Promise.all(attempts);
     }
     await this.agree();
@@ -106,7 +109,7 @@ export class ShardList {
     }
   }
 
-  /** Asks all that are there over which shards the queue is spread. @throws ShardMismatchError */
+  /** Checks with all shards that answer that the queue is spread over these shards. @throws ShardMismatchError */
   async agree(): Promise<void> {
     const places = this.#shards.map((shard): ShardPlace | undefined =>
       shard?.isSilent === true ? undefined : shard,
@@ -121,9 +124,9 @@ export class ShardList {
   }
 
   /**
-   * Waits until all shards were there once, and their ids are known.
+   * Waits until all shards have answered at least once, and their ids are known.
    *
-   * @param who - for the warning, if it takes long: "Map x"
+   * @param who - for the warning if it takes long, such as "Map x"
    */
   async all(who: string): Promise<readonly Shard[]> {
     if (!this.#isWhole) {
@@ -151,7 +154,7 @@ export class ShardList {
     return this.#ids !== undefined && this.#shards.every((shard) => shard?.id !== undefined);
   }
 
-  /** Tries until the shard is there. @param attempt - one that is under way */
+  /** Tries again until the shard answers. @param attempt - the attempt that is under way */
   async #joinLater(place: number, attempt: Promise<void>): Promise<void> {
     const site = this.#sites[place];
     if (site === undefined) return;
@@ -159,7 +162,7 @@ export class ShardList {
       `The shard at ${site.address} does not answer. The pool goes on without it until it does.`,
     );
     let isTold = false;
-    await attempt.catch(() => {}); // it is told above
+    await attempt.catch(() => {}); // handled above
     while (this.#shards[place] === undefined && !this.#signal.aborted) {
       await delay(AGAIN_MS, undefined, { ref: false });
       try {
@@ -184,7 +187,7 @@ export class ShardList {
   }
 }
 
-/** @throws the signal's reason, once it fires */
+/** Waits for the promise. @throws the signal's reason, once it fires */
 async function unlessAborted(signal: AbortSignal, promise: Promise<void>): Promise<void> {
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => aborted.reject(signal.reason as Error);

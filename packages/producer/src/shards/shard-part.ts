@@ -5,15 +5,15 @@ import type { Chunk } from "../input/chunk.ts";
 import type { CarriedMap, JobOptions, RunFacts } from "../map/transport.ts";
 
 interface PartHooks {
-  /** First indices of what is under way on this shard. */
+  /** Gives the first indices of the chunks under way on this shard. */
   readonly underWay: () => readonly number[];
-  /** An outcome came in. */
+  /** Called when an outcome comes in. */
   readonly taken: (at: number) => void;
 }
 
 /**
- * A map as one shard's gather sees it: all of it, but that only what was sent there is under way. An outcome counts wherever it
- * comes from, since its chunk may have been sent elsewhere meanwhile.
+ * A map as one shard's gather sees it: the whole map, but only chunks that were sent to that shard count as under way. An
+ * outcome is accepted from any shard, since its chunk may have been sent elsewhere meanwhile.
  */
 export class ShardPart implements CarriedMap {
   readonly #map: CarriedMap;

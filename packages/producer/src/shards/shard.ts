@@ -2,9 +2,9 @@
  * One shard of a queue, as a producer sees it: a gather on one Redis, and whether that Redis answers.
  *
  * States:
- * - `serving`: it answers. Leaves to `silent` when it has owed an answer for most of a second.
- * - `silent`: what can go elsewhere does. Leaves to `returning` with the first answer.
- * - `returning`: what is left of maps there is put in order. Leaves to `serving` when that is done, or to `silent`.
+ * - `serving`: it answers. Leaves to `silent` when it has not answered for most of a second.
+ * - `silent`: chunks that can go elsewhere do. Leaves to `returning` with the first answer.
+ * - `returning`: remains of maps on it are put in order. Leaves to `serving` when that is done, or to `silent`.
  */
 
 import { classifyRefusal } from "@poolmq/shared/internal";
@@ -15,23 +15,23 @@ import type { Cluster, Redis } from "ioredis";
 import type { Gather } from "../gather/gather.ts";
 import type { OpenGather } from "../gather/open-gather.ts";
 
-/** How often each shard is asked whether it is there, while there are maps. */
+/** How often each shard is pinged while there are maps, in ms. */
 export const LOOK_MS = 250;
 
 /**
- * A shard that owes an answer for so many looks is silent: after a second at most. Looks are counted, and not time: while the
- * program computes, answers wait in the socket, and Redis is not to blame.
+ * A shard that has not answered for this many looks is silent, which takes a second at most. Looks are counted and not
+ * time, because while the program computes, answers wait in the socket.
  */
 const SILENT_LOOKS = 3;
 
-/** Refusals of a server that is not there, or not yet. */
+/** Refusals of a server that can't be reached, or is not ready. */
 const AWAY: ReadonlySet<string> = new Set(["connection", "loading", "failover"]);
 
 interface ShardHooks {
   onSilent(shard: Shard): void;
-  /** It answers again. Resolves once it may serve. */
+  /** Called when the shard answers again. Resolves once it may serve. */
   onReturn(shard: Shard): Promise<void>;
-  /** It serves again. */
+  /** Called when the shard serves again. */
   onServing(shard: Shard): void;
 }
 
@@ -39,9 +39,9 @@ export class Shard {
   /** For messages. */
   readonly address: string;
   readonly keys: QueueKeys;
-  /** Among the shards; `undefined` until all have agreed. */
+  /** Its id among the shards; `undefined` until they are agreed on. */
   id: string | undefined;
-  /** Whether machines were alive there when it was last looked. */
+  /** Whether machines were alive on it at the last look. */
   hasMachines = true;
   readonly #open: OpenGather;
   readonly #hooks: ShardHooks;
@@ -76,10 +76,10 @@ export class Shard {
     return this.#state === "silent";
   }
 
-  /** Gives what the promise gives; `undefined` if the shard falls silent before, or is. */
+  /** Gives the promise's value; `undefined` if the shard is silent, or falls silent before. */
   async unlessSilent<V>(promise: Promise<V>): Promise<V | undefined> {
     if (this.#state === "silent") {
-      promise.catch(() => {}); // nobody waits for it
+      promise.catch(() => {}); // its result is not needed any more
       return undefined;
     }
     const { promise: silence, resolve } = Promise.withResolvers<undefined>();
@@ -92,7 +92,7 @@ export class Shard {
     }
   }
 
-  /** Asks whether it is there, unless the last answer is owed. To be called every `LOOK_MS` while there are maps. */
+  /** Pings it, unless the last answer is outstanding. To be called every `LOOK_MS` while there are maps. */
   look(): void {
     this.#answer.looks++;
     if (this.#answer.looks > SILENT_LOOKS && this.#state !== "silent") this.#fallSilent();
@@ -107,12 +107,12 @@ export class Shard {
     );
   }
 
-  /** Nobody looks for a while. */
+  /** Stops counting looks, because there are no maps for a while. */
   rest(): void {
     if (!this.#answer.isOwed) this.#answer.looks = 0;
   }
 
-  /** Removes those jobs of a map that wait here. */
+  /** Removes the waiting jobs of a map from this shard. */
   async removeWaiting(mapId: string, indices: readonly number[]): Promise<void> {
     await removeWaiting(this.redis, this.keys, mapId, indices);
   }
@@ -142,7 +142,7 @@ export class Shard {
     if (wasServing) this.#hooks.onSilent(this);
   }
 
-  /** Who waits for an answer waits no longer. */
+  /** Ends all waits for an answer. */
   #hurry(): void {
     for (const silent of this.#untilSilent) silent();
     this.#untilSilent.clear();

@@ -1,7 +1,7 @@
 /**
- * Maps with a `mapId` over several shards. Each shard has a part, which is a map of its own there; the field `shards` of its
- * record holds the ids of the shards over which the map is spread, so that whoever takes it up looks for each chunk where it is,
- * also if shards were added since.
+ * Maps with a `mapId` over several shards. Each shard has a part, which is a map of its own there. The field `shards` of
+ * its record holds the ids of the shards over which the map is spread, so that a process that takes it up looks for each
+ * chunk where it is, even if shards were added since.
  */
 
 import { IncompleteMapError, UnknownMapError } from "@poolmq/shared";
@@ -13,7 +13,7 @@ import { homeOf } from "./placement.ts";
 import type { ShardList } from "./shard-list.ts";
 import type { Shard } from "./shard.ts";
 
-/** So many maps may be between having been found and being opened. */
+/** The most maps that may be between having been found and being opened. */
 const REMEMBERED = 10_000;
 
 type Call = Parameters<DurableMaps["claim"]>[1];
@@ -21,7 +21,7 @@ type Call = Parameters<DurableMaps["claim"]>[1];
 export class ShardedDurable implements Pick<DurableMaps, "claim" | "find" | "acknowledge"> {
   readonly #list: ShardList;
   readonly #mayBeLimited: (task: string) => boolean;
-  /** Of maps that were claimed or found here, the latest last: they are about to be opened. */
+  /** By map id: the shard ids of maps that were claimed or found here and are about to be opened, the latest last. */
   readonly #idsOf = new Map<string, readonly string[]>();
 
   /** @param mayBeLimited - whether the definition of a task has a limit, or is not known */
@@ -30,7 +30,7 @@ export class ShardedDurable implements Pick<DurableMaps, "claim" | "find" | "ack
     this.#mayBeLimited = mayBeLimited;
   }
 
-  /** Gives the ids of the shards over which a map is spread that was claimed or found. */
+  /** Gives the ids of the shards over which a map that was claimed or found is spread. */
   idsOf(mapId: string): readonly string[] {
     return this.#idsOf.get(mapId) ?? [];
   }
@@ -50,7 +50,8 @@ export class ShardedDurable implements Pick<DurableMaps, "claim" | "find" | "ack
     const wereThere = await Promise.all(
       shards.map(async ({ id, gather, redis, keys }) => {
         const meta = keys.meta(mapId);
-        // First, so that no part is there without it; and again, since a map that begins anew loses it.
+        // Written before the claim, so that no part exists without it, and again after it, since a map that begins anew
+        // loses it.
         const record = (): Promise<unknown> => redis.hset(meta, "shards", ids.join(" "));
         await Promise.all([record(), redis.pexpire(meta, DURABLE_TTL_MS)]);
         const wasThere = await gather.durable.claim(mapId, call, byHome.get(id) ?? []);
@@ -72,7 +73,7 @@ export class ShardedDurable implements Pick<DurableMaps, "claim" | "find" | "ack
     const found = looks.flatMap((look) => (look.status === "fulfilled" ? look.value : []));
     const refused = looks.find((look) => look.status === "rejected");
     const [first] = found;
-    // A part that a shard has lost is put there again by the map's producer.
+    // If a shard has lost its part, the map's producer enqueues it there again.
     if (first === undefined || (refused !== undefined && !(refused.reason instanceof UnknownMapError))) {
       throw refused?.reason;
     }
@@ -85,14 +86,14 @@ export class ShardedDurable implements Pick<DurableMaps, "claim" | "find" | "ack
     await Promise.all(all.map(({ gather }) => gather.durable.acknowledge(mapId)));
   }
 
-  /** A limit counts on one shard: all that it may hold for is there. */
+  /** The permits of a limit are on one shard, so all items to which a limit may apply are there. */
   #idsFor({ task, isLimited }: Call): readonly string[] {
     const ids = this.#list.ids ?? [];
     return isLimited === true || this.#mayBeLimited(task) ? ids.slice(0, 1) : ids;
   }
 }
 
-/** Gives the ids of the shards over which a map is spread that is there; `undefined` if there is none. */
+/** Gives the ids of the shards over which an existing map is spread; `undefined` if there is no such map. */
 async function recordedIds(mapId: string, shards: readonly Shard[]): Promise<readonly string[] | undefined> {
   const records = await Promise.all(
     shards.map(async ({ id, redis, keys }) => {
@@ -102,12 +103,12 @@ async function recordedIds(mapId: string, shards: readonly Shard[]): Promise<rea
   );
   const ids = records.find((record) => record.ids)?.ids;
   if (ids) return ids.split(" ");
-  // It was begun while the queue was on one Redis.
+  // A record without ids is of a map that was begun while the queue was on one Redis.
   const alone = records.filter(({ task }) => task).map(({ id }) => id);
   return alone.length === 0 ? undefined : alone;
 }
 
-/** @throws IncompleteMapError if one of them is none of the queue's shards any more */
+/** Gives the shards with these ids. @throws IncompleteMapError if one of them is not a shard of the queue any more */
 function those(ids: readonly string[], shards: readonly Shard[], mapId: string): Shard[] {
   const found = shards.filter(({ id }) => id !== undefined && ids.includes(id));
   if (found.length === ids.length) return found;

@@ -1,14 +1,14 @@
 /**
- * The gather of a queue that is spread over several shards. Below it, each shard has a gather of its own, which knows of no
- * other; above it, a map has one transport.
+ * The gather of a queue that is spread over several shards. Each shard has a gather of its own, which does not know the
+ * others; for a map, this is its only transport.
  *
  *                      ┌─▶ Shard a: Gather ─▶ Redis a ◀─┐
  *   MapRun ─▶ ShardedGather ─▶ Shard b: Gather ─▶ Redis b ◀─┤ worker machines
  *                      └─▶ Shard c: Gather ─▶ Redis c ◀─┘
  *
- * A chunk of a plain map goes where the fewest of its map are under way. When a shard is silent, what it has of such maps is
- * sent to the others; whichever outcome comes first counts, and the map drops the second. Chunks of a durable map, and those
- * under a limit, have a shard on which they belong, and wait for it.
+ * A chunk of a plain map goes to the shard with the fewest chunks of the map under way. When a shard is silent, its
+ * chunks of plain maps are sent to the others; the outcome that comes first counts, and the map drops the second. Chunks
+ * of a durable map, and those under a limit, belong to one shard, and wait for it.
  */
 
 import { settlesWithin } from "@poolmq/shared/internal";
@@ -32,7 +32,10 @@ import { ShardedMap } from "./sharded-map.ts";
 import { ShardedShares } from "./sharded-shares.ts";
 import { ShardedTail } from "./sharded-tail.ts";
 
-/** So long may it take, in ms, to put a shard in order that answers again. What is not done then is found later. */
+/**
+ * How long it may take to put a shard in order that answers again, in ms. Remains that are not removed by then are found
+ * later.
+ */
 const IN_ORDER_MS = 1_000;
 
 export class ShardedGather implements MapGather {
@@ -46,7 +49,7 @@ export class ShardedGather implements MapGather {
   readonly #each: EachShard;
   readonly #maps = new Map<string, ShardedMap>();
   readonly #ticker: NodeJS.Timeout;
-  /** The machines as they were last seen. */
+  /** The machines at the last look. */
   #machines: readonly WorkerAdvertisement[] = [];
   #isClosed = false;
 
@@ -81,7 +84,7 @@ export class ShardedGather implements MapGather {
     const sharded = new ShardedMap(map, mode, facts, { ids, turn: Math.floor(Math.random() * 64) });
     this.#maps.set(map.id, sharded);
     const shards = this.#list.joined.filter(({ id = "" }) => ids === undefined || ids.includes(id));
-    // All of them first: an outcome that one has already may be of a chunk that belongs to another.
+    // Make all parts first, since one shard may already have an outcome of a chunk that belongs to another.
     for (const shard of shards) sharded.partOn(shard);
     await Promise.all(shards.map((shard) => this.#openOn(sharded, shard)));
   }
@@ -100,17 +103,18 @@ export class ShardedGather implements MapGather {
   async #send(sharded: ShardedMap, chunks: readonly Chunk[]): Promise<void> {
     const sent = sharded.place(chunks, this.#candidates(sharded.map)).map(async ([shard, mine]) => {
       const enqueued = shard.gather.enqueue(sharded.partOn(shard), mine);
-      // What is taken from a silent shard is sent elsewhere: nobody need wait until it is there, too.
+      // Chunks of a plain map are sent elsewhere if the shard is silent, so it need not be waited for.
       await (sharded.mode === "plain" ? shard.unlessSilent(enqueued) : enqueued);
     });
     await Promise.all(sent);
   }
 
-  /** Where chunks of a plain map may go. */
+  /** The shards to which chunks of a plain map may go. */
   #candidates(map: CarriedMap): readonly Shard[] {
     const { joined, serving, ids } = this.#list;
     const [first = joined[0]] = joined.filter(({ id }) => id !== undefined && id === ids?.[0]);
-    // The permits of a limit are on one shard. It must be the same for all producers, and for tasks whose limit only workers know.
+    // The permits of a limit are on one shard, which must be the same for all producers, and for tasks whose limit only
+    // workers know.
     if (first !== undefined && map.job.limit !== undefined) return [first];
     if (first?.isServing === true && this.#mayBeLimited(map.task)) return [first];
     const served = serving.filter(({ hasMachines }) => hasMachines);
@@ -159,7 +163,7 @@ export class ShardedGather implements MapGather {
     for (const [{ gather }, part] of this.#take(map)) gather.leave(part);
   }
 
-  /** Gives the parts of a map, and forgets it; nothing if another handle has taken the map up since. */
+  /** Forgets a map and gives its parts; none if another handle has taken the map up since. */
   #take(map: CarriedMap): ShardedMap["parts"] {
     const sharded = this.#maps.get(map.id);
     if (sharded?.map !== map) return [];
@@ -200,7 +204,7 @@ export class ShardedGather implements MapGather {
     await Promise.all(this.#list.joined.map(({ gather }) => gather.obliterate()));
   }
 
-  /** A shard is there that was not at the start: it gets its share of what runs. */
+  /** Called when a shard answers for the first time after the start: it gets its part of all maps that run. */
   joined(shard: Shard): void {
     this.shares.joined(shard);
     for (const sharded of this.#maps.values()) {
@@ -220,7 +224,7 @@ export class ShardedGather implements MapGather {
     this.#goRound();
   }
 
-  /** A shard answers again: what is left there of maps is put in order before it serves. */
+  /** Called when a shard answers again: puts the remains of maps on it in order before it serves. */
   async putInOrder(shard: Shard): Promise<void> {
     const steps = [...this.#maps.values()].map(async (sharded) => {
       if (!sharded.isOn(shard)) return;
@@ -228,11 +232,11 @@ export class ShardedGather implements MapGather {
       const left = sharded.takeLeft(shard);
       if (left.length > 0) await shard.removeWaiting(sharded.map.id, left);
     });
-    // Its record may be gone. If others disagree by now, this pool goes on as it began.
+    // Its record may be gone, and is written again. If other processes disagree by now, this pool goes on as it began.
     await settlesWithin(IN_ORDER_MS, Promise.allSettled([...steps, this.#list.agree()]));
   }
 
-  /** Sends to others what silent shards have of maps that can go round them. */
+  /** Sends the chunks of plain maps that are on silent shards to other shards. */
   #goRound(): void {
     const { joined, serving } = this.#list;
     if (serving.length === 0) return;

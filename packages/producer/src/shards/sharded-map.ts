@@ -1,4 +1,4 @@
-/** One map over several shards: which of its chunks is where. */
+/** One map over several shards: the shard of each of its chunks. */
 
 import { jobIdOf } from "@poolmq/shared/redis";
 
@@ -12,24 +12,24 @@ import type { Shard } from "./shard.ts";
 
 interface Place {
   readonly part: ShardPart;
-  /** First indices of chunks that are under way there. */
+  /** First indices of chunks that are under way on the shard. */
   readonly here: Set<number>;
-  /** First indices of chunks that were there, and were sent elsewhere while it was silent. */
+  /** First indices of chunks that were sent elsewhere while the shard was silent. */
   readonly left: Set<number>;
 }
 
-/** Chunks, and the shard on which they go. */
+/** Chunks, and the shard to which they go. */
 export type Placed = readonly [shard: Shard, chunks: Chunk[]];
 
 export class ShardedMap {
   readonly map: CarriedMap;
   readonly mode: MapMode;
   readonly facts: OpenFacts;
-  /** Ids of the shards over which a durable map is spread; `undefined` of a plain one, which goes wherever there is room. */
+  /** Ids of the shards over which a durable map is spread; `undefined` for a plain one, whose chunks may go anywhere. */
   readonly #ids: readonly string[] | undefined;
   readonly #places = new Map<Shard, Place>();
   readonly #shardOf = new Map<number, Shard>();
-  /** The next of equal shards. */
+  /** Number of the shard that is next among equal ones. */
   #turn: number;
 
   constructor(
@@ -50,7 +50,7 @@ export class ShardedMap {
     return [...this.#places].map(([shard, { part }]) => [shard, part]);
   }
 
-  /** The part of the map on a shard; made if there is none. */
+  /** Gives the part of the map on a shard, and makes it if there is none. */
   partOn(shard: Shard): ShardPart {
     let place = this.#places.get(shard);
     if (place === undefined) {
@@ -66,31 +66,31 @@ export class ShardedMap {
     return place.part;
   }
 
-  /** Whether it has a part on that shard. */
+  /** Whether it has a part on the shard. */
   isOn(shard: Shard): boolean {
     return this.#places.has(shard);
   }
 
-  /** Whether something of it waits for an outcome from that shard. */
+  /** Whether a chunk of it is under way on the shard. */
   waitsFor(shard: Shard): boolean {
     return (this.#places.get(shard)?.part.underWay.length ?? 0) > 0;
   }
 
-  /** The shard on which a chunk of a durable map belongs, whoever sends it. */
+  /** The shard to which a chunk of a durable map belongs, the same for all processes. */
   homeOf(at: number): Shard | undefined {
     const id = this.#homeId(at);
     return [...this.#places.keys()].find((shard) => shard.id === id);
   }
 
-  /** Where a chunk is under way. */
+  /** The shard on which a chunk is under way. */
   shardOf(at: number): Shard | undefined {
     return this.#shardOf.get(at);
   }
 
   /**
-   * Places chunks, which are under way there from now on.
+   * Places chunks on shards, where they count as under way from now on.
    *
-   * @param candidates - where those of a plain map may go; at least one
+   * @param candidates - the shards to which chunks of a plain map may go, at least one
    */
   place(chunks: readonly Chunk[], candidates: readonly Shard[]): Placed[] {
     const placed = new Map<Shard, Chunk[]>();
@@ -119,7 +119,7 @@ export class ShardedMap {
     return [...placed];
   }
 
-  /** Takes away what is under way on a shard, to be placed elsewhere. */
+  /** Removes the chunks that are under way on a shard, which are then placed elsewhere. */
   takeFrom(shard: Shard): Chunk[] {
     const place = this.#places.get(shard);
     if (place === undefined || place.here.size === 0) return [];
@@ -130,10 +130,10 @@ export class ShardedMap {
     return this.map.chunks(indices);
   }
 
-  /** First indices of what was taken from a shard and may still wait there; forgets them. */
+  /** Gives, once, the first indices of chunks that were taken from a shard and may still wait there. */
   takeLeft(shard: Shard): number[] {
     const place = this.#places.get(shard);
-    // Removing is by map: what is under way there must not go with the rest.
+    // Jobs are removed by map, so nothing is removed while other chunks of the map are under way there.
     if (place === undefined || place.here.size > 0) return [];
     const left = [...place.left];
     place.left.clear();

@@ -4,17 +4,17 @@ import type { Shard } from "./shard.ts";
 
 type Sent = Parameters<Shares["send"]>;
 
-/** Values that many items use, on every shard: an item looks for them where its job is. */
+/** Shared values, on every shard, because machines look for them where the job is. */
 export class ShardedShares implements Pick<Shares, "send" | "release"> {
   readonly #list: Pick<ShardList, "joined">;
-  /** For shards that are not there yet. */
+  /** Kept for shards that do not answer yet. */
   readonly #values = new Map<string, Sent>();
 
   constructor(list: Pick<ShardList, "joined">) {
     this.#list = list;
   }
 
-  /** A shard that is silent gets it before it gets jobs again. */
+  /** Sends a value to all shards. A silent shard gets it before it gets jobs again. */
   async send(...sent: Sent): Promise<void> {
     this.#values.set(sent[0], sent);
     await Promise.all(
@@ -29,8 +29,8 @@ export class ShardedShares implements Pick<Shares, "send" | "release"> {
     );
   }
 
-  /** A shard is there that was not before. */
+  /** Sends all values to a shard that answers for the first time. */
   joined({ gather }: Shard): void {
-    for (const sent of this.#values.values()) gather.shares.send(...sent).catch(() => {}); // whoever misses it asks for it again
+    for (const sent of this.#values.values()) gather.shares.send(...sent).catch(() => {}); // sent again when a job misses it
   }
 }

@@ -11,7 +11,7 @@ interface TailSources {
   readonly machines: () => Promise<readonly WorkerAdvertisement[]>;
 }
 
-/** The end of maps over several shards: each shard is asked for what it has of them. */
+/** The tail of maps over several shards. Each shard is asked about the chunks that are on it. */
 export class ShardedTail implements TailHand {
   readonly #sources: TailSources;
 
@@ -36,7 +36,7 @@ export class ShardedTail implements TailHand {
     return this.#sources.sharded(map.id)?.mode === "plain";
   }
 
-  /** Each machine once, though it is on all shards. */
+  /** Counts each machine once, although it is on all shards. */
   async idleSlots({ task, job: { codeVersion } }: CarriedMap): Promise<number> {
     const serving = this.#sources.serving();
     const [machines, ...active] = await Promise.all([
@@ -64,7 +64,9 @@ export class ShardedTail implements TailHand {
     );
   }
 
-  /** The shards that serve, with those of the chunks that are there. @param withNone - also shards that have none of them */
+  /**
+   * Calls `step` for each serving shard with its chunks. @param withNone - also for shards that have none of the chunks
+   */
   #onEach(
     { id }: CarriedMap,
     chunks: readonly Chunk[],

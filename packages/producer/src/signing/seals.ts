@@ -1,9 +1,9 @@
 /**
- * Signatures at the producer: jobs and messages are signed, and what the workers tell is checked before anything of it is
- * decoded. Without a `signingKey`, everything passes as it is.
+ * Signatures at the producer: jobs and messages are signed, and everything from workers is checked before it is decoded.
+ * Without a `signingKey`, everything passes unchanged.
  *
- * What is not genuine is ignored, as if it had not come. An item whose outcome was made up still gets its real one,
- * because a map that is quiet looks for what it misses.
+ * Entries that are not genuine are ignored, as if they had not come. An item with a forged outcome still gets its genuine
+ * one, because a silent map looks for missing outcomes.
  */
 
 import { SigningKeyError } from "@poolmq/shared";
@@ -13,30 +13,30 @@ import type { ControlMessage, JobData, OutcomeText, Payload, Signer } from "@poo
 
 import type { Chunk } from "../input/chunk.ts";
 
-/** Of so many forged entries, one is logged. */
+/** One of this many forged entries is logged. */
 const ALARM_EVERY = 1_000;
 
 interface SealOptions {
   readonly signer: Signer | undefined;
   readonly signatureTtlMs: number;
-  /** Somebody else writes to the queue's keys. */
+  /** Reports that somebody else writes to the queue's keys. */
   readonly alarm: (message: string) => void;
 }
 
-/** A map, as far as it matters here. */
+/** The fields of a map that are used here. */
 interface Named {
   readonly id: string;
   readonly task: string;
 }
 
-/** An order as it came, not checked yet. */
+/** An order, not checked yet. */
 type ForeignOrder = Partial<Record<"t" | "map" | "reason" | "priority" | "expiresAt" | "sig", unknown>>;
 
 export class Seals {
   readonly #signer: Signer | undefined;
   readonly #ttlMs: number;
   readonly #alarm: (message: string) => void;
-  /** Digests of what was asked, and of its bytes, of chunks under way. */
+  /** Digests of what chunks under way ask for, and of their bytes. */
   readonly #digests = new WeakMap<
     Chunk,
     { readonly content: string; readonly bytesDigest: string | undefined }
@@ -71,13 +71,13 @@ export class Seals {
     return this.#signer.signObject("control", { ...message, expiresAt: Date.now() + this.#ttlMs });
   }
 
-  /** A shared value as it is stored. */
+  /** Gives a shared value in the form in which it is stored. */
   share(id: string, payload: Payload, bytes: Buffer | undefined): string | Buffer {
     const sealed = this.#signer?.seal("share", shareFacts(id, bytes), payload) ?? payload;
     return bytes === undefined ? sealed : Buffer.concat([Buffer.from(`${sealed}\n`), bytes]);
   }
 
-  /** An outcome of an item that was not enqueued. */
+  /** Signs an outcome of an item that was not enqueued. */
   outcomeHere(map: Named, at: number, text: OutcomeText): OutcomeText {
     if (this.#signer === undefined) return text;
     const content = contentOf(map.task, { map: map.id, at, n: 1, args: "" });
@@ -87,7 +87,7 @@ export class Seals {
   /**
    * Gives the outcome of a chunk; `undefined` if it is not genuine.
    *
-   * @param chunk - what was asked, if that is known here
+   * @param chunk - the chunk, if it is known here
    * @throws SigningKeyError if it is signed, and this producer has no key
    */
   open(
@@ -102,7 +102,7 @@ export class Seals {
     }
     const opened = openOutcome(this.#signer, { map: map.id, at }, text, bytes);
     if (opened === undefined) return this.#refuse("outcome");
-    // Genuine, but perhaps of an earlier map with the same id.
+    // The signature is valid, but may be of an earlier map with the same id.
     if (chunk !== undefined && opened.content !== this.#digestsOf(map, chunk).content) {
       return this.#refuse("outcome");
     }
@@ -114,14 +114,14 @@ export class Seals {
     return this.#signer.open("progress", [mapId, index], text) ?? this.#refuse("progress");
   }
 
-  /** Why somebody else ends a map, if it is genuine: a control message, as JSON. */
+  /** Reads a control message that ends a map. Gives its reason; `undefined` if it is not genuine. */
   cancel(mapId: string, json: string): string | undefined {
     const message = this.#order("cancel", mapId, json);
     if (message === undefined) return undefined;
     return typeof message.reason === "string" ? message.reason : "from outside";
   }
 
-  /** How urgent a map is to be, if whoever says so may; 0 for no priority. */
+  /** Reads a control message with a map's priority, 0 for none. Gives `undefined` if it is not genuine. */
   priority(mapId: string, json: string): number | undefined {
     const priority = Number(this.#order("priority", mapId, json)?.priority);
     return Number.isInteger(priority) && priority >= 0 && priority <= MAX_PRIORITY ? priority : undefined;
@@ -147,7 +147,7 @@ export class Seals {
     return this.#signer.open("log", [mapId, index], text) ?? this.#refuse("log");
   }
 
-  /** How many of its items a chunk keeps. */
+  /** Reads how many items a chunk keeps. Gives `undefined` if the text is not genuine. */
   cut(mapId: string, at: number, text: string): number | undefined {
     const items = Number(this.#signer === undefined ? text : this.#signer.open("cut", [mapId, at], text));
     return Number.isInteger(items) ? items : this.#refuse("cut");
@@ -166,7 +166,7 @@ export class Seals {
     return false;
   }
 
-  /** @throws SigningKeyError if a map that was found has a total that can't be trusted */
+  /** Checks the total of a map that was found. @throws SigningKeyError if it is not genuine */
   checkTotal(mapId: string, total: number, signature: string): void {
     const problem = signature === "" ? "map has none" : "map has another";
     const fits =

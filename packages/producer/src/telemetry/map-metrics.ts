@@ -1,6 +1,6 @@
 /**
- * Metrics of this process's maps, where the program has set up OpenTelemetry. What items come to is counted in plain
- * numbers, which are read when somebody collects: an item costs no call of the API.
+ * Metrics of this process's maps, where the program has set up OpenTelemetry. Outcomes are counted in plain numbers,
+ * which are read when metrics are collected, so that an item costs no call of the API.
  */
 
 import { packageVersion } from "@poolmq/shared/internal";
@@ -9,16 +9,19 @@ import type { Attributes, OpenTelemetry } from "@poolmq/shared/internal";
 import type { MapEnd } from "../map/outcomes/sink.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 
-/** Each name makes a time series that is never dropped, so tasks beyond this number are counted together. */
+/** Tasks beyond this number are counted together, because each name makes a time series that is never dropped. */
 const MAX_TASKS = 100;
 const OTHER_TASKS = "(other)";
 
-/** Seconds, as the semantic conventions have them for the duration of a messaging operation, and longer: maps take longer. */
+/**
+ * Buckets in seconds: those of the semantic conventions for messaging operations, and longer ones, since maps take
+ * longer.
+ */
 const DURATION_BUCKETS_S = [
   0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 300, 900, 3_600,
 ];
 
-/** What one task's items came to, on one queue. */
+/** Counts of one task's items on one queue. */
 interface Counts {
   readonly attributes: Attributes;
   succeeded: number;
@@ -73,7 +76,7 @@ export class MapMetrics {
   }
 
   /**
-   * Begins to count a map; its pool may have no queue that anyone could name.
+   * Begins to count a map. `queue` is undefined if the queue is private.
    *
    * @param calledAt - when its call was made, by the monotonic clock
    */
@@ -81,7 +84,7 @@ export class MapMetrics {
     this.#underWay.set(map, { queue, calledAt });
   }
 
-  /** An item of the task came to its outcome. */
+  /** Counts an outcome of an item of the task. */
   settled(task: string, queue: string | undefined, outcome: "succeeded" | "failed"): void {
     this.#countsOf(task, queue)[outcome]++;
   }
@@ -110,7 +113,7 @@ export class MapMetrics {
 
 let metrics: MapMetrics | undefined;
 
-/** Those of this process: an instrument is made once. */
+/** The metrics of this process; each instrument is made once. */
 export function mapMetrics(api: OpenTelemetry): MapMetrics {
   return (metrics ??= new MapMetrics(api));
 }

@@ -1,6 +1,6 @@
 /**
- * A map's span, where the program has set up OpenTelemetry. Its context travels with the jobs, as a job option that
- * BullMQ's own telemetry uses for it, so that the spans of items hang under it.
+ * A map's span, where the program has set up OpenTelemetry. Its context travels with the jobs, in the job option that
+ * BullMQ's own telemetry uses, so that the spans of items become its children.
  */
 
 import { errorFacts, packageVersion, QUEUE_FIELD } from "@poolmq/shared/internal";
@@ -26,11 +26,11 @@ export class MapSpan {
   readonly #span: Span;
   readonly #queue: string | undefined;
   readonly #itemSpans: number;
-  /** What a job carries whose items get spans, and one whose items get none. */
+  /** The trace of a job whose items get spans, and of one whose items get none. */
   readonly #sampled: string | undefined;
   readonly #unsampled: string | undefined;
 
-  /** Begins the span, under the one that is active where the pool is called. */
+  /** Begins the span as a child of the one that is active where the pool is called. */
   constructor(api: OpenTelemetry, { id, call, task, queue }: SpannedMap, { itemSpans }: ResolvedTelemetry) {
     this.#api = api;
     this.#queue = queue;
@@ -51,7 +51,7 @@ export class MapSpan {
     this.#unsampled = this.#written(trace.setSpanContext(caller, unsampled));
   }
 
-  /** What the next job carries; `undefined` if no propagator is registered. */
+  /** Gives the trace for the next job; `undefined` if no propagator is registered. */
   readonly trace = (): string | undefined =>
     this.#itemSpans === 1 || Math.random() < this.#itemSpans ? this.#sampled : this.#unsampled;
 
@@ -84,7 +84,7 @@ export class MapSpan {
   }
 }
 
-/** What the semantic conventions for messaging say of a span, beside BullMQ's own names. */
+/** The attributes of OpenTelemetry's conventions for messaging, in addition to BullMQ's own. */
 function messagingOf(call: string, queue: string): Attributes {
   return {
     "messaging.system": "bullmq",

@@ -1,4 +1,4 @@
-/** What a map tells OpenTelemetry: nothing, unless this process has set it up. */
+/** Reports a map to OpenTelemetry, if this process has set that up. */
 
 import { openTelemetry } from "@poolmq/shared/internal";
 
@@ -15,7 +15,7 @@ export class MapTelemetry {
   readonly #span: MapSpan | undefined;
   readonly #metrics: MapMetrics | undefined;
   readonly #queue: string | undefined;
-  /** When the call was made: it may wait before its map begins. */
+  /** When the call was made, by the monotonic clock. It may wait before its map begins. */
   readonly #since: number = performance.now();
 
   private constructor(span: MapSpan | undefined, metrics: MapMetrics | undefined, queue: string | undefined) {
@@ -24,7 +24,7 @@ export class MapTelemetry {
     this.#queue = queue;
   }
 
-  /** Begins to tell; `undefined` if nobody listens. */
+  /** Begins to report a map; `undefined` if OpenTelemetry is not set up. */
   static begin(map: SpannedMap, options: ResolvedTelemetry | undefined): MapTelemetry | undefined {
     if (options === undefined) return undefined;
     const [tracing, metering] = [openTelemetry("trace"), openTelemetry("metrics")];
@@ -36,12 +36,12 @@ export class MapTelemetry {
     );
   }
 
-  /** What a job carries of the trace. */
+  /** Gives the function that makes the trace of a job. */
   get trace(): (() => string | undefined) | undefined {
     return this.#span?.trace;
   }
 
-  /** Gives a sink that tells beside the inner one. */
+  /** Gives a sink that reports outcomes, and passes them on to the inner one. */
   watch(
     inner: Sink,
     map: () => Pick<MapRun, "task" | "progress"> & { readonly insights: MapInsights },
@@ -63,7 +63,7 @@ export class MapTelemetry {
     };
   }
 
-  /** The map is under way. */
+  /** Notes that the map is under way. */
   began(map: Pick<MapRun, "task" | "progress">): void {
     this.#metrics?.begin(map, this.#queue, this.#since);
   }

@@ -1,4 +1,7 @@
-/** Finds the reducer of a `mapReduce`: its name, for the workers, and the function, which folds here what they send. */
+/**
+ * Finds the reducer of a `mapReduce`: its name, for the workers, and the function, which folds in this process what they
+ * send.
+ */
 
 import { InvalidOptionError } from "@poolmq/shared";
 import { inspectBriefly } from "@poolmq/shared/internal";

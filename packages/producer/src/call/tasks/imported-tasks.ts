@@ -13,7 +13,7 @@ export class ImportedTasks {
 
   /**
    * @param module - the module itself, if the pool was given it
-   * @param path - where it lies, if the pool was given that
+   * @param path - its path, if the pool was given that
    */
   constructor(module: object | undefined, path: string | undefined) {
     this.#module = module;
@@ -32,7 +32,7 @@ export class ImportedTasks {
     return new Map(classes.map((errorClass) => [errorClass.name, errorClass]));
   }
 
-  /** Gives the module, imported if need be; `undefined` if this process does not know where it lies. */
+  /** Gives the module, and imports it if necessary; `undefined` if this process does not know its path. */
   async import(): Promise<object | undefined> {
     if (this.#module === undefined && this.#path !== undefined) {
       this.#module = (await import(pathToFileURL(this.#path).href)) as object;
@@ -41,9 +41,9 @@ export class ImportedTasks {
   }
 
   /**
-   * Gives the name under which a function is exported. Whoever has the function has imported its module, so importing
-   * the module once more runs nothing. A function of the same name is not enough: workers would run another one than
-   * the caller meant, and nobody would notice.
+   * Gives the name under which a function is exported. A caller that has the function has imported its module, so
+   * importing the module again runs nothing. A function of the same name is not enough: workers would run another
+   * function than the caller meant, and nobody would notice.
    *
    * @param call - name of the pool's method
    * @throws InvalidOptionError if the tasks module does not export this very function
@@ -77,7 +77,7 @@ type AnyFunction = (...args: never[]) => unknown;
 
 const BOUND = /^(bound )+/;
 
-/** What a function is, in words. */
+/** Says what kind of function it is, for an error. */
 function kindOf(task: AnyFunction): string {
   const text = Function.prototype.toString.call(task);
   const name = task.name === "" ? "without a name" : `\`${task.name.replace(BOUND, "")}\``;
@@ -87,7 +87,7 @@ function kindOf(task: AnyFunction): string {
   return text.includes("=>") ? `an arrow function ${name}` : `a method ${name}`;
 }
 
-/** The call as it should be. */
+/** The correct call, for an error. */
 function lineFor(call: string, task: AnyFunction): string {
   return `${call}("${nameFor(task)}", …)`;
 }

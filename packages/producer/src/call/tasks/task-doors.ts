@@ -1,6 +1,6 @@
 /**
- * The calls of a pool by task: `pool.tasks.add.starmap(tuples)` is `pool.starmap("add", tuples)`. Here the task is a
- * name of the program and not a text, so that an editor goes to its function, renames it, and shows its comment.
+ * The calls of a pool by task: `pool.tasks.add.starmap(tuples)` is `pool.starmap("add", tuples)`. Here the task is an
+ * identifier and not a string, so that an editor can go to its function, rename it, and show its comment.
  */
 
 import type { ApplyResult } from "../../result/apply-result.ts";
@@ -26,7 +26,7 @@ export type TaskDoors<T> = {
   readonly [K in keyof Known<T> as K extends TaskName<T> ? K : never]: TaskDoor<Known<T>, K>;
 };
 
-/** What can be called of one task: the methods of the pool, without the task's name. */
+/** The calls of one task: the methods of the pool, without the task's name. */
 export interface TaskDoor<T, R> {
   /** Calls it with each item; gives the results in input order. */
   readonly map: One<T, R, "starmap", MapResult<ResultOf<T, R>>>;
@@ -57,7 +57,7 @@ type One<T, R, Star extends string, Gives> = (
   options?: CallOptions<ResultOf<T, R>>,
 ) => Gives;
 
-/** What such a call takes. Where the task can't be called so, it is the sentence on why. */
+/** The input of such a call; for a task that can't be called so, a text that says why. */
 type OneInput<T, R, Star extends string> =
   MapTask<T, R, Star> extends R ? Items<ArgumentOf<T, R>> : MapTask<T, R, Star>;
 
@@ -87,8 +87,8 @@ const CALLS: readonly Call[] = [
 ];
 
 /**
- * Gives the doors of a pool. They are made when they are asked for: only the workers know which tasks there are, and
- * the call says so if there is none of that name.
+ * Gives the doors of a pool. Each is made on demand, because only the workers know which tasks exist; a call to a task
+ * that does not exist fails.
  *
  * @param pool - whose methods the doors call
  */
@@ -100,7 +100,7 @@ export function taskDoors<T>(pool: Readonly<Record<Call, unknown>>): TaskDoors<T
     );
   return new Proxy(Object.create(null) as TaskDoors<T>, {
     get(_, name) {
-      // An object with a `then` would be taken for a promise.
+      // An object with a `then` would be treated as a promise.
       if (typeof name !== "string" || name === "then") return undefined;
       const door = doors.get(name) ?? open(name);
       doors.set(name, door);

@@ -1,8 +1,8 @@
 /**
  * Types that carry a task's arguments and result from `typeof tasks` to the call.
  *
- * What they refuse they refuse with a sentence: where a call is wrong, its parameter has the type of a text that says
- * what to do, so that the compiler's one line of error ends in it.
+ * If a call is wrong, its parameter gets a string type that says what to do, so that the compiler's error shows that
+ * sentence.
  */
 
 import type { Shared } from "../../input/shared.ts";
@@ -18,12 +18,12 @@ export type UntypedTasks = Record<string, AnyFunction>;
 /** A task, as a call takes it: its name, or the function itself where the producer imported it. */
 export type TaskRef = string | AnyFunction;
 
-/** Exports that run once per process and are no tasks. */
+/** Exports that are not tasks: each runs once per process. */
 type Hook = "initializer" | "finalizer";
 
 /**
- * What is known of the tasks. Where a pool is built without a type argument and `tasks` is a URL or a path, TypeScript
- * takes `URL` or `object` for `T`, which says nothing.
+ * The type of the tasks, as far as it is known. If a pool is made without a type argument and `tasks` is a URL or a path,
+ * TypeScript infers `URL` or `object` for `T`, which says nothing.
  */
 export type Known<T> = T extends URL ? UntypedTasks : object extends T ? UntypedTasks : T;
 
@@ -41,7 +41,7 @@ type UnaryName<T> = {
   [K in FunctionName<T>]: T[K] extends (arg: never) => unknown ? K : never;
 }[FunctionName<T>];
 
-/** The task of a call, if it can be one: `R` itself, else a sentence on what is wrong, or the names that come close. */
+/** `R` itself if it can be the task of a call; else a text that says what is wrong, or similar names. */
 export type Task<T, R> = Checked<Known<T>, R, FunctionName<Known<T>>, never>;
 
 /** As `Task`, for calls that give a task one argument. `Star` is the call for tasks that take more. */
@@ -75,19 +75,19 @@ export type Reducer<T, F, V> = [Task<T, F>] extends [F]
     : `${Named<F>} is no reducer of these results: it must take two of them and give one`
   : Task<T, F>;
 
-/** What is wrong with the arguments that a call must give. Those that it may leave out are its own affair. */
+/** What is wrong with the arguments that a call must give. Optional ones are not checked. */
 type RefusedArgument<A extends readonly unknown[]> = A extends readonly [infer First, ...infer Others]
   ? Refused<First> | RefusedArgument<Others>
   : never;
 
-/** What is wrong with an argument, if nothing that it may be can be sent. */
+/** What is wrong with an argument, if no value of its type can be sent. */
 type Refused<V> = [Sendable<V>] extends [never] ? Unsendable<V> : never;
 
 type Sendable<V> = V extends unknown ? ([Unsendable<V>] extends [never] ? V : never) : never;
 
 type Named<R> = R extends string ? R : "this function";
 
-/** Why an export, or a function that was given, is no task for the call. */
+/** Why an export, or a function, can't be the task of the call. */
 type Refusal<F, R extends string, Star extends string> = R extends Hook
   ? `${R} runs once per process, and is no task`
   : F extends AnyFunction
@@ -118,7 +118,7 @@ export type ArgumentsOf<T, R> =
 
 /** The one argument of a task that `map` takes, or a value that was shared. */
 export type ArgumentOf<T, R> =
-  // Asked again: a function of two arguments passes for one of any number, if the module has such a task.
+  // Checked again, because a function of two arguments is assignable to one of any number if the module has such a task.
   FunctionOf<T, R> extends (arg: never) => unknown
     ? FunctionOf<T, R> extends (...args: infer A) => unknown
       ? A[0] | Shared<A[0]>
@@ -128,7 +128,7 @@ export type ArgumentOf<T, R> =
 /**
  * What the calls take as input: a sync or async iterable, finite or not.
  *
- * An array is an iterable; it is named first because the compiler then finds fault with the one wrong element.
+ * An array is an iterable too; it is named first because the compiler then reports the single wrong element.
  */
 export type Items<V> = readonly V[] | Iterable<V> | AsyncIterable<V>;
 

@@ -1,6 +1,6 @@
-/** Types of values that can't travel to another process as what they are. */
+/** Types of values that can't be sent to another process unchanged. */
 
-/** Objects with methods that are sent, methods included, because the receiver makes one of the same kind. */
+/** Objects with methods that can be sent, because the receiver makes an object of the same class. */
 type SentWhole =
   | ArrayBuffer
   | ArrayBufferView
@@ -22,8 +22,8 @@ type SentWhole =
 type AnyFunction = (...args: any[]) => unknown;
 
 /**
- * Says in words what kind of value `V` is, if it can't be sent; `never` if it can. Looks no deeper than at the
- * properties of an object: the rest is found when it is sent.
+ * Says what kind of value `V` is, if it can't be sent; `never` if it can. It looks only at an object's own properties;
+ * deeper ones are checked at run time, when the value is sent.
  */
 export type Unsendable<V> = unknown extends V
   ? never

@@ -2,7 +2,7 @@ import type { Backoff } from "@poolmq/shared";
 import { MAX_TIMER_MS } from "@poolmq/shared/internal";
 
 /**
- * How long to wait after attempt number `attempt` failed, in ms: what BullMQ waits for a job with the same back-off.
+ * How long to wait after attempt number `attempt` failed, in ms: the same as BullMQ for a job with this back-off.
  *
  * @param random - gives a number in [0, 1)
  */
@@ -11,7 +11,7 @@ export function backoffDelayMs(
   attempt: number,
   random: () => number = Math.random,
 ): number {
-  // A timer that is given more fires at once.
+  // With a longer time, a timer fires at once.
   const longest = Math.min(
     type === "exponential" ? Math.round(2 ** (attempt - 1) * delayMs) : delayMs,
     MAX_TIMER_MS,

@@ -3,8 +3,8 @@
  * workers' time, whatever the number and the length of their jobs.
  *
  * Each map has a line of its own jobs and an account of the time that they took. The next job is that of the line with
- * the least on its account. What a job takes is not known before it ran, so its line is charged with the mean of its
- * jobs, and the difference is put right afterwards. A line that is new, or comes back, starts where the others are:
+ * the least on its account. How long a job takes is not known before it ran, so its line is charged with the mean of its
+ * jobs, and the difference is corrected afterwards. A line that is new, or comes back, starts where the others are:
  * it has no claim to the time before it.
  */
 
@@ -16,25 +16,28 @@ interface Job {
 
 interface Line<J> {
   rank: number;
-  /** Which line came first, among those with equal accounts. */
+  /** Number of the line, by which those with equal accounts are ordered. */
   readonly no: number;
-  /** Those before `head` have had their turn. */
+  /** The line's jobs. Those before `head` have had their turn. */
   jobs: J[];
   head: number;
-  /** What its jobs have taken, in ms. */
+  /** The time that its jobs have taken, in ms. */
   spentMs: number;
-  /** What is to be put right of that at its next turn: its place in the heap depends on what it has spent. */
+  /**
+   * The correction of `spentMs` that is due at its next turn, in ms. It is delayed because the line's place in the heap
+   * depends on `spentMs`.
+   */
   owedMs: number;
-  /** Moving mean of what a job takes, in ms; `undefined` before the first has ended. */
+  /** Moving mean of a job's time, in ms; `undefined` before the first has ended. */
   meanMs: number | undefined;
-  /** It has a place in the heap. */
+  /** Whether it has a place in the heap. */
   isWaiting: boolean;
 }
 
-/** What a job is charged with before any of its map has ended. */
+/** What a job is charged with before any job of its map has ended, in ms. */
 const UNKNOWN_MS = 1;
 
-/** Jobs that had their turn are removed from a line in bulk: `shift()` moves all that are behind. */
+/** Jobs that had their turn are removed from a line in bulk, because each `shift()` moves all jobs behind. */
 const MAX_HEAD = 1_024;
 
 export class FairQueue<J extends Job> {
@@ -83,7 +86,7 @@ export class FairQueue<J extends Job> {
     return job;
   }
 
-  /** A job of the map took so long. */
+  /** Notes the time that a job of the map took. */
   ran(mapId: string, ms: number): void {
     const line = this.#lines.get(mapId);
     if (line === undefined) return;
@@ -91,7 +94,7 @@ export class FairQueue<J extends Job> {
     line.meanMs = line.meanMs === undefined ? ms : line.meanMs * 0.9 + ms * 0.1;
   }
 
-  /** Forgets a map, and those of its jobs that wait. */
+  /** Forgets a map and its waiting jobs. */
   remove(mapId: string): void {
     const line = this.#lines.get(mapId);
     if (line === undefined) return;
@@ -100,7 +103,7 @@ export class FairQueue<J extends Job> {
     if (line.isWaiting) this.#rebuild(this.#heap.filter((other) => other !== line));
   }
 
-  /** A map gets more or less urgent, with all that waits of it. */
+  /** Sets the priority of a map and of its waiting jobs. */
   setPriority(mapId: string, priority: number = Infinity): void {
     const line = this.#lines.get(mapId);
     if (line === undefined || line.rank === priority) return;
@@ -114,7 +117,7 @@ export class FairQueue<J extends Job> {
     for (const line of lines) this.#push(line);
   }
 
-  /** The line whose turn it is, with its account put right. */
+  /** The line whose turn it is, with its account corrected. */
   #first(): Line<J> | undefined {
     for (;;) {
       const [line] = this.#heap;
@@ -164,7 +167,7 @@ export class FairQueue<J extends Job> {
     heap[at] = line;
   }
 
-  /** Takes the first line out of the heap. */
+  /** Removes the first line from the heap. */
   #leave(): void {
     const [first] = this.#heap;
     if (first !== undefined) first.isWaiting = false;
@@ -174,7 +177,7 @@ export class FairQueue<J extends Job> {
     this.#sink();
   }
 
-  /** Gives the first line of the heap its right place. */
+  /** Moves the first line of the heap down to its right place. */
   #sink(): void {
     const heap = this.#heap;
     const [line] = heap;

@@ -1,20 +1,22 @@
-/** Of calls with `keepFailed` on a pool in memory: keeps failed items in files, and says in their errors where. */
+/**
+ * For calls with `keepFailed` on a pool in memory: stores failed items in files, and names these in the items' errors.
+ */
 
 import { inspectBriefly } from "@poolmq/shared/internal";
 import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
 import type { Run, writeReplayFile } from "@poolmq/worker/local";
 
-/** Of so many items of a map: somebody will look at one or two of them. */
+/** The most items of a map that are kept. Nobody looks at more than a few. */
 const MAX_ITEMS = 20;
 
-/** What ran, of which an item failed. */
+/** A run of which an item failed. */
 type FailedRun = Pick<Run, "map" | "at" | "n" | "args" | "bytes" | "shares"> & { readonly task: string };
 
 export class KeepForReplay {
   readonly #write: typeof writeReplayFile;
   readonly #module: string;
   readonly #warn: (message: string) => void;
-  /** How many items of each map are kept. */
+  /** By map: number of items that are kept. */
   readonly #counts = new Map<string, number>();
 
   /** @param module - path of the tasks module */
@@ -24,14 +26,17 @@ export class KeepForReplay {
     this.#warn = warn;
   }
 
-  /** Keeps those items of a run that failed. Gives its outcomes, with the command that runs each of these once more. */
+  /**
+   * Keeps the failed items of a run. Gives the run's outcomes, to which the commands are added that run each of these
+   * items once more.
+   */
   keep(run: FailedRun, text: OutcomeText): OutcomeText {
     if (text.startsWith("=")) return text;
     const outcomes = JSON.parse(text.slice(1)) as ItemOutcome[];
     return `!${JSON.stringify(outcomes.map((outcome, offset) => this.#keepOne(run, outcome, offset)))}`;
   }
 
-  /** The map has ended. */
+  /** Forgets a map that has ended. */
   forget(mapId: string): void {
     this.#counts.delete(mapId);
   }

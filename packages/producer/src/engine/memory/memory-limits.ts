@@ -6,13 +6,13 @@
 
 import type { Limit } from "@poolmq/shared";
 
-/** A start may come so much earlier than it is due, in ms, to make up for one that was late. */
+/** How much earlier than due a start may come, in ms, to make up for one that was late. */
 const EARLY_MS = 50;
 
-/** Where jobs with the same key have different limits, the strictest that was asked for within this time counts. */
+/** If jobs with the same key have different limits, the strictest that was asked for within this time, in ms, counts. */
 const STRICTEST_MS = 60_000;
 
-/** A program may have a key for each of its customers: with more keys than this, those that are idle are forgotten. */
+/** With more keys than this, those that are idle are forgotten: a program may have a key for each of its customers. */
 const MANY_KEYS = 1_000;
 
 /** A number that jobs asked for, and when the last of them did. */
@@ -23,11 +23,11 @@ interface Asked {
 
 interface InLine<J> {
   readonly job: J;
-  /** The job is in the queue, or on its way from there. */
+  /** Whether the job was called, so that it is in the queue or on its way from there. */
   isCalled: boolean;
 }
 
-/** What is known of one key. */
+/** The state of one key. */
 interface Gate<J> {
   concurrency: Asked;
   rate: Asked;
@@ -54,7 +54,7 @@ export class MemoryLimits<J> {
     return waiting;
   }
 
-  /** Takes a permit for a job of so many starts. False if there is none: the job is in line. */
+  /** Takes a permit for a job, which counts as `starts` starts. False if there is none; the job is then in line. */
   take(job: J, limit: Limit, starts: number): boolean {
     const now = performance.now();
     const gate = this.#gateOf(limit.key);
@@ -85,7 +85,7 @@ export class MemoryLimits<J> {
     this.#callNext(gate);
   }
 
-  /** Forgets the jobs that nobody wants any more. */
+  /** Removes the jobs that nobody wants any more. */
   remove(isUnwanted: (job: J) => boolean): void {
     for (const gate of this.#gates.values()) {
       gate.line = gate.line.filter(({ job }) => !isUnwanted(job));
@@ -131,12 +131,12 @@ export class MemoryLimits<J> {
       gate.timer = undefined;
       this.#callNext(gate);
     }, nextAt - now);
-    // What keeps the process alive are the maps that are under way.
+    // Maps that are under way keep the process alive; the timer must not.
     gate.timer.unref();
   }
 }
 
-/** How many more may start now; `isByTime`: more could after a while, though none ends. */
+/** How many more jobs may start now; `isByTime`: more may start after a while even if none ends. */
 function permitsOf(
   { concurrency, rate, running, dueAt }: Gate<unknown>,
   now: number,

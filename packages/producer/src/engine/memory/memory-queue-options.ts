@@ -3,10 +3,10 @@ import type { afterCut, Crew, mayBeCut, SharedValue, skippedOf, verdictOn } from
 
 import type { KeepForReplay } from "./keep-for-replay.ts";
 
-/** What the queue of a pool in memory works with. */
+/** The collaborators of a queue in memory. */
 export interface MemoryQueueOptions {
   readonly crew: Pick<Crew, "begin" | "cancel" | "capacity" | "details" | "idlePlaces" | "members">;
-  /** What the workers have registered, by name. */
+  /** The registered tasks, by name. */
   readonly tasks: Readonly<Record<string, TaskInfo>>;
   /** Names the pool in `error.remote`. */
   readonly worker: string;
@@ -15,13 +15,13 @@ export interface MemoryQueueOptions {
   /** Values that were shared, by id. */
   readonly shares: ReadonlyMap<string, SharedValue>;
   readonly workerLossAttempts: number;
-  /** What a worker machine goes by too. */
+  /** The rules for runs, which a worker machine uses too. */
   readonly rules: {
     readonly afterCut: typeof afterCut;
     readonly mayBeCut: typeof mayBeCut;
     readonly skippedOf: typeof skippedOf;
     readonly verdictOn: typeof verdictOn;
   };
-  /** Undefined where the tasks have no file from which another process could load them. */
+  /** Keeps failed items; undefined if the tasks have no file from which another process could load them. */
   readonly kept: KeepForReplay | undefined;
 }

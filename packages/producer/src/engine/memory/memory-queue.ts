@@ -1,7 +1,7 @@
 /**
- * The queue of a pool in memory: moves the chunks of its maps to the crew and their outcomes back. How a run is judged is
- * what a worker machine does (`verdictOn`); here is what BullMQ does there: which job is next, and when a failed item is
- * tried again.
+ * The queue of a pool in memory: moves the chunks of its maps to the crew and their outcomes back. Runs are judged as on
+ * a worker machine (`verdictOn`). This file does what BullMQ does there: it decides which job is next, and when a failed
+ * item is tried again.
  *
  *   enqueue ──▶ waiting ──room──▶ Crew.run ──▶ verdict: publish ──▶ MapRun.take
  *                  ▲                              │ again, retry
@@ -35,7 +35,7 @@ export class MemoryQueue implements Transport {
   readonly #meter = new Meter();
   /** Absent until a map has a limit. */
   #limits: MemoryLimits<MemoryJob> | undefined;
-  /** How many jobs the crew has. */
+  /** Number of jobs that the crew has. */
   #taken = 0;
   #closed = false;
 
@@ -58,7 +58,7 @@ export class MemoryQueue implements Transport {
     return this.#meter.read();
   }
 
-  /** To be done before a map with a limit is enqueued. */
+  /** Must be called before a map with a limit is enqueued. */
   async allowLimits(): Promise<void> {
     const { MemoryLimits: Limits } = await import("./memory-limits.ts");
     this.#limits ??= new Limits((job) => {
@@ -95,10 +95,10 @@ export class MemoryQueue implements Transport {
     this.dispatch();
   }
 
-  /** The map counts its items itself, and nobody else reads it. */
+  /** Does nothing: the map counts its items itself, and nobody else reads it. */
   async seal(): Promise<void> {}
 
-  /** Nobody but the map needs to know what became of an item that no worker saw. */
+  /** Does nothing: only the map needs the outcome of an item that no worker saw. */
   settledHere(): void {}
 
   drop(map: CarriedMap): void {
@@ -119,7 +119,7 @@ export class MemoryQueue implements Transport {
     this.#waiting.setPriority(mapId, priority);
   }
 
-  /** Gives the crew what it has room for. */
+  /** Gives the crew as many jobs as it has room for. */
   dispatch(): void {
     while (!this.#closed && this.#taken < this.#options.crew.capacity) {
       const job = this.#waiting.next();
@@ -134,18 +134,18 @@ export class MemoryQueue implements Transport {
     }
   }
 
-  /** Gives the crew nothing more. */
+  /** Stops giving jobs to the crew. */
   close(): void {
     this.#closed = true;
     this.#limits?.close();
   }
 
-  /** A running task said something of its progress. */
+  /** Passes on the progress that a running task reported. */
   progress({ map }: Run, index: number, value: Payload): void {
     this.#maps.get(map)?.taskProgress(index, decode(value));
   }
 
-  /** A running task printed or logged. @param line - a `LogLine` as JSON */
+  /** Passes on a line that a running task printed or logged. @param line - a `LogLine` as JSON */
   log({ map, attempt }: Run, index: number, pid: number, line: string): void {
     const { worker } = this.#options;
     const by: Omit<LogBatch, "lines"> = { worker, pid, attempt };
@@ -172,7 +172,7 @@ export class MemoryQueue implements Transport {
       attempt,
       args,
       bytes: chunk.bytes,
-      // Where each item needs a clock, or a culprit is looked for, or only some are run.
+      // Each item has a time limit, or the item that causes losses is to be found, or only some items are run.
       careful:
         (n > 1 || maxItems !== undefined) &&
         (timeoutMs !== undefined || suspect !== undefined || kept.length > 0),
@@ -240,7 +240,7 @@ export class MemoryQueue implements Transport {
     }
   }
 
-  /** Gives the outcomes, with what the caller needs to run those items once more that failed. */
+  /** Gives the outcomes, with the commands by which the caller can run the failed items once more. */
   #keepFailed({ map, data, chunk }: MemoryJob, text: OutcomeText): OutcomeText {
     const shares = this.#sharesOf(data);
     const { kept } = this.#options;
@@ -274,7 +274,7 @@ export class MemoryQueue implements Transport {
     return found;
   }
 
-  /** It uses a value that another pool has shared. */
+  /** Fails a job that uses a value that another pool has shared. */
   #giveUp(job: MemoryJob, shareId: string): void {
     const { map, data } = job;
     const failure = { code: "SHARED_VALUE_GONE", shareId } as const;

@@ -1,4 +1,7 @@
-/** The end of maps in memory: takes back items that have not begun, starts chunks once more, and lets the run go that comes second. */
+/**
+ * The tail of maps in memory: takes back items that have not begun, starts backups of chunks, and stops the run that
+ * comes second.
+ */
 
 import type { Crew } from "@poolmq/worker/local";
 
@@ -9,13 +12,13 @@ export interface MemoryTailOptions {
   readonly crew: Pick<Crew, "cancel" | "details" | "idlePlaces" | "members">;
   /** Whether jobs wait for a worker. */
   readonly isWaiting: () => boolean;
-  /** Puts chunks into the queue once more. */
+  /** Enqueues chunks once more. */
   readonly again: (map: CarriedMap, chunks: readonly Chunk[]) => void;
 }
 
 export class MemoryTail implements TailHand {
   readonly #options: MemoryTailOptions;
-  /** First indices of the chunks that were started twice. */
+  /** First indices of the chunks that have a backup. */
   readonly #twice = new Map<CarriedMap, Set<number>>();
 
   constructor(options: MemoryTailOptions) {
@@ -55,19 +58,19 @@ export class MemoryTail implements TailHand {
     return Promise.resolve();
   }
 
-  /** Whether the other run of this chunk has brought its outcome. False of one that was started once. */
+  /** Whether the other run of this chunk has brought its outcome; false for a chunk without a backup. */
   isSettled(map: CarriedMap, at: number): boolean {
     if (this.#twice.size === 0 || this.#twice.get(map)?.has(at) !== true) return false;
     return map.chunks([at]).length === 0;
   }
 
-  /** A chunk has its outcome: its other run is stopped, if it has one. */
+  /** Stops the other run of a chunk that has its outcome, if there is one. */
   settled(map: CarriedMap, at: number): void {
     if (this.#twice.size > 0 && this.#twice.get(map)?.has(at) === true)
       this.#options.crew.cancel(map.id, [at]);
   }
 
-  /** The map has ended. */
+  /** Forgets a map that has ended. */
   forget(map: CarriedMap): void {
     this.#twice.delete(map);
   }

@@ -47,7 +47,10 @@ export class AttachedMap implements MapKind {
 
   settledHere(): void {}
 
-  /** Enqueues nothing, because it has no arguments: it can only let jobs wait again, or say that the map will not be completed. */
+  /**
+   * Enqueues nothing, because it has no arguments. It can only put jobs in limbo back into line, or report that the map
+   * will not be completed.
+   */
   async lookAfter(gathered: Gathered): Promise<readonly Chunk[]> {
     const map = this.#map;
     const { scripts, reader, durable } = this.#tools;
@@ -59,7 +62,7 @@ export class AttachedMap implements MapKind {
     if (total !== undefined) map.sealed(total);
     if (map.ended) return [];
     if (!found.existed) throw new UnknownMapError({ mapId: map.id });
-    // Decided by the bitmap, and everything in the stream was read: these outcomes are gone.
+    // Everything in the stream was read, so outcomes that the bitmap says exist are lost.
     const pending = new Set(map.underWay);
     if (found.missing.length > 0 || found.decided.some((index) => pending.has(index))) {
       throw new IncompleteMapError({ mapId: map.id, reason: "some of it vanished from Redis" });
@@ -68,18 +71,18 @@ export class AttachedMap implements MapKind {
     return [];
   }
 
-  /** Lets jobs wait again that are in no list: their producer would enqueue them again, but may be dead. */
+  /** Puts jobs in limbo back into line, because their producer, which would enqueue them again, may be dead. */
   async #restage({ patience }: Gathered): Promise<void> {
     const { id, progress } = this.#map;
     const now = performance.now();
     if (!patience.isLimboDue(now)) return;
-    // Where jobs begin is not known here: those of other indices do not exist.
+    // The first indices of jobs are not known here, so all indices are tried.
     const indices = Array.from({ length: progress.total ?? 0 }, (_, index) => index);
     try {
       const idsRead = await this.#tools.restageLimbo(id, indices);
       patience.lookedForLimbo(now, indices.length + idsRead);
     } catch (error) {
-      // A login that may only read can wait all the same.
+      // A login that may only read is no reason to fail the map.
       this.#tools.warn({ mapId: id, err: error }, "not looked for jobs that no worker will get");
     }
   }
@@ -88,7 +91,10 @@ export class AttachedMap implements MapKind {
     return false;
   }
 
-  /** One that was read to its end is delivered. One that is cancelled ends for everybody: first of all for its producer. */
+  /**
+   * A map that was read to its end is delivered. A map that is cancelled ends for all processes, and first for its
+   * producer.
+   */
   async end(gathered: Gathered, end: MapEnd): Promise<void> {
     const { durable } = this.#tools;
     if ("error" in end) await durable.cancel(this.#map.id, "cancelled through a handle of attach()");

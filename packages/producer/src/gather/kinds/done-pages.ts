@@ -1,11 +1,11 @@
 import { donePageOf } from "@poolmq/shared/redis";
 
-/** The pages of a map's bitmap in which outcomes have come in, and which nobody has removed yet. */
+/** The pages of a map's bitmap that have bits and were not removed yet. */
 export class DonePages {
   readonly #pages = new Set<number>();
   #newest = 0;
 
-  /** The outcome of a chunk that begins there has come in. */
+  /** Notes the outcome of a chunk that begins at this index. */
   came(index: number): void {
     const page = donePageOf(index);
     if (page === 0) return;
@@ -14,9 +14,10 @@ export class DonePages {
   }
 
   /**
-   * Gives pages of which no chunk is under way any more, once. The newest stays: more chunks of it will follow.
+   * Gives each page of which no chunk is under way any more, once. The newest page stays, because more of its chunks will
+   * follow.
    *
-   * @param underWay - first indices of the chunks that are under way; asked for only if there may be such a page
+   * @param underWay - gives the first indices of the chunks that are under way; called only if there may be such a page
    */
   takePast(underWay: () => readonly number[]): number[] {
     if (this.#pages.size < 2) return [];

@@ -10,10 +10,10 @@ import type { Gathered, KindTools, KindTraits, MapKind } from "./map-kind.ts";
 import type { OutcomeEntry } from "../../outcomes/read-entry.ts";
 import { findLost, lookForLost } from "./reconcile.ts";
 
-/** How often the producer shows that it lives: others notice its death within some seconds. */
+/** How often the producer gives a sign of life, in ms, so that others notice its death within some seconds. */
 const DURABLE_BEAT_MS = 3_000;
 
-/** Errors with which this producer gives up a durable map, and which leave it in Redis for others. */
+/** Codes of errors with which this producer gives up a durable map but leaves it in Redis for others. */
 const OUTLIVED: ReadonlySet<string> = new Set([
   "EMBEDDED_REDIS",
   "INCOMPLETE_MAP",
@@ -39,11 +39,11 @@ export class DurableMap implements MapKind {
   readonly jobFields: Pick<JobData, "ttlMs" | "keepFailed"> = { ttlMs: DURABLE_TTL_MS, keepFailed: true };
   readonly #map: CarriedMap;
   readonly #tools: KindTools;
-  /** Another producer began it: some of its items have an outcome, or are under way. */
+  /** Whether another producer began it, so that some of its items may have an outcome, or be under way. */
   readonly #resumed: boolean;
-  /** For how long it is kept once it was delivered. */
+  /** How long it is kept after it was delivered, in ms. */
   readonly #keepMs: number | undefined;
-  /** Outcomes that were in the stream before their chunks were read from the input: of an earlier producer. */
+  /** Outcomes of an earlier producer's jobs, whose chunks were not read from the input yet. */
   readonly #early = new Map<number, OutcomeEntry>();
   /** Number of items, once the input was read to its end. */
   #total: number | undefined;
@@ -67,7 +67,7 @@ export class DurableMap implements MapKind {
     ]);
   }
 
-  /** Comes before the first job: the other order would run again what was done. */
+  /** Called before the first job is enqueued, since items that are done would otherwise run again. */
   async takeUp(gathered: Gathered): Promise<void> {
     await this.#tools.ask(this.#map, () => this.#tools.reader.replay(gathered));
   }
@@ -77,7 +77,7 @@ export class DurableMap implements MapKind {
     await this.#tools.ask(map, () => this.#tools.durable.add(map.id, map.task, chunks));
     const unknown = chunks.filter(({ at }) => !this.#takeEarly(gathered, at));
     if (!this.#resumed || map.ended) return unknown;
-    // What is under way already, or has an outcome that will be read in a moment, is not enqueued once more.
+    // Jobs that are under way, or whose outcome will be read in a moment, are not enqueued again.
     return await this.#tools.ask(map, () => findLost(gathered, unknown, this.#tools.scripts));
   }
 
@@ -91,7 +91,7 @@ export class DurableMap implements MapKind {
     this.#total = total;
   }
 
-  /** Publishes the outcome as a worker does, for a process that takes the map up. */
+  /** Publishes the outcome as a worker would, for a process that takes the map up. */
   settledHere(index: number, error: unknown): void {
     const { id, task } = this.#map;
     const by = { task, index, attempt: 1, worker: "producer", pid: process.pid };
@@ -120,7 +120,7 @@ export class DurableMap implements MapKind {
     await this.#tools.durable.end(gathered, end);
   }
 
-  /** Whether a chunk's outcome was there before the chunk, and is taken now. */
+  /** Takes the outcome of a chunk if it came before the chunk was read. Gives whether it did. */
   #takeEarly(gathered: Gathered, at: number): boolean {
     const entry = this.#early.get(at);
     if (entry === undefined) return false;

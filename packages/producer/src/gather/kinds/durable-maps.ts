@@ -1,9 +1,9 @@
 /**
- * Maps with a `mapId`, which outlive their producer: begun or taken up by the same call, found by `attach()`. What of
- * them is in Redis is described in `durable-scripts.ts`.
+ * Maps with a `mapId`, which outlive their producer: begun or taken up by the same call, found by `attach()`. Their keys
+ * in Redis are described in `durable-scripts.ts`.
  *
- * A map whose call has \`keepMs\` is kept for so long when it was delivered: for \`attach()\`, and the same call again. One of
- * which items failed is kept for \`poolmq retry\` and \`attach()\`; the same call again begins it anew.
+ * A map whose call has `keepMs` is kept for that time after it was delivered: for `attach()`, and the same call again. A
+ * map with failed items is kept for `poolmq retry` and `attach()`; the same call again begins it anew.
  */
 
 import { createHash } from "node:crypto";
@@ -20,10 +20,10 @@ import type { CarriedMap } from "../../map/transport.ts";
 import type { Seals } from "../../signing/seals.ts";
 import { checkDurableSize } from "./durable-size.ts";
 
-/** A map that was delivered with failures is kept only if its outcomes together are no longer than this. */
+/** A map that was delivered with failures is kept only if its outcomes together have at most this many characters. */
 const MAX_KEPT_LENGTH = 32 * 1024 * 1024;
 
-/** What a durable map is, as far as it is known. */
+/** What is known of a durable map. */
 export interface DurableMap {
   readonly task: string;
   /** Number of items; `undefined` until its producer has read the input to its end. */
@@ -33,9 +33,9 @@ export interface DurableMap {
 /** The queue in whose Redis they are. */
 interface DurableQueue {
   readonly keys: QueueKeys;
-  /** Present if other shards have other parts of the maps. */
+  /** Set if other shards have other parts of the maps. */
   readonly shard?: unknown;
-  /** What the server takes at most in one piece, as far as it tells. */
+  /** The largest value that the server takes, if it limits that. */
   readonly largest?: LargestValue | undefined;
 }
 
@@ -57,12 +57,12 @@ export class DurableMaps {
   }
 
   /**
-   * Begins a map, or takes up what is there. True if it was there.
+   * Begins a map, or takes up an existing one. True if it existed.
    *
-   * @param call - `total`: number of items, if it is known; `keepMs`: for how long it is kept once it was delivered
+   * @param call - `total`: number of items, if it is known; `keepMs`: how long it is kept after it was delivered
    * @param chunks - the first of them
    * @throws MapIdInUseError if that one has another task, other arguments or another chunksize; InvalidOptionError if
-   * there are more items than Redis has room for in a durable map
+   * it has more items than a durable map can have
    */
   async claim(
     mapId: string,
@@ -70,7 +70,7 @@ export class DurableMaps {
       readonly task: string;
       readonly total: number | undefined;
       readonly keepMs: number | undefined;
-      /** A limit holds for its items: all of them stay on one shard. */
+      /** Whether a limit holds for its items, so that all of them stay on one shard. */
       readonly isLimited?: boolean;
     },
     chunks: readonly Chunk[],
@@ -78,12 +78,12 @@ export class DurableMaps {
     return await this.#claim(mapId, { ...call, begins: true }, chunks);
   }
 
-  /** Goes on with a map. @throws MapIdInUseError, as `claim` */
+  /** Claims further chunks of a map. @throws MapIdInUseError, as `claim` */
   async add(mapId: string, task: string, chunks: readonly Chunk[]): Promise<void> {
     await this.#claim(mapId, { task, total: undefined, begins: false }, chunks);
   }
 
-  /** The map's producer is alive. */
+  /** Gives a sign of life of the map's producer. */
   async beat(
     mapId: string,
     facts: {
@@ -97,7 +97,9 @@ export class DurableMaps {
     await this.#scripts.beat(mapId, { ...facts, sig });
   }
 
-  /** The input was read to its end. @throws MapIdInUseError if an earlier call with this id had another length */
+  /**
+   * Notes that the input was read to its end. @throws MapIdInUseError if an earlier call with this id had another length
+   */
   async seal(mapId: string, total: number): Promise<void> {
     const theirs = await this.#scripts.seal(mapId, total, this.#seals.total(mapId, total));
     if (theirs !== total) throw new MapIdInUseError({ mapId, difference: `${theirs} items` });
@@ -107,7 +109,7 @@ export class DurableMaps {
    * Gives what is known of a map.
    *
    * @throws UnknownMapError; IncompleteMapError if its producer died before it had read its input to the end;
-   * SigningKeyError if its total is not signed with our key
+   * SigningKeyError if its total is not signed with this producer's key
    */
   async find(mapId: string): Promise<DurableMap> {
     const found = await this.#scripts.find(mapId);
@@ -122,8 +124,8 @@ export class DurableMaps {
   }
 
   /**
-   * Ends a map for everybody. Its producer, if it lives, takes keys that are gone for lost, and enqueues again what is
-   * missing: it is told first. Its stream stays for a while, so that it learns of it even if it is slow.
+   * Ends a map for all processes. Its producer is told first: if it lives, it would take missing keys for lost, and
+   * enqueue jobs again. The stream stays for a while, so that even a slow producer learns of it.
    */
   async cancel(mapId: string, reason: string): Promise<void> {
     const message = this.#seals.control({ t: "cancel", map: mapId, reason });
@@ -131,16 +133,16 @@ export class DurableMaps {
     await this.#scripts.drop(mapId);
   }
 
-  /** The results are stored elsewhere: forgets a map that is kept. */
+  /** Forgets a map that is kept, because its results are stored elsewhere. */
   async acknowledge(mapId: string): Promise<void> {
     await this.#scripts.drop(mapId);
   }
 
   /**
-   * A map has ended. One that was delivered is kept as long as its call asked for; one of which items failed is kept for
-   * a retry, if there is something to run again and it is not too large.
+   * Ends a map. A map that was delivered is kept as long as its call asked for. A map with failed items is kept for a
+   * retry, if there is something to run again and it is not too large.
    *
-   * @param gathered - its `length`: of all outcomes, in characters; `since` when they were read
+   * @param gathered - `length` of all outcomes, in characters; `since` when they were read
    */
   async end(
     {
@@ -152,7 +154,7 @@ export class DurableMaps {
   ): Promise<void> {
     if ("error" in end) return await this.#scripts.drop(map.id);
     const mayBeRetried = map.progress.failed > 0 && length <= MAX_KEPT_LENGTH;
-    // If items failed on any shard, the others keep their part of the map for whoever takes it up.
+    // If items failed on any shard, the other shards keep their parts of the map too.
     const isKept = mayBeRetried && this.#isShard;
     await this.#scripts.deliver(map.id, { forMs: performance.now() - since, mayBeRetried, isKept });
   }
@@ -171,7 +173,7 @@ export class DurableMaps {
   }
 }
 
-/** Four bytes that tell chunks apart; never four zeros, which stand for a chunk that is not known. */
+/** Four bytes that tell chunks apart; never four zeros, which stand for an unknown chunk. */
 function digestOf({ n, args, bytes }: Chunk): Buffer {
   const hash = createHash("sha256").update(`${n}:`).update(args);
   if (bytes !== undefined) hash.update(bytes);

@@ -1,16 +1,18 @@
 import { InvalidOptionError } from "@poolmq/shared";
 import type { LargestValue } from "@poolmq/shared/redis";
 
-/** What Redis keeps of each item of a durable map in one string, by which it knows the arguments again. */
+/**
+ * Bytes that Redis keeps for each item of a durable map in one string: a digest by which the arguments are recognized.
+ */
 const DIGEST_BYTES = 4;
 
-/** The longest string of a Redis that was not told otherwise, in bytes. */
+/** Redis's default limit of a string, in bytes. */
 const LONGEST_STRING_BYTES = 512 * 1024 * 1024;
 
 /**
- * Refuses a durable map of more items than there is room for in Redis.
+ * Refuses a durable map with more items than fit into that string.
  *
- * @param largest - what the server takes at most, as far as it tells
+ * @param largest - the largest value that the server takes, if it limits that
  * @throws InvalidOptionError
  */
 export function checkDurableSize(items: number, largest: LargestValue | undefined): void {

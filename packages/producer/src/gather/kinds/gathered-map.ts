@@ -19,13 +19,16 @@ interface GatheredMapOptions {
   readonly seals: Seals;
   readonly meter: Meter;
   readonly firstPatienceMs: number;
-  /** A chunk's shared values were not there. True if they will be, and it is enqueued again: its outcome does not count. */
+  /**
+   * Called if a chunk's shared values were missing. True if they are sent and the chunk is enqueued again, so that its
+   * outcome does not count.
+   */
   readonly sendAgain: (gathered: GatheredMap, chunk: Chunk) => boolean;
-  /** A chunk that was started twice has its outcome. @param by - who ran it */
+  /** Called if a chunk with a backup has its outcome. @param by - what ran it */
   readonly settled: (gathered: GatheredMap, at: number, by: string | undefined) => void;
   /** Redis refused to keep the map's keys. */
   readonly refused: (gathered: GatheredMap, error: unknown) => void;
-  /** Removes what was taken from the map's stream, up to its cursor. */
+  /** Trims the map's stream up to its cursor. */
   readonly trim: (gathered: GatheredMap) => void;
 }
 
@@ -35,9 +38,9 @@ export class GatheredMap implements Gathered {
   cursor = "0-0";
   readonly patience: Patience;
   readonly donePages: DonePages = new DonePages();
-  /** First indices of chunks that were started twice. */
+  /** First indices of chunks that have a backup. */
   readonly backedUp: Set<number> = new Set();
-  /** What was decided when it was last looked, and had not come in then. */
+  /** Chunks that had their bit at the last look, but whose outcome had not come in. */
   suspects: Suspects | undefined;
   readonly #options: GatheredMapOptions;
   readonly #opening: Opening;
@@ -71,7 +74,7 @@ export class GatheredMap implements Gathered {
     this.#opening.declare();
   }
 
-  /** What is due at this moment: to look for what Redis has lost, or to say that the map is still wanted. */
+  /** What is due now: to look for what Redis has lost, or to declare again that the map is wanted. */
   due(now: number): "lookAfter" | "reopen" | undefined {
     if (this.#isToBeLookedAfter(now)) return "lookAfter";
     return this.#opening.isDue(now) ? "reopen" : undefined;
@@ -121,7 +124,7 @@ export class GatheredMap implements Gathered {
     const { map, kind } = this;
     const { at } = entry;
     const [chunk] = map.chunks([at]);
-    // A second outcome, or one of a chunk that was given up.
+    // It is a second outcome, or that of a chunk that was given up.
     if (chunk === undefined && !kind.traits.isDurable) return true;
     let text: OutcomeText | undefined;
     try {

@@ -4,7 +4,7 @@ import { DurableMap } from "./durable-map.ts";
 import type { KindTools, MapKind, MapMode } from "./map-kind.ts";
 import { PlainMap } from "./plain-map.ts";
 
-/** What the gather does differently for a map of this kind. */
+/** Makes the `MapKind` for a map's mode. */
 export function kindOf(
   map: CarriedMap,
   mode: MapMode,

@@ -14,8 +14,8 @@ import type { OutcomeEntry } from "../../outcomes/read-entry.ts";
 import type { Seals } from "../../signing/seals.ts";
 
 /**
- * - `plain`: its producer is the only one who wants it.
- * - `durable`: it stays in Redis until it is delivered, and a producer that begins it takes up what is there of it.
+ * - `plain`: only its producer wants it.
+ * - `durable`: it stays in Redis until it is delivered, and a producer that begins it takes up existing outcomes.
  * - `attached`: another process enqueued it; here its outcomes are only read.
  */
 export type MapMode = "plain" | "durable" | "attached";
@@ -23,14 +23,14 @@ export type MapMode = "plain" | "durable" | "attached";
 /** Chunks whose bit is set although their outcome has not come in. */
 export interface Suspects {
   readonly indices: ReadonlySet<number>;
-  /** Id of the last entry of the stream at that moment: once it was read, they should have come in. */
+  /** Id of the last entry of the stream at that moment. Once that was read, their outcomes should have come in. */
   readonly lastEntry: string;
 }
 
-/** What the gather keeps of a map, as far as its kind deals with it. */
+/** The part of a gathered map that its kind uses. */
 export interface Gathered extends Reading {
   readonly map: CarriedMap;
-  /** Length of the outcomes that were taken, bytes included. */
+  /** Length of the outcomes that were taken, including bytes. */
   readonly length: number;
   /** When it was begun here, by the monotonic clock. */
   readonly since: number;
@@ -48,60 +48,60 @@ export interface Gathered extends Reading {
 
 /** What is the same for all maps of a kind. */
 export interface KindTraits {
-  /** This process enqueues its jobs, and tells watchers of it. */
+  /** Whether this process enqueues its jobs, and reports it to watchers. */
   readonly isOurs: boolean;
   /**
-   * It stays in Redis for others until it is delivered: what was taken of its outcomes is not removed, and some of them are
-   * of chunks that are not under way here.
+   * Whether it stays in Redis for other processes until it is delivered. Outcomes that were taken are then not removed,
+   * and some may be of chunks that are not under way here.
    */
   readonly isDurable: boolean;
   /** How long the map's keys outlive the last sign of its producer, in ms. */
   readonly ttlMs: number;
   /** How often `open` is repeated while the map lives, in ms. */
   readonly beatMs: number;
-  /** All of its jobs are sent at once: they wait on a stage of their own, also while no other map is there. */
+  /** Whether all of its jobs are sent at once. They then wait on the map's stage even while there is no other map. */
   readonly stages: boolean;
 }
 
 /** What the gather does differently for a map of this kind. */
 export interface MapKind {
   readonly traits: KindTraits;
-  /** What every job of the map says of its kind. */
+  /** Fields of every job of the map that depend on the kind. */
   readonly jobFields: Pick<JobData, "ttlMs" | "keepFailed">;
   /** Declares that the map is wanted, or goes on wanting it. */
   open(): Promise<unknown>;
-  /** Takes up what is in the stream already, before anything is enqueued or read. */
+  /** Takes up outcomes that are in the stream already, before anything is enqueued or read. */
   takeUp(gathered: Gathered): Promise<void>;
-  /** Gives those of the chunks that are to be enqueued: not those of which Redis has a job or an outcome. */
+  /** Gives the chunks that are to be enqueued, without those of which Redis has a job or an outcome. */
   admit(gathered: Gathered, chunks: readonly Chunk[]): Promise<readonly Chunk[]>;
-  /** Keeps an outcome for later whose chunk is not under way here. False: the map takes it now. */
+  /** Keeps an outcome for later if its chunk is not under way here yet. False: the map takes it now. */
   putBy(entry: OutcomeEntry): boolean;
-  /** The input was read to its end. */
+  /** Notes that the input was read to its end. */
   seal(total: number): Promise<void>;
-  /** An item came to its end without being enqueued. */
+  /** Notes an item that got its outcome without being enqueued. */
   settledHere(index: number, error: unknown): void;
   /**
-   * Looks for what Redis has lost of the map.
+   * Looks for jobs and outcomes of the map that Redis has lost.
    *
    * @returns the chunks that are to be enqueued again
    * @throws UnknownMapError, IncompleteMapError if the map can't be completed
    */
   lookAfter(gathered: Gathered): Promise<readonly Chunk[]>;
-  /** Whether a map that ends like this stays in Redis, for others. */
+  /** Whether a map that ends like this stays in Redis for other processes. */
   outlives(end: MapEnd): boolean;
-  /** Removes the map's keys, or keeps what is still of use of them. */
+  /** Removes the map's keys, or those that are not needed any more. */
   end(gathered: Gathered, end: MapEnd): Promise<void>;
 }
 
-/** What the kinds work with. */
+/** The parts that the kinds of maps use. */
 export interface KindTools {
   readonly scripts: GatherScripts;
   readonly durable: DurableMaps;
   readonly seals: Seals;
   readonly reader: OutcomeReader;
-  /** Removes those of a map's jobs that no worker will ever get, and gives their indices. */
+  /** Removes the map's jobs that are in limbo, and gives their indices. */
   removeLimbo(mapId: string, indices: readonly number[]): Promise<RemovedLimbo>;
-  /** Lets those jobs wait again that no worker would ever get. Gives how many ids were read to find out. */
+  /** Puts the map's jobs that are in limbo back into line. Gives how many ids were read to find them. */
   restageLimbo(mapId: string, indices: readonly number[]): Promise<number>;
   warn(facts: Readonly<Record<string, unknown>>, message: string): void;
   /** Asks Redis something for a map, until it answers or the map has ended. */

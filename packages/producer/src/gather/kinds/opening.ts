@@ -1,4 +1,4 @@
-/** Declares in Redis that a map is wanted, and declares it again and again while the map lives. */
+/** Declares in Redis that a map is wanted, and repeats that while the map lives. */
 
 import type { MapKind } from "./map-kind.ts";
 
@@ -7,7 +7,7 @@ export class Opening {
   readonly #onRefused: (error: unknown) => void;
   #done: Promise<unknown> = Promise.resolve();
   #at: number;
-  /** How many declarations wait for an answer of Redis: while it is away, these must not pile up. */
+  /** Number of declarations that Redis has not answered. They must not pile up while Redis is away. */
   #underWay = 0;
 
   constructor(kind: Pick<MapKind, "open" | "traits">, now: number, onRefused: (error: unknown) => void) {
@@ -29,7 +29,7 @@ export class Opening {
     this.#at = performance.now();
     this.#underWay++;
     this.#done = this.#kind.open().finally(() => this.#underWay--);
-    // Whoever waits for it is told as well; but nobody does while all jobs are under way.
+    // Callers that wait for it get the error too; but none waits while all jobs are under way.
     this.#done.catch(this.#onRefused);
   }
 }

@@ -1,18 +1,24 @@
-/** When a map is reconciled: jobs that are under way for too long may have been lost, whether or not other outcomes come in. */
+/**
+ * Decides when a map is reconciled. Jobs that are under way for too long may be lost, whether or not other outcomes come
+ * in.
+ */
 
-/** A map without any outcome for so long is reconciled. The time doubles up to the second one, for maps of long tasks. */
+/**
+ * A map is reconciled after this long without any outcome, in ms. The time doubles up to `MAX_PATIENCE_MS`, for maps of
+ * long tasks.
+ */
 export const FIRST_PATIENCE_MS = 2_000;
 const MAX_PATIENCE_MS = 15_000;
 
-/** A busy map is reconciled each time that so many first patiences have passed. */
+/** A busy map is reconciled after this many times the first patience. */
 const BUSY_PATIENCES = 2.5;
 
-/** Redis looks at no more jobs of one map per second than this, which takes about a fiftieth of its time. */
+/** The most jobs of one map that Redis is asked about per second, which takes about a fiftieth of its time. */
 const JOBS_PER_SECOND = 20_000;
 
-/** To look for jobs in limbo, whole lists are read: that is done at most once in so many first patiences. */
+/** Looking for jobs in limbo reads whole lists. So it is done at most once in this many times the first patience. */
 const LIMBO_PATIENCES = 4;
-/** At most so many ids are read per second. */
+/** The most ids that are read per second. */
 const IDS_PER_SECOND = 5_000;
 
 export class Patience {
@@ -33,28 +39,30 @@ export class Patience {
     this.#limboMs = firstMs * LIMBO_PATIENCES;
   }
 
-  /** Something genuine of the map came in. */
+  /** Notes a genuine entry of the map. */
   heard(now: number): void {
     this.#quietSince = now;
     this.#quietMs = this.#firstMs;
   }
 
-  /** Whether the map is quiet for too long. */
+  /** Whether the map has been silent for too long. */
   isQuiet(now: number): boolean {
     return now - this.#quietSince >= this.#quietMs;
   }
 
-  /** Whether it is time to look after the map, although it is busy. */
+  /** Whether a busy map is due to be reconciled. */
   isBusyForLong(now: number): boolean {
     return now - this.#lookedAt >= this.#busyMs;
   }
 
-  /** The map is being looked after: once at a time, because while Redis is away these must not pile up. */
+  /**
+   * Whether the map is being reconciled. It is done once at a time, so that questions do not pile up while Redis is away.
+   */
   get isLooking(): boolean {
     return this.#isLooking;
   }
 
-  /** The map is looked after from now on, with so many jobs under way. */
+  /** Notes that reconciling begins, with `jobs` jobs under way. */
   looks(now: number, jobs: number): void {
     this.#isLooking = true;
     if (this.isQuiet(now)) this.#quietMs = Math.min(this.#quietMs * 2, MAX_PATIENCE_MS);
@@ -62,12 +70,12 @@ export class Patience {
     this.#busyMs = Math.max(this.#firstMs * BUSY_PATIENCES, (jobs / JOBS_PER_SECOND) * 1_000);
   }
 
-  /** The map was looked after, or that has failed. */
+  /** Notes that reconciling has ended or failed. */
   looked(): void {
     this.#isLooking = false;
   }
 
-  /** Whether a job that went out then is old enough to be looked for. */
+  /** Whether a job that was sent at that time is old enough to be looked for. */
   isOld(sentAt: number | undefined, now: number): boolean {
     return sentAt === undefined || now - sentAt >= this.#firstMs;
   }
@@ -77,7 +85,7 @@ export class Patience {
     return now - this.#limboAt >= this.#limboMs;
   }
 
-  /** Jobs in limbo were looked for, in lists of so many ids. */
+  /** Notes that jobs in limbo were looked for, in lists of `ids` ids. */
   lookedForLimbo(now: number, ids: number): void {
     this.#limboAt = now;
     this.#limboMs = Math.max(this.#firstMs * LIMBO_PATIENCES, (ids / IDS_PER_SECOND) * 1_000);

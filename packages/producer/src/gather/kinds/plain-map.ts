@@ -8,10 +8,10 @@ import type { CarriedMap } from "../../map/transport.ts";
 import type { Gathered, KindTools, KindTraits, MapKind } from "./map-kind.ts";
 import { lookForLost } from "./reconcile.ts";
 
-/** How often the keys of a map are kept from expiring while it lives. */
+/** How often the keys of a map are kept from expiring while it lives, in ms. */
 const REOPEN_MS = 60_000;
 
-/** So many failed jobs of a map with `keepFailed` are kept: somebody will look at one or two of them. */
+/** The most failed jobs of a map with `keepFailed` that are kept. Nobody looks at more than a few. */
 const MAX_FAILED_KEPT = 20;
 
 const TRAITS: KindTraits = {
@@ -22,7 +22,7 @@ const TRAITS: KindTraits = {
   stages: false,
 };
 
-/** A map that only its producer wants: it ends with it. */
+/** A map that only its producer wants, and that ends with it. */
 export class PlainMap implements MapKind {
   readonly traits: KindTraits = TRAITS;
   readonly jobFields: Pick<JobData, "ttlMs" | "keepFailed">;

@@ -1,36 +1,36 @@
-/** Finds the chunks that only this producer still knows of: Redis has lost their jobs, or their outcomes. */
+/** Finds the chunks whose jobs or outcomes Redis has lost. */
 
 import type { GatherScripts, Reconciled } from "@poolmq/shared/redis";
 
 import type { Chunk } from "../../input/chunk.ts";
 import type { Gathered, KindTools, Suspects } from "./map-kind.ts";
 
-/** What follows from what Redis holds of some chunks. */
+/** What is to be done, decided from what Redis holds. */
 interface Decision {
   /** First indices of chunks with neither job nor outcome. */
   readonly missing: readonly number[];
   /** First indices of chunks whose outcome is gone, though their bit is set. */
   readonly undelivered: readonly number[];
-  /** The map's keys were gone: its stream begins anew. */
+  /** Whether the map's keys were gone, so that its stream begins anew. */
   readonly beginsAnew: boolean;
 }
 
 /**
  * @param cursor - id of the last entry of the map's stream that was read
- * @param suspects - what had its outcome already when it was last looked
+ * @param suspects - chunks that had their outcome already at the last look
  */
 export function decide(found: Reconciled, cursor: string, suspects?: Suspects): Decision {
   const { missing, decided, existed, lastEntry } = found;
   if (!existed) return { missing, undelivered: [], beginsAnew: true };
-  // Everything in the stream was read, so what the bitmap says is decided should have come in.
+  // Everything in the stream was read, so every outcome that the bitmap says exists should have come in.
   if (!isAfter(lastEntry, cursor)) return { missing, undelivered: decided, beginsAnew: false };
-  // A busy stream is never read to its end; but it was read up to where it ended when we last looked.
+  // A busy stream is never read to its end. But it may have been read up to where it ended at the last look.
   const isOverdue = suspects !== undefined && !isAfter(suspects.lastEntry, cursor);
   const undelivered = isOverdue ? decided.filter((index) => suspects.indices.has(index)) : [];
   return { missing, undelivered, beginsAnew: false };
 }
 
-/** Gives those of the chunks that have neither a job nor an outcome, and are to be enqueued. */
+/** Gives the chunks that have neither a job nor an outcome, and are to be enqueued. */
 export async function findLost(
   gathered: Gathered,
   chunks: readonly Chunk[],
@@ -42,7 +42,7 @@ export async function findLost(
   if (map.ended) return [];
   gathered.reopen();
   const { missing, undelivered, beginsAnew } = decide(found, gathered.cursor, gathered.suspects);
-  // With Redis's clock set back, the ids of the new stream may be lower than our cursor.
+  // If Redis's clock was set back, the ids of the new stream may be lower than the cursor.
   if (beginsAnew) gathered.cursor = "0-0";
   const gone = map.chunks(undelivered).map(({ at }) => at);
   if (gone.length > 0) await scripts.forget(map.id, gone);
@@ -55,7 +55,7 @@ export async function findLost(
   return map.chunks([...missing, ...gone]);
 }
 
-/** Gives those chunks of a map of ours that are to be enqueued again. */
+/** Gives the chunks of this producer's map that are to be enqueued again. */
 export async function lookForLost(gathered: Gathered, tools: KindTools): Promise<Chunk[]> {
   const { map, patience } = gathered;
   const now = performance.now();
@@ -70,7 +70,7 @@ export async function lookForLost(gathered: Gathered, tools: KindTools): Promise
     patience.lookedForLimbo(now, idsRead);
     return [...lost, ...map.chunks(removed)];
   } catch (error) {
-    // If the login may not look for jobs in limbo, what was found above is still enqueued.
+    // Even if the login may not look for jobs in limbo, the chunks found above are enqueued.
     tools.warn({ mapId: map.id, err: error }, "not looked for jobs that no worker will get");
     return lost;
   }

@@ -1,8 +1,8 @@
-/** How much was taken of a map's stream of outcomes, and when what was taken is worth removing from Redis. */
+/** Counts what was taken from a map's stream of outcomes, and decides when the stream is to be trimmed. */
 
 import type { Entry } from "../../outcomes/read-entry.ts";
 
-/** A stream is trimmed after so many entries, or bytes, were taken from it: often enough to bound Redis's memory. */
+/** A stream is trimmed after this many entries (or `TRIM_BYTES`) were taken: often enough to bound Redis's memory. */
 const TRIM_EVERY = 250;
 const TRIM_BYTES = 4 * 1024 * 1024;
 
@@ -13,12 +13,12 @@ export class Taken {
   #entriesSinceTrim = 0;
   #lengthAtTrim = 0;
 
-  /** Length of the outcomes, bytes included. */
+  /** Length of the outcomes, including bytes. */
   get length(): number {
     return this.#length;
   }
 
-  /** These entries were taken. Gives whether the stream should be trimmed now. */
+  /** Counts entries that were taken. Gives whether the stream should be trimmed now. */
   count(entries: readonly Entry[]): boolean {
     for (const entry of entries) {
       if ("text" in entry) this.#length += entry.text.length + (entry.bytes?.length ?? 0);
@@ -27,7 +27,7 @@ export class Taken {
     return this.#entriesSinceTrim >= TRIM_EVERY || this.#length - this.#lengthAtTrim >= TRIM_BYTES;
   }
 
-  /** What was taken is removed from the stream. */
+  /** Notes that the stream was trimmed. */
   trimmed(): void {
     this.#entriesSinceTrim = 0;
     this.#lengthAtTrim = this.#length;

@@ -1,19 +1,21 @@
-/** Outcomes of chunks of which items were asked back: they may be for fewer items than were sent, or for more than are left. */
+/**
+ * Reads outcomes of chunks of which items were asked back. They may be for fewer items than were sent, or for more than
+ * the chunk kept.
+ */
 
 import { decodeEach, encodeEach } from "@poolmq/shared/internal";
 import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
 
-/** What the first items of a chunk came to. */
+/** The outcomes of the first items of a chunk. */
 export interface FirstOutcomes {
   readonly items: number;
   readonly text: OutcomeText;
 }
 
 /**
- * Gives the outcomes of as many items as there are in the text, `most` at most; `undefined` if it can't be read so, and is to
- * be taken as it is.
+ * Gives the outcomes in the text, at most `most`; `undefined` if the text can't be divided, and is to be taken as it is.
  *
- * @param bytes - that the text names
+ * @param bytes - the bytes that the text names
  */
 export function firstOutcomes(text: OutcomeText, most: number, bytes?: Buffer): FirstOutcomes | undefined {
   try {
@@ -24,7 +26,7 @@ export function firstOutcomes(text: OutcomeText, most: number, bytes?: Buffer): 
     }
     const outcomes = JSON.parse(text.slice(1)) as readonly ItemOutcome[];
     const [first] = outcomes;
-    // A machine that can't read a job does not know how many items it has: this is said of all of them.
+    // This failure is about all items: a machine that can't read a job does not know how many it has.
     if (first?.s === "failed" && first.failure.code === "CORRUPT_JOB") return undefined;
     if (outcomes.length <= most) return { items: outcomes.length, text };
     return { items: most, text: `!${JSON.stringify(outcomes.slice(0, most))}` };

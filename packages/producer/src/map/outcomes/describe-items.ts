@@ -1,4 +1,4 @@
-/** Shows what an item was in errors that its function did not make, and that would say only its index. */
+/** Adds a description of the item to errors that its function did not make, and that would only name its index. */
 
 import { inspect } from "node:util";
 
@@ -8,13 +8,13 @@ import { decodeArguments } from "@poolmq/shared/internal";
 import type { Chunk } from "../../input/chunk.ts";
 import type { Settled } from "./read-outcomes.ts";
 
-/** Gives a short text on an item from its arguments. */
+/** Makes a short description of an item from its arguments. */
 export type DescribeItem = (...args: readonly unknown[]) => string;
 
-/** Errors are logged and sent to other places: no more than a line. */
+/** The longest description: errors are logged, so it must fit into a line. */
 const MAX_LENGTH = 200;
 
-/** Adds a preview of their arguments to the errors of items that ran too long or took their process down. */
+/** Adds a description to the errors of items that ran too long or took their process down. */
 export function describeItems(chunk: Chunk, outcomes: readonly Settled[], describe: DescribeItem): void {
   let tuples: readonly (readonly unknown[])[] | undefined;
   for (const [offset, outcome] of outcomes.entries()) {
@@ -29,7 +29,7 @@ export function describeItems(chunk: Chunk, outcomes: readonly Settled[], descri
   }
 }
 
-/** What `describeItem: true` shows. */
+/** The description for `describeItem: true`. */
 export function inspectItem(...args: readonly unknown[]): string {
   const options = { depth: 1, breakLength: Infinity, maxStringLength: 80, maxArrayLength: 5 };
   return args.map((arg) => inspect(arg, options)).join(", ");
@@ -43,7 +43,7 @@ function tuplesOf({ args, bytes, shares }: Chunk): readonly (readonly unknown[])
   );
 }
 
-/** The function is the user's: whatever it does, the item's own error is told. */
+/** Calls the user's function. Whatever it does, the item's own error must be reported. */
 function previewOf(args: readonly unknown[], describe: DescribeItem): string {
   try {
     const text = describe(...args).replace(/\s+/g, " ");

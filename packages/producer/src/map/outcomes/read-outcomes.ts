@@ -1,4 +1,4 @@
-/** Reads what became of a chunk's items. Text that can't be read becomes the items' error: it never throws. */
+/** Reads the outcomes of a chunk's items. It never throws: text that can't be read becomes the items' error. */
 
 import { DecodeError } from "@poolmq/shared";
 import { attachRemote, decode, decodeEach, decodeThrown, failureError } from "@poolmq/shared/internal";
@@ -6,7 +6,7 @@ import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
 
 import { FOLDED } from "./sink.ts";
 
-/** What became of one item. */
+/** The outcome of one item, decoded. */
 export type Settled =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: unknown };
@@ -17,18 +17,18 @@ export type ErrorClass = abstract new (...args: never[]) => Error;
 export interface ReadContext {
   readonly classes: ReadonlyMap<string, ErrorClass> | undefined;
   readonly callSite: CallSite;
-  /** What came beside the text. */
+  /** The bytes that travelled beside the text. */
   readonly bytes?: Buffer | undefined;
 }
 
-/** Gives where a call was made, as frames of a stack. */
+/** Gives the stack frames of the place where a call was made. */
 export type CallSite = () => string | undefined;
 
 /**
- * Gives the results of the chunk's items, in order, if all of them succeeded, and can be read.
+ * Gives the results of the chunk's items, in order, if all of them succeeded and can be read.
  *
- * @param bytes - what came beside the text
- * @param mayFold - they may be folded: then the first is the value, and the others are `FOLDED`
+ * @param bytes - the bytes that travelled beside the text
+ * @param mayFold - whether they may be folded: then the first is the value, and the others are `FOLDED`
  */
 export function readResults(
   chunk: { readonly n: number },
@@ -50,7 +50,7 @@ export function readResults(
 /**
  * Gives one entry for each of the chunk's items, in order.
  *
- * @param chunk - `n` is `undefined` where only the outcome itself can say how many items there are
+ * @param chunk - `n` is `undefined` if only the outcome itself says how many items there are
  */
 export function readOutcomes(
   chunk: { readonly at: number; readonly n: number | undefined },
@@ -79,7 +79,10 @@ export function readOutcomes(
   }
 }
 
-/** The worker could not read the job, and so sent one outcome: only the producer knows how many items there are. */
+/**
+ * For a job that the worker could not read: it sent one outcome, because only the producer knows how many items there
+ * are.
+ */
 function ofCorruptJob(
   outcomes: readonly ItemOutcome[],
   { at, n = 1 }: { readonly at: number; readonly n: number | undefined },
@@ -115,7 +118,7 @@ function readOutcome(outcome: ItemOutcome, { classes, callSite, bytes }: ReadCon
   }
 }
 
-/** An error that was made here shows where the producer called in place of its own frames, which say nothing. */
+/** Replaces the frames of an error that poolmq made by those of the place where the producer called. */
 export function atCallSite<E>(error: E, callSite: CallSite): E {
   if (!(error instanceof Error)) return error;
   error.stack = [`${error.name}: ${error.message}`, callSite()]
@@ -124,7 +127,7 @@ export function atCallSite<E>(error: E, callSite: CallSite): E {
   return error;
 }
 
-/** The worker's stack first, then where the producer called. */
+/** Appends the place where the producer called to the worker's stack. */
 function appendCallSite(error: unknown, callSite: CallSite): void {
   if (!(error instanceof Error) || typeof error.stack !== "string") return;
   const site = callSite();
@@ -132,6 +135,6 @@ function appendCallSite(error: unknown, callSite: CallSite): void {
   try {
     error.stack = `${error.stack}\n${site}`;
   } catch {
-    // A frozen error keeps the worker's stack alone.
+    // The error is frozen, and keeps only the worker's stack.
   }
 }
