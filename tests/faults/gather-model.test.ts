@@ -8,8 +8,16 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { Gather, MapRun, singles } from "@poolmq/producer/internal";
 import { resolveConnection } from "@poolmq/shared/internal";
-import { connect, destroyConnection, GatherScripts, jobIdOf, queueKeys } from "@poolmq/shared/redis";
-import type { QueueKeys } from "@poolmq/shared/redis";
+import {
+  completionsOf,
+  connect,
+  destroyConnection,
+  GatherScripts,
+  jobIdOf,
+  plainJobs,
+  queueKeys,
+} from "@poolmq/shared/redis";
+import type { Completions, QueueKeys } from "@poolmq/shared/redis";
 import { Publisher } from "@poolmq/worker/internal";
 import { Worker } from "bullmq";
 import type { Job } from "bullmq";
@@ -57,18 +65,28 @@ interface Producer {
   crash(): Promise<void>;
 }
 
+class PlainWorker extends Worker<{ at: number }, null> {
+  get completions(): Completions {
+    const completions = completionsOf(this.backend);
+    if (completions === undefined) throw new Error("Expected a worker that keeps no completed jobs");
+    return completions;
+  }
+}
+
 class World {
   readonly keys: QueueKeys;
   readonly admin: Redis;
   readonly held: Held[] = [];
   producer: Producer | undefined;
   readonly #worker: Worker<{ at: number }, null>;
+  /** Fetches nothing: it completes jobs as a supervisor does. */
+  readonly #plain: PlainWorker;
   readonly #publisher: Publisher;
 
   constructor(admin: Redis) {
     this.admin = admin;
     this.keys = queueKeys(uniqueQueue("model"));
-    this.#worker = new Worker<{ at: number }, null>(this.keys.bullName, undefined, {
+    const options = {
       connection: admin,
       prefix: this.keys.bullPrefix,
       autorun: false,
@@ -78,8 +96,11 @@ class World {
       skipStalledCheck: true,
       maxStalledCount: 1_000,
       removeOnComplete: { count: 0 },
-    });
+    };
+    this.#worker = new Worker<{ at: number }, null>(this.keys.bullName, undefined, options);
     this.#worker.on("error", () => {});
+    this.#plain = new PlainWorker(this.keys.bullName, undefined, options, plainJobs(admin));
+    this.#plain.on("error", () => {});
     this.#publisher = new Publisher(new GatherScripts(admin, this.keys), { refused: () => {} });
   }
 
@@ -151,6 +172,23 @@ class World {
     held.published = true;
   }
 
+  /** What a supervisor does with most jobs: both in one script. */
+  async finish(held: Held, model: Model): Promise<void> {
+    const { index, value, token, job } = held;
+    this.held.splice(this.held.indexOf(held), 1);
+    model.published[index]?.add(value);
+    const outcome = { at: index, ms: 1, text: `=[${value}]` };
+    const wasDecided = await this.admin.getbit(this.keys.done(MAP), index);
+    const publication = { mapId: MAP, outcome, ttlMs: 60_000 };
+    const { isWanted } = await this.#plain.completions.add({
+      id: job.id ?? "",
+      token,
+      fetchNext: false,
+      publication,
+    });
+    if (isWanted && wasDecided === 0 && !model.first.has(index)) model.first.set(index, value);
+  }
+
   /** BullMQ's word for what a supervisor does once it has published. */
   async acknowledge(held: Held): Promise<void> {
     this.held.splice(this.held.indexOf(held), 1);
@@ -190,7 +228,7 @@ class World {
   async close(): Promise<void> {
     await this.producer?.crash();
     this.#publisher.close();
-    await this.#worker.close(true);
+    await Promise.all([this.#worker.close(true), this.#plain.close(true)]);
   }
 }
 
@@ -220,6 +258,16 @@ const STEPS: Readonly<Record<string, { readonly weight: number; readonly step: S
         pick,
       );
       if (held !== undefined) await world.acknowledge(held);
+    },
+  },
+  "a worker publishes and acknowledges in one step": {
+    weight: 4,
+    step: async (model, world, pick) => {
+      const held = picked(
+        world.held.filter(({ published }) => !published),
+        pick,
+      );
+      if (held !== undefined) await world.finish(held, model);
     },
   },
   "a worker crashes": {

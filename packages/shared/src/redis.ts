@@ -6,7 +6,8 @@
 
 export { jobsOfQueue } from "./bullmq/jobs-of-queue.ts";
 export { mendActiveJobs } from "./bullmq/mend-active-jobs.ts";
-export { fetchPlainJobs, plainJobs } from "./bullmq/plain-jobs.ts";
+export type { Completions, Publication } from "./bullmq/completions.ts";
+export { completionsOf, fetchPlainJobs, plainJobs } from "./bullmq/plain-jobs.ts";
 export { removeStrayJob } from "./bullmq/remove-stray-job.ts";
 export { checkServer } from "./redis/check-server.ts";
 export { connect } from "./redis/connection/connect.ts";
@@ -55,6 +56,7 @@ export {
   removeMapKeys,
   removeQueueKeys,
 } from "./store/map-remains.ts";
+export { isPlainOutcome } from "./store/publish-outcomes.ts";
 export type { Outcome } from "./store/publish-outcomes.ts";
 export { readBounded } from "./store/keys/read-bounded.ts";
 export { prioritizeWaiting, tellPriority } from "./store/prioritize.ts";

@@ -1,8 +1,8 @@
 import { Queue, Worker } from "bullmq";
-import type { Job, QueueOptions, WorkerOptions } from "bullmq";
-import { describe, expect, test } from "vitest";
+import type { Job, QueueOptions, RedisQueueBackend, WorkerOptions } from "bullmq";
+import { describe, expect, onTestFinished, test } from "vitest";
 
-import { fetchPlainJobs, plainJobs } from "@poolmq/shared/redis";
+import { completionsOf, fetchPlainJobs, GatherScripts, plainJobs, queueKeys } from "@poolmq/shared/redis";
 
 import { redisForFile } from "../../support/redis-server.ts";
 import { uniqueQueue } from "../../support/unique.ts";
@@ -43,6 +43,10 @@ class Both implements AsyncDisposable {
     const left = await redis().admin.keys(`bull:${this.name}:*`);
     if (left.length > 0) await redis().admin.del(...left);
   }
+}
+
+class OpenWorker extends Worker {
+  declare readonly backend: RedisQueueBackend;
 }
 
 const WAYS = [
@@ -223,6 +227,129 @@ describe("plain jobs", () => {
       await redis().admin.config("SET", "maxmemory", "0");
     }
     expect(await queue.getJobCounts("wait")).toEqual({ wait: 0 });
+  });
+});
+
+describe("a job that brings its outcome", () => {
+  /** Ten jobs of a map that is wanted and of one that is not, fetched, and how to complete them. */
+  async function fetched(options: { readonly wanted?: boolean } = {}) {
+    const { admin } = redis();
+    const keys = queueKeys(uniqueQueue("outcomes"));
+    const connection = { connection: admin, prefix: keys.bullPrefix };
+    const queue = new Queue(keys.bullName, connection, plainJobs(admin));
+    const all = { ...connection, autorun: false, removeOnComplete: { count: 0 }, lockDuration: 60_000 };
+    const worker = new OpenWorker(keys.bullName, undefined, all, plainJobs(admin));
+    onTestFinished(async () => void (await Promise.all([queue.close(), worker.close(true)])));
+    const scripts = new GatherScripts(admin, keys);
+    if (options.wanted !== false) await scripts.open("m", 60_000);
+    await queue.addBulk(
+      Array.from({ length: 10 }, (_, i) => ({ name: "n", data: i, opts: { jobId: `m-${i}` } })),
+    );
+    const lock = { token: "t", durationMs: 60_000, worker: "w" };
+    const take = async (count: number): Promise<unknown[]> => {
+      const clock = { nowMs: Date.now() };
+      const { jobs: taken } = await fetchPlainJobs(admin, worker.backend, lock, count, clock);
+      return taken.map(([, id]) => id);
+    };
+    const finish = (at: number, more: { readonly fetchNext?: boolean; readonly map?: string } = {}) => {
+      const { fetchNext = false, map = "m" } = more;
+      const publication = {
+        mapId: map,
+        outcome: { at, ms: 1.5, by: "w 7", text: `=[${at}]` },
+        ttlMs: 60_000,
+      };
+      const completions = completionsOf(worker.backend);
+      if (completions === undefined) throw new Error("Expected a worker that keeps no completed jobs");
+      return completions.add({ id: `${map}-${at}`, token: "t", fetchNext, publication });
+    };
+    const outcomes = async (map = "m") =>
+      (await admin.xrange(keys.out(map), "-", "+")).map(([, fields]) => fields);
+    return { admin, keys, queue, take, finish, outcomes, scripts };
+  }
+
+  test("is completed with it, in one script for all of a turn, which fetches the next jobs", async () => {
+    const { admin, keys, take, finish, outcomes, queue } = await fetched();
+    expect(await take(4)).toEqual(["m-0", "m-1", "m-2", "m-3"]);
+    await admin.config("RESETSTAT");
+    const completed = await Promise.all([0, 1, 2].map((at) => finish(at, { fetchNext: at > 0 })));
+    expect(await admin.info("commandstats")).toMatch(/cmdstat_eval(?:sha)?:calls=1,/);
+    expect(completed.map(({ isWanted, code }) => [isWanted, code])).toEqual(Array(3).fill([true, 0]));
+    expect(completed.map(({ next }) => (Array.isArray(next) ? next[1] : next))).toEqual([
+      undefined,
+      "m-4",
+      "m-5",
+    ]);
+    expect(await outcomes()).toEqual(
+      [0, 1, 2].map((at) => ["i", String(at), "ran", "1.5 w 7", "o", `=[${at}]`]),
+    );
+    expect(await queue.getJobCounts("wait", "active")).toEqual({ wait: 4, active: 3 });
+    expect(
+      await admin.exists(...[0, 1, 2].flatMap((at) => [keys.job(`m-${at}`), keys.job(`m-${at}:lock`)])),
+    ).toBe(0);
+  });
+
+  test("publishes it once, however often the job ran", async () => {
+    const { take, finish, outcomes, scripts } = await fetched();
+    await take(1);
+    await scripts.publish("m", [{ at: 0, ms: 1, text: "=[7]" }], 60_000);
+    expect(await finish(0)).toMatchObject({ isWanted: true, code: 0 });
+    expect((await outcomes()).map((fields) => fields.at(-1))).toEqual(["=[7]"]);
+  });
+
+  test("is completed without it if nobody wants its map", async () => {
+    const { take, finish, outcomes, queue } = await fetched({ wanted: false });
+    await take(1);
+    expect(await finish(0)).toMatchObject({ isWanted: false, code: 0 });
+    expect(await outcomes()).toEqual([]);
+    expect(await queue.getJobCounts("active")).toEqual({ active: 0 });
+  });
+
+  test("publishes it all the same while the queue is paused, and is left to BullMQ", async () => {
+    const { take, finish, outcomes, queue } = await fetched();
+    await take(1);
+    await queue.pause();
+    expect(await finish(0)).toMatchObject({ isWanted: true, code: -100 });
+    expect(await outcomes()).toHaveLength(1);
+    expect(await queue.getJobCounts("active")).toEqual({ active: 1 });
+  });
+
+  test("publishes it all the same if its lock was lost, and stays with whoever has it", async () => {
+    const { admin, keys, take, finish, outcomes } = await fetched();
+    await take(2);
+    await admin.set(keys.job("m-0:lock"), "somebody else");
+    await admin.del(keys.job("m-1:lock"));
+    const completed = await Promise.all([finish(0), finish(1)]);
+    expect(completed.map(({ isWanted, code }) => [isWanted, code])).toEqual([
+      [true, -6],
+      [true, -2],
+    ]);
+    expect(await outcomes()).toHaveLength(2);
+    expect(await admin.exists(keys.job("m-0"), keys.job("m-1"))).toBe(2);
+  });
+
+  test("is not completed if Redis refuses it; those of other maps are", async () => {
+    const { admin, keys, queue, take, finish, scripts } = await fetched();
+    await scripts.open("foreign", 60_000);
+    await admin.set(keys.out("foreign"), "somebody else's");
+    await queue.addBulk([{ name: "n", data: 0, opts: { jobId: "foreign-0" } }]);
+    await take(11);
+    const [foreign, own] = await Promise.allSettled([finish(0, { map: "foreign" }), finish(0)]);
+    expect(foreign).toMatchObject({ status: "rejected", reason: { message: /^WRONGTYPE/ } });
+    expect(own).toMatchObject({ status: "fulfilled", value: { code: 0 } });
+    expect(await admin.exists(keys.job("foreign-0"), keys.job("foreign-0:lock"))).toBe(2);
+  });
+
+  test("is neither published nor completed while Redis has no memory", async () => {
+    const { admin, take, finish, outcomes, queue } = await fetched();
+    await take(1);
+    await admin.config("SET", "maxmemory", "1");
+    try {
+      await expect(finish(0)).rejects.toThrow(/^OOM/);
+    } finally {
+      await admin.config("SET", "maxmemory", "0");
+    }
+    expect(await outcomes()).toEqual([]);
+    expect(await queue.getJobCounts("active")).toEqual({ active: 1 });
   });
 });
 

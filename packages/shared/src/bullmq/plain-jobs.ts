@@ -18,22 +18,18 @@
  * first, so that everybody else would have to be polite in advance.
  */
 
-import { createRedisBackend, raw2NextJobData } from "bullmq";
+import { createRedisBackend } from "bullmq";
 import type { BackendFactory, QueueBaseOptions, RedisQueueBackend, WorkerOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
 import { RedisClock } from "../store/keys/redis-clock.ts";
-import { inOurTime, keepRedisTime } from "./keep-redis-time.ts";
-import { ADD, COMPLETE, FETCH, FETCH_BYTES, withStoredJob } from "./plain-scripts.ts";
-import type { FetchReply } from "./plain-scripts.ts";
+import { Completions, NOT_PLAIN } from "./completions.ts";
+import { keepRedisTime } from "./keep-redis-time.ts";
+import { FetchReader } from "./fetch-reader.ts";
+import type { FetchReply, NextJobData } from "./fetch-reader.ts";
+import { ADD, AT_ONCE, FETCH, FETCH_BYTES } from "./plain-scripts.ts";
 
 import { isUnknownScript, runScript } from "../redis/run-script.ts";
-
-/** What `COMPLETE` says of a job that is not plain. */
-const NOT_PLAIN = -100;
-
-/** Jobs in one script. This many keep Redis from everything else for about a millisecond. */
-const AT_ONCE = 50;
 
 /** Characters of jobs that are added in one script: a server may limit the size of a command. */
 const ADD_LENGTH = 256 * 1024;
@@ -58,13 +54,6 @@ const PLAIN_OPTIONS: ReadonlySet<string> = new Set([
 const MAX_TRIES = 20;
 
 type Added = Parameters<RedisQueueBackend["addJobs"]>[0][number];
-type Complete = RedisQueueBackend["moveToCompleted"];
-type Completed = Awaited<ReturnType<Complete>>;
-
-interface Waiting {
-  readonly args: Parameters<Complete>;
-  readonly settled: PromiseWithResolvers<Completed>;
-}
 
 /**
  * A factory of backends for BullMQ's queues and workers, whose connection is `redis`.
@@ -93,7 +82,7 @@ function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster, stage
     const args: (string | number)[] = [backend.toKey(""), stages ? MAX_UNSTAGED : "inf"];
     for (const { job, jobId } of entries) {
       const { name, data, opts, timestamp } = job;
-      args.push(jobId, name, data, JSON.stringify(opts), timestamp, opts.priority ?? 0);
+      args.push(jobId, name, data, optionsText(opts, jobId), timestamp, opts.priority ?? 0);
     }
     return (await runScript(redis, ADD, queueKeys, args)) === 1;
   }
@@ -127,6 +116,11 @@ function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster, stage
       }
     }
   }
+}
+
+/** Ends with the job's own id, which the scripts that fetch cut off: the rest is the same text for all jobs of a map. */
+function optionsText({ jobId: _, ...others }: Added["job"]["opts"], jobId: string): string {
+  return JSON.stringify({ ...others, jobId });
 }
 
 /** Index behind the last entry of the batch that begins at `start`. A batch has at least one entry. */
@@ -166,66 +160,37 @@ function shortenCompleting(
   const keepsNone = typeof removeOnComplete === "object" && removeOnComplete.count === 0;
   if (!keepsNone || limiter !== undefined || metrics !== undefined || lockDuration === undefined) return;
   const completeOtherwise = backend.moveToCompleted.bind(backend);
-  const queueKeys = keysOf(backend, FETCHING_KEYS);
-  let waiting: Waiting[] = [];
+  const lock = { durationMs: lockDuration, worker: name };
+  const completions = new Completions(redis, backend, keysOf(backend, FETCHING_KEYS), lock, clock);
+  COMPLETIONS.set(backend, completions);
 
-  async function complete(some: readonly Waiting[]): Promise<void> {
-    const finishedOn = clock.nowMs;
-    const args: (string | number)[] = [backend.toKey(""), finishedOn, lockDuration ?? 0, name];
-    for (const {
-      args: [job, , , token, fetchNext],
-    } of some) {
-      args.push(job.id ?? "", token, fetchNext && backend.closing === undefined ? 1 : 0);
-    }
-    const replies = (await runScript(redis, COMPLETE, queueKeys, args)) as 0 | (number | FetchReply)[];
-    for (const [i, { args: asked, settled }] of some.entries()) {
-      const reply = replies === 0 ? NOT_PLAIN : (replies[i] ?? NOT_PLAIN);
-      if (reply === NOT_PLAIN) {
-        settled.resolve(completeOtherwise(...asked));
-        continue;
-      }
-      try {
-        settled.resolve(read(reply, asked[0].id ?? "", finishedOn));
-      } catch (error) {
-        // Only this caller's next job could not be read; the other jobs of the script are unaffected.
-        settled.reject(error);
-      }
-    }
-  }
-
-  function read(reply: number | FetchReply, jobId: string, finishedOn: number): Completed {
-    if (typeof reply === "object") {
-      const fetched = withStoredJob(inOurTime(reply, clock.aheadMs), { nowMs: finishedOn, worker: name });
-      return { result: raw2NextJobData(fetched), finishedOn };
-    }
-    if (reply === 0) return { result: [], finishedOn };
-    throw backend.finishedErrors({ code: reply, jobId, command: "moveToFinished", state: "active" });
-  }
-
-  function flush(): void {
-    const all = waiting;
-    waiting = [];
-    for (let start = 0; start < all.length; start += AT_ONCE) {
-      const some = all.slice(start, start + AT_ONCE);
-      complete(some).catch((error: unknown) => {
-        for (const { settled } of some) settled.reject(error);
-      });
-    }
-  }
-
-  backend.moveToCompleted = (...args) => {
-    if (args[2] !== undefined) return completeOtherwise(...args);
-    if (waiting.length === 0) setImmediate(flush);
-    const settled = Promise.withResolvers<Completed>();
-    waiting.push({ args, settled });
-    return settled.promise;
+  backend.moveToCompleted = async (...args) => {
+    const [job, , removes, token, fetchNext] = args;
+    if (removes !== undefined) return await completeOtherwise(...args);
+    const { id = "" } = job;
+    const done = { id, token, fetchNext: fetchNext && backend.closing === undefined };
+    const { code, next, finishedOn } = await completions.add(done);
+    if (code === NOT_PLAIN) return await completeOtherwise(...args);
+    if (next instanceof Error) throw next;
+    if (code === 0) return { result: next, finishedOn };
+    throw backend.finishedErrors({ code, jobId: id, command: "moveToFinished", state: "active" });
   };
+}
+
+/** By backend of a worker whose plain jobs are completed the short way. */
+const COMPLETIONS = new WeakMap<RedisQueueBackend, Completions>();
+
+/** How a worker completes plain jobs with their outcomes. Undefined if it was not made by `plainJobs`, or keeps its jobs. */
+export function completionsOf(backend: RedisQueueBackend): Completions | undefined {
+  return COMPLETIONS.get(backend);
 }
 
 /** Jobs that one script fetched. */
 export interface FetchedJobs {
-  /** What BullMQ's script gives for each. */
-  readonly jobs: readonly unknown[][];
+  /** What BullMQ makes of each. */
+  readonly jobs: readonly NextJobData[];
+  /** An error for each further one that can't be read. */
+  readonly unreadable: readonly Error[];
   /** The queue has no waiting job left, and no delayed one. */
   readonly isEmpty: boolean;
 }
@@ -251,10 +216,16 @@ export async function fetchPlainJobs(
     Math.min(count, AT_ONCE),
     FETCH_BYTES,
   ])) as 0 | [isEmpty: 0 | 1, ...jobs: FetchReply[]];
-  if (reply === 0) return { jobs: [], isEmpty: false };
+  if (reply === 0) return { jobs: [], unreadable: [], isEmpty: false };
   const [isEmpty, ...fetched] = reply;
-  const jobs = fetched.map((job) => withStoredJob(job, { nowMs, worker: lock.worker }));
-  return { jobs, isEmpty: isEmpty === 1 };
+  const reader = new FetchReader({ nowMs, worker: lock.worker });
+  const jobs: NextJobData[] = [];
+  const unreadable: Error[] = [];
+  for (const job of fetched.map((each) => reader.read(each))) {
+    if (job instanceof Error) unreadable.push(job);
+    else jobs.push(job);
+  }
+  return { jobs, unreadable, isEmpty: isEmpty === 1 };
 }
 
 const ADDING_KEYS = ["wait", "active", "meta", "marker", "events", "prioritized", "pc", "turns", "accounts"];

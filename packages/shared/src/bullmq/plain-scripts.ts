@@ -1,9 +1,13 @@
 /** The scripts of the short way for plain jobs: see `plain-jobs.ts`. */
 
 import { ENTER_TURNS, spillStages, takeTurns } from "../store/keys/turns.ts";
+import { publishingPlain } from "../store/publish-outcomes.ts";
 
 import { DONE_BITS } from "../store/keys/done-bits.ts";
 import type { Script } from "../redis/run-script.ts";
+
+/** Jobs in one script. This many keep Redis from everything else for about a millisecond. */
+export const AT_ONCE = 50;
 
 /**
  * A script stops fetching once its jobs have this many bytes. A server with a small limit for replies would close the
@@ -86,13 +90,14 @@ return 1`,
 const TURN_KEYS = { wait: "KEYS[1]", active: "KEYS[2]", turns: "KEYS[10]", accounts: "KEYS[11]" };
 
 /**
- * KEYS: wait, active, meta, marker, events, prioritized, delayed, stalled, pc, turns, accounts. ARGV: prefix of job
- * keys, time, how long a lock lasts in ms, name of the worker. Gives 0 if the queue is not plain: then nothing was fetched.
+ * Lua for scripts that fetch. KEYS: wait, active, meta, marker, events, prioritized, delayed, stalled, pc, turns, accounts.
+ * ARGV: prefix of job keys, time, how long a lock lasts in ms, name of the worker. If the queue is not plain, `isPlain` is
+ * false, and nothing may be fetched.
  *
  * Jobs with a priority go before those without one. BullMQ's own scripts have it the other way round.
  *
- * Of a job that `ADD` made and nobody fetched before, only the fields that differ from job to job are read (see
- * `withStoredJob`), because each field costs time in Redis and in the worker.
+ * Of a job that `ADD` made and nobody fetched before, only the fields that differ from job to job are given (see
+ * `FetchReader`), because each field costs time in Redis and in the worker.
  */
 const FETCHING = `
 local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'max', 'opts.maxLenEvents')
@@ -101,54 +106,103 @@ if turns and not meta[1] and (meta[2] or meta[3]) then
   ${spillStages(TURN_KEYS, "ARGV[1]")}
   spill()
 end
-if meta[1] or meta[2] or meta[3] then return 0 end
 local urgent = redis.call('ZCARD', KEYS[6])
 local delayed = redis.call('ZRANGE', KEYS[7], 0, 0, 'WITHSCORES')
 local nextDelayed = delayed[2] and tonumber(delayed[2]) / 0x1000
-if nextDelayed and nextDelayed < ARGV[2] + 1 then return 0 end
+local isPlain = not (meta[1] or meta[2] or meta[3] or (nextDelayed and nextDelayed < ARGV[2] + 1))
 
-local fetched = false
+local fetched, last = false, {}
 local takeTurn, endTurns
-if turns then
+if turns and isPlain then
   ${takeTurns(TURN_KEYS, "ARGV[1]")}
 end
-local function take()
-  if urgent == 0 and turns then return takeTurn() end
-  if urgent == 0 then return redis.call('RPOPLPUSH', KEYS[1], KEYS[2]) end
-  local id = redis.call('ZPOPMIN', KEYS[6])[1]
-  urgent = urgent - 1
-  -- As BullMQ does: the order within a priority begins anew.
-  if urgent == 0 then redis.call('DEL', KEYS[9]) end
-  redis.call('LPUSH', KEYS[2], id)
-  return id
+-- Moves up to so many jobs to the active ones, and gives their ids: one at a time where they are not all of one list.
+local function take(count)
+  if urgent > 0 then
+    local id = redis.call('ZPOPMIN', KEYS[6])[1]
+    urgent = urgent - 1
+    -- As BullMQ does: the order within a priority begins anew.
+    if urgent == 0 then redis.call('DEL', KEYS[9]) end
+    redis.call('LPUSH', KEYS[2], id)
+    return {id}
+  end
+  if turns or count == 1 then
+    local id
+    if turns then id = takeTurn() else id = redis.call('RPOPLPUSH', KEYS[1], KEYS[2]) end
+    return {id or nil}
+  end
+  local ids = redis.call('LRANGE', KEYS[1], -count, -1)
+  if #ids == 0 then return ids end
+  for i = 1, #ids / 2 do ids[i], ids[#ids + 1 - i] = ids[#ids + 1 - i], ids[i] end
+  -- First the step that a Redis without memory refuses.
+  redis.call('LPUSH', KEYS[2], unpack(ids))
+  redis.call('LTRIM', KEYS[1], 0, -1 - #ids)
+  return ids
 end
-local function fetch(token)
-  local id = take()
-  if not id then return {0, 0, 0, nextDelayed or 0} end
-  local key = ARGV[1] .. id
-  local job = redis.call('HMGET', key, 'name', 'data', 'opts', 'timestamp', 'priority', 'delay', 'ats', 'atm', 'attemptsMade',
-    'stc', 'defa', 'rjk', 'deid', 'parentKey', 'parent', 'stacktrace')
-  if not job[1] and not job[2] then
-    -- Its data vanished. What is written below, or was by a script that found it stalled, would make a damaged job of it,
-    -- which is never found missing.
+-- Undoes what \`take\` did with the ids from this place on, of those that were taken from BullMQ's list together.
+local function putBack(ids, from)
+  for i = #ids, from, -1 do
+    redis.call('LREM', KEYS[2], 1, ids[i])
+    redis.call('RPUSH', KEYS[1], ids[i])
+  end
+end
+-- Gives what BullMQ's script gives for a job that it fetched, and the number of its bytes; nothing for one whose data vanished.
+local function lock(id, token)
+  local key, job = ARGV[1] .. id, {}
+  local all = redis.call('HGETALL', key)
+  for i = 1, #all, 2 do job[all[i]] = all[i + 1] end
+  if not job.name and not job.data then
+    -- What is written below, or was by a script that found it stalled, would make a damaged job of it, which is never
+    -- found missing.
     redis.call('DEL', key)
     redis.call('LREM', KEYS[2], 1, id)
-    return fetch(token)
+    return
   end
   redis.call('SET', key .. ':lock', token, 'PX', ARGV[3])
   fetched = true
-  local isNew = job[6] == '0'
-  for i = 1, 5 do isNew = isNew and job[i] end
-  for i = 7, 16 do isNew = isNew and not job[i] end
+  local isNew = #all == 12 and job.name and job.data and job.opts and job.timestamp and job.priority and job.delay == '0'
   if isNew then
-    redis.call('HSET', key, 'processedOn', ARGV[2], 'pb', ARGV[4], 'ats', 1)
-    return {{1, job[1], job[2], job[3], job[4], job[5]}, id, 0, 0, #job[2]}
+    redis.call('HSET', key, 'processedOn', ARGV[2])
+    local own = ',"jobId":"' .. id .. '"}'
+    if string.sub(job.opts, -#own) == own then job.opts = string.sub(job.opts, 1, -#own - 1) .. '}' end
+    local isLike = job.name == last.name and job.opts == last.opts and job.priority == last.priority
+    last = job
+    if isLike then return {{2, job.data, job.timestamp}, id, 0, 0}, #job.data end
+    return {{1, job.data, job.timestamp, job.name, job.opts, job.priority}, id, 0, 0}, #job.data
   end
   redis.call('HSET', key, 'processedOn', ARGV[2], 'pb', ARGV[4])
-  redis.call('HINCRBY', key, 'ats', 1)
-  return {redis.call('HGETALL', key), id, 0, 0, redis.call('HSTRLEN', key, 'data')}
+  -- Its first fetch was not counted, if it was here.
+  redis.call('HINCRBY', key, 'ats', job.processedOn and not job.ats and 2 or 1)
+  return {redis.call('HGETALL', key), id, 0, 0}, #(job.data or '')
+end
+-- Fetches up to so many jobs, until they have so many bytes. Gives them, and whether there are no more.
+local function fetch(count, most, tokenOf)
+  local replies, bytes = {}, 0
+  while #replies < count and bytes < most do
+    local ids = take(count - #replies)
+    if #ids == 0 then return replies, true end
+    for i, id in ipairs(ids) do
+      if bytes >= most then
+        putBack(ids, i)
+        break
+      end
+      local ok, reply, size = pcall(lock, id, tokenOf(#replies + 1))
+      if not ok then
+        -- A damaged job. The others are fetched first.
+        putBack(ids, i + 1)
+        if #replies == 0 then error(reply, 0) end
+        return replies, false
+      end
+      if reply then
+        replies[#replies + 1] = reply
+        bytes = bytes + size
+      end
+    end
+  end
+  return replies, false
 end
 local function finish(replies)
+  if not isPlain then return replies end
   local waits = turns and endTurns()
   -- Others are woken only if there is something left for them.
   if fetched and (waits or urgent > 0 or redis.call('LLEN', KEYS[1]) > 0) then redis.call('ZADD', KEYS[4], 0, '0') end
@@ -157,88 +211,90 @@ local function finish(replies)
 end`;
 
 /**
- * ARGV, further: a token, how many jobs at most, how many bytes they may have. Gives 1 if no job is left, not even a
- * delayed one, else 0; then, for each job, what BullMQ's script gives.
+ * ARGV, further: a token, how many jobs at most, how many bytes they may have. Gives 0 if the queue is not plain. Else
+ * gives 1 if no job is left, not even a delayed one, or 0; then, for each job, what BullMQ's script gives.
  */
 export const FETCH: Script = {
   lua: `${FETCHING}
-local replies, bytes = {0}, 0
-while #replies <= tonumber(ARGV[6]) and bytes < tonumber(ARGV[7]) do
-  local reply = fetch(ARGV[5])
-  if reply[2] == 0 then
-    if not nextDelayed then replies[1] = 1 end
-    break
-  end
-  bytes = bytes + table.remove(reply)
-  replies[#replies + 1] = reply
-end
+if not isPlain then return 0 end
+local replies, isEmpty = fetch(tonumber(ARGV[6]), tonumber(ARGV[7]), function() return ARGV[5] end)
+table.insert(replies, 1, isEmpty and not nextDelayed and 1 or 0)
 return finish(replies)`,
 };
 
 /**
- * ARGV, further: for each job its id, its token, and 1 if another one is to be fetched in its place. Gives for each job
- * what BullMQ's script gives, or -100 if this one is not plain: then nothing was done with it.
+ * Completes jobs, after it has published their outcomes: a script is one step, so a job is never acknowledged whose outcome
+ * is not in its map's stream. ARGV, further, for each map: its id, its ttlMs, the number of its jobs; then for each of them
+ * its first index, `RanText`, outcome, token, and 1 if another one is to be fetched in its place. A map without an id stands
+ * for jobs that have no outcome, and their ids stand for their first indices.
+ *
+ * Gives for each map 1, or 0 if it is not wanted, or the words with which Redis refused an outcome; then, but not after these
+ * words, for each job what BullMQ's script gives, or -100 if it is not plain: then it was not completed.
  */
 export const COMPLETE: Script = {
-  lua: `${FETCHING}
-local gone, bytes = {}, 0
-local function complete(id, token, another)
-  local key = ARGV[1] .. id
-  local job = redis.call('HMGET', key, 'name', 'parentKey', 'deid')
-  if not job[1] then return -1 end
-  if job[2] or job[3] then return -100 end
-  local lock = redis.call('GET', key .. ':lock')
-  if lock ~= token then return lock and -6 or -2 end
-  if redis.call('LREM', KEYS[2], -1, id) == 0 then return -3 end
-  redis.call('DEL', key, key .. ':lock', key .. ':logs')
-  gone[#gone + 1] = id
-  if another ~= '1' or bytes >= ${FETCH_BYTES} then return 0 end
-  local reply = fetch(token)
-  bytes = bytes + (reply[5] or 0)
-  return reply
+  lua: `${publishingPlain({ width: 5, accounts: "KEYS[11]" })}
+local function words(problem)
+  local text = type(problem) == 'table' and problem.err or problem
+  return string.match(text, '%-(%u%u+ .*)') or text
 end
-
-local replies = {}
-for i = 5, #ARGV, 3 do
-  local ok, reply = pcall(complete, ARGV[i], ARGV[i + 1], ARGV[i + 2])
-  if not ok then
-    -- A damaged job is its own trouble; what keeps the first from being written keeps all.
-    local text = type(reply) == 'table' and reply.err or reply
-    if i == 5 then return redis.error_reply(string.match(text, '%-(%u%u+ .*)') or text) end
-    reply = -100
+local all, ids, places, replies, start = {}, {}, {}, {}, 5
+while start <= #ARGV do
+  local map, ttl, first = ARGV[start], ARGV[start + 1], start + 3
+  local last = first + ARGV[start + 2] * 5 - 1
+  local ok, said = true, 1
+  if map ~= '' then
+    local key = ARGV[1] .. 'map:' .. map
+    -- What one map's outcomes are refused for, such as a key that is something else, is no matter of the others.
+    ok, said = pcall(publish, map, key .. ':done', key .. ':out', key .. ':in', ttl, first, last)
   end
-  replies[#replies + 1] = reply
+  local ofMap = {ok and said or words(said)}
+  all[#all + 1] = ofMap
+  for i = first, ok and last or 0, 5 do
+    local n, id = #ids + 1, map == '' and ARGV[i] or map .. '-' .. ARGV[i]
+    ids[n], places[n], replies[n] = id, i, ofMap
+  end
+  start = last + 1
 end
-if #gone > 0 then redis.call('SREM', KEYS[8], unpack(gone)) end
-return finish(replies)`,
+${FETCHING}
+local codes, served = {}, {}
+-- Takes a job from the active ones, if that is simple.
+local function release(id, i)
+  -- A job that brings an outcome was fetched here, and is plain.
+  if ARGV[i] == id then
+    local job = redis.call('HMGET', ARGV[1] .. id, 'name', 'parentKey', 'deid')
+    if not job[1] then return -1 end
+    if job[2] or job[3] then return -100 end
+  end
+  local token = redis.call('GET', ARGV[1] .. id .. ':lock')
+  if token ~= ARGV[i + 3] then return token and -6 or -2 end
+  return redis.call('LREM', KEYS[2], -1, id) == 0 and -3 or 0
+end
+if isPlain and #ids > 0 then
+  local gone, doomed = {}, {}
+  for n, id in ipairs(ids) do
+    local i = places[n]
+    local ok, code = pcall(release, id, i)
+    if not ok then
+      -- A damaged job is its own trouble; what keeps the first from being looked at keeps all.
+      if n == 1 and ARGV[i] == id then return redis.error_reply(words(code)) end
+      code = -100
+    elseif code == 0 then
+      local d, key = #doomed, ARGV[1] .. id
+      gone[#gone + 1] = id
+      doomed[d + 1], doomed[d + 2], doomed[d + 3] = key, key .. ':lock', key .. ':logs'
+      if ARGV[i + 4] == '1' then served[#served + 1] = n end
+    end
+    codes[n] = code
+  end
+  if #gone > 0 then
+    redis.call('DEL', unpack(doomed))
+    redis.call('SREM', KEYS[8], unpack(gone))
+  end
+  local ok, jobs, isEmpty = pcall(fetch, #served, ${FETCH_BYTES}, function(k) return ARGV[places[served[k]] + 3] end)
+  for k, n in ipairs(served) do
+    codes[n] = ok and (jobs[k] or isEmpty and {0, 0, 0, nextDelayed or 0}) or 0
+  end
+end
+for n, ofMap in ipairs(replies) do ofMap[#ofMap + 1] = codes[n] or -100 end
+return finish(all)`,
 };
-
-/** What the scripts above give for a job that they fetched, or zeros if there was none. */
-export type FetchReply = [
-  job: StoredJob | NewJob | 0,
-  id: string | 0,
-  limitDelay: number,
-  delayUntil: number,
-];
-
-/** All fields of a job, with their names. */
-type StoredJob = string[];
-
-/** The fields that differ from job to job, of a job that was added and never fetched before. */
-type NewJob = [isNew: 1, name: string, data: string, opts: string, timestamp: string, priority: string];
-
-/**
- * Puts all fields of the job into a reply, with their names, as BullMQ's own scripts have them.
- *
- * @param fetched - the fields that the script wrote when it fetched the job
- */
-export function withStoredJob(
-  reply: FetchReply,
-  { nowMs, worker }: { readonly nowMs: number; readonly worker: string },
-): unknown[] {
-  const [job, ...rest] = reply;
-  if (job === 0 || job[0] !== 1) return reply;
-  const [, name, data, opts, timestamp, priority] = job as NewJob;
-  const added = ["name", name, "data", data, "opts", opts, "timestamp", timestamp, "priority", priority];
-  return [[...added, "delay", "0", "processedOn", String(nowMs), "pb", worker, "ats", "1"], ...rest];
-}

@@ -9,63 +9,83 @@ import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
 import type { FailedJob, OutcomeText, RanText } from "../wire.ts";
 
+/** How a script publishes the outcomes of jobs. */
+interface Publishing {
+  /** Number of arguments of each job, of which the first two are the job's first index and its `RanText`. */
+  readonly width: number;
+  /** A Lua expression for the key of the accounts by which maps take turns. */
+  readonly accounts: string;
+  /** Lua for what the first outcome of a job leads to: its arguments are `ARGV[i]` and what follows, its map's stream is `out`. */
+  readonly decide: string;
+}
+
 /**
- * KEYS: done, out, in, accounts. ARGV: ttlMs, map id, then (first index, `RanText`, outcome) for each job. Gives 0 if the
- * map is not wanted.
+ * Lua: `publish(map, done, out, bytes, ttl, first, last)` publishes the outcomes of one map's jobs, which are the arguments of
+ * the script from `first` to `last`. Gives 0 if the map is not wanted: then nothing was published.
  *
  * The producer keeps the keys from expiring. This script renews them only when half of their time is gone, for a map
  * whose producer has died.
  */
-const PUBLISH: Script = publishScript(
-  { width: 3, accounts: "KEYS[4]" },
-  `redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])`,
-);
+function publishing({ width, accounts, decide }: Publishing): string {
+  return `${SET_DONE}
+local function publish(map, done, out, bytes, ttl, first, last)
+  local left = redis.call('PTTL', done)
+  if left == -2 then return 0 end
+  ${settleAccounts(accounts, "map")}
+  for i = first, last, ${width} do
+    if setDone(done, ARGV[i], ttl) then
+      ${decide}
+      ran(ARGV[i + 1])
+    end
+  end
+  settleAccount()
+  if left < ttl / 2 then
+    for _, key in ipairs({done, out, bytes}) do redis.call('PEXPIRE', key, ttl) end
+  end
+  return 1
+end`;
+}
+
+/** @param width - of each job; the first three are the first index of the job, its `RanText` and its outcome */
+export function publishingPlain(how: Omit<Publishing, "decide">): string {
+  const decide = `redis.call('XADD', out, '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])`;
+  return publishing({ ...how, decide });
+}
+
+/**
+ * KEYS: done, out, in, accounts. ARGV: ttlMs, map id, then (first index, `RanText`, outcome) for each job. Gives 0 if the
+ * map is not wanted.
+ */
+const PUBLISH: Script = {
+  lua: `${publishingPlain({ width: 3, accounts: "KEYS[4]" })}
+return publish(ARGV[2], KEYS[1], KEYS[2], KEYS[3], ARGV[1], 3, #ARGV)`,
+};
 
 /**
  * The same for jobs that have bytes or may be kept. KEYS: done, out, in, failed, accounts. ARGV: ttlMs, map id, then
  * (first index, `RanText`, outcome, its bytes or "", job or "", how many jobs of the map may be kept or -1) for each job.
  * A job that is kept keeps its arguments' bytes.
  */
-const PUBLISH_WHOLE: Script = publishScript(
-  { width: 6, accounts: "KEYS[5]" },
-  `local id
-    if ARGV[i + 3] == '' then
-      id = redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])
-    else
-      id = redis.call('XADD', KEYS[2], '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2], 'b', ARGV[i + 3])
-    end
-    local most = tonumber(ARGV[i + 5])
-    if ARGV[i + 4] == '' or (most >= 0 and redis.call('HLEN', KEYS[4]) >= most) then
-      redis.call('HDEL', KEYS[3], ARGV[i])
-    else
-      redis.call('HSET', KEYS[4], ARGV[i], id .. ' ' .. ARGV[i + 4])
-      redis.call('PEXPIRE', KEYS[4], ARGV[1])
-    end`,
-);
-
-/**
- * @param how - `width`: arguments for each job; `accounts`: the key of the accounts by which maps take turns
- * @param decide - what the first outcome of a job leads to
- */
-function publishScript(how: { readonly width: number; readonly accounts: string }, decide: string): Script {
-  return {
-    lua: `${SET_DONE}
-local left = redis.call('PTTL', KEYS[1])
-if left == -2 then return 0 end
-${settleAccounts(how.accounts, "ARGV[2]")}
-for i = 3, #ARGV, ${how.width} do
-  if setDone(KEYS[1], ARGV[i], ARGV[1]) then
-    ${decide}
-    ran(ARGV[i + 1])
-  end
-end
-settleAccount()
-if left < ARGV[1] / 2 then
-  for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
-end
-return 1`,
-  };
-}
+const PUBLISH_WHOLE: Script = {
+  lua: `${publishing({
+    width: 6,
+    accounts: "KEYS[5]",
+    decide: `local id
+      if ARGV[i + 3] == '' then
+        id = redis.call('XADD', out, '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])
+      else
+        id = redis.call('XADD', out, '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2], 'b', ARGV[i + 3])
+      end
+      local most = tonumber(ARGV[i + 5])
+      if ARGV[i + 4] == '' or (most >= 0 and redis.call('HLEN', KEYS[4]) >= most) then
+        redis.call('HDEL', bytes, ARGV[i])
+      else
+        redis.call('HSET', KEYS[4], ARGV[i], id .. ' ' .. ARGV[i + 4])
+        redis.call('PEXPIRE', KEYS[4], ttl)
+      end`,
+  })}
+return publish(ARGV[2], KEYS[1], KEYS[2], KEYS[3], ARGV[1], 3, #ARGV)`,
+};
 
 /** The outcome of one job, to be published. */
 export interface Outcome {
@@ -97,9 +117,7 @@ export async function publishOutcomes(
   outcomes: readonly Outcome[],
   ttlMs: number,
 ): Promise<boolean> {
-  const whole = outcomes.some(
-    ({ bytes, hadBytes, failed }) => bytes !== undefined || hadBytes === true || failed !== undefined,
-  );
+  const whole = !outcomes.every(isPlainOutcome);
   const args = outcomes.flatMap(({ at, ms, text, bytes = "", by, failed }) => {
     const fields: (number | string | Buffer)[] = [at, ranText(ms, by), text];
     if (whole) fields.push(bytes, failed === undefined ? "" : JSON.stringify(failed), mostKept(failed));
@@ -111,7 +129,13 @@ export async function publishOutcomes(
   return (await runScript(redis, whole ? PUBLISH_WHOLE : PUBLISH, mapKeys, [ttlMs, mapId, ...args])) === 1;
 }
 
-function ranText(ms: number, by: string | undefined): RanText {
+/** Whether an outcome is a text and nothing else: no bytes, and no job that is to be kept with it. */
+export function isPlainOutcome({ bytes, hadBytes, failed }: Outcome): boolean {
+  return bytes === undefined && hadBytes !== true && failed === undefined;
+}
+
+/** Says how a job ran. */
+export function ranText(ms: number, by: string | undefined): RanText {
   const rounded = String(Math.round(ms * 1_000) / 1_000);
   return by === undefined ? rounded : `${rounded} ${by}`;
 }

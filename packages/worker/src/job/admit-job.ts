@@ -1,7 +1,7 @@
 import { backupIdOf, jobIdOf } from "@poolmq/shared/redis";
 
 import { readJobData } from "../queue/read-job-data.ts";
-import type { QueuedJob } from "../queue/job-queue.ts";
+import type { QueuedJob } from "../queue/begun-jobs.ts";
 import { belongsElsewhere } from "./belongs-elsewhere.ts";
 import { dropJob } from "./drop-job.ts";
 import { handOn } from "./hand-back.ts";

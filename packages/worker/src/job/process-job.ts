@@ -3,15 +3,15 @@
  *
  *   admitted ─▶ refused? ─▶ arguments ─▶ run ─▶ verdict ─▶ published ─▶ (BullMQ acknowledges)
  *
- * Returning lets BullMQ complete the job. That must happen only once its outcome is in Redis, or nobody wants it:
- * "publish, then acknowledge".
+ * Returning lets BullMQ complete the job, unless it was completed with its outcome. That must happen only once its outcome
+ * is in Redis, or nobody wants it: "publish, then acknowledge".
  */
 
 import { classifyRefusal } from "@poolmq/shared/internal";
 import type { TaskInfo } from "@poolmq/shared/internal";
 
 import type { Run, RunEnd } from "../runs/run.ts";
-import type { QueuedJob } from "../queue/job-queue.ts";
+import type { QueuedJob } from "../queue/begun-jobs.ts";
 import { admitJob } from "./admit-job.ts";
 import { dropJob } from "./drop-job.ts";
 import { failedJob } from "../outcome/failed-job.ts";

@@ -1,6 +1,7 @@
-/** The last step of a job on this machine: its outcome goes to Redis. Only then may BullMQ complete the job. */
+/** The last step of a job on this machine: its outcome goes to Redis. Only then, or in the same step, is it completed. */
 
-import { MAP_TTL_MS } from "@poolmq/shared/redis";
+import { isPlainOutcome, jobIdOf, MAP_TTL_MS } from "@poolmq/shared/redis";
+import type { Outcome } from "@poolmq/shared/redis";
 import type { FailedJob, Failure, ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/internal";
 
 import type { RunEnd } from "../runs/run.ts";
@@ -8,6 +9,7 @@ import { dropJob } from "./drop-job.ts";
 import { failedJob } from "../outcome/failed-job.ts";
 import type { JobContext, JobInHand } from "./context/job-context.ts";
 import { fitOutcomes } from "../outcome/fit-outcomes.ts";
+import type { QueuedJob } from "../queue/begun-jobs.ts";
 import { ranBy } from "../outcome/ran-by.ts";
 import { outcomesOf } from "../outcome/verdict.ts";
 
@@ -28,8 +30,8 @@ export async function publishOutcome(
   hand: JobInHand,
   { text: whole, bytes, end, failed }: JobOutcome,
 ): Promise<void> {
-  const { job, data } = hand;
-  const { machine, seals, publisher, unwanted, outcomeLimit } = context;
+  const { job, data, token } = hand;
+  const { machine, seals, publisher, queue, unwanted, outcomeLimit } = context;
   const pid = end !== undefined && "pid" in end ? end.pid : 0;
   const text =
     outcomeLimit === undefined
@@ -39,19 +41,21 @@ export async function publishOutcome(
   const by = end !== undefined && "pid" in end ? ranBy(machine.id, end, job, data) : undefined;
   const kept =
     failed === undefined || text.startsWith("=") ? undefined : keptFor(context, failed, text, bytes);
-  const wanted = await publisher.publish(
-    data.map,
-    {
-      at: data.at,
-      ms: end?.kind === "done" ? end.ms : 0,
-      text: seals.outcome(job, data, text, bytes),
-      bytes,
-      hadBytes: data.bytes !== undefined,
-      by,
-      ...(kept === undefined ? {} : { failed: kept }),
-    },
-    data.ttlMs ?? MAP_TTL_MS,
-  );
+  const outcome: Outcome = {
+    at: data.at,
+    ms: end?.kind === "done" ? end.ms : 0,
+    text: seals.outcome(job, data, text, bytes),
+    bytes,
+    hadBytes: data.bytes !== undefined,
+    by,
+    ...(kept === undefined ? {} : { failed: kept }),
+  };
+  const publication = { mapId: data.map, outcome, ttlMs: data.ttlMs ?? MAP_TTL_MS };
+  // The script tells a job by its map and index: a backup has another id than the job whose outcome it brings.
+  const isPlain = job.id === jobIdOf(data.map, data.at) && isPlainOutcome(outcome) && isPlainJob(job);
+  const wanted = isPlain
+    ? await publisher.publishBy(() => queue.finish(job, token, publication), data.map, outcome)
+    : await publisher.publish(data.map, outcome, publication.ttlMs);
   if (wanted) return machine.observer.published(job.name, data.cut ?? data.n, text);
   unwanted.add(data.map);
   await dropJob(context, { data });
@@ -88,7 +92,8 @@ export async function publishCorrupt(
     failure: { code: "CORRUPT_JOB", reason },
     by: { task: "", index: at, attempt: 1, worker: machine.id, pid: 0 },
   };
-  await publisher.publish(map, { at, ms: 0, text: `!${JSON.stringify([outcome])}` }, MAP_TTL_MS);
+  const corrupt = { at, ms: 0, text: `!${JSON.stringify([outcome])}` };
+  await publisher.publish(map, corrupt, MAP_TTL_MS);
 }
 
 /** Where and when an item ran, for errors. */
@@ -112,4 +117,9 @@ function keptFor(
   const outcomes = outcomesOf(text, bytes);
   const kept = outcomes.flatMap((item, offset) => (item.s === "ok" ? [[offset, item] as const] : []));
   return kept.length === 0 ? failed : { ...failed, data: seals.state({ ...failed.data, kept }) };
+}
+
+/** Whether a job has nothing that BullMQ has to look after when it is done. */
+function isPlainJob({ parentKey, deduplicationId, repeatJobKey }: QueuedJob): boolean {
+  return parentKey === undefined && deduplicationId === undefined && repeatJobKey === undefined;
 }

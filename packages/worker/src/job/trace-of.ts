@@ -1,4 +1,4 @@
-import type { QueuedJob } from "../queue/job-queue.ts";
+import type { QueuedJob } from "../queue/begun-jobs.ts";
 
 /** The longest trace that is read, in characters. Ids and baggage usually take some hundred. */
 const MAX_CHARS = 8 * 1024;

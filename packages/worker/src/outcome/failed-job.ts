@@ -1,6 +1,6 @@
 import type { FailedJob, JobData } from "@poolmq/shared/internal";
 
-import type { QueuedJob } from "../queue/job-queue.ts";
+import type { QueuedJob } from "../queue/begun-jobs.ts";
 
 /**
  * If a map keeps only some of its failed jobs, larger jobs than this, in bytes, are not kept, so that Redis has its

@@ -60,6 +60,11 @@ export class Publisher {
     return pending.settled.promise;
   }
 
+  /** The same, by a step that also completes the outcome's job. Rejects for the reasons for which `publish` does. */
+  async publishBy(step: () => Promise<boolean>, mapId: string, outcome: Outcome): Promise<boolean> {
+    return await this.#untilSafe(mapId, [outcome], step);
+  }
+
   /** How long the longest run took whose outcome may not be in Redis yet, in ms. */
   get longestUnsafeMs(): number {
     return Math.max(0, ...[...this.#sent].flatMap((outcomes) => outcomes.map(({ ms }) => ms)));
@@ -76,17 +81,20 @@ export class Publisher {
     this.#pending = [];
     this.#open.clear();
     for (const { mapId, outcomes, ttlMs, settled } of pending) {
-      void this.#send(mapId, outcomes, ttlMs).then(settled.resolve, settled.reject);
+      const publish = (): Promise<boolean> => this.#scripts.publish(mapId, outcomes, ttlMs);
+      void this.#untilSafe(mapId, outcomes, publish).then(settled.resolve, settled.reject);
     }
   };
 
-  async #send(mapId: string, outcomes: readonly Outcome[], ttlMs: number): Promise<boolean> {
+  async #untilSafe(
+    mapId: string,
+    outcomes: readonly Outcome[],
+    publish: () => Promise<boolean>,
+  ): Promise<boolean> {
     const facts = { mapId, outcomes: outcomes.length };
     this.#sent.add(outcomes);
     try {
-      return await this.untilTaken("publish refused, trying again", facts, () =>
-        this.#scripts.publish(mapId, outcomes, ttlMs),
-      );
+      return await this.untilTaken("publish refused, trying again", facts, publish);
     } finally {
       this.#sent.delete(outcomes);
     }

@@ -10,8 +10,6 @@ export class OwnPlaces {
   allowed: number = Infinity;
   /** Places that are reserved for the jobs of a fetch that is under way. */
   asked = 0;
-  /** When it got its last job, by the monotonic clock. */
-  servedAt = 0;
   /** Set while it waits for a place without having jobs here. BullMQ may ask twice meanwhile. */
   #waiting: PromiseWithResolvers<void> | undefined;
 

@@ -7,7 +7,7 @@ import type { QueueKeys, RedisClock } from "@poolmq/shared/redis";
 
 import type { ThrottledLog } from "../log/throttled-log.ts";
 import { JobQueue } from "../queue/job-queue.ts";
-import type { JobQueueHooks } from "../queue/job-queue.ts";
+import type { JobQueueHooks } from "../queue/eager-worker.ts";
 import { mendJobs } from "../queue/mend-jobs.ts";
 import { OutageLog } from "./outage-log.ts";
 import type { ServedMachine } from "./served-machine.ts";

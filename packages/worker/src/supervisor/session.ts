@@ -125,7 +125,7 @@ export class Session {
       { redis, keys, clock },
       {
         process: (job, token) => processJob(context, job, token),
-        settled: (job, token) => this.#locks.release(job.id ?? "", token),
+        locks: () => this.#locks,
         ...(places === undefined ? {} : { changed: () => places.share() }),
       },
       { log, refusals },
@@ -183,6 +183,7 @@ export class Session {
       shared: new SharedValues(fetchShare, machine.shares),
       held: machine.held,
       publisher: this.#publisher,
+      queue: this.#queue,
       reports,
       outcomeLimit: outcomeLimit(largest, options.maxOutcomeBytes),
       log,

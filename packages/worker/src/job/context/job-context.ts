@@ -7,7 +7,8 @@ import type { OutcomeLimit } from "../../item/outcome-writer.ts";
 import type { Crew } from "../../crew/crew.ts";
 import type { ThrottledLog } from "../../log/throttled-log.ts";
 import type { Locks } from "../../queue/locks.ts";
-import type { QueuedJob } from "../../queue/job-queue.ts";
+import type { QueuedJob } from "../../queue/begun-jobs.ts";
+import type { JobQueue } from "../../queue/job-queue.ts";
 import type { HeldBytes } from "./held-bytes.ts";
 import type { JobSeals } from "./job-seals.ts";
 import type { Permits } from "./permits.ts";
@@ -35,7 +36,8 @@ export interface JobContext {
   readonly shared: Pick<SharedValues, "get">;
   /** Bounds the memory for large arguments and outcomes. */
   readonly held: HeldBytes;
-  readonly publisher: Pick<Publisher, "publish" | "untilTaken">;
+  readonly publisher: Pick<Publisher, "publish" | "publishBy" | "untilTaken">;
+  readonly queue: Pick<JobQueue, "finish">;
   readonly reports: Pick<TaskReports, "cut" | "flush" | "progress" | "log">;
   /** The largest outcome that Redis takes in one piece, if that is less than the machine's own limit. */
   readonly outcomeLimit: OutcomeLimit | undefined;

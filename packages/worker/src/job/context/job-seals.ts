@@ -19,7 +19,7 @@ import {
 } from "@poolmq/shared/redis";
 import type { JobData, OutcomeText, Payload, Signer, WorkerAdvertisement } from "@poolmq/shared/internal";
 
-import type { QueuedJob } from "../../queue/job-queue.ts";
+import type { QueuedJob } from "../../queue/begun-jobs.ts";
 import type { SharedValue } from "./kept-shares.ts";
 
 export class JobSeals {

@@ -5,7 +5,7 @@ import type { JobData, Limit, TaskInfo } from "@poolmq/shared/internal";
 import type { LimitScripts } from "@poolmq/shared/redis";
 
 import type { ThrottledLog } from "../../log/throttled-log.ts";
-import type { QueuedJob } from "../../queue/job-queue.ts";
+import type { QueuedJob } from "../../queue/begun-jobs.ts";
 import type { Locks } from "../../queue/locks.ts";
 import type { RunEnd } from "../../runs/run.ts";
 

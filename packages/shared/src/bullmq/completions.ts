@@ -1,0 +1,150 @@
+/**
+ * Completes plain jobs with their outcomes: all that end in one turn of the event loop go to Redis in one script, which also
+ * fetches the next jobs.
+ */
+
+import type { RedisQueueBackend } from "bullmq";
+import type { Cluster, Redis } from "ioredis";
+
+import { runScript } from "../redis/run-script.ts";
+import type { RedisClock } from "../store/keys/redis-clock.ts";
+import { ranText } from "../store/publish-outcomes.ts";
+import type { Outcome } from "../store/publish-outcomes.ts";
+import { inOurTime } from "./keep-redis-time.ts";
+import { FetchReader } from "./fetch-reader.ts";
+import type { FetchReply, NextJobData } from "./fetch-reader.ts";
+import { AT_ONCE, COMPLETE } from "./plain-scripts.ts";
+
+/** What `COMPLETE` says of a job that is not plain. */
+export const NOT_PLAIN = -100;
+
+/** Characters of outcomes that go to Redis in one script: a server may limit the size of a command. */
+const SEND_LENGTH = 256 * 1024;
+
+/** A job that is done. */
+export interface DoneJob {
+  readonly id: string;
+  /** Token of its lock. */
+  readonly token: string;
+  /** Another job is to be fetched in its place. */
+  readonly fetchNext: boolean;
+  /** What it came to, if that is still to be published. */
+  readonly publication?: Publication;
+}
+
+/** An outcome that is a text and nothing else, for the stream of its map. */
+export interface Publication {
+  readonly mapId: string;
+  readonly outcome: Outcome;
+  /** How long the map's keys outlive its last sign of life, in ms. */
+  readonly ttlMs: number;
+}
+
+/** What became of a job that is done. Its outcome, if it brought one, is safe in Redis, or nobody wants it. */
+export interface CompletedJob {
+  /** Somebody wants the map's outcomes. */
+  readonly isWanted: boolean;
+  /** 0, or why the job was not completed: what BullMQ's script gives, or `NOT_PLAIN`. */
+  readonly code: number;
+  /** The job that was fetched in its place; an error if that can't be read. */
+  readonly next: NextJobData | Error;
+  readonly finishedOn: number;
+}
+
+type MapReply = [said: 0 | 1 | string, ...replies: (number | FetchReply)[]];
+
+interface Waiting {
+  readonly job: DoneJob;
+  readonly resolve: (completed: CompletedJob) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Completions {
+  readonly #redis: Redis | Cluster;
+  readonly #prefix: string;
+  readonly #keys: readonly string[];
+  readonly #lock: { readonly durationMs: number; readonly worker: string };
+  readonly #clock: Pick<RedisClock, "nowMs" | "aheadMs">;
+  #waiting: Waiting[] = [];
+
+  /** @param keys - those of the scripts that fetch */
+  constructor(
+    redis: Redis | Cluster,
+    backend: Pick<RedisQueueBackend, "toKey">,
+    keys: readonly string[],
+    lock: { readonly durationMs: number; readonly worker: string },
+    clock: Pick<RedisClock, "nowMs" | "aheadMs">,
+  ) {
+    this.#redis = redis;
+    this.#prefix = backend.toKey("");
+    this.#keys = keys;
+    this.#lock = lock;
+    this.#clock = clock;
+  }
+
+  /**
+   * Publishes a job's outcome, if it brings one, and completes the job. Rejects if Redis refuses: then the outcome may not be
+   * published, and the job is not completed.
+   */
+  add(job: DoneJob): Promise<CompletedJob> {
+    if (this.#waiting.length === 0) setImmediate(this.#flush);
+    return new Promise((resolve, reject) => void this.#waiting.push({ job, resolve, reject }));
+  }
+
+  readonly #flush = (): void => {
+    const all = this.#waiting;
+    this.#waiting = [];
+    for (let start = 0; start < all.length;) {
+      const some = all.slice(start, endOfBatch(all, start));
+      start += some.length;
+      this.#send(Map.groupBy(some, ({ job }) => job.publication?.mapId ?? "")).catch((error: unknown) => {
+        for (const { reject } of some) reject(error);
+      });
+    }
+  };
+
+  async #send(byMap: ReadonlyMap<string, readonly Waiting[]>): Promise<void> {
+    const finishedOn = this.#clock.nowMs;
+    const args: (string | number)[] = [this.#prefix, finishedOn, this.#lock.durationMs, this.#lock.worker];
+    for (const [mapId, jobs] of byMap) {
+      args.push(mapId, jobs[0]?.job.publication?.ttlMs ?? 0, jobs.length);
+      for (const { job } of jobs) {
+        const { id, token, fetchNext, publication } = job;
+        if (publication === undefined) args.push(id, "", "");
+        else {
+          const { at, ms, by, text } = publication.outcome;
+          args.push(at, ranText(ms, by), text);
+        }
+        args.push(token, fetchNext ? 1 : 0);
+      }
+    }
+    const replies = (await runScript(this.#redis, COMPLETE, this.#keys, args)) as MapReply[];
+    const reader = new FetchReader({ nowMs: finishedOn, worker: this.#lock.worker });
+    const { aheadMs } = this.#clock;
+    let place = 0;
+    for (const jobs of byMap.values()) {
+      const [said, ...ofJobs] = replies[place++] ?? [0];
+      for (const [i, { resolve, reject }] of jobs.entries()) {
+        const reply = ofJobs[i] ?? NOT_PLAIN;
+        const isWanted = said === 1;
+        if (typeof said === "string") reject(new Error(said));
+        else if (typeof reply === "number") resolve({ isWanted, code: reply, next: [], finishedOn });
+        else resolve({ isWanted, code: 0, next: reader.read(inOurTime(reply, aheadMs)), finishedOn });
+      }
+    }
+  }
+}
+
+/** Index behind the last job of the batch that begins at `start`. A batch has at least one job. */
+function endOfBatch(jobs: readonly Waiting[], start: number): number {
+  let end = start + 1;
+  for (let length = lengthOf(jobs[start]); end < Math.min(jobs.length, start + AT_ONCE); end++) {
+    length += lengthOf(jobs[end]);
+    if (length > SEND_LENGTH) break;
+  }
+  return end;
+}
+
+function lengthOf(waiting: Waiting | undefined): number {
+  return waiting?.job.publication?.outcome.text.length ?? 0;
+}
