@@ -36,7 +36,7 @@ async function measureRows(): Promise<void> {
       printRow(result);
       results.push(result);
     } catch (error) {
-      // The other rows are worth having without it.
+      // The other rows are still measured.
       process.exitCode = 1;
       console.error(`\n${row.id}. ${row.title}: FAILED\n`, error);
     }

@@ -1,4 +1,4 @@
-/** The functions that are measured: the same for every competitor that runs JavaScript. tasks.py has them for Python. */
+/** The functions that are measured, the same for every competitor that runs JavaScript. tasks.py has them for Python. */
 
 import { randomFillSync } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
@@ -7,7 +7,7 @@ export function increment(x: number): number {
   return x + 1;
 }
 
-/** Computes until this process has used so much CPU time, whatever share of a core it gets. */
+/** Computes until this process has used `ms` of CPU time, whatever share of a core it gets. */
 export function spin(ms: number): number {
   const started = process.cpuUsage();
   for (;;) {
@@ -21,7 +21,7 @@ export function wait(ms: number): Promise<number> {
   return delay(ms, ms);
 }
 
-/** The same, but for a machine that is slow: there each item takes as long as the machine was set up for. */
+/** As `wait`, except on a machine that was set up as slow, where each item takes the time that was set. */
 export function waitHere(ms: number): Promise<number> {
   return delay(Number(process.env["POOLMQ_TASK_SLOW_MS"] ?? ms), ms);
 }
@@ -41,7 +41,7 @@ export function add(a: number, b: number): number {
 
 const BLOCK_BYTES = 1024 * 1024;
 
-/** Counts how often each 16-bit value is in a block of random bytes, which it makes up. */
+/** Makes a block of random bytes, and counts how often each 16-bit value is in it. */
 export function histogram(_block: number): Float64Array {
   const counts = new Float64Array(65_536);
   for (const value of randomFillSync(new Uint16Array(BLOCK_BYTES / 2)))

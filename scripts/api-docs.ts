@@ -52,7 +52,10 @@ async function makePage(): Promise<string> {
   return code;
 }
 
-/** What of an export has no doc comment. An error's `code` and constructor need none: the class has. */
+/**
+ * Names the parts of an export that lack a doc comment. An error's `code` and constructor need none, because the class
+ * has one.
+ */
 function undocumented({ name, doc, kind, members }: Exported): string[] {
   const isError = kind === "class" && name.endsWith("Error");
   const silent = members.filter((member) => {

@@ -1,4 +1,7 @@
-/** `pnpm build`: compiles the packages into their `dist`, from scratch: a stale file of an old build would be published. */
+/**
+ * `pnpm build`: compiles the packages into their `dist`, from scratch, because a file of an old build would be published
+ * too.
+ */
 import { rm } from "node:fs/promises";
 import { ROOT } from "./lib/places.mjs";
 import { run } from "./lib/run.mjs";

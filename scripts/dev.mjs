@@ -1,13 +1,15 @@
 /**
- * `npm start`, `npm test` and `npm run bench`, on a machine where nothing was set up: brings what is missing, says so, and runs.
+ * `npm start`, `npm test` and `npm run bench`, on a machine where nothing was set up: fetches what is missing, says so,
+ * and runs.
  *
  *   node scripts/dev.mjs start [arguments of the example]
  *   node scripts/dev.mjs test [--only types,lint,format,knip,vitest] [arguments of Vitest]
  *   node scripts/dev.mjs bench [--quick] [--only 1,5] [--publish]
  *   node scripts/dev.mjs exec <command…>     any command, with the project's Node, pnpm and Redis server on PATH
  *
- * Runs on any Node from 20 on and depends on no package, because it runs before there are any. Nothing is put on the
- * system: what it brings lies in `.cache/` and `node_modules/` (with one exception, Homebrew's Redis on macOS).
+ * Runs on any Node from 20 on and depends on no package, because it runs before there are any. Nothing is installed on
+ * the system: everything that it fetches is in `.cache/` and `node_modules/` (with one exception, Homebrew's Redis on
+ * macOS).
  */
 import { runBench } from "./lib/bench.mjs";
 import { ensureDependencies } from "./lib/dependencies.mjs";

@@ -1,6 +1,6 @@
 /**
- * A fan-out over BullMQ as a good engineer would write it by hand: jobs added in bulk, and `QueueEvents` to gather what
- * they return.
+ * A fan-out over BullMQ as a good engineer would write it by hand: jobs are added in bulk, and `QueueEvents` gathers the
+ * results.
  *
  * The stream of events is trimmed at about 10,000 entries by default, of which a job takes four: a map of 20,000 can
  * then lose completions and never end. It is given a length here that makes it complete.
@@ -43,7 +43,7 @@ export class BullmqFanOut {
     const results: Result[] = Array.from({ length: items.length });
     const { promise: gathered, resolve } = Promise.withResolvers<void>();
     let missing = items.length;
-    // Before the jobs are there: a worker may be faster than the reply to `addBulk`.
+    // Registered before the jobs are added, because a worker may be faster than the reply to `addBulk`.
     items.forEach((_, i) => {
       this.#pending.set(`${id}-${i}`, (result) => {
         results[i] = result as Result;
@@ -61,9 +61,9 @@ export class BullmqFanOut {
     return results;
   }
 
-  /** One call. */
+  /** Runs one item. */
   async call(task: string, item: number): Promise<unknown> {
-    // `waitUntilFinished` fails for a job that is removed before it looks.
+    // Some completed jobs are kept, because `waitUntilFinished` fails for a job that was removed already.
     const job = await this.#queue.add(task, { item }, { removeOnComplete: 1_000 });
     return await job.waitUntilFinished(this.#events);
   }

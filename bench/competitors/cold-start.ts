@@ -1,4 +1,4 @@
-/** Starts a pool with all that belongs to it, gets one result, and prints when it had what. */
+/** Starts a pool with its Redis and workers, gets one result, and prints when each step was done. */
 
 import type * as tasks from "../tasks.ts";
 

@@ -13,13 +13,13 @@ export interface Setup {
   readonly processes: number;
   /** Items that one of them runs at a time, where they wait and do not compute. */
   readonly concurrency: number;
-  /** Each item of `waitHere` takes so long on this machine, in ms, whatever it was told. */
+  /** How long each item of `waitHere` takes on this machine, in ms, whatever its argument. */
   readonly slowMs?: number;
-  /** The queue to use; one of its own without it. */
+  /** The queue to use. @defaultValue one of its own */
   readonly queue?: string;
 }
 
-/** One number per item: these, or 0, 1, … up to `range`. */
+/** One number per item: those of `list`, or 0, 1, … up to `range`. */
 export type Arguments = { readonly range: number } | { readonly list: readonly number[] };
 
 /** One of the maps that are under way at the same time. */
@@ -44,7 +44,7 @@ export interface SideTimes {
   readonly cameAt: readonly number[];
   /** Which item each of them was, in the same order. */
   readonly indices: readonly number[];
-  /** How long its items really ran, in the mean. */
+  /** Mean of its items' real run times, in ms. */
   readonly meanMs: number;
 }
 
@@ -117,7 +117,7 @@ export interface Operations {
 
 export type OperationName = keyof Operations;
 
-/** The programs' side. */
+/** The handlers of a competitor's program. */
 export type Handlers = {
   readonly [Name in OperationName]?: (
     request: Operations[Name]["request"],

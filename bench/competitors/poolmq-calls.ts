@@ -1,4 +1,4 @@
-/** What a producer of poolmq is asked to do. */
+/** The operations of the bench, with a pool of poolmq. */
 
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";

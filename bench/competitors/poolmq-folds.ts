@@ -6,7 +6,7 @@ import * as tasks from "../tasks.ts";
 import type { Operations } from "./operations.ts";
 import { timed } from "./timed.ts";
 
-/** How often the memory is looked at. */
+/** How often the memory is read, in ms. */
 const LOOK_MS = 20;
 
 export async function timedFold(

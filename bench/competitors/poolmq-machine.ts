@@ -1,11 +1,11 @@
-/** A worker machine of a fleet. It is asked for nothing. */
+/** A worker machine of a fleet. It takes no requests. */
 
 import { runWorker } from "@poolmq/worker";
 
 import { readSetup, serve } from "./serve.ts";
 
 const { redis, queue, processes, concurrency, slowMs } = readSetup();
-// Variables whose names begin like this are handed on to the processes that run tasks.
+// Variables with this prefix are passed on to the processes that run tasks.
 if (slowMs !== undefined) process.env["POOLMQ_TASK_SLOW_MS"] = String(slowMs);
 const worker = await runWorker({
   module: new URL("../tasks.ts", import.meta.url),

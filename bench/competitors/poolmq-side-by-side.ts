@@ -1,4 +1,4 @@
-/** Maps that share a fleet: when each of their results came. */
+/** Runs maps that share a fleet, and records when each result came. */
 
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -34,7 +34,7 @@ async function timesOf(
   return { calledAt, cameAt, indices, meanMs: call.insights().running?.meanMs ?? 0 };
 }
 
-/** The same for all processes of this machine, however its clock is set meanwhile. */
+/** A clock that is the same for all processes of this machine, and does not change when the time is set. */
 function now(): number {
   return performance.timeOrigin + performance.now();
 }

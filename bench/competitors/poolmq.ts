@@ -1,4 +1,4 @@
-/** poolmq itself, with its options as they come: a pool with worker processes on this machine. */
+/** poolmq itself, with its default options: a pool with worker processes on this machine. */
 
 import { Pool } from "@poolmq/producer";
 

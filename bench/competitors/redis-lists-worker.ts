@@ -1,4 +1,4 @@
-/** A worker process of the floor: takes as many payloads at a time as a BullMQ worker has jobs. */
+/** A worker process of the Redis lists: takes as many payloads at a time as a BullMQ worker has jobs. */
 
 import { Redis } from "ioredis";
 

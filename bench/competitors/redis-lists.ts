@@ -1,6 +1,6 @@
 /**
- * The floor: what a producer and two workers get out of plain Redis lists, with the same payloads and no promise: no
- * lock, no retry, no order but that of the gathered indices.
+ * The lower bound: a producer and two workers with plain Redis lists and the same payloads, without any guarantee: no
+ * lock, no retry, no order except by index.
  */
 
 import { Redis } from "ioredis";
@@ -10,7 +10,7 @@ import { argumentsOf } from "./operations.ts";
 import { readSetup, serve } from "./serve.ts";
 import { timedMap } from "./timed.ts";
 
-/** Payloads that one command carries. */
+/** Payloads in one command. */
 const BULK = 1_000;
 
 const { redis, processes } = readSetup();

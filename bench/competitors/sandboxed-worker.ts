@@ -11,6 +11,6 @@ const worker = new Worker(queue, new URL("./sandboxed-processor.ts", import.meta
   concurrency,
 });
 await worker.waitUntilReady();
-// Its children end with their channel to it.
+// The children end when their channel to this process closes.
 process.once("disconnect", () => process.exit(0));
 process.send?.("ready");

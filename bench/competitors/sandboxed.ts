@@ -9,7 +9,7 @@ import { timedMap } from "./timed.ts";
 const { redis, processes } = readSetup();
 const queue = "sandboxed";
 const fanOut = await BullmqFanOut.open(redis, queue);
-// It starts a child for each job that it has at a time.
+// BullMQ starts a child for each concurrent job.
 const workers = await startWorkers("./sandboxed-worker.ts", 1, { redis, queue, concurrency: processes });
 
 await serve(

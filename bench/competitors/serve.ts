@@ -15,7 +15,7 @@ export async function serve(handlers: Handlers, close: () => Promise<void>): Pro
     const handler = handlers[operation];
     if (handler === undefined) answer({ error: `no such operation: ${operation}` });
     else {
-      // Collects the garbage of the request before this one, which would be charged to this one. Needs --expose-gc.
+      // Collects the garbage of the last request, which would otherwise slow this one down. Needs --expose-gc.
       globalThis.gc?.();
       await handler(request).then(answer, (error: unknown) => answer({ error: String(error) }));
     }

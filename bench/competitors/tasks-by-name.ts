@@ -1,4 +1,4 @@
-/** The tasks as those competitors run them whose jobs carry JSON, and so buffers as base64. */
+/** The tasks for competitors whose jobs are JSON, so that buffers are base64. */
 
 import { echo, increment, spin, wait } from "../tasks.ts";
 

@@ -6,7 +6,7 @@ export async function timed<R>(run: () => PromiseLike<R>): Promise<{ ms: number;
   return { ms: performance.now() - started, result };
 }
 
-/** Times so many maps, one after the other, and gives their mean; sums the results of the last, which is not timed. */
+/** Times `times` maps, one after the other, and gives their mean; sums the results of the last, which is not timed. */
 export async function timedMap(
   map: () => PromiseLike<readonly number[]>,
   times = 1,

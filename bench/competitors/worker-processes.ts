@@ -1,4 +1,4 @@
-/** Starts worker processes, which end with us. */
+/** Starts worker processes, which end with this process. */
 
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -18,7 +18,7 @@ export async function startWorkers(
 ): Promise<{ stop(): void }> {
   const path = fileURLToPath(new URL(main, import.meta.url));
   const children = Array.from({ length: processes }, () =>
-    // stdout is for our replies.
+    // stdout is reserved for replies.
     fork(path, [JSON.stringify(settings)], { stdio: ["ignore", "ignore", "inherit", "ipc"] }),
   );
   await Promise.all(children.map((child) => once(child, "message")));

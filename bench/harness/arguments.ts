@@ -6,7 +6,7 @@ export interface BenchOptions {
   readonly rows: readonly Row[];
   readonly quick: boolean;
   readonly publish: boolean;
-  /** Only shows where the time of an item goes. */
+  /** Measure no row, and only show where the time of an item goes. */
   readonly profile: boolean;
   /** Only holds the model of the fleet against measurements. */
   readonly fleetModel: boolean;

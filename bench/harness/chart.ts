@@ -1,4 +1,4 @@
-/** The chart of a run: how each figure stands to its target. */
+/** The chart of a run: each figure compared with its target. */
 
 import * as Plot from "@observablehq/plot";
 
@@ -14,7 +14,7 @@ export function chart(results: readonly RowResult[]): string {
   const points = results.flatMap(({ id, checks }) =>
     checks.map((check) => ({
       label: `${id}. ${check.what}`,
-      // A value of 1 or more means that the target is met, whether it is a least or a most.
+      // A value of 1 or more means that the target is met, for lower and upper limits alike.
       x: check.target.is === "≥" ? check.value / check.target.value : check.target.value / check.value,
       text: `${valueOf(check)} (${targetOf(check)})`,
       met: isMet(check),
@@ -43,7 +43,7 @@ export function chart(results: readonly RowResult[]): string {
         r: 5,
         fill: (point: { met: boolean }) => (point.met ? MET : UNMET),
       }),
-      // Beside the frame, where no line crosses it.
+      // Outside of the frame, where no line crosses it.
       Plot.text(points, { y: "label", text: "text", frameAnchor: "right", dx: 15, textAnchor: "start" }),
     ],
   });

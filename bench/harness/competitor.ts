@@ -12,7 +12,7 @@ import { PROGRAMS } from "./competitors.ts";
 import type { Program, ProgramName } from "./competitors.ts";
 import { findPython } from "./python.ts";
 
-/** Time limit of a request: more than the slowest competitor needs for anything that the bench asks of it. */
+/** Time limit of a request, in ms: more than the slowest competitor needs for any request. */
 const TIMEOUT_MS = 300_000;
 const STOP_TIMEOUT_MS = 10_000;
 
@@ -87,7 +87,7 @@ export class Competitor implements AsyncDisposable {
     const timer = setTimeout(() => this.kill(), STOP_TIMEOUT_MS);
     await ended;
     clearTimeout(timer);
-    // What a worker of its own may have left.
+    // Kill processes that its workers may have left.
     this.kill();
   }
 
@@ -95,7 +95,7 @@ export class Competitor implements AsyncDisposable {
     try {
       process.kill(-this.pid, "SIGKILL");
     } catch {
-      // The group is gone already.
+      // The group has ended already.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Who takes part, and what each needs. */
+/** The competitors, and what each needs. */
 
 export interface Program {
   /** Name in tables. */

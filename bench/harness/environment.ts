@@ -1,4 +1,4 @@
-/** Where a run was made: figures of two machines say nothing about each other. */
+/** Describes the machine of a run, because figures of different machines can't be compared. */
 
 import { readFileSync } from "node:fs";
 import { arch, cpus, loadavg, release, totalmem, type } from "node:os";
@@ -11,7 +11,7 @@ export interface Environment {
   readonly cores: number;
   readonly memoryGiB: number;
   readonly system: string;
-  /** What else ran at the start: above a few tenths, the machine is not quiet. */
+  /** The load average at the start. Above a few tenths, the machine is not quiet. */
   readonly load: number;
   /** Versions, `undefined` for what is not installed. */
   readonly versions: Readonly<Record<string, string | undefined>>;
@@ -40,7 +40,7 @@ export async function environment(): Promise<Environment> {
   };
 }
 
-/** Of a dependency of the bench. Its package.json may not be exported, and is found by its folder. */
+/** The version of a dependency. Its package.json may not be exported, so it is found through its folder. */
 function versionOf(name: string): string {
   const file = new URL(`../node_modules/${name}/package.json`, import.meta.url);
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;

@@ -17,7 +17,7 @@ export class Lane {
     this.#queue = queue;
   }
 
-  /** Starts producers and machines until there are so many. A machine has one worker process. */
+  /** Starts producers and machines until there are these numbers of them. A machine has one worker process. */
   async grow({ producers, machines }: { producers: number; machines: number }): Promise<this> {
     const setup = { redis: this.redis.url, queue: this.#queue, processes: 1 };
     while (this.#machines < machines) {
@@ -31,7 +31,9 @@ export class Lane {
     return this;
   }
 
-  /** Each producer makes one map, all at the same time, with so many items in all. Gives how long the longest took, in ms. */
+  /**
+   * Lets all producers run a map at the same time, with `items` items together. Gives how long the longest took, in ms.
+   */
   async map(items: number): Promise<number> {
     const args = { range: Math.ceil(items / this.#producers.length) };
     const times = await Promise.all(

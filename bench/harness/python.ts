@@ -1,4 +1,7 @@
-/** Which Python runs a competitor: the system's first, because the distribution's packages are installed for it. */
+/**
+ * Finds the Python that runs a competitor. The system's is tried first, because the distribution's packages are installed
+ * for it.
+ */
 
 import { spawnSync } from "node:child_process";
 

@@ -1,4 +1,4 @@
-/** A Redis server of the bench's own, over TCP as most are reached, that ends with the bench however that ends. */
+/** A Redis server for the bench, reached over TCP like most servers. It ends with the bench, however the bench ends. */
 
 import { spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";

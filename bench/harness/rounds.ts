@@ -6,11 +6,11 @@ export interface Entrant {
   readonly who: string;
   /** Measures once. */
   run(): Promise<number>;
-  /** Takes part in so many rounds only, because it is slow. */
+  /** Number of rounds in which it takes part, if it is slow. @defaultValue all */
   readonly rounds?: number;
 }
 
-/** Values by round, of each entrant: `undefined` where it took no part. */
+/** Values of each entrant by round. */
 export type Rounds = ReadonlyMap<string, readonly number[]>;
 
 /** Every other round goes in reverse order, so that no competitor always comes first. */
@@ -22,7 +22,7 @@ export async function inTurns(rounds: number, entrants: readonly Entrant[]): Pro
       if (round >= (entrant.rounds ?? rounds)) continue;
       const value = await entrant.run();
       values.get(entrant.who)?.push(value);
-      // To stderr: a sign of life.
+      // Progress goes to stderr.
       console.error(`  round ${round + 1} of ${rounds}, ${entrant.who}: ${value.toPrecision(4)}`);
     }
   }

@@ -1,4 +1,4 @@
-/** A row of the bench: what it measures, and what it came to. */
+/** A row of the bench: what it measures, and its results. */
 
 import type { Stage } from "./stage.ts";
 
@@ -17,7 +17,7 @@ export interface Check {
   readonly target: { readonly is: "≥" | "≤"; readonly value: number };
 }
 
-/** What was seen of one competitor, once a round: side information, of this machine and this day. */
+/** Values of one competitor, one for each round. They are additional information, valid for this machine and day. */
 export interface Series {
   readonly who: string;
   readonly what: string;

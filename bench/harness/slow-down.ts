@@ -1,19 +1,22 @@
 /**
- * Lets a process run for a share of the time only. A machine with two cores can't keep a Redis busy and itself too;
- * one that is slowed down becomes what limits, as on a machine with more cores, and what holds then can be measured.
+ * Lets a process run only for a share of the time. A machine with two cores can't produce enough load for a Redis. A
+ * Redis that is slowed down becomes the bottleneck, as on a machine with more cores, so that this case can be measured.
  */
 
 import { readFileSync } from "node:fs";
 
-/** Short, so that a client mostly waits for the server's work, and hardly for its next turn. */
+/**
+ * How long the process runs in each turn, in ms. It is short, so that a client waits mostly for the server's work and not
+ * for its next turn.
+ */
 export const RUN_MS = 2;
 
 /**
- * Begins at once; stop it before the process is to end. What counts is the CPU time that the process got, where the system tells
- * (Linux): on a busy machine, one that may run does not always run.
+ * Begins at once; dispose of it before the process ends. On Linux it counts the CPU time that the process got, because on
+ * a busy machine a process that may run does not always run.
  */
 export function slowDown(pid: number, share: number): Disposable {
-  /** From when on its share is counted. */
+  /** Its share is counted from this time on. */
   let since = performance.now();
   let used = cpuMs(pid);
   let ranMs = 0;
@@ -26,8 +29,8 @@ export function slowDown(pid: number, share: number): Disposable {
     const cpu = cpuMs(pid);
     ranMs += cpu === undefined || used === undefined ? now - resumedAt : cpu - used;
     used = cpu;
-    // Stopped until its run time is its share again. This makes up for timers that fired late. One that had nothing to do has
-    // not saved that time up for later.
+    // Stop it until its run time equals its share again, which makes up for timers that fired late. Idle time is not
+    // saved up for later.
     since = Math.max(since, now - (ranMs + RUN_MS) / share);
     timer = setTimeout(resume, Math.max(1, ranMs / share - (now - since)));
   }
@@ -46,7 +49,9 @@ export function slowDown(pid: number, share: number): Disposable {
   };
 }
 
-/** CPU time of the main thread, in ms, to the nanosecond; `undefined` where the system does not tell. */
+/**
+ * CPU time of the main thread, in ms, with a resolution of a nanosecond; `undefined` if the system does not report it.
+ */
 export function cpuMs(pid: number): number | undefined {
   try {
     return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;

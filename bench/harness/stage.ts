@@ -1,4 +1,4 @@
-/** What a row is measured on: a Redis server of its own, and the competitors that it asks for. */
+/** The stage on which a row is measured: a Redis server of its own, and the competitors that it needs. */
 
 import type { Setup } from "../competitors/operations.ts";
 import { Competitor, NotInstalledError } from "./competitor.ts";
@@ -12,7 +12,7 @@ type StartOptions = Partial<Setup>;
 export class Stage implements AsyncDisposable {
   readonly redis: RedisServer;
   readonly quick: boolean;
-  /** Why some did not take part. */
+  /** Competitors that did not take part, and why. */
   readonly skipped: string[] = [];
   readonly #servers: RedisServer[] = [];
   readonly #running = new Set<AsyncDisposable>();
@@ -27,7 +27,7 @@ export class Stage implements AsyncDisposable {
     return new Stage(await RedisServer.start(), quick);
   }
 
-  /** One size for the whole run, a smaller one for a quick look. */
+  /** Gives the size for a whole run, or the smaller one for a quick run. */
   size(whole: number, quick: number): number {
     return this.quick ? quick : whole;
   }
@@ -46,14 +46,14 @@ export class Stage implements AsyncDisposable {
     }
   }
 
-  /** Starts one that needs nothing but what the bench itself needs. */
+  /** Starts a competitor that needs nothing to be installed. */
   async need(name: ProgramName, options?: StartOptions): Promise<Competitor> {
     const competitor = await this.start(name, options);
     if (competitor === undefined) throw new Error(`unreachable: ${name} comes with the bench`);
     return competitor;
   }
 
-  /** One more Redis server, beside the row's own. */
+  /** Starts another Redis server for the row. */
   async anotherRedis(): Promise<RedisServer> {
     const server = await RedisServer.start();
     this.#servers.push(server);

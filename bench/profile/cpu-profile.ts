@@ -43,7 +43,7 @@ const MAIN_FILES: readonly (readonly [end: string, Role])[] = [
 
 const IDLE = "(idle)";
 
-/** Gives `undefined` for a thread that is none of a pool's. */
+/** Gives `undefined` for a thread that does not belong to a pool. */
 export async function readProfile(path: string, { from, to }: Span): Promise<ThreadTimes | undefined> {
   const { nodes, startTime, samples, timeDeltas } = JSON.parse(await readFile(path, "utf8")) as Profile;
   const role = roleOf(nodes);

@@ -26,7 +26,7 @@ export async function profile({ quick }: { readonly quick: boolean }): Promise<v
   const folder = await mkdtemp(join(tmpdir(), "poolmq-profile-"));
   try {
     const flags = `--cpu-prof --cpu-prof-dir=${folder} --cpu-prof-interval=${SAMPLE_EVERY_US}`;
-    // The pool's processes get it from the environment, one from the other.
+    // The pool's processes inherit it through the environment.
     process.env["NODE_OPTIONS"] = `${process.env["NODE_OPTIONS"] ?? ""} ${flags}`;
     const { items, ms, span, costs } = await measure(quick);
     const threads = await readAll(folder, span);

@@ -1,4 +1,4 @@
-/** What Redis spends its time on, by command and by script. */
+/** Measures what Redis spends its time on, by command and by script. */
 
 import type { RedisServer } from "../harness/redis-server.ts";
 
@@ -11,7 +11,7 @@ export interface RedisCost {
 }
 
 export interface RedisCosts {
-  /** All that the server used, also to read requests and to write replies, in µs. */
+  /** All CPU time of the server, including reading requests and writing replies, in µs. */
   readonly total: number;
   /** Scripts, with the time of all commands that they called. */
   readonly scripts: readonly RedisCost[];
@@ -19,7 +19,7 @@ export interface RedisCosts {
   readonly commands: readonly RedisCost[];
 }
 
-/** Redis's log of slow commands tells one script from another. A script takes longer than this, a command does not. */
+/** Redis's slow log tells scripts apart. A script takes longer than this, in µs, and a command does not. */
 const SCRIPT_US = 10;
 const LOG_LENGTH = 100_000;
 

@@ -1,4 +1,4 @@
-/** What an item costs at the least: trivial ones, each a job of its own. */
+/** The least cost of an item: trivial items, each a job of its own. */
 
 import { inTurns, medianRatio } from "../harness/rounds.ts";
 import type { Entrant } from "../harness/rounds.ts";
@@ -9,9 +9,12 @@ import type { Stage } from "../harness/stage.ts";
 
 interface Entry {
   readonly name: ProgramName;
-  /** Ten times slower: it gets a fifth of the items, once in each order. A run stays short, at the same cost per item. */
+  /**
+   * Competitors that are ten times slower get a fifth of the items, so that a run stays short; the cost per item is
+   * unaffected.
+   */
   readonly slow?: true;
-  /** Items per second of us, compared with theirs. */
+  /** Target: poolmq's items per second, divided by the competitor's. */
   readonly atLeast?: number;
 }
 

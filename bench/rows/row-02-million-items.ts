@@ -4,7 +4,7 @@ import { PROGRAMS } from "../harness/competitors.ts";
 import { inTurns, medianRatio } from "../harness/rounds.ts";
 import type { Row } from "../harness/row.ts";
 
-/** Maps that make the pool warm, beside the first. */
+/** Maps that warm up the pool, after the first. */
 const WARM_UP = 8;
 
 export const millionItems: Row = {

@@ -1,4 +1,4 @@
-/** How much of two cores the functions get. */
+/** The part of two cores that the functions get. */
 
 import { inTurns, medianOf, medianRatio } from "../harness/rounds.ts";
 import type { Check, Row } from "../harness/row.ts";

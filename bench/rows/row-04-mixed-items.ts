@@ -1,4 +1,4 @@
-/** Items of which a few are a thousand times longer: how near to the best fixed chunksize the automatic one comes. */
+/** Items of which a few are a thousand times longer: compares the automatic chunksize with the best fixed one. */
 
 import { inTurns, medianOf } from "../harness/rounds.ts";
 import type { Row } from "../harness/row.ts";
@@ -44,7 +44,7 @@ export const mixedItems: Row = {
   },
 };
 
-/** The long ones lie scattered, and at the same places every time. */
+/** The long items are scattered, in the same places every time. */
 function mixed(n: number): number[] {
   const list = Array.from({ length: n }, () => SHORT_MS);
   // A multiplicative congruential generator (Park and Miller, 1988).

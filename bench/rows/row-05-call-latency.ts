@@ -1,4 +1,4 @@
-/** How long one call takes when nothing else is to do. */
+/** The latency of one call on an idle pool. */
 
 import { quantileSorted, range } from "d3-array";
 

@@ -1,4 +1,4 @@
-/** A million items through `imap`, for a reader who is slower than the workers: nothing piles up. */
+/** A million items through `imap`, with a reader that is slower than the workers: memory must not grow. */
 
 import type { Row } from "../harness/row.ts";
 
@@ -13,7 +13,7 @@ export const slowReader: Row = {
     const n = stage.size(1_000_000, 50_000);
     const poolmq = await stage.need("poolmq");
     const cold = await poolmq.ask("slowStream", { n: 1_000, ...SLOWLY });
-    // V8 lets its young generation grow to about a hundred megabytes before it reuses it, whatever runs.
+    // A first, unmeasured stream: V8 lets its young generation grow to about a hundred megabytes in any case.
     await poolmq.ask("slowStream", { n: stage.size(400_000, 50_000), ...SLOWLY });
     const { ms, sum, before, peak } = await poolmq.ask("slowStream", { n, ...SLOWLY });
     if (sum !== (n * (n + 1)) / 2) throw new Error(`results sum up to ${sum}, expected ${(n * (n + 1)) / 2}`);

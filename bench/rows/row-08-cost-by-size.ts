@@ -4,8 +4,8 @@ import { inTurns, medianOf } from "../harness/rounds.ts";
 import type { Row } from "../harness/row.ts";
 
 /**
- * Of the small ones so many in a row are one measurement: a collection of garbage comes before each, and the first
- * ms after it are not like others.
+ * Several small maps in a row are one measurement, because garbage is collected before each measurement, and the first ms
+ * after that are not typical.
  */
 const SIZES = [
   { n: 1_000, maps: 10, rounds: 5 },

@@ -1,4 +1,4 @@
-/** A megabyte there and back. */
+/** Buffers of a megabyte, sent to a worker and back. */
 
 import { PROGRAMS } from "../harness/competitors.ts";
 import { inTurns, medianRatio } from "../harness/rounds.ts";

@@ -1,4 +1,4 @@
-/** A large value that all items use: how often it travels. */
+/** A large value that all items use: counts how often it is sent. */
 
 import type { Row } from "../harness/row.ts";
 

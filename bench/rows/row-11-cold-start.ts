@@ -75,7 +75,7 @@ function start(): ColdStart {
   return { imported, phases: { ...machinePhases(stderr, began), ...phases } };
 }
 
-/** The machine's own log, on stderr, tells when it came to what. */
+/** Reads the times of the phases from the machine's log on stderr. */
 function machinePhases(log: string, began: number): Record<string, number> {
   const phases: Record<string, number> = {};
   for (const line of log.split("\n")) {

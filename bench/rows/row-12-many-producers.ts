@@ -1,4 +1,4 @@
-/** What one Redis carries, from one producer and one worker machine to eight and four; and two queues, two servers. */
+/** The throughput of one Redis with up to eight producers and four worker machines, and of two queues and two servers. */
 
 import { Lane } from "../harness/lane.ts";
 import { inTurns, medianRatio } from "../harness/rounds.ts";
@@ -14,7 +14,7 @@ const SCALE = [
   { producers: 8, machines: 4 },
 ] as const;
 
-/** Share of a core: a server with so little is the bottleneck even on two cores. */
+/** Share of a core that the server gets, so that it is the bottleneck even on two cores. */
 const SLOW_SHARE = 0.07;
 
 export const manyProducers: Row = {

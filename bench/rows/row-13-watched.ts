@@ -1,4 +1,4 @@
-/** What it costs a map to be watched. */
+/** The cost of watching a map. */
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-/** Results of which only the sum is wanted: folded where they are made, beside folding them in the producer. */
+/** Results of which only the sum is needed: folded by the workers, compared with folding in the producer. */
 
 import type { Competitor } from "../harness/competitor.ts";
 import { inTurns, medianRatio } from "../harness/rounds.ts";

@@ -1,4 +1,4 @@
-/** Rows that are inserted many at a time, beside one by one: what a batch task is for. */
+/** Rows inserted many at a time by a batch task, compared with one by one. */
 
 import { inTurns, medianRatio } from "../harness/rounds.ts";
 import type { Check, Row } from "../harness/row.ts";

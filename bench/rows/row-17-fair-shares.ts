@@ -7,7 +7,7 @@ import type { Check, Row } from "../harness/row.ts";
 
 const SLOTS = 4;
 
-/** Who makes the first map, and who the second. */
+/** The producers of the first and of the second map. */
 const PAIRS = [
   { who: "one producer", producers: [0, 0], durable: false },
   { who: "two producers", producers: [0, 1], durable: false },
@@ -38,7 +38,7 @@ export const fairShares: Row = {
       maps: readonly [SideMap, SideMap],
       forMs: number,
     ): Promise<readonly SideTimes[]> => {
-      // An id of its own each time: a durable map that is there would be taken up.
+      // A new id each time, because a durable map that exists would be taken up.
       const [first, second] = maps;
       const given = [durable ? { ...first, options: { mapId: `m${Date.now()}` } } : first, second];
       const asked = producers.map(async (producer, no) => {
@@ -168,7 +168,7 @@ function msOf(times: SideTimes | undefined, count: number): number {
   return at - times.calledAt;
 }
 
-/** When the first of two maps had ended: how long the items of one ran, over those of the other, in percent. */
+/** The run time of one map's items in percent of the other's, at the moment when the first of both ended. */
 function smallerShare(maps: readonly SideTimes[]): number {
   const endedAt = Math.min(...maps.map(({ cameAt }) => cameAt.at(-1) ?? Infinity));
   const ran = maps.map(({ cameAt, meanMs }) => cameAt.filter((at) => at <= endedAt).length * meanMs);

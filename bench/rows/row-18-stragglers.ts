@@ -1,4 +1,4 @@
-/** The end of a map, of which a slow or a frozen machine holds the last items: with and without backup runs and shared chunks. */
+/** The tail of a map whose last items are on a slow or frozen machine: with and without backups and cuts of chunks. */
 
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -30,7 +30,7 @@ export const stragglers: Row = {
       const signalAll = (signal: "SIGSTOP" | "SIGCONT"): void =>
         pids.forEach((pid) => process.kill(pid, signal));
       const ends = run(frozen.producer, { options: { speculate } })();
-      // Both machines together have done a fifth of it.
+      // After this time, both machines together have done a fifth of the map.
       await delay(idealMs / 2 / 5);
       signalAll("SIGSTOP");
       try {

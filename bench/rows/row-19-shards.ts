@@ -1,4 +1,4 @@
-/** One queue over one, two and four Redis servers, each of which is held down to a small share of a core. */
+/** One queue over one, two and four Redis servers, each of which is limited to a small share of a core. */
 
 import { HeldDownServers } from "../harness/held-down-servers.ts";
 import type { HeldDownRun } from "../harness/held-down-servers.ts";

@@ -11,19 +11,21 @@ export interface Judgement {
   /** Results and errors that no fault explains. */
   readonly wrong: number;
   readonly outOfOrder: number;
-  /** Items among the wrong ones that were charged with what others did, or stopped although they were not overdue. */
+  /**
+   * Number of wrong items that were charged with a loss that others caused, or stopped although they were not overdue.
+   */
   readonly innocentsCharged: number;
   /** Items that ended in an error because a fault had damaged their job or their outcome. */
   readonly damaged: number;
   /** Long items whose processes the soak itself has killed too often. */
   readonly hitTooOften: number;
-  /** Evil deeds whose items ended as they should, by kind. */
+  /** Number of evil items that ended as they should, by kind. */
   readonly deeds: ReadonlyMap<string, number>;
   /** What went wrong, in words. */
   readonly problems: readonly string[];
 }
 
-/** After so many processes that the soak has killed, a long item may have been in three of them. */
+/** After this many processes that the soak has killed, a long item may have been in three of them. */
 const OFTEN = 3;
 
 const CHARGES = ["WORKER_LOST", "TASK_TIMEOUT"];

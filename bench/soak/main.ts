@@ -1,5 +1,5 @@
 /**
- * Runs a soak and prints what came of it; exits with 1 if anything was wrong.
+ * Runs a soak and prints its report; exits with 1 if anything was wrong.
  *
  *   npm run soak -- [--minutes 10] [--seed N] [--machines 2,1] [--logs FOLDER] [--plan]
  *

@@ -1,13 +1,13 @@
-/** What a soak came to, in words, and whether it is good. */
+/** The report of a soak, and whether it is good. */
 
 import type { Usage } from "./actors/messages.ts";
 import type { Trend } from "./actors/usage-series.ts";
 import type { SoakReport } from "./soak.ts";
 
 /**
- * Growth per minute that is still taken for none. A leak of one small object per item would show in the heap, which is what
- * is in use: a soak makes tens of thousands of items a minute. RSS rises in steps, as the allocator keeps what was
- * freed after a peak. Connections that are made anew have two descriptors for a while.
+ * Growth per minute that does not count as a leak. A leak of one small object per item would show in the heap, because a
+ * soak runs tens of thousands of items a minute. RSS rises in steps, as the allocator keeps what was freed after a peak.
+ * Connections that are made anew have two descriptors for a while.
  */
 const FLAT_PER_MINUTE: Readonly<Record<keyof Usage, number>> = { rss: 8, heap: 1, descriptors: 1 };
 
@@ -17,10 +17,10 @@ const UNITS: Readonly<Record<keyof Usage, string>> = {
   descriptors: "descriptors",
 };
 
-/** Fewer samples than this, of the last two thirds of the time, say nothing of growth: those of 5 minutes. */
+/** With fewer samples than this in the last two thirds of the time (those of 5 minutes), growth is not judged. */
 const ENOUGH_SAMPLES = 80;
 
-/** What must be nothing. */
+/** The figures that must be 0. */
 export function damageOf(report: SoakReport): Record<string, number | readonly string[]> {
   const { lost, duplicated, wrong, outOfOrder, innocentsCharged, problems, leaked } = report;
   return {
@@ -41,7 +41,7 @@ export function isSound(report: SoakReport): boolean {
   );
 }
 
-/** What grows. */
+/** The resources that grow. */
 function growing({ usage }: SoakReport): string[] {
   return Object.entries(usage).flatMap(([who, trends]) =>
     (Object.entries(trends) as [keyof Usage, Trend][]).flatMap(([what, { perMinute, samples }]) => {

@@ -6,11 +6,12 @@
  *       ▲            ▲           ▲                      ▲                          ▲
  *       └────────────┴─ Injector ┴──────────────────────┴──────────────────────────┘
  *
- * There are two queues: on the second one and in the pools in memory, some tasks do evil to what runs them.
+ * There are two queues. On the second one and in the pools in memory, some tasks are evil: they harm the process that
+ * runs them.
  *
- * What must hold: every item of every map has one outcome, its own, in its place; nobody is charged with what another
- * one did; nothing hangs or dies; memory and descriptors do not grow; and when all is over, Redis holds nothing of the
- * maps any more, and no process is left.
+ * What must hold: every item of every map has exactly one outcome, its own, in its place; no item is charged with a loss
+ * that another one caused; nothing hangs or dies; memory and descriptors do not grow; and at the end, Redis holds nothing
+ * of the maps, and no process is left.
  */
 
 import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
@@ -38,11 +39,11 @@ import { leftovers, leftProcesses } from "./leftovers.ts";
 export interface SoakOptions {
   readonly seed: number;
   readonly durationMs: number;
-  /** Machines that may be lost, beside one that is not: on each of the two queues. @defaultValue [2, 1] */
+  /** Machines that may be lost, in addition to one that is not, on each of the two queues. @defaultValue [2, 1] */
   readonly machines?: readonly [number, number];
   /** Folder for the logs of all processes; absent: none. */
   readonly logs?: string | undefined;
-  /** Is told of what goes on, line by line. */
+  /** Called with each line of the log. */
   readonly print?: (line: string) => void;
 }
 
@@ -51,9 +52,9 @@ export interface SoakReport extends Judgement {
   readonly byKind: ReadonlyMap<string, number>;
   readonly maps: number;
   readonly items: number;
-  /** Keys in Redis, and processes, that are left and should not be. */
+  /** Keys in Redis, and processes, that should not be left. */
   readonly leaked: readonly string[];
-  /** Growth per minute and last value of what is not freed, by who has it: memory in MiB, descriptors in number. */
+  /** By process: growth per minute and last value of memory, in MiB, and of the number of descriptors. */
   readonly usage: Readonly<Record<string, Readonly<Record<keyof Usage, Trend>>>>;
   /** Most that Redis used, and what it uses at the end, in MiB. */
   readonly redisMib: { readonly most: number; readonly last: number };
@@ -66,10 +67,10 @@ const SETTLE_MS = 90_000;
 /** How long jobs of producers that were killed may take. */
 const DRAIN_MS = 60_000;
 
-/** Many processes of this fleet are killed at random, so items must not fail for that. */
+/** Many processes of this fleet are killed at random, which must not fail items. */
 const MAIN_WORKERS: Site["workers"] = { processes: 1, concurrency: 3, workerLossAttempts: 50 };
 
-/** One item at a time, so that it is certain who is to be charged; little memory, so that it is soon exhausted. */
+/** One item at a time, so that it is certain which item is to be charged; little memory, so that it is soon exhausted. */
 const EVIL_WORKERS: Site["workers"] = {
   processes: 2,
   concurrency: 1,
@@ -164,7 +165,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       }
     }
     const drainedBy = performance.now() + DRAIN_MS;
-    // Jobs of killed producers are still run.
+    // Jobs of killed producers are still being run.
     const lists = ["wait", "active", "delayed", "prioritized", "turns"] as const;
     for (const { keys } of queues) {
       while ((await redis.admin.exists([keys.turns, ...lists.map((name) => keys.job(name))])) > 0) {

@@ -7,7 +7,7 @@ import type * as tasks from "./tasks.ts";
 const LIMIT = Number(process.env["PRIMES_BELOW"] ?? 10_000_000);
 const PARTS = 200;
 
-await using pool = new Pool<typeof tasks>(); // POOLMQ_REDIS_URL says where
+await using pool = new Pool<typeof tasks>(); // reads POOLMQ_REDIS_URL
 await pool.ready(Number(process.env["MIN_WORKERS"] ?? 1));
 const step = LIMIT / PARTS;
 const parts = Array.from(

@@ -16,7 +16,7 @@ import type * as tasks from "./tasks.ts";
 
 const rows = Number(process.argv[2] ?? 500);
 const folder = mkdtempSync(join(tmpdir(), "poolmq-rows-"));
-// SQLite has one writer at a time: so has this pool.
+// SQLite allows one writer at a time, so this pool has one process.
 await using pool = new Pool<typeof tasks>({
   tasks: new URL("./tasks.ts", import.meta.url),
   processes: 1,
@@ -41,7 +41,7 @@ await timed(`${rows} calls, in batches`, () =>
   Promise.all(people(2 * rows).map((person) => pool.apply("insertMany", [person]))),
 );
 
-// A row that is there already is one error, and the others of its batch are inserted.
+// A row that exists already is an error of its own, and the others of its batch are inserted.
 const settled = await pool.map("insertMany", [...people(3 * rows), { id: 0, name: "Again" }]).settled();
 for (const [index, row] of settled.entries()) {
   if (row.status === "rejected") console.log(`row ${index}: ${(row.reason as Error).message}`);

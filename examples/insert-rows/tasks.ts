@@ -18,7 +18,10 @@ export function insertOne({ id, name }: Person): number {
   return Number(insert.run(id, name).lastInsertRowid);
 }
 
-/** A transaction for all that are there. A row that SQLite refuses has an error of its own; the others are inserted. */
+/**
+ * One transaction for all people in the batch. A row that SQLite refuses has an error of its own; the others are
+ * inserted.
+ */
 export const insertMany = defineBatchTask(
   (people: Person[]) => {
     database.exec("BEGIN");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 export interface FoundFile {
   readonly path: string;
-  /** Size when it was found. */
+  /** Size of the file when it was found. */
   readonly bytes: number;
 }
 
@@ -39,7 +39,7 @@ export function findFiles(folder: string): FoundFiles {
       unreadable.push(at);
     }
   }
-  // The longest work first: a large file that starts last would keep one process busy while the others have ended.
+  // The largest files come first: if one started last, it would keep one process busy while the others are idle.
   files.sort((a, b) => b.bytes - a.bytes);
   return { root, files, unreadable };
 }

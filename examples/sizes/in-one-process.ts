@@ -4,7 +4,7 @@ import type { FoundFile } from "./find-files.ts";
 import { sizes } from "./tasks.ts";
 import type { FileSizes } from "./tasks.ts";
 
-/** Does the same work here, one file after the other: what a program without a pool does. */
+/** Does the same work in this process, one file after the other, as a program without a pool would. */
 export function inOneProcess(title: string, files: readonly FoundFile[]): FileSizes[] {
   const show = progressBar(title);
   const startedAt = performance.now();

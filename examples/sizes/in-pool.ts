@@ -27,7 +27,7 @@ export async function inPool(
   await using pool = new Pool<typeof tasks>({ tasks: module, processes, connection });
   const paths = files.map((file) => file.path);
   const largeFiles = files.filter((file) => file.bytes >= LARGE_BYTES).length;
-  // Where stderr is no terminal, the bars are not drawn.
+  // If stderr is not a terminal, no bars are drawn.
   const large = pool.map("sizes", paths.slice(0, largeFiles), {
     onProgress: progressBar(`${title.trimEnd()}, large files`),
   });

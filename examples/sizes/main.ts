@@ -38,7 +38,8 @@ async function main(folder: string): Promise<void> {
   );
   console.log('Runs on BullMQ and a private Redis of its own: `connection: "embedded"`.\n');
 
-  // The pool goes first: it reads the files from the disk, and the others from the cache. This does not favour the pool.
+  // The pool goes first and reads the files from the disk; the other run reads them from the cache. So the order does not
+  // favour the pool.
   const [results, poolMs] = await timed(() => inPool(titles.pool, files, processes, "embedded"));
   console.log(`\n${packageTable(byPackage(root, files, results))}\n`);
   tellUnreadable(unreadable.length, results);
@@ -51,7 +52,7 @@ async function main(folder: string): Promise<void> {
   compare([results, inMemory], expected, aloneMs / poolMs);
 }
 
-/** What can't be read is told and left out: files come and go, and not all are ours to read. */
+/** Reports and leaves out what can't be read: files come and go, and some may not be readable. */
 function tellUnreadable(folders: number, results: readonly FileSizes[]): void {
   const codes = results.flatMap((result) => ("unreadable" in result ? [result.unreadable] : []));
   if (codes.length > 0)

@@ -1,8 +1,8 @@
 import { relative, sep } from "node:path";
 
 /**
- * Names the package that a file belongs to: what follows the last `node_modules` of its path. A file that is in none
- * goes by the folder below `root` that it lies in.
+ * Names the package that a file belongs to: what follows the last `node_modules` of its path. For a file outside of all
+ * packages, it is the folder below `root`.
  */
 export function packageOf(root: string, path: string): string {
   const parts = path.split(sep);

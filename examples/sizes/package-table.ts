@@ -1,6 +1,6 @@
 import Table from "cli-table3";
 
-/** What the files of one package come to. */
+/** The sums of one package's files. */
 export interface PackageSizes {
   readonly name: string;
   readonly files: number;
@@ -9,9 +9,9 @@ export interface PackageSizes {
   readonly brotli: number;
 }
 
-/** So many rows and the frame fit a terminal of 30 lines. */
+/** With the frame, this many rows fit a terminal of 30 lines. */
 const MAX_ROWS = 20;
-/** So that the table fits 80 columns. */
+/** With names cut to this length, the table fits 80 columns. */
 const MAX_NAME = 36;
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"];

@@ -12,7 +12,7 @@ export type FileSizes =
   | { readonly bytes: number; readonly gzip: number; readonly brotli: number }
   | { readonly unreadable: string };
 
-/** Reads a file and compresses it both ways. A file that is gone, or not ours to read, is a result and no error. */
+/** Reads a file and compresses it both ways. A file that can't be read gives a result that says so, and no error. */
 export function sizes(path: string): FileSizes {
   let content: Buffer;
   try {

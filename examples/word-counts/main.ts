@@ -1,6 +1,6 @@
 /**
  * The most frequent words in the Markdown files of a folder, by default of this project's docs. Each process counts the
- * words of its files and adds the counts up, so that a few tables travel and not one for each file.
+ * words of its files and adds the counts up, so that only a few tables are sent and not one for each file.
  *
  *   node --conditions=@poolmq/source examples/word-counts/main.ts [folder]
  */
@@ -24,7 +24,7 @@ async function* markdownFiles(): AsyncGenerator<string> {
   for await (const name of glob("**/*.md", { cwd: folder })) yield `${folder}/${name}`;
 }
 
-// `initial` is what comes of a folder without such files.
+// `initial` is the result for a folder without such files.
 const counts = await pool.mapReduce("countWords", markdownFiles(), "addCounts", { initial: new Map() });
 const words = [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
 console.log(`${words.length} words, the most frequent:`);

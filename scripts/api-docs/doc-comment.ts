@@ -1,6 +1,6 @@
-/** A doc comment, taken apart. */
+/** The parts of a doc comment. */
 export interface DocComment {
-  /** What comes before the first tag. */
+  /** The text before the first tag. */
   readonly text: string;
   readonly params: readonly { readonly name: string; readonly text: string }[];
   readonly typeParams: readonly { readonly name: string; readonly text: string }[];
@@ -16,7 +16,7 @@ const TAG = /(?:^|\s)@(param|typeParam|returns|throws|defaultValue|example)\b[ \
 /** Reads the text between the marks of a comment, as the parser gives it: `* A sentence. @throws SomeError`. */
 export function readDocComment(comment: string): DocComment {
   const text = comment.replaceAll(/^[ \t]*\* ?/gm, "").trim();
-  // Captures stand between what they split: text, tag, text, tag, text.
+  // With a capture, `split` gives text and tags in turns: text, tag, text, tag, text.
   const [first = "", ...rest] = text.split(new RegExp(TAG, "m"));
   const tagged = (wanted: string): string[] =>
     rest.flatMap((tag, i) => (i % 2 === 0 && tag === wanted ? [(rest[i + 1] ?? "").trim()] : []));

@@ -1,6 +1,6 @@
 /**
- * What a package exports, as its users' compiler sees it: the sources are turned into declarations, without what is
- * `@internal`, and these are read. TypeScript 7 has no API yet that the usual tools for this could use.
+ * Reads what a package exports, as its users' compiler sees it: turns the sources into declarations, without `@internal`
+ * parts, and reads these. TypeScript 7 has no API yet that the usual tools for this could use.
  */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -51,7 +51,7 @@ interface Declarations {
 type Declaration = Class | FunctionNode | TSInterfaceDeclaration | TSTypeAliasDeclaration;
 
 /**
- * Gives what index files export, in their order.
+ * Gives the exports of index files, in their order.
  *
  * @param packages - index file of each package, by its name
  */
@@ -73,7 +73,9 @@ class Reader {
     return this.#reexports(index).map(({ name }) => name);
   }
 
-  /** @param documented - names that have a place on the page: what they hold is not said again for those that extend them */
+  /**
+   * @param documented - names that have a place on the page, whose members are not repeated for types that extend them
+   */
   exportsOf(index: string, documented: ReadonlySet<string>): Exported[] {
     return this.#reexports(index).map(({ name, from }) => this.#read(...this.#find(name, from), documented));
   }
@@ -159,7 +161,7 @@ class Reader {
     }
   }
 
-  /** The class that a class extends, if it is one of ours. */
+  /** The class that a class extends, if it is one of these packages'. */
   #baseOf(
     file: Declarations,
     { superClass, superTypeArguments }: Class,

@@ -1,10 +1,10 @@
-/** Writes what was read of the packages as a page of Markdown. */
+/** Writes the exports of the packages as a page of Markdown. */
 import type { Exported, Member } from "./read-exports.ts";
 
-/** Signatures are fenced as `typescript`, examples as `ts`: what is fenced so is run by a test. */
+/** Signatures are fenced as `typescript`, examples as `ts`, which a test runs. */
 const SIGNATURE = "typescript";
 
-/** A package's part of the page, on which all of `names` have their place. */
+/** A package's part of the page; all of `names` have a place on the page. */
 export function packageToMarkdown(
   name: string,
   intro: string,

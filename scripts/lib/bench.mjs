@@ -5,7 +5,7 @@ import { SetupError } from "./setup-error.mjs";
 import { pathFirst } from "./toolchain.mjs";
 
 /**
- * `npm run bench`: builds the packages, because that is what users run, and measures them.
+ * `npm run bench`: builds the packages, because users run the built files, and measures them.
  *
  * @param {import("./toolchain.mjs").Toolchain} toolchain
  * @param {readonly string[]} args

@@ -3,8 +3,8 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { CACHE } from "./places.mjs";
 
 /**
- * A folder of the cache that is there whole or not at all: `fill` works in a temporary one, which takes its place at
- * the end. So an interrupted run leaves no half of a tool, and two runs at once do no harm.
+ * Makes a folder of the cache that is complete or absent: `fill` works in a temporary folder, which is renamed at the
+ * end. So an interrupted run leaves no half of a tool, and two runs at the same time do no harm.
  *
  * @param {string} name
  * @param {(folder: string) => Promise<void>} fill
@@ -19,7 +19,7 @@ export async function cachedFolder(name, fill) {
     await rename(temporary, folder);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    // Lost the race against another run: its folder is as good.
+    // Another run was faster; its folder is as good.
     if (!existsSync(folder)) throw error;
   }
   return folder;

@@ -8,8 +8,8 @@ import { say } from "./say.mjs";
 const STAMP = `${CACHE}/installed`;
 
 /**
- * Installs the dependencies, unless the last install was of these very manifests and lockfile: even a pnpm with
- * nothing to do costs more than reading them.
+ * Installs the dependencies, unless the last install was of the same manifests and lockfile, since even a pnpm with
+ * nothing to do takes longer than reading these.
  *
  * @param {import("./toolchain.mjs").Toolchain} toolchain
  */
@@ -18,7 +18,8 @@ export async function ensureDependencies({ pnpm, env }) {
   if (existsSync(`${ROOT}/node_modules`) && (await readFile(STAMP, "utf8").catch(() => "")) === wanted)
     return;
   say("installing the dependencies");
-  // Scripts off: nothing here needs one. CI=true: pnpm otherwise asks before it replaces a node_modules not its own.
+  // Install scripts are off, because nothing here needs one. Without CI=true, pnpm asks before it replaces a node_modules
+  // that it did not make.
   await fetchStep("the dependencies", pnpm, ["install", "--frozen-lockfile", "--ignore-scripts"], {
     env: { ...env, CI: "true" },
     lasting: /ERR_PNPM_OUTDATED_LOCKFILE/,

@@ -26,7 +26,7 @@ export async function runExample({ node, env }, args) {
  * @returns {Promise<{ env: NodeJS.ProcessEnv, stop?: () => Promise<void> }>}
  */
 async function redisForExample(env) {
-  // The caller's own Redis: the pool takes it from there.
+  // The caller has a Redis, whose address the pool reads itself.
   if (env["POOLMQ_REDIS_URL"] || env["REDIS_URL"]) return { env };
   const folder = await findRedis();
   if (folder !== undefined) return { env: folder === "" ? env : pathFirst(env, [folder]) };

@@ -3,12 +3,12 @@ import { interruptedBy, run } from "./run.mjs";
 import { say } from "./say.mjs";
 import { SetupError } from "./setup-error.mjs";
 
-/** Lines of a failed program's output that are shown: the reason stands at its end. */
+/** Lines of a failed program's output that are shown, from its end, where the reason is. */
 const SHOWN_LINES = 20;
 
 /**
- * For npm and pnpm: with their own patience, a machine that is offline says so only after minutes. A hiccup is covered
- * by these retries and by ours.
+ * For npm and pnpm, whose default time limits would let an offline machine wait for minutes. Short failures are covered
+ * by these retries and by the one below.
  */
 const IMPATIENT = Object.fromEntries(
   ["npm_config", "pnpm_config"].flatMap((prefix) => [
@@ -19,13 +19,13 @@ const IMPATIENT = Object.fromEntries(
 );
 
 /**
- * Runs a program that fetches something, quietly; once more when it fails, because networks hiccup.
+ * Runs a program that fetches something, quietly, and once more if it fails, because networks fail now and then.
  *
  * @param {string} what for the message, as in "could not fetch …"
  * @param {string} program
  * @param {readonly string[]} args
- * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, lasting?: RegExp }} [options] `lasting`: output that shows a
- *   failure which trying again does not mend
+ * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, lasting?: RegExp }} [options] `lasting`: output that shows a failure
+ * that another try can't help
  */
 export async function fetchStep(what, program, args, { lasting, cwd = ROOT, env = process.env } = {}) {
   for (let attempt = 1; ; attempt++) {

@@ -7,7 +7,7 @@ import { say } from "./say.mjs";
 
 const SERVERS = ["redis-server", "valkey-server"];
 
-/** How to get a server where this script can't. */
+/** What to do if this script can't get a server. */
 export const HOW_TO_INSTALL = `no Redis server was found, and none could be brought. Install one and come back:
   macOS            brew install redis
   Debian, Ubuntu   sudo apt-get install redis-server
@@ -23,7 +23,7 @@ export const HOW_TO_INSTALL = `no Redis server was found, and none could be brou
  */
 export async function findRedis() {
   if (SERVERS.some((name) => onPath(name))) return "";
-  // Looked for before apt is: a machine may have lost its apt, but not what was unpacked with it.
+  // Checked before apt, because a server that was unpacked earlier may be there without apt.
   if (existsSync(`${CACHE}/redis/bin`)) return `${CACHE}/redis/bin`;
   if (onPath("apt-get") && onPath("dpkg-deb")) return redisFromApt();
   const brew = onPath("brew");

@@ -15,7 +15,7 @@ export function onPath(name) {
       accessSync(file, constants.X_OK);
       if (statSync(file).isFile()) return file;
     } catch {
-      // Not here: the next folder.
+      // Not in this folder.
     }
   }
   return undefined;

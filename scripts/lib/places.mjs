@@ -3,5 +3,5 @@ import { fileURLToPath } from "node:url";
 /** The checkout. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
-/** What the scripts bring or remember. Ignored by git; deleting it costs time and nothing else. */
+/** Everything that the scripts fetch or remember. Git ignores it; deleting it only costs time. */
 export const CACHE = `${ROOT}/.cache`;

@@ -6,8 +6,8 @@ import { say } from "./say.mjs";
 import { SetupError } from "./setup-error.mjs";
 
 /**
- * A Redis server from the distribution's packages, unpacked into the cache: nothing is installed, so no rights are
- * needed, and no service is started. Gives the folder to put on PATH.
+ * Unpacks a Redis server from the distribution's packages into the cache. Nothing is installed, so no rights are needed,
+ * and no service is started. Gives the folder to put on PATH.
  *
  *   .cache/redis/bin/redis-server    wrapper: sets the library path for the server alone, then becomes it
  *   .cache/redis/root/               the packages' files
@@ -28,9 +28,9 @@ async function unpackPackages(folder) {
     `Dir::State=${apt}/state`,
     `Dir::State::lists=${apt}/lists`,
     `Dir::Cache=${apt}/cache`,
-    // What is installed already need not be fetched.
+    // Packages that are installed already need not be fetched.
     "Dir::State::status=/var/lib/dpkg/status",
-    // For root, apt changes to a user that may not write here.
+    // When it runs as root, apt changes to a user that may not write here.
     "APT::Sandbox::User=root",
     "APT::Get::List-Cleanup=false",
   ].flatMap((option) => ["-o", option]);
@@ -48,8 +48,8 @@ async function unpackPackages(folder) {
 }
 
 /**
- * The server's package and those that it needs and this machine lacks, as apt itself works them out. The package of
- * tools comes in any case: the server's own file is a link to a file of that one, which may be installed already.
+ * The server's package and the packages that it needs and this machine lacks, as apt itself resolves them. The package of
+ * tools is always added, even if it is installed, because the server's file is a link to a file of that package.
  *
  * @param {readonly string[]} options
  */

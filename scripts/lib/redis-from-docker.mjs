@@ -6,7 +6,7 @@ import { SetupError } from "./setup-error.mjs";
 
 const IMAGE = "redis:7-bookworm";
 
-/** Ends with its standard input, and so with us, whichever way we end. Keeps nothing on disk. */
+/** Ends with its standard input, and so with this process, however this process ends. Keeps nothing on disk. */
 const SERVE_WHILE_STDIN = 'redis-server --save "" --protected-mode no & cat >/dev/null';
 
 /**
@@ -33,7 +33,8 @@ export async function redisFromDocker(docker) {
       "-c",
       SERVE_WHILE_STDIN,
     ],
-    // A group of its own: Ctrl-C is for the example, which still needs its Redis to end well.
+    // In a process group of its own, so that Ctrl-C reaches only the example, which still needs its Redis to end
+    // gracefully.
     { stdio: ["pipe", "pipe", "inherit"], detached: true },
   );
   const ended = new Promise((resolve) => container.once("close", resolve));

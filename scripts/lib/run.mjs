@@ -9,23 +9,27 @@ const running = new Set();
 /** @type {EndSignal | undefined} */
 let interrupted;
 
-/** The signal that asked us to end, if one did. It went to the child; whoever started it should not start another. */
+/**
+ * The signal that asked this process to end, if one did. The child got it too, and no further program should be started.
+ */
 export function interruptedBy() {
   return interrupted;
 }
 
 for (const signal of /** @type {EndSignal[]} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
   process.on(signal, () => {
-    // A terminal sends Ctrl-C to the whole process group, and many programs take a second one as "at once".
+    // A terminal sends Ctrl-C to the whole process group, so it must not be passed on: many programs take a second one as
+    // "at once".
     end(signal, signal === "SIGINT" && [0, 1, 2].some((fd) => isatty(fd)));
   });
 }
 
-/** How soon we notice that npm is gone. */
+/** How often to check whether npm is gone, in ms. */
 const PARENT_CHECK_MS = 1000;
 
-// An npm that was killed passes nothing on. (The scripts of package.json say `exec`, so that npm is our parent, and not
-// a shell that would keep npm's signals to itself.) Without npm, a parent that goes may well mean to leave us running.
+// An npm that is killed passes no signal on. (The scripts of package.json say `exec`, so that npm is the parent of this
+// process, and not a shell that would not pass on npm's signals.) Without npm, a parent that ends may want this process
+// to go on.
 if (process.env["npm_lifecycle_event"] !== undefined) {
   const npm = process.ppid;
   setInterval(() => {
@@ -43,8 +47,8 @@ function end(signal, childHasIt) {
 }
 
 /**
- * Runs a program to its end and gives its exit code. What it prints goes to our own streams, or, with `quiet`, into
- * `output`. A signal that we get is passed on; we end when the child has.
+ * Runs a program to its end and gives its exit code. What it prints goes to this process's streams or, with `quiet`, into
+ * `output`. Signals are passed on, and this process ends when the child has ended.
  *
  * @param {string} program
  * @param {readonly string[]} args
@@ -69,7 +73,7 @@ export function run(program, args, { env = process.env, cwd = ROOT, quiet = fals
     });
     child.once("close", (code) => {
       running.delete(child);
-      // 1 for a child that a signal ended; when the signal came to us as well, `interruptedBy` decides.
+      // 1 for a child that a signal ended; if this process got the signal too, `interruptedBy` decides.
       resolve({ code: code ?? 1, output });
     });
   });

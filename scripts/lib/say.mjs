@@ -1,4 +1,4 @@
-/** Tells what is being brought. On stderr, so that the output of the example stays its own. @param {string} line */
+/** Says what is being fetched, on stderr, so that stdout has only the example's output. @param {string} line */
 export function say(line) {
   console.error(`poolmq: ${line}`);
 }

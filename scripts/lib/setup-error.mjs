@@ -1,4 +1,4 @@
-/** What could not be set up, and what to do about it: printed without a stack. */
+/** Says what could not be set up, and what to do about it. It is printed without a stack. */
 export class SetupError extends Error {
   /** @override */
   name = "SetupError";

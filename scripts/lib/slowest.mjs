@@ -1,4 +1,4 @@
-/** So many files and tests are shown: what a test run's time goes into is in the first few. */
+/** The number of files and tests that are shown. The first few take most of a run's time. */
 const SHOWN = 20;
 
 /**
@@ -10,7 +10,7 @@ const SHOWN = 20;
  */
 
 /**
- * Tells which test files and which tests took longest.
+ * Lists the test files and the tests that took longest.
  *
  * @param {string} report what Vitest wrote
  */

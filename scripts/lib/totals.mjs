@@ -10,8 +10,8 @@
  */
 
 /**
- * Counts of Vitest's JSON report. A test that is still to be written counts as skipped; a file that failed before its
- * first test, as one failure.
+ * Counts of Vitest's JSON report. A `todo` test counts as skipped; a file that failed before its first test counts as one
+ * failure.
  *
  * @param {string} report
  * @returns {Totals}

@@ -23,7 +23,7 @@ interface AnyPoolOptions extends CallDefaults {
 /** The pools of one kind. */
 export interface PoolKind {
   readonly kind: "Pool" | "Pool in memory" | "ThreadPool";
-  /** A pool with two workers, for all tests that leave it as it was. */
+  /** A pool with two workers, for all tests that do not change it. */
   shared(): AnyPool;
   /** A pool that ends with the test. */
   own(options?: AnyPoolOptions): AnyPool;

@@ -1,4 +1,4 @@
-/** Which browser the tests of a run use: the one that is installed. */
+/** Finds the installed browser for the tests of a run. */
 
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -15,7 +15,7 @@ export interface BrowserRun {
 /** Why there is no browser. The tests that need none still run, so this must not end the run. */
 export interface NoBrowser {
   readonly reason: string;
-  /** None is installed, and that is no failure here. */
+  /** Whether it is no failure that none is installed. */
   readonly skip: boolean;
 }
 

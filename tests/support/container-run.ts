@@ -1,6 +1,6 @@
 /**
- * What all container tests of a run share: the image, built from this checkout, a network, and a Redis on it. All of
- * it, and whatever the tests leave, goes when the run ends.
+ * What all container tests of a run share: the image, built from this checkout, a network, and a Redis on it. All of it,
+ * and everything that the tests leave, is removed when the run ends.
  */
 
 import { spawn } from "node:child_process";
@@ -20,7 +20,7 @@ export const REDIS_IMAGE = "redis:7-bookworm";
 /** Everything that a run makes carries this label, with `<host>/<pid of the run>` as its value. */
 const LABEL = "poolmq.test.run";
 
-/** What the tests need to know of it. */
+/** What the tests need to know of the run. */
 export interface ContainerRun {
   /** Name of the worker's image. */
   readonly image: string;
@@ -38,7 +38,7 @@ export interface ContainerRun {
 /** Why there are no containers. The tests that need none still run, so this must not end the run. */
 export interface NoContainers {
   readonly reason: string;
-  /** No engine answers, and that is no failure here. */
+  /** Whether it is no failure that no engine answers. */
   readonly skip: boolean;
 }
 
@@ -65,7 +65,7 @@ export async function setup(project: TestProject): Promise<void> {
     project.provide("containers", { reason, skip });
     return;
   }
-  // Docker's own reaper is one more image to pull; what it does is done below.
+  // Testcontainers' own reaper would be one more image to pull; its work is done below.
   process.env["TESTCONTAINERS_RYUK_DISABLED"] = "true";
   await removeLeftovers();
   const run = `${hostname()}/${process.pid}`;
@@ -104,7 +104,7 @@ export async function teardown(): Promise<void> {
   remove = undefined;
 }
 
-/** Builds as a user does. Each stage gets a name: an older engine would leave it behind without one. */
+/** Builds the images as a user does. Each stage gets a name, because an older engine would otherwise leave it behind. */
 async function build(image: string, exampleImage: string): Promise<number> {
   const started = performance.now();
   const args = ["build", "--force-rm", "--file", DOCKERFILE];
@@ -125,7 +125,7 @@ async function step(program: string, args: readonly string[]): Promise<void> {
   if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${code}:\n${output}`);
 }
 
-/** A run that was killed removed nothing. */
+/** Removes what earlier runs left that were killed. */
 async function removeLeftovers(): Promise<void> {
   const format = ["--format", `{{.Label "${LABEL}"}}`, "--filter", `label=${LABEL}`];
   const lists = await Promise.all([docker("ps", "--all", ...format), docker("network", "ls", ...format)]);

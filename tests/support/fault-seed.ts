@@ -3,7 +3,7 @@ import { onTestFailed } from "vitest";
 /** Names the seed of a run to be replayed. */
 const VARIABLE = "POOLMQ_FAULT_SEED";
 
-/** Gives the seed of a test's random schedule, another one in each run; tells how to replay it if the test fails. */
+/** Gives the seed of a test's random schedule, a new one in each run; if the test fails, says how to replay it. */
 export function faultSeed(): number {
   const given = process.env[VARIABLE];
   const seed = given === undefined ? Math.floor(Math.random() * 1e6) : Number(given);

@@ -1,4 +1,6 @@
-/** What the fault tests share: machines to be hurt, a record of every run, and the damage that was done. */
+/**
+ * What the fault tests share: machines that are killed or frozen, a record of every run, and a count of wrong outcomes.
+ */
 
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,8 +19,8 @@ export const FAULT_TASKS: URL = new URL("../fixtures/fault-tasks.ts", import.met
 const MACHINE = new URL("../fixtures/fault-machine.ts", import.meta.url);
 
 /**
- * As short as locks may be, so that what waits for one to expire is soon tested. Not for tests that count runs: a busy
- * computer may keep a supervisor from renewing them in time.
+ * The shortest allowed locks, so that tests that wait for one to expire are fast. Not for tests that count runs, because
+ * a busy computer may keep a supervisor from renewing them in time.
  */
 export const SHORT_LOCKS = { lockDurationMs: 500, stalledIntervalMs: 100 } as const;
 
@@ -61,7 +63,7 @@ export class MachineProcess {
     return descendantsOf(this.program.pid);
   }
 
-  /** Loses the machine: its supervisor is gone at once. */
+  /** Kills the machine's supervisor. */
   async kill(): Promise<void> {
     this.program.kill("SIGKILL");
     await this.program.exited;
@@ -72,7 +74,7 @@ export class MachineProcess {
     for (const pid of [this.program.pid, ...this.children]) process.kill(pid, signal);
   }
 
-  /** Ends it in good order: what it runs is finished and published. */
+  /** Ends it gracefully: its runs are finished and published. */
   async close(): Promise<void> {
     this.program.send("close");
     await this.program.exited;
@@ -88,7 +90,7 @@ export interface Execution {
   readonly startedAt: number;
 }
 
-/** To which every run of a map's items appends a line, in a folder with the gate that lets gated items end. */
+/** A log to which every run of a map's items appends a line, in a folder with the gate that lets gated items end. */
 export class RunLog {
   readonly log: string;
   readonly gate: string;
@@ -129,7 +131,7 @@ export class RunLog {
     return this.executions.filter((execution) => execution.index === index);
   }
 
-  /** Waits until so many runs have begun. */
+  /** Waits until `count` runs have begun. */
   async started(count: number, timeoutMs = 10_000): Promise<Execution[]> {
     const what = `${count} runs to begin`;
     return until(() => (this.executions.length >= count ? this.executions : undefined), { what, timeoutMs });
@@ -140,7 +142,7 @@ export class RunLog {
     writeFileSync(this.gate, "");
   }
 
-  /** So many items for the tasks of the fault tests. */
+  /** Makes `count` items for the tasks of the fault tests. */
   items(
     count: number,
     more: { readonly ms?: number } = {},
@@ -158,7 +160,7 @@ export function wallNow(): number {
 export interface Damage {
   /** No outcome at all. */
   lost: number;
-  /** More than one outcome was told. */
+  /** More than one outcome was reported. */
   duplicated: number;
   /** An outcome that no item should have. */
   wrong: number;
@@ -177,7 +179,7 @@ export class Failing {
   }
 }
 
-/** A map of which every outcome that is told is counted. */
+/** A map of which every reported outcome is counted. */
 export class Watched<V> {
   readonly result: MapResult<V>;
   readonly #told = new Map<number, number>();
@@ -188,7 +190,7 @@ export class Watched<V> {
     void this.result.wait();
   }
 
-  /** Waits until so many items have ended. */
+  /** Waits until `count` items have ended. */
   async done(count: number): Promise<void> {
     await until(() => this.result.progress.done >= count, {
       what: `${count} items to end`,
@@ -226,7 +228,7 @@ function damageOf(
   return damage;
 }
 
-/** What the tasks of the fault tests give for so many items. */
+/** The results of the fault tests' tasks for `count` items. */
 export function doubled(count: number): number[] {
   return Array.from({ length: count }, (_, x) => x * 2);
 }
@@ -234,10 +236,10 @@ export function doubled(count: number): number[] {
 /** `POOLMQ_FAULT_LONG=1` runs the long forms of rows 14 and 17 too: a block of 30 s, outages of 20 and 60 s. */
 export const RUNS_LONG: boolean = process.env["POOLMQ_FAULT_LONG"] === "1";
 
-/** Where the figures of all runs are collected, one JSON object a line: `scripts/fault-table.mjs` reads them. */
+/** The file in which the figures of all runs are collected, one JSON object a line, for `scripts/fault-table.mjs`. */
 const FIGURES = new URL("../../.cache/faults.jsonl", import.meta.url);
 
-/** Prints what was measured of a row of the table in docs/reliability.md, and keeps it for that table. */
+/** Prints a figure for a row of the table in docs/reliability.md, and adds it to that file. */
 export function figure(row: number, name: string, value: number, unit: string): void {
   const rounded = Number(value.toPrecision(3));
   console.log(`row ${row}: ${name}: ${rounded} ${unit}`);

@@ -14,7 +14,7 @@ export class Forger {
     this.#keys = queueKeys(queue);
   }
 
-  /** Enqueues whatever it likes, as BullMQ does. */
+  /** Enqueues any job, as BullMQ does. */
   async enqueue(name: string, data: unknown, jobId: string, options: object = {}): Promise<void> {
     const queue = new Queue(this.#keys.bullName, {
       connection: this.#redis.admin,
@@ -42,7 +42,7 @@ export class Forger {
     await this.#redis.admin.hset(this.#keys.job(jobId), "data", JSON.stringify(changed));
   }
 
-  /** Makes up the outcome of a job, as a worker would publish it. */
+  /** Publishes a forged outcome of a job, as a worker would. */
   async publish(map: string, at: number, text: string): Promise<void> {
     await this.#redis.admin.setbit(this.#keys.done(map), at, 1);
     await this.#redis.admin.xadd(this.#keys.out(map), "*", "i", at, "ran", "1", "o", text);

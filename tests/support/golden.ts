@@ -1,7 +1,7 @@
 import type { ItemOutcome } from "@poolmq/shared/internal";
 import { expect } from "vitest";
 
-/** Texts that differ from run to run, with what stands for them. */
+/** Texts that differ from run to run, with their replacements. */
 export type Masks = readonly (readonly [from: string | RegExp, to: string])[];
 
 /** Compares a value with the file `golden/<name>.json` of the contract, after masking what differs from run to run. */
@@ -15,7 +15,7 @@ export function masked(text: string, masks: Masks): string {
 }
 
 /**
- * Opens the text of an outcome, so that a difference can be read: what is JSON within JSON is shown as `{ json: … }`.
+ * Decodes the text of an outcome, so that a difference is readable: JSON within JSON is shown as `{ json: … }`.
  * Stacks and process ids are masked.
  */
 export function opened(text: string): unknown {
@@ -31,7 +31,7 @@ export function opened(text: string): unknown {
   ];
 }
 
-/** Opens a payload that is JSON. */
+/** Decodes a payload that is JSON. */
 export function openedPayload(payload: string): unknown {
   return payload.startsWith("~") ? payload : { json: JSON.parse(payload, mask) as unknown };
 }

@@ -1,7 +1,7 @@
 /**
  * Vitest's global setup: what the tests of this run start and make must be gone at its end, or the run fails and says
- * what is left. Runs may go on beside each other: each gives its processes a folder of its own for temporary files,
- * which even those inherit that get an allow-list of variables, and which tells its own from others'.
+ * what is left. Several runs may take place at the same time. Each gives its processes a temporary folder of its own, by
+ * which they are recognized; even processes that get only an allow-list of variables inherit it.
  */
 
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -10,17 +10,17 @@ import { join } from "node:path";
 
 import { until } from "./until.ts";
 
-/** Processes that were told to end may take so long. */
+/** How long processes that were told to end may take, in ms. */
 const PATIENCE_MS = 5_000;
 
-/** Vitest's own processes, by path or title, end after this check. */
+/** Paths or titles of Vitest's own processes, which end only after this check. */
 const OF_VITEST = /[/\\]vitest[/\\]|^vitest-|\(vitest\b/;
 
 /** The folder of this run. */
 let folder: string | undefined;
 
 export function setup(): void {
-  // Only Linux lets one read another process's environment.
+  // The environment of another process can be read only on Linux.
   if (!existsSync("/proc/self/environ")) return;
   // Short, because paths of sockets are limited.
   folder = mkdtempSync(join(tmpdir(), "pq-"));
@@ -74,6 +74,6 @@ function end(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {
-    // Gone meanwhile.
+    // It has ended meanwhile.
   }
 }

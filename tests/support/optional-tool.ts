@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 
-/** A program of others that some checks need, and that not every machine has. */
+/** A foreign program that some checks need and not every machine has. */
 export interface OptionalTool {
   /** True where it is missing, for `test.skipIf`. */
   readonly missing: boolean;
@@ -9,8 +9,8 @@ export interface OptionalTool {
 }
 
 /**
- * Looks for a program. Where it is missing, or `suits` refuses what it printed, one line says so and where it is had, so that
- * nobody takes what was skipped for what passed.
+ * Looks for a program. If it is missing, or `suits` refuses its output, prints a line that says so and where to get it,
+ * so that skipped checks are not taken for passed ones.
  */
 export function optionalTool(
   name: string,

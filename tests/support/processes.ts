@@ -9,7 +9,7 @@ const TESTS = fileURLToPath(new URL("..", import.meta.url));
 
 export interface ProgramOptions {
   readonly args?: readonly string[];
-  /** Added to this process's environment; undefined takes a variable away. */
+  /** Added to this process's environment; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Options for Node itself. */
   readonly execArgv?: readonly string[];
@@ -126,7 +126,7 @@ export function processesNaming(text: string): ProcessEntry[] {
   );
 }
 
-/** Tells whether a process runs; a zombie, which only waits for its parent to look, does not. */
+/** Whether a process runs. A zombie does not: it has ended, and only waits for its parent to notice. */
 export function isRunning(pid: number): boolean {
   return listProcesses().some((entry) => entry.pid === pid && !entry.zombie);
 }
@@ -146,7 +146,7 @@ function listFromProc(): ProcessEntry[] {
       const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ");
       entries.push({ pid: Number(name), parent: Number(parent), zombie: state === "Z", command });
     } catch {
-      // Ended while we looked.
+      // It has ended meanwhile.
     }
   }
   return entries;

@@ -10,9 +10,9 @@ export interface ProxyTarget {
 }
 
 export interface Shape {
-  /** Added each way, in ms. */
+  /** Delay that is added in each direction, in ms. */
   readonly delayMs?: number;
-  /** Up to this much more, at random. */
+  /** Random additional delay of up to this, in ms. */
   readonly jitterMs?: number;
   readonly bytesPerSecond?: number;
 }
@@ -28,13 +28,13 @@ export type Meddling =
 
 export interface Rule {
   readonly matches: (command: readonly string[]) => boolean;
-  /** Undefined only watches. */
+  /** Undefined: the command is only noticed. */
   readonly meddling: Meddling | undefined;
   left: number;
   readonly onHit: () => void;
 }
 
-/** What all links of a proxy share; changed by the proxy while they are open. */
+/** The state that all links of a proxy share. The proxy changes it while they are open. */
 export interface ProxyState {
   target: ProxyTarget;
   readonly random: () => number;
@@ -42,7 +42,7 @@ export interface ProxyState {
   shape: Shape;
   refusing: boolean;
   dropping: boolean;
-  /** Directions in which bytes are kept back. */
+  /** Directions in which bytes are held back. */
   readonly holding: Set<Direction>;
 }
 
@@ -62,7 +62,7 @@ export class Link {
   readonly #state: ProxyState;
   readonly #toRedis: Shaper;
   readonly #toClient: Shaper;
-  /** What becomes of the replies that are due, in the order of their commands. */
+  /** How to treat each outstanding reply, in the order of the commands. */
   readonly #due: (Meddling | undefined)[] = [];
   readonly #held: Buffer[] = [];
   readonly #heldCommands: Buffer[] = [];
@@ -102,7 +102,7 @@ export class Link {
     this.#redis.destroy();
   }
 
-  /** Lets pass what was kept back. */
+  /** Passes on the bytes that were held back. */
   release(): void {
     for (const frame of this.#heldCommands.splice(0)) this.#command(frame);
     for (const frame of this.#held.splice(0)) this.#toClient.write(frame);
@@ -136,7 +136,7 @@ export class Link {
     this.#answerDue();
   }
 
-  /** Sends those of our own answers before which no reply of Redis is outstanding any more. */
+  /** Sends the proxy's own answers before which no reply of Redis is outstanding any more. */
   #answerDue(): void {
     for (let [next] = this.#due; next && "answer" in next; [next] = this.#due) {
       this.#due.shift();
@@ -173,7 +173,7 @@ class Shaper {
       this.#flush(bytes);
       return;
     }
-    // Timers that are due in the same millisecond may fire in any order: each sends whatever is first.
+    // Timers that are due in the same millisecond may fire in any order, so each sends the first bytes of the queue.
     this.#queue.push(bytes);
     setTimeout(() => this.#flush(this.#queue.shift()), Math.max(waitMs, 0));
   }

@@ -21,7 +21,8 @@ export interface RedisServerOptions {
   readonly sentinelFile?: string;
 }
 
-// Ends Redis with us, even if we are killed. Removes the folder then, unless told to keep it. Reads the leash in the foreground; Redis's end shows by its closed stdout.
+// Ends Redis with the test process, even if that is killed, and removes the folder unless told to keep it. It reads the
+// leash in the foreground; the test notices Redis's end by its closed stdout.
 const GUARD = `
 folder=$1; shift
 exec 3<&0 </dev/null
@@ -34,7 +35,7 @@ wait $redis
 [ "$last" = keep ] || rm -rf -- "$folder"
 `;
 
-/** Of the logins with the rights of a producer and of a worker. */
+/** Password of the logins with the rights of a producer and of a worker. */
 const LOGIN_PASSWORD = "of-the-tests";
 
 type Guard = ChildProcessByStdio<Writable, Readable, null>;
@@ -68,7 +69,7 @@ export class RedisServer implements AsyncDisposable {
         return server;
       } catch (error) {
         await server.stop();
-        // Another process has taken the port meanwhile.
+        // Another process may have taken the port meanwhile: try again.
         if (attempt === 5 || !server.output.includes("in use")) throw error;
       }
     }
@@ -80,7 +81,7 @@ export class RedisServer implements AsyncDisposable {
     return this.#urlOf(password === undefined ? "" : `:${encodeURIComponent(password)}@`);
   }
 
-  /** Its address, with a login that may do on any queue what this role may do on its own, and nothing else. */
+  /** Its address, with a login that has exactly the rights of this role, on every queue. */
   urlFor(role: AclRole): string {
     return this.#urlOf(`${role}:${LOGIN_PASSWORD}@`);
   }
@@ -141,7 +142,7 @@ export class RedisServer implements AsyncDisposable {
     const command = [server, ...(sentinelFile ? [sentinelFile, "--sentinel"] : []), ...args];
     const guard = spawn("/bin/sh", ["-c", GUARD, "poolmq-test-guard", this.folder, ...command], {
       stdio: ["pipe", "pipe", "ignore"],
-      // A process group of its own: Ctrl-C ends the test run, and Redis ends when the run lets go of the leash.
+      // In a process group of its own: Ctrl-C ends the test run, and Redis ends when the run closes the leash.
       detached: true,
     });
     this.#guard = guard;
@@ -160,7 +161,7 @@ export class RedisServer implements AsyncDisposable {
     this.#pid = Number(/^guard: (\d+)$/m.exec(this.#output)?.[1]);
   }
 
-  /** Redis takes no `requirepass` beside such a file. */
+  /** Redis does not accept `requirepass` together with an ACL file. */
   #writeLogins(): void {
     const password = this.#options.settings?.["requirepass"];
     const logins = (["producer", "worker", "both", "watcher"] as const).map((role) => {
@@ -176,12 +177,12 @@ export class RedisServer implements AsyncDisposable {
     const guard = this.#guard;
     if (!guard) return;
     this.#guard = undefined;
-    // Lets go of the leash; the server is then gone when its output is closed.
+    // Close the leash; the server has ended when its output is closed.
     guard.stdin.end("keep\n");
     await this.#closed;
   }
 
-  /** Freezes it: connections stay open, nothing is answered. */
+  /** Freezes it: connections stay open, but nothing is answered. */
   pause(): void {
     process.kill(this.#pid, "SIGSTOP");
   }

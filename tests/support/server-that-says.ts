@@ -5,7 +5,7 @@ import { onTestFinished } from "vitest";
 
 import { commandWords, FrameReader } from "./resp.ts";
 
-/** Answers INFO with these lines; stands in for versions that can't be had. */
+/** A server that answers INFO with these lines, in place of versions that can't be installed. */
 export async function serverThatSays(info: string): Promise<string> {
   const server = createServer((socket) => {
     const reader = new FrameReader();

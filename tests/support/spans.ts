@@ -1,9 +1,9 @@
-/** From when to when something ran, in ms. */
+/** Start and end of a run, in ms. */
 type Span = readonly [fromMs: number, toMs: number];
 
-/** How many of them ran at the same moment, at most. */
+/** The largest number of runs at the same moment. */
 export function atOnce(spans: readonly Span[]): number {
-  // An end at the very moment of a start comes first.
+  // If an end and a start are at the same moment, the end comes first.
   const steps = spans.flatMap(([from, to]) => [[from, 1] as const, [to, -1] as const]);
   let [running, most] = [0, 0];
   for (const [, step] of steps.toSorted(([a, stepA], [b, stepB]) => a - b || stepA - stepB)) {

@@ -16,7 +16,7 @@ import { until } from "./until.ts";
 /** The tasks module of the tests. */
 export const TASKS: URL = new URL("../fixtures/tasks.ts", import.meta.url);
 
-/** A Redis, and if it has them, its logins with the rights of each role. */
+/** A Redis, with logins for each role if it has them. */
 export type Reachable = Pick<RedisServer, "url"> & Partial<Pick<RedisServer, "urlFor">>;
 
 /** A queue of its own for one test, with pools and worker machines on it that end with the test. */
@@ -25,14 +25,14 @@ export class Stage {
   readonly keys: QueueKeys;
   readonly #redis: Reachable;
 
-  /** @param queue - where another stage has the same queue on another Redis */
+  /** @param queue - given if another stage has the same queue on another Redis */
   constructor(redis: Reachable, queue: string = uniqueQueue()) {
     this.#redis = redis;
     this.queue = queue;
     this.keys = queueKeys(queue);
   }
 
-  /** The address of Redis, with no more rights than poolmq says that this role needs. */
+  /** The address of Redis, with only the rights that poolmq documents for this role. */
   urlFor(role: AclRole): string {
     return this.#redis.urlFor?.(role) ?? this.#redis.url;
   }
@@ -88,7 +88,7 @@ export class Marks {
     return readFileSync(this.log, "utf8").split("\n").slice(0, -1);
   }
 
-  /** Waits until so many tasks have started; gives their lines. */
+  /** Waits until `count` tasks have started; gives their lines. */
   async started(count: number): Promise<string[]> {
     return await until(() => (this.lines.length >= count ? this.lines : undefined), {
       what: `${count} tasks to start`,

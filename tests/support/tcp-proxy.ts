@@ -72,26 +72,26 @@ export class TcpProxy implements AsyncDisposable {
     for (const link of this.#links) link.cut();
   }
 
-  /** Leads new connections to another server, as a host name does after a failover. */
+  /** Sends new connections to another server, as a host name does after a failover. */
   retarget(target: ProxyTarget): void {
     this.#state.target = target;
   }
 
-  /** Resets new connections, or takes them again. */
+  /** Sets whether new connections are reset. */
   refuse(refusing: boolean): void {
     this.#state.refusing = refusing;
   }
 
   /**
-   * Half-open: bytes vanish in both directions and nobody is told. Ends with `restore()`, but what vanished is gone, as
-   * after a router's restart: connections of that time never work again.
+   * Makes connections half-open: bytes vanish in both directions, and neither side is told. Ends with `restore()`, but
+   * connections of that time never work again, as after a router's restart.
    */
   drop(): void {
     this.#state.dropping = true;
     this.dropOpen();
   }
 
-  /** The same for connections that are open now, in some directions, and for a part of them at random. */
+  /** As `drop`, but only for a random part of the open connections, and only in some directions. */
   dropOpen(directions: readonly Direction[] = BOTH, part = 1): void {
     for (const link of this.#links) {
       if (this.#state.random() < part) for (const direction of directions) link.dead.add(direction);
@@ -102,12 +102,12 @@ export class TcpProxy implements AsyncDisposable {
     this.#state.dropping = false;
   }
 
-  /** Keeps all replies back until the returned function is called. */
+  /** Holds all replies back until the returned function is called. */
   holdReplies(): () => void {
     return this.hold("to the client");
   }
 
-  /** Keeps all bytes of this direction back until the returned function is called: a cut in one direction. */
+  /** Holds all bytes of this direction back until the returned function is called. */
   hold(direction: Direction): () => void {
     this.#state.holding.add(direction);
     return () => {
@@ -117,8 +117,7 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   /**
-   * Meddles with the next commands that match, by default with one. The promise resolves when the last one of them was
-   * hit.
+   * Meddles with the next `times` commands that match. The promise resolves when the last of them was hit.
    */
   async meddle(matches: Rule["matches"], meddling: Meddling, times = 1): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -24,7 +24,7 @@ export function onTerminal(args: readonly string[]): Program {
       try {
         process.kill(pid, "SIGKILL");
       } catch {
-        // Gone meanwhile.
+        // It has ended meanwhile.
       }
     }
     await program[Symbol.asyncDispose]();

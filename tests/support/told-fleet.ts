@@ -1,9 +1,9 @@
-/** A fleet that is only told of: what a hundred machines and their producers would report, written by one program. */
+/** A simulated fleet: one program writes what a hundred machines and their producers would report. */
 
 import { Machines, queueKeys, writeErrorGroups, writeMapReports } from "@poolmq/shared/redis";
 import type { Redis } from "ioredis";
 
-/** How often machines and producers tell of themselves, in ms. */
+/** How often machines and producers report, in ms. */
 const BEAT_MS = 1_000;
 
 const PROCESSES = 8;
@@ -21,7 +21,7 @@ const KINDS = [
   },
 ];
 
-/** Tells of such a fleet until it is stopped. */
+/** Writes the reports of such a fleet until it is stopped. */
 export class ToldFleet implements AsyncDisposable {
   readonly #redis: Redis;
   readonly #keys: ReturnType<typeof queueKeys>;
@@ -36,7 +36,7 @@ export class ToldFleet implements AsyncDisposable {
     this.#size = size;
   }
 
-  /** Resolves once all of it has been told for the first time. */
+  /** Resolves once all of it has been reported for the first time. */
   static async begin(redis: Redis, queue: string, size = { machines: 100, maps: 50 }): Promise<ToldFleet> {
     const fleet = new ToldFleet(redis, queue, size);
     await fleet.#tell();
@@ -115,7 +115,7 @@ export class ToldFleet implements AsyncDisposable {
                 {
                   task: taskOf(machine % 8),
                   map: idOf(machine % 8),
-                  // A new item with each beat; one in ten machines has one that goes on and on.
+                  // Each beat shows a new item; one in ten machines has an item that never ends.
                   at: isLong(machine, process) ? 7 : Math.floor(now / BEAT_MS) + process,
                   n: 1,
                   attempt: 1,

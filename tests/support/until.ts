@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface UntilOptions {
-  /** What is waited for, for the message: "the worker to be gone". */
+  /** The awaited state, for the message, such as "the worker to be gone". */
   readonly what: string;
   /** @defaultValue 10_000 */
   readonly timeoutMs?: number;
@@ -10,8 +10,8 @@ export interface UntilOptions {
 }
 
 /**
- * Waits until a condition gives something other than false, undefined or null, and gives that. The last resort: for
- * what has no event to wait on, such as another process's end.
+ * Waits until a condition gives something other than false, undefined or null, and gives that. Only for states without an
+ * event, such as another process's end.
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
@@ -28,7 +28,7 @@ export async function until<T>(
   }
 }
 
-/** Gives what a promise gives, or fails with a message that says what it was. */
+/** Gives the promise's value, or fails after `timeoutMs` with a message that names it. */
 export async function within<T>(timeoutMs: number, what: string, promise: PromiseLike<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_resolve, reject) => {

@@ -11,7 +11,7 @@ type Tasks = typeof tasks;
 
 const MODULE = new URL("../fixtures/watched-tasks.ts", import.meta.url);
 
-/** A queue that is watched, with tasks that end, fail or wait as they are told. */
+/** A queue that is watched, with tasks that end, fail or wait as their items say. */
 export class Watched extends Stage {
   static readonly module: URL = MODULE;
   readonly marks = new Marks();
@@ -32,12 +32,12 @@ export class Watched extends Stage {
     return this.pool<Tasks>();
   }
 
-  /** Items that do so, one after the other. */
+  /** Makes one item for each of these steps. */
   steps(...does: tasks.Step["does"][]): tasks.Step[] {
     return does.map((what, x) => ({ does: what, x, gate: this.marks.gate }));
   }
 
-  /** Waits until a map looks as it should. */
+  /** Waits until the view of a map satisfies `looks`. */
   async map(id: string, looks: (map: MapView) => boolean = () => true): Promise<MapView> {
     return await until(
       async () => (await this.watcher.read()).maps.find((map) => map.id === id && looks(map)),
@@ -45,7 +45,7 @@ export class Watched extends Stage {
     );
   }
 
-  /** Makes the last report of a map older than it is, as if its producer had fallen silent. */
+  /** Dates the last report of a map back, as if its producer had fallen silent. */
   async age(mapId: string, ms: number): Promise<void> {
     const info = (await this.redis.hget(this.keys.mapInfo, mapId)) ?? "";
     const [at = "", ...report] = info.split(" ");

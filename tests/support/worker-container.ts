@@ -21,10 +21,10 @@ const TASKS = fileURLToPath(new URL("../fixtures/container-tasks.ts", import.met
 
 const provided = inject("containers");
 
-/** True where no engine answers, and that is no failure. For `describe.skipIf`. */
+/** True if no engine answers and that is no failure; for `describe.skipIf`. */
 export const NO_ENGINE: boolean = "skip" in provided && provided.skip;
 
-/** What the run has set up. Fails where it could not. */
+/** What the run has set up. Fails if that was not possible. */
 export function containerRun(): ContainerRun {
   if ("skip" in provided) throw new Error(`No container tests: ${provided.reason}`);
   return provided;
@@ -45,15 +45,15 @@ export interface WorkerContainerOptions {
   readonly redisUrl?: string;
 }
 
-/** As docker/compose.yaml and docker/kubernetes start it: with nothing that it does not need. */
+/** A container with as few rights as docker/compose.yaml and docker/kubernetes give it. */
 class HardenedContainer extends GenericContainer {
-  /** Gives the file system that the image has; nothing can be written to it. */
+  /** Makes the image's file system read-only. */
   withReadOnlyRoot(): this {
     this.hostConfig.ReadonlyRootfs = true;
     return this;
   }
 
-  /** No swap: with some, a container over its limit is slow before it is killed. */
+  /** No swap, with which a container over its limit would become slow before it is killed. */
   withMemory(bytes: number): this {
     this.hostConfig.Memory = bytes;
     this.hostConfig.MemorySwap = bytes;
@@ -78,12 +78,12 @@ export class WorkerContainer {
     this.#log = log;
   }
 
-  /** What it has written so far. */
+  /** Its output so far. */
   get output(): string {
     return this.#log();
   }
 
-  /** What the engine knows of it. */
+  /** Its state, from the engine. */
   async state(): Promise<{ Status: string; ExitCode: number; OOMKilled: boolean; StartedAt: string }> {
     return JSON.parse(await docker("inspect", "--format", "{{json .State}}", this.id)) as {
       Status: string;
@@ -98,14 +98,14 @@ export class WorkerContainer {
     return await this.#container.exec(command);
   }
 
-  /** Tells it to stop, as a scheduler does, and waits until it has; gives how long that took, in ms. */
+  /** Tells it to stop, as a scheduler does, and waits for its end; gives how long that took, in ms. */
   async stop(): Promise<number> {
     const started = performance.now();
     await docker("stop", "--time", "60", this.id);
     return performance.now() - started;
   }
 
-  /** Pulls its plug. */
+  /** Kills it without warning. */
   async kill(): Promise<void> {
     await docker("kill", this.id);
   }
@@ -115,14 +115,14 @@ export class WorkerContainer {
 export class Fleet {
   readonly run: ContainerRun;
   readonly queue: string = uniqueQueue("containers");
-  /** Where the tasks say that they run. */
+  /** The files in which tasks note that they run. */
   readonly marks: Marks = new Marks();
   readonly #redis: { readonly inside: string; readonly outside: string };
 
   constructor(redis?: { readonly inside: string; readonly outside: string }) {
     this.run = containerRun();
     this.#redis = redis ?? { inside: "redis://redis:6379", outside: this.run.redisUrl };
-    // Written by the user of the containers.
+    // The containers' user must be able to write here.
     chmodSync(dirname(this.marks.log), 0o777);
     chmodSync(this.marks.log, 0o666);
   }
@@ -164,12 +164,12 @@ export class Fleet {
     return new WorkerContainer(running, performance.now() - started, () => log);
   }
 
-  /** Starts so many worker machines side by side. */
+  /** Starts `count` worker machines in parallel. */
   async workers(count: number, options: WorkerContainerOptions = {}): Promise<WorkerContainer[]> {
     return await Promise.all(Array.from({ length: count }, () => this.worker(options)));
   }
 
-  /** Waits until this worker has started so many items. */
+  /** Waits until this worker has started `count` items. */
   async startedOn({ host }: WorkerContainer, count = 1): Promise<void> {
     await until(() => this.marks.lines.filter((line) => line.endsWith(host)).length >= count, {
       what: `${count} items on ${host}`,

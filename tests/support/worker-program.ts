@@ -8,7 +8,7 @@ import { within } from "./until.ts";
 /** The file of the `poolmq` command. */
 export const CLI: string = fileURLToPath(new URL("../../packages/worker/src/cli.ts", import.meta.url));
 
-/** Nothing of the environment in which the tests run decides how the command behaves. */
+/** The environment without variables that would change the command's behaviour. */
 const CLEAN = Object.fromEntries(
   Object.keys(process.env)
     .filter((name) => /^(POOLMQ_|REDIS_URL)/.test(name))

@@ -8,20 +8,20 @@ import { fileURLToPath } from "node:url";
 import { descendantsOf } from "../../../tests/support/processes.ts";
 import type { FromActor, ToActor } from "./messages.ts";
 
-/** Sets the wall clock of the process off. */
+/** A module that shifts the wall clock of the process. */
 const SKEWED_CLOCK = new URL("../../../tests/fixtures/skewed-clock.ts", import.meta.url).href;
 
 export interface ActorOptions {
   readonly program: "machine" | "producer";
   readonly args: readonly string[];
-  /** For temporary files of it and all that it starts; tells these processes from all others. */
+  /** Folder for temporary files of the process and its children, by which these processes are recognized. */
   readonly folder: string;
-  /** Descriptor for what it and its children complain of, if anybody wants to know. */
+  /** Descriptor for the stderr of it and its children. */
   readonly stderr?: number | undefined;
-  /** How far its wall clock is off. @defaultValue 0 */
+  /** Shift of its wall clock, in ms. @defaultValue 0 */
   readonly skewMs?: number;
   readonly onMessage: (message: FromActor) => void;
-  /** It has ended, and nobody had asked it to. */
+  /** Called if it ended unexpectedly. */
   readonly onDied: (how: string) => void;
 }
 
@@ -32,7 +32,7 @@ export class Actor {
   readonly #child: ChildProcess;
   #gone = false;
   #frozen = false;
-  /** It may end: it was told to, or killed. */
+  /** Whether its end is expected, because it was told to end, or killed. */
   #mayEnd = false;
 
   constructor({ program, args, folder, stderr, skewMs = 0, onMessage, onDied }: ActorOptions) {
@@ -91,7 +91,7 @@ export class Actor {
   }
 }
 
-/** Signals a process that may be gone. */
+/** Signals a process, which may have ended already. */
 export function signalTo(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);

@@ -1,4 +1,4 @@
-/** A producer of a soak, which is started again when it was killed, at the map that it was at. */
+/** A producer of a soak. After it was killed, it is started again with the map that it was at. */
 
 import type { Engine } from "../work/workload.ts";
 import { Actor } from "./actor.ts";
@@ -13,7 +13,7 @@ export interface AskerOptions {
   readonly name: string;
   readonly engine: Engine;
   readonly site: Pick<Site, "queue" | "signingKey">;
-  /** How far its wall clock is off. @defaultValue 0 */
+  /** Shift of its wall clock, in ms. @defaultValue 0 */
   readonly skewMs?: number;
   readonly onEnded: (map: EndedMap) => void;
 }

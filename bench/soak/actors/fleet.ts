@@ -1,4 +1,4 @@
-/** The worker machines of one queue of a soak: keeps their number. */
+/** Keeps the number of worker machines of one queue of a soak. */
 
 import type { WorkerOptions } from "@poolmq/worker";
 
@@ -8,10 +8,10 @@ import { UsageSeries } from "./usage-series.ts";
 /** Short, so that many machines can be lost in little time; long enough for a busy computer to renew the locks. */
 const LOCKS = { lockDurationMs: 1_500, stalledIntervalMs: 300 };
 
-/** How far the wall clocks of machines are off, one after the other. The first one's is right. */
+/** Shifts of the machines' wall clocks, in ms. The first machine's clock is right. */
 const SKEWS_MS = [0, 3_600_000, -61_000, -3_600_000, 61_000, 3_000, -3_000];
 
-/** What all processes of a soak have in common. */
+/** Settings that all processes of a soak share. */
 export interface Setting {
   readonly url: string;
   readonly seed: number;
@@ -19,7 +19,7 @@ export interface Setting {
   /** Where the processes log to, if anywhere. */
   readonly logs?: string | undefined;
   readonly stderr?: number | undefined;
-  /** A process has ended that should not. */
+  /** Called if a process ended unexpectedly. */
   readonly onDied: (how: string) => void;
 }
 
@@ -73,7 +73,7 @@ export class Machine {
   }
 }
 
-/** The machines: one that is never killed, so that what it uses can be watched, and others that are. */
+/** The machines: one is never killed, so that its use of memory can be watched; the others are. */
 export class Fleet {
   readonly elder: Machine;
   readonly #setting: Setting;
@@ -94,7 +94,7 @@ export class Fleet {
     return [this.elder, ...this.#others];
   }
 
-  /** One that may be lost. */
+  /** Picks a machine that may be lost. */
   pick(where: number): Machine | undefined {
     return this.#others[Math.floor(where * this.#others.length)];
   }
@@ -104,7 +104,7 @@ export class Fleet {
     this.#replace(machine);
   }
 
-  /** Starts another one, then tells this one to stop. */
+  /** Starts another machine, then tells this one to stop. */
   retire(machine: Machine): void {
     this.#replace(machine);
     machine.actor.terminate();
@@ -112,7 +112,7 @@ export class Fleet {
     this.#leaving.add(gone);
   }
 
-  /** Ends all in good order. */
+  /** Ends all machines gracefully. */
   async close(): Promise<void> {
     for (const { actor } of this.all) actor.send({ t: "stop" });
     await Promise.all([...this.all.map(({ actor }) => actor.exited), ...this.#leaving]);

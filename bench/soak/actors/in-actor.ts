@@ -1,4 +1,4 @@
-/** The end of the channel that is in a process of the soak. It ends with the process that started it. */
+/** A soak process's end of the channel to the process that started it, with which it ends. */
 
 import { existsSync, readdirSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";

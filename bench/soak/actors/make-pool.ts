@@ -9,8 +9,9 @@ export type SoakPool = Pool<typeof tasks> | ThreadPool<typeof tasks>;
 const MODULE = new URL("../work/tasks.ts", import.meta.url);
 
 /**
- * What runs evil tasks: one item at a time, so that it is certain who is to be charged; with little memory, so that it is
- * soon exhausted. The soak kills processes at random too: an innocent item must not be hit as often as this.
+ * For pools with evil tasks: one item at a time, so that it is certain which item is to be charged, and little memory, so
+ * that it is soon exhausted. `workerLossAttempts` is higher than the number of times that the soak's random kills hit an
+ * innocent item.
  */
 const OF_EVIL = { concurrency: 1, workerLossAttempts: 3 };
 
@@ -27,7 +28,7 @@ export function makePool(
   switch (engine) {
     case "Redis":
       return new Pool<typeof tasks>({
-        // It has no workers of its own: it folds results with a function of the module.
+        // The pool has no workers of its own, but folds results with a function of this module.
         tasks: MODULE,
         connection,
         queue,

@@ -1,4 +1,4 @@
-/** What the processes of a soak say to each other, over Node's channel. */
+/** The messages between the processes of a soak, over Node's IPC channel. */
 
 import type { Verdict } from "../work/tally.ts";
 import type { Engine, MapKind } from "../work/workload.ts";
@@ -20,7 +20,7 @@ export interface ProducerOptions {
 
 export type ToActor = { readonly t: "usage" } | { readonly t: "stop" };
 
-/** What a process uses, of what must not grow. */
+/** The resources of a process that must not grow. */
 export interface Usage {
   readonly rss: number;
   readonly heap: number;

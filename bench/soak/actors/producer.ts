@@ -15,7 +15,7 @@ const { engine, seed, name, first } = options;
 const logged =
   log === undefined ? {} : { logger: pino({ level: "warn" }, pino.destination({ dest: log, sync: true })) };
 const pool = makePool(options, logged);
-// Another one, so that maps are attached by who has not begun them.
+// Another pool, so that maps are attached to by a pool that has not begun them.
 const other = engine === "Redis" ? makePool(options, logged) : undefined;
 const calls = new Calls(pool, other);
 

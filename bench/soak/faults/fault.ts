@@ -1,4 +1,4 @@
-/** What a fault of the soak is, and what it is done to. */
+/** A fault of the soak, and its possible victims. */
 
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -10,14 +10,14 @@ import type { Asker } from "../actors/asker.ts";
 import type { Fleet } from "../actors/fleet.ts";
 import type { DamagedItems } from "./damaged-items.ts";
 
-/** A queue, who works for it, and who asks. */
+/** A queue with its fleet and its producers. */
 export interface Queue {
   readonly keys: QueueKeys;
   readonly fleet: Fleet;
   readonly askers: readonly Asker[];
 }
 
-/** What faults are done to. */
+/** Everything that faults can hit. */
 export interface Stage {
   readonly redis: RedisServer;
   readonly proxy: TcpProxy;
@@ -29,7 +29,7 @@ export interface Stage {
   readonly redisBack: () => Promise<unknown>;
 }
 
-/** How a fault is done: by the plan. */
+/** How a fault is to be done, according to the plan. */
 export interface How {
   /** Picks the victim: from 0 to 1. */
   readonly pick: number;
@@ -39,11 +39,11 @@ export interface How {
 
 export interface Fault {
   readonly kind: string;
-  /** How often, against the others of its lane. */
+  /** Relative frequency among the faults of its lane. */
   readonly weight: number;
   /** How long it may last, in ms. @defaultValue it does not last */
   readonly forMs?: readonly [min: number, max: number];
-  /** Does it; resolves when it is over. False if there was nothing to hit. */
+  /** Injects the fault; resolves when it is over. False if there was nothing to hit. */
   readonly inject: (stage: Stage, how: How) => Promise<boolean>;
 }
 
@@ -59,12 +59,12 @@ export function picked<V>(values: readonly V[], pick: number): V | undefined {
   return values[Math.floor(pick * values.length)];
 }
 
-/** Takes several picks from one: what is left of it after the first choice among so many. */
+/** Makes a further pick from one that was used for a choice among `choices`. */
 export function nextPick(pick: number, choices: number): number {
   return (pick * choices) % 1;
 }
 
-/** Orders something of Redis until it obeys: while a script runs, for one, it refuses everything. */
+/** Repeats a command until Redis carries it out; while a script runs, for example, it refuses everything. */
 export async function untilObeyed(order: () => Promise<unknown>): Promise<void> {
   for (let refusal: unknown = "BUSY"; /BUSY|LOADING|MISCONF|saving/i.test(String(refusal)); await delay(20)) {
     try {

@@ -13,9 +13,9 @@ const OVERRUN_MS = 20_000;
 export class Injector {
   readonly counts = new Map<string, number>();
   readonly damaged = new DamagedItems();
-  /** Kinds of the faults that are not over. */
+  /** Kinds of faults that are not over. */
   readonly underWay = new Set<string>();
-  /** Kinds of the faults that did not end in their time, or could not be done. */
+  /** Kinds of faults that did not end in time, or could not be injected. */
   readonly overran: string[] = [];
   readonly #stage: Stage;
   #redisBack: Promise<unknown> = Promise.resolve();

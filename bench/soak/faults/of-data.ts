@@ -1,4 +1,4 @@
-/** What happens to single keys and entries: they are damaged, deleted, or foreign. */
+/** Faults of single keys and entries: they are damaged, deleted, or replaced by something else. */
 
 import type { QueueKeys } from "@poolmq/shared/redis";
 import type { Redis } from "ioredis";
@@ -40,7 +40,7 @@ function onQueue(
     const queue = picked(queues, how.pick);
     if (queue === undefined) return false;
     const rest = { ...how, pick: nextPick(how.pick, queues.length) };
-    // A Redis that is full or not the primary at this moment refuses it.
+    // Redis may refuse it, because it is full or not the primary at this moment.
     const hit = await inject({ admin: redis.admin, keys: queue.keys, queue }, rest, stage).catch(() => 0);
     return hit === 1;
   };
@@ -143,7 +143,7 @@ export const OF_KEYS: Lane = {
     {
       kind: "key deleted: a job",
       weight: 3,
-      // BullMQ may write what it counts into a hash without data, which can't be told from a job that was damaged.
+      // BullMQ may write its counters into a hash without data, which can't be told from a damaged job.
       inject: damaged(({ admin }, { key }) => admin.del(key)),
     },
     { kind: "key deleted: a lock", weight: 1, inject: anyKey((keys) => keys.job("*:lock")) },

@@ -1,4 +1,4 @@
-/** What happens to the machines that run the items. */
+/** Faults of the machines that run the items. */
 
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -6,7 +6,7 @@ import { signalTo } from "../actors/actor.ts";
 import { nextPick, picked } from "./fault.ts";
 import type { Lane, Queue, Stage } from "./fault.ts";
 
-/** A queue, and what is left of the pick. Most often the first one, on which no evil is done. */
+/** Picks a queue, and gives the rest of the pick. Most often it is the first queue, which has no evil tasks. */
 function queueOf(
   { queues }: Stage,
   pick: number,
@@ -20,7 +20,7 @@ export const OF_MACHINES: Lane = {
     {
       kind: "child killed",
       weight: 5,
-      // Not where evil is done: there, an item may lose few processes, and none by the soak.
+      // Only on the first queue: with evil tasks, an item may lose only few processes, none of them by the soak's kills.
       inject: async ({ queues: [first] }, { pick }) => {
         const all = first?.fleet.all ?? [];
         const children = picked(all, pick)?.actor.children ?? [];
@@ -46,7 +46,7 @@ export const OF_MACHINES: Lane = {
       forMs: [500, 2_500],
       inject: async (stage, { pick, forMs }) => {
         const { queue, rest } = queueOf(stage, pick);
-        // At random, including the one that is watched.
+        // At random, including the machine that is watched.
         const any = picked(queue?.fleet.all ?? [], rest);
         any?.actor.freeze(true);
         await delay(forMs);

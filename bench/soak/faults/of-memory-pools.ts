@@ -1,4 +1,4 @@
-/** What happens to pools in memory: their own processes, and the programs that made them. */
+/** Faults of pools in memory: of their processes, and of the programs that made them. */
 
 import { setTimeout as delay } from "node:timers/promises";
 

@@ -1,4 +1,4 @@
-/** What happens between Redis and those who use it. */
+/** Faults of the network between Redis and its clients. */
 
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -7,7 +7,7 @@ import type { Fault, Lane } from "./fault.ts";
 
 const isScript = ([name = ""]: readonly string[]): boolean => /^evalsha$/i.test(name);
 
-/** Everything waits in one direction, and arrives late. */
+/** Holds back all data in one direction, which then arrives late. */
 function held(direction: Direction): Fault["inject"] {
   return async ({ proxy }, { forMs }) => {
     const release = proxy.hold(direction);
@@ -17,7 +17,7 @@ function held(direction: Direction): Fault["inject"] {
   };
 }
 
-/** The connections of a part of the clients are dead in one direction. */
+/** Lets the connections of some clients be dead in one direction. */
 function vanish(direction: Direction): Fault["inject"] {
   return async ({ proxy }, { pick }) => {
     proxy.dropOpen([direction], 0.1 + 0.4 * pick);

@@ -1,4 +1,4 @@
-/** What happens to the producers, which ask for the maps. The first one of each queue is watched, and never killed. */
+/** Faults of the producers. The first one of each queue is watched, and never killed. */
 
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -32,7 +32,7 @@ export const OF_PRODUCERS: Lane = {
     { kind: "durable producer killed", weight: 3, inject: killed("durable") },
     { kind: "plain producer killed", weight: 1, inject: killed("plain") },
     { kind: "producer frozen", weight: 3, forMs: [300, 4_000], inject: frozen },
-    // Silent for so long that machines take it for dead, and drop its jobs.
+    // Silent for long enough that machines take it for dead and drop its jobs.
     { kind: "producer frozen for long", weight: 0.3, forMs: [11_000, 13_000], inject: frozen },
   ],
 };

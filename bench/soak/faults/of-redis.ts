@@ -1,4 +1,4 @@
-/** What happens to Redis as such: it is away, empty, slow, or refuses. One comes after the other. */
+/** Faults of Redis as a whole: it is away, empty, slow, or refuses. They come one after the other. */
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { signalTo } from "../actors/actor.ts";
 import { picked, untilObeyed } from "./fault.ts";
 import type { How, Lane, Stage } from "./fault.ts";
 
-/** Always was something to hit. */
+/** For faults that always find something to hit. */
 function always(
   inject: (stage: Stage, how: How) => Promise<unknown>,
 ): (stage: Stage, how: How) => Promise<true> {
@@ -21,10 +21,10 @@ function always(
 /** Far less than even an empty Redis takes: every write is refused. */
 const FULL = "1mb";
 
-/** The time in which a map that misses something looks for it, and some. */
+/** A little more than the time in which a map looks for what it misses, in ms. */
 const RECONCILE_MS = 4_000;
 
-/** A map looks for what it misses: the keys of its bitmap and stream, then the prefix of its jobs. */
+/** Whether a command is a reconcile: its keys are a bitmap and a stream, and then comes the prefix of jobs. */
 function isReconcile([name = "", , count, done = "", out = "", prefix = ""]: readonly string[]): boolean {
   return (
     /^eval(sha)?$/i.test(name) &&
@@ -72,7 +72,7 @@ export const OF_REDIS: Lane = {
       weight: 2,
       inject: async ({ redis, proxy }, { pick }) => {
         if (!(await proxy.seen(isReconcile, RECONCILE_MS))) return false;
-        // Before its reply, or between the steps that follow from it.
+        // The fault comes before the reply, or between the steps that follow it.
         await delay(3 * pick);
         await untilObeyed(() => redis.admin.flushall());
         return true;
@@ -110,7 +110,8 @@ export const OF_REDIS: Lane = {
       inject: always(async ({ redis }) => untilObeyed(() => redis.admin.call("DEBUG", "RELOAD"))),
     },
     {
-      // What the other one holds is from the last time: jobs of maps that have ended since, outcomes that were read.
+      // The other server holds the state of the last time: jobs of maps that have ended since, and outcomes that were
+      // read.
       kind: "an old state of Redis comes back",
       weight: 1,
       inject: always(async ({ redis }) => untilObeyed(() => redis.admin.call("SWAPDB", "0", "1"))),
@@ -143,7 +144,7 @@ export const OF_REDIS: Lane = {
       weight: 1,
       forMs: [300, 1_500],
       inject: always(async ({ redis }, { forMs }) => {
-        // A replica of a primary that does not exist: it keeps its data, and refuses writes.
+        // As a replica of a primary that does not exist, it keeps its data and refuses writes.
         await untilObeyed(() => redis.admin.replicaof("127.0.0.1", 1));
         await delay(forMs);
         await untilObeyed(() => redis.admin.replicaof("NO", "ONE"));
@@ -152,7 +153,7 @@ export const OF_REDIS: Lane = {
   ],
 };
 
-/** Orders of Redis that hit clients and scripts, and no data. */
+/** Redis commands that hit clients and scripts, but no data. */
 export const OF_CLIENTS: Lane = {
   everyMs: 3_500,
   faults: [
@@ -187,7 +188,7 @@ export const OF_CLIENTS: Lane = {
   ],
 };
 
-/** Done while Redis is up. */
+/** Runs a command while Redis is up. */
 function ordered(
   inject: (stage: Stage, how: How) => Promise<unknown>,
 ): (stage: Stage, how: How) => Promise<true> {

@@ -1,4 +1,7 @@
-/** What somebody sets on Redis in the middle of the work, for a while: each of it makes Redis refuse, or end connections. */
+/**
+ * Settings of Redis that somebody changes during the work, for a while. Each makes Redis refuse commands, or end
+ * connections.
+ */
 
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -7,14 +10,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { untilObeyed } from "./fault.ts";
 import type { Fault, Lane, Stage } from "./fault.ts";
 
-/** Sets it, and puts it back to what a new server has. */
+/** Changes a setting, and restores the default. */
 function set(name: string, value: string, back: string): Fault["inject"] {
   return async (stage, { forMs }) => {
     await stage.redisBack();
     const { admin } = stage.redis;
     await untilObeyed(() => admin.config("SET", name, value));
     await delay(forMs);
-    // Redis may have been restarted meanwhile, and is as it was then.
+    // Redis may have been restarted meanwhile, in the state of that moment.
     await untilObeyed(() => admin.config("SET", name, back));
     return true;
   };
@@ -25,7 +28,7 @@ async function busy({ redis, redisBack }: Stage, forMs: number): Promise<boolean
   await redisBack();
   const { admin } = redis;
   await untilObeyed(() => admin.config("SET", "lua-time-limit", "1"));
-  // They work even if they are connected anew while Redis is busy.
+  // These connections can be opened even while Redis is busy.
   const [endless, killer] = [0, 1].map(() => admin.duplicate({ enableReadyCheck: false }));
   for (const client of [endless, killer]) client?.on("error", () => {});
   let isOver = false;
@@ -34,7 +37,7 @@ async function busy({ redis, redisBack }: Stage, forMs: number): Promise<boolean
     .catch(() => {})
     .finally(() => (isOver = true));
   await delay(forMs);
-  // It may not have begun yet.
+  // The script may not have begun yet.
   while (!isOver) {
     await delay(20);
     await killer?.call("SCRIPT", "KILL").catch(() => {});
@@ -45,12 +48,12 @@ async function busy({ redis, redisBack }: Stage, forMs: number): Promise<boolean
   return true;
 }
 
-/** It can't save its data, and takes no writes while it should. */
+/** Redis can't save its data, and refuses writes while that fails. */
 async function unsaved({ redis, redisBack }: Stage, forMs: number): Promise<boolean> {
   await redisBack();
   const { admin, folder } = redis;
   const file = join(folder, "dump.rdb");
-  // A folder in the place of the file, which may be there of an earlier save.
+  // Put a folder in the place of the file, which an earlier save may have written.
   rmSync(file, { recursive: true, force: true });
   mkdirSync(join(file, "in the way"), { recursive: true });
   try {

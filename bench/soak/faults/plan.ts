@@ -1,6 +1,6 @@
 /**
  * Which faults a soak injects, and when: made from its seed alone, so that the same seed gives the same plan. What the
- * faults meet depends on how fast everything is.
+ * faults hit depends on timing.
  *
  * Faults of one lane come one after the other, as one Redis can only be down once; those of different lanes overlap.
  */

@@ -1,4 +1,4 @@
-/** Makes the call that a workload asks for, and tells the tally of all that comes of it. */
+/** Makes the call of a workload, and reports all outcomes to the tally. */
 
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -13,14 +13,14 @@ import type { Workload } from "./workload.ts";
 interface AskOptions {
   /** A durable map that a producer before this one began: it is attached first. */
   readonly resumes: boolean;
-  /** Is told the map's id. */
+  /** Called with the map's id. */
   readonly begun: (mapId: string) => void;
 }
 
-/** Bytes that travel beside the text of an argument, as only large ones do. */
+/** Bytes of an argument, large enough to travel beside its text. */
 const LARGE_BYTES = 40_000;
 
-/** Errors of a handle that came too late, or whose map Redis has lost: the map's own handle completes it. */
+/** Errors of a handle that attached too late, or whose map Redis has lost. The map's own handle completes it. */
 const NOTHING_TO_ATTACH = ["UNKNOWN_MAP", "INCOMPLETE_MAP"];
 
 export class Calls {
@@ -180,7 +180,7 @@ function tell(
   }
 }
 
-/** Reads more slowly than the workers are. */
+/** Reads a stream more slowly than the workers run. */
 async function readInOrder(
   stream: ResultStream<string>,
   tally: Tally,

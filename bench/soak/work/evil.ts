@@ -1,6 +1,6 @@
 /**
- * What tasks of the soak do to the process or thread that they run in, and what must become of the item. All others must
- * not notice: none may be charged with what one of these did.
+ * What evil tasks of the soak do to the process or thread that they run in, and how their items must end. Other items
+ * must not be affected or charged.
  */
 
 import { spawn } from "node:child_process";
@@ -11,7 +11,7 @@ interface Evil {
   readonly does: () => unknown;
   /** Code of the error that the item must end in; none if it gives its result. */
   readonly ends?: "WORKER_LOST" | "TASK_TIMEOUT";
-  /** It harms the whole process, so that it must not be done in a thread of a program that is to go on. */
+  /** It harms the whole process, and must not be run in a thread of a program that is to go on. */
   readonly needsProcess?: true;
 }
 
@@ -46,7 +46,8 @@ const table = {
   },
   "exhausts its heap": {
     does: () => {
-      // A few large pieces: collecting many small ones near the limit takes longer than the time limit.
+      // A few large arrays, because collecting many small ones near the memory limit would take longer than the time
+      // limit.
       for (const hoard: unknown[] = []; ;) hoard.push(Array(100_000).fill(0.5));
     },
     ends: "WORKER_LOST",

@@ -8,14 +8,14 @@ import { expectedOf } from "./workload.ts";
 /** An item that ended in an error which it should not end in. */
 export interface Odd {
   readonly index: number;
-  /** Of an item that is a map of its own: the id of that. */
+  /** Id of the map, for an item that is a map of its own. */
   readonly mapId: string | undefined;
   readonly code: string;
   readonly message: string;
   readonly how: Item["how"] | undefined;
 }
 
-/** What was wrong with a map, as numbers of items, and what was odd: to be explained by a fault, or wrong too. */
+/** Numbers of items that were wrong in a map, and odd items, which are wrong unless a fault explains them. */
 export interface Verdict {
   readonly lost: number;
   readonly duplicated: number;
@@ -23,9 +23,9 @@ export interface Verdict {
   readonly outOfOrder: number;
   /** Errors that no item of the map should end in. */
   readonly odd: readonly Odd[];
-  /** Items that did evil, or ran for ever, and ended as they should. */
+  /** Evil or endless items that ended as they should. */
   readonly deeds: Readonly<Partial<Record<string, number>>>;
-  /** The first of what is wrong, in words. */
+  /** Description of the first thing that was wrong. */
   readonly first?: string;
 }
 
@@ -34,7 +34,7 @@ export class Tally {
   readonly #expected: readonly string[];
   readonly #indices: ReadonlyMap<string, number>;
   readonly #told: number[];
-  /** How often the call's own callbacks told of an item. */
+  /** How often the call's callbacks were called for each item. */
   readonly #calledBack: number[];
   readonly #odd: Odd[] = [];
   readonly #deeds: Partial<Record<string, number>> = {};
@@ -62,7 +62,7 @@ export class Tally {
     this.#take(index, `!${codeOf(error)}`, { message, mapId });
   }
 
-  /** The map gave no results but this error, which names the item that it is of. */
+  /** Notes that the map rejected with this error, which names its item. */
   rejected(error: unknown): void {
     this.#isRejected = true;
     const { remote } = error as { readonly remote?: { readonly index?: number } };
@@ -75,14 +75,16 @@ export class Tally {
     if (times > 1) this.#note("duplicated", `callbacks told ${times} times of item ${index}`);
   }
 
-  /** A result whose place in the input is not told, which only has to be one of the map's, once. */
+  /** Notes a result without its index, which only has to be one of the map's, once. */
   somewhere(value: unknown): void {
     const index = this.#indices.get(`=${String(value)}`);
     if (index === undefined) this.#note("wrong", `=${String(value).slice(0, 80)} is no result of the map`);
     else this.#take(index, `=${String(value)}`);
   }
 
-  /** Another handle of the same map told of an item. Items whose outcome was damaged need not end alike. */
+  /**
+   * Notes an outcome that another handle of the same map reported. Items whose outcome was damaged may end differently.
+   */
   alsoTold(
     index: number,
     other: PromiseSettledResult<unknown>,

@@ -1,6 +1,6 @@
 /**
- * The tasks of the soak. Each result names the map and the item that it is of, so that one in a wrong place is seen. They use no
- * globals, because evil tasks patch these.
+ * The tasks of the soak. Each result names its map and item, so that a result in a wrong place is noticed. The tasks use
+ * no globals, because evil tasks patch these.
  */
 
 import { performance } from "node:perf_hooks";
@@ -12,7 +12,7 @@ import { EVIL } from "./evil.ts";
 import type { EvilDeed } from "./evil.ts";
 
 export interface Item {
-  /** Of the map: no two have the same. */
+  /** A text that is unique to the map. */
   readonly tag: string;
   readonly x: number;
   readonly ms: number;
@@ -27,7 +27,7 @@ export interface Item {
     | EvilDeed;
 }
 
-/** What `run` gives for an item, if it gives anything. */
+/** The result of `run` for an item, if it has one. */
 export function resultOf({ tag, x, how }: Pick<Item, "tag" | "x" | "how">): string {
   const text = `${tag}:${x * 2}`;
   return how === "is large" ? text.padEnd(LARGE_CHARS, "#") : text;
@@ -35,7 +35,7 @@ export function resultOf({ tag, x, how }: Pick<Item, "tag" | "x" | "how">): stri
 
 const LARGE_CHARS = 60_000;
 
-/** Far longer than its siblings take: it is started once more, or what stands behind it in its chunk goes to others. */
+/** Far longer than other items take, in ms, so that it gets a backup, or its chunk is cut. */
 const LAG_MS = 1_000;
 
 export async function run(item: Item): Promise<string> {
@@ -66,23 +66,23 @@ export async function run(item: Item): Promise<string> {
   return resultOf(item);
 }
 
-/** The same, with an argument tuple. */
+/** As `run`, with an argument tuple. */
 export function runPair(tag: string, x: number): string {
   return resultOf({ tag, x, how: "waits" });
 }
 
-/** The same, with a shared value that holds the tag. */
+/** As `run`, with a shared value that holds the tag. */
 export function runShared(shared: { readonly tag: string }, x: number): string {
   return resultOf({ tag: shared.tag, x, how: "waits" });
 }
 
-/** The same, with bytes that are large enough to travel beside the text. */
+/** As `run`, with bytes that are large enough to travel beside the text. */
 export function runBytes(tag: string, x: number, bytes: Uint8Array): string {
   const isWhole = bytes.every((byte) => byte === x % 256);
   return resultOf({ tag, x: isWhole ? x : Number.NaN, how: "waits" });
 }
 
-/** Of a fold: a list of one result. */
+/** For folds: gives a list with one result. */
 export function runListed(item: Item): string[] {
   return [resultOf(item)];
 }

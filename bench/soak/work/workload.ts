@@ -1,4 +1,4 @@
-/** What the producers of a soak ask for: maps of several kinds, each made from the seed, and what they must give. */
+/** The maps of a soak's producers, of several kinds, each made from the seed, and their expected outcomes. */
 
 import type { CallDefaults } from "@poolmq/producer";
 
@@ -7,7 +7,7 @@ import { EVIL } from "./evil.ts";
 import type { EvilDeed } from "./evil.ts";
 import type { Item } from "./tasks.ts";
 
-/** What the items of a producer run on. */
+/** The engine of a producer's pool. */
 export type Engine = "Redis" | "processes" | "threads";
 
 interface Kind {
@@ -15,11 +15,11 @@ interface Kind {
   /** How an item behaves, by a number from 0 to 1. @defaultValue mostly waits, sometimes spins */
   readonly how?: (chance: number, engine: Engine) => Item["how"];
   readonly options?: CallDefaults;
-  /** Needs a queue in Redis. */
+  /** Whether it needs a queue in Redis. */
   readonly needsRedis?: true;
 }
 
-/** Time limit, in ms, of the items of a map that has some which never end. Others must be far from it. */
+/** Time limit, in ms, for maps with items that never end. Other items must stay far below it. */
 const TIMEOUT_MS = 6_000;
 
 const kinds = {
@@ -97,7 +97,7 @@ const ENDS_EARLY: Readonly<Partial<Record<MapKind, string>>> = {
   cancelled: "CANCELLED",
   "cancelled by a signal": "CANCELLED",
   "cancelled by who attached": "CANCELLED",
-  // That of the item which failed.
+  // The error of the item that failed.
   "fails fast": "RangeError",
 };
 
@@ -110,7 +110,7 @@ const CHUNK_SIZES: readonly NonNullable<CallDefaults["chunksize"]>[] = [1, 1, 2,
 
 export interface Workload {
   readonly kind: MapKind;
-  /** Tells its items and results from those of all others; also the id of a durable map. */
+  /** Unique text in all of its items and results; also the id of a durable map. */
   readonly tag: string;
   readonly items: readonly Item[];
   readonly options: CallDefaults;
@@ -119,8 +119,8 @@ export interface Workload {
 /**
  * The `number`-th map of a producer. The same arguments give the same map.
  *
- * @param producer - its name: one that begins with `durable` makes durable maps only, one that has `evil` in it every
- * third one of evil tasks
+ * @param producer - its name. If it begins with `durable`, all maps are durable; if it contains `evil`, every third map
+ * has evil tasks
  */
 export function workload(seed: number, producer: string, number: number, engine: Engine): Workload {
   const tag = `${producer}-${number}`;
@@ -130,7 +130,7 @@ export function workload(seed: number, producer: string, number: number, engine:
   const items = Array.from({ length: count }, (_, x): Item => {
     return { tag, x, ms: Math.floor(random() ** 4 * 40), how: how(random(), engine) };
   });
-  // A map with an id must be cut the same way by whoever takes it up, so "auto", the last one, is not for it.
+  // A durable map must be divided in the same way by a process that takes it up, so it can't have "auto", the last size.
   const sizes = "needsRedis" in KINDS[kind] ? CHUNK_SIZES.length - 1 : CHUNK_SIZES.length;
   const chunksize = CHUNK_SIZES[Math.floor(random() * sizes)];
   const priority = random() < 0.2 ? { priority: 1 + Math.floor(random() * 3) } : {};
@@ -162,12 +162,12 @@ function errorOf(how: Item["how"]): string | undefined {
   return how in EVIL ? EVIL[how as EvilDeed].ends : undefined;
 }
 
-/** Whether it holds its process for as long as it may: whoever kills processes at random may hit it several times. */
+/** Whether it occupies its process for so long that random kills may hit it several times. */
 export function isLong(how: Item["how"] | undefined): boolean {
   return how !== undefined && errorOf(how) === "TASK_TIMEOUT";
 }
 
-/** Whether it may reach its time limit before its process is lost, where the computer is busy. */
+/** Whether it may reach its time limit before its process is lost, if the computer is busy. */
 export function mayRunOut(how: Item["how"] | undefined): boolean {
   return how !== undefined && errorOf(how) === "WORKER_LOST";
 }
