@@ -16,8 +16,10 @@ export interface Costs {
   readonly child: PartCost;
   /** Its turns are those of producers and machines, each of which sends it something. */
   readonly redis: PartCost;
-  /** Jobs that come within so many ms of the first one of a turn share that turn. */
+  /** Where all cores are busy, jobs that come within so many ms of the first one of a turn share that turn. */
   readonly turnMs: number;
+  /** Jobs that share a turn, in the mean, where as many come as may. */
+  readonly mostTogether: number;
   /** CPU time in each second of a machine that has nothing to do, in µs: its supervisor's, and Redis's for it. */
   readonly idleMachine: { readonly supervisorUs: number; readonly redisUs: number };
   /** One call of `apply` on an idle fleet, median, in ms. */

@@ -13,20 +13,39 @@ export interface Demand {
   readonly all: number;
 }
 
+/** Halvings of a range: the result is right to a millionth. */
+const STEPS = 20;
+
 /**
  * Turns a second of a process to which so many jobs come a second. The first job opens a turn, and those that come in the
- * next `turnMs` share it: alone, each job has a turn of its own; a thousand a second come in the same few hundred turns.
+ * next `turnMs` share it, up to `most`: alone, each job has a turn of its own; a thousand a second come in a few hundred turns.
  */
-export function turnsPerS(jobsPerS: number, turnMs: number): number {
-  return jobsPerS / (1 + (jobsPerS * turnMs) / 1_000);
+export function turnsPerS(jobsPerS: number, turnMs: number, most: number): number {
+  return Math.max(jobsPerS / (1 + (jobsPerS * turnMs) / 1_000), jobsPerS / most);
 }
 
 export function demandOf(costs: Costs, fleet: Fleet, work: Work, itemsPerS: number): Demand {
+  // Who asks a busy Redis waits for it, and more jobs share the next turn: the busier it is, the less a job costs. So how busy
+  // it is follows from how busy it is, and is found where both are the same.
+  let [low, high] = [0, 1];
+  for (let step = 0; step < STEPS; step++) {
+    const busy = (low + high) / 2;
+    if (demandAt(costs, fleet, work, itemsPerS, busy).redis / fleet.redisShare > busy) low = busy;
+    else high = busy;
+  }
+  return demandAt(costs, fleet, work, itemsPerS, high);
+}
+
+/** @param busy - share of the time in which Redis is busy */
+function demandAt(costs: Costs, fleet: Fleet, work: Work, itemsPerS: number, busy: number): Demand {
   const { producers, machines, shards } = fleet;
   const jobsPerS = itemsPerS / work.chunksize;
   const children = machines * fleet.processes;
-  const turnMs = costs.turnMs + fleet.redisPauseMs;
-  const turns = (processes: number): number => processes * turnsPerS(jobsPerS / processes, turnMs);
+  // On cores that all parts share, processes also wait for each other.
+  const onSharedCores = fleet.cores === Infinity ? 0 : costs.turnMs;
+  const turnMs = Math.max(costs.callMs / (1 - Math.min(busy, 0.999)), onSharedCores) + fleet.redisPauseMs;
+  const turns = (processes: number): number =>
+    processes * turnsPerS(jobsPerS / processes, turnMs, costs.mostTogether);
   const used = (part: PartCost, turnsOfAll: number): number =>
     (itemsPerS * part.itemUs + jobsPerS * part.jobUs + turnsOfAll * part.turnUs) / 1e6;
   const producer = used(costs.producer, turns(producers));

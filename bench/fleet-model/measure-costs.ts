@@ -3,8 +3,6 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { quantile } from "d3-array";
-
 import { RunningFleet } from "../harness/running-fleet.ts";
 import type { FleetUse } from "../harness/running-fleet.ts";
 import type { RedisServer } from "../harness/redis-server.ts";
@@ -14,59 +12,52 @@ import type { Costs, MemoryCosts } from "./costs.ts";
 import { partsOf } from "./parts-of.ts";
 import type { Load } from "./parts-of.ts";
 
-const IDLE_MACHINES = 8;
-
-/** Items that come one by one: they take from 50 to 150 ms, so that hardly two of them end together. */
-const SLOW_CONCURRENCY = 20;
-const SLOW_ITEMS = Array.from({ length: 1_000 }, (_, i) => 50 + ((i * 37) % 101));
+/**
+ * Items that come one by one: they take from 50 to 150 ms, so that hardly two of a machine end together. Several machines, so
+ * that Redis has as much to do as in a fleet, which makes a turn cheaper for it.
+ */
+const SLOW_MACHINES = 8;
+const SLOW_CONCURRENCY = 10;
 
 const CHUNKSIZE = 1_000;
 const MIB = 1024 ** 2;
 
 export async function measureCosts(stage: Stage): Promise<Costs> {
-  const { idleMachine, ...idle } = await measureIdle(stage);
-  const fleet = { queue: "costs", servers: [stage.redis], processes: 1 };
-  await using busyFleet = await new RunningFleet(stage, { ...fleet, concurrency: 1 }).grow({
-    producers: 1,
-    machines: 1,
-  });
+  const { idleMachine, connections, slow, memory } = await measureSlow(stage);
+  const setup = { queue: "costs", servers: [stage.redis], processes: 1, concurrency: 1 };
+  await using fleet = await new RunningFleet(stage, setup).grow({ producers: 1, machines: 1 });
   const size = stage.size(20_000, 5_000);
-  for (let warm = 0; warm < 3; warm++) await busyFleet.map(size);
-  const busy = await loadOf(busyFleet, 4 * size, idleMachine, async () => {
-    for (let i = 0; i < 4; i++) await busyFleet.map(size);
+  for (let warm = 0; warm < 3; warm++) await fleet.map(size);
+  const callMs = await callMsOf(fleet, stage.size(1_000, 200));
+  const busy = await loadOf(fleet, 4 * size, idleMachine, async () => {
+    for (let i = 0; i < 4; i++) await fleet.map(size);
   });
   const many = 50 * size;
-  await busyFleet.map(many, { chunksize: CHUNKSIZE });
-  const chunks = await loadOf(busyFleet, many / CHUNKSIZE, idleMachine, async () => {
-    await busyFleet.map(many, { chunksize: CHUNKSIZE });
+  await fleet.map(many, { chunksize: CHUNKSIZE });
+  const chunks = await loadOf(fleet, many / CHUNKSIZE, idleMachine, async () => {
+    await fleet.map(many, { chunksize: CHUNKSIZE });
   });
-  const gapMs = await gapOf(busyFleet);
-  const memory = {
-    ...idle.memory,
-    jobBytes: await jobBytesOf(busyFleet, stage.redis),
-    resultBytes: await resultBytesOf(busyFleet, 4 * many),
-  };
-  const [producer] = busyFleet.producers;
-  const calls = await producer?.ask("calls", { count: stage.size(1_000, 200) });
-  await using slowFleet = await new RunningFleet(stage, {
-    ...fleet,
-    queue: "slow",
-    concurrency: SLOW_CONCURRENCY,
-  }).grow({ producers: 1, machines: 1 });
-  const list = SLOW_ITEMS.slice(0, stage.size(1_000, 400));
-  const slow = await loadOf(slowFleet, list.length, idleMachine, async () => {
-    await slowFleet.producers[0]?.map({ task: "wait", args: { list }, chunksize: 1 });
-  });
-  const { turnMs, ...parts } = partsOf({ slow, busy, chunks, chunksize: CHUNKSIZE });
+  const { turnMs, mostTogether, ...parts } = partsOf({ slow, busy, chunks, chunksize: CHUNKSIZE, callMs });
   return {
     ...parts,
     turnMs,
+    mostTogether,
     idleMachine,
-    callMs: quantile((calls?.ms ?? []).slice(100), 0.5) ?? NaN,
-    gapMs,
-    memory,
-    connections: idle.connections,
+    callMs,
+    gapMs: await gapOf(fleet),
+    memory: {
+      ...memory,
+      jobBytes: await jobBytesOf(fleet, stage.redis),
+      resultBytes: await resultBytesOf(fleet, 4 * many),
+    },
+    connections,
   };
+}
+
+async function callMsOf(fleet: RunningFleet, count: number): Promise<number> {
+  const calls = await fleet.producers[0]?.ask("calls", { count });
+  // The first ones run through code that is not compiled yet.
+  return medianOf((calls?.ms ?? []).slice(count / 2));
 }
 
 async function loadOf(
@@ -93,59 +84,61 @@ async function loadOf(
     redis: us(({ redis }) => redis) - idle.redisUs * idleS,
     scripts: (scriptsAfter - scriptsBefore) / jobs,
     jobsPerS: (1_000 * jobs) / ms,
+    machines: fleet.machines.length,
   };
 }
 
-/** Some machines with nothing to do. */
-async function measureIdle(stage: Stage): Promise<
+/** Some machines with nothing to do, and then with items that come one by one. */
+async function measureSlow(stage: Stage): Promise<
   Pick<Costs, "idleMachine" | "connections"> & {
+    readonly slow: Load;
     readonly memory: Omit<MemoryCosts, "jobBytes" | "resultBytes">;
   }
 > {
   const { redis } = stage;
   const used = async (): Promise<number> => await redis.info("used_memory");
   const connected = async (): Promise<number> => await redis.info("connected_clients");
-  await using fleet = new RunningFleet(stage, {
-    queue: "idle",
-    servers: [redis],
-    processes: 1,
-    concurrency: 1,
-  });
+  const setup = { queue: "slow", servers: [redis], processes: 1, concurrency: SLOW_CONCURRENCY };
+  await using fleet = new RunningFleet(stage, setup);
   const [bytes, none] = [await used(), await connected()];
-  await fleet.grow({ producers: 0, machines: IDLE_MACHINES });
+  await fleet.grow({ producers: 0, machines: SLOW_MACHINES });
   const seconds = stage.size(10, 3);
   // They start with more than they need later.
   await delay(2_000);
   const [bytesWithMachines, withMachines, before] = [await used(), await connected(), await fleet.use()];
   await delay(seconds * 1_000);
   const after = await fleet.use();
-  await fleet.grow({ producers: 1, machines: IDLE_MACHINES });
-  await fleet.map(10);
+  const perSecond = (cpuSeconds: number): number => (cpuSeconds * 1e6) / seconds / SLOW_MACHINES;
+  const idleMachine = {
+    supervisorUs: perSecond(after.supervisors.cpuSeconds - before.supervisors.cpuSeconds),
+    redisUs: perSecond(after.redis - before.redis),
+  };
+  await fleet.grow({ producers: 1, machines: SLOW_MACHINES });
+  const list = Array.from({ length: stage.size(8_000, 2_000) }, (_, i) => 50 + ((i * 37) % 101));
+  const request = { task: "wait", chunksize: 1 } as const;
+  await fleet.producers[0]?.map({ ...request, args: { list: list.slice(0, 1_000) } });
+  const slow = await loadOf(fleet, list.length, idleMachine, async () => {
+    await fleet.producers[0]?.map({ ...request, args: { list } });
+  });
   const withProducer = await connected();
   const { producers, supervisors, children } = await fleet.use();
-  const perSecond = (cpuSeconds: number): number => (cpuSeconds * 1e6) / seconds / IDLE_MACHINES;
   return {
-    idleMachine: {
-      supervisorUs: perSecond(after.supervisors.cpuSeconds - before.supervisors.cpuSeconds),
-      redisUs: perSecond(after.redis - before.redis),
-    },
-    connections: {
-      producer: withProducer - withMachines,
-      machine: (withMachines - none) / IDLE_MACHINES,
-    },
+    idleMachine,
+    slow,
+    connections: { producer: withProducer - withMachines, machine: (withMachines - none) / SLOW_MACHINES },
     memory: {
       producerMiB: producers.residentMiB,
-      supervisorMiB: supervisors.residentMiB / IDLE_MACHINES,
-      childMiB: children.residentMiB / IDLE_MACHINES,
+      supervisorMiB: supervisors.residentMiB / SLOW_MACHINES,
+      childMiB: children.residentMiB / SLOW_MACHINES,
       redisMiB: bytes / MIB,
-      machineKiB: (bytesWithMachines - bytes) / 1024 / IDLE_MACHINES,
+      machineKiB: (bytesWithMachines - bytes) / 1024 / SLOW_MACHINES,
     },
   };
 }
 
 /** Between two items of one slot, in ms. A timer that fires late is part of it: the item's owner takes it for the item. */
 async function gapOf(fleet: RunningFleet): Promise<number> {
-  const [items, itemMs] = [100, 20];
+  const [items, itemMs] = [40, 50];
   const gaps: number[] = [];
   for (let round = 0; round < 3; round++) {
     const { calledAt, cameAt } = await fleet.times({

@@ -33,7 +33,7 @@ export function memoryOf(costs: Costs, fleet: Fleet, work: Work, items: number, 
 }
 
 /** Jobs that run, and those that wait so that no slot runs dry. */
-function jobsUnderWay(fleet: Fleet, jobsPerS: number): number {
+export function jobsUnderWay(fleet: Fleet, jobsPerS: number): number {
   return slotsOf(fleet) + Math.max(slotsOf(fleet), WAITING_S * jobsPerS);
 }
 

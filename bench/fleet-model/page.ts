@@ -6,7 +6,7 @@ import { ALLOWED_ERROR, errorOf } from "./cases/case.ts";
 import type { Case } from "./cases/case.ts";
 import type { Costs } from "./costs.ts";
 import { itemsRows } from "./items.ts";
-import { MACHINES, SHARDS, shortestItemMs, sizeOf } from "./sizes.ts";
+import { ITEM_MS, MACHINES, sizeOf } from "./sizes.ts";
 import type { Size } from "./sizes.ts";
 import { markdown } from "./table.ts";
 import type { Table } from "./table.ts";
@@ -31,23 +31,18 @@ export function withModel(page: string, measured: Measured): string {
 function textOf({ at, environment, costs, cases }: Measured): string {
   return [
     "#### What it is made of",
-    `CPU time in µs, measured on ${environment.cores} × ${environment.cpu}, Redis ${environment.versions["Redis"] ?? ""}, ${at.slice(0, 10)}. Jobs that come within ${figure(costs.turnMs)} ms share a turn.`,
+    `CPU time in µs, measured on ${environment.cores} × ${environment.cpu}, Redis ${environment.versions["Redis"] ?? ""}, ${at.slice(0, 10)}. Up to ${figure(costs.mostTogether)} jobs share a turn.`,
     markdown(costsTable(costs)),
     `An idle machine costs its supervisor ${figure(costs.idleMachine.supervisorUs / 1_000)} ms and Redis ${figure(costs.idleMachine.redisUs / 1_000)} ms of CPU time a second. A call on an idle fleet takes ${figure(costs.callMs)} ms, and ${figure(costs.gapMs)} ms pass between two items of a place. Redis holds ${figure(costs.memory.jobBytes)} bytes for a job that waits and ${figure(costs.memory.machineKiB)} KiB for a machine; a producer, ${figure(costs.memory.resultBytes)} bytes for a number that came back.`,
     "#### Predicted, and measured",
     markdown(casesTable(cases)),
     `${withinOf(cases)} of ${cases.length} are within ${ALLOWED_ERROR} %.`,
     "#### Fleets",
-    "Machines of eight processes, a job each, with as few servers and producers as keep each of them below half of a core.",
+    "Machines of eight processes, at a job each, whose producers keep all processes busy. What breaks first, with one server and one producer; with how many of them each is no more than half busy, or with which `chunksize` one of each is enough. The other columns are of the fleet that is enough.",
     markdown(
-      sizesTable(
-        MACHINES.flatMap((machines) =>
-          [10, 100, 1_000].map((itemMs) => sizeOf(costs, machines, { itemMs, chunksize: 1 })),
-        ),
-      ),
+      sizesTable(MACHINES.flatMap((machines) => ITEM_MS.map((itemMs) => sizeOf(costs, machines, itemMs)))),
     ),
-    "The shortest items that keep all processes busy at a job each, while no server is more than half busy. Shorter ones need a larger `chunksize`:",
-    markdown(shortestTable(costs)),
+    "![Items a second that a fleet does, by its machines and servers](fleet-model.svg)",
     "#### Maps",
     "Items of 100 ms at a job each on 100 machines of eight processes, from one producer:",
     markdown(itemsRows(costs)),
@@ -83,9 +78,9 @@ export function casesTable(cases: readonly Case[]): Table {
   ];
 }
 
-const LIMITS: Record<Size["limit"], string> = {
-  slots: "nothing: all processes are busy",
-  producer: "producers",
+const LIMITS: Record<Size["first"]["limit"], string> = {
+  slots: "nothing",
+  producer: "the producer",
   supervisor: "supervisors",
   child: "processes",
   redis: "Redis",
@@ -97,38 +92,30 @@ function sizesTable(sizes: readonly Size[]): Table {
     [
       "machines",
       "items of",
-      "items/s",
-      "what limits",
+      "asked for",
+      "breaks first",
       "servers",
       "producers",
+      "or `chunksize`",
       "each Redis busy",
       "a call",
       "connections of each",
       "each Redis holds",
-      "a tenth lost: made up after",
+      "a tenth lost, made up after",
     ],
-    sizes.map((size) => [
+    sizes.map(({ first, enough, recoveryMs, ...size }) => [
       figure(size.machines),
       `${figure(size.itemMs)} ms`,
-      figure(size.itemsPerS),
-      LIMITS[size.limit],
-      figure(size.shards),
-      figure(size.producers),
+      `${figure(size.wantedPerS)}/s`,
+      first.limit === "slots" ? "nothing" : `${LIMITS[first.limit]}, at ${figure(first.itemsPerS)}/s`,
+      enough === undefined ? "16 do not do" : figure(enough.shards),
+      enough === undefined ? "" : figure(enough.producers),
+      size.chunksize === undefined ? "none does" : figure(size.chunksize),
       `${figure(100 * size.redis)} %`,
       `${figure(size.callMs)} ms`,
       figure(size.connections),
       `${figure(size.redisMiB)} MiB`,
-      size.recoveryMs === Infinity ? "–" : `${figure(size.recoveryMs / 1_000)} s`,
-    ]),
-  ];
-}
-
-function shortestTable(costs: Costs): Table {
-  return [
-    ["machines", ...SHARDS.map((shards) => `${shards} ${shards === 1 ? "server" : "servers"}`)],
-    MACHINES.map((machines) => [
-      figure(machines),
-      ...SHARDS.map((shards) => `${figure(shortestItemMs(costs, machines, shards))} ms`),
+      recoveryMs === undefined ? "" : `${figure(recoveryMs / 1_000)} s`,
     ]),
   ];
 }

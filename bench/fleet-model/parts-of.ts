@@ -1,24 +1,29 @@
 /** What a job, a turn and an item cost each part, from what three kinds of work cost. */
 
 import type { Costs, PartCost } from "./costs.ts";
+import { turnsPerS } from "./demand.ts";
 
 const PARTS = ["producer", "supervisor", "child", "redis"] as const;
+type Part = (typeof PARTS)[number];
 
-/** CPU time and scripts while something went on. */
-export interface Load extends Readonly<Record<(typeof PARTS)[number], number>> {
+/** CPU time and scripts while one producer and some machines of one process were at work. */
+export interface Load extends Readonly<Record<Part, number>> {
   /** Scripts that Redis ran, for each job. The parts are in µs, for each job. */
   readonly scripts: number;
   readonly jobsPerS: number;
+  readonly machines: number;
 }
 
 export interface Loads {
-  /** Jobs of one item that come one by one. */
+  /** Jobs of one item that come to each machine one by one, on cores that are not busy. */
   readonly slow: Load;
   /** Jobs of one item, as many as the cores carry. */
   readonly busy: Load;
   /** Jobs of many items. */
   readonly chunks: Load;
   readonly chunksize: number;
+  /** One call on an idle fleet, in ms: how long a turn lasts in the slow work. */
+  readonly callMs: number;
 }
 
 /**
@@ -30,18 +35,23 @@ export function partsOf({
   busy,
   chunks,
   chunksize,
-}: Loads): Pick<Costs, "turnMs" | (typeof PARTS)[number]> {
+  callMs,
+}: Loads): Pick<Costs, "turnMs" | "mostTogether" | Part> {
+  const slowTurns = turnsOf(slow, callMs);
   // Jobs that share a turn share its scripts, so their number tells how many jobs do.
-  const turnMs = turnMsOf(slow.scripts / busy.scripts, slow.jobsPerS, busy.jobsPerS);
-  const together = ({ jobsPerS }: Load): number => 1 + (jobsPerS * turnMs) / 1_000;
-  const costOf = (part: (typeof PARTS)[number]): PartCost => {
-    const turnUs = Math.max(0, slow[part] - busy[part]) / (1 / together(slow) - 1 / together(busy));
-    const oneItemUs = Math.max(0, busy[part] - turnUs / together(busy));
-    const itemUs = Math.max(0, chunks[part] - oneItemUs - turnUs / together(chunks)) / (chunksize - 1);
-    return { jobUs: oneItemUs - itemUs, turnUs, itemUs };
+  const mostTogether = Math.max(1, slow.scripts / slowTurns.redis / busy.scripts);
+  const turnMs = (1_000 * (mostTogether - 1)) / busy.jobsPerS;
+  const busyTurns = turnsOf(busy, turnMs);
+  const chunkTurns = turnsOf(chunks, turnMs);
+  const costOf = (part: Part): PartCost => {
+    const turnUs = Math.max(0, slow[part] - busy[part]) / (slowTurns[part] - busyTurns[part]);
+    const oneItemUs = Math.max(0, busy[part] - turnUs * busyTurns[part]);
+    const itemUs = Math.max(0, chunks[part] - oneItemUs - turnUs * chunkTurns[part]) / (chunksize - 1);
+    return { jobUs: Math.max(0, oneItemUs - itemUs), turnUs, itemUs };
   };
   return {
     turnMs,
+    mostTogether,
     producer: costOf("producer"),
     supervisor: costOf("supervisor"),
     child: costOf("child"),
@@ -49,9 +59,10 @@ export function partsOf({
   };
 }
 
-/**
- * How long a turn lasts, in ms, from how many times as many jobs share one at the higher of two rates: at a rate r, 1 + r T do.
- */
-function turnMsOf(together: number, slowPerS: number, busyPerS: number): number {
-  return (1_000 * Math.max(0, together - 1)) / Math.max(1, busyPerS - together * slowPerS);
+/** Turns for each job. Those of Redis are those of the producer and of the machines, in the mean. */
+function turnsOf({ jobsPerS, machines }: Load, turnMs: number): Record<Part, number> {
+  const turns = (processes: number): number =>
+    (processes * turnsPerS(jobsPerS / processes, turnMs, Infinity)) / jobsPerS;
+  const [producer, machine] = [turns(1), turns(machines)];
+  return { producer, supervisor: machine, child: machine, redis: (producer + machine) / 2 };
 }

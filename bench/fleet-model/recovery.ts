@@ -1,6 +1,7 @@
 /** How long it takes until a fleet has got over a loss. The figures are defaults of poolmq, and not measured. */
 
 import type { Fleet, Work } from "./fleet.ts";
+import { jobsUnderWay } from "./memory.ts";
 
 /** A worker's `lockDurationMs` and `stalledIntervalMs`: what a lost machine held is its own for the first, and found within the second. */
 const LOCK_MS = 3_000;
@@ -27,7 +28,12 @@ export function machinesLost(fleet: Fleet, work: Work, lost: number): Recovery {
   return { shareLeft: left / fleet.machines, lastItemMs: LOCK_MS + STALLED_MS / 2 + runMs };
 }
 
-/** One of the servers is lost: until its chunks are on the others, in ms, in the mean. */
-export function serverLostMs(): number {
-  return LOOK_MS * (LOOKS + 0.5);
+/**
+ * One of several servers is lost: until what it held of a map has run, in ms, in the mean. It goes to the others once the
+ * producer takes the server for silent, which is its share of all that was under way.
+ */
+export function serverLostMs(fleet: Fleet, work: Work, itemsPerS: number): number {
+  const jobsPerS = itemsPerS / work.chunksize;
+  const held = jobsUnderWay(fleet, jobsPerS) / fleet.shards;
+  return LOOK_MS * (LOOKS + 0.5) + (1_000 * held) / jobsPerS + work.chunksize * work.itemMs;
 }

@@ -2,15 +2,15 @@
 
 import type { Costs } from "./costs.ts";
 import { demandOf } from "./demand.ts";
-import { slotsOf } from "./fleet.ts";
-import type { Fleet, Work } from "./fleet.ts";
+import type { Fleet } from "./fleet.ts";
 import { callMsOf } from "./latency.ts";
 import { connectionsOf, memoryOf } from "./memory.ts";
 import { machinesLost } from "./recovery.ts";
-import { throughputOf } from "./throughput.ts";
-import type { Limit } from "./throughput.ts";
+import { askedForPerS, throughputOf } from "./throughput.ts";
+import type { Throughput } from "./throughput.ts";
 
 export const MACHINES = [1, 10, 100, 1_000] as const;
+export const ITEM_MS = [10, 100, 1_000] as const;
 export const SHARDS = [1, 2, 4, 8, 16] as const;
 
 /** Processes of a machine: one for each of eight cores, as `poolmq worker` starts them. */
@@ -19,62 +19,59 @@ const PROCESSES = 8;
 /** From here on, latency grows by more than what is carried. */
 const BUSY_SHARE = 0.5;
 
-/** A producer for so many machines. */
-const MACHINES_PER_PRODUCER = 100;
+const MOST_PRODUCERS = 32;
+
+/** Chunks that are tried, from small to large: a larger one is a coarser unit of work, so the smallest that does is best. */
+const CHUNKSIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000] as const;
 
 export interface Size {
   readonly machines: number;
-  readonly slots: number;
   readonly itemMs: number;
-  /** As few of them as keep Redis and producers below half of a core each; the most there are, if those are not enough. */
-  readonly shards: number;
-  readonly producers: number;
-  readonly itemsPerS: number;
-  readonly limit: Limit;
-  /** Share of a core. */
+  /** With all of the fleet's places busy. */
+  readonly wantedPerS: number;
+  /** What breaks first with one server and one producer, at a job each, and where. */
+  readonly first: Pick<Throughput, "limit" | "itemsPerS">;
+  /** As few of them as are no more than half busy at a job each; none if even the most are not enough. */
+  readonly enough: { readonly shards: number; readonly producers: number } | undefined;
+  /** With these items of a job, one server and one producer are no more than half busy. */
+  readonly chunksize: number | undefined;
+  /** Share of a core that each server uses in the fleet that is enough, or else in the largest. */
   readonly redis: number;
-  readonly producer: number;
   readonly callMs: number;
   /** Connections of each server. */
   readonly connections: number;
   readonly redisMiB: number;
   /** A tenth of the machines is lost: until what they held has run. */
-  readonly recoveryMs: number;
+  readonly recoveryMs: number | undefined;
 }
 
-export function sizeOf(costs: Costs, machines: number, work: Work): Size {
-  const found = smallest(costs, machines, work);
-  const { itemsPerS, limit, demand } = throughputOf(costs, found, work);
-  const lost = Math.ceil(machines / 10);
+export function sizeOf(costs: Costs, machines: number, itemMs: number): Size {
+  const work = { itemMs, chunksize: 1 };
+  const one = fleetOf(machines, 1, 1);
+  const wantedPerS = askedForPerS(costs, one, work);
+  const isEnough = (fleet: Fleet, chunksize: number): boolean => {
+    const { redis, producer } = demandOf(costs, fleet, { itemMs, chunksize }, wantedPerS);
+    return redis <= BUSY_SHARE && producer <= BUSY_SHARE;
+  };
+  const fleets = SHARDS.flatMap((shards) =>
+    Array.from({ length: MOST_PRODUCERS }, (_, n) => fleetOf(machines, shards, n + 1)),
+  );
+  const enough = fleets.find((fleet) => isEnough(fleet, 1));
+  const fleet = enough ?? fleets.at(-1) ?? one;
+  const throughput = throughputOf(costs, fleet, work);
   return {
     machines,
-    slots: slotsOf(found),
-    itemMs: work.itemMs,
-    shards: found.shards,
-    producers: found.producers,
-    itemsPerS,
-    limit,
-    redis: demand.redis,
-    producer: demand.producer,
-    callMs: callMsOf(costs, found, work, demand, 0),
-    connections: connectionsOf(costs, found),
-    redisMiB: memoryOf(costs, found, work, Infinity, itemsPerS).redisMiB,
-    recoveryMs: machines > 1 ? machinesLost(found, work, lost).lastItemMs : Infinity,
+    itemMs,
+    wantedPerS,
+    first: throughputOf(costs, one, work),
+    enough,
+    chunksize: CHUNKSIZES.find((chunksize) => isEnough(one, chunksize)),
+    redis: throughput.demand.redis,
+    callMs: callMsOf(costs, fleet, work, throughput.demand, 0),
+    connections: connectionsOf(costs, fleet),
+    redisMiB: memoryOf(costs, fleet, work, Infinity, throughput.itemsPerS).redisMiB,
+    recoveryMs: machines > 1 ? machinesLost(fleet, work, Math.ceil(machines / 10)).lastItemMs : undefined,
   };
-}
-
-/** The smallest fleet around so many machines that keeps them busy. */
-function smallest(costs: Costs, machines: number, work: Work): Fleet {
-  let fleet = fleetOf(machines, 1, Math.ceil(machines / MACHINES_PER_PRODUCER));
-  const wanted = (1_000 * slotsOf(fleet)) / (work.itemMs + costs.gapMs);
-  for (const shards of SHARDS) {
-    fleet = { ...fleet, shards };
-    while (demandOf(costs, fleet, work, wanted).producer > BUSY_SHARE && fleet.producers < machines) {
-      fleet = { ...fleet, producers: fleet.producers + 1 };
-    }
-    if (demandOf(costs, fleet, work, wanted).redis <= BUSY_SHARE) break;
-  }
-  return fleet;
 }
 
 export function fleetOf(machines: number, shards: number, producers: number): Fleet {
@@ -88,21 +85,4 @@ export function fleetOf(machines: number, shards: number, producers: number): Fl
     redisPauseMs: 0,
     cores: Infinity,
   };
-}
-
-/** The shortest item, in ms, with which so many machines keep so many servers no more than half busy, a job each. */
-export function shortestItemMs(costs: Costs, machines: number, shards: number): number {
-  const fleet = fleetOf(machines, shards, machines);
-  const fits = (itemMs: number): boolean => {
-    const wanted = (1_000 * slotsOf(fleet)) / itemMs;
-    return demandOf(costs, fleet, { itemMs, chunksize: 1 }, wanted).redis <= BUSY_SHARE;
-  };
-  let [low, high] = [0.01, 1e6];
-  if (!fits(high)) return Infinity;
-  while (high / low > 1.001) {
-    const middle = Math.sqrt(low * high);
-    if (fits(middle)) high = middle;
-    else low = middle;
-  }
-  return high;
 }

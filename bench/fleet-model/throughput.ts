@@ -7,7 +7,7 @@ import { slotsOf } from "./fleet.ts";
 import type { Fleet, Work } from "./fleet.ts";
 
 /** What breaks first. `slots`: all places for items are taken, which is as it should be. */
-export type Limit = "slots" | "producer" | "supervisor" | "child" | "redis" | "cores";
+type Limit = "slots" | "producer" | "supervisor" | "child" | "redis" | "cores";
 
 export interface Throughput {
   readonly itemsPerS: number;
@@ -15,11 +15,17 @@ export interface Throughput {
   readonly demand: Demand;
 }
 
+/** Of shorter items, a machine has the next ones at hand, and a place is not empty between two of them. */
+const AHEAD_MS = 20;
+
+/** No item is shorter: for one that does nothing, another part is the limit. */
+const SHORTEST_MS = 0.001;
+
 /** Halvings of a range: the result is right to a millionth. */
 const STEPS = 40;
 
 export function throughputOf(costs: Costs, fleet: Fleet, work: Work): Throughput {
-  const most = (1_000 * slotsOf(fleet)) / Math.max(work.itemMs + costs.gapMs / work.chunksize, 1e-9);
+  const most = askedForPerS(costs, fleet, work);
   const room = (itemsPerS: number): Limit | undefined =>
     overloaded(demandOf(costs, fleet, work, itemsPerS), fleet);
   if (room(most) === undefined) {
@@ -32,6 +38,13 @@ export function throughputOf(costs: Costs, fleet: Fleet, work: Work): Throughput
     else high = middle;
   }
   return { itemsPerS: low, limit: room(high) ?? "slots", demand: demandOf(costs, fleet, work, low) };
+}
+
+/** Items a second that the fleet's slots do, if nothing else limits. */
+export function askedForPerS(costs: Costs, fleet: Fleet, work: Work): number {
+  const jobMs = work.itemMs * work.chunksize;
+  const gapMs = jobMs < AHEAD_MS ? 0 : costs.gapMs;
+  return (1_000 * slotsOf(fleet) * work.chunksize) / Math.max(jobMs + gapMs, SHORTEST_MS);
 }
 
 /** The part that is asked for more than it has; the one that is asked for most of what it has, if there are several. */

@@ -7,6 +7,7 @@ import { inTurns, medianOf } from "../../harness/rounds.ts";
 import { RunningFleet } from "../../harness/running-fleet.ts";
 import type { Stage } from "../../harness/stage.ts";
 import type { Costs } from "../costs.ts";
+import { jobsUnderWay } from "../memory.ts";
 import { serverLostMs } from "../recovery.ts";
 import { throughputOf } from "../throughput.ts";
 import { ALONE } from "./alone.ts";
@@ -33,31 +34,33 @@ export async function heldDownServers(stage: Stage, costs: Costs): Promise<Case[
       measured: medianOf(values),
     });
   }
-  cases.push(await serverLost(stage));
+  cases.push(await serverLost(stage, costs));
   return cases;
 }
 
 /** Kills one of two servers in the middle of a map. */
-async function serverLost(stage: Stage): Promise<Case> {
-  const setup = { queue: "server-lost", processes: 1, concurrency: 20 };
+async function serverLost(stage: Stage, costs: Costs): Promise<Case> {
+  const fleet = { ...ALONE, machines: 4, concurrency: 20, shards: 2 };
+  const work = { itemMs: 100, chunksize: 1 };
+  const items = 8_000;
   const servers = [await stage.anotherRedis(), await stage.anotherRedis()];
-  await using running = await new RunningFleet(stage, { ...setup, servers }).grow({
-    producers: 1,
-    machines: 4,
-  });
-  const [items, itemMs, shareBefore] = [8_000, 50, 0.4];
+  const setup = { queue: "server-lost", servers, processes: fleet.processes, concurrency: fleet.concurrency };
+  await using running = await new RunningFleet(stage, setup).grow(fleet);
   await running.map(2_000);
-  const map = running.times({ task: "wait", items, ms: itemMs, options: { chunksize: 1 } });
-  await delay((shareBefore * items * itemMs) / 80);
+  const { itemsPerS } = throughputOf(costs, fleet, work);
+  const map = running.times({ task: "wait", items, ms: work.itemMs, options: { chunksize: 1 } });
+  // When a third of it is done, as much waits as may.
+  await delay((1_000 * items) / itemsPerS / 3);
   const lostAt = performance.timeOrigin + performance.now();
   await servers[1]?.kill();
   const times = await map;
   checkResults(times, items);
+  const underWay = jobsUnderWay(fleet, itemsPerS);
   return {
-    fleet: "1 of 2 servers killed",
-    what: "until all that it held has run",
+    fleet: "1 of 2 servers killed, items of 100 ms",
+    what: "until all that they held has run",
     unit: "ms",
-    predicted: serverLostMs() + itemMs,
-    measured: untilMadeUp(times, lostAt),
+    predicted: serverLostMs(fleet, work, itemsPerS),
+    measured: untilMadeUp(times, lostAt, underWay),
   };
 }

@@ -60,7 +60,7 @@ export async function killHalf(
       what: "until all that they held has run",
       unit: "ms",
       predicted: lastItemMs,
-      measured: untilMadeUp(times, killedAt),
+      measured: untilMadeUp(times, killedAt, slotsOf(fleet)),
     },
   ];
 }
@@ -73,17 +73,17 @@ export function checkResults({ indices }: SideTimes, items: number): void {
     throw new Error(`Expected ${items} results, got ${indices.length}: some came twice`);
 }
 
-/** Until all items had come, in ms, that were under way at a moment: those with a smaller index than one that had come. */
+/**
+ * Until all items had come, in ms, that were under way at a moment. They are sent in their order, so it is the first ones.
+ *
+ * @param underWay - how many of those that had not come were in the queue, or ran
+ */
 export function untilMadeUp(
   { cameAt, indices }: Pick<SideTimes, "cameAt" | "indices">,
   moment: number,
+  underWay: number,
 ): number {
-  let highest = -1;
-  let last = moment;
-  for (const [n, at] of cameAt.entries()) {
-    const index = indices[n] ?? 0;
-    if (at < moment) highest = Math.max(highest, index);
-    else if (index < highest) last = Math.max(last, at);
-  }
-  return last - moment;
+  const first = underWay + cameAt.filter((at) => at < moment).length;
+  const came = cameAt.filter((_, n) => (indices[n] ?? Infinity) < first);
+  return Math.max(...came) - moment;
 }

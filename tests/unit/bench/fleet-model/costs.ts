@@ -8,6 +8,7 @@ export const COSTS: Costs = {
   child: { jobUs: 10, itemUs: 0.1, turnUs: 100 },
   redis: { jobUs: 20, itemUs: 0.1, turnUs: 300 },
   turnMs: 5,
+  mostTogether: 25,
   idleMachine: { supervisorUs: 2_000, redisUs: 500 },
   callMs: 1,
   gapMs: 1,

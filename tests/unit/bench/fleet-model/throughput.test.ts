@@ -18,8 +18,7 @@ test("short items on many machines are limited by Redis, and twice as many serve
   const two = throughputOf(COSTS, { ...fleet, shards: 2 }, TRIVIAL);
   expect([one.limit, two.limit]).toEqual(["redis", "redis"]);
   expect(one.demand.redis).toBeCloseTo(1, 3);
-  expect(two.itemsPerS / one.itemsPerS).toBeGreaterThan(1.6);
-  expect(two.itemsPerS / one.itemsPerS).toBeLessThanOrEqual(2);
+  expect(two.itemsPerS / one.itemsPerS).toBeCloseTo(2, 1);
 });
 
 test("a server that is held down to a share of a core carries that share", () => {
