@@ -30,20 +30,20 @@ export function withModel(page: string, measured: Measured): string {
 
 function textOf({ at, environment, costs, cases }: Measured): string {
   return [
-    "#### What it is made of",
+    "### What it is made of",
     `CPU time in µs, measured on ${environment.cores} × ${environment.cpu}, Redis ${environment.versions["Redis"] ?? ""}, ${at.slice(0, 10)}. Up to ${figure(costs.mostTogether)} jobs share a turn.`,
     markdown(costsTable(costs)),
     `An idle machine costs its supervisor ${figure(costs.idleMachine.supervisorUs / 1_000)} ms and Redis ${figure(costs.idleMachine.redisUs / 1_000)} ms of CPU time a second. A call on an idle fleet takes ${figure(costs.callMs)} ms, and ${figure(costs.gapMs)} ms pass between two items of a place. Redis holds ${figure(costs.memory.jobBytes)} bytes for a job that waits and ${figure(costs.memory.machineKiB)} KiB for a machine; a producer, ${figure(costs.memory.resultBytes)} bytes for a number that came back.`,
-    "#### Predicted, and measured",
+    "### Predicted, and measured",
     markdown(casesTable(cases)),
     `${withinOf(cases)} of ${cases.length} are within ${ALLOWED_ERROR} %.`,
-    "#### Fleets",
+    "### Fleets",
     "Machines of eight processes, at a job each, whose producers keep all processes busy. What breaks first, with one server and one producer; with how many of them each is no more than half busy, or with which `chunksize` one of each is enough. The other columns are of the fleet that is enough.",
     markdown(
       sizesTable(MACHINES.flatMap((machines) => ITEM_MS.map((itemMs) => sizeOf(costs, machines, itemMs)))),
     ),
     "![Items a second that a fleet does, by its machines and servers](fleet-model.svg)",
-    "#### Maps",
+    "### Maps",
     "Items of 100 ms at a job each on 100 machines of eight processes, from one producer:",
     markdown(itemsRows(costs)),
     "",
