@@ -2,9 +2,10 @@
 
 import { fileURLToPath } from "node:url";
 
-import { jobIdOf } from "@poolmq/shared/redis";
-import { expect, onTestFinished, test } from "vitest";
+import { GatherScripts, jobIdOf } from "@poolmq/shared/redis";
+import { expect, onTestFinished, test, vi } from "vitest";
 
+import { Crew } from "../../../packages/worker/src/crew/crew.ts";
 import { redisForFile } from "../../support/redis-server.ts";
 import { Marks, rejection, Stage, TASKS } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
@@ -118,3 +119,32 @@ test("what ran on a machine that died does not run again once its map is cancell
   await until(async () => (await job()).length === 0, { what: "the job to be dropped", timeoutMs: 20_000 });
   expect(marks.lines.length).toBe(1);
 }, 40_000);
+
+test("an item whose map is cancelled while the machine fetches its shared value never begins", async () => {
+  const stage = new Stage(redis());
+  const marks = new Marks();
+  const [fetched, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const { share } = GatherScripts.prototype;
+  vi.spyOn(GatherScripts.prototype, "share").mockImplementation(async function (this: GatherScripts, id) {
+    const text = await share.call(this, id);
+    fetched.resolve();
+    await released.promise;
+    return text;
+  });
+  const cancel = vi.spyOn(Crew.prototype, "cancel");
+  onTestFinished(() => void vi.restoreAllMocks());
+  await stage.machine();
+  const pool = stage.pool<{ gated: (call: object, shared: object) => Promise<number> }>();
+  const call = { log: marks.log, gate: marks.gate };
+  const map = pool.starmap("gated", [[call, await pool.share({ any: "thing" })]]);
+  void map.wait();
+  await fetched.promise;
+  map.cancel();
+  await until(() => cancel.mock.calls.some(([mapId]) => mapId === map.id), {
+    what: "the machine to hear it",
+  });
+  released.resolve();
+  const job = stage.keys.job(jobIdOf(map.id, 0));
+  await until(async () => (await redis().admin.exists(job)) === 0, { what: "the job to be dropped" });
+  expect(marks.lines).toEqual([]);
+});

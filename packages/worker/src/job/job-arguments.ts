@@ -39,7 +39,7 @@ export async function readMore(
  * outcome; or they were lost, and then its producer, who finds it missing, enqueues it again with them.
  */
 async function readBytes(
-  { store, seals, unwanted, log }: JobContext,
+  { store, seals, log }: JobContext,
   { job, data }: JobInHand,
 ): Promise<Buffer | "gone"> {
   const bytes = await store.bytes(data.map, data.at);
@@ -47,7 +47,5 @@ async function readBytes(
     log.info({ mapId: data.map, index: data.at }, "item not run: the bytes of its arguments are gone");
     return "gone";
   }
-  if (!seals.admitsBytes(job, data, bytes)) return "gone";
-  // The map may have been cancelled while the bytes were on their way.
-  return (await unwanted.has(data.map, job)) ? "gone" : bytes;
+  return seals.admitsBytes(job, data, bytes) ? bytes : "gone";
 }

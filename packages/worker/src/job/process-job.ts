@@ -95,7 +95,9 @@ async function runJob(context: JobContext, hand: JobInHand, given: JobArguments)
   applyDefinition(job, info);
 
   const run = runOf(context, hand, given, info);
-  const begin = (): Promise<RunEnd> => context.crew.run(run);
+  // Its map may have been cancelled since the job was admitted: while its arguments were fetched, or it waited for a permit.
+  const begin = (): Promise<RunEnd> =>
+    context.unwanted.knows(run.map) ? Promise.resolve({ kind: "cancelled" }) : context.crew.run(run);
   const limit = hand.data.limit ?? info?.limit;
   const end = await context.runs.run(
     job.id ?? "",

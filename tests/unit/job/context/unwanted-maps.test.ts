@@ -72,3 +72,18 @@ test("a cancel that was missed counts once, and not for a map that was begun aga
   expect(await redis.unwanted.learn("m")).toBe(true);
   expect(await redis.unwanted.learn("m")).toBe(false);
 });
+
+test.each([
+  ["nothing was heard of", false],
+  ["was known as unwanted, and opened again", true],
+])("a cancel that is heard while Redis is asked counts, of a map that %s", async (_, isKnown) => {
+  const asked = Promise.withResolvers<boolean>();
+  const unwanted = new UnwantedMaps(async () => await asked.promise);
+  if (isKnown) unwanted.add("m");
+  const has = unwanted.has("m", OLD);
+  unwanted.add("m");
+  // What Redis said before the cancel.
+  asked.resolve(true);
+  expect(await has).toBe(true);
+  expect(unwanted.knows("m")).toBe(true);
+});

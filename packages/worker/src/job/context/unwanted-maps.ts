@@ -25,7 +25,10 @@ interface QueuedJob {
  */
 export class UnwantedMaps {
   readonly #isWanted: (mapId: string) => Promise<boolean>;
-  readonly #ids = new Set<string>();
+  /** By id: the number of the cancel by which it is known; 0 if only Redis said so. */
+  readonly #ids = new Map<string, number>();
+  /** How many cancels were heard. */
+  #cancels = 0;
   /** By map: when Redis was asked last, by the monotonic clock, and what it says. */
   readonly #asked = new Map<string, { readonly at: number; readonly isWanted: Promise<boolean> }>();
   /** When this machine began to listen. */
@@ -38,22 +41,33 @@ export class UnwantedMaps {
 
   /** Whether nobody wants the outcomes of a job's map. Gives a promise only if Redis must be asked. */
   has(mapId: string, job: QueuedJob): false | Promise<boolean> {
-    const isKnown = this.#ids.has(mapId);
-    return !isKnown && this.#isFresh(job) ? false : this.#lookUp(mapId, isKnown);
+    return !this.knows(mapId) && this.#isFresh(job) ? false : this.#lookUp(mapId);
   }
 
-  async #lookUp(mapId: string, isKnown: boolean): Promise<boolean> {
+  /** Whether a cancel of the map was heard since the machine learned last that it is wanted. */
+  knows(mapId: string): boolean {
+    return this.#ids.has(mapId);
+  }
+
+  async #lookUp(mapId: string): Promise<boolean> {
+    const before = this.#ids.get(mapId);
     // Redis is asked each time about a map that is known as unwanted, because its producer may have opened it again after
     // Redis lost it.
-    const isWanted = await (isKnown ? this.#isWanted(mapId) : this.#askSometimes(mapId));
+    const isWanted = await (before === undefined ? this.#askSometimes(mapId) : this.#isWanted(mapId));
+    // A cancel that was heard meanwhile may be newer than what Redis said.
+    if ((this.#ids.get(mapId) ?? 0) > (before ?? 0)) return true;
     if (isWanted) this.#ids.delete(mapId);
-    else this.add(mapId);
+    else this.#note(mapId, before ?? 0);
     return !isWanted;
   }
 
   add(mapId: string): void {
-    this.#ids.add(mapId);
-    const [oldest] = this.#ids;
+    this.#note(mapId, ++this.#cancels);
+  }
+
+  #note(mapId: string, cancel: number): void {
+    this.#ids.set(mapId, cancel);
+    const [oldest] = this.#ids.keys();
     if (this.#ids.size > MAX_IDS && oldest !== undefined) this.#ids.delete(oldest);
   }
 
