@@ -1,0 +1,71 @@
+/** What one host has in hand: the clocks of runs that are given back, or that begin after they were told to stop. */
+
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+
+import type { Host } from "../../../packages/worker/src/host/host.ts";
+import type { ToChild, ToGuard } from "../../../packages/worker/src/pipe/pipe-messages.ts";
+import { HostRuns } from "../../../packages/worker/src/runs/host-runs.ts";
+import { Ticket } from "../../../packages/worker/src/runs/run.ts";
+import { aRun } from "./a-run.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+});
+
+/** A host that says nothing by itself, and what it was told. */
+function quietHost(timeoutMs?: number): {
+  readonly runs: HostRuns;
+  readonly ticket: Ticket;
+  readonly id: number;
+  readonly told: readonly (ToChild | ToGuard)[];
+  readonly given: readonly Ticket[];
+  readonly overdue: readonly Ticket[];
+} {
+  const told: (ToChild | ToGuard)[] = [];
+  const given: Ticket[] = [];
+  const overdue: Ticket[] = [];
+  const tell = (message: ToChild | ToGuard): void => void told.push(message);
+  const host: Host = {
+    pid: 1,
+    send: tell,
+    sendToGuard: tell,
+    flush: () => {},
+    residentBytes: () => undefined,
+    hasPrograms: () => false,
+    kill: () => {},
+  };
+  const runs = new HostRuns(
+    host,
+    { concurrency: 1, killGraceMs: 500 },
+    { onGivenBack: (ticket) => void given.push(ticket), onOverdue: (ticket) => void overdue.push(ticket) },
+  );
+  const ticket = new Ticket(aRun({ timeoutMs }), () => {});
+  runs.send(ticket);
+  const [id = 0] = told.flatMap((message) => (message.t === "run" ? [message.id] : []));
+  return { runs, ticket, id, told, given, overdue };
+}
+
+test("the time limit of a run that is given back ends there: on the next host it has all of its time", () => {
+  const { runs, ticket, id, given } = quietHost(1_000);
+  // Neither can be true of one run. A host that a task has broken may say both.
+  runs.begun(id);
+  runs.skipped(id);
+  expect(given).toEqual([ticket]);
+  vi.advanceTimersByTime(10_000);
+  expect(ticket.stopped).toBeUndefined();
+});
+
+test("a run that begins after it was told to stop has its grace, and is overdue then", () => {
+  const { runs, ticket, id, told, overdue } = quietHost();
+  runs.stop("cancelled", () => true);
+  expect(told.at(-1)).toMatchObject({ t: "revoke", id });
+  vi.advanceTimersByTime(10_000);
+  expect(overdue).toEqual([]);
+  // It had begun when it was asked back.
+  runs.guardAnswered({ t: "revoked", id, ok: false });
+  vi.advanceTimersByTime(499);
+  expect(overdue).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(overdue).toEqual([ticket]);
+});
