@@ -1,7 +1,7 @@
 /**
  * Runs a soak and prints its report; exits with 1 if anything was wrong.
  *
- *   npm run soak -- [--minutes 10] [--seed N] [--machines 2,1] [--logs FOLDER] [--plan]
+ *   npm run soak -- [--minutes 10] [--seed N] [--machines 2,1] [--patience SECONDS] [--logs FOLDER] [--plan]
  *
  * `--plan` only prints the faults of a seed.
  */
@@ -19,13 +19,14 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "10" },
     seed: { type: "string", default: String(Math.floor(Math.random() * 1e6)) },
     machines: { type: "string", default: "2,1" },
+    patience: { type: "string", default: "90" },
     logs: { type: "string" },
     plan: { type: "boolean", default: false },
   },
 });
-const [seed = 0, minutes = 0] = [values.seed, values.minutes].map(Number);
+const [seed = 0, minutes = 0, patience = 0] = [values.seed, values.minutes, values.patience].map(Number);
 const [main = Number.NaN, evil = Number.NaN] = values.machines.split(",").map(Number);
-if (![seed, minutes, main, evil].every((number) => number >= 0)) {
+if (![seed, minutes, patience, main, evil].every((number) => number >= 0)) {
   throw new Error(
     `Expected numbers, got --seed ${values.seed} --minutes ${values.minutes} --machines ${values.machines}`,
   );
@@ -44,6 +45,7 @@ if (values.plan) {
   const report = await soak({
     seed,
     durationMs,
+    patienceMs: patience * 1_000,
     machines: [main, evil],
     logs,
     print: (line) => console.log(line),

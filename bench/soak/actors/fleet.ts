@@ -50,7 +50,7 @@ export class Machine {
       queue,
       killGraceMs: 200,
       // A machine may start while Redis is away.
-      connectTimeoutMs: 60_000,
+      connectTimeoutMs: 300_000,
       ...LOCKS,
       ...workers,
       ...(signingKey === undefined ? {} : { signingKey }),

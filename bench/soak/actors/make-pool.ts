@@ -16,7 +16,7 @@ const MODULE = new URL("../work/tasks.ts", import.meta.url);
 const OF_EVIL = { concurrency: 1, workerLossAttempts: 3 };
 
 /** A pool may begin while Redis is away, or can't be reached. */
-const CONNECT_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 300_000;
 
 /** Smaller than the maps, so that it is reached. */
 const WINDOW = 200;
