@@ -1,10 +1,13 @@
 /** Jobs that Redis loses while their map is busy, or that exist and that no worker will ever get. */
 
 import type { Pool } from "@poolmq/producer";
-import { Worker } from "bullmq";
+import { GatherScripts, jobIdOf } from "@poolmq/shared/redis";
+import { Queue, Worker } from "bullmq";
 import { expect, onTestFinished, test } from "vitest";
 
+import { ForsakenJobs } from "../../../packages/worker/src/queue/forsaken-jobs.ts";
 import type * as tasks from "../../fixtures/tasks.ts";
+import { Program } from "../../support/processes.ts";
 import { redisForFile } from "../../support/redis-server.ts";
 import { Marks, rejection, Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
@@ -200,3 +203,47 @@ test("jobs that wait for a worker, run, or are delayed stay as they are, however
   await stage.machine();
   for (const map of maps) expect(await map).toEqual([2, 3, 4]);
 }, 60_000);
+
+test("jobs of a dead producer whose list was deleted go by themselves, and no others do", async () => {
+  const { admin, url } = redis();
+  const stage = new Stage(redis());
+  const { keys } = stage;
+  const wait = keys.job("wait");
+  const producer = Program.source(
+    `import { Pool } from "@poolmq/producer";
+     const [connection, queue] = process.argv.slice(-2);
+     void new Pool({ connection, queue }).map("increment", [1, 2, 3]);`,
+    { args: [url, stage.queue] },
+  );
+  onTestFinished(() => producer[Symbol.asyncDispose]());
+  await until(async () => (await admin.llen(wait)) === 3, { what: "its jobs", timeoutMs: 20_000 });
+  producer.kill("SIGKILL");
+  await producer.exited;
+  const dead = (await admin.lrange(wait, 0, -1)).map((id) => keys.job(id));
+  const mapId = dead[0]?.slice(keys.job("").length).split("-")[0] ?? "";
+  // One of them is damaged, another one is a hash that only has what BullMQ counts.
+  await admin.hset(dead[1] ?? "", "data", "not JSON");
+  await admin.hdel(dead[2] ?? "", "data");
+  expect(await admin.del(wait)).toBe(1);
+  // As if the ten minutes had passed after which its map is given up.
+  expect(await admin.del(keys.done(mapId))).toBe(1);
+
+  const living = stage.pool().map("increment", [4]);
+  const other = new Queue(keys.bullName, { connection: { url }, prefix: keys.bullPrefix });
+  onTestFinished(() => other.close());
+  await other.add("order", { map: "another" }, { jobId: "order-12" });
+  const others = [keys.job(jobIdOf(living.id, 0)), keys.job("order-12")];
+  await until(async () => (await admin.exists(others)) === 2, { what: "the other jobs" });
+  const leftMs = async (some: readonly string[]): Promise<number[]> =>
+    await Promise.all(some.map(async (key) => await admin.pttl(key)));
+  expect(await leftMs(dead)).toEqual([-1, -1, -1]);
+
+  const store = new GatherScripts(admin, keys);
+  const isWanted = async (id: string): Promise<boolean> => await store.wanted(id);
+  const jobs = new ForsakenJobs({ redis: admin, keys, isWanted }, 1);
+  onTestFinished(() => jobs.close());
+  await until(async () => (await leftMs(dead)).every((ms) => ms > 0), { what: "them to have an end" });
+  expect(await leftMs(others)).toEqual([-1, -1]);
+  // No other machine looks again on the same day.
+  expect(await admin.pttl(keys.swept)).toBeGreaterThan(60_000);
+});

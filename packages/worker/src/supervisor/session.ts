@@ -33,6 +33,7 @@ import { SharedValues } from "../job/context/shared-values.ts";
 import { TaskReports } from "../job/context/task-reports.ts";
 import { UnwantedMaps } from "../job/context/unwanted-maps.ts";
 import { ThrottledLog } from "../log/throttled-log.ts";
+import { ForsakenJobs } from "../queue/forsaken-jobs.ts";
 import type { JobQueue } from "../queue/job-queue.ts";
 import { Locks } from "../queue/locks.ts";
 import type { SharedPlaces } from "../queue/shared-places.ts";
@@ -108,7 +109,8 @@ export class Session {
     const seals = new JobSeals(signingKeys?.signer(keys), log);
     const clock = new RedisClock(redis);
     const refusals = new ThrottledLog(log, REFUSALS_PERIOD_MS);
-    const unwanted = new UnwantedMaps(async (mapId) => await store.wanted(mapId));
+    const isWanted = async (mapId: string): Promise<boolean> => await store.wanted(mapId);
+    const unwanted = new UnwantedMaps(isWanted);
     const settled = new SettledJobs(async (mapId, at) => await store.isDone(mapId, at));
     const fetchShare = async (shareId: string) => seals.share(shareId, await store.share(shareId));
     const reports = new TaskReports(store, seals);
@@ -156,7 +158,13 @@ export class Session {
           told.catch((error: unknown) => refusals.refused("answer refused", error));
         }),
     });
-    const parts = [new OutageLog(redis, connection.address, log), logFeed, this.#control, this.#locks];
+    const parts = [
+      new OutageLog(redis, connection.address, log),
+      new ForsakenJobs({ redis, keys, isWanted }),
+      logFeed,
+      this.#control,
+      this.#locks,
+    ];
     const context: JobContext = {
       machine: {
         id,

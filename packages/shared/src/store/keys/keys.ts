@@ -77,6 +77,8 @@ export interface QueueKeys {
   readonly cancelled: string;
   /** Hash: the shards over which the queue is spread, if it is spread: see `shard-record.ts`. */
   readonly shards: string;
+  /** String: exists for a day after a machine has looked for jobs of which nobody knows any more. */
+  readonly swept: string;
   /** Pub/sub channel for control messages to the worker machines. */
   readonly control: string;
 }
@@ -119,6 +121,7 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
     wake: (producerId) => `${base}:wake:${producerId}`,
     cancelled: `${base}:cancelled`,
     shards: `${base}:shards`,
+    swept: `${base}:swept`,
     control: `${base}:control`,
   };
 }

@@ -1,0 +1,104 @@
+/**
+ * Jobs of which nobody knows any more. If a producer dies, machines drop its jobs when they fetch them. But if the list is
+ * deleted in which the jobs wait for that, no machine ever fetches them, and Redis would keep them for good.
+ */
+
+import { Cluster } from "ioredis";
+import type { Redis } from "ioredis";
+
+import { repeatWhenAnswered } from "@poolmq/shared/internal";
+import { expireJobs } from "@poolmq/shared/redis";
+import type { QueueKeys } from "@poolmq/shared/redis";
+
+/** A machine looks for them when it has served for so long, in ms, and then as often. One machine of a queue does so each time. */
+const EVERY_MS = 24 * 60 * 60_000;
+/** Machines that are there for a moment only leave it to others. */
+const FIRST_MS = 60_000;
+
+/** Names of keys that Redis looks at in one step. */
+const SCAN_COUNT = 1_000;
+
+interface QueueInRedis {
+  readonly redis: Redis | Cluster;
+  readonly keys: QueueKeys;
+  /** Whether somebody who is alive wants a map's outcomes, or will. */
+  readonly isWanted: (mapId: string) => Promise<boolean>;
+}
+
+export class ForsakenJobs {
+  readonly #queue: QueueInRedis;
+  readonly #everyMs: number;
+  readonly #first: NodeJS.Timeout;
+  #repeated: { stop(): void } | undefined;
+  #isClosed = false;
+
+  constructor(queue: QueueInRedis, firstMs: number = FIRST_MS, everyMs: number = EVERY_MS) {
+    this.#queue = queue;
+    this.#everyMs = everyMs;
+    this.#first = setTimeout(() => {
+      void this.#look();
+      this.#repeated = repeatWhenAnswered(everyMs, async () => await this.#look());
+    }, firstMs);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#first);
+    this.#repeated?.stop();
+  }
+
+  async #look(): Promise<void> {
+    const { redis, keys } = this.#queue;
+    try {
+      // One machine at a time: the next one may when the key has expired.
+      if ((await redis.set(keys.swept, "1", "PX", this.#everyMs, "NX")) === null) return;
+      await this.#expireAll();
+    } catch {
+      // Redis is away, or its login may not SCAN, as those of `poolmq acl`: they would read the names of all keys.
+    }
+  }
+
+  async #expireAll(): Promise<void> {
+    const { redis, keys } = this.#queue;
+    const prefix = keys.job("");
+    const wanted = new Map<string, Promise<boolean>>();
+    const nodes = redis instanceof Cluster ? redis.nodes("master") : [redis];
+    for (const node of nodes) {
+      for (let cursor = "0"; !this.#isClosed;) {
+        const [next, found] = await node.scan(cursor, "MATCH", `${prefix}*-*`, "COUNT", SCAN_COUNT);
+        const ids = found.map((key) => key.slice(prefix.length));
+        const isForsaken = await Promise.all(ids.map(async (id) => await this.#isForsaken(id, wanted)));
+        await expireJobs(
+          redis,
+          keys,
+          ids.filter((_, i) => isForsaken[i]),
+        );
+        if (next === "0") break;
+        cursor = next;
+      }
+    }
+  }
+
+  async #isForsaken(jobId: string, wanted: Map<string, Promise<boolean>>): Promise<boolean> {
+    const { redis, keys, isWanted } = this.#queue;
+    const mapId = /^([\w-]+)-\d+(?:-b)?$/.exec(jobId)?.[1];
+    if (mapId === undefined) return false;
+    let asked = wanted.get(mapId);
+    if (asked === undefined) wanted.set(mapId, (asked = isWanted(mapId)));
+    if (await asked) return false;
+    // What has a time limit goes by itself. Another program's job may have an id like ours, but not our data.
+    const key = keys.job(jobId);
+    if ((await redis.type(key)) !== "hash" || (await redis.pttl(key)) !== -1) return false;
+    return mayBeOf(mapId, await redis.hget(key, "data"));
+  }
+}
+
+/** Whether a job's data says that it is of this map. A job whose data nobody can read is nobody else's either. */
+function mayBeOf(mapId: string, data: string | null): boolean {
+  if (data === null) return true;
+  try {
+    return (JSON.parse(data) as { readonly map?: unknown } | null)?.map === mapId;
+  } catch {
+    return true;
+  }
+}
