@@ -21,10 +21,19 @@ describe("an endless input, read 1,000 deep and left, in a pool that nobody clos
     expect(await within(10_000, "the program to end", program.exited)).toMatchObject({ code: 0 });
     await until(() => !workers.some(isRunning), { what: "the workers to end" });
     const left = await redis().admin.keys(keys.pattern);
-    // What BullMQ keeps of a queue for good (the stream is of its events, a short one), and the list of machines.
+    // What BullMQ keeps of a queue for good (the stream is of its events, a short one), the list of machines, and for ten
+    // minutes what a map that took longer than a second told of itself.
     const ofQueue = ["meta", "id", "events", "stalled-check"].map((name) => keys.job(name));
-    const expected = new Set([...ofQueue, keys.workers, keys.cancelled, keys.workerInfo]);
+    const expected = new Set([
+      ...ofQueue,
+      keys.workers,
+      keys.cancelled,
+      keys.workerInfo,
+      keys.maps,
+      keys.mapInfo,
+    ]);
     expect(left.filter((key) => !expected.has(key))).toEqual([]);
+    for (const key of [keys.maps, keys.mapInfo]) expect(await redis().admin.pttl(key), key).not.toBe(-1);
   });
 
   test("ThreadPool: leaves no thread, no timer; the program ends by itself", async () => {
