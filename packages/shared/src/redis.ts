@@ -6,6 +6,7 @@
 
 export { jobsOfQueue } from "./bullmq/jobs-of-queue.ts";
 export { mendActiveJobs } from "./bullmq/mend-active-jobs.ts";
+export { addJobs } from "./bullmq/add-jobs.ts";
 export type { Completions, Publication } from "./bullmq/completions.ts";
 export { completionsOf, fetchPlainJobs, plainJobs } from "./bullmq/plain-jobs.ts";
 export { removeStrayJob } from "./bullmq/remove-stray-job.ts";
@@ -40,6 +41,7 @@ export {
   WATCH_TTL_MS,
 } from "./store/keys/durations.ts";
 export { GatherScripts } from "./store/gather-scripts.ts";
+export type { MapOpening } from "./store/open-map.ts";
 export { backupIdOf, jobIdOf, queueKeys } from "./store/keys/keys.ts";
 export { LimitScripts } from "./store/limit-scripts.ts";
 export type { QueueKeys } from "./store/keys/keys.ts";

@@ -115,7 +115,7 @@ export class Gather implements MapGather {
     });
     this.#maps.set(map.id, gathered);
     if (report !== undefined) this.#parts.reports.add(report, { durable: gathered.kind.traits.isDurable });
-    gathered.reopen();
+    gathered.open();
     await gathered.kind.takeUp(gathered);
     // The map may have ended meanwhile.
     if (this.#maps.get(map.id) === gathered) this.#parts.tools.reader.add(gathered);
@@ -174,6 +174,7 @@ export class Gather implements MapGather {
   leave(map: CarriedMap): void {
     const gathered = this.#maps.get(map.id);
     if (gathered === undefined) return;
+    gathered.close();
     this.#maps.delete(map.id);
     this.#parts.reports.remove(map.id);
     this.#parts.tools.reader.remove(gathered);

@@ -2,6 +2,7 @@
 
 import { classifyRefusal, refusedError } from "@poolmq/shared/internal";
 import {
+  addJobs,
   countStaged,
   plainJobs,
   prioritizeWaiting,
@@ -92,16 +93,15 @@ export class Jobs {
     if (withBytes.length > 0) await scripts.putBytes(map.id, withBytes, kind.traits.ttlMs);
     if (map.ended) return;
     const queue = kind.traits.stages ? (this.#staging ??= this.#open(true)) : this.#queue;
-    const added = queue.addBulk(chunks.map((chunk) => toJob(map, kind, chunk, seals)));
-    // The map was declared wanted before, on the same connection, so Redis does that first. A refusal of either fails
-    // this.
-    await Promise.all([gathered.opened, added]);
+    const jobs = chunks.map((chunk) => toJob(map, kind, chunk, seals));
+    await gathered.openWith((opening) => addJobs(queue, jobs, opening));
   }
 
   /** Adds a backup for each chunk. The bytes of their arguments stay in Redis as long as they have no outcome. */
   async addBackups({ map, kind }: GatheredMap, chunks: readonly Chunk[]): Promise<void> {
     const { seals } = this.#options;
-    await this.#queue.addBulk(chunks.map((chunk) => toJob(map, kind, chunk, seals, true)));
+    const jobs = chunks.map((chunk) => toJob(map, kind, chunk, seals, true));
+    await addJobs(this.#queue, jobs);
   }
 
   /**

@@ -27,33 +27,10 @@ import { Completions, NOT_PLAIN } from "./completions.ts";
 import { keepRedisTime } from "./keep-redis-time.ts";
 import { FetchReader } from "./fetch-reader.ts";
 import type { FetchReply, NextJobData } from "./fetch-reader.ts";
-import { ADD, AT_ONCE, FETCH, FETCH_BYTES } from "./plain-scripts.ts";
+import { AT_ONCE, FETCH, FETCH_BYTES } from "./plain-scripts.ts";
 
-import { isUnknownScript, runScript } from "../redis/run-script.ts";
-
-/** Characters of jobs that are added in one script: a server may limit the size of a command. */
-const ADD_LENGTH = 256 * 1024;
-
-/**
- * Where a map's jobs are all added at once, this many go into BullMQ's own list before the rest is staged. Small maps
- * can then be served by BullMQ's own workers too.
- */
-const MAX_UNSTAGED = 8;
-
-/** The options with which a plain job may be added. BullMQ stores them under these very names. */
-const PLAIN_OPTIONS: ReadonlySet<string> = new Set([
-  "jobId",
-  "attempts",
-  "backoff",
-  "delay",
-  "priority",
-  "timestamp",
-]);
-
-/** SCRIPT FLUSH may be called again while jobs are added again, but hardly this often. */
-const MAX_TRIES = 20;
-
-type Added = Parameters<RedisQueueBackend["addJobs"]>[0][number];
+import { runScript } from "../redis/run-script.ts";
+import { shortenAdding } from "./add-jobs.ts";
 
 /**
  * A factory of backends for BullMQ's queues and workers, whose connection is `redis`.
@@ -72,82 +49,6 @@ export function plainJobs(
     shortenCompleting(backend, redis, options, clock);
     return backend;
   };
-}
-
-function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster, stages: boolean): void {
-  const queueKeys = keysOf(backend, ADDING_KEYS);
-  const addOtherwise = backend.addJobs.bind(backend);
-
-  async function addPlain(entries: readonly Added[]): Promise<boolean> {
-    const args: (string | number)[] = [backend.toKey(""), stages ? MAX_UNSTAGED : "inf"];
-    for (const { job, jobId } of entries) {
-      const { name, data, opts, timestamp } = job;
-      args.push(jobId, name, data, optionsText(opts, jobId), timestamp, opts.priority ?? 0);
-    }
-    return (await runScript(redis, ADD, queueKeys, args)) === 1;
-  }
-
-  backend.addJobs = async (entries) => {
-    const sent: Promise<unknown>[] = [];
-    for (let start = 0; start < entries.length;) {
-      const end = endOfBatch(entries, start);
-      sent.push(addSome(entries.slice(start, end)));
-      start = end;
-    }
-    await Promise.all(sent);
-    return entries.map(({ jobId }) => jobId);
-  };
-
-  async function addSome(entries: Added[]): Promise<void> {
-    if (!entries.every(isPlain) || !(await addPlain(entries))) await addFully(entries);
-  }
-
-  /**
-   * Adds jobs in BullMQ's own way, which is a pipeline. When Redis has forgotten a script, ioredis repeats a single
-   * command, but not one in a pipeline. Jobs have ids, so adding all of them again adds only those that are missing.
-   */
-  async function addFully(entries: Added[]): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        await addOtherwise(entries);
-        return;
-      } catch (error) {
-        if (!isUnknownScript(error) || tries === MAX_TRIES) throw error;
-      }
-    }
-  }
-}
-
-/** Ends with the job's own id, which the scripts that fetch cut off: the rest is the same text for all jobs of a map. */
-function optionsText({ jobId: _, ...others }: Added["job"]["opts"], jobId: string): string {
-  return JSON.stringify({ ...others, jobId });
-}
-
-/** Index behind the last entry of the batch that begins at `start`. A batch has at least one entry. */
-function endOfBatch(entries: readonly Added[], start: number): number {
-  let end = start + 1;
-  for (
-    let length = entries[start]?.job.data.length ?? 0;
-    end < Math.min(entries.length, start + AT_ONCE);
-    end++
-  ) {
-    length += entries[end]?.job.data.length ?? 0;
-    if (length > ADD_LENGTH) break;
-  }
-  return end;
-}
-
-function isPlain({ job, jobId, parentKeyOpts }: Added): boolean {
-  return (
-    typeof jobId === "string" &&
-    jobId !== "" &&
-    (parentKeyOpts?.parentKey ?? "") === "" &&
-    job.parent === undefined &&
-    job.repeatJobKey === undefined &&
-    job.deduplicationId === undefined &&
-    (job.opts.delay ?? 0) === 0 &&
-    Object.entries(job.opts).every(([option, value]) => value === undefined || PLAIN_OPTIONS.has(option))
-  );
 }
 
 function shortenCompleting(
@@ -228,8 +129,19 @@ export async function fetchPlainJobs(
   return { jobs, unreadable, isEmpty: isEmpty === 1 };
 }
 
-const ADDING_KEYS = ["wait", "active", "meta", "marker", "events", "prioritized", "pc", "turns", "accounts"];
-const FETCHING_KEYS = [...ADDING_KEYS.slice(0, 6), "delayed", "stalled", "pc", "turns", "accounts"];
+const FETCHING_KEYS = [
+  "wait",
+  "active",
+  "meta",
+  "marker",
+  "events",
+  "prioritized",
+  "delayed",
+  "stalled",
+  "pc",
+  "turns",
+  "accounts",
+];
 
 function keysOf(backend: RedisQueueBackend, names: readonly string[]): string[] {
   return names.map((name) => backend.toKey(name));

@@ -1,9 +1,8 @@
 /** The scripts of the short way for plain jobs: see `plain-jobs.ts`. */
 
-import { ENTER_TURNS, spillStages, takeTurns } from "../store/keys/turns.ts";
+import { spillStages, takeTurns } from "../store/keys/turns.ts";
 import { publishingPlain } from "../store/publish-outcomes.ts";
 
-import { DONE_BITS } from "../store/keys/done-bits.ts";
 import type { Script } from "../redis/run-script.ts";
 
 /** Jobs in one script. This many keep Redis from everything else for about a millisecond. */
@@ -14,78 +13,6 @@ export const AT_ONCE = 50;
  * connection, and the jobs would be active with nobody to run them.
  */
 export const FETCH_BYTES: number = 256 * 1024;
-
-/**
- * KEYS: wait, active, meta, marker, events, prioritized, pc, turns, accounts. ARGV: prefix of job keys, how many jobs of a
- * map that is alone may be in BullMQ's list, or "inf"; for each job its id, name, data, options, time, priority. Gives 0 if
- * the queue is not plain: then nothing was added.
- *
- * The jobs of a map that is alone go into BullMQ's list, those of others to their stages (see `turns.ts`).
- */
-export const ADD: Script = {
-  lua: `${DONE_BITS}
-local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'opts.maxLenEvents')
-if meta[2] or (meta[1] and ARGV[2] == 'inf') then return 0 end
-${ENTER_TURNS}
--- Gives the map whose stage the jobs go to, or nil.
-local function stagedFor(ids)
-  local map = string.match(ids[1], '^(.+)%-%d+$')
-  if not map then return nil end
-  -- Another map's id may begin with this one's.
-  local function isOwn(id) return id and string.match(id, '^(.+)%-%d+$') == map end
-  local newest = redis.call('LINDEX', KEYS[1], 0)
-  local isAlone = isOwn(newest) or (not newest and redis.call('EXISTS', KEYS[8]) == 0)
-  if isAlone and ARGV[2] == 'inf' then return nil end
-  for _, id in ipairs(ids) do
-    if not isOwn(id) then return nil end
-  end
-  local stage = ARGV[1] .. 'map:' .. map .. ':stage'
-  if isAlone and redis.call('EXISTS', stage) == 0 then
-    local count = redis.call('LLEN', KEYS[1])
-    if count + #ids <= tonumber(ARGV[2]) then return nil end
-    -- The first jobs of a map that turns out to be a large one.
-    if isOwn(redis.call('LINDEX', KEYS[1], -1)) then
-      for _ = 1, count do
-        local id = redis.call('RPOP', KEYS[1])
-        redis.call('LPUSH', isOwn(id) and stage or KEYS[1], id)
-      end
-    end
-  end
-  return map
-end
-local function hasOutcome(id)
-  local map, at = string.match(id, '^(.+)%-(%d+)$')
-  if not map then return false end
-  -- Something else may have taken the key.
-  local isBitmap, done = pcall(isDone, ARGV[1] .. 'map:' .. map .. ':done', at)
-  return isBitmap and done
-end
--- If the connection breaks before the reply arrives, the producer sends these jobs again. Workers may have done some meanwhile.
-local again = redis.call('EXISTS', ARGV[1] .. ARGV[3]) == 1 or hasOutcome(ARGV[3])
-local added, urgent = {}, false
-for i = 3, #ARGV, 6 do
-  local key = ARGV[1] .. ARGV[i]
-  if redis.call('EXISTS', key) == 0 and not (again and hasOutcome(ARGV[i])) then
-    redis.call('HMSET', key, 'name', ARGV[i + 1], 'data', ARGV[i + 2], 'opts', ARGV[i + 3], 'timestamp', ARGV[i + 4],
-      'delay', 0, 'priority', ARGV[i + 5])
-    if ARGV[i + 5] == '0' then
-      added[#added + 1] = ARGV[i]
-    else
-      urgent = true
-      redis.call('ZADD', KEYS[6], ARGV[i + 5] * 0x100000000 + redis.call('INCR', KEYS[7]) % 0x100000000, ARGV[i])
-    end
-  end
-end
-if #added > 0 then
-  local map = stagedFor(added)
-  if map then enter(KEYS[8], KEYS[9], map) end
-  redis.call('LPUSH', map and ARGV[1] .. 'map:' .. map .. ':stage' or KEYS[1], unpack(added))
-end
-if not meta[1] and (#added > 0 or urgent) then redis.call('ZADD', KEYS[4], 0, '0') end
--- What BullMQ's own scripts, which trim it too, say of jobs that are fetched or retried.
-redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', meta[3] or 10000)
-return 1`,
-};
 
 const TURN_KEYS = { wait: "KEYS[1]", active: "KEYS[2]", turns: "KEYS[10]", accounts: "KEYS[11]" };
 

@@ -25,6 +25,8 @@ import type { Cluster, Redis } from "ioredis";
 import { clearDone, isDone } from "./keys/done-bits.ts";
 import { MAP_TTL_MS, PRODUCER_SILENCE_MS, UNTOLD_SILENCE_MS } from "./keys/durations.ts";
 import { keepFailures } from "./keep-failures.ts";
+import { OPEN } from "./open-map.ts";
+import type { MapOpening } from "./open-map.ts";
 import type { QueueKeys } from "./keys/keys.ts";
 import { READ_CLOCK } from "./keys/redis-clock.ts";
 import { publishOutcomes } from "./publish-outcomes.ts";
@@ -36,25 +38,6 @@ import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
 import { sendBytes } from "../redis/send-bytes.ts";
 import type { Payload } from "../wire.ts";
-
-/**
- * KEYS: done, out, in. ARGV: ttlMs. Gives 1 if the map was new; then what an earlier map of this id left for late readers
- * is removed. Makes the first two keys, so that neither is ever without a TTL.
- */
-const OPEN: Script = {
-  lua: `
-local new = redis.call('EXISTS', KEYS[1]) == 0
-if new then
-  redis.call('SETBIT', KEYS[1], 0, 0)
-  redis.call('DEL', KEYS[2])
-end
-if redis.call('EXISTS', KEYS[2]) == 0 then
-  redis.call('XGROUP', 'CREATE', KEYS[2], 'none', '0', 'MKSTREAM')
-  redis.call('XGROUP', 'DESTROY', KEYS[2], 'none')
-end
-for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
-return new and 1 or 0`,
-};
 
 /**
  * KEYS: done, out, in. ARGV: ttlMs. Makes the hash for the map's bytes, or renews its TTL. The field without a name keeps
@@ -106,6 +89,11 @@ export class GatherScripts {
   /** Declares that a map's outcomes are wanted, or renews that declaration. True if the map was not open before. */
   async open(mapId: string, ttlMs: number): Promise<boolean> {
     return (await this.#run(OPEN, this.#mapKeys(mapId), [ttlMs])) === 1;
+  }
+
+  /** How the script that adds a map's first jobs declares that its outcomes are wanted. */
+  opening(mapId: string, ttlMs: number): MapOpening {
+    return { keys: this.#mapKeys(mapId), ttlMs };
   }
 
   /** Publishes outcomes, each at most once. False if nobody wants the map's outcomes. */

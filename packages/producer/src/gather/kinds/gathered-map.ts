@@ -3,6 +3,7 @@
 import { CancelledError, DecodeError } from "@poolmq/shared";
 import { refusedError } from "@poolmq/shared/internal";
 import type { OutcomeText } from "@poolmq/shared/internal";
+import type { MapOpening } from "@poolmq/shared/redis";
 
 import type { Chunk } from "../../input/chunk.ts";
 import type { Meter } from "../../map/meter.ts";
@@ -70,8 +71,27 @@ export class GatheredMap implements Gathered {
     return this.#opening.done;
   }
 
+  /** Declares for the first time that the map is wanted: with its first jobs, if they come at once. */
+  open(): void {
+    this.#opening.begin();
+  }
+
   reopen(): void {
     this.#opening.declare();
+  }
+
+  /**
+   * Adds jobs once the map is open, or opens it with them.
+   *
+   * @param add - opens the map before it adds the jobs, if it is told how
+   */
+  async openWith(add: (opening: MapOpening | undefined) => Promise<void>): Promise<void> {
+    await this.#opening.with(add);
+  }
+
+  /** The map ends: it is not to be declared any more. */
+  close(): void {
+    this.#opening.close();
   }
 
   /** What is due now: to look for what Redis has lost, or to declare again that the map is wanted. */

@@ -1,7 +1,7 @@
 /** The seam between the gather and the three kinds of map that it gathers. */
 
 import type { JobData } from "@poolmq/shared/internal";
-import type { GatherScripts, RemovedLimbo } from "@poolmq/shared/redis";
+import type { GatherScripts, MapOpening, RemovedLimbo } from "@poolmq/shared/redis";
 
 import type { Chunk } from "../../input/chunk.ts";
 import type { MapEnd } from "../../map/outcomes/sink.ts";
@@ -68,6 +68,8 @@ export interface MapKind {
   readonly traits: KindTraits;
   /** Fields of every job of the map that depend on the kind. */
   readonly jobFields: Pick<JobData, "ttlMs" | "keepFailed">;
+  /** How the script that adds the map's first jobs can declare that it is wanted. Absent: that takes an `open` before. */
+  readonly opening?: MapOpening;
   /** Declares that the map is wanted, or goes on wanting it. */
   open(): Promise<unknown>;
   /** Takes up outcomes that are in the stream already, before anything is enqueued or read. */

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { MAP_TTL_MS } from "@poolmq/shared/redis";
+import type { MapOpening } from "@poolmq/shared/redis";
 import type { JobData } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../../input/chunk.ts";
@@ -37,6 +38,10 @@ export class PlainMap implements MapKind {
       ...(tools.seals.signs ? { ttlMs: MAP_TTL_MS } : {}),
       ...(map.job.keepFailed === true ? { keepFailed: MAX_FAILED_KEPT } : {}),
     };
+  }
+
+  get opening(): MapOpening {
+    return this.#tools.scripts.opening(this.#map.id, MAP_TTL_MS);
   }
 
   async open(): Promise<unknown> {

@@ -1,0 +1,171 @@
+/** Adds plain jobs to BullMQ's queue, many at once: see `plain-jobs.ts`. */
+
+import type { Queue, RedisQueueBackend } from "bullmq";
+import type { Cluster, Redis } from "ioredis";
+
+import { ADD } from "./add-script.ts";
+import { AT_ONCE } from "./plain-scripts.ts";
+import { OPEN } from "../store/open-map.ts";
+import type { MapOpening } from "../store/open-map.ts";
+import { isUnknownScript, runScript } from "../redis/run-script.ts";
+
+/** Characters of jobs that are added in one script: a server may limit the size of a command. */
+const ADD_LENGTH = 256 * 1024;
+
+/**
+ * Where a map's jobs are all added at once, this many go into BullMQ's own list before the rest is staged. Small maps
+ * can then be served by BullMQ's own workers too.
+ */
+const MAX_UNSTAGED = 8;
+
+/** The options with which a plain job may be added. BullMQ stores them under these very names. */
+const PLAIN_OPTIONS: ReadonlySet<string> = new Set([
+  "jobId",
+  "attempts",
+  "backoff",
+  "delay",
+  "priority",
+  "timestamp",
+]);
+
+/** SCRIPT FLUSH may be called again while jobs are added again, but hardly this often. */
+const MAX_TRIES = 20;
+
+const KEYS = ["wait", "active", "meta", "marker", "events", "prioritized", "pc", "turns", "accounts"];
+
+/** A job as BullMQ's backend is given it. */
+type Added = Parameters<RedisQueueBackend["addJobs"]>[0][number];
+
+/** A job as `Queue.addBulk` is given it. */
+type AskedJob = Parameters<Queue["addBulk"]>[0][number];
+
+/** A job as Redis is to store it. */
+interface StoredJob {
+  readonly id: string;
+  readonly name: string;
+  /** As JSON. */
+  readonly data: string;
+  readonly opts: Added["job"]["opts"];
+  readonly timestamp: number;
+}
+
+/** Adds plain jobs, and opens their map before them if that is asked for. False if the queue is not plain: then none was added. */
+type AddPlain = (jobs: readonly StoredJob[], opening?: MapOpening) => Promise<boolean>;
+
+/** By backend: how it adds plain jobs. */
+const ADDERS = new WeakMap<object, { readonly redis: Redis | Cluster; readonly add: AddPlain }>();
+
+/**
+ * Adds jobs as `queue.addBulk` does, without all that BullMQ makes of each on its way.
+ *
+ * @param queue - made with `plainJobs`
+ * @param opening - the map of these jobs, if it is to be opened before them: that takes no script of its own
+ */
+export async function addJobs(queue: Queue, jobs: readonly AskedJob[], opening?: MapOpening): Promise<void> {
+  const adder = ADDERS.get(queue.backend);
+  if (adder === undefined) throw new Error("Expected a queue that was made with plainJobs()");
+  if (!jobs.every(({ opts }) => isAskedPlainly(opts))) {
+    if (opening !== undefined) await runScript(adder.redis, OPEN, opening.keys, [opening.ttlMs]);
+    await queue.addBulk([...jobs]);
+    return;
+  }
+  const timestamp = Date.now();
+  const stored = jobs.map(({ name, data, opts }): StoredJob => {
+    const { jobId = "" } = opts ?? {};
+    return { id: jobId, name, data: JSON.stringify(data), opts: { attempts: 0, ...opts }, timestamp };
+  });
+  await Promise.all(
+    batchesOf(stored, ({ data }) => data.length).map(async (batch, at) => {
+      const isAdded = await adder.add(batch, at === 0 ? opening : undefined);
+      if (!isAdded)
+        await queue.addBulk(jobs.filter(({ opts }) => batch.some(({ id }) => id === opts?.jobId)));
+    }),
+  );
+}
+
+/** Makes a backend add plain jobs in one script. */
+export function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster, stages: boolean): void {
+  const queueKeys = KEYS.map((name) => backend.toKey(name));
+  const addOtherwise = backend.addJobs.bind(backend);
+
+  const add: AddPlain = async (jobs, opening) => {
+    const { keys, ttlMs } = opening ?? { keys: [], ttlMs: 0 };
+    const args: (string | number)[] = [backend.toKey(""), stages ? MAX_UNSTAGED : "inf", ttlMs];
+    for (const { id, name, data, opts, timestamp } of jobs) {
+      args.push(id, name, data, optionsText(opts, id), timestamp, opts.priority ?? 0);
+    }
+    return (await runScript(redis, ADD, [...queueKeys, ...keys], args)) === 1;
+  };
+  ADDERS.set(backend, { redis, add });
+
+  backend.addJobs = async (entries) => {
+    await Promise.all(batchesOf(entries, ({ job }) => job.data.length).map(addSome));
+    return entries.map(({ jobId }) => jobId);
+  };
+
+  async function addSome(entries: Added[]): Promise<void> {
+    const jobs = entries.map(({ job, jobId }): StoredJob => ({ ...job, id: jobId }));
+    if (!entries.every(isPlain) || !(await add(jobs))) await addFully(entries);
+  }
+
+  /**
+   * Adds jobs in BullMQ's own way, which is a pipeline. When Redis has forgotten a script, ioredis repeats a single
+   * command, but not one in a pipeline. Jobs have ids, so adding all of them again adds only those that are missing.
+   */
+  async function addFully(entries: Added[]): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await addOtherwise(entries);
+        return;
+      } catch (error) {
+        if (!isUnknownScript(error) || tries === MAX_TRIES) throw error;
+      }
+    }
+  }
+}
+
+/** Ends with the job's own id, which the scripts that fetch cut off: the rest is the same text for all jobs of a map. */
+function optionsText({ jobId: _, ...others }: Added["job"]["opts"], jobId: string): string {
+  return JSON.stringify({ ...others, jobId });
+}
+
+/** Those that are added at once: at least one each time. */
+function batchesOf<J>(jobs: readonly J[], lengthOf: (job: J) => number): J[][] {
+  const batches: J[][] = [];
+  let length = Infinity;
+  for (const job of jobs) {
+    length += lengthOf(job);
+    const batch = batches.at(-1);
+    if (batch !== undefined && batch.length < AT_ONCE && length <= ADD_LENGTH) {
+      batch.push(job);
+    } else {
+      batches.push([job]);
+      length = lengthOf(job);
+    }
+  }
+  return batches;
+}
+
+function isPlain({ job, jobId, parentKeyOpts }: Added): boolean {
+  return (
+    typeof jobId === "string" &&
+    jobId !== "" &&
+    (parentKeyOpts?.parentKey ?? "") === "" &&
+    job.parent === undefined &&
+    job.repeatJobKey === undefined &&
+    job.deduplicationId === undefined &&
+    hasPlainOptions(job.opts)
+  );
+}
+
+function isAskedPlainly(opts: AskedJob["opts"]): boolean {
+  return opts?.jobId !== undefined && opts.jobId !== "" && hasPlainOptions(opts);
+}
+
+function hasPlainOptions(opts: object & { readonly delay?: number }): boolean {
+  if ((opts.delay ?? 0) !== 0) return false;
+  for (const [option, value] of Object.entries(opts)) {
+    if (value !== undefined && !PLAIN_OPTIONS.has(option)) return false;
+  }
+  return true;
+}
