@@ -27,6 +27,7 @@ export { Gather } from "./gather/gather.ts";
 export { TaskLogs } from "./account/task-log.ts";
 export { DonePages } from "./gather/kinds/done-pages.ts";
 export { decide } from "./gather/kinds/reconcile.ts";
+export { EndedMaps } from "./gather/kinds/ended-maps.ts";
 export { Opening } from "./gather/kinds/opening.ts";
 export { Patience } from "./gather/kinds/patience.ts";
 export { InFlight } from "./map/in-flight.ts";

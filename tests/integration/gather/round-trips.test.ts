@@ -8,7 +8,7 @@ const redis = redisForFile();
 
 const CALLS = 40;
 
-test("a call on an idle pool costs Redis three scripts and three commands", async () => {
+test("a call on an idle pool costs Redis three scripts and two commands", async () => {
   const stage = new Stage(redis());
   await using pool = stage.localPool();
   await pool.apply("increment", [1]);
@@ -21,14 +21,16 @@ test("a call on an idle pool costs Redis three scripts and three commands", asyn
     sent.set(command, (sent.get(command) ?? 0) + 1);
   });
   for (let i = 0; i < CALLS; i++) expect(await pool.apply("increment", [i])).toBe(i + 1);
-  await until(() => of("unlink") >= CALLS - 1, { what: "the keys of the last map removed" });
+  await until(() => of("unlink") > 0, { what: "keys of the maps removed" });
   monitor.disconnect();
   spare.disconnect();
 
   // Open and add, fetch, publish and complete.
   expect(of("evalsha") / CALLS).toBeCloseTo(3, 0);
-  // The wait for a job, the wait for the outcome, and the removal of the map's keys.
-  for (const command of ["bzpopmin", "xread", "unlink"]) expect(of(command) / CALLS).toBeCloseTo(1, 0);
+  // The wait for a job, and the wait for the outcome.
+  for (const command of ["bzpopmin", "xread"]) expect(of(command) / CALLS).toBeCloseTo(1, 0);
+  // The keys of all maps of a moment are removed together; on a slow machine a call is a moment.
+  expect(of("unlink")).toBeLessThanOrEqual(CALLS + 1);
 
   function of(name: string): number {
     return sent.get(name) ?? 0;

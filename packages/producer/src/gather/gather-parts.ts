@@ -14,6 +14,7 @@ import { Seals } from "../signing/seals.ts";
 import { Backups } from "./backups.ts";
 import { CleanUp } from "./clean-up.ts";
 import { DurableMaps } from "./kinds/durable-maps.ts";
+import { EndedMaps } from "./kinds/ended-maps.ts";
 import type { GatheredMap } from "./kinds/gathered-map.ts";
 import { Jobs } from "./jobs.ts";
 import type { KindTools } from "./kinds/map-kind.ts";
@@ -110,6 +111,7 @@ export function gatherParts(
       scripts,
       durable,
       seals,
+      ended: new EndedMaps(async (mapIds) => await scripts.drop(...mapIds)),
       reader: new OutcomeReader(redis, blocking, { keys, seals }, warn),
       removeLimbo: (mapId, indices) => removeLimbo(redis, keys, mapId, indices),
       restageLimbo: (mapId, indices) => restageLimbo(redis, keys, mapId, indices),

@@ -216,6 +216,7 @@ export class Gather implements MapGather {
     this.#closed = true;
     clearInterval(this.#ticker);
     this.shares.close();
+    this.#parts.tools.ended.flush();
     // If Redis is gone for good, the keys expire, and workers find that the maps are unwanted.
     await this.#ifAnswered(this.#parts.cleanUp.close());
     const closed = Promise.all([

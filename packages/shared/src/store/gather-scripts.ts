@@ -155,9 +155,9 @@ export class GatherScripts {
     await clearDone(this.#redis, this.#keys.done(mapId), indices);
   }
 
-  /** Declares that nobody wants the map's outcomes any more. */
-  async drop(mapId: string): Promise<void> {
-    await this.#redis.unlink(...this.#mapKeys(mapId));
+  /** Declares that nobody wants the outcomes of these maps any more. */
+  async drop(...mapIds: readonly string[]): Promise<void> {
+    await this.#redis.unlink(...mapIds.flatMap((mapId) => this.#mapKeys(mapId)));
   }
 
   /** Removes pages of a map's bitmap: all outcomes of them have come in, or nobody wants them any more. */

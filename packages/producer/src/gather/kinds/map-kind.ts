@@ -8,6 +8,7 @@ import type { MapEnd } from "../../map/outcomes/sink.ts";
 import type { CarriedMap } from "../../map/transport.ts";
 import type { DonePages } from "./done-pages.ts";
 import type { DurableMaps } from "./durable-maps.ts";
+import type { EndedMaps } from "./ended-maps.ts";
 import type { OutcomeReader, Reading } from "../../outcomes/outcome-reader.ts";
 import type { Patience } from "./patience.ts";
 import type { OutcomeEntry } from "../../outcomes/read-entry.ts";
@@ -101,6 +102,7 @@ export interface KindTools {
   readonly durable: DurableMaps;
   readonly seals: Seals;
   readonly reader: OutcomeReader;
+  readonly ended: EndedMaps;
   /** Removes the map's jobs that are in limbo, and gives their indices. */
   removeLimbo(mapId: string, indices: readonly number[]): Promise<RemovedLimbo>;
   /** Puts the map's jobs that are in limbo back into line. Gives how many ids were read to find them. */

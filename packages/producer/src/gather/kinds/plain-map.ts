@@ -1,5 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
-
 import { MAP_TTL_MS } from "@poolmq/shared/redis";
 import type { MapOpening } from "@poolmq/shared/redis";
 import type { JobData } from "@poolmq/shared/internal";
@@ -73,11 +71,13 @@ export class PlainMap implements MapKind {
   }
 
   async end({ donePages }: Gathered): Promise<void> {
-    // Let the caller's `await` resume before UNLINK: a random id is not used again meanwhile.
-    if (this.#map.underWay.length === 0) await nextTurn();
-    const { id, job } = this.#map;
-    if (job.keepFailed === true) await this.#tools.scripts.dropButFailed(id);
-    else await this.#tools.scripts.drop(id);
-    await this.#tools.scripts.dropPages(id, donePages.all);
+    const { id, job, underWay } = this.#map;
+    const { scripts, ended } = this.#tools;
+    if (job.keepFailed === true) await scripts.dropButFailed(id);
+    // Machines still run something of it, and find that it is unwanted.
+    else if (underWay.length > 0) await scripts.drop(id);
+    // A random id is not used again meanwhile.
+    else await ended.remove(id);
+    await scripts.dropPages(id, donePages.all);
   }
 }
