@@ -2,29 +2,47 @@
 /** The `poolmq` command. */
 
 import { Command } from "commander";
-import type { Argument } from "commander";
+import type { Argument, CommanderError } from "commander";
 
-import { dashboardCommand } from "./cli/serve/dashboard-command.ts";
-import { aclCommand } from "./cli/serve/acl-command.ts";
-import { healthcheckCommand } from "./cli/serve/healthcheck-command.ts";
-import { drainCommand, killItemCommand, resizeCommand, stackCommand } from "./cli/act/machine-commands.ts";
-import { pauseCommand, purgeCommand, resumeCommand } from "./cli/act/queue-commands.ts";
-import { shardsCommand } from "./cli/act/shards-command.ts";
-import { cancelCommand, priorityCommand, retryCommand } from "./cli/act/map-commands.ts";
-import { doctorCommand } from "./cli/look/doctor-command.ts";
-import { queuesCommand } from "./cli/look/queues-command.ts";
-import { errorsCommand } from "./cli/look/errors-command.ts";
-import { logsCommand } from "./cli/look/logs-command.ts";
-import { exitOfUsage } from "./cli/base/queue-command.ts";
-import { scaleSignalCommand } from "./cli/serve/scale-signal-command.ts";
-import { mapsCommand, statusCommand, workersCommand } from "./cli/look/status-command.ts";
-import { replayCommand } from "./cli/look/replay-command.ts";
-import { topCommand } from "./cli/look/top-command.ts";
-import { workerCommand } from "./cli/serve/worker-command.ts";
+import { EXIT } from "./cli/base/exit-code.ts";
 import { VERSION } from "./version.ts";
+
+/** All commands, in the order in which the help lists them. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  worker: async () => (await import("./cli/serve/worker-command.ts")).workerCommand(),
+  dashboard: async () => (await import("./cli/serve/dashboard-command.ts")).dashboardCommand(),
+  status: async () => (await import("./cli/look/status-command.ts")).statusCommand(),
+  top: async () => (await import("./cli/look/top-command.ts")).topCommand(),
+  maps: async () => (await import("./cli/look/status-command.ts")).mapsCommand(),
+  workers: async () => (await import("./cli/look/status-command.ts")).workersCommand(),
+  errors: async () => (await import("./cli/look/errors-command.ts")).errorsCommand(),
+  logs: async () => (await import("./cli/look/logs-command.ts")).logsCommand(),
+  replay: async () => (await import("./cli/look/replay-command.ts")).replayCommand(),
+  queues: async () => (await import("./cli/look/queues-command.ts")).queuesCommand(),
+  doctor: async () => (await import("./cli/look/doctor-command.ts")).doctorCommand(),
+  cancel: async () => (await import("./cli/act/map-commands.ts")).cancelCommand(),
+  priority: async () => (await import("./cli/act/map-commands.ts")).priorityCommand(),
+  retry: async () => (await import("./cli/act/map-commands.ts")).retryCommand(),
+  pause: async () => (await import("./cli/act/queue-commands.ts")).pauseCommand(),
+  resume: async () => (await import("./cli/act/queue-commands.ts")).resumeCommand(),
+  drain: async () => (await import("./cli/act/machine-commands.ts")).drainCommand(),
+  resize: async () => (await import("./cli/act/machine-commands.ts")).resizeCommand(),
+  "kill-item": async () => (await import("./cli/act/machine-commands.ts")).killItemCommand(),
+  stack: async () => (await import("./cli/act/machine-commands.ts")).stackCommand(),
+  purge: async () => (await import("./cli/act/queue-commands.ts")).purgeCommand(),
+  shards: async () => (await import("./cli/act/shards-command.ts")).shardsCommand(),
+  "scale-signal": async () => (await import("./cli/serve/scale-signal-command.ts")).scaleSignalCommand(),
+  healthcheck: async () => (await import("./cli/serve/healthcheck-command.ts")).healthcheckCommand(),
+  acl: async () => (await import("./cli/serve/acl-command.ts")).aclCommand(),
+};
 
 function termOf(argument: Argument): string {
   return argument.required ? `<${argument.name()}>` : `[${argument.name()}]`;
+}
+
+/** Ends the process with the promised exit code where commander would use its own. */
+function exitOfUsage({ exitCode }: CommanderError): never {
+  process.exit(exitCode === 0 ? EXIT.fine : EXIT.usage);
 }
 
 const program = new Command("poolmq")
@@ -49,34 +67,11 @@ Examples:
   poolmq status --queue thumbnails
   poolmq worker --help`,
   );
-for (const command of [
-  workerCommand(),
-  dashboardCommand(),
-  statusCommand(),
-  topCommand(),
-  mapsCommand(),
-  workersCommand(),
-  errorsCommand(),
-  logsCommand(),
-  replayCommand(),
-  queuesCommand(),
-  doctorCommand(),
-  cancelCommand(),
-  priorityCommand(),
-  retryCommand(),
-  pauseCommand(),
-  resumeCommand(),
-  drainCommand(),
-  resizeCommand(),
-  killItemCommand(),
-  stackCommand(),
-  purgeCommand(),
-  shardsCommand(),
-  scaleSignalCommand(),
-  healthcheckCommand(),
-  aclCommand(),
-]) {
-  program.addCommand(command.copyInheritedSettings(program));
+// `poolmq worker` need not wait for what serves a dashboard. Help, and whatever else is no command, needs all of them.
+const all = Object.entries(COMMANDS);
+const wanted = all.filter(([name]) => name === process.argv[2]);
+for (const [, load] of wanted.length > 0 ? wanted : all) {
+  program.addCommand((await load()).copyInheritedSettings(program));
 }
 
 // Compose files pass on unset variables as empty ones.

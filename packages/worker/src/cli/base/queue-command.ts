@@ -1,7 +1,6 @@
 /** What the commands that look at a queue have in common: their flags, a connection, exit codes. */
 
 import { Command, Option } from "commander";
-import type { CommanderError } from "commander";
 
 import { refusedError } from "@poolmq/shared/internal";
 import { destroyConnection } from "@poolmq/shared/redis";
@@ -36,11 +35,6 @@ export function queueCommand(name: string): Command {
     .addOption(redisOptions())
     .addOption(shardsOption())
     .addOption(new Option("--json", "print JSON"));
-}
-
-/** Ends the process with the promised exit code where commander would use its own. */
-export function exitOfUsage({ exitCode }: CommanderError): never {
-  process.exit(exitCode === 0 ? EXIT.fine : EXIT.usage);
 }
 
 /** Reaches the queue, does something with it, and ends the process with the exit code that it gives. */
