@@ -1,5 +1,7 @@
 import { defineConfig } from "vitest/config";
 
+import { LongestFirst } from "./tests/support/longest-first.ts";
+
 /** Lets Vitest, and the processes that tests start, load the packages' sources: no build stands between edit and test. */
 const SOURCE_CONDITION = "@poolmq/source";
 
@@ -28,7 +30,7 @@ const TEST_TIMEOUT_MS = 30_000;
 
 /**
  * Run after the others. Containers make and remove networks of the machine, and a browser drops what it is loading then.
- * The longest ones come with them, so that no core is idle at the end.
+ * Most of the others come with them, so that no core is idle while they wait.
  */
 const LATER: ReadonlySet<(typeof FOLDERS)[number]> = new Set(["integration", "faults", "containers"]);
 
@@ -38,17 +40,18 @@ const LATER: ReadonlySet<(typeof FOLDERS)[number]> = new Set(["integration", "fa
  */
 const SHARES_MODULES: ReadonlySet<(typeof FOLDERS)[number]> = new Set(["unit", "types", "contract"]);
 
-/** What is looked for or made once a run: the image, the browser. */
+/** What is looked for or made once a run: the image, the browser, the packed packages. */
 const SETUPS: Partial<Record<(typeof FOLDERS)[number], string[]>> = {
   browser: ["tests/support/browser-run.ts"],
   containers: ["tests/support/container-run.ts"],
+  packaging: ["tests/packaging/packed-run.ts"],
 };
 
 /** Tests whose assertions only a compiler can refute: Vitest runs it and takes its errors for their failures. */
 const TYPECHECK = {
   enabled: true,
   include: ["tests/types/**/*.test-d.ts"],
-  tsconfig: "tests/tsconfig.json",
+  tsconfig: "tests/types/tsconfig.json",
 };
 
 function timeoutOf(folder: (typeof FOLDERS)[number]): number {
@@ -59,9 +62,11 @@ function timeoutOf(folder: (typeof FOLDERS)[number]): number {
 
 export default defineConfig({
   test: {
-    // Twice the two cores that the suite is meant for: a file mostly waits, for locks, outages and processes that start,
-    // and keeps a quarter of a core busy on average. With more, the clocks of tests would be less fair.
-    maxWorkers: 4,
+    // For the two cores that the suite is meant for: a file mostly waits, for locks, outages and processes that start, and
+    // keeps a quarter to a third of a core busy on average. With more, both cores would be busy all the time, and the
+    // clocks of tests less fair.
+    maxWorkers: 7,
+    sequence: { sequencer: LongestFirst },
     // A test that passes at the second try has found something.
     retry: 0,
     globalSetup: ["tests/support/nothing-left.ts"],
