@@ -10,7 +10,6 @@ import { runScript } from "../redis/run-script.ts";
 import type { RedisClock } from "../store/keys/redis-clock.ts";
 import { ranText } from "../store/publish-outcomes.ts";
 import type { Outcome } from "../store/publish-outcomes.ts";
-import { inOurTime } from "./keep-redis-time.ts";
 import { FetchReader } from "./fetch-reader.ts";
 import type { FetchReply, NextJobData } from "./fetch-reader.ts";
 import { AT_ONCE, COMPLETE } from "./plain-scripts.ts";
@@ -20,6 +19,9 @@ export const NOT_PLAIN = -100;
 
 /** Characters of outcomes that go to Redis in one script: a server may limit the size of a command. */
 const SEND_LENGTH = 256 * 1024;
+
+/** How long jobs wait for the answer to the last script before they are sent all the same, in ms. Redis may be far away. */
+const PATIENCE_MS = 1;
 
 /** A job that is done. */
 export interface DoneJob {
@@ -51,7 +53,7 @@ export interface CompletedJob {
   readonly finishedOn: number;
 }
 
-type MapReply = [said: 0 | 1 | string, ...replies: (number | FetchReply)[]];
+type GroupReply = [said: 0 | 1 | string, ...replies: (number | FetchReply)[]];
 
 interface Waiting {
   readonly job: DoneJob;
@@ -66,6 +68,10 @@ export class Completions {
   readonly #lock: { readonly durationMs: number; readonly worker: string };
   readonly #clock: Pick<RedisClock, "nowMs" | "aheadMs">;
   #waiting: Waiting[] = [];
+  /** Scripts that Redis has not answered. */
+  #underWay = 0;
+  /** Set while jobs wait for the answer to one of them. */
+  #patience: NodeJS.Timeout | undefined;
 
   /** @param keys - those of the scripts that fetch */
   constructor(
@@ -87,52 +93,82 @@ export class Completions {
    * published, and the job is not completed.
    */
   add(job: DoneJob): Promise<CompletedJob> {
-    if (this.#waiting.length === 0) setImmediate(this.#flush);
+    if (this.#waiting.length === 0) this.#schedule();
     return new Promise((resolve, reject) => void this.#waiting.push({ job, resolve, reject }));
   }
 
+  /** What ends while a script is under way goes with the next one: many jobs in one script cost each of them less. */
+  #schedule(): void {
+    if (this.#underWay === 0) setImmediate(this.#flush);
+    else this.#patience = setTimeout(this.#flush, PATIENCE_MS);
+  }
+
   readonly #flush = (): void => {
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
     const all = this.#waiting;
     this.#waiting = [];
     for (let start = 0; start < all.length;) {
       const some = all.slice(start, endOfBatch(all, start));
       start += some.length;
-      this.#send(Map.groupBy(some, ({ job }) => job.publication?.mapId ?? "")).catch((error: unknown) => {
-        for (const { reject } of some) reject(error);
-      });
+      void this.#send(some);
     }
   };
 
-  async #send(byMap: ReadonlyMap<string, readonly Waiting[]>): Promise<void> {
-    const finishedOn = this.#clock.nowMs;
-    const args: (string | number)[] = [this.#prefix, finishedOn, this.#lock.durationMs, this.#lock.worker];
-    for (const [mapId, jobs] of byMap) {
-      args.push(mapId, jobs[0]?.job.publication?.ttlMs ?? 0, jobs.length);
-      for (const { job } of jobs) {
-        const { id, token, fetchNext, publication } = job;
-        if (publication === undefined) args.push(id, "", "");
-        else {
-          const { at, ms, by, text } = publication.outcome;
-          args.push(at, ranText(ms, by), text);
-        }
-        args.push(token, fetchNext ? 1 : 0);
+  async #send(jobs: readonly Waiting[]): Promise<void> {
+    this.#underWay++;
+    try {
+      await this.#sendGroups([...Map.groupBy(jobs, groupOf).values()]);
+    } catch (error) {
+      for (const { reject } of jobs) reject(error);
+    } finally {
+      this.#underWay--;
+      if (this.#patience !== undefined && this.#underWay === 0) {
+        clearTimeout(this.#patience);
+        this.#patience = undefined;
+        setImmediate(this.#flush);
       }
     }
-    const replies = (await runScript(this.#redis, COMPLETE, this.#keys, args)) as MapReply[];
-    const reader = new FetchReader({ nowMs: finishedOn, worker: this.#lock.worker });
+  }
+
+  async #sendGroups(groups: readonly (readonly Waiting[])[]): Promise<void> {
+    const finishedOn = this.#clock.nowMs;
+    const args: (string | number)[] = [this.#prefix, finishedOn, this.#lock.durationMs, this.#lock.worker];
+    for (const jobs of groups) {
+      const [first] = jobs;
+      const isNextWanted = first?.job.fetchNext === true ? 1 : 0;
+      args.push(mapOf(first), first?.job.publication?.ttlMs ?? 0, isNextWanted, jobs.length);
+      for (const { job } of jobs) {
+        const { id, token, publication } = job;
+        if (publication === undefined) args.push(id, "", "", token);
+        else {
+          const { at, ms, by, text } = publication.outcome;
+          args.push(at, ranText(ms, by), text, token);
+        }
+      }
+    }
+    const replies = (await runScript(this.#redis, COMPLETE, this.#keys, args)) as GroupReply[];
     const { aheadMs } = this.#clock;
-    let place = 0;
-    for (const jobs of byMap.values()) {
-      const [said, ...ofJobs] = replies[place++] ?? [0];
+    const reader = new FetchReader({ nowMs: finishedOn, worker: this.#lock.worker, aheadMs });
+    for (const [place, jobs] of groups.entries()) {
+      const [said, ...ofJobs] = replies[place] ?? [0];
       for (const [i, { resolve, reject }] of jobs.entries()) {
         const reply = ofJobs[i] ?? NOT_PLAIN;
         const isWanted = said === 1;
         if (typeof said === "string") reject(new Error(said));
         else if (typeof reply === "number") resolve({ isWanted, code: reply, next: [], finishedOn });
-        else resolve({ isWanted, code: 0, next: reader.read(inOurTime(reply, aheadMs)), finishedOn });
+        else resolve({ isWanted, code: 0, next: reader.read(reply), finishedOn });
       }
     }
   }
+}
+
+function groupOf(waiting: Waiting): string {
+  return `${waiting.job.fetchNext ? "+" : "-"}${mapOf(waiting)}`;
+}
+
+function mapOf(waiting: Waiting | undefined): string {
+  return waiting?.job.publication?.mapId ?? "";
 }
 
 /** Index behind the last job of the batch that begins at `start`. A batch has at least one job. */

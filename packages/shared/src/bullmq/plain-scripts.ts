@@ -73,10 +73,23 @@ local function putBack(ids, from)
     redis.call('RPUSH', KEYS[1], ids[i])
   end
 end
--- Gives what BullMQ's script gives for a job that it fetched, and the number of its bytes; nothing for one whose data vanished.
+-- Gives what \`FetchReader\` reads for a job, and the number of its bytes; nothing for one whose data vanished.
 local function lock(id, token)
-  local key, job = ARGV[1] .. id, {}
+  local key = ARGV[1] .. id
   local all = redis.call('HGETALL', key)
+  -- The fields that \`ADD\` wrote, in its order, and no other.
+  if #all == 12 and all[1] == 'name' and all[3] == 'data' and all[5] == 'opts' and all[7] == 'timestamp' and all[9] == 'delay'
+    and all[10] == '0' and all[11] == 'priority' then
+    redis.call('SET', key .. ':lock', token, 'PX', ARGV[3])
+    fetched = true
+    redis.call('HSET', key, 'processedOn', ARGV[2])
+    local name, data, opts, own, priority = all[2], all[4], all[6], ',"jobId":"' .. id .. '"}', all[12]
+    if string.sub(opts, -#own) == own then opts = string.sub(opts, 1, -#own - 1) .. '}' end
+    if name == last.name and opts == last.opts and priority == last.priority then return {2, id, data, all[8]}, #data end
+    last = {name = name, opts = opts, priority = priority}
+    return {1, id, data, all[8], name, opts, priority}, #data
+  end
+  local job = {}
   for i = 1, #all, 2 do job[all[i]] = all[i + 1] end
   if not job.name and not job.data then
     -- What is written below, or was by a script that found it stalled, would make a damaged job of it, which is never
@@ -87,16 +100,6 @@ local function lock(id, token)
   end
   redis.call('SET', key .. ':lock', token, 'PX', ARGV[3])
   fetched = true
-  local isNew = #all == 12 and job.name and job.data and job.opts and job.timestamp and job.priority and job.delay == '0'
-  if isNew then
-    redis.call('HSET', key, 'processedOn', ARGV[2])
-    local own = ',"jobId":"' .. id .. '"}'
-    if string.sub(job.opts, -#own) == own then job.opts = string.sub(job.opts, 1, -#own - 1) .. '}' end
-    local isLike = job.name == last.name and job.opts == last.opts and job.priority == last.priority
-    last = job
-    if isLike then return {{2, job.data, job.timestamp}, id, 0, 0}, #job.data end
-    return {{1, job.data, job.timestamp, job.name, job.opts, job.priority}, id, 0, 0}, #job.data
-  end
   redis.call('HSET', key, 'processedOn', ARGV[2], 'pb', ARGV[4])
   -- Its first fetch was not counted, if it was here.
   redis.call('HINCRBY', key, 'ats', job.processedOn and not job.ats and 2 or 1)
@@ -151,65 +154,68 @@ return finish(replies)`,
 
 /**
  * Completes jobs, after it has published their outcomes: a script is one step, so a job is never acknowledged whose outcome
- * is not in its map's stream. ARGV, further, for each map: its id, its ttlMs, the number of its jobs; then for each of them
- * its first index, `RanText`, outcome, token, and 1 if another one is to be fetched in its place. A map without an id stands
- * for jobs that have no outcome, and their ids stand for their first indices.
+ * is not in its map's stream. Jobs come in groups of one map. ARGV, further, for each group: the id of the map, its ttlMs, 1
+ * if another job is to be fetched in place of each, the number of jobs; then for each job its first index, `RanText`, outcome,
+ * and the token of its lock. A map without an id stands for jobs that have no outcome, and their ids stand for their first
+ * indices.
  *
- * Gives for each map 1, or 0 if it is not wanted, or the words with which Redis refused an outcome; then, but not after these
+ * Gives for each group 1, or 0 if it is not wanted, or the words with which Redis refused an outcome; then, but not after these
  * words, for each job what BullMQ's script gives, or -100 if it is not plain: then it was not completed.
  */
 export const COMPLETE: Script = {
-  lua: `${publishingPlain({ width: 5, accounts: "KEYS[11]" })}
+  lua: `${publishingPlain({ width: 4, accounts: "KEYS[11]" })}
 local function words(problem)
   local text = type(problem) == 'table' and problem.err or problem
   return string.match(text, '%-(%u%u+ .*)') or text
 end
-local all, ids, places, replies, start = {}, {}, {}, {}, 5
+local all, ids, places, groups, start = {}, {}, {}, {}, 5
 while start <= #ARGV do
-  local map, ttl, first = ARGV[start], ARGV[start + 1], start + 3
-  local last = first + ARGV[start + 2] * 5 - 1
+  local map, ttl, first = ARGV[start], ARGV[start + 1], start + 4
+  local last = first + ARGV[start + 3] * 4 - 1
   local ok, said = true, 1
   if map ~= '' then
     local key = ARGV[1] .. 'map:' .. map
     -- What one map's outcomes are refused for, such as a key that is something else, is no matter of the others.
     ok, said = pcall(publish, map, key .. ':done', key .. ':out', key .. ':in', ttl, first, last)
   end
-  local ofMap = {ok and said or words(said)}
-  all[#all + 1] = ofMap
-  for i = first, ok and last or 0, 5 do
-    local n, id = #ids + 1, map == '' and ARGV[i] or map .. '-' .. ARGV[i]
-    ids[n], places[n], replies[n] = id, i, ofMap
+  local group = {ok and said or words(said)}
+  all[#all + 1] = group
+  group.hasOutcomes, group.another = map ~= '', ARGV[start + 2] == '1'
+  for i = first, ok and last or 0, 4 do
+    local n = #ids + 1
+    ids[n], places[n], groups[n] = map == '' and ARGV[i] or map .. '-' .. ARGV[i], i, group
   end
   start = last + 1
 end
 ${FETCHING}
 local codes, served = {}, {}
 -- Takes a job from the active ones, if that is simple.
-local function release(id, i)
+local function release(id, key, lockKey, token, hasOutcome)
   -- A job that brings an outcome was fetched here, and is plain.
-  if ARGV[i] == id then
-    local job = redis.call('HMGET', ARGV[1] .. id, 'name', 'parentKey', 'deid')
+  if not hasOutcome then
+    local job = redis.call('HMGET', key, 'name', 'parentKey', 'deid')
     if not job[1] then return -1 end
     if job[2] or job[3] then return -100 end
   end
-  local token = redis.call('GET', ARGV[1] .. id .. ':lock')
-  if token ~= ARGV[i + 3] then return token and -6 or -2 end
+  local holder = redis.call('GET', lockKey)
+  if holder ~= token then return holder and -6 or -2 end
   return redis.call('LREM', KEYS[2], -1, id) == 0 and -3 or 0
 end
 if isPlain and #ids > 0 then
   local gone, doomed = {}, {}
   for n, id in ipairs(ids) do
-    local i = places[n]
-    local ok, code = pcall(release, id, i)
+    local group, key = groups[n], ARGV[1] .. id
+    local lockKey = key .. ':lock'
+    local ok, code = pcall(release, id, key, lockKey, ARGV[places[n] + 3], group.hasOutcomes)
     if not ok then
       -- A damaged job is its own trouble; what keeps the first from being looked at keeps all.
-      if n == 1 and ARGV[i] == id then return redis.error_reply(words(code)) end
+      if n == 1 and not group.hasOutcomes then return redis.error_reply(words(code)) end
       code = -100
     elseif code == 0 then
-      local d, key = #doomed, ARGV[1] .. id
+      local d = #doomed
       gone[#gone + 1] = id
-      doomed[d + 1], doomed[d + 2], doomed[d + 3] = key, key .. ':lock', key .. ':logs'
-      if ARGV[i + 4] == '1' then served[#served + 1] = n end
+      doomed[d + 1], doomed[d + 2], doomed[d + 3] = key, lockKey, key .. ':logs'
+      if group.another then served[#served + 1] = n end
     end
     codes[n] = code
   end
@@ -222,6 +228,6 @@ if isPlain and #ids > 0 then
     codes[n] = ok and (jobs[k] or isEmpty and {0, 0, 0, nextDelayed or 0}) or 0
   end
 end
-for n, ofMap in ipairs(replies) do ofMap[#ofMap + 1] = codes[n] or -100 end
+for n, group in ipairs(groups) do group[#group + 1] = codes[n] or -100 end
 return finish(all)`,
 };
