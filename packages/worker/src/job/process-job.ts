@@ -13,6 +13,7 @@ import type { TaskInfo } from "@poolmq/shared/internal";
 import type { Run, RunEnd } from "../runs/run.ts";
 import type { QueuedJob } from "../queue/begun-jobs.ts";
 import { admitJob } from "./admit-job.ts";
+import { beginRun } from "./begin-run.ts";
 import { dropJob } from "./drop-job.ts";
 import { failedJob } from "../outcome/failed-job.ts";
 import { handBack, handOn, leaveToOther, putOff } from "./hand-back.ts";
@@ -95,9 +96,7 @@ async function runJob(context: JobContext, hand: JobInHand, given: JobArguments)
   applyDefinition(job, info);
 
   const run = runOf(context, hand, given, info);
-  // Its map may have been cancelled since the job was admitted: while its arguments were fetched, or it waited for a permit.
-  const begin = (): Promise<RunEnd> =>
-    context.unwanted.knows(run.map) ? Promise.resolve({ kind: "cancelled" }) : context.crew.run(run);
+  const begin = (): Promise<RunEnd> => beginRun(context, hand, run);
   const limit = hand.data.limit ?? info?.limit;
   const end = await context.runs.run(
     job.id ?? "",
