@@ -20,6 +20,11 @@ export interface Costs {
   readonly turnMs: number;
   /** Jobs that share a turn, in the mean, where as many come as may. */
   readonly mostTogether: number;
+  /**
+   * Share of all cores that the parts used while nothing else limited them. The rest is lost where one part waits for another,
+   * and to other programs.
+   */
+  readonly usableShare: number;
   /** CPU time in each second of a machine that has nothing to do, in µs: its supervisor's, and Redis's for it. */
   readonly idleMachine: { readonly supervisorUs: number; readonly redisUs: number };
   /** One call of `apply` on an idle fleet, median, in ms. */

@@ -1,6 +1,7 @@
 /** Measures what each part costs: with items that come one by one, many at a time, and in chunks; and with nothing to do. */
 
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { RunningFleet } from "../harness/running-fleet.ts";
@@ -42,6 +43,7 @@ export async function measureCosts(stage: Stage): Promise<Costs> {
     ...parts,
     turnMs,
     mostTogether,
+    usableShare: (allOf(busy) * busy.jobsPerS) / 1e6 / availableParallelism(),
     idleMachine,
     callMs,
     gapMs: await gapOf(fleet),
@@ -52,6 +54,11 @@ export async function measureCosts(stage: Stage): Promise<Costs> {
     },
     connections,
   };
+}
+
+/** CPU time of all parts for each job, in µs. */
+function allOf({ producer, supervisor, child, redis }: Load): number {
+  return producer + supervisor + child + redis;
 }
 
 async function callMsOf(fleet: RunningFleet, count: number): Promise<number> {

@@ -27,7 +27,7 @@ const STEPS = 40;
 export function throughputOf(costs: Costs, fleet: Fleet, work: Work): Throughput {
   const most = askedForPerS(costs, fleet, work);
   const room = (itemsPerS: number): Limit | undefined =>
-    overloaded(demandOf(costs, fleet, work, itemsPerS), fleet);
+    overloaded(demandOf(costs, fleet, work, itemsPerS), fleet, costs);
   if (room(most) === undefined) {
     return { itemsPerS: most, limit: "slots", demand: demandOf(costs, fleet, work, most) };
   }
@@ -48,13 +48,17 @@ export function askedForPerS(costs: Costs, fleet: Fleet, work: Work): number {
 }
 
 /** The part that is asked for more than it has; the one that is asked for most of what it has, if there are several. */
-function overloaded(demand: Demand, { redisShare, cores }: Fleet): Limit | undefined {
+function overloaded(
+  demand: Demand,
+  { redisShare, cores }: Fleet,
+  { usableShare }: Pick<Costs, "usableShare">,
+): Limit | undefined {
   const loads: readonly (readonly [Limit, number])[] = [
     ["producer", demand.producer],
     ["supervisor", demand.supervisor],
     ["child", demand.child],
     ["redis", demand.redis / redisShare],
-    ["cores", demand.all / cores],
+    ["cores", demand.all / (cores * usableShare)],
   ];
   const [limit, load] = loads.reduce((most, one) => (one[1] > most[1] ? one : most));
   return load > 1 ? limit : undefined;

@@ -12,9 +12,9 @@ import { cpuMs, RUN_MS, slowDown } from "./slow-down.ts";
 import type { Stage } from "./stage.ts";
 
 /** Share of a core: four servers with so little are still what limits, on two cores. */
-const SHARE = 0.05;
-const PRODUCERS = 4;
-const MACHINES = 4;
+const SHARE = 0.06;
+const PRODUCERS = 2;
+const MACHINES = 2;
 
 /** Enough that the first round trips, in which maps learn how much may wait, are a small part. */
 const ITEMS_PER_SERVER = 6_000;

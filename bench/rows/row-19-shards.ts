@@ -58,7 +58,7 @@ export const shards: Row = {
         },
       ]),
       notes: [
-        "Each server is stopped for 95 % of the time, so that it is what limits: on two cores it would be the producers and machines. There are four of each, whatever the number of servers; a machine has a process for each server, so that it has as many jobs of each in hand.",
+        "Each server is stopped for 94 % of the time, so that it is what limits: on two cores it would be the producers and machines. There are two of each, whatever the number of servers; a machine has a process for each server, so that it has as many jobs of each in hand.",
       ],
     };
   },

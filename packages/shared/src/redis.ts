@@ -15,6 +15,8 @@ export { connect } from "./redis/connection/connect.ts";
 export { destroyConnection } from "./redis/connection/destroy-connection.ts";
 export { largestValue } from "./redis/largest-value.ts";
 export type { LargestValue } from "./redis/largest-value.ts";
+export { Listener } from "./redis/listener.ts";
+export type { Heard } from "./redis/listener.ts";
 export { readOnce } from "./redis/read-once.ts";
 export { wrongServer } from "./redis/connection/wrong-server.ts";
 export { unrefConnection } from "./redis/connection/unref-connection.ts";

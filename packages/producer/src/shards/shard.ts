@@ -9,7 +9,7 @@
 
 import { classifyRefusal } from "@poolmq/shared/internal";
 import type { LargestValue, QueueKeys } from "@poolmq/shared/redis";
-import { removeWaiting } from "@poolmq/shared/redis";
+import { Listener, removeWaiting } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 
 import type { Gather } from "../gather/gather.ts";
@@ -46,6 +46,7 @@ export class Shard {
   readonly #open: OpenGather;
   readonly #hooks: ShardHooks;
   readonly #answer = { isOwed: false, looks: 0 };
+  readonly #listener: Listener;
   readonly #untilSilent = new Set<() => void>();
   #state: "serving" | "silent" | "returning" = "serving";
 
@@ -54,6 +55,7 @@ export class Shard {
     this.keys = keys;
     this.#open = open;
     this.#hooks = hooks;
+    this.#listener = new Listener(open.redis);
   }
 
   get gather(): Gather {
@@ -94,7 +96,7 @@ export class Shard {
 
   /** Pings it, unless the last answer is outstanding. To be called every `LOOK_MS` while there are maps. */
   look(): void {
-    this.#answer.looks++;
+    this.#answer.looks = this.#listener.hasHeard() ? 1 : this.#answer.looks + 1;
     if (this.#answer.looks > SILENT_LOOKS && this.#state !== "silent") this.#fallSilent();
     if (this.#answer.isOwed) return;
     this.#answer.isOwed = true;

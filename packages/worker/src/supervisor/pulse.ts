@@ -5,6 +5,9 @@
 
 import type { Cluster, Redis } from "ioredis";
 
+import { Listener } from "@poolmq/shared/redis";
+import type { Heard } from "@poolmq/shared/redis";
+
 /** How often to ask, in ms. */
 const BEAT_MS = 250;
 
@@ -16,6 +19,7 @@ const MISSED_BEATS = 2;
 
 export class Pulse {
   readonly #redis: Pick<Redis | Cluster, "ping" | "status" | "on" | "off">;
+  readonly #listener: Listener;
   readonly #onChange: () => void;
   readonly #timer: NodeJS.Timeout;
   /** Beats since the last unanswered question; 0 if all are answered. */
@@ -23,8 +27,9 @@ export class Pulse {
   #isSilent = false;
 
   /** @param onChange - called when the server falls silent, or answers again */
-  constructor(redis: Pick<Redis | Cluster, "ping" | "status" | "on" | "off">, onChange: () => void) {
+  constructor(redis: Pick<Redis | Cluster, "ping" | "status" | "on" | "off"> & Heard, onChange: () => void) {
     this.#redis = redis;
+    this.#listener = new Listener(redis);
     this.#onChange = onChange;
     this.#timer = setInterval(() => this.#beat(), BEAT_MS);
     redis.on("close", this.#look);
@@ -40,7 +45,8 @@ export class Pulse {
   }
 
   #beat(): void {
-    if (this.#owed > 0) this.#owed++;
+    const hasHeard = this.#listener.hasHeard();
+    if (this.#owed > 0) this.#owed = hasHeard ? 1 : this.#owed + 1;
     else this.#ask();
     this.#look();
   }

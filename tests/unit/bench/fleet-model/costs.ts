@@ -9,6 +9,7 @@ export const COSTS: Costs = {
   redis: { jobUs: 20, itemUs: 0.1, turnUs: 300 },
   turnMs: 5,
   mostTogether: 25,
+  usableShare: 0.8,
   idleMachine: { supervisorUs: 2_000, redisUs: 500 },
   callMs: 1,
   gapMs: 1,

@@ -1,0 +1,30 @@
+import type { Cluster, Redis } from "ioredis";
+
+/** What is used of a connection. A Cluster has no stream of its own. */
+export type Heard = Pick<Redis | Cluster, "isCluster"> & { readonly stream?: { readonly bytesRead: number } };
+
+/**
+ * Tells a server that is away from one that is busy. A server answers in the order of its questions, so that a ping waits
+ * for everything that was sent before it, which on a busy server may take seconds. As long as anything comes from it, it is
+ * there.
+ */
+export class Listener {
+  readonly #redis: Heard;
+  #bytes = 0;
+
+  constructor(redis: Heard) {
+    this.#redis = redis;
+  }
+
+  /**
+   * Whether the server has sent anything since the last call. Always `false` for a Cluster: that another of its nodes
+   * answers says nothing about the one that was asked.
+   */
+  hasHeard(): boolean {
+    const bytes = this.#redis.isCluster ? 0 : (this.#redis.stream?.bytesRead ?? 0);
+    // A new connection begins to count at 0: that alone is no sign of the server.
+    const isMore = bytes > this.#bytes;
+    this.#bytes = bytes;
+    return isMore;
+  }
+}
