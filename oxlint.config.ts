@@ -6,9 +6,9 @@ import { defineConfig } from "oxlint";
 import type { OxlintOverride } from "oxlint";
 
 /**
- * The folders of each package, from the user's side down. A folder may import those that stand below it, and none above
- * it; type imports count. So there can be no circle between folders, and whoever changes a folder finds all that depends
- * on it above. What each holds is in docs/architecture.md.
+ * The folders of each package, from the user's side down. A folder may import those below it in the list, and none above
+ * it; type imports count. So there can be no circle between folders, and everything that depends on a folder is above it.
+ * What each holds is in docs/architecture.md.
  */
 const ORDER = {
   producer: [
@@ -136,7 +136,7 @@ function placesIn(src: string): Set<string> {
   return new Set(files.map((file) => (dirname(file) === "." ? file : dirname(file))));
 }
 
-/** What an import in `from` says to get at `to`. */
+/** The specifiers with which a file in `from` would import `to`. */
 function specifiers(from: string, to: string): string {
   const path = relative(from.endsWith(".ts") ? "." : from, to);
   const start = (path.startsWith(".") ? path : `./${path}`).replaceAll(".", String.raw`\.`);
@@ -153,7 +153,7 @@ export default defineConfig({
   },
   env: { node: true, es2024: true },
   rules: {
-    // A promise that nobody waits for is this project's main class of bug.
+    // Forgotten promises are this project's main class of bugs.
     // `checkThenables`: the handle of a map is one.
     "typescript/no-floating-promises": ["error", { checkThenables: true }],
     "typescript/no-misused-promises": "error",
@@ -161,12 +161,12 @@ export default defineConfig({
     "typescript/return-await": ["error", "error-handling-correctness-only"],
     "typescript/only-throw-error": "error",
     "typescript/prefer-promise-reject-errors": "error",
-    // `await-thenable` says the same, with types.
+    // `await-thenable` checks the same, with types.
     "unicorn/no-unnecessary-await": "off",
     "promise/no-multiple-resolved": "error",
     "eslint/no-async-promise-executor": "error",
 
-    // A union that gains a member must be looked at wherever it is told apart.
+    // If a union gets a member, every switch over it must be looked at.
     "typescript/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
 
     "typescript/no-explicit-any": "error",
@@ -202,7 +202,7 @@ export default defineConfig({
     "eslint/preserve-caught-error": "error",
     "unicorn/prefer-node-protocol": "error",
     "unicorn/no-abusive-eslint-disable": "error",
-    // A type import counts: two files that need each other's types are one file, or three.
+    // Type imports count: if two files need each other's types, make them one file, or three.
     "import/no-cycle": ["error", { ignoreTypes: false }],
     "import/no-self-import": "error",
     "import/no-duplicates": "error",
@@ -231,7 +231,7 @@ export default defineConfig({
     {
       files: ["packages/worker/page/**"],
       env: { browser: true, node: false },
-      // JavaScript has no such word.
+      // JavaScript has no `readonly`.
       rules: { "typescript/prefer-readonly": "off" },
     },
     {
@@ -249,7 +249,7 @@ export default defineConfig({
         "vitest/no-conditional-expect": "off",
         "vitest/warn-todo": "off",
         "vitest/require-mock-type-parameters": "off",
-        // It knows `test` by name only, and not what `test.extend` gives.
+        // The rule knows `test` only by its name, and not the result of `test.extend`.
         "vitest/no-standalone-expect": "off",
         // The second argument is the message.
         "vitest/valid-expect": ["error", { maxArgs: 2 }],

@@ -15,20 +15,20 @@
 FROM node:24-bookworm-slim AS build
 RUN npm install --global --no-audit --no-fund --loglevel=error pnpm@12
 WORKDIR /build
-# Dependencies change less often than sources: these layers are kept while they do not. The lockfile was checked
-# against the registry where it was made; checking it here again takes longer than everything else.
+# Dependencies change less often than sources: these layers are reused while dependencies stay the same. The lockfile was
+# checked against the registry where it was made; checking it here again takes longer than everything else.
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
 COPY packages/shared/package.json packages/shared/
 COPY packages/worker/package.json packages/worker/
 COPY packages/producer/package.json packages/producer/
-# What the image needs: production dependencies by the lockfile, as one folder of real files.
+# The image's production dependencies, by the lockfile, as one folder of real files.
 RUN cp -r /build /production \
  && cd /production \
  && pnpm install --prod --no-optional --frozen-lockfile --trust-lockfile --ignore-scripts \
       --config.node-linker=hoisted --filter './packages/*' \
  && rm -rf node_modules/.bin node_modules/.pnpm* node_modules/.modules.yaml node_modules/@poolmq \
  && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -iname '*.md' -o -name '*.tsbuildinfo' \) -delete
-# What compiling needs.
+# The dependencies for compiling.
 RUN pnpm install --frozen-lockfile --trust-lockfile --ignore-scripts --filter poolmq-workspace --filter './packages/*'
 COPY tsconfig.base.json ./
 COPY packages packages
@@ -49,12 +49,13 @@ RUN set -eu; \
 
 # ── worker: the image ───────────────────────────────────────────────────────────────────────────────────────────────
 FROM node:24-bookworm-slim AS worker
-# PID 1: passes signals on to the supervisor, and reaps what tasks leave behind. Not every scheduler has an `--init`.
+# PID 1: passes signals on to the supervisor, and reaps processes that tasks leave behind. Not every scheduler has an
+# `--init`.
 RUN apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends tini >/dev/null \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log
-# A folder above the app: what a tasks module imports of poolmq is found there, beside any node_modules of its own.
-# With the producer, for tasks that use a pool on another queue; it is a few hundred KiB.
+# In the folder above the app, where imports of poolmq by a tasks module are found even if the module has a node_modules
+# of its own. With the producer, for tasks that use a pool on another queue; it is a few hundred KiB.
 COPY --from=build /production/node_modules /srv/node_modules
 RUN ln -s /srv/node_modules/@poolmq/worker/dist/cli.js /usr/local/bin/poolmq
 WORKDIR /srv/app
@@ -62,10 +63,9 @@ ENV NODE_ENV=production \
     POOLMQ_HEALTH_PORT=9090 \
     POOLMQ_HEALTH_HOST=0.0.0.0
 EXPOSE 9090
-# By number, so that a cluster can see that it is not root.
+# As a number, so that a cluster can see that it is not root.
 USER 1000:1000
-# Healthy is a worker that takes work, or a dashboard or scale-signal that reaches Redis: whatever waits for this service
-# can count on it.
+# Healthy means: a worker takes work, or a dashboard or scale-signal reaches Redis. So other services can wait for that.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["poolmq", "healthcheck"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["tini", "--", "poolmq"]
@@ -75,5 +75,5 @@ CMD ["worker", "tasks.ts"]
 FROM worker AS example
 COPY examples/containers ./
 
-# ── what is built where no stage is named ───────────────────────────────────────────────────────────────────────────
+# ── the default stage ─────────────────────────────────────────────────────────────────────────────────────────────────
 FROM worker

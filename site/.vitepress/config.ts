@@ -1,6 +1,6 @@
 /**
- * The site of the documentation. Its pages are the README and docs/, as they are: this file only says in which order they
- * stand in the sidebar, and turns the links that lead to other files of the repository into links to GitHub.
+ * The site of the documentation. Its pages are the README and docs/, as they are: this file only orders them in the
+ * sidebar, and turns links to other files of the repository into links to GitHub.
  */
 
 import { existsSync, readFileSync } from "node:fs";
@@ -32,7 +32,7 @@ function sidebar(): { text: string; items: { text: string; link: string }[] }[] 
   });
 }
 
-/** Where a link of a page leads on the site. */
+/** Gives the target of a page's link on the site. */
 function target(href: string, page: string): string {
   if (/^(?:[a-z]+:|#|\/)/i.test(href)) return href;
   const [path = "", anchor] = href.split("#");
@@ -47,7 +47,7 @@ function target(href: string, page: string): string {
 
 export default defineConfig({
   srcDir: "..",
-  // All other folders, and what stands beside the README.
+  // All other folders, and the other files beside the README.
   srcExclude: ["!(docs)/**/*", "!(README|CHANGELOG).md"],
   rewrites: { "README.md": "index.md", "docs/README.md": "docs/index.md" },
   outDir: "dist",
@@ -73,7 +73,7 @@ export default defineConfig({
     },
   },
   vite: {
-    // The pages lie outside of this folder, and so do not find its modules by themselves.
+    // The pages are outside of this folder, so its modules must be resolved explicitly.
     resolve: {
       alias: {
         "vue/server-renderer": fileURLToPath(import.meta.resolve("vue/server-renderer")),
