@@ -27,7 +27,7 @@ export function MachinePage({ model, actions, id }) {
       h(
         "p",
         { class: "quiet" },
-        "This machine is not there any more: it has ended, or was not heard of for 5 seconds.",
+        "This machine is not there any more: it has ended, or has sent no sign of life for 5 seconds.",
       ),
     );
   }

@@ -269,7 +269,7 @@ test("failed items of a map that is kept are run again, unless the dashboard onl
   expect(await stage.map("kept", ({ failed }) => failed === 2)).toMatchObject({ retriable: false });
   expect(await retry(writable)).toMatchObject({
     status: 409,
-    text: expect.stringMatching(/^kept still runs: its producer was heard of \S+ ago\. /),
+    text: expect.stringMatching(/^kept still runs: its producer sent a sign of life \S+ ago\. /),
   });
   expect(await retry(writable, plain.id)).toMatchObject({
     status: 409,

@@ -71,7 +71,7 @@ test.for<[string, Partial<QueueView>, Partial<typeof MEASURED>, string, RegExp]>
     { machines: [{ ...first, silentMs: 4_000 }] },
     {},
     "warn",
-    /a-1 was not heard of for 4\.0 s/,
+    /a-1 has sent no sign of life for 4\.0 s/,
   ],
   [
     "a module that does not load",

@@ -36,7 +36,7 @@ export class MissingShares {
     // If this fails, the next reconcile finds the outcome gone.
     this.#sendAgain(gathered, chunk, ids).catch((error: unknown) => {
       const facts = { mapId: gathered.mapId, err: error };
-      this.#tools.warn(facts, "items without their shared value not enqueued again yet");
+      this.#tools.warn(facts, "could not yet enqueue the items again that lack their shared value");
     });
     return true;
   }

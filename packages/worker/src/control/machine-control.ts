@@ -80,7 +80,7 @@ export class MachineControl {
    */
   async stack(worker: string, pid: number): Promise<StackAnswer> {
     if (await this.#orders.lackKey())
-      return { problem: "this queue's workers obey only who has their signing key" };
+      return { problem: "the workers of this queue obey only orders that are signed with their key" };
     const id = randomBytes(12).toString("hex");
     await this.#orders.send({ t: "stack", worker, pid, id, by: this.#orders.by });
     const deadline = performance.now() + ANSWER_MS;

@@ -182,7 +182,7 @@ export class Member {
     try {
       this.#take(message, text, bytes);
     } catch (error) {
-      this.#onBroken(`it said what can't be read (${String(error)})`);
+      this.#onBroken(`it sent a message that can't be read (${String(error)})`);
     }
   }
 
@@ -272,7 +272,7 @@ export class Member {
   /** Kills a host that can't be used any more, and charges what it runs. */
   #onBroken(reason: string): void {
     if (this.#state === "gone") return;
-    this.#log.warn({ childPid: this.pid, reason }, "child killed: it is out of order");
+    this.#log.warn({ childPid: this.pid, reason }, "child killed: it no longer works as it must");
     const thrown = encodeThrown(new Error(`The process was killed: ${reason}`));
     this.#end.lastWords ??= { id: undefined, offset: undefined, thrown };
     this.#host.kill();

@@ -70,7 +70,7 @@ const CANCELLED: Readonly<Record<Cancelled, ActionResult>> = {
   "not found": { code: 404, text: "no such map, or it has ended" },
   "no answer": {
     code: 409,
-    text: "its producer was heard of a moment ago, and does not answer. Try again, or `poolmq cancel --force`",
+    text: "its producer sent a sign of life a moment ago, but does not answer. Try again, or `poolmq cancel --force`",
   },
   "no key": NO_KEY,
 };

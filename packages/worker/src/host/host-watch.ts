@@ -65,15 +65,18 @@ export class HostWatch {
       case "wait":
         return this.#host.sendToGuard({ t: "ping" });
       case "deaf":
-        return this.#onBroken("it neither heard nor answered, although its event loop turned");
+        return this.#onBroken("it neither read nor answered messages, although its event loop ran");
       case "gone":
-        return this.#onBroken("nothing of it answered any more");
+        return this.#onBroken("none of its threads answered any more");
     }
   }
 
   /** Notes that it closed one of its pipes, or said that it ends. */
   severed(): void {
-    this.#killAfter(LAST_BREATH_MS, "it closed a pipe of its worker's, or said that it ends, and went on");
+    this.#killAfter(
+      LAST_BREATH_MS,
+      "it closed a pipe to its supervisor, or announced its end, and did not end",
+    );
   }
 
   /** Notes that it was told to end. */

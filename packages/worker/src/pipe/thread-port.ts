@@ -39,7 +39,7 @@ export function readPort<Message>(
   onGarbage: (reason: string) => void,
 ): void {
   port.on("message", (batch: unknown) => {
-    if (!Array.isArray(batch)) return onGarbage("it sent what is no message");
+    if (!Array.isArray(batch)) return onGarbage("it sent something that is no message");
     for (let i = 0; i < batch.length; i += 3) {
       const bytes = batch[i + 2] as Uint8Array | undefined;
       onFrame(

@@ -110,7 +110,7 @@ function queueFindings({ paused, jobs, maps, machines }: QueueView, { orphaned }
       level: "warn",
       about: "failed maps",
       text: `${failed} maps are kept because items failed`,
-      advice: "`poolmq errors <map>` says of what, and `poolmq retry <map>` runs these items again",
+      advice: "`poolmq errors <map>` says why, and `poolmq retry <map>` runs these items again",
     });
   }
   return findings.length > 0 ? findings : [ok("queue", `${jobs.waiting} jobs wait, ${jobs.active} run`)];
@@ -130,7 +130,7 @@ function machineFindings(machines: readonly MachineView[]): Finding[] {
       findings.push({
         level: "warn",
         about: "workers",
-        text: `${id} was not heard of for ${(silentMs / 1_000).toFixed(1)} s`,
+        text: `${id} has sent no sign of life for ${(silentMs / 1_000).toFixed(1)} s`,
         advice: "look whether it is overloaded, frozen or cut off: its jobs run elsewhere soon",
       });
     }
@@ -151,7 +151,7 @@ function machineFindings(machines: readonly MachineView[]): Finding[] {
 
 /** Any machine may run an item, so machines with different versions of the code are reported. */
 function codeFindings(machines: readonly MachineView[]): Finding[] {
-  const byVersion = Map.groupBy(machines, ({ codeVersion }) => codeVersion ?? "no version that was given");
+  const byVersion = Map.groupBy(machines, ({ codeVersion }) => codeVersion ?? "no version given");
   if (byVersion.size < 2) return [];
   const shown = [...byVersion].toSorted(([a], [b]) => (a < b ? -1 : 1));
   return [

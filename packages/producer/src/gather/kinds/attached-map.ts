@@ -83,7 +83,7 @@ export class AttachedMap implements MapKind {
       patience.lookedForLimbo(now, indices.length + idsRead);
     } catch (error) {
       // A login that may only read is no reason to fail the map.
-      this.#tools.warn({ mapId: id, err: error }, "not looked for jobs that no worker will get");
+      this.#tools.warn({ mapId: id, err: error }, "could not look for jobs that no worker will get");
     }
   }
 

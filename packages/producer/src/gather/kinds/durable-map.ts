@@ -102,7 +102,7 @@ export class DurableMap implements MapKind {
     );
     published.catch((err: unknown) => {
       const facts = { mapId: id, index, err };
-      this.#tools.warn(facts, "outcome of an item that was not enqueued not published");
+      this.#tools.warn(facts, "could not publish the outcome of an item that was not enqueued");
     });
   }
 

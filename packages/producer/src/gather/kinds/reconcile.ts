@@ -71,7 +71,7 @@ export async function lookForLost(gathered: Gathered, tools: KindTools): Promise
     return [...lost, ...map.chunks(removed)];
   } catch (error) {
     // Even if the login may not look for jobs in limbo, the chunks found above are enqueued.
-    tools.warn({ mapId: map.id, err: error }, "not looked for jobs that no worker will get");
+    tools.warn({ mapId: map.id, err: error }, "could not look for jobs that no worker will get");
     return lost;
   }
 }

@@ -41,7 +41,7 @@ const RULES: readonly Rule[] = [
     pattern: /Unknown RESP type|Protocol error/,
     reason: "protocol",
     final: true,
-    detail: "what answers does not speak Redis's protocol",
+    detail: "the server there does not speak Redis's protocol",
   },
 ];
 

@@ -19,7 +19,8 @@ import { complain, queueCommand, withQueue } from "../base/queue-command.ts";
 import type { ReachedQueue } from "../base/queue-command.ts";
 import { clean } from "../view/format.ts";
 
-const MACHINE_ARGUMENT = "its id, how that begins, its host, or <host>:<pid>: `poolmq workers` lists them";
+const MACHINE_ARGUMENT =
+  "its id, the beginning of its id, its host, or <host>:<pid>: `poolmq workers` lists them";
 const EXIT_CODES = `${EXIT_CODES_WITHOUT_MAP_HELP}\n  3  there is no such machine, or nothing runs that item`;
 
 const NOT_DONE: Readonly<Record<Exclude<Ordered, "done">, string>> = {
@@ -32,7 +33,7 @@ export function drainCommand(): Command {
   return queueCommand("drain")
     .summary("let a worker machine finish what it runs, and end")
     .description(
-      "The machine takes no more jobs, finishes what it runs for as long as its --shutdown-timeout-ms says, hands back the rest, and ends with exit code 0, as after SIGTERM. What started it may start it again.",
+      "The machine takes no more jobs, finishes what it runs for as long as its --shutdown-timeout-ms says, hands back the rest, and ends with exit code 0, as after SIGTERM. Whatever started the machine may start it again.",
     )
     .argument("<machine>", MACHINE_ARGUMENT)
     .addOption(signingKeyOption())
@@ -54,7 +55,7 @@ export function resizeCommand(): Command {
   return queueCommand("resize")
     .summary("change the number of processes of a worker machine")
     .description(
-      "The machine starts child processes, or lets some end after what they run, until it has so many. It has what it was started with again after a restart.",
+      "The machine starts child processes, or lets some end after what they run, until it has this many. After a restart, it has as many as it was started with.",
     )
     .argument("<machine>", MACHINE_ARGUMENT)
     .argument("<processes>", "how many child processes it is to have", integer)
@@ -83,7 +84,7 @@ export function killItemCommand(): Command {
     .description(
       "Kills the process that runs an item which does not end. The item is charged with it as after any lost process: it runs again, unless it has taken as many processes down as it may, and then fails with a WorkerLostError. No other item is charged with it.",
     )
-    .argument("<map>", "id of the map, or how it begins")
+    .argument("<map>", "id of the map, or its beginning")
     .argument("<index>", "index of the item", natural)
     .addOption(signingKeyOption())
     .addHelpText("after", EXIT_CODES)

@@ -20,7 +20,7 @@ import { signingKeyOption, signingKeysOf, whoAmI } from "../base/operator.ts";
 import type { OperatorFlags } from "../base/operator.ts";
 import { retriedText } from "../view/retried-text.ts";
 
-const MAP_ARGUMENT = "id of the map, or how it begins: `poolmq maps` lists them";
+const MAP_ARGUMENT = "id of the map, or its beginning: `poolmq maps` lists them";
 
 interface CancelFlags extends OperatorFlags {
   readonly reason: string;
@@ -79,7 +79,7 @@ const NOT_CANCELLED: Readonly<Record<Cancelled, string | undefined>> = {
   removed: undefined,
   "not found": "is not in flight: it has ended, or never was",
   "no answer":
-    "was not cancelled: its producer was heard of a moment ago, and does not answer. Try again, or with --force",
+    "was not cancelled: its producer sent a sign of life a moment ago, but does not answer. Try again, or with --force",
   "no key": `was not cancelled: ${LACKS_KEY}`,
 };
 

@@ -20,7 +20,7 @@ export function pauseCommand(): Command {
   return queueCommand("pause")
     .summary("let the workers of a queue take no more jobs")
     .description(
-      "Workers finish what they have taken, and take nothing more until `poolmq resume`. Producers may go on to enqueue. What is paused is no backlog: autoscalers start nothing for it.",
+      "Workers finish what they have taken, and take nothing more until `poolmq resume`. Producers may go on to enqueue. Jobs of a paused queue are no backlog: autoscalers start no machines for them.",
     )
     .addOption(signingKeyOption())
     .addHelpText("after", EXIT_CODES_WITHOUT_MAP_HELP)

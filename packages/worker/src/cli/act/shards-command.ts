@@ -27,7 +27,7 @@ export function shardsCommand(): Command {
   return new Command("shards")
     .summary("add Redis servers to a queue, or remove some, while it is used")
     .description(
-      "Makes these the servers over which the queue is spread. What runs goes on as it began, and both the list before and the new one are taken. Then start workers and producers with the new list, and run the command once more: from then on, only the new list is taken. docs/deployment.md has the order of all steps.",
+      "Makes these the servers over which the queue is spread. Maps that run go on, and both the old and the new list are accepted. Then start workers and producers with the new list, and run the command once more: from then on, only the new list is accepted. docs/deployment.md has the order of all steps.",
     )
     .helpOption("-h, --help", "print this help")
     .addOption(queueOption())

@@ -10,11 +10,11 @@ import { errorsText } from "../view/errors-text.ts";
 
 export function errorsCommand(): Command {
   return queueCommand("errors")
-    .summary("show what the items of a map failed of")
+    .summary("show why items of a map failed")
     .description(
       "Shows the errors of a map, those of the same class and message together (numbers in messages may differ): how many, of which items, and one stack. They are kept for ten minutes after the end of the map: 20 kinds at most, each with the indices of its first 100 items.",
     )
-    .argument("<map>", "id of the map, or how it begins: `poolmq maps` lists them")
+    .argument("<map>", "id of the map, or its beginning: `poolmq maps` lists them")
     .addHelpText("after", EXIT_CODES_HELP)
     .action((map: string, flags: QueueFlags) => errors(map, flags));
 }

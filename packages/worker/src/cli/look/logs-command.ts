@@ -32,7 +32,7 @@ export function logsCommand(): Command {
   return queueCommand("logs")
     .summary("show what tasks print and log, and what machines say")
     .description(
-      "Shows the last lines of the logs of all worker machines, of some 500 lines and 64 KiB each, and with --follow all that come, until Ctrl-C. Machines tell their lines only while somebody looks. If more are written than they keep, it says how many are missing: the log of the machine itself has them all. Machines with --redact-remote-stacks tell nothing.",
+      "Shows the last lines of the logs of all worker machines, of some 500 lines and 64 KiB each, and with --follow all that come, until Ctrl-C. Machines send their lines only while somebody looks. If more are written than they keep, it says how many are missing: the log of the machine itself has them all. Machines with --redact-remote-stacks send nothing.",
     )
     .addOption(new Option("-f, --follow", "go on with the lines that come"))
     .addOption(new Option("--map <id>", "only those that name this map, or the one whose id begins so"))
@@ -41,7 +41,7 @@ export function logsCommand(): Command {
     .addOption(
       new Option(
         "--machine <machine>",
-        "only those of this machine: its id, how that begins, its host, or <host>:<pid>",
+        "only those of this machine: its id, the beginning of its id, its host, or <host>:<pid>",
       ),
     )
     .addHelpText(

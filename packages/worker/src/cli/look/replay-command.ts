@@ -32,11 +32,11 @@ export function replayCommand(): Command {
   return new Command("replay")
     .summary("run a failed item in this terminal, under a debugger if wanted")
     .description(
-      "Runs an item that failed once more, here: the same function with the very same arguments, the module's initializer, the task's context and the few variables that a worker's processes have. Its outcome is shown, and changes nothing in the queue. It has no time limit. The arguments are there of maps with a `mapId` for as long as those are kept, and of calls with `keepFailed`.",
+      "Runs an item that failed once more, here: the same function with the very same arguments, the module's initializer, the task's context and the few variables that a worker's processes have. Its outcome is shown, and changes nothing in the queue; no time limit applies. The arguments of maps with a `mapId` are kept as long as the map, and those of some failed items of calls with `keepFailed`.",
     )
     .argument(
       "<map>",
-      "id of the map, or how it begins: `poolmq maps` lists them; or a file, as `error.remote.replay` has it",
+      "id of the map, or its beginning: `poolmq maps` lists them; or a file, as `error.remote.replay` has it",
     )
     .argument(
       "[index]",

@@ -48,7 +48,7 @@ export function dashboardCommand(): Command {
   return new Command("dashboard")
     .summary("serve a web page that shows what a queue and its fleet are doing")
     .description(
-      "Serves a web page: the maps that run, with their progress, run times and errors; the machines, with what each of their processes runs; the queue, and Redis's memory. It only shows, and only to this machine, unless told otherwise.",
+      "Serves a web page: the maps that run, with their progress, run times and errors; the machines, with what each of their processes runs; the queue, and Redis's memory. By default it changes nothing, and only this machine can reach it.",
     )
     .helpOption("-h, --help", "print this help")
     .addOption(

@@ -17,7 +17,7 @@ const WILDCARDS: readonly (string | undefined)[] = ["0.0.0.0", "::", undefined];
 
 export function healthcheckCommand(): Command {
   return new Command("healthcheck")
-    .summary("ask what this container runs whether it is healthy")
+    .summary("ask the service of this container whether it is healthy")
     .description(
       "Asks a worker, a dashboard or a scale-signal that was started with --health-port. Exits with 0 if it is ready, else with 1 and the reason. For HEALTHCHECK in a Dockerfile.",
     )

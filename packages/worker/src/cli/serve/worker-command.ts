@@ -62,7 +62,7 @@ export function workerCommand(): Command {
     .addOption(
       new Option(
         "--code-version <version>",
-        "version of the tasks' code, to be told apart by, and for callers that ask for one",
+        "version of the tasks' code, which is shown beside the machine, and which callers can ask for",
       ).env("POOLMQ_CODE_VERSION"),
     )
     .optionsGroup("How much at a time:")
@@ -83,7 +83,7 @@ export function workerCommand(): Command {
         .default(DEFAULTS.concurrency)
         .argParser(integer),
     )
-    .optionsGroup("What it survives:")
+    .optionsGroup("Lost and replaced children:")
     .addOption(
       new Option("--max-tasks-per-child <n>", "replace a child after so many items; 0: never")
         .env("POOLMQ_MAX_TASKS_PER_CHILD")
@@ -100,7 +100,7 @@ export function workerCommand(): Command {
         .argParser(integer),
     )
     .addOption(
-      new Option("--worker-loss-attempts <n>", "give an item up that took so many children down")
+      new Option("--worker-loss-attempts <n>", "give an item up after it has ended this many children")
         .env("POOLMQ_WORKER_LOSS_ATTEMPTS")
         .default(DEFAULTS.workerLossAttempts)
         .argParser(integer),

@@ -15,7 +15,7 @@ export function retriedText(id: string, result: Retried): string {
       return `${id} has no \`mapId\`: what it was given went with its producer`;
     case "running":
       return (
-        `${id} still runs: its producer was heard of ${duration(result.silentMs)} ago. ` +
+        `${id} still runs: its producer sent a sign of life ${duration(result.silentMs)} ago. ` +
         "Its failed items can be retried once it has ended"
       );
     default:

@@ -89,7 +89,7 @@ export class Permits {
   #follow(key: string, question: () => Promise<number | undefined>): void {
     question().then(
       (callAfterMs) => this.#callLater(key, callAfterMs),
-      (error: unknown) => this.#log.refused("limit not told of a job's end", error, { key }),
+      (error: unknown) => this.#log.refused("could not report the end of a job to its limit", error, { key }),
     );
   }
 
