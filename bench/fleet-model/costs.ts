@@ -16,9 +16,9 @@ export interface Costs {
   readonly child: PartCost;
   /** Its turns are those of producers and machines, each of which sends it something. */
   readonly redis: PartCost;
-  /** Where all cores are busy, jobs that come within so many ms of the first one of a turn share that turn. */
+  /** If all cores are busy, jobs that come within this many ms of a turn's first job share that turn. */
   readonly turnMs: number;
-  /** Jobs that share a turn, in the mean, where as many come as may. */
+  /** Jobs that share a turn on average, if as many come as possible. */
   readonly mostTogether: number;
   /**
    * Share of all cores that the parts used while nothing else limited them. The rest is lost where one part waits for another,

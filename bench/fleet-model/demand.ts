@@ -13,11 +13,12 @@ export interface Demand {
   readonly all: number;
 }
 
-/** Halvings of a range: the result is right to a millionth. */
+/** Steps of the bisection: the result is right to a millionth. */
 const STEPS = 20;
 
 /**
- * Turns a second of a process to which so many jobs come a second. The first job opens a turn, and those that come in the
+ * Turns a second of a process to which `jobsPerS` jobs come a second. The first job opens a turn, and those that come in
+ * the
  * next `turnMs` share it, up to `most`: alone, each job has a turn of its own; a thousand a second come in a few hundred turns.
  */
 export function turnsPerS(jobsPerS: number, turnMs: number, most: number): number {
@@ -25,8 +26,8 @@ export function turnsPerS(jobsPerS: number, turnMs: number, most: number): numbe
 }
 
 export function demandOf(costs: Costs, fleet: Fleet, work: Work, itemsPerS: number): Demand {
-  // Who asks a busy Redis waits for it, and more jobs share the next turn: the busier it is, the less a job costs. So how busy
-  // it is follows from how busy it is, and is found where both are the same.
+  // While Redis is busy, its clients wait, and more jobs share their next turn: the busier it is, the less a job costs.
+  // So the load depends on itself. A bisection finds the load that results in the same load.
   let [low, high] = [0, 1];
   for (let step = 0; step < STEPS; step++) {
     const busy = (low + high) / 2;

@@ -14,7 +14,8 @@ import { partsOf } from "./parts-of.ts";
 import type { Load } from "./parts-of.ts";
 
 /**
- * Items that come one by one: they take from 50 to 150 ms, so that hardly two of a machine end together. Several machines, so
+ * Items that come one by one: they take from 50 to 150 ms, so that two items of a machine rarely end together. Several
+ * machines, so
  * that Redis has as much to do as in a fleet, which makes a turn cheaper for it.
  */
 const SLOW_MACHINES = 8;
@@ -95,7 +96,7 @@ async function loadOf(
   };
 }
 
-/** Some machines with nothing to do, and then with items that come one by one. */
+/** Measures some machines that are idle, and then get items one by one. */
 async function measureSlow(stage: Stage): Promise<
   Pick<Costs, "idleMachine" | "connections"> & {
     readonly slow: Load;

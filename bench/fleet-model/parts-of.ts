@@ -59,7 +59,7 @@ export function partsOf({
   };
 }
 
-/** Turns for each job. Those of Redis are those of the producer and of the machines, in the mean. */
+/** Turns for each job. Redis has the average of the producer's and the machines' turns. */
 function turnsOf({ jobsPerS, machines }: Load, turnMs: number): Record<Part, number> {
   const turns = (processes: number): number =>
     (processes * turnsPerS(jobsPerS / processes, turnMs, Infinity)) / jobsPerS;

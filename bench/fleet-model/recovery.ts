@@ -29,8 +29,8 @@ export function machinesLost(fleet: Fleet, work: Work, lost: number): Recovery {
 }
 
 /**
- * One of several servers is lost: until what it held of a map has run, in ms, in the mean. It goes to the others once the
- * producer takes the server for silent, which is its share of all that was under way.
+ * One of several servers is lost: the average time in ms until the jobs that it held have run. They are its share of all
+ * jobs under way, and are sent to other servers once the producer considers this one silent.
  */
 export function serverLostMs(fleet: Fleet, work: Work, itemsPerS: number): number {
   const jobsPerS = itemsPerS / work.chunksize;

@@ -21,19 +21,25 @@ const BUSY_SHARE = 0.5;
 
 const MOST_PRODUCERS = 32;
 
-/** Chunks that are tried, from small to large: a larger one is a coarser unit of work, so the smallest that does is best. */
+/**
+ * Chunk sizes to try, from small to large. The smallest that suffices is best, since larger chunks are a coarser unit of
+ * work.
+ */
 const CHUNKSIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000] as const;
 
 export interface Size {
   readonly machines: number;
   readonly itemMs: number;
-  /** With all of the fleet's places busy. */
+  /** Items a second if all of the fleet's slots are busy. */
   readonly wantedPerS: number;
   /** What breaks first with one server and one producer, at a job each, and where. */
   readonly first: Pick<Throughput, "limit" | "itemsPerS">;
-  /** As few of them as are no more than half busy at a job each; none if even the most are not enough. */
+  /**
+   * The smallest numbers with which each is at most half busy at one item to a job. `undefined` if even the largest
+   * numbers are not enough.
+   */
   readonly enough: { readonly shards: number; readonly producers: number } | undefined;
-  /** With these items of a job, one server and one producer are no more than half busy. */
+  /** With this many items to a job, one server and one producer are at most half busy. */
   readonly chunksize: number | undefined;
   /** Share of a core that each server uses in the fleet that is enough, or else in the largest. */
   readonly redis: number;

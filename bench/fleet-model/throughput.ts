@@ -15,13 +15,13 @@ export interface Throughput {
   readonly demand: Demand;
 }
 
-/** Of shorter items, a machine has the next ones at hand, and a place is not empty between two of them. */
+/** If items are shorter than this, a machine fetches the next ones in advance, and no slot waits between two of them. */
 const AHEAD_MS = 20;
 
 /** No item is shorter: for one that does nothing, another part is the limit. */
 const SHORTEST_MS = 0.001;
 
-/** Halvings of a range: the result is right to a millionth. */
+/** Steps of the bisection: the result is right to a millionth. */
 const STEPS = 40;
 
 export function throughputOf(costs: Costs, fleet: Fleet, work: Work): Throughput {

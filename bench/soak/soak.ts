@@ -41,7 +41,7 @@ export interface SoakOptions {
   readonly durationMs: number;
   /** Machines that may be lost, in addition to one that is not, on each of the two queues. @defaultValue [2, 1] */
   readonly machines?: readonly [number, number];
-  /** How long all may take to end once no faults are injected any more, in ms. @defaultValue 90 000 */
+  /** How long everything may take to end after the last fault, in ms. @defaultValue 90 000 */
   readonly patienceMs?: number;
   /** Folder for the logs of all processes; absent: none. */
   readonly logs?: string | undefined;
@@ -65,8 +65,8 @@ export interface SoakReport extends Judgement {
 const SAMPLE_MS = 2_500;
 
 /**
- * How long maps, jobs of producers that were killed, and machines may take to end, each, once no faults are injected any
- * more. What hangs does so for ever: more only helps a computer that is busy with other things.
+ * How long maps, jobs of producers that were killed, and machines may each take to end after the last fault. A real hang
+ * lasts for ever, so a longer time only helps on a computer that is busy with other things.
  */
 const PATIENCE_MS = 90_000;
 

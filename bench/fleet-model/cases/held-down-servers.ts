@@ -49,7 +49,7 @@ async function serverLost(stage: Stage, costs: Costs): Promise<Case> {
   await running.map(2_000);
   const { itemsPerS } = throughputOf(costs, fleet, work);
   const map = running.times({ task: "wait", items, ms: work.itemMs, options: { chunksize: 1 } });
-  // When a third of it is done, as much waits as may.
+  // After a third of the map, the queue is as long as it gets.
   await delay((1_000 * items) / itemsPerS / 3);
   const lostAt = performance.timeOrigin + performance.now();
   await servers[1]?.kill();

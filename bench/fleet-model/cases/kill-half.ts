@@ -74,9 +74,10 @@ export function checkResults({ indices }: SideTimes, items: number): void {
 }
 
 /**
- * Until all items had come, in ms, that were under way at a moment. They are sent in their order, so it is the first ones.
+ * Time in ms from `moment` until the last result of the items that were then under way. Items are sent in their order, so
+ * these are the first that had not come.
  *
- * @param underWay - how many of those that had not come were in the queue, or ran
+ * @param underWay - how many items were in the queue or running
  */
 export function untilMadeUp(
   { cameAt, indices }: Pick<SideTimes, "cameAt" | "indices">,

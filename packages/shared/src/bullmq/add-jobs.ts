@@ -28,7 +28,7 @@ const PLAIN_OPTIONS: ReadonlySet<string> = new Set([
   "timestamp",
 ]);
 
-/** SCRIPT FLUSH may be called again while jobs are added again, but hardly this often. */
+/** SCRIPT FLUSH may be called again during a retry, but hardly this often. */
 const MAX_TRIES = 20;
 
 const KEYS = ["wait", "active", "meta", "marker", "events", "prioritized", "pc", "turns", "accounts"];
@@ -52,7 +52,7 @@ interface StoredJob {
 /** Adds plain jobs, and opens their map before them if that is asked for. False if the queue is not plain: then none was added. */
 type AddPlain = (jobs: readonly StoredJob[], opening?: MapOpening) => Promise<boolean>;
 
-/** By backend: how it adds plain jobs. */
+/** The function that adds plain jobs, by BullMQ backend. */
 const ADDERS = new WeakMap<object, { readonly redis: Redis | Cluster; readonly add: AddPlain }>();
 
 /**
@@ -124,12 +124,15 @@ export function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster
   }
 }
 
-/** Ends with the job's own id, which the scripts that fetch cut off: the rest is the same text for all jobs of a map. */
+/**
+ * The job's own id comes last, because the scripts that fetch jobs cut it off: the rest is the same text for all jobs of
+ * a map.
+ */
 function optionsText({ jobId: _, ...others }: Added["job"]["opts"], jobId: string): string {
   return JSON.stringify({ ...others, jobId });
 }
 
-/** Those that are added at once: at least one each time. */
+/** Splits jobs into batches, each added by one script and with at least one job. */
 function batchesOf<J>(jobs: readonly J[], lengthOf: (job: J) => number): J[][] {
   const batches: J[][] = [];
   let length = Infinity;

@@ -10,8 +10,9 @@ export interface MapOpening {
 }
 
 /**
- * Lua: `openMap(done, out, bytes, ttlMs)` opens a map, or goes on wanting it. Gives whether the map was new: then what an earlier
- * map of this id left for late readers is gone. Makes the first two keys, so that neither is ever without a TTL.
+ * Lua: `openMap(done, out, bytes, ttlMs)` opens a map, or renews its keys' TTL. Gives whether the map was new. If it was,
+ * it has removed what an earlier map of this id left for late readers. Makes the first two keys, so that neither is ever
+ * without a TTL.
  */
 export const OPEN_MAP: string = `
 local function openMap(done, out, bytes, ttlMs)

@@ -1,6 +1,6 @@
 /**
- * Jobs of which nobody knows any more. If a producer dies, machines drop its jobs when they fetch them. But if the list is
- * deleted in which the jobs wait for that, no machine ever fetches them, and Redis would keep them for good.
+ * Jobs that nobody knows of any more. If a producer dies, machines drop its jobs when they fetch them. But if somebody
+ * deletes the list in which these jobs wait, no machine ever fetches them, and Redis would keep them for ever.
  */
 
 import { Cluster } from "ioredis";
@@ -10,9 +10,12 @@ import { repeatWhenAnswered } from "@poolmq/shared/internal";
 import { expireJobs } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
-/** A machine looks for them when it has served for so long, in ms, and then as often. One machine of a queue does so each time. */
+/** How often a queue is searched for them, in ms. One of its machines does it each time. */
 const EVERY_MS = 24 * 60 * 60_000;
-/** Machines that are there for a moment only leave it to others. */
+/**
+ * A machine searches for the first time after it has served this long, in ms, so that short-lived machines leave it to
+ * others.
+ */
 const FIRST_MS = 60_000;
 
 /** Names of keys that Redis looks at in one step. */
@@ -50,7 +53,7 @@ export class ForsakenJobs {
   async #look(): Promise<void> {
     const { redis, keys } = this.#queue;
     try {
-      // One machine at a time: the next one may when the key has expired.
+      // Only one machine searches at a time. Another one may do it once the key has expired.
       if ((await redis.set(keys.swept, "1", "PX", this.#everyMs, "NX")) === null) return;
       await this.#expireAll();
     } catch {
@@ -86,14 +89,14 @@ export class ForsakenJobs {
     let asked = wanted.get(mapId);
     if (asked === undefined) wanted.set(mapId, (asked = isWanted(mapId)));
     if (await asked) return false;
-    // What has a time limit goes by itself. Another program's job may have an id like ours, but not our data.
+    // Keys with a TTL expire by themselves. Another program's job may have an id like ours, but does not have our data.
     const key = keys.job(jobId);
     if ((await redis.type(key)) !== "hash" || (await redis.pttl(key)) !== -1) return false;
     return mayBeOf(mapId, await redis.hget(key, "data"));
   }
 }
 
-/** Whether a job's data says that it is of this map. A job whose data nobody can read is nobody else's either. */
+/** Whether a job's data says that it is of this map. If the data can't be read, no other program needs the job either. */
 function mayBeOf(mapId: string, data: string | null): boolean {
   if (data === null) return true;
   try {

@@ -69,7 +69,7 @@ export interface MapKind {
   readonly traits: KindTraits;
   /** Fields of every job of the map that depend on the kind. */
   readonly jobFields: Pick<JobData, "ttlMs" | "keepFailed">;
-  /** How the script that adds the map's first jobs can declare that it is wanted. Absent: that takes an `open` before. */
+  /** Lets the script that adds the map's first jobs open the map too. If absent, `open` must be called before. */
   readonly opening?: MapOpening;
   /** Declares that the map is wanted, or goes on wanting it. */
   open(): Promise<unknown>;

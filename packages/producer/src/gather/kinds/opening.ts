@@ -44,7 +44,7 @@ export class Opening {
     this.#declaredBy(this.#kind.open());
   }
 
-  /** Runs a step that needs an open map, and that opens it if it is told how. */
+  /** Runs a step that needs an open map. If the step is given an `opening`, it must open the map itself. */
   async with(step: (opening: MapOpening | undefined) => Promise<void>): Promise<void> {
     const opening = this.#soon === undefined ? undefined : this.#kind.opening;
     this.close();

@@ -25,7 +25,7 @@ interface QueuedJob {
  */
 export class UnwantedMaps {
   readonly #isWanted: (mapId: string) => Promise<boolean>;
-  /** By id: the number of the cancel by which it is known; 0 if only Redis said so. */
+  /** By map id: the number of the cancel that made it unwanted; 0 if only Redis said so. */
   readonly #ids = new Map<string, number>();
   /** How many cancels were heard. */
   #cancels = 0;
