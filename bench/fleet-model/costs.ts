@@ -27,6 +27,8 @@ export interface Costs {
   readonly usableShare: number;
   /** CPU time in each second of a machine that has nothing to do, in µs: its supervisor's, and Redis's for it. */
   readonly idleMachine: { readonly supervisorUs: number; readonly redisUs: number };
+  /** CPU time in each second of a map that waits for its items, in µs: its producer's, and Redis's for it. */
+  readonly waitingMap: { readonly producerUs: number; readonly redisUs: number };
   /** One call of `apply` on an idle fleet, median, in ms. */
   readonly callMs: number;
   /** From the end of an item until the next begins in its place, in ms, where more of them wait. */

@@ -49,14 +49,16 @@ function demandAt(costs: Costs, fleet: Fleet, work: Work, itemsPerS: number, bus
     processes * turnsPerS(jobsPerS / processes, turnMs, costs.mostTogether);
   const used = (part: PartCost, turnsOfAll: number): number =>
     (itemsPerS * part.itemUs + jobsPerS * part.jobUs + turnsOfAll * part.turnUs) / 1e6;
-  const producer = used(costs.producer, turns(producers));
+  // Each producer has a map under way.
+  const producer = used(costs.producer, turns(producers)) + (producers * costs.waitingMap.producerUs) / 1e6;
   const supervisor =
     used(costs.supervisor, turns(machines)) + (machines * costs.idleMachine.supervisorUs) / 1e6;
   const child = used(costs.child, turns(children));
   // A producer and a machine have connections to each shard: one turn of theirs is a turn of each shard that has something for
   // them. Each shard also hears of each machine.
   const redisTurns = (turns(producers * shards) + turns(machines * shards)) / 2;
-  const redis = used(costs.redis, redisTurns) + (shards * machines * costs.idleMachine.redisUs) / 1e6;
+  const idleUs = shards * (machines * costs.idleMachine.redisUs + producers * costs.waitingMap.redisUs);
+  const redis = used(costs.redis, redisTurns) + idleUs / 1e6;
   return {
     producer: producer / producers,
     supervisor: supervisor / machines,

@@ -46,6 +46,7 @@ export async function measureCosts(stage: Stage): Promise<Costs> {
     mostTogether,
     usableShare: (allOf(busy) * busy.jobsPerS) / 1e6 / availableParallelism(),
     idleMachine,
+    waitingMap: await waitingMapOf(fleet, idleMachine),
     callMs,
     gapMs: await gapOf(fleet),
     memory: {
@@ -141,6 +142,19 @@ async function measureSlow(stage: Stage): Promise<
       redisMiB: bytes / MIB,
       machineKiB: (bytesWithMachines - bytes) / 1024 / SLOW_MACHINES,
     },
+  };
+}
+
+/** A map of one long item: what its producer and Redis do for it meanwhile. */
+async function waitingMapOf(fleet: RunningFleet, idle: Costs["idleMachine"]): Promise<Costs["waitingMap"]> {
+  const seconds = 5;
+  const before = await fleet.use();
+  await fleet.times({ task: "wait", items: 1, ms: 1_000 * seconds });
+  const after = await fleet.use();
+  const perSecond = (cpuSeconds: number): number => (cpuSeconds * 1e6) / seconds;
+  return {
+    producerUs: perSecond(after.producers.cpuSeconds - before.producers.cpuSeconds),
+    redisUs: Math.max(0, perSecond(after.redis - before.redis) - idle.redisUs),
   };
 }
 

@@ -11,6 +11,7 @@ export const COSTS: Costs = {
   mostTogether: 25,
   usableShare: 0.8,
   idleMachine: { supervisorUs: 2_000, redisUs: 500 },
+  waitingMap: { producerUs: 0, redisUs: 0 },
   callMs: 1,
   gapMs: 1,
   memory: {
