@@ -53,8 +53,9 @@ export class ForsakenJobs {
   async #look(): Promise<void> {
     const { redis, keys } = this.#queue;
     try {
-      // Only one machine searches at a time. Another one may do it once the key has expired.
-      if ((await redis.set(keys.swept, "1", "PX", this.#everyMs, "NX")) === null) return;
+      // Only one machine searches each time: the key is there for the others, and gone when this one looks again.
+      const keptMs = Math.round(this.#everyMs * 0.9);
+      if ((await redis.set(keys.swept, "1", "PX", keptMs, "NX")) === null) return;
       await this.#expireAll();
     } catch {
       // Redis is away, or its login may not SCAN, as those of `poolmq acl`: they would read the names of all keys.
