@@ -159,3 +159,30 @@ test("code that items left behind, and callbacks, call as the program does", asy
   );
   expect(await promise).toBe(2);
 });
+
+/** Goes back and forth between two pools. */
+function relay(other: () => ThreadPool<ReturnType<typeof relay>>) {
+  return {
+    down: async (left: number): Promise<number> =>
+      left === 0 ? 0 : 1 + (await other().apply("down", [left - 1])),
+  };
+}
+
+test("tasks of two pools that call each other's pool wait for what they called, and never for themselves", async () => {
+  const first: ThreadPool<ReturnType<typeof relay>> = new ThreadPool({
+    tasks: relay(() => second),
+    threads: 0,
+  });
+  const second: typeof first = new ThreadPool({ tasks: relay(() => first), threads: 0 });
+  onTestFinished(async () => void (await Promise.all([first.terminate(), second.terminate()])));
+  expect(await first.map("down", [9, 8, 9])).toEqual([9, 8, 9]);
+  const both = Promise.all([first.map("down", [6, 5]), second.map("down", [5, 6])]);
+  // A pool that is closed still serves the items for which its own items wait.
+  first.close();
+  expect(await both).toEqual([
+    [6, 5],
+    [5, 6],
+  ]);
+  await first.join();
+  expect(await rejection(second.apply("down", [1]))).toMatchObject({ code: "POOL_CLOSED" });
+});

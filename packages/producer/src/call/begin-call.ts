@@ -66,7 +66,7 @@ function check<V>(context: CallContext, request: CallRequest<V>, site: NotedSite
   const { life, engine, defaults, tasks, queue } = context;
   const { call, task, sink, keepsUntilRead, bindReducer } = request;
   const caller = engine.caller?.(call);
-  life.checkOpen(call, caller !== undefined);
+  life.checkOpen(call, caller?.mayBeWaitedFor);
   const asked =
     request.options === undefined ? context.withoutOptions : resolveCallOptions<V>(request.options, defaults);
   const options = caller?.signal === undefined ? asked : stoppedWith(asked, caller.signal);

@@ -32,7 +32,7 @@ export interface PoolStats {
 export interface CallFacts {
   /** Whether it has a `mapId`. */
   readonly durable: boolean;
-  /** How many items of this engine wait for it, nested in one another: see `Engine.caller`. */
+  /** How many items wait for it in this thread, nested in one another: see `Engine.caller`. */
   readonly depth: number;
   /** For how long a durable map is kept once it was delivered, in ms; `undefined`: not at all. */
   readonly keepMs: number | undefined;
@@ -60,12 +60,14 @@ export interface Attachment {
   cancel(error: unknown): void;
 }
 
-/** An item that makes a call of its own pool. */
+/** An item that makes a call of its own pool, or of another one whose tasks run in the same thread. */
 export interface Caller {
   /** How many items wait for the call, nested in one another, at least 1. */
   readonly depth: number;
-  /** Fires when the item is to stop. */
+  /** Fires when the item is to stop, if it is of this pool. */
   readonly signal: AbortSignal | undefined;
+  /** An item of this pool may be waiting for the call, so that a pool that is closed has to serve it. */
+  readonly mayBeWaitedFor: boolean;
 }
 
 export interface Engine {

@@ -7,7 +7,8 @@
  *   program ──call──▶ level 0: item ──call──▶ level 1: item ──call──▶ level 2 …
  *
  * Each level is an engine in memory, made when the first call needs it. They have the loaded module and the shared values
- * in common.
+ * in common. Levels are counted through all pools of the program of this kind, because their tasks may call each other's
+ * pools: an item of level 2 may wait for items of any of these pools, but only for those of level 3 and deeper.
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
@@ -21,22 +22,29 @@ import { importWorkerPackage } from "./import-worker-package.ts";
 import { MemoryEngine } from "./memory-engine.ts";
 import type { MemoryEngineOptions } from "./memory-engine.ts";
 
-/** The async context of this pool's tasks. */
+/** The async context of a task. */
 interface InTask {
+  /** Whose task it is. */
+  readonly engine: InlineEngine;
   readonly depth: number;
   /** Whether the tasks module is being loaded or its initializer runs. No item can run before that has ended. */
   isLoading: boolean;
 }
 
+const inTask = new AsyncLocalStorage<InTask>();
+
+/** Those that have not ended. */
+const engines = new Set<InlineEngine>();
+
 export class InlineEngine implements Engine {
   readonly #options: MemoryEngineOptions;
   readonly #host: EngineHost;
   readonly #shares = new Map<string, SharedValue>();
-  readonly #inTask = new AsyncLocalStorage<InTask>();
   /** Runs a function in the async context in which the pool was made. */
   readonly #outside = AsyncLocalStorage.snapshot();
   readonly #top: MemoryEngine;
-  readonly #levels: MemoryEngine[];
+  /** By depth: those that were needed so far. */
+  readonly #levels: (MemoryEngine | undefined)[];
   /** Set before any task runs, because it comes with the package that loads the tasks. */
   #currentTaskContext: typeof currentTaskContext | undefined;
   #isIdle = true;
@@ -47,6 +55,7 @@ export class InlineEngine implements Engine {
     this.#host = host;
     this.#top = this.#start(0);
     this.#levels = [this.#top];
+    engines.add(this);
     importWorkerPackage("Tasks that run in this thread need").then(
       (worker) => (this.#currentTaskContext = worker.currentTaskContext),
       () => {}, // each call reports it
@@ -58,13 +67,16 @@ export class InlineEngine implements Engine {
   }
 
   caller(call: string): Caller | undefined {
-    const inTask = this.#inTask.getStore();
-    if (inTask === undefined) return undefined;
-    this.#refuseWhileLoading(call, inTask);
+    const from = inTask.getStore();
+    if (from === undefined) return undefined;
+    this.#refuseWhileLoading(call, from);
     // One level below the calling item, which may be waiting. Nobody waits for code that an item left behind.
-    let depth = inTask.depth + 1;
-    while (depth > 0 && this.#levels[depth - 1]?.isBusy !== true) depth--;
-    return depth === 0 ? undefined : { depth, signal: this.#currentTaskContext?.()?.signal };
+    let depth = from.depth + 1;
+    while (depth > 0 && !isBusyAt(depth - 1)) depth--;
+    if (depth === 0) return undefined;
+    const isOwn = from.engine === this;
+    const signal = isOwn ? this.#currentTaskContext?.()?.signal : undefined;
+    return { depth, signal, mayBeWaitedFor: isOwn || this.#isBusyAbove(depth) };
   }
 
   check(options: Parameters<Engine["check"]>[0]): void {
@@ -88,24 +100,24 @@ export class InlineEngine implements Engine {
   }
 
   async unshare(id: string): Promise<void> {
-    for (const level of this.#levels) await level.unshare(id);
+    for (const level of this.#made) await level.unshare(id);
   }
 
   async setPriority(mapId: string, priority: number | undefined): Promise<void> {
-    for (const level of this.#levels) await level.setPriority(mapId, priority);
+    for (const level of this.#made) await level.setPriority(mapId, priority);
   }
 
   async ready(minWorkers: number): Promise<void> {
-    this.#refuseWhileLoading("ready", this.#inTask.getStore());
+    this.#refuseWhileLoading("ready", inTask.getStore());
     await this.#top.ready(minWorkers);
   }
 
   /** Counts the items of all levels. How long they run and wait is measured at the top level. */
   async stats(): Promise<PoolStats> {
-    this.#refuseWhileLoading("stats", this.#inTask.getStore());
+    this.#refuseWhileLoading("stats", inTask.getStore());
     const [top, ...nested] = await Promise.all([
       this.#top.stats(),
-      ...this.#levels.slice(1).map((level) => level.stats()),
+      ...this.#made.slice(1).map((level) => level.stats()),
     ]);
     const sum = (of: (stats: PoolStats) => number): number =>
       nested.reduce((before, stats) => before + of(stats), of(top));
@@ -119,12 +131,27 @@ export class InlineEngine implements Engine {
 
   onIdle(idle: boolean): void {
     this.#isIdle = idle;
-    for (const level of this.#levels) level.onIdle(idle);
+    for (const level of this.#made) level.onIdle(idle);
   }
 
   async end(hurried: boolean): Promise<void> {
     // The deepest level first: the top level runs the finalizer.
-    for (const level of this.#levels.toReversed()) await level.end(hurried);
+    for (const level of this.#made.toReversed()) await level.end(hurried);
+    engines.delete(this);
+  }
+
+  /** Whether items of this level run. */
+  isBusyAt(depth: number): boolean {
+    return this.#levels[depth]?.isBusy === true;
+  }
+
+  /** Whether items of this engine run that may wait for one of this level. */
+  #isBusyAbove(depth: number): boolean {
+    return this.#levels.slice(0, depth).some((level) => level?.isBusy === true);
+  }
+
+  get #made(): MemoryEngine[] {
+    return this.#levels.filter((level) => level !== undefined);
   }
 
   #level(depth: number): MemoryEngine {
@@ -137,29 +164,35 @@ export class InlineEngine implements Engine {
   }
 
   #start(depth: number): MemoryEngine {
-    const inTask: InTask = { depth, isLoading: false };
+    const running: InTask = { engine: this, depth, isLoading: false };
     const level: InlineLevel = {
       hooks: depth === 0,
       load: async (load) => {
-        const loading: InTask = { depth, isLoading: true };
+        const loading: InTask = { engine: this, depth, isLoading: true };
         try {
-          return await this.#inTask.run(loading, load);
+          return await inTask.run(loading, load);
         } finally {
           // Code that the initializer has left running may call the pool from now on.
           loading.isLoading = false;
         }
       },
-      run: (take) => this.#inTask.run(inTask, take),
+      run: (take) => inTask.run(running, take),
       leave: (tell) => this.#outside(tell),
     };
     const crew = { ...this.#options.crew, level };
     return new MemoryEngine({ ...this.#options, crew, shares: this.#shares }, this.#host);
   }
 
-  #refuseWhileLoading(call: string, inTask: InTask | undefined): void {
-    if (inTask?.isLoading !== true) return;
+  #refuseWhileLoading(call: string, from: InTask | undefined): void {
+    if (from?.isLoading !== true || from.engine !== this) return;
     throw new InvalidStateError(
       `${call}() was called while the tasks module of this very pool is loaded, by the module or its initializer: no task can run before that has ended. Call it in a task, or once the pool is ready`,
     );
   }
+}
+
+/** Whether items of this level run, in any pool. */
+function isBusyAt(depth: number): boolean {
+  for (const engine of engines) if (engine.isBusyAt(depth)) return true;
+  return false;
 }

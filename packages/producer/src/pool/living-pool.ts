@@ -90,7 +90,7 @@ export abstract class LivingPool implements AsyncDisposable {
    * @throws InvalidStateError if neither `close()` nor `terminate()` was called, or if an item of this pool calls it
    */
   async join(): Promise<void> {
-    if (this.#engine.caller?.("join") !== undefined) {
+    if (this.#engine.caller?.("join")?.mayBeWaitedFor === true) {
       throw new InvalidStateError(
         "join() was called by an item of this very pool, which ends only after its items: it would wait for itself. Call it outside of tasks",
       );
