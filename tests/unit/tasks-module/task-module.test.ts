@@ -28,6 +28,8 @@ test.for([
   "Object.assign(module.exports, { square: (x) => x * x });",
   "const tasks = { square: (x) => x * x };\nmodule.exports = { ...tasks };",
   "class Api { square(x) { return this.power(x, 2); } power(x, y) { return x ** y; } }\nmodule.exports = new Api();",
+  "Object.defineProperty(module.exports, 'square', { value: (x) => x * x });",
+  "module.exports = { square: (x) => x * x, get other() { throw new Error('not there'); } };",
   "Object.defineProperty(exports, '__esModule', { value: true });\nexports.square = (x) => x * x;",
 ])("of a CommonJS module, what require() gives are its tasks: %s", async (source) => {
   expect(await loaded(source, 'tasks.get("square")(3) + tasks.get("square").length')).toBe(10);
@@ -50,4 +52,9 @@ test("a function that is all that a module exports is its task `default`", async
 test("classes, and what is no function, are no tasks", async () => {
   const source = "module.exports = { TaskError: class extends Error {}, limit: 5 };";
   expect(await loaded(source, "0")).toContain("got only TaskError, limit");
+});
+
+test("a CommonJS module that exports a promise is refused", async () => {
+  const source = "module.exports = Promise.resolve({ square: (x) => x * x });";
+  expect(await loaded(source, "0")).toContain("got a promise as `module.exports`");
 });

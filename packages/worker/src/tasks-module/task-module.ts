@@ -2,6 +2,7 @@
 
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { types } from "node:util";
 
 import { remedyFor } from "./module-remedy.ts";
 import { addSyntaxPosition } from "./syntax-position.ts";
@@ -80,8 +81,14 @@ function requiredOf(
  */
 function commonJsExports({ value: exported }: { readonly value: unknown }): Record<string, unknown> {
   if (exported === null || (typeof exported !== "object" && typeof exported !== "function")) return {};
-  const found: Record<string, unknown> = typeof exported === "function" ? { default: exported } : {};
-  const names = new Set(Object.keys(exported));
+  if (types.isPromise(exported)) {
+    throw new TypeError(
+      "Expected the tasks module to export functions, got a promise as `module.exports`, which nothing awaits: write an ES module, where `await` may stand at the top level",
+    );
+  }
+  const isFunction = typeof exported === "function";
+  const found: Record<string, unknown> = isFunction ? { default: exported } : {};
+  const names = new Set(isFunction ? Object.keys(exported) : Object.getOwnPropertyNames(exported));
   for (
     let proto: unknown = Object.getPrototypeOf(exported);
     proto !== null && proto !== Object.prototype && proto !== Function.prototype;
@@ -90,11 +97,20 @@ function commonJsExports({ value: exported }: { readonly value: unknown }): Reco
     for (const name of Object.getOwnPropertyNames(proto)) if (name !== "constructor") names.add(name);
   }
   for (const name of names) {
-    const value = (exported as Record<string, unknown>)[name];
+    const value = valueOf(exported, name);
     found[name] =
       typeof value === "function" && !isClass(value) ? methodOf(exported, value as TaskFunction) : value;
   }
   return found;
+}
+
+/** `undefined` if it can't be read: a package may load its parts only when they are read, and one may not be there. */
+function valueOf(exported: object, name: string): unknown {
+  try {
+    return (exported as Record<string, unknown>)[name];
+  } catch {
+    return undefined;
+  }
 }
 
 function methodOf(owner: object, fn: TaskFunction): unknown {
