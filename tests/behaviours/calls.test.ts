@@ -219,6 +219,10 @@ onBothPools(({ shared, own }) => {
       expect(call.ready()).toBe(false);
       expect(() => call.successful()).toThrow(expect.objectContaining({ code: "INVALID_STATE" }));
       expect(await rejection(call.get({ timeoutMs: 1 }))).toMatchObject({ code: "GET_TIMEOUT" });
+      // `get(5)` and `get({ timeout: 5 })` waited without a limit.
+      for (const wrong of [5, null, { timeout: 5 }, { timeoutMs: NaN }]) {
+        expect(await rejection(call.get(wrong as never))).toMatchObject({ code: "INVALID_OPTION" });
+      }
       expect(await call.wait(1)).toBe(false);
       marks.open();
       expect(await call.get({ timeoutMs: 10_000 })).toEqual(["started"]);

@@ -10,6 +10,7 @@ export {
   checkOptions,
   checkPriority,
   checkQueueName,
+  given,
   MAX_PRIORITY,
 } from "./options/check-options.ts";
 export { moduleOrSibling } from "./options/module-or-sibling.ts";

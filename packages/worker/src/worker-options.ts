@@ -13,6 +13,7 @@ import {
   checkLogger,
   checkOptions,
   checkQueueName,
+  given,
   checkRunsProcesses,
   PROCESS_DEFAULTS,
   PROCESS_OPTIONS,
@@ -192,13 +193,13 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     "signingKey",
     "logger",
   ]);
-  const queue = checkQueueName("queue", options.queue ?? DEFAULTS.queue);
+  const queue = checkQueueName("queue", given(options.queue, DEFAULTS.queue));
   return {
     ...resolveProcessOptions(options),
     module: modulePath(options.module),
     shards: shardsOf(options, queue),
     queue,
-    prefix: checkQueueName("prefix", options.prefix ?? DEFAULTS.prefix),
+    prefix: checkQueueName("prefix", given(options.prefix, DEFAULTS.prefix)),
     processes: check.integer("processes", availableCores(), { min: 1, max: 1024 }),
     codeVersion: checkCodeVersion(options.codeVersion),
     lockDurationMs: check.milliseconds("lockDurationMs", DEFAULTS.lockDurationMs, { min: 500 }),
@@ -209,7 +210,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     connectTimeoutMs: check.milliseconds("connectTimeoutMs", DEFAULTS.connectTimeoutMs, { min: 0 }),
     healthPort:
       options.healthPort === undefined ? undefined : check.integer("healthPort", 0, { min: 0, max: 65_535 }),
-    healthHost: checkHost(options.healthHost ?? DEFAULTS.healthHost),
+    healthHost: checkHost(options.healthHost === undefined ? DEFAULTS.healthHost : options.healthHost),
     redactRemoteStacks: check.boolean("redactRemoteStacks"),
     signingKeys: resolveSigningKeys(options.signingKey),
     logger: checkLogger("logger", options.logger),

@@ -89,6 +89,11 @@ describe.each(Object.entries(OPTIONS).flatMap(([name, doors]) => doors.map((door
         expect(Number(max)).toBeLessThanOrEqual(LONGEST_TIMER_MS);
       }
     });
+
+    test.each([null, "5", NaN, -1, Infinity, {}])("is refused if it is %o", async (wrong) => {
+      const error = await refusal(door, { [name]: wrong });
+      expect(error).toMatchObject({ code: "INVALID_OPTION", message: expect.stringContaining(name) });
+    });
   },
 );
 

@@ -3,7 +3,13 @@
 import type { Logger } from "pino";
 
 import type { ConnectionsOption } from "@poolmq/shared";
-import { checkLogger, checkOptions, checkQueueName, resolveSigningKeys } from "@poolmq/shared/internal";
+import {
+  checkLogger,
+  checkOptions,
+  checkQueueName,
+  given,
+  resolveSigningKeys,
+} from "@poolmq/shared/internal";
 import type { SigningKeys } from "@poolmq/shared/internal";
 
 import { CALL_DEFAULTS, checkCallDefaults } from "./call-options.ts";
@@ -153,7 +159,7 @@ export function resolvePoolOptions<T>(
     ...readTasks(options.tasks),
     connection,
     queue: options.queue === undefined ? undefined : checkQueueName("queue", options.queue),
-    prefix: checkQueueName("prefix", options.prefix ?? DEFAULTS.prefix),
+    prefix: checkQueueName("prefix", given(options.prefix, DEFAULTS.prefix)),
     defaults: checkCallDefaults(options),
     window: check.integer("window", DEFAULTS.window, { min: 1 }),
     // BullMQ writes them as JSON once more, which may double their size.

@@ -1,6 +1,6 @@
 import { InvalidOptionError } from "@poolmq/shared";
 import type { ConnectionsOption } from "@poolmq/shared";
-import { nearest, resolveShards } from "@poolmq/shared/internal";
+import { inspectBriefly, nearest, resolveShards } from "@poolmq/shared/internal";
 import type { ResolvedConnection } from "@poolmq/shared/internal";
 
 /**
@@ -44,6 +44,6 @@ export function readConnection(
 function refuseShards(place: "embedded" | "memory", shards: number | undefined): typeof place {
   if (shards === undefined || shards === 1) return place;
   throw new InvalidOptionError(
-    `Expected a Redis Cluster as \`connection\` for \`shards: ${shards}\`, got "${place}"`,
+    `Expected a Redis Cluster as \`connection\` for \`shards: ${inspectBriefly(shards)}\`, got "${place}"`,
   );
 }

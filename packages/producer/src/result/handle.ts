@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 import type { InspectOptions } from "node:util";
 
 import { GetTimeoutError, InvalidOptionError, InvalidStateError } from "@poolmq/shared";
-import { inspectBriefly, settlesWithin } from "@poolmq/shared/internal";
+import { checkOptions, inspectBriefly, settlesWithin } from "@poolmq/shared/internal";
 
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
@@ -116,9 +116,11 @@ export abstract class Handle<V, R> implements PromiseLike<V>, AsyncIterable<R> {
   /**
    * Waits for the value.
    *
-   * @throws what `await` throws; GetTimeoutError after `timeoutMs` (the map goes on, and `get` can be called again)
+   * @throws what `await` throws; GetTimeoutError after `timeoutMs` (the map goes on, and `get` can be called again);
+   * InvalidOptionError
    */
   async get(options: { readonly timeoutMs?: number | undefined } = {}): Promise<V> {
+    checkOptions(options, "options of get()", ["timeoutMs"]);
     const { timeoutMs } = options;
     if (timeoutMs !== undefined && !(await this.wait(timeoutMs))) {
       throw new GetTimeoutError({ mapId: this.id, timeoutMs });

@@ -36,10 +36,10 @@ export function checkOptions(options: object, what: string, known: readonly stri
   }
   const values = options as Readonly<Record<string, unknown>>;
   return {
-    integer: (name, fallback, range) => checkInteger(name, values[name] ?? fallback, range),
-    milliseconds: (name, fallback, range) => checkMilliseconds(name, values[name] ?? fallback, range),
+    integer: (name, fallback, range) => checkInteger(name, given(values[name], fallback), range),
+    milliseconds: (name, fallback, range) => checkMilliseconds(name, given(values[name], fallback), range),
     boolean: (name) => {
-      const value = values[name] ?? false;
+      const value = given(values[name], false);
       if (typeof value === "boolean") return value;
       throw new InvalidOptionError(`Expected \`${name}\` to be true or false, got ${inspectBriefly(value)}`);
     },
@@ -50,6 +50,11 @@ export function checkOptions(options: object, what: string, known: readonly stri
       );
     },
   };
+}
+
+/** What an option says, or its default. `null` is no way to leave an option out: most options that are `null` are a mistake. */
+export function given(value: unknown, fallback: unknown): unknown {
+  return value === undefined ? fallback : value;
 }
 
 /** Gives `value` if it is an integer in the range. @throws InvalidOptionError */

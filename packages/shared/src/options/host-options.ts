@@ -1,6 +1,6 @@
 /** Options of whatever runs tasks: worker machines, and the processes or threads of a pool's own. */
 
-import { checkEnvironment, checkInteger, checkMilliseconds } from "./check-options.ts";
+import { checkEnvironment, checkInteger, checkMilliseconds, given } from "./check-options.ts";
 
 /** How the processes or threads that run tasks are kept. */
 export interface HostOptions {
@@ -80,26 +80,26 @@ export const PROCESS_DEFAULTS: Readonly<Omit<ResolvedProcessOptions, "env">> = {
 /** Checks the options and fills in the defaults. @throws InvalidOptionError */
 export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
   return {
-    concurrency: checkInteger("concurrency", options.concurrency ?? HOST_DEFAULTS.concurrency, {
+    concurrency: checkInteger("concurrency", given(options.concurrency, HOST_DEFAULTS.concurrency), {
       min: 1,
       max: 10_000,
     }),
     workerLossAttempts: checkInteger(
       "workerLossAttempts",
-      options.workerLossAttempts ?? HOST_DEFAULTS.workerLossAttempts,
+      given(options.workerLossAttempts, HOST_DEFAULTS.workerLossAttempts),
       { min: 1 },
     ),
     maxOutcomeBytes: checkInteger(
       "maxOutcomeBytes",
-      options.maxOutcomeBytes ?? HOST_DEFAULTS.maxOutcomeBytes,
+      given(options.maxOutcomeBytes, HOST_DEFAULTS.maxOutcomeBytes),
       { min: 1024, max: 128 * 1024 * 1024 },
     ),
     startTimeoutMs: checkMilliseconds(
       "startTimeoutMs",
-      options.startTimeoutMs ?? HOST_DEFAULTS.startTimeoutMs,
+      given(options.startTimeoutMs, HOST_DEFAULTS.startTimeoutMs),
       { min: 100 },
     ),
-    env: checkEnvironment("env", options.env ?? {}),
+    env: checkEnvironment("env", options.env === undefined ? {} : options.env),
   };
 }
 
@@ -109,12 +109,12 @@ export function resolveProcessOptions(options: ProcessOptions): ResolvedProcessO
     ...resolveHostOptions(options),
     maxTasksPerChild: checkInteger(
       "maxTasksPerChild",
-      options.maxTasksPerChild ?? PROCESS_DEFAULTS.maxTasksPerChild,
+      given(options.maxTasksPerChild, PROCESS_DEFAULTS.maxTasksPerChild),
       { min: 0 },
     ),
     maxMemoryPerChildMb: checkInteger(
       "maxMemoryPerChildMb",
-      options.maxMemoryPerChildMb ?? PROCESS_DEFAULTS.maxMemoryPerChildMb,
+      given(options.maxMemoryPerChildMb, PROCESS_DEFAULTS.maxMemoryPerChildMb),
       // A terabyte. A much larger number would have no effect as a limit.
       { min: 0, max: 2 ** 20 },
     ),
