@@ -32,6 +32,8 @@ export class Actor {
   readonly #child: ChildProcess;
   #gone = false;
   #frozen = false;
+  /** It was asked what it uses, and has not answered: a process that gets little time must not spend it on answers. */
+  #isAsked = false;
   /** Whether its end is expected, because it was told to end, or killed. */
   #mayEnd = false;
 
@@ -47,7 +49,10 @@ export class Actor {
       stdio: ["ignore", "ignore", stderr ?? "ignore", "ipc"],
     });
     this.pid = this.#child.pid ?? 0;
-    this.#child.on("message", (message: FromActor) => onMessage(message));
+    this.#child.on("message", (message: FromActor) => {
+      if (message.t === "usage") this.#isAsked = false;
+      onMessage(message);
+    });
     this.exited = once(this.#child, "exit").then(([code, signal]) => {
       this.#gone = true;
       if (!this.#mayEnd) onDied(`${program} ${this.pid} died: ${String(signal ?? code)}`);
@@ -69,6 +74,10 @@ export class Actor {
 
   send(message: ToActor): void {
     if (message.t === "stop") this.#mayEnd = true;
+    if (message.t === "usage") {
+      if (this.#isAsked) return;
+      this.#isAsked = true;
+    }
     if (this.#child.connected) this.#child.send(message, () => {});
   }
 

@@ -13,7 +13,8 @@ const SKEWS_MS = [0, 3_600_000, -61_000, -3_600_000, 61_000, 3_000, -3_000];
 
 /** Settings that all processes of a soak share. */
 export interface Setting {
-  readonly url: string;
+  /** Of Redis, or of each of the servers over which the queue is spread. */
+  readonly url: string | readonly string[];
   readonly seed: number;
   readonly folder: string;
   /** Where the processes log to, if anywhere. */

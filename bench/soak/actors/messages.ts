@@ -6,7 +6,7 @@ import type { Engine, MapKind } from "../work/workload.ts";
 export interface ProducerOptions {
   /** What its pool stands on: a Redis with a fleet, or this machine's memory. */
   readonly engine: Engine;
-  readonly connection: string;
+  readonly connection: string | readonly string[];
   readonly queue: string;
   readonly signingKey?: string | undefined;
   /** Its maps are those of `workload(seed, name, number, engine)`; with a name that begins with `durable`, durable ones. */

@@ -1,0 +1,32 @@
+/** A short form of `npm run soak -- --servers 3`. Row 53. */
+
+import { expect, test } from "vitest";
+
+import { soakOverServers } from "../../bench/soak/over-servers.ts";
+import { damageOf, describeReport } from "../../bench/soak/report.ts";
+import { faultSeed } from "../support/fault-seed.ts";
+
+const DURATION_MS = 7_500;
+
+/** More than the soak itself gives its maps and machines to come to an end: it then says which did not. */
+const TIMEOUT_MS = DURATION_MS + 270_000;
+
+test(
+  "three servers, one of which is killed again and again: nothing is lost, doubled, wrong or left",
+  { timeout: TIMEOUT_MS },
+  async () => {
+    const report = await soakOverServers({ seed: faultSeed(), durationMs: DURATION_MS, everyMs: 2_500 });
+    expect(damageOf(report), describeReport(report)).toEqual({
+      lost: 0,
+      duplicated: 0,
+      wrong: 0,
+      outOfOrder: 0,
+      innocentsCharged: 0,
+      problems: [],
+      leaked: [],
+      growing: [],
+    });
+    expect(report.faults).toBe(3);
+    expect(report.maps).toBeGreaterThan(0);
+  },
+);
