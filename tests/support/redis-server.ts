@@ -165,7 +165,7 @@ export class RedisServer implements AsyncDisposable {
   #writeLogins(): void {
     const password = this.#options.settings?.["requirepass"];
     const logins = (["producer", "worker", "both", "watcher"] as const).map((role) => {
-      const [, ...rules] = aclRules(queueKeys("*"), role);
+      const [, ...rules] = aclRules([queueKeys("*")], role);
       return `user ${role} >${LOGIN_PASSWORD} ${rules.join(" ")}`;
     });
     const admin = `user default on ${password === undefined ? "nopass" : `>${password}`} ~* &* +@all`;

@@ -22,7 +22,7 @@ export { decode, encode, inText } from "./values/codec.ts";
 export { decodeEach, encodeEach } from "./values/encode-each.ts";
 export { resolveConnection } from "./redis/connection/connection-options.ts";
 export type { ResolvedConnection } from "./redis/connection/connection-options.ts";
-export { resolveShards } from "./redis/connection/resolve-shards.ts";
+export { checkShards, resolveShards, urlsOf } from "./redis/connection/resolve-shards.ts";
 export { errorFacts } from "./thrown/error-facts.ts";
 export { ErrorGroups } from "./thrown/error-groups.ts";
 export { failureError } from "./thrown/failure-error.ts";
@@ -60,6 +60,7 @@ export { WIRE_VERSION } from "./wire.ts";
 export type { ControlMessage } from "./wire-control.ts";
 export { repeatWhenAnswered } from "./host/repeat-when-answered.ts";
 export { MAX_TIMER_MS, settlesWithin } from "./host/settles-within.ts";
+export { unlessAborted } from "./host/unless-aborted.ts";
 export { userName } from "./host/user-name.ts";
 export type {
   FailedJob,

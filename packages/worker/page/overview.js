@@ -32,6 +32,7 @@ export function Overview({ model, actions }) {
           "Paused: workers take no jobs until the queue is resumed (poolmq resume).",
         )
       : null,
+    h(AwayNotice, { shards: view.shards ?? [] }),
     h(Tiles, { model }),
     h(Sections, {
       names: {
@@ -99,6 +100,17 @@ export function Overview({ model, actions }) {
   );
 }
 
+/** @typedef {NonNullable<Model["view"]["shards"]>[number]} Shard */
+
+/** What is missing on the page, and where it is. @param {{ shards: readonly Shard[] }} props */
+function AwayNotice({ shards }) {
+  const away = shards.filter(({ answers }) => !answers);
+  if (away.length === 0) return null;
+  const which = away.map(({ address }) => address).join(" and ");
+  const text = `${which} ${away.length === 1 ? "does" : "do"} not answer: jobs that lie there are not counted.`;
+  return h("p", { class: "notice", role: "status" }, text);
+}
+
 /** Buttons that scroll to a section. Links would change the address, which names the page. @param {{ names: Record<string, string> }} props */
 function Sections({ names }) {
   return h(
@@ -150,10 +162,16 @@ function Tiles({ model: { view, history } }) {
     h(Tile, {
       name: "Redis memory",
       value: bytes(redis.usedBytes),
-      note: redis.maxBytes === null ? "no limit" : `of ${bytes(redis.maxBytes)}`,
+      note: memoryNote(view),
       chart: { times, color: "c2", values: history.map(({ usedBytes }) => usedBytes) },
     }),
   );
+}
+
+/** @param {Model["view"]} view */
+function memoryNote({ redis, shards }) {
+  const limit = redis.maxBytes === null ? "no limit" : `of ${bytes(redis.maxBytes)}`;
+  return shards === undefined ? limit : `${limit}, the fullest of ${shards.length}`;
 }
 
 /** What jobs wait for, beside a worker. @param {{ delayed: number, limited?: number | undefined }} jobs */
@@ -224,6 +242,48 @@ function QueueCharts({ model: { history, view } }) {
       "p",
       { class: "quiet" },
       `${redis.product === "valkey" ? "Valkey" : "Redis"} ${redis.version}, ${plural(redis.clients, "connection")}`,
+    ),
+    view.shards === undefined ? null : h(ShardsTable, { shards: view.shards }),
+  );
+}
+
+/** The servers over which the queue is spread. @param {{ shards: readonly Shard[] }} props */
+function ShardsTable({ shards }) {
+  return h(
+    "div",
+    { class: "servers" },
+    h(
+      "table",
+      { "aria-label": "Servers" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          h("th", {}, "Server"),
+          ["Waiting", "Active", "Delayed", "Memory", "Connections"].map((name) =>
+            h("th", { key: name, class: "number" }, name),
+          ),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        shards.map(({ address, jobs, redis }) =>
+          h(
+            "tr",
+            { key: address },
+            h("td", { class: "id" }, address),
+            jobs === null || redis === null
+              ? h("td", { colSpan: 5, class: "bad" }, "does not answer")
+              : [jobs.waiting, jobs.active, jobs.delayed]
+                  .map(count)
+                  .concat(bytes(redis.usedBytes), count(redis.clients))
+                  .map((cell, at) => h("td", { key: at, class: "number" }, cell)),
+          ),
+        ),
+      ),
     ),
   );
 }

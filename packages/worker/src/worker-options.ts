@@ -18,18 +18,12 @@ import {
   PROCESS_DEFAULTS,
   PROCESS_OPTIONS,
   moduleOrSibling,
-  resolveConnection,
   resolveProcessOptions,
   resolveShards,
   resolveSigningKeys,
   queueShards,
 } from "@poolmq/shared/internal";
-import type {
-  QueueShard,
-  ResolvedConnection,
-  ResolvedProcessOptions,
-  SigningKeys,
-} from "@poolmq/shared/internal";
+import type { QueueShard, ResolvedProcessOptions, SigningKeys } from "@poolmq/shared/internal";
 
 /** Options of a worker machine. */
 export interface WorkerOptions extends ProcessOptions {
@@ -163,7 +157,7 @@ type DefaultedNumber =
 /** Up to a tebibyte. */
 const HELD_BYTES = { min: 1024 * 1024, max: 2 ** 40 };
 
-const DEFAULT_URL = "redis://127.0.0.1:6379";
+export const DEFAULT_URL = "redis://127.0.0.1:6379";
 
 /**
  * Checks the options and fills in the defaults.
@@ -215,13 +209,6 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     signingKeys: resolveSigningKeys(options.signingKey),
     logger: checkLogger("logger", options.logger),
   };
-}
-
-/** Resolves where Redis is, for commands that use a single one. */
-export function connectionOf(option: ConnectionOption | undefined): ResolvedConnection {
-  const resolved = resolveConnection(option) ?? resolveConnection(DEFAULT_URL);
-  if (resolved === undefined) throw new Error("unreachable: a URL always resolves");
-  return resolved;
 }
 
 /**

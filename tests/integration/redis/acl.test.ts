@@ -20,7 +20,7 @@ const ROLES = ["producer", "worker", "both", "operator"] as const;
 /** Makes a login of this role for the queue; gives its address. */
 async function login(queue: string, role: (typeof ROLES)[number]): Promise<string> {
   const name = `${queue}-${role}`;
-  const [reset = "", ...rules] = aclRules(queueKeys(queue), role);
+  const [reset = "", ...rules] = aclRules([queueKeys(queue)], role);
   await redis().admin.call("ACL", "SETUSER", name, reset, ">secret", ...rules);
   return `redis://${name}:secret@127.0.0.1:${redis().port}`;
 }
@@ -108,7 +108,7 @@ test("an operator looks at a queue, retries its maps and ends them with this log
   const machines = new MachineControl(connection, { queue, by: "test" });
   const [id = ""] = (await watcher.read()).machines.map((machine) => machine.id);
   expect(await machines.resize(id, 2)).toBe("done");
-  const logs = new LogReader(connection, { queue });
+  const logs = new LogReader([{ redis: connection, keys: queueKeys(queue) }]);
   await logs.readKept();
   expect(await denied()).toEqual([]);
 });

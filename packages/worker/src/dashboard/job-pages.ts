@@ -15,15 +15,22 @@ export const JOB_PAGES_PATH = "/jobs";
 
 export type JobPages = (request: IncomingMessage, response: ServerResponse) => void;
 
+/** A queue, or its part on one of several servers. */
+interface JobPagesQueue {
+  readonly redis: Redis | Cluster;
+  readonly keys: QueueKeys;
+  /** What the pages call it. */
+  readonly name: string;
+}
+
 export interface JobPagesOptions {
-  readonly queues: readonly { readonly name: string; readonly keys: QueueKeys }[];
   /** Whether jobs can be retried, promoted and removed from the pages. */
   readonly writable: boolean;
 }
 
 /** The parts of bull-board that are used here. Its own types need those of Express. */
 interface BullBoard {
-  readonly createBullBoard: (options: object) => unknown;
+  readonly createBullBoard: (options: object) => { addQueue(queue: object): void };
 }
 interface BullMQAdapters {
   readonly BullMQAdapter: new (queue: Queue, options: object) => object;
@@ -35,11 +42,16 @@ interface ExpressAdapters {
 /** Imported through variables, so that the compiler does not require packages that a user may not have. */
 const MODULES = ["@bull-board/api", "@bull-board/api/bullMQAdapter", "@bull-board/express"] as const;
 
+/** The pages, and how a queue gets onto them. */
+export interface LoadedJobPages {
+  readonly pages: JobPages;
+  add(queue: JobPagesQueue): void;
+}
+
 /** Gives the pages, or why there are none. */
-export async function loadJobPages(
-  redis: Redis | Cluster,
-  { queues, writable }: JobPagesOptions,
-): Promise<JobPages | { readonly missing: string }> {
+export async function loadJobPages({
+  writable,
+}: JobPagesOptions): Promise<LoadedJobPages | { readonly missing: string }> {
   let modules: [BullBoard, BullMQAdapters, ExpressAdapters];
   try {
     modules = (await Promise.all(MODULES.map((name) => import(name)))) as typeof modules;
@@ -50,24 +62,30 @@ export async function loadJobPages(
   const [{ createBullBoard }, { BullMQAdapter }, { ExpressAdapter }] = modules;
   const serverAdapter = new ExpressAdapter();
   serverAdapter.setBasePath(JOB_PAGES_PATH);
-  createBullBoard({
-    queues: queues.map(({ name, keys }) => {
-      // Opened only to look: it must not write its own options to the queue.
-      const queue = new Queue(keys.bullName, {
-        connection: redis,
-        prefix: keys.bullPrefix,
-        skipMetasUpdate: true,
-      });
-      queue.on("error", () => {}); // failed commands reject for their caller
-      return new BullMQAdapter(queue, { readOnlyMode: !writable, displayName: name });
-    }),
+  const names = new Set<string>();
+  const board = createBullBoard({
+    queues: [],
     serverAdapter,
     options: { uiConfig: { boardTitle: "poolmq jobs", miscLinks: [{ text: "Dashboard", url: "/" }] } },
   });
+  const add = ({ redis, keys, name }: JobPagesQueue): void => {
+    // Opened only to look: it must not write its own options to the queue.
+    const queue = new Queue(keys.bullName, {
+      connection: redis,
+      prefix: keys.bullPrefix,
+      skipMetasUpdate: true,
+    });
+    queue.on("error", () => {}); // failed commands reject for their caller
+    // The pages tell queues apart by their names, and the parts of one have the same name on all servers.
+    const prefix = names.has(keys.bullName) ? { prefix: `${names.size}-` } : {};
+    names.add(`${prefix.prefix ?? ""}${keys.bullName}`);
+    board.addQueue(new BullMQAdapter(queue, { readOnlyMode: !writable, displayName: name, ...prefix }));
+  };
   const router = serverAdapter.getRouter();
-  return (request, response) => {
+  const pages: JobPages = (request, response) => {
     // The router does not know the path at which it is mounted.
     request.url = (request.url ?? "").slice(JOB_PAGES_PATH.length) || "/";
     router(request, response);
   };
+  return { pages, add };
 }

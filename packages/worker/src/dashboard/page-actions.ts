@@ -1,24 +1,22 @@
 /** What the dashboard's page can do to maps and machines, if it may. */
 
-import type { Cluster, Redis } from "ioredis";
-
 import type { ActionResult, PageActions } from "./dashboard-server.ts";
-import type { ControlOptions } from "../control/control-options.ts";
-import { MachineControl } from "../control/machine-control.ts";
 import type { Ordered } from "../control/machine-control.ts";
-import { MapControl } from "../control/map-control.ts";
+import type { MachineOrders } from "../control/machine-everywhere.ts";
+import type { MapControl } from "../control/map-control.ts";
+import { everywhere } from "../control/map-everywhere.ts";
+import type { MapOrders } from "../control/map-everywhere.ts";
 import type { Cancelled } from "../control/cancel-map.ts";
 import { retriedText } from "../cli/view/retried-text.ts";
 
-/** The connection stays the caller's. */
-export function pageActions(redis: Redis | Cluster, options: ControlOptions): PageActions {
-  const machines = new MachineControl(redis, options);
-  const withControl = async (act: (control: MapControl) => Promise<ActionResult>): Promise<ActionResult> => {
-    const control = new MapControl(redis, options);
+/** @param mapControls - of the queue on each of its shards that answer: made for one action, and closed after it */
+export function pageActions(machines: MachineOrders, mapControls: () => Promise<MapControl[]>): PageActions {
+  const withControl = async (act: (control: MapOrders) => Promise<ActionResult>): Promise<ActionResult> => {
+    const controls = await mapControls();
     try {
-      return await act(control);
+      return await act(everywhere(controls));
     } finally {
-      await control.close();
+      await Promise.all(controls.map((control) => control.close()));
     }
   };
   return {

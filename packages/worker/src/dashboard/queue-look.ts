@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { isWanted } from "../watch/log-reader.ts";
 import type { LeftOut, LineFilter, LogReader, MachineLine } from "../watch/log-reader.ts";
 import type { ItemReader } from "../watch/item-reader.ts";
-import type { MachineControl } from "../control/machine-control.ts";
+import type { MachineOrders } from "../control/machine-everywhere.ts";
 
 /** Lines of all machines that are kept while pages ask for some. */
 const MAX_LINES = 5_000;
@@ -19,14 +19,14 @@ const LISTEN_MS = 10_000;
 
 export class QueueLook {
   readonly item: ItemReader["read"];
-  readonly stack: MachineControl["stack"];
+  readonly stack: MachineOrders["stack"];
   readonly #logs: LogReader;
   readonly #lines: (MachineLine | LeftOut)[] = [];
   #listenUntil = -Infinity;
   #isListening = false;
   #first: Promise<void> | undefined;
 
-  constructor(items: ItemReader, machines: MachineControl, logs: LogReader) {
+  constructor(items: ItemReader, machines: MachineOrders, logs: LogReader) {
     this.item = (...args) => items.read(...args);
     this.stack = (...args) => machines.stack(...args);
     this.#logs = logs;

@@ -8,7 +8,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { ErrorsView, MapView, QueueView } from "../watch/queue-view.ts";
-import type { QueueWatcher } from "../watch/queue-watcher.ts";
+import type { Watcher } from "../watch/pool-watcher.ts";
 
 import { History } from "./history.ts";
 import { ListChanges } from "./list-changes.ts";
@@ -45,7 +45,7 @@ export interface SeenMap {
 }
 
 export class QueueFeed {
-  readonly #watcher: Pick<QueueWatcher, "read" | "errors">;
+  readonly #watcher: Pick<Watcher, "read" | "errors">;
   readonly #history = new History();
   readonly #spans = new RecentSpans();
   readonly #views = new PageViews();
@@ -60,7 +60,7 @@ export class QueueFeed {
   /** Why the last look gave nothing. */
   #reason: string | undefined;
 
-  constructor(watcher: Pick<QueueWatcher, "read" | "errors">) {
+  constructor(watcher: Pick<Watcher, "read" | "errors">) {
     this.#watcher = watcher;
   }
 

@@ -47,15 +47,17 @@ const COMMANDS: Readonly<Record<AclRole, readonly string[]>> = {
 /**
  * Gives the rules of a login for one queue, as `ACL SETUSER` takes them: its keys, its channel, and the commands. The
  * caller adds the password.
+ *
+ * @param shards - the queue; where it is spread over a Cluster, all its shards
  */
-export function aclRules(keys: QueueKeys, role: AclRole): string[] {
+export function aclRules(shards: readonly QueueKeys[], role: AclRole): string[] {
   return [
     "reset",
     "on",
     "resetkeys",
-    `~${keys.pattern}`,
+    ...shards.map((keys) => `~${keys.pattern}`),
     "resetchannels",
-    `&${keys.control}`,
+    ...shards.map((keys) => `&${keys.control}`),
     "-@all",
     ...COMMANDS[role].map((command) => `+${command}`),
   ];

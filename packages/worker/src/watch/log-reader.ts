@@ -11,8 +11,11 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";
 
-import { MachineLines, Machines, parseObject, queueKeys, WATCH_TTL_MS } from "@poolmq/shared/redis";
+import type { LineBatch } from "@poolmq/shared/internal";
+import { MachineLines, Machines, parseObject, WATCH_TTL_MS } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
+
+import { ShardAnswers } from "./shard-answers.ts";
 
 /** How long the first read waits for machines, in ms. They answer at once. */
 const FIRST_LOOK_MS = 1_000;
@@ -35,33 +38,34 @@ export interface LeftOut {
   readonly leftOut: number;
 }
 
+/** Where a queue is, or one of its shards. */
+export interface LogPlace {
+  readonly redis: Redis | Cluster;
+  readonly keys: QueueKeys;
+}
+
 export class LogReader {
-  readonly #redis: Redis | Cluster;
-  readonly #keys: QueueKeys;
-  readonly #lines: MachineLines;
-  #listenedAt = -Infinity;
-  /** Id of the last entry that was read. */
-  #last = "";
+  readonly #places: readonly LogPlace[];
+  readonly #answers = new ShardAnswers<LogPlace>();
+  readonly #streams = new Map<LogPlace, LogStream>();
   /** By machine: number of the line that comes next. */
   readonly #next = new Map<string, number>();
 
-  /** The connection stays the caller's. */
-  constructor(
-    redis: Redis | Cluster,
-    { queue, prefix }: { readonly queue: string; readonly prefix?: string | undefined },
-  ) {
-    this.#redis = redis;
-    this.#keys = queueKeys(queue, prefix);
-    this.#lines = new MachineLines(redis, this.#keys);
+  /**
+   * The connections stay the caller's.
+   *
+   * @param places - one for each shard of the queue; more may come. Machines tell each of them the same lines.
+   */
+  constructor(places: readonly LogPlace[]) {
+    this.#places = places;
   }
 
   /** Gives the lines that are new since the last call. To be called several times a second. */
   async read(): Promise<(MachineLine | LeftOut)[]> {
-    const lapsed = performance.now() - this.#listenedAt > WATCH_TTL_MS;
-    this.#listenedAt = performance.now();
-    await this.#lines.listen(lapsed);
-    const { batches, last } = await this.#lines.read(this.#last);
-    this.#last = last;
+    await this.#ask(async (place) => await this.#streamOf(place).read());
+    const batches = this.#places.flatMap((place) => this.#streamOf(place).takeNews());
+    // The same lines come from all places: those that one of them has left out may be in another.
+    if (this.#places.length > 1) batches.sort((a, b) => a.no - b.no);
     return batches.flatMap(({ worker, host, no, lines }) => {
       const next = this.#next.get(worker) ?? no;
       // Skip lines that are known: a machine sends the lines that it kept again when somebody else begins to listen.
@@ -75,13 +79,56 @@ export class LogReader {
   /** Gives the lines that all living machines have kept, by their time. */
   async readKept(): Promise<(MachineLine | LeftOut)[]> {
     const deadline = performance.now() + FIRST_LOOK_MS;
-    const living = await new Machines(this.#redis, this.#keys).live();
+    const living = await this.#ask(async ({ redis, keys }) => await new Machines(redis, keys).live());
     const found = await this.read();
-    while (performance.now() < deadline && !living.every(({ id }) => this.#next.has(id))) {
+    while (performance.now() < deadline && !living.flat().every(({ id }) => this.#next.has(id))) {
       await delay(POLL_MS);
       found.push(...(await this.read()));
     }
     return found.toSorted((a, b) => timeOf(a) - timeOf(b));
+  }
+
+  #streamOf(place: LogPlace): LogStream {
+    const stream = this.#streams.get(place) ?? new LogStream(place);
+    this.#streams.set(place, stream);
+    return stream;
+  }
+
+  /** Asks all places, and gives what those say that answer. */
+  async #ask<V>(question: (place: LogPlace) => Promise<V>): Promise<V[]> {
+    const [only] = this.#places;
+    if (only !== undefined && this.#places.length === 1) return [await question(only)];
+    const answers = await this.#answers.ask(this.#places, question);
+    return answers.filter((answer) => answer !== undefined);
+  }
+}
+
+/** The lines that machines tell in one place. */
+class LogStream {
+  readonly #lines: MachineLines;
+  #listenedAt = -Infinity;
+  /** Id of the last entry that was read. */
+  #last = "";
+  #news: LineBatch[] = [];
+
+  constructor({ redis, keys }: LogPlace) {
+    this.#lines = new MachineLines(redis, keys);
+  }
+
+  async read(): Promise<void> {
+    const lapsed = performance.now() - this.#listenedAt > WATCH_TTL_MS;
+    this.#listenedAt = performance.now();
+    await this.#lines.listen(lapsed);
+    const { batches, last } = await this.#lines.read(this.#last);
+    this.#last = last;
+    this.#news.push(...batches);
+  }
+
+  /** What was read, also if it came too late for the one who had asked. */
+  takeNews(): LineBatch[] {
+    const news = this.#news;
+    this.#news = [];
+    return news;
   }
 }
 

@@ -7,22 +7,21 @@ import { mergeErrors, mergeViews } from "./merge-views.ts";
 import type { ShardLook } from "./merge-views.ts";
 import type { QueueWatcher } from "./queue-watcher.ts";
 import type { ErrorsView, QueueView } from "./queue-view.ts";
-
-/** A server that takes longer than this, in ms, is shown as not answering, and asked again the next time. */
-const ANSWER_MS = 2_500;
+import { ShardAnswers } from "./shard-answers.ts";
 
 /** Reads a queue on one shard. */
 export type Watcher = Pick<QueueWatcher, "read" | "readOnce" | "errors">;
 
 export interface WatchedShard {
   readonly address: string;
-  /** `undefined` if the shard could not be reached. */
+  /** `undefined`: it was not reached (yet). */
   readonly watcher: Watcher | undefined;
 }
 
 export class PoolWatcher implements Watcher {
   readonly #queue: string;
   readonly #shards: readonly WatchedShard[];
+  readonly #answers = new ShardAnswers<WatchedShard>();
 
   constructor(queue: string, shards: readonly WatchedShard[]) {
     this.#queue = queue;
@@ -30,42 +29,38 @@ export class PoolWatcher implements Watcher {
   }
 
   async read(): Promise<QueueView> {
+    if (this.#only !== undefined) return await this.#only.read();
     return await this.#look((watcher) => watcher.read());
   }
 
   async readOnce(): Promise<QueueView> {
+    if (this.#only !== undefined) return await this.#only.readOnce();
     return await this.#look((watcher) => watcher.readOnce());
   }
 
   async errors(mapId: string): Promise<ErrorsView | undefined> {
+    if (this.#only !== undefined) return await this.#only.errors(mapId);
     const { maps } = await this.read();
     const map = maps.find(({ id }) => id === mapId);
-    const asked = this.#shards.map(async ({ watcher }) => await inTime(watcher?.errors(mapId)));
-    const told = (await Promise.all(asked)).filter((view) => view !== undefined);
+    const asked = await this.#answers.ask(this.#shards, async ({ watcher }) => await watcher?.errors(mapId));
+    const told = asked.filter((view) => view !== undefined);
     const isWhole = map !== undefined && (map.state !== "running" || map.producer.alive);
     return mergeErrors(told, isWhole);
   }
 
+  /** Of a queue on one Redis, which is told of as such, and whose errors are those of the queue. */
+  get #only(): Watcher | undefined {
+    return this.#shards.length === 1 ? this.#shards[0]?.watcher : undefined;
+  }
+
   async #look(step: (watcher: Watcher) => Promise<QueueView>): Promise<QueueView> {
-    const looks = await Promise.all(
-      this.#shards.map(async ({ address, watcher }): Promise<ShardLook> => {
-        return { address, view: await inTime(watcher === undefined ? undefined : step(watcher)) };
-      }),
+    const views = await this.#answers.ask(
+      this.#shards,
+      async ({ watcher }) => watcher && (await step(watcher)),
     );
+    const looks = this.#shards.map(({ address }, at): ShardLook => ({ address, view: views[at] }));
     const view = mergeViews(this.#queue, looks);
     if (view === undefined) throw new Error(`None of ${this.#shards.length} Redis servers answers`);
     return view;
-  }
-}
-
-/** Gives `undefined` if the answer fails or takes too long. */
-async function inTime<V>(answer: Promise<V> | undefined): Promise<V | undefined> {
-  if (answer === undefined) return undefined;
-  const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(resolve, ANSWER_MS, undefined);
-  try {
-    return await Promise.race([answer.catch(() => undefined), late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

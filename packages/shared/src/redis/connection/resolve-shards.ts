@@ -36,14 +36,22 @@ export function resolveShards(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): readonly ResolvedConnection[] | undefined {
   if (isList(option)) return serversOf(option, shards, (server, i) => named(server, `connection[${i}]`));
-  const variable = ["POOLMQ_REDIS_URL", "REDIS_URL"].find((name) => env[name]?.trim());
-  const urls = option === undefined && variable ? (env[variable]?.trim().split(BETWEEN_URLS) ?? []) : [];
-  if (variable !== undefined && urls.length > 1) {
+  const { variable, urls } = urlsOf(env);
+  if (option === undefined && urls.length > 1) {
     return serversOf(urls, shards, (url) => resolveConnection(undefined, { [variable]: url }));
   }
   const resolved = resolveConnection(option, env);
   if (resolved === undefined) return undefined;
   return Array.from({ length: clusterShards(shards, resolved) }, () => resolved);
+}
+
+/** Gives the URLs that the environment names: none, one, or several; and the variable that holds them. */
+export function urlsOf(env: Readonly<Record<string, string | undefined>>): {
+  readonly variable: string;
+  readonly urls: readonly string[];
+} {
+  const variable = ["POOLMQ_REDIS_URL", "REDIS_URL"].find((name) => env[name]?.trim()) ?? "";
+  return { variable, urls: env[variable]?.trim().split(BETWEEN_URLS) ?? [] };
 }
 
 function isList(option: unknown): option is readonly ServerOption[] {
@@ -82,14 +90,19 @@ function named(server: ServerOption, label: string): ResolvedConnection {
   throw new InvalidOptionError(`Expected \`${label}\` to be a URL or ioredis options, got undefined`);
 }
 
+/** Gives over how many queues of a Cluster a queue is spread. @throws InvalidOptionError */
+export function checkShards(shards: number): number {
+  if (typeof shards === "number" && Number.isInteger(shards) && shards >= 1 && shards <= MAX_SHARDS) {
+    return shards;
+  }
+  throw new InvalidOptionError(
+    `Expected \`shards\` to be an integer from 1 to ${MAX_SHARDS}, got ${inspectBriefly(shards)}`,
+  );
+}
+
 function clusterShards(shards: number | undefined, resolved: ResolvedConnection): number {
   if (shards === undefined) return 1;
-  if (typeof shards !== "number" || !Number.isInteger(shards) || shards < 1 || shards > MAX_SHARDS) {
-    throw new InvalidOptionError(
-      `Expected \`shards\` to be an integer from 1 to ${MAX_SHARDS}, got ${inspectBriefly(shards)}`,
-    );
-  }
-  if (shards === 1 || resolved.kind === "cluster") return shards;
+  if (checkShards(shards) === 1 || resolved.kind === "cluster") return shards;
   throw new InvalidOptionError(
     `Expected a Redis Cluster for \`shards: ${shards}\`, got ${resolved.address}: to spread a queue over several servers, list their URLs as \`connection\``,
   );

@@ -6,6 +6,8 @@ import { InvalidOptionError } from "@poolmq/shared";
 
 import { MachineControl } from "../../control/machine-control.ts";
 import type { Ordered } from "../../control/machine-control.ts";
+import { onItsShard } from "../../control/machine-everywhere.ts";
+import type { MachineOrders } from "../../control/machine-everywhere.ts";
 import type { MachineView } from "../../watch/queue-view.ts";
 import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
 import type { ExitCode } from "../base/exit-code.ts";
@@ -16,7 +18,6 @@ import type { ReachedShard } from "../base/reach-shards.ts";
 import { signingKeyOption, signingKeysOf, whoAmI } from "../base/operator.ts";
 import type { OperatorFlags } from "../base/operator.ts";
 import { complain, queueCommand, withQueue } from "../base/queue-command.ts";
-import type { ReachedQueue } from "../base/queue-command.ts";
 import { clean } from "../view/format.ts";
 
 const MACHINE_ARGUMENT =
@@ -159,7 +160,7 @@ function told({ json }: OperatorFlags, what: string, ordered: Ordered, text: str
 async function withMachine(
   given: string,
   flags: OperatorFlags,
-  action: (machine: MachineView, control: MachineControl) => Promise<ExitCode>,
+  action: (machine: MachineView, control: MachineOrders) => Promise<ExitCode>,
   check: () => void = () => {},
 ): Promise<void> {
   await withQueue(flags, async (queue) => {
@@ -170,19 +171,15 @@ async function withMachine(
       complain(found);
       return EXIT.notFound;
     }
-    const shard = await shardOf(found, queue);
-    return await action(found, controlOf(shard, flags));
+    const shards = queue.shards.map((shard) => ({
+      watcher: shard.watcher,
+      control: controlOf(shard, flags),
+    }));
+    return await action(
+      found,
+      onItsShard(() => Promise.resolve(shards)),
+    );
   });
-}
-
-/** A machine serves all shards of its queue, so any shard on which it is alive reaches it. */
-async function shardOf({ id }: MachineView, { shards }: ReachedQueue): Promise<ReachedShard> {
-  const [first, ...others] = shards;
-  for (const shard of others.length === 0 ? [] : shards) {
-    const view = await shard.watcher.read().catch(() => undefined);
-    if (view?.machines.some((machine) => machine.id === id) === true) return shard;
-  }
-  return first;
 }
 
 function controlOf({ redis, name, prefix }: ReachedShard, flags: OperatorFlags): MachineControl {

@@ -13,7 +13,7 @@ import type { MapOrders } from "../../control/map-everywhere.ts";
 import type { Cancelled } from "../../control/cancel-map.ts";
 import { EXIT, EXIT_CODES_HELP } from "../base/exit-code.ts";
 import type { ExitCode } from "../base/exit-code.ts";
-import { findMapId } from "../base/find-map.ts";
+import { findMapId, isThere } from "../base/find-map.ts";
 import { complain, queueCommand, withQueue } from "../base/queue-command.ts";
 import type { QueueFlags, ReachedQueue } from "../base/queue-command.ts";
 import { signingKeyOption, signingKeysOf, whoAmI } from "../base/operator.ts";
@@ -182,11 +182,7 @@ async function withMap(
 }
 
 async function find(given: string, { shards, watcher }: ReachedQueue): ReturnType<typeof findAny> {
-  if (/^[\w-]{1,100}$/.test(given)) {
-    const there = await Promise.all(shards.map(({ redis, keys }) => redis.exists(keys.done(given))));
-    if (there.includes(1)) return { id: given };
-  }
-  return await findAny(given, watcher);
+  return (await isThere(given, shards)) ? { id: given } : await findAny(given, watcher);
 }
 
 async function findAny(

@@ -10,6 +10,7 @@ import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
 import { complain } from "../base/queue-command.ts";
 import { prefixOption, queueOption } from "../base/queue-options.ts";
 import { exitCodeFor, reportUnseen } from "../base/report-error.ts";
+import { connectionGiven } from "../base/connection-given.ts";
 import { integer } from "../base/integer.ts";
 
 /** Shorter than elsewhere, because a person is waiting. */
@@ -53,7 +54,10 @@ async function run({ queue, prefix, redis: urls, shards, json }: ShardsFlags): P
   try {
     checkQueueName("queue", queue);
     checkQueueName("prefix", prefix);
-    const connections = resolveShards(shards === undefined && urls.length > 0 ? urls : urls[0], shards) ?? [];
+    const given = urls.length === 0 ? undefined : urls;
+    // A list of one server is one as well: all but this one are to go.
+    const { connection = given } = shards === undefined ? {} : connectionGiven(given, shards);
+    const connections = resolveShards(connection, shards) ?? [];
     if (connections.length === 0) {
       complain("which servers? Give --redis for each of them");
       process.exit(EXIT.usage);

@@ -1,5 +1,7 @@
 import { nearest } from "@poolmq/shared/internal";
 
+import type { ReachedShard } from "./reach-shards.ts";
+
 /**
  * Finds the id that the user means: the same id, or the only one that begins with the given text.
  *
@@ -21,4 +23,12 @@ export function findMapId(
   const near = nearest(given, ids);
   const hint = near === undefined ? "`poolmq maps` lists those that there are" : `Did you mean "${near}"?`;
   return { problem: `There is no map "${given}" on this queue. ${hint}` };
+}
+
+/** Whether the outcomes of a map with this very id are gathered on one of the shards: a map without a report may be there. */
+export async function isThere(given: string, shards: readonly ReachedShard[]): Promise<boolean> {
+  // It becomes part of keys.
+  if (!/^[\w-]{1,100}$/.test(given)) return false;
+  const there = await Promise.all(shards.map(({ redis, keys }) => redis.exists(keys.done(given))));
+  return there.includes(1);
 }

@@ -53,7 +53,7 @@ export async function withQueue(
       complain(`what lies on ${address} is left out, since it can't be reached: ${message}`);
     }
     const looked = [...reached, ...away.map(({ address }) => ({ address, watcher: undefined }))];
-    const watcher = looked.length === 1 ? first.watcher : new PoolWatcher(flags.queue, looked);
+    const watcher = new PoolWatcher(flags.queue, looked);
     try {
       process.exitCode = await action({ ...first, watcher, shards: [first, ...others], away });
     } finally {

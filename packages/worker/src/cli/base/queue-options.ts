@@ -15,7 +15,7 @@ export function prefixOption(): Option {
     .default(DEFAULTS.prefix);
 }
 
-export function redisOption(): Option {
+function redisOption(): Option {
   return new Option(
     "-r, --redis <url>",
     "redis://, rediss:// or unix:// URL (default: POOLMQ_REDIS_URL, else REDIS_URL, else redis://127.0.0.1:6379)",
@@ -25,8 +25,10 @@ export function redisOption(): Option {
 export function shardsOption(): Option {
   return new Option(
     "--shards <n>",
-    "over how many queues of a Redis Cluster the queue is spread (default: 1)",
-  ).argParser(integer);
+    "over how many queues of a Redis Cluster the queue is spread; --redis is then the URL of one of its nodes",
+  )
+    .env("POOLMQ_SHARDS")
+    .argParser(integer);
 }
 
 /** As `redisOption`, for commands that take it several times. */

@@ -2,16 +2,22 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { checkQueueName } from "@poolmq/shared/internal";
+import { checkQueueName, settlesWithin, unlessAborted } from "@poolmq/shared/internal";
+import { RedisConnectionError } from "@poolmq/shared";
+import type { ResolvedConnection } from "@poolmq/shared/internal";
 import { checkServer, connect, destroyConnection, queueKeys } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
 import { QueueWatcher } from "../../watch/queue-watcher.ts";
 import { shardsOf } from "../../worker-options.ts";
+import { connectionGiven } from "./connection-given.ts";
 import type { Shard } from "../../worker-options.ts";
 
 /** Shorter than elsewhere, because a person is waiting. */
 const CONNECT_TIMEOUT_MS = 5_000;
+
+/** Once one shard is reached, all others together get so long, in ms: a server that is away must not hold up every command. */
+const OTHERS_MS = 1_000;
 
 /** A shard that answers. */
 export interface ReachedShard {
@@ -39,10 +45,16 @@ export interface AwayShard {
 }
 
 /** The shards that the flags name. @throws InvalidOptionError */
-export function shardsGiven({ queue, redis, shards }: Omit<ShardFlags, "prefix">): readonly Shard[] {
-  // One URL may be that of a Cluster's node, which a list does not take.
-  const connection = redis?.length === 1 ? redis[0] : redis;
-  return shardsOf({ connection, shards }, checkQueueName("queue", queue));
+export function shardsGiven({
+  queue,
+  redis,
+  shards,
+}: {
+  readonly queue: string;
+  readonly redis?: readonly string[] | undefined;
+  readonly shards?: number | undefined;
+}): readonly Shard[] {
+  return shardsOf(connectionGiven(redis, shards), checkQueueName("queue", queue));
 }
 
 /**
@@ -55,34 +67,88 @@ export async function reachShards(flags: ShardFlags): Promise<{
   readonly away: readonly AwayShard[];
 }> {
   const prefix = checkQueueName("prefix", flags.prefix);
-  const looks = await Promise.all(
-    shardsGiven(flags).map(async (shard): Promise<ReachedShard | AwayShard> => {
-      try {
-        return await reach(shard, prefix);
-      } catch (error) {
-        return { address: shard.connection.address, error };
-      }
-    }),
-  );
-  const reached = looks.filter((look) => "watcher" in look);
-  const away = looks.filter((look) => "error" in look);
-  if (reached.length === 0) throw away[0]?.error as Error;
-  return { reached, away };
+  const given = shardsGiven(flags);
+  const late = new AbortController();
+  const opened = new Connections(late.signal);
+  const first = Promise.withResolvers<void>();
+  const looks = given.map(async (shard): Promise<ReachedShard | AwayShard> => {
+    const { connection, queue: name } = shard;
+    const address = addressOf(shard, given);
+    try {
+      const redis = await opened.to(connection);
+      const keys = queueKeys(name, prefix);
+      // A Cluster answers while the node of this shard is away.
+      if (given.length > 1) await unlessAborted(late.signal, redis.exists(keys.shards));
+      first.resolve();
+      return {
+        name,
+        prefix,
+        redis,
+        address,
+        keys,
+        watcher: new QueueWatcher(redis, { queue: name, prefix }),
+      };
+    } catch (error) {
+      return { address, error: late.signal.aborted ? tooLate(address, error) : error };
+    }
+  });
+  const all = Promise.all(looks);
+  await Promise.race([first.promise, all]);
+  if (!(await settlesWithin(OTHERS_MS, all))) late.abort();
+  const reached = (await all).filter((look) => "watcher" in look);
+  const away = (await all).filter((look) => "error" in look);
+  if (reached.length > 0) return { reached, away };
+  opened.close();
+  throw away[0]?.error as Error;
 }
 
-async function reach({ connection, queue: name }: Shard, prefix: string): Promise<ReachedShard> {
-  const { address } = connection;
-  const redis = await connect(connection, {
-    role: "commands",
-    name: "cli",
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-  });
-  try {
-    await checkServer(redis, address);
-  } catch (error) {
-    destroyConnection(redis);
-    throw error;
+/** The shards of a Cluster have one address, and are told apart by the names of their queues. */
+export function addressOf({ connection: { address }, queue }: Shard, all: readonly Shard[]): string {
+  const isAlone = all.filter(({ connection }) => connection.address === address).length === 1;
+  return isAlone ? address : `${address} (${queue})`;
+}
+
+/** One connection to each Redis, and one for all shards of a Cluster. */
+class Connections {
+  readonly #signal: AbortSignal;
+  readonly #opening = new Map<ResolvedConnection, Promise<Redis | Cluster>>();
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
   }
-  const watcher = new QueueWatcher(redis, { queue: name, prefix });
-  return { name, prefix, redis, address, keys: queueKeys(name, prefix), watcher };
+
+  to(connection: ResolvedConnection): Promise<Redis | Cluster> {
+    const opening = this.#opening.get(connection) ?? this.#open(connection);
+    this.#opening.set(connection, opening);
+    return opening;
+  }
+
+  close(): void {
+    for (const opening of this.#opening.values()) opening.then(destroyConnection, () => {}); // it is not open
+  }
+
+  async #open(connection: ResolvedConnection): Promise<Redis | Cluster> {
+    const signal = this.#signal;
+    const redis = await connect(connection, {
+      role: "commands",
+      name: "cli",
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      signal,
+    });
+    try {
+      await unlessAborted(signal, checkServer(redis, connection.address));
+      return redis;
+    } catch (error) {
+      destroyConnection(redis);
+      throw error;
+    }
+  }
+}
+
+/** What to tell of a shard that was given up: what its last attempt has failed with, where that is known. */
+function tooLate(address: string, error: unknown): RedisConnectionError {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : undefined;
+  const detail = cause === undefined ? "it does not answer" : cause.message;
+  const advice = "The others do: see whether this server runs";
+  return new RedisConnectionError({ reason: "unreachable", address, detail, advice }, { cause });
 }

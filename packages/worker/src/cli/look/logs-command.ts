@@ -11,7 +11,7 @@ import { isWanted, LogReader } from "../../watch/log-reader.ts";
 import type { LeftOut, LineFilter, MachineLine } from "../../watch/log-reader.ts";
 import { EXIT, EXIT_CODES_HELP } from "../base/exit-code.ts";
 import { findMachine } from "../base/find-machine.ts";
-import { findMapId } from "../base/find-map.ts";
+import { findMapId, isThere } from "../base/find-map.ts";
 import { natural } from "../base/integer.ts";
 import { complain, queueCommand, withQueue } from "../base/queue-command.ts";
 import type { QueueFlags, ReachedQueue } from "../base/queue-command.ts";
@@ -66,7 +66,7 @@ async function logs(flags: LogsFlags): Promise<void> {
         console.log(flags.json === true ? JSON.stringify(line) : logText(line));
       }
     };
-    const reader = new LogReader(queue.redis, { queue: queue.name, prefix: queue.prefix });
+    const reader = new LogReader(queue.shards);
     const kept = await reader.readKept();
     // A map or machine that has ended may be unknown to Redis and still be in the logs.
     if (problem !== undefined && !kept.some((line) => "record" in line && isWanted(line, wanted))) {
@@ -96,7 +96,7 @@ function isOf({ worker }: LeftOut, wanted: LineFilter): boolean {
 /** Makes the filter from the flags; `problem` if no such map or machine is known. */
 async function filterOf(
   { map, index, task, machine }: LogsFlags,
-  { watcher, redis, keys }: ReachedQueue,
+  { watcher, shards }: ReachedQueue,
 ): Promise<{ readonly wanted: LineFilter; readonly problem?: string }> {
   const { maps, machines } = await watcher.read();
   const problems: string[] = [];
@@ -104,9 +104,8 @@ async function filterOf(
   if (index !== undefined) wanted.index = index;
   if (task !== undefined) wanted.task = task;
   if (map !== undefined) {
-    const isThere = /^[\w-]{1,100}$/.test(map) && (await redis.exists(keys.done(map))) === 1;
     const ids = maps.map(({ id }) => id);
-    const found = isThere ? { id: map } : findMapId(map, ids);
+    const found = (await isThere(map, shards)) ? { id: map } : findMapId(map, ids);
     if ("problem" in found) problems.push(found.problem);
     wanted.mapId = "id" in found ? found.id : map;
   }

@@ -4,6 +4,8 @@ import type { Command } from "commander";
 import { Cluster } from "ioredis";
 import type { Redis } from "ioredis";
 
+import { shardNames } from "@poolmq/shared/internal";
+import type { WorkerAdvertisement } from "@poolmq/shared/internal";
 import { queueKeys, readAdvertisement, readQueue } from "@poolmq/shared/redis";
 
 import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
@@ -20,6 +22,8 @@ interface QueueLine {
   readonly waiting: number;
   readonly active: number;
   readonly delayed: number;
+  /** Jobs that wait for a permit of their limit. Absent: none. */
+  readonly limited?: number;
   /** Machines whose last heartbeat came in time. */
   readonly machines: number;
   readonly processes: number;
@@ -43,15 +47,42 @@ export function queuesCommand(): Command {
     )
     .addHelpText("after", EXIT_CODES_WITHOUT_MAP_HELP)
     .action((flags: QueueFlags) =>
-      withQueue(flags, async ({ redis, prefix }) => {
-        const names = await queueNames(redis, prefix);
-        const lines = await Promise.all(names.map((name) => lineOf(redis, name, prefix)));
+      withQueue(flags, async ({ shards, prefix }) => {
+        // The shards of a Cluster are on one connection.
+        const servers = [...new Set(shards.map(({ redis }) => redis))];
+        const places = await Promise.all(
+          servers.map(async (redis) => {
+            return (await queueNames(redis, prefix)).map((name): QueuePlace => ({ redis, name }));
+          }),
+        );
+        const byQueue = Map.groupBy(places.flat(), queueOf(places.flat(), flags.shards ?? 1));
+        const lines = await Promise.all(
+          [...byQueue]
+            .toSorted(([a], [b]) => (a < b ? -1 : 1))
+            .map(async ([queue, parts]) => await lineOf(queue, parts, prefix)),
+        );
         const width = process.stdout.isTTY ? process.stdout.columns : Infinity;
         const shown = lines.length === 0 ? ["no queues"] : tableOf(lines, width);
         console.log(flags.json === true ? JSON.stringify(lines, null, 2) : shown.join("\n"));
         return EXIT.fine;
       }),
     );
+}
+
+/** Where jobs of a queue are: all of them, or those of one of its shards. */
+interface QueuePlace {
+  readonly redis: Redis | Cluster;
+  /** What the queue, or the shard, is called there. */
+  readonly name: string;
+}
+
+/** Gives the queue of which a place is a part: on a Cluster, a queue of several shards has a name for each. */
+function queueOf(places: readonly QueuePlace[], shards: number): (place: QueuePlace) => string {
+  const known = new Map<string, string>();
+  for (const { name } of places) {
+    for (const part of shards === 1 ? [] : shardNames(name, shards).slice(1)) known.set(part, name);
+  }
+  return ({ name }) => known.get(name) ?? name;
 }
 
 async function queueNames(redis: Redis | Cluster, prefix: string): Promise<string[]> {
@@ -69,20 +100,37 @@ async function queueNames(redis: Redis | Cluster, prefix: string): Promise<strin
       cursor = next;
     }
   }
-  return [...names].toSorted();
+  return [...names];
 }
 
-async function lineOf(redis: Redis | Cluster, queue: string, prefix: string): Promise<QueueLine> {
-  const { paused, jobs, machines, atMs } = await readQueue(redis, queueKeys(queue, prefix));
-  const heard = machines.filter(({ beatAtMs }) => atMs - beatAtMs <= LATE_MS);
-  const told = heard.flatMap(({ advertisement }) => readAdvertisement(advertisement) ?? []);
+async function lineOf(queue: string, parts: readonly QueuePlace[], prefix: string): Promise<QueueLine> {
+  const readings = await Promise.all(
+    parts.map(async ({ redis, name }) => await readQueue(redis, queueKeys(name, prefix))),
+  );
+  // A machine serves all shards, and is heard of on each.
+  const heard = new Map<string, WorkerAdvertisement>();
+  const silent = new Set<string>();
+  for (const { machines, atMs } of readings) {
+    for (const { advertisement, beatAtMs } of machines) {
+      const told = readAdvertisement(advertisement);
+      if (told === undefined) continue;
+      if (atMs - beatAtMs <= LATE_MS) heard.set(told.id, told);
+      else silent.add(told.id);
+    }
+  }
+  const sum = (count: (reading: (typeof readings)[number]) => number): number =>
+    readings.reduce((all, reading) => all + count(reading), 0);
+  const limited = sum(({ jobs }) => jobs.limited ?? 0);
   return {
     queue,
-    paused,
-    ...jobs,
-    machines: told.length,
-    processes: told.reduce((sum, { processes }) => sum + processes, 0),
-    silent: machines.length - heard.length,
+    paused: readings.some(({ paused }) => paused),
+    waiting: sum(({ jobs }) => jobs.waiting),
+    active: sum(({ jobs }) => jobs.active),
+    delayed: sum(({ jobs }) => jobs.delayed),
+    ...(limited === 0 ? {} : { limited }),
+    machines: heard.size,
+    processes: [...heard.values()].reduce((all, { processes }) => all + processes, 0),
+    silent: [...silent].filter((id) => !heard.has(id)).length,
   };
 }
 

@@ -5,17 +5,18 @@
 
 import { Command, Option } from "commander";
 
-import { checkQueueName } from "@poolmq/shared/internal";
+import { checkQueueName, checkShards, shardNames } from "@poolmq/shared/internal";
 import { queueKeys } from "@poolmq/shared/redis";
 import { aclRules } from "../../watch/acl.ts";
 import type { AclRole } from "../../watch/acl.ts";
 
-import { prefixOption, queueOption } from "../base/queue-options.ts";
+import { prefixOption, queueOption, shardsOption } from "../base/queue-options.ts";
 import { exitCodeFor, reportError } from "../base/report-error.ts";
 
 interface AclFlags {
   readonly queue: string;
   readonly prefix: string;
+  readonly shards?: number;
   readonly role?: AclRole;
 }
 
@@ -31,6 +32,7 @@ export function aclCommand(): Command {
     .helpOption("-h, --help", "print this help")
     .addOption(queueOption())
     .addOption(prefixOption())
+    .addOption(shardsOption())
     .addOption(
       new Option(
         "--role <role>",
@@ -47,9 +49,11 @@ Example:
     .action(acl);
 }
 
-function acl({ queue, prefix, role }: AclFlags): void {
+function acl({ queue, prefix, shards = 1, role }: AclFlags): void {
   try {
-    const keys = queueKeys(checkQueueName("queue", queue), checkQueueName("prefix", prefix));
+    checkQueueName("queue", queue);
+    checkQueueName("prefix", prefix);
+    const keys = shardNames(queue, checkShards(shards)).map((name) => queueKeys(name, prefix));
     for (const each of role === undefined ? (["producer", "worker"] as const) : [role]) {
       const [reset = "", ...rules] = aclRules(keys, each);
       console.log(`ACL SETUSER ${queue}-${each} ${[reset, PASSWORD, ...rules].join(" ")}`);

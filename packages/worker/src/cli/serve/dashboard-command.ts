@@ -2,35 +2,32 @@
 
 import { Command, Option } from "commander";
 
+import type { Cluster, Redis } from "ioredis";
+
 import { InvalidOptionError } from "@poolmq/shared";
-import { checkQueueName } from "@poolmq/shared/internal";
-import { checkServer, destroyConnection, queueKeys } from "@poolmq/shared/redis";
-import { ItemReader } from "../../watch/item-reader.ts";
-import { LogReader } from "../../watch/log-reader.ts";
-import { MachineControl } from "../../control/machine-control.ts";
-import { QueueWatcher } from "../../watch/queue-watcher.ts";
+import { checkQueueName, queueShards } from "@poolmq/shared/internal";
 
 import { Access, isLoopback } from "../../dashboard/access.ts";
 import { DashboardServer } from "../../dashboard/dashboard-server.ts";
 import { loadJobPages } from "../../dashboard/job-pages.ts";
 import { readPageFiles } from "../../dashboard/page-files.ts";
-import { QueueFeed } from "../../feed/queue-feed.ts";
-import { QueueLook } from "../../dashboard/queue-look.ts";
-import { connectionOf, DEFAULTS } from "../../worker-options.ts";
+import { ShownQueue } from "../../dashboard/shown-queue.ts";
+import { DEFAULTS } from "../../worker-options.ts";
 import { signingKeyOption, signingKeysOf, whoAmI } from "../base/operator.ts";
 import { integer } from "../base/integer.ts";
 import { healthHostOption, healthPortOption, serveHealth } from "./health-beside.ts";
 import type { HealthFlags } from "./health-beside.ts";
-import { pageActions } from "../../dashboard/page-actions.ts";
-import { prefixOption, redisOption } from "../base/queue-options.ts";
+import { prefixOption, redisOptions, shardsOption } from "../base/queue-options.ts";
+import { addressOf, shardsGiven } from "../base/reach-shards.ts";
+import { joinServers } from "./join-servers.ts";
 import { toldToStop } from "./told-to-stop.ts";
-import { waitForRedis } from "./wait-for-redis.ts";
 import { exitCodeFor, reportUnseen } from "../base/report-error.ts";
 
 interface DashboardFlags extends HealthFlags {
   readonly queue: readonly string[];
   readonly prefix: string;
-  readonly redis?: string;
+  readonly redis?: readonly string[];
+  readonly shards?: number;
   readonly host: string;
   readonly port: number;
   readonly token?: string;
@@ -57,7 +54,8 @@ export function dashboardCommand(): Command {
         .argParser((name: string, names: string[]) => [...names, name]),
     )
     .addOption(prefixOption())
-    .addOption(redisOption())
+    .addOption(redisOptions())
+    .addOption(shardsOption())
     .addOption(
       new Option("--port <port>", "port to serve it on; 0: a free one")
         .env("POOLMQ_DASHBOARD_PORT")
@@ -108,44 +106,47 @@ async function dashboard(flags: DashboardFlags): Promise<void> {
   try {
     const { host, port, token } = checked(flags);
     const signingKeys = signingKeysOf(flags);
-    const resolved = connectionOf(flags.redis);
     const names = flags.queue.length > 0 ? flags.queue : [process.env["POOLMQ_QUEUE"] ?? DEFAULTS.queue];
-    for (const name of names) checkQueueName("queue", name);
     const prefix = checkQueueName("prefix", flags.prefix);
-    let reached: Awaited<ReturnType<typeof waitForRedis>> | undefined;
+    const given = shardsGiven({
+      queue: names[0] ?? DEFAULTS.queue,
+      redis: flags.redis,
+      shards: flags.shards,
+    });
+    const connections = given.map(({ connection }) => connection);
+    const writable = flags.write === true;
+    const showsValues = flags.values === true;
+    const queues = [...new Set(names)].map((name) => {
+      const shards = queueShards(connections, checkQueueName("queue", name));
+      const shown = new ShownQueue(
+        name,
+        shards.map((shard) => ({ name: shard.queue, address: addressOf(shard, shards) })),
+        { prefix, signingKeys, by: `the dashboard of ${whoAmI()}`, writable, showsValues },
+      );
+      return { name, shards, shown };
+    });
+    const [files, jobPages] = await Promise.all([readPageFiles(), loadJobPages({ writable })]);
+    const reached: (Redis | Cluster)[] = [];
     const endHealth = await serveHealth(flags, () => reached);
-    const redis = (reached = await waitForRedis(resolved, "dashboard"));
+    const joined = await joinServers(connections, "dashboard", (connection, redis) => {
+      reached.push(redis);
+      for (const { name, shards, shown } of queues) {
+        for (const [at, shard] of shards.entries()) {
+          if (shard.connection !== connection) continue;
+          const { keys, address } = shown.reached(at, redis);
+          if (!("add" in jobPages)) continue;
+          jobPages.add({ redis, keys, name: shards.length === 1 ? name : `${name} on ${address}` });
+        }
+      }
+    });
     try {
-      await checkServer(redis, resolved.address);
-      const queues = [...new Set(names)].map((name) => ({ name, keys: queueKeys(name, prefix) }));
-      const writable = flags.write === true;
-      const showsValues = flags.values === true;
-      const [files, jobPages] = await Promise.all([
-        readPageFiles(),
-        loadJobPages(redis, { queues, writable }),
-      ]);
       const server = await DashboardServer.listen({
         host,
         port,
         access: new Access(token),
-        queues: queues.map(({ name }) => {
-          const watcher = new QueueWatcher(redis, { queue: name, prefix });
-          const at = { queue: name, prefix };
-          const signed = {
-            ...at,
-            signingKeys,
-            by: `the dashboard of ${whoAmI()}`,
-          };
-          const look = new QueueLook(
-            new ItemReader(redis, { ...at, showsValues }, watcher),
-            new MachineControl(redis, signed),
-            new LogReader(redis, at),
-          );
-          const actions = writable ? { actions: pageActions(redis, signed) } : {};
-          return { name, feed: new QueueFeed(watcher), look, ...actions };
-        }),
+        queues: queues.map(({ shown }) => shown),
         files,
-        jobPages,
+        jobPages: "pages" in jobPages ? jobPages.pages : jobPages,
         showsValues,
       });
       console.log(`dashboard at ${server.url}`);
@@ -153,7 +154,7 @@ async function dashboard(flags: DashboardFlags): Promise<void> {
       await endHealth();
       await server.close();
     } finally {
-      destroyConnection(redis);
+      joined.close();
     }
   } catch (error) {
     reportUnseen(error);

@@ -35,20 +35,21 @@ export function healthHostOption(): Option {
 /**
  * Serves the health pages if a port was given. Gives a function that stops the server.
  *
- * @param reached - the connection, once there is one
+ * @param reached - the connections that there are so far: to several servers, if a queue is spread over them
  */
 export async function serveHealth(
   { healthPort: port, healthHost: host }: HealthFlags,
-  reached: () => Redis | Cluster | undefined,
+  reached: () => readonly (Redis | Cluster)[],
 ): Promise<() => Promise<void>> {
   if (port === undefined) return async () => {};
   const server = await HealthServer.listen(
     { host, port },
     {
       async readiness() {
-        const redis = reached();
-        if (redis === undefined) return { status: "not ready", reason: "Redis was not reached yet" };
-        if (await settlesWithin(PING_TIMEOUT_MS, redis.ping())) return { status: "ready" };
+        const all = reached();
+        if (all.length === 0) return { status: "not ready", reason: "Redis was not reached yet" };
+        const answer = Promise.any(all.map(async (redis) => await redis.ping()));
+        if (await settlesWithin(PING_TIMEOUT_MS, answer)) return { status: "ready" };
         return { status: "not ready", reason: `Redis did not answer a PING within ${PING_TIMEOUT_MS} ms` };
       },
     },

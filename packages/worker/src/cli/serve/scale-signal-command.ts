@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 import type { Cluster, Redis } from "ioredis";
 
 import { checkQueueName } from "@poolmq/shared/internal";
-import { checkServer, destroyConnection } from "@poolmq/shared/redis";
+import { destroyConnection } from "@poolmq/shared/redis";
 
 import { HealthServer } from "../../health/health-server.ts";
 import { ScaleSignals } from "../../watch/scale-signal.ts";
@@ -19,8 +19,8 @@ import { complain } from "../base/queue-command.ts";
 import { reachShards, shardsGiven } from "../base/reach-shards.ts";
 import type { ReachedShard } from "../base/reach-shards.ts";
 import type { Shard } from "../../worker-options.ts";
+import { joinServers } from "./join-servers.ts";
 import { toldToStop } from "./told-to-stop.ts";
-import { waitForRedis } from "./wait-for-redis.ts";
 
 interface ScaleSignalFlags extends HealthFlags {
   readonly queue: string;
@@ -109,7 +109,8 @@ function plain({ queue: _, ...counts }: ScaleSignal): string {
 /** Serves the signals until the process is told to stop. It answers from the start, even while Redis can't be reached. */
 async function serve(flags: ScaleSignalFlags, shards: readonly Shard[], port: number): Promise<void> {
   const { prefix, host } = flags;
-  const reached: { redis?: Redis | Cluster; signals?: ScaleSignals } = {};
+  const reached: { signals?: ScaleSignals } = {};
+  const redis: (Redis | Cluster)[] = [];
   const told = (): ScaleSignals => {
     if (reached.signals === undefined) throw new Error("Redis was not reached yet");
     return reached.signals;
@@ -129,35 +130,24 @@ async function serve(flags: ScaleSignalFlags, shards: readonly Shard[], port: nu
       json: { path: PATH, read: async () => await told().read() },
     },
   );
-  const endHealth = flags.healthPort === port ? undefined : await serveHealth(flags, () => reached.redis);
-  const opened: (Redis | Cluster)[] = [];
-  const joining = shards.map(async ({ connection, queue }) => {
-    const redis = await waitForRedis(connection, "scale-signal");
-    opened.push(redis);
-    await checkServer(redis, connection.address);
-    return { redis, queue };
+  const endHealth = flags.healthPort === port ? undefined : await serveHealth(flags, () => redis);
+  const others: ScaleSignals[] = [];
+  const connections = shards.map(({ connection }) => connection);
+  const joined = await joinServers(connections, "scale-signal", (connection, joining) => {
+    redis.push(joining);
+    // What lies on the others is counted from when they are there.
+    for (const { queue } of shards.filter((shard) => shard.connection === connection)) {
+      if (reached.signals !== undefined) others.push(new ScaleSignals(joining, { queue, prefix }));
+      else reached.signals = new ScaleSignals(joining, { queue, prefix }, others);
+    }
   });
   try {
-    const [only] = joining;
-    const first = await (only !== undefined && joining.length === 1 ? only : Promise.any(joining));
-    const others: ScaleSignals[] = [];
-    reached.redis = first.redis;
-    reached.signals = new ScaleSignals(first.redis, { queue: first.queue, prefix }, others);
-    // Shards that could not be reached yet are counted once they are.
-    for (const join of joining) {
-      join.then(
-        ({ redis, queue }) => {
-          if (redis !== first.redis) others.push(new ScaleSignals(redis, { queue, prefix }));
-        },
-        (error: Error) => complain(error.message),
-      );
-    }
     console.log(`serving ${server.url}${PATH}`);
     await toldToStop();
     await endHealth?.();
     await server.close();
   } finally {
-    opened.forEach(destroyConnection);
+    joined.close();
   }
 }
 

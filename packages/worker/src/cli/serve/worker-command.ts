@@ -8,6 +8,7 @@ import { machineLog } from "../../log/machine-log.ts";
 import { WatchedMachine } from "../../dev/watched-machine.ts";
 import { DEFAULTS, resolveWorkerOptions } from "../../worker-options.ts";
 import type { WorkerOptions } from "../../worker-options.ts";
+import { connectionGiven } from "../base/connection-given.ts";
 import { integer } from "../base/integer.ts";
 import { readSigningKeys } from "../base/read-signing-keys.ts";
 import { prefixOption, redisOptions, shardsOption } from "../base/queue-options.ts";
@@ -224,8 +225,7 @@ function workerOptions(module: string, flags: WorkerFlags, logger: Logger): Work
   const { shutdownTimeoutMs, healthPort, healthHost } = flags;
   return {
     module,
-    connection: flags.redis,
-    shards: flags.shards,
+    ...connectionGiven(flags.redis, flags.shards),
     queue,
     prefix,
     codeVersion: flags.codeVersion,
