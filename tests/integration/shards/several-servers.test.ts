@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "v
 import { RedisCluster } from "../../support/redis-cluster.ts";
 import { RedisServer } from "../../support/redis-server.ts";
 import { Marks, rejection, Stage } from "../../support/stage.ts";
+import { TcpProxy } from "../../support/tcp-proxy.ts";
 import { until } from "../../support/until.ts";
 import { runPoolmq } from "../../support/worker-program.ts";
 
@@ -372,4 +373,30 @@ test("a pool starts while a server is away, and takes it in when it is there", a
   const durable = pool.map("increment", calls, { mapId: "waits", chunksize: 1 });
   await shards[0]?.restart();
   expect(await durable).toEqual(calls.map((n) => n + 1));
+});
+
+test("a map that runs while a server joins gets nothing sent there before it is open there", async () => {
+  const { stage, shards } = await spread(2);
+  const [first, second] = shards;
+  if (first === undefined || second === undefined) throw new Error("no servers");
+  const proxy = await TcpProxy.start(second);
+  onTestFinished(() => proxy.stop());
+  await stage.pool({ connection: shards.map((server) => server.urlFor("producer")) }).ready(2);
+  proxy.refuse(true);
+  const way = proxy.url.replace("redis://", "redis://producer:of-the-tests@");
+  const pool = stage.pool({ connection: [first.urlFor("producer"), way] });
+  await pool.ready(2);
+  // It is there, and has not told yet of which queue it is a part.
+  const asked = proxy.seen(
+    ([name = "", key = ""]) => /^hmget$/i.test(name) && key.endsWith(":shards"),
+    20_000,
+  );
+  proxy.refuse(false);
+  expect(await asked).toBe(true);
+  const release = proxy.holdReplies();
+  const numbers = Array.from({ length: 40 }, (_, i) => i);
+  const map = pool.map("increment", numbers, { chunksize: 1 });
+  await until(() => map.progress.done > 0, { what: "the map to be under way" });
+  release();
+  expect(await map).toEqual(numbers.map((n) => n + 1));
 });

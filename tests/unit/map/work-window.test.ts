@@ -59,3 +59,18 @@ test("items that get ten times longer shrink the window within twenty of them", 
   for (let job = 0; job < 20; job++) window.ran(1, 100);
   expect(room(window)).toBeLessThan(32);
 });
+
+test("jobs that wait for a server that is away take no room from others", () => {
+  let stuck = 0;
+  const window = new WorkWindow(
+    () => 4,
+    Infinity,
+    () => stuck,
+  );
+  const before = room(window);
+  stuck = 7;
+  expect(room(window)).toBe(before + 7);
+  // It is back: what it has counts again.
+  stuck = 0;
+  expect(window.hasRoom({ jobs: before + 7, items: before + 7 })).toBe(false);
+});

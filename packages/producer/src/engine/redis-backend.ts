@@ -4,7 +4,12 @@
  */
 
 import { CodeVersionError, LocalMachineError, NestedPoolError, WorkerStartError } from "@poolmq/shared";
-import { privateQueueName, resolveConnection, RUNS_ON_VARIABLE } from "@poolmq/shared/internal";
+import {
+  privateQueueName,
+  resolveConnection,
+  RUNS_ON_VARIABLE,
+  unlessAborted,
+} from "@poolmq/shared/internal";
 import { agreeOnShards, queueKeys } from "@poolmq/shared/redis";
 import type { LargestValue } from "@poolmq/shared/redis";
 import type { ResolvedConnection, TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
@@ -211,18 +216,4 @@ async function openQueue(
     check: (redis) =>
       agreeOnShards([{ redis, keys, address }], { queue, who: "producer", addresses: [address] }),
   });
-}
-
-/** Gives what the promise gives, unless the signal fires first. */
-async function unlessAborted<V>(signal: AbortSignal, promise: Promise<V>): Promise<V> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason as Error);
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    promise.catch(() => {}); // nobody waits for it any more
-  }
 }

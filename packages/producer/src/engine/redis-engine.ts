@@ -220,11 +220,12 @@ async function takeUp(run: MapRun, gather: MapGather, keepMs: number | undefined
  * How much a map may have in the queue: half a second of the work of the slots that can serve it, or that its limit
  * allows.
  */
-function windowOf({ task, job, chunkSize: size }: MapRun, { fleet }: RedisBackend): WorkWindow {
+function windowOf(run: MapRun, { fleet, gather }: RedisBackend): WorkWindow {
+  const { task, job, chunkSize: size } = run;
   const { concurrency = Infinity, ratePerSecond } = job.limit ?? {};
   const chunksize = size?.ahead === Infinity ? size.next() : 1;
   const slots = (): number => Math.min(concurrency, fleet.slots(task, job.codeVersion, chunksize));
-  return new WorkWindow(slots, ratePerSecond);
+  return new WorkWindow(slots, ratePerSecond, gather.stuck && (() => gather.stuck?.(run) ?? 0));
 }
 
 function chunkSize(run: MapRun, backend: RedisBackend, size: number | "auto"): ChunkSize {

@@ -37,6 +37,8 @@ export interface MapGather extends Transport {
   measured(): ReturnType<Meter["read"]>;
   /** Numbers of jobs that wait and that run, of all producers on the queue. */
   counts(): Promise<{ readonly waiting: number; readonly active: number }>;
+  /** How many jobs of a map wait for a server that does not answer, while others could go. Absent: there is one server. */
+  stuck?(map: Pick<CarriedMap, "id">): number;
   /** Removes all keys of the queue from Redis. Only for a private queue. */
   obliterate(): Promise<void>;
 }

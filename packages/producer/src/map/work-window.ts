@@ -24,9 +24,15 @@ const GROWTH = 4;
 /** The mean run time is that of about this many last jobs. */
 const REMEMBERED_JOBS = 20;
 
+interface UnderWay {
+  readonly jobs: number;
+  readonly items: number;
+}
+
 export class WorkWindow {
   readonly #slots: () => number;
   readonly #startsPerS: number;
+  readonly #stuck: (() => number) | undefined;
   /** Exponentially weighted sums of the measurements, of `weight` jobs. */
   #ms = 0;
   #items = 0;
@@ -36,10 +42,12 @@ export class WorkWindow {
   /**
    * @param slots - how many items the fleet runs at a time, of the map's task
    * @param startsPerS - how many may start in a second
+   * @param stuck - how many jobs wait for a server that does not answer: the fleet has to do something else meanwhile
    */
-  constructor(slots: () => number, startsPerS: number = Infinity) {
+  constructor(slots: () => number, startsPerS: number = Infinity, stuck?: () => number) {
     this.#slots = slots;
     this.#startsPerS = startsPerS;
+    this.#stuck = stuck;
   }
 
   /** Notes a job that ran `items` items in `ms`. */
@@ -51,8 +59,9 @@ export class WorkWindow {
     this.#weight = this.#weight * kept + 1;
   }
 
-  /** Whether one more job may be sent. @param underWay - what waits in the queue and runs */
-  hasRoom(underWay: { readonly jobs: number; readonly items: number }): boolean {
+  /** Whether one more job may be sent. @param sent - what waits in the queue and runs */
+  hasRoom(sent: UnderWay): boolean {
+    const underWay = this.#unstuck(sent);
     const slots = this.#slots();
     const unmeasured = Math.max(FIRST_JOBS, FIRST_JOBS_PER_SLOT * slots);
     if (underWay.jobs >= unmeasured + GROWTH * this.#measuredJobs) return false;
@@ -63,5 +72,11 @@ export class WorkWindow {
     if (this.#weight === 0 || underWay.jobs < 2 * slots) return true;
     const waiting = (WAITING_MS * slots * this.#items) / Math.max(this.#ms, Number.EPSILON);
     return underWay.items < waiting + (slots * this.#items) / this.#weight;
+  }
+
+  #unstuck(sent: UnderWay): UnderWay {
+    const stuck = this.#stuck?.() ?? 0;
+    if (stuck === 0) return sent;
+    return { jobs: sent.jobs - stuck, items: sent.items * (1 - stuck / sent.jobs) };
   }
 }

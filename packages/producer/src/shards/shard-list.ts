@@ -6,7 +6,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { RedisConnectionError } from "@poolmq/shared";
-import { settlesWithin } from "@poolmq/shared/internal";
+import { settlesWithin, unlessAborted } from "@poolmq/shared/internal";
 import { agreeOnShards } from "@poolmq/shared/redis";
 import type { ShardPlace } from "@poolmq/shared/redis";
 
@@ -32,7 +32,7 @@ export interface ShardSite {
 }
 
 interface ListHooks {
-  /** Called when a shard answers for the first time after the start. */
+  /** Called when a shard may be sent something for the first time. */
   onJoin(shard: Shard): void;
   alarm(message: string): void;
 }
@@ -44,6 +44,8 @@ export class ShardList {
   readonly #signal: AbortSignal;
   /** By site; absent if it has never answered. */
   readonly #shards: (Shard | undefined)[];
+  /** Those on which maps are open: what is sent to another one would be lost. */
+  readonly #joined = new Set<Shard>();
   readonly #untilAll = new Set<() => void>();
   #ids: readonly string[] | undefined;
 
@@ -61,7 +63,7 @@ export class ShardList {
 
   /** The shards that have answered at least once. */
   get joined(): Shard[] {
-    return this.#shards.filter((shard) => shard !== undefined);
+    return this.#shards.flatMap((shard) => (shard !== undefined && this.#joined.has(shard) ? shard : []));
   }
 
   /** Whether the pool has ended, so that shards refuse everything. */
@@ -99,18 +101,25 @@ export class ShardList {
     hopeless.catch(() => {}); // callers that still wait get the error
     await Promise.race([hopeless, Promise.any([first.promise, all])]);
     await Promise.race([hopeless, settlesWithin(OTHERS_MS, all)]);
-    if (this.joined.length === 0) {
+    if (this.#shards.every((shard) => shard === undefined)) {
       // All have failed; the first error is thrown.
       await Promise.all(attempts);
     }
     await this.agree();
     for (const [place, attempt] of attempts.entries()) {
-      if (this.#shards[place] === undefined) void this.#joinLater(place, attempt);
+      const shard = this.#shards[place];
+      // One that came while the others were asked has not joined.
+      if (shard === undefined || !this.#joined.has(shard)) void this.#joinLater(place, attempt);
     }
   }
 
-  /** Checks with all shards that answer that the queue is spread over these shards. @throws ShardMismatchError */
+  /**
+   * Checks with all shards that answer that the queue is spread over these shards. New ones among them have joined then.
+   *
+   * @throws ShardMismatchError
+   */
   async agree(): Promise<void> {
+    const asked = this.#shards.filter((shard) => shard !== undefined);
     const places = this.#shards.map((shard): ShardPlace | undefined =>
       shard?.isSilent === true ? undefined : shard,
     );
@@ -118,6 +127,11 @@ export class ShardList {
     const { ids, own } = await agreeOnShards(places, { queue: this.#queue, who: "producer", addresses });
     this.#ids ??= ids;
     for (const [place, shard] of this.#shards.entries()) if (shard !== undefined) shard.id ??= own[place];
+    for (const shard of asked) {
+      if (this.#joined.has(shard)) continue;
+      this.#joined.add(shard);
+      this.#hooks.onJoin(shard);
+    }
     if (!this.#isWhole) return;
     for (const there of this.#untilAll) there();
     this.#untilAll.clear();
@@ -147,7 +161,7 @@ export class ShardList {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.joined.map((shard) => shard.close()));
+    await Promise.all(this.#shards.map(async (shard) => await shard?.close()));
   }
 
   get #isWhole(): boolean {
@@ -158,9 +172,11 @@ export class ShardList {
   async #joinLater(place: number, attempt: Promise<void>): Promise<void> {
     const site = this.#sites[place];
     if (site === undefined) return;
-    this.#hooks.alarm(
-      `The shard at ${site.address} does not answer. The pool goes on without it until it does.`,
-    );
+    if (this.#shards[place] === undefined) {
+      this.#hooks.alarm(
+        `The shard at ${site.address} does not answer. The pool goes on without it until it does.`,
+      );
+    }
     let isTold = false;
     await attempt.catch(() => {}); // handled above
     while (this.#shards[place] === undefined && !this.#signal.aborted) {
@@ -178,25 +194,12 @@ export class ShardList {
     if (this.#signal.aborted) return await shard.close();
     try {
       await this.agree();
-      this.#hooks.onJoin(shard);
     } catch (error) {
       this.#shards[place] = undefined;
+      this.#joined.delete(shard);
       this.#hooks.alarm(`The shard at ${site.address} is not used: ${String(error)}`);
       await shard.close();
     }
-  }
-}
-
-/** Waits for the promise. @throws the signal's reason, once it fires */
-async function unlessAborted(signal: AbortSignal, promise: Promise<void>): Promise<void> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason as Error);
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
   }
 }
 

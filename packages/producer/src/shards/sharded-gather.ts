@@ -102,9 +102,8 @@ export class ShardedGather implements MapGather {
 
   async #send(sharded: ShardedMap, chunks: readonly Chunk[]): Promise<void> {
     const sent = sharded.place(chunks, this.#candidates(sharded.map)).map(async ([shard, mine]) => {
-      const enqueued = shard.gather.enqueue(sharded.partOn(shard), mine);
-      // Chunks of a plain map are sent elsewhere if the shard is silent, so it need not be waited for.
-      await (sharded.mode === "plain" ? shard.unlessSilent(enqueued) : enqueued);
+      // The others must not wait for a shard that is silent: what belongs there is enqueued once it answers, and looked after.
+      await shard.unlessSilent(shard.gather.enqueue(sharded.partOn(shard), mine));
     });
     await Promise.all(sent);
   }
@@ -192,6 +191,10 @@ export class ShardedGather implements MapGather {
       waiting: counts.reduce((sum, { waiting }) => sum + waiting, 0),
       active: counts.reduce((sum, { active }) => sum + active, 0),
     };
+  }
+
+  stuck({ id }: Pick<CarriedMap, "id">): number {
+    return this.#maps.get(id)?.stuck ?? 0;
   }
 
   async close(): Promise<void> {

@@ -76,6 +76,13 @@ export class ShardedMap {
     return (this.#places.get(shard)?.part.underWay.length ?? 0) > 0;
   }
 
+  /** How many chunks of a durable map wait for a shard that does not answer; none if no other could get some. */
+  get stuck(): number {
+    const places = this.#ids === undefined ? [] : [...this.#places];
+    if (places.every(([{ isSilent }]) => isSilent)) return 0;
+    return places.reduce((sum, [{ isSilent }, { here }]) => (isSilent ? sum + here.size : sum), 0);
+  }
+
   /** The shard to which a chunk of a durable map belongs, the same for all processes. */
   homeOf(at: number): Shard | undefined {
     const id = this.#homeId(at);

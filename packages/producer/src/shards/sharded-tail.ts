@@ -54,13 +54,17 @@ export class ShardedTail implements TailHand {
 
   async cut(map: CarriedMap, chunks: readonly Chunk[]): Promise<void> {
     await Promise.all(
-      this.#onEach(map, chunks).map(([{ gather }, part, mine]) => gather.tail.cut(part, mine)),
+      this.#onEach(map, chunks).map(([shard, part, mine]) =>
+        shard.unlessSilent(shard.gather.tail.cut(part, mine)),
+      ),
     );
   }
 
   async backUp(map: CarriedMap, chunks: readonly Chunk[]): Promise<void> {
     await Promise.all(
-      this.#onEach(map, chunks).map(([{ gather }, part, mine]) => gather.tail.backUp(part, mine)),
+      this.#onEach(map, chunks).map(([shard, part, mine]) =>
+        shard.unlessSilent(shard.gather.tail.backUp(part, mine)),
+      ),
     );
   }
 
