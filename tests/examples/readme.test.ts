@@ -10,7 +10,8 @@ import { blocksOf, commentedOutput, programsOf } from "./markdown-blocks.ts";
 import { UserProject } from "./user-project.ts";
 
 const ROOT = new URL("../../", import.meta.url);
-const blocks = blocksOf(readFileSync(new URL("README.md", ROOT), "utf8"));
+const readme = readFileSync(new URL("README.md", ROOT), "utf8");
+const blocks = blocksOf(readme);
 
 const commands = blocks.filter(({ language }) => language === "sh").map(({ text }) => text);
 const guide = blocksOf(readFileSync(new URL("docs/guide.md", ROOT), "utf8"));
@@ -85,6 +86,26 @@ test.each(["more.ts", "ends.ts"])(
     expect(run.output).toBe(commentedOutput(programs[name] ?? ""));
   },
 );
+
+test("the two lines for several servers are all that it takes", async () => {
+  const [, list = ""] = /`(connection: \[[^`]*\])`/.exec(readme) ?? [];
+  const [, variable = ""] = /`(export REDIS_URL=[^`]*,[^`]*)`/.exec(readme) ?? [];
+  await using a = await RedisServer.start({ listen: "tcp" });
+  await using b = await RedisServer.start({ listen: "tcp" });
+  const here = (text: string): string =>
+    text.replace("redis://a:6379", a.url).replace("redis://b:6379", b.url);
+  const start = command("npx poolmq worker").replace(/^export REDIS_URL=.*$/m, () => here(variable));
+  const program = (programs["producer.ts"] ?? "").replace(/connection: process\.env\.REDIS_URL/, () =>
+    here(list),
+  );
+  for (const { url } of [a, b]) for (const text of [start, program]) expect(text).toContain(url);
+  using several = new UserProject({ "tasks.ts": programs["tasks.ts"] ?? "", "producer.ts": program });
+  await using worker = several.shell(start);
+  await until(() => worker.output.includes("worker machine ready"), { what: "the worker to be ready" });
+  await using producer = several.shell("node producer.ts");
+  expect(await producer.ended, producer.output).toBe(0);
+  expect(producer.output).toBe(commentedOutput(programs["producer.ts"] ?? ""));
+});
 
 test("the fleet example prints what its comment says", async () => {
   await using redis = await RedisServer.start({ listen: "tcp" });

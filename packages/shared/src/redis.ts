@@ -13,6 +13,8 @@ export { removeStrayJob } from "./bullmq/remove-stray-job.ts";
 export { checkServer } from "./redis/check-server.ts";
 export { connect } from "./redis/connection/connect.ts";
 export { destroyConnection } from "./redis/connection/destroy-connection.ts";
+export { SharedOpening } from "./redis/connection/shared-opening.ts";
+export type { Use } from "./redis/connection/shared-opening.ts";
 export { largestValue } from "./redis/largest-value.ts";
 export type { LargestValue } from "./redis/largest-value.ts";
 export { Listener } from "./redis/listener.ts";

@@ -1,10 +1,13 @@
+import type { Cluster, Redis } from "ioredis";
+
 import { queueShards } from "@poolmq/shared/internal";
 import type { ResolvedConnection, SigningKeys } from "@poolmq/shared/internal";
-import { queueKeys } from "@poolmq/shared/redis";
+import { destroyConnection, queueKeys, SharedOpening } from "@poolmq/shared/redis";
 import type { LargestValue } from "@poolmq/shared/redis";
 
 import type { GatherHooks } from "../gather/gather-parts.ts";
 import { openGather } from "../gather/open-gather.ts";
+import type { SharedCommands } from "../gather/open-gather.ts";
 import { Meter } from "../map/meter.ts";
 import { ShardList } from "./shard-list.ts";
 import type { ShardSite } from "./shard-list.ts";
@@ -42,6 +45,8 @@ export async function openShards(
   const meter = new Meter();
   const ended = new AbortController();
   const unneeded = AbortSignal.any([signal, ended.signal]);
+  // Those of a Cluster are the same connection, and need only one for commands.
+  const commands = new SharedOpening<ResolvedConnection, Redis | Cluster>(destroyConnection);
   /** Empty until the first shards answer. */
   const above: { gather?: ShardedGather } = {};
 
@@ -54,7 +59,8 @@ export async function openShards(
       address,
       async open(isFirst) {
         const waitMs = isFirst ? connectTimeoutMs : Math.min(connectTimeoutMs, LATER_TIMEOUT_MS);
-        const options = { connectTimeoutMs: waitMs, signal: unneeded };
+        const shared: SharedCommands = async (open) => await commands.take(connection, open);
+        const options = { connectTimeoutMs: waitMs, signal: unneeded, commands: shared };
         const opened = await openGather(connection, gathered, hooks, options);
         return new Shard(address, keys, opened, {
           onSilent: (shard) => above.gather?.fellSilent(shard),

@@ -77,10 +77,10 @@ export class ControlChannel {
 
   /** Resolves once no further message is missed. */
   async listen(): Promise<void> {
-    this.#subscriber.on("message", (_channel: string, text: string) => this.#onMessage(text));
+    this.#subscriber.on("message", this.#onMessage);
     await this.#subscribe();
     // Subscribes again after each reconnect. If that fails, the machine goes on, and reads cancels from their list.
-    this.#subscriber.on("ready", () => void this.#subscribe().catch(() => {}));
+    this.#subscriber.on("ready", this.#onReady);
     // Errors are ignored, because the heartbeat reports a Redis that refuses.
     this.#timer = repeatWhenAnswered(CATCH_UP_MS, async () => await this.#catchUp());
     await this.#untilTaken(() => this.#catchUp());
@@ -89,7 +89,16 @@ export class ControlChannel {
   close(): void {
     this.#closed = true;
     this.#timer?.stop();
+    this.#subscriber.off("message", this.#onMessage);
+    this.#subscriber.off("ready", this.#onReady);
   }
+
+  readonly #onReady = (): void => void this.#subscribe().catch(() => {});
+
+  /** Lanes of the same Cluster hear each other's messages. */
+  readonly #onMessage = (channel: string, text: string): void => {
+    if (channel === this.#channel) this.#onText(text);
+  };
 
   async #subscribe(): Promise<void> {
     await this.#untilTaken(() => this.#subscriber.subscribe(this.#channel));
@@ -115,7 +124,7 @@ export class ControlChannel {
     for (const mapId of await this.#cancels.read()) await this.#hooks.onMissedCancel(mapId);
   }
 
-  #onMessage(text: string): void {
+  #onText(text: string): void {
     const message = read(text);
     if (message === undefined) return; // it is not one of poolmq's: anyone may publish
     if (message.t === "watch") this.#hooks.onWatch();

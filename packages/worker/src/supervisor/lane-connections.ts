@@ -1,20 +1,63 @@
-/** The connections of a machine to one Redis: one for commands, and one that waits for messages. */
+/**
+ * The connections of a machine to one Redis: one for commands, and one that waits for messages. Lanes on the same Redis, which
+ * are those of a Cluster, share them. What waits for jobs is a connection of each lane's own, which BullMQ makes.
+ */
 
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 
 import type { ResolvedConnection } from "@poolmq/shared/internal";
-import { checkServer, destroyConnection, largestValue } from "@poolmq/shared/redis";
+import { checkServer, destroyConnection, largestValue, SharedOpening } from "@poolmq/shared/redis";
 import type { LargestValue } from "@poolmq/shared/redis";
 
 import { reachRedis } from "./reach-redis.ts";
 
-export interface LaneConnections {
+interface OpenConnections {
   readonly redis: Redis | Cluster;
   /** The connection that only listens. */
   readonly subscriber: Redis | Cluster;
   /** The largest value that this Redis takes in one piece, if it limits that. */
   readonly largest: LargestValue | undefined;
+}
+
+/** The connections as one lane has them. */
+export interface LaneConnections extends OpenConnections {
+  /** The lane needs them no longer: they are closed with the last one that does. */
+  readonly release: () => void;
+}
+
+export class MachineConnections {
+  readonly #name: string;
+  readonly #signal: AbortSignal;
+  readonly #log: Logger;
+  readonly #shared = new SharedOpening<ResolvedConnection, OpenConnections>(({ redis, subscriber }) => {
+    destroyConnection(subscriber);
+    destroyConnection(redis);
+  });
+
+  /**
+   * @param name - of the machine, as the servers show it
+   * @param signal - gives up what is being opened
+   */
+  constructor(name: string, signal: AbortSignal, log: Logger) {
+    this.#name = name;
+    this.#signal = signal;
+    this.#log = log;
+  }
+
+  /**
+   * Gives a lane its connections.
+   *
+   * @param waitMs - how long to wait for a Redis that is not there; 0: as long as it takes
+   * @throws RedisConnectionError, UnsupportedRedisError, EvictionPolicyError
+   */
+  async open(connection: ResolvedConnection, waitMs: number): Promise<LaneConnections> {
+    const reaching = { waitMs, signal: this.#signal, log: this.#log };
+    const { opened, release } = await this.#shared.take(connection, async () => {
+      return await openLane(connection, this.#name, reaching);
+    });
+    return { ...opened, release };
+  }
 }
 
 /**
@@ -25,11 +68,11 @@ export interface LaneConnections {
  * @param options.signal - aborts the wait
  * @throws RedisConnectionError, UnsupportedRedisError, EvictionPolicyError
  */
-export async function openLane(
+async function openLane(
   connection: ResolvedConnection,
   name: string,
   { waitMs, signal, log }: { readonly waitMs: number; readonly signal: AbortSignal; readonly log: Logger },
-): Promise<LaneConnections> {
+): Promise<OpenConnections> {
   const opened: (Redis | Cluster)[] = [];
   const giveUp = (): void => opened.forEach(destroyConnection);
   signal.addEventListener("abort", giveUp);

@@ -9,12 +9,12 @@ import type { Logger } from "pino";
 
 import type { TasksModuleError } from "@poolmq/shared";
 import { settlesWithin } from "@poolmq/shared/internal";
-import { agreeOnShards, destroyConnection, queueKeys } from "@poolmq/shared/redis";
+import { agreeOnShards, queueKeys } from "@poolmq/shared/redis";
 import type { ShardPlace } from "@poolmq/shared/redis";
 
 import { SharedPlaces } from "../queue/shared-places.ts";
 import type { Shard } from "../worker-options.ts";
-import { openLane } from "./lane-connections.ts";
+import { MachineConnections } from "./lane-connections.ts";
 import type { LaneConnections } from "./lane-connections.ts";
 import { mayPass } from "./reach-redis.ts";
 import type { ServedMachine } from "./served-machine.ts";
@@ -34,6 +34,7 @@ export class Lanes {
   readonly #log: Logger;
   /** Aborted once the machine takes no new job. */
   readonly #leaving: AbortSignal;
+  readonly #connections: MachineConnections;
   /** The crew's places, if several lanes share them. */
   readonly #places: SharedPlaces | undefined;
   /** By shard: its connection, once its Redis was reached. */
@@ -53,6 +54,7 @@ export class Lanes {
     this.#machine = machine;
     this.#log = log;
     this.#leaving = leaving;
+    this.#connections = new MachineConnections(machine.id, leaving, log);
     const { shards } = machine.options;
     this.#there = shards.map(() => undefined);
     this.#places = shards.length === 1 ? undefined : new SharedPlaces(machine.crew.capacity);
@@ -142,15 +144,13 @@ export class Lanes {
   /** @param at - number of the shard */
   async #start(at: number, waitMs: number): Promise<void> {
     const shard = this.#shardAt(at);
-    const reaching = { waitMs, signal: this.#leaving, log: this.#log };
-    const connections = await openLane(shard.connection, this.#machine.id, reaching);
+    const connections = await this.#connections.open(shard.connection, waitMs);
     try {
       this.#asked = this.#asked.catch(() => {}).then(async () => await this.#agree(at, shard, connections));
       await this.#asked;
     } catch (error) {
       this.#there[at] = undefined;
-      destroyConnection(connections.subscriber);
-      destroyConnection(connections.redis);
+      connections.release();
       throw error;
     }
     const session = new Session(this.#machine, shard, connections, this.#log, this.#places);

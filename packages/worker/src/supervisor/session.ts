@@ -12,7 +12,6 @@ import type { Logger } from "pino";
 
 import { settlesWithin } from "@poolmq/shared/internal";
 import {
-  destroyConnection,
   GatherScripts,
   jobIdOf,
   LimitScripts,
@@ -249,8 +248,7 @@ export class Session {
     const waits = isIdle && this.#isConnected;
     if (!waits || !(await settlesWithin(patienceMs, this.#queue.close())))
       await settlesWithin(FORCED_CLOSE_TIMEOUT_MS, this.#queue.close(true));
-    destroyConnection(this.#connections.subscriber);
-    destroyConnection(this.#connections.redis);
+    this.#connections.release();
   }
 
   async #pause(): Promise<void> {
