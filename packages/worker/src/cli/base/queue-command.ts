@@ -53,6 +53,8 @@ export async function withQueue(
       complain(`what lies on ${address} is left out, since it can't be reached: ${message}`);
     }
     const looked = [...reached, ...away.map(({ address }) => ({ address, watcher: undefined }))];
+    // A server stands where it stands while it answers.
+    if (away.length > 0) looked.sort((a, b) => (a.address < b.address ? -1 : 1));
     const watcher = new PoolWatcher(flags.queue, looked);
     try {
       process.exitCode = await action({ ...first, watcher, shards: [first, ...others], away });
