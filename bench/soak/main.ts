@@ -54,7 +54,13 @@ if (values.plan) {
 } else {
   const logs = values.logs === undefined ? undefined : resolve(values.logs);
   if (logs !== undefined) mkdirSync(logs, { recursive: true });
-  const asked = { seed, durationMs, patienceMs: patience * 1_000, logs, print: (line: string) => console.log(line) };
+  const asked = {
+    seed,
+    durationMs,
+    patienceMs: patience * 1_000,
+    logs,
+    print: (line: string) => console.log(line),
+  };
   const report = await (servers > 1
     ? soakOverServers({ ...asked, servers })
     : soak({ ...asked, machines: [main, evil] }));
