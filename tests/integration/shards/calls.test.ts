@@ -11,9 +11,12 @@ import { runPoolmq } from "../../support/worker-program.ts";
 
 const MODULE = new URL("../../fixtures/behaviours.ts", import.meta.url);
 
+/** On a busy computer, each of a dozen commands and machines takes seconds to start. */
+const LONG = { timeout: 120_000 };
+
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-test("folds, streams, chunks that are shared, backup runs, shared values and limits", async () => {
+test("folds, streams, chunks that are shared, backup runs, shared values and limits", LONG, async () => {
   const servers = await Promise.all([RedisServer.start(), RedisServer.start()]);
   onTestFinished(async () => void (await Promise.all(servers.map((server) => server.stop()))));
   const stage = new Stage(servers[0]);
@@ -27,7 +30,7 @@ test("folds, streams, chunks that are shared, backup runs, shared values and lim
 
   expect(await pool.mapReduce("increment", numbers(300), "add", { chunksize: 7 })).toBe(45_150);
   const letters = await pool.mapReduce("letter", numbers(26), "join", { ordered: true, chunksize: 3 });
-  expect(letters).toBe("abcdefghijklmnopqrstuvwxyz");
+  expect([...letters].map((letter) => letter.charCodeAt(0) - 0x4e00)).toEqual(numbers(26));
 
   const stream: number[] = [];
   for await (const value of pool.imap("increment", numbers(200), { buffersize: 20 })) stream.push(value);
@@ -70,7 +73,7 @@ test("folds, streams, chunks that are shared, backup runs, shared values and lim
   expect(atOnce(spans.flat())).toBe(2);
 });
 
-test("the failed items of a durable map run again, also after a server was added", async () => {
+test("the failed items of a durable map run again, also after a server was added", LONG, async () => {
   const servers = await Promise.all([RedisServer.start(), RedisServer.start(), RedisServer.start()]);
   onTestFinished(async () => void (await Promise.all(servers.map((server) => server.stop()))));
   const stage = new Stage(servers[0]);

@@ -43,7 +43,7 @@ async function gauge(url: string, name: string): Promise<number> {
   return Number(new RegExp(`^${name}\\{.*\\} (\\d+)$`, "m").exec(text)?.[1]);
 }
 
-test("dashboard, logs, queues and metrics see one pool", { timeout: 120_000 }, async () => {
+test("dashboard, logs, queues and metrics see one pool", { timeout: 240_000 }, async () => {
   const servers = await Promise.all([RedisServer.start(), RedisServer.start(), RedisServer.start()]);
   onTestFinished(async () => void (await Promise.all(servers.map((server) => server.stop()))));
   const stage = new Stage(servers[0]);
@@ -61,13 +61,13 @@ test("dashboard, logs, queues and metrics see one pool", { timeout: 120_000 }, a
     "--values",
   ]);
   const signal = startPoolmq(["scale-signal", "-q", stage.queue, ...redis, "--port", "0"]);
-  const [, page = ""] = await dashboard.line(/^dashboard at (http:\S+)$/m);
-  const [, signals = ""] = await signal.line(/^serving (http:\S+)\/scale-signal$/m);
+  const [, page = ""] = await dashboard.line(/^dashboard at (http:\S+)$/m, 60_000);
+  const [, signals = ""] = await signal.line(/^serving (http:\S+)\/scale-signal$/m, 60_000);
   expect((await seenOn(page)).shards.filter(({ answers }) => !answers)).toHaveLength(1);
   await servers[2].restart();
   await until(async () => (await seenOn(page)).shards.every(({ answers }) => answers), {
     what: "the third server to be seen",
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
   });
 
   const logger = pino({ level: "info" }, { write() {} });
@@ -88,7 +88,7 @@ test("dashboard, logs, queues and metrics see one pool", { timeout: 120_000 }, a
     const view = await seenOn(page);
     return view.jobs.waiting + view.jobs.active === 8 && view.maps.length === 2 ? view : undefined;
   };
-  const seen = await until(whole, { what: "all of it to be seen", timeoutMs: 20_000 });
+  const seen = await until(whole, { what: "all of it to be seen", timeoutMs: 60_000 });
   expect(seen.machines).toMatchObject([{ id: machine.id }]);
   expect(seen.maps.map(({ id }) => id).toSorted()).toEqual([failing.id, map.id].toSorted());
   await until(async () => (await gauge(signals, "poolmq_queue_backlog")) === 8, { what: "the backlog" });
@@ -119,19 +119,19 @@ test("dashboard, logs, queues and metrics see one pool", { timeout: 120_000 }, a
   expect(told.match(/item threw/g)).toHaveLength(1);
   expect(JSON.parse(queues)).toMatchObject([{ queue: stage.queue, machines: 1, processes: 2, silent: 0 }]);
   const follower = startPoolmq(["logs", "-f", "-q", stage.queue, ...redis]);
-  await follower.line(/item threw/);
+  await follower.line(/item threw/, 60_000);
 
   await servers[1].kill();
   const away = async (): Promise<Seen | undefined> => {
     const view = await seenOn(page);
     return view.shards.some(({ answers }) => !answers) ? view : undefined;
   };
-  const without = await until(away, { what: "the dead server to be shown as such", timeoutMs: 20_000 });
+  const without = await until(away, { what: "the dead server to be shown as such", timeoutMs: 60_000 });
   expect(without.machines).toMatchObject([{ id: machine.id }]);
   expect(without.maps).toHaveLength(2);
   const late = await rejection(pool.map("step", [{ does: "fail", x: 77, gate }]));
   expect(String(late)).toContain("row 77");
-  await follower.line(/row 77/);
+  await follower.line(/row 77/, 60_000);
   await until(async () => (await gauge(signals, "poolmq_queue_backlog")) === 8, { what: "what goes round" });
   const [lines, served, workers] = await Promise.all([run("logs"), run("queues"), run("workers")]);
   expect(lines).toContain("row 77");
@@ -143,14 +143,14 @@ test("dashboard, logs, queues and metrics see one pool", { timeout: 120_000 }, a
   await machine.closed;
 });
 
-test("on a Redis Cluster, worker and commands take --shards", { timeout: 120_000 }, async () => {
+test("on a Redis Cluster, worker and commands take --shards", { timeout: 240_000 }, async () => {
   const cluster = await RedisCluster.start();
   const node = cluster.primaries[0];
   if (node === undefined) throw new Error("no node");
   const stage = new Stage(node);
   const at = ["-q", stage.queue, "--redis", node.url, "--shards", "3"];
   const worker = startPoolmq(["worker", MODULE.href, "-p", "1", ...at]);
-  await worker.line(/worker machine ready/, 30_000);
+  await worker.line(/worker machine ready/, 60_000);
   const pool = stage.pool<typeof tasks>({
     connection: { cluster: cluster.primaries.map((primary) => primary.url) },
     shards: 3,
@@ -169,7 +169,7 @@ test("on a Redis Cluster, worker and commands take --shards", { timeout: 120_000
     const view = (await json("status")) as Seen;
     return view.maps.length === 1 && view.jobs.waiting + view.jobs.active === 8 ? view : undefined;
   };
-  const seen = await until(look, { what: "the whole map to be seen", timeoutMs: 30_000 });
+  const seen = await until(look, { what: "the whole map to be seen", timeoutMs: 60_000 });
   expect(seen.machines).toHaveLength(1);
   // Each shard is told apart by the name of its queue.
   expect(seen.shards.map(({ address }) => /\((.*)\)/.exec(address)?.[1])).toEqual(shardNames(stage.queue, 3));

@@ -1,12 +1,19 @@
 /** What is done to a map on all shards of its queue, as one. */
 
+import { setTimeout as delay } from "node:timers/promises";
+
 import type { MapControl } from "./map-control.ts";
+import type { Retried } from "./retry-map.ts";
 
 export type MapOrders = Pick<MapControl, "cancel" | "setPriority" | "retry">;
 
 /** If shards answer differently, the answer that comes first in this list counts. */
 const CANCELLED = ["no answer", "no key", "by its producer", "removed", "not found"] as const;
 const PRIORITIZED = ["changed", "no key", "not found"] as const;
+
+/** How often, and after how many ms each, a shard is asked again that takes the map for one that runs, unlike others. */
+const MARK_TRIES = 20;
+const MARK_DELAY_MS = 100;
 
 /** @param controls - of the map's queue on each shard */
 export function everywhere(controls: readonly MapOrders[]): MapOrders {
@@ -24,7 +31,15 @@ export function everywhere(controls: readonly MapOrders[]): MapOrders {
       return PRIORITIZED.find((answer) => answers.includes(answer)) ?? "not found";
     },
     async retry(mapId) {
-      const answers = await all((control) => control.retry(mapId));
+      const answers = await all(async (control) => await control.retry(mapId));
+      // Its producer marks the map as delivered on one shard after the other: the last marks may be on their way.
+      for (let tries = 0; tries < MARK_TRIES && isPart(answers); tries++) {
+        await delay(MARK_DELAY_MS);
+        for (const [at, answer] of answers.entries()) {
+          const control = controls[at];
+          if (control !== undefined && isRunning(answer)) answers[at] = await control.retry(mapId);
+        }
+      }
       const problems = answers.filter((answer) => "problem" in answer);
       const problem = problems.find((answer) => answer.problem !== "not found") ?? problems[0];
       let items = 0;
@@ -32,4 +47,13 @@ export function everywhere(controls: readonly MapOrders[]): MapOrders {
       return problem !== undefined && problems.length === answers.length ? problem : { items };
     },
   };
+}
+
+function isRunning(answer: Retried): boolean {
+  return "problem" in answer && answer.problem === "running";
+}
+
+/** Whether some shards ran their items again, and others take the map for one that still runs. */
+function isPart(answers: readonly Retried[]): boolean {
+  return answers.some((answer) => "items" in answer) && answers.some(isRunning);
 }

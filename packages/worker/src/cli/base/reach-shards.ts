@@ -93,7 +93,8 @@ export async function reachShards(flags: ShardFlags): Promise<{
     }
   });
   const all = Promise.all(looks);
-  await Promise.race([first.promise, all]);
+  // A Cluster that is down takes connections, and answers nothing.
+  await settlesWithin(CONNECT_TIMEOUT_MS, Promise.race([first.promise, all]));
   if (!(await settlesWithin(OTHERS_MS, all))) late.abort();
   const reached = (await all).filter((look) => "watcher" in look);
   const away = (await all).filter((look) => "error" in look);
@@ -149,6 +150,6 @@ class Connections {
 function tooLate(address: string, error: unknown): RedisConnectionError {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : undefined;
   const detail = cause === undefined ? "it does not answer" : cause.message;
-  const advice = "The others do: see whether this server runs";
+  const advice = "See whether this server runs";
   return new RedisConnectionError({ reason: "unreachable", address, detail, advice }, { cause });
 }
