@@ -75,6 +75,8 @@ test("dashboard, logs, queues and metrics see one pool", { timeout: 240_000 }, a
     module: MODULE,
     connection: servers.map((server) => server.urlFor("worker")),
     logger,
+    // There is room for another map while all items of one wait.
+    concurrency: 10,
   });
   const pool = stage.pool<typeof tasks>({ connection: servers.map((server) => server.urlFor("producer")) });
   await pool.ready(1);
