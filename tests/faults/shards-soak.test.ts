@@ -1,4 +1,4 @@
-/** Row 73, for some seconds: `npm run soak -- --servers 3` does it for as long as one likes. */
+/** Row 75, for some seconds: `npm run soak -- --servers 3` does it for as long as one likes. */
 
 import { expect, test } from "vitest";
 
@@ -12,7 +12,7 @@ const DURATION_MS = 7_500;
 const TIMEOUT_MS = DURATION_MS + 270_000;
 
 test(
-  "row 73: three servers, one of which is killed again and again: nothing is lost, doubled, wrong or left",
+  "row 75: three servers, one of which is killed again and again: nothing is lost, doubled, wrong or left",
   { timeout: TIMEOUT_MS },
   async () => {
     const report = await soakOverServers({ seed: faultSeed(), durationMs: DURATION_MS, everyMs: 2_500 });

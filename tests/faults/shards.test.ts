@@ -1,5 +1,5 @@
 /**
- * Row 72: one of several Redis servers of a pool is hurt, under load. What has no home there is done elsewhere within
+ * Row 74: one of several Redis servers of a pool is hurt, under load. What has no home there is done elsewhere within
  * seconds, the rest is done when the server is back, and nothing is lost, doubled or wrong.
  */
 
