@@ -2,8 +2,10 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 
+import type { Pool } from "@poolmq/producer";
 import { expect, onTestFinished, test } from "vitest";
 
+import type * as tasks from "../../fixtures/tasks.ts";
 import { RedisServer } from "../../support/redis-server.ts";
 import { rejection, Stage } from "../../support/stage.ts";
 import { TcpProxy } from "../../support/tcp-proxy.ts";
@@ -109,3 +111,59 @@ test("a Redis that forgets its scripts over and over refuses nothing for good", 
   flushing = false;
   await flushes;
 });
+
+test.for([
+  ["together with its first jobs", (pool: Pool<typeof tasks>) => pool.map("increment", [1])],
+  ["by itself", (pool: Pool<typeof tasks>) => pool.map("increment", slowly())],
+] as const)(
+  "a map that is declared %s, but whose script Redis forgot, is gone once it is cancelled",
+  async ([, call]) => {
+    const redis = await startRedis();
+    const proxy = await TcpProxy.start(redis);
+    onTestFinished(() => proxy.stop());
+    const stage = new Stage(redis);
+    const pool = stage.pool({ connection: proxy.url });
+    // A script's text is sent when it runs for the first time.
+    const known = call(pool);
+    const knownEnd = rejection(known);
+    await until(async () => (await redis.admin.keys("*")).some(isDoneKey), { what: "a map to be declared" });
+    known.cancel();
+    await knownEnd;
+    await until(async () => !(await redis.admin.keys("*")).some(isDoneKey), { what: "it to be removed" });
+    let release = (): void => {};
+    const forgotten = proxy.meddle(
+      (words) => {
+        if (!/^evalsha$/i.test(words[0] ?? "") || !words.some(isDoneKey)) return false;
+        release = proxy.holdReplies();
+        return true;
+      },
+      { answer: "-NOSCRIPT No matching script" },
+    );
+    const map = call(pool);
+    const ended = rejection(map);
+    await forgotten;
+    map.cancel();
+    // If the keys were removed now, the script that is sent again would make them anew.
+    expect(await proxy.seen(([name = ""]) => /^unlink$/i.test(name), 500)).toBe(false);
+    const removed = proxy.seen(([name = ""]) => /^unlink$/i.test(name), 10_000);
+    release();
+    expect(await ended).toMatchObject({ code: "CANCELLED" });
+    expect(await removed).toBe(true);
+    pool.close();
+    await pool.join();
+    expect((await redis.admin.keys("*")).filter(isDoneKey)).toEqual([]);
+  },
+);
+
+function isDoneKey(key: string): boolean {
+  return key.endsWith(":done");
+}
+
+/** Its items come after the turn of the event loop in which the map was declared. */
+async function* slowly(): AsyncGenerator<number> {
+  for (let i = 0; i < 3; i++) {
+    await nextTurn();
+    await nextTurn();
+    yield i;
+  }
+}

@@ -80,6 +80,10 @@ export class CleanUp {
   async #remove(gathered: GatheredMap, end: MapEnd, underWay: readonly number[]): Promise<string[]> {
     const { redis, keys, seals } = this.#options;
     const { id } = gathered.map;
+    // If Redis has forgotten the script that declares the map, the script is sent again. After the map's end, it would open
+    // the map anew, and nobody would stop what machines run of it.
+    const { unanswered } = gathered;
+    if (unanswered !== undefined) await unanswered.catch(() => {});
     await gathered.kind.end(gathered, end);
     if (underWay.length === 0) return [];
     await tellCancelled(redis, keys, id, seals.control({ t: "cancel", map: id }));

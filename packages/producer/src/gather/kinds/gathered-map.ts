@@ -71,6 +71,11 @@ export class GatheredMap implements Gathered {
     return this.#opening.done;
   }
 
+  /** Resolves once Redis has answered what declares the map; `undefined` if it has. */
+  get unanswered(): Promise<unknown> | undefined {
+    return this.#opening.unanswered;
+  }
+
   /** Declares for the first time that the map is wanted: with its first jobs, if they come at once. */
   open(): void {
     this.#opening.begin();

@@ -29,6 +29,11 @@ export class Opening {
     return this.#done;
   }
 
+  /** The same, while a declaration is under way that Redis has not answered; else `undefined`. */
+  get unanswered(): Promise<unknown> | undefined {
+    return this.#underWay === 0 ? undefined : this.#done;
+  }
+
   isDue(now: number): boolean {
     return this.#underWay === 0 && now - this.#at >= this.#kind.traits.beatMs;
   }
