@@ -77,33 +77,41 @@ end
 local function lock(id, token)
   local key = ARGV[1] .. id
   local all = redis.call('HGETALL', key)
-  -- The fields that \`ADD\` wrote, in its order, and no other.
-  if #all == 12 and all[1] == 'name' and all[3] == 'data' and all[5] == 'opts' and all[7] == 'timestamp' and all[9] == 'delay'
-    and all[10] == '0' and all[11] == 'priority' then
-    redis.call('SET', key .. ':lock', token, 'PX', ARGV[3])
-    fetched = true
-    redis.call('HSET', key, 'processedOn', ARGV[2])
-    local name, data, opts, own, priority = all[2], all[4], all[6], ',"jobId":"' .. id .. '"}', all[12]
-    if string.sub(opts, -#own) == own then opts = string.sub(opts, 1, -#own - 1) .. '}' end
-    if name == last.name and opts == last.opts and priority == last.priority then return {2, id, data, all[8]}, #data end
-    last = {name = name, opts = opts, priority = priority}
-    return {1, id, data, all[8], name, opts, priority}, #data
-  end
-  local job = {}
-  for i = 1, #all, 2 do job[all[i]] = all[i + 1] end
-  if not job.name and not job.data then
-    -- What is written below, or was by a script that found it stalled, would make a damaged job of it, which is never
-    -- found missing.
-    redis.call('DEL', key)
-    redis.call('LREM', KEYS[2], 1, id)
-    return
+  local name, data, opts, timestamp, delay, priority = all[2], all[4], all[6], all[8], all[10], all[12]
+  -- The fields that \`ADD\` wrote are in its order if Redis keeps the job in one piece of memory.
+  local isOrdered = all[1] == 'name' and all[3] == 'data' and all[5] == 'opts' and all[7] == 'timestamp' and all[9] == 'delay'
+    and all[11] == 'priority'
+  local job
+  if not isOrdered then
+    job = {}
+    for i = 1, #all, 2 do job[all[i]] = all[i + 1] end
+    name, data, opts, timestamp, delay, priority = job.name, job.data, job.opts, job.timestamp, job.delay, job.priority
+    if not name and not data then
+      -- What is written below, or was by a script that found it stalled, would make a damaged job of it, which is never
+      -- found missing.
+      redis.call('DEL', key)
+      redis.call('LREM', KEYS[2], 1, id)
+      return
+    end
   end
   redis.call('SET', key .. ':lock', token, 'PX', ARGV[3])
   fetched = true
+  if #all == 12 and name and data and opts and timestamp and priority and delay == '0' then
+    redis.call('HSET', key, 'processedOn', ARGV[2])
+    local own = ',"jobId":"' .. id .. '"}'
+    if string.sub(opts, -#own) == own then opts = string.sub(opts, 1, -#own - 1) .. '}' end
+    if name == last.name and opts == last.opts and priority == last.priority then return {2, id, data, timestamp}, #data end
+    last = {name = name, opts = opts, priority = priority}
+    return {1, id, data, timestamp, name, opts, priority}, #data
+  end
+  if not job then
+    job = {}
+    for i = 1, #all, 2 do job[all[i]] = all[i + 1] end
+  end
   redis.call('HSET', key, 'processedOn', ARGV[2], 'pb', ARGV[4])
   -- Its first fetch was not counted, if it was here.
   redis.call('HINCRBY', key, 'ats', job.processedOn and not job.ats and 2 or 1)
-  return {redis.call('HGETALL', key), id, 0, 0}, #(job.data or '')
+  return {redis.call('HGETALL', key), id, 0, 0}, #(data or '')
 end
 -- Fetches up to so many jobs, until they have so many bytes. Gives them, and whether there are no more.
 local function fetch(count, most, tokenOf)
