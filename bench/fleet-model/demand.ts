@@ -17,8 +17,7 @@ export interface Demand {
 const STEPS = 20;
 
 /**
- * Turns a second of a process to which `jobsPerS` jobs come a second. The first job opens a turn, and those that come in
- * the
+ * Turns a second of a process to which `jobsPerS` jobs come a second. The first job opens a turn, and those that come in the
  * next `turnMs` share it, up to `most`: alone, each job has a turn of its own; a thousand a second come in a few hundred turns.
  */
 export function turnsPerS(jobsPerS: number, turnMs: number, most: number): number {
@@ -26,18 +25,22 @@ export function turnsPerS(jobsPerS: number, turnMs: number, most: number): numbe
 }
 
 export function demandOf(costs: Costs, fleet: Fleet, work: Work, itemsPerS: number): Demand {
-  // While Redis is busy, its clients wait, and more jobs share their next turn: the busier it is, the less a job costs.
-  // So the load depends on itself. A bisection finds the load that results in the same load.
+  // While Redis or the cores are busy, processes wait, and more jobs share their next turn: the busier they are, the less a
+  // job costs. So the load depends on itself. A bisection finds the load that results in the same load.
+  const loadAt = (busy: number): number => {
+    const { redis, all } = demandAt(costs, fleet, work, itemsPerS, busy);
+    return Math.max(redis / fleet.redisShare, all / (fleet.cores * costs.usableShare));
+  };
   let [low, high] = [0, 1];
   for (let step = 0; step < STEPS; step++) {
     const busy = (low + high) / 2;
-    if (demandAt(costs, fleet, work, itemsPerS, busy).redis / fleet.redisShare > busy) low = busy;
+    if (loadAt(busy) > busy) low = busy;
     else high = busy;
   }
   return demandAt(costs, fleet, work, itemsPerS, high);
 }
 
-/** @param busy - share of the time in which Redis is busy */
+/** @param busy - share of the time in which Redis, or all cores, are busy */
 function demandAt(costs: Costs, fleet: Fleet, work: Work, itemsPerS: number, busy: number): Demand {
   const { producers, machines, shards } = fleet;
   const jobsPerS = itemsPerS / work.chunksize;

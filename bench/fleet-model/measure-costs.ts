@@ -14,12 +14,12 @@ import { partsOf } from "./parts-of.ts";
 import type { Load } from "./parts-of.ts";
 
 /**
- * Items that come one by one: they take from 50 to 150 ms, so that two items of a machine rarely end together. Several
- * machines, so
- * that Redis has as much to do as in a fleet, which makes a turn cheaper for it.
+ * Items that come one by one: they take from 250 to 750 ms, so that two items of a machine rarely end together, and that its
+ * processes have slept before each: then a turn costs several times as much as in a loop. Several machines, so that Redis has
+ * as much to do as in a fleet, which makes a turn cheaper for it.
  */
 const SLOW_MACHINES = 8;
-const SLOW_CONCURRENCY = 10;
+const SLOW_CONCURRENCY = 4;
 
 const CHUNKSIZE = 1_000;
 const MIB = 1024 ** 2;
@@ -123,9 +123,9 @@ async function measureSlow(stage: Stage): Promise<
     redisUs: perSecond(after.redis - before.redis),
   };
   await fleet.grow({ producers: 1, machines: SLOW_MACHINES });
-  const list = Array.from({ length: stage.size(8_000, 2_000) }, (_, i) => 50 + ((i * 37) % 101));
+  const list = Array.from({ length: stage.size(800, 200) }, (_, i) => 250 + ((i * 185) % 501));
   const request = { task: "wait", chunksize: 1 } as const;
-  await fleet.producers[0]?.map({ ...request, args: { list: list.slice(0, 1_000) } });
+  await fleet.producers[0]?.map({ ...request, args: { list: list.slice(0, 100) } });
   const slow = await loadOf(fleet, list.length, idleMachine, async () => {
     await fleet.producers[0]?.map({ ...request, args: { list } });
   });
@@ -180,6 +180,8 @@ async function jobBytesOf(fleet: RunningFleet, redis: RedisServer): Promise<numb
   const [machine] = fleet.machines;
   if (machine === undefined) throw new Error("unreachable: the fleet has a machine");
   const jobs = async (): Promise<number> => await redis.commands.llen(`poolmq:{${fleet.setup.queue}}:wait`);
+  // Redis frees what is left of the map before it.
+  await delay(1_000);
   const before = await redis.info("used_memory");
   process.kill(machine.pid, "SIGSTOP");
   try {
