@@ -5,7 +5,7 @@ import type { Job, WorkerOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
 import { completionsOf, fetchPlainJobs, plainJobs, removeStrayJob } from "@poolmq/shared/redis";
-import type { Publication, RedisClock } from "@poolmq/shared/redis";
+import type { FetchedJobs, Publication, RedisClock } from "@poolmq/shared/redis";
 
 import type { QueuedJob } from "./begun-jobs.ts";
 import { EagerWorker } from "./eager-worker.ts";
@@ -121,21 +121,21 @@ export class JobQueue extends EagerWorker {
     const places = Math.max(1, free);
     if (this.hooks.changed !== undefined) this.#ask(places);
     const lock = { token, durationMs: this.opts.lockDuration ?? 0, worker: name ?? "" };
-    const { jobs, unreadable, isEmpty } = await fetchPlainJobs(
-      this.#redis,
-      this.backend,
-      lock,
-      places,
-      this.#clock,
-    ).catch((error: unknown) => {
+    let fetched: FetchedJobs;
+    try {
+      // No step more than this one: the jobs of a completion that was sent later, but whose answer came in the same read, would
+      // begin before these.
+      fetched = await fetchPlainJobs(this.#redis, this.backend, lock, places, this.#clock);
+    } catch (error) {
       this.#ask(0);
       throw error;
-    });
+    }
+    const { jobs, unreadable, isEmpty } = fetched;
     // The jobs that have come take their places before the other queues are told.
     this.#own.asked = 0;
     for (const error of unreadable) this.emit("error", error);
     // Each job begins here, in the order in which they came.
-    const [first, ...others] = jobs.map((fetched) => this.take(fetched, token));
+    const [first, ...others] = jobs.map((job) => this.take(job, token));
     if (first === undefined && !isEmpty) return await super.moveToActive(token, name);
     for (const job of others) mainLoopQueue.add(job);
     const job = await first;
