@@ -11,7 +11,7 @@ export { prettyLine } from "./log/pretty-line.ts";
 export { Publisher } from "./outcome/publisher.ts";
 export { aclRules } from "./watch/acl.ts";
 export type { AclRole } from "./watch/acl.ts";
-export { isStraggler } from "./watch/straggler.ts";
+export { isStraggler } from "./cli/view/straggler.ts";
 export { lastTop, moveOf, visible } from "./cli/view/scroll.ts";
 export { table } from "./cli/view/table.ts";
 export { diagnose } from "./watch/diagnosis.ts";

@@ -1,10 +1,10 @@
 /** Worker machines with their processes, and what each of them runs. */
 
 import type { ChildView, MachineView, MapView } from "../../watch/queue-view.ts";
-import { isStraggler } from "../../watch/straggler.ts";
 
 import { bytes, clean, count, cut, duration } from "./format.ts";
 import { paint } from "./paint.ts";
+import { isStraggler } from "./straggler.ts";
 import { table } from "./table.ts";
 import type { Column } from "./table.ts";
 

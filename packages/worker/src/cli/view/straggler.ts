@@ -1,4 +1,4 @@
-import type { MapView, RunningView } from "./queue-view.ts";
+import type { MapView, RunningView } from "../../watch/queue-view.ts";
 
 /**
  * A run is a straggler once it takes this many times as long as nearly all others, and long enough to be noticed. The
