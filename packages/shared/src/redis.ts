@@ -21,6 +21,7 @@ export type { LargestValue } from "./redis/largest-value.ts";
 export { Listener } from "./redis/listener.ts";
 export type { Heard } from "./redis/listener.ts";
 export { readOnce } from "./redis/read-once.ts";
+export { scanKeys } from "./redis/scan-keys.ts";
 export { wrongServer } from "./redis/connection/wrong-server.ts";
 export { unrefConnection } from "./redis/connection/unref-connection.ts";
 export { fittingMachines, isFitting } from "./signing/fitting-machines.ts";

@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from "ioredis";
 
+import { primariesOf } from "./scan-keys.ts";
 import { untilNotRefused } from "./until-not-refused.ts";
 
 /** The largest value that a server takes and gives in one piece. */
@@ -21,7 +22,7 @@ const SETTINGS = ["proto-max-bulk-len", "client-query-buffer-limit", "client-out
  * recorded in the server's ACL log.
  */
 export async function largestValue(connection: Redis | Cluster): Promise<LargestValue | undefined> {
-  const nodes = connection.isCluster ? (connection as Cluster).nodes("master") : [connection as Redis];
+  const nodes = primariesOf(connection);
   const asked = nodes.flatMap((node) => SETTINGS.map(async (setting) => await ask(node, setting)));
   const limits = (await Promise.all([...asked, ...nodes.map(askMemory)])).flatMap((limit) => limit ?? []);
   return limits.toSorted((a, b) => a.bytes - b.bytes)[0];

@@ -8,6 +8,7 @@ import type { QueueKeys } from "@poolmq/shared/redis";
 import type { ControlOptions } from "../control/control-options.ts";
 import { MachineControl } from "../control/machine-control.ts";
 import { onItsShard } from "../control/machine-everywhere.ts";
+import type { MachineShard } from "../control/machine-everywhere.ts";
 import { MapControl } from "../control/map-control.ts";
 import { QueueFeed } from "../feed/queue-feed.ts";
 import { ItemPlace } from "../watch/item-place.ts";
@@ -79,9 +80,7 @@ export class ShownQueue implements DashboardQueue {
     return { keys: place.keys, address: shard.address };
   }
 
-  async #machineShards(): Promise<
-    Parameters<typeof onItsShard>[0] extends () => Promise<infer S> ? S : never
-  > {
+  async #machineShards(): Promise<MachineShard[]> {
     return (await this.#answering()).map(({ place: { redis }, watcher, control }) => {
       return { watcher, control: new MachineControl(redis, control) };
     });

@@ -3,11 +3,10 @@
  * deletes the list in which these jobs wait, no machine ever fetches them, and Redis would keep them for ever.
  */
 
-import { Cluster } from "ioredis";
-import type { Redis } from "ioredis";
+import type { Cluster, Redis } from "ioredis";
 
 import { repeatWhenAnswered } from "@poolmq/shared/internal";
-import { expireJobs } from "@poolmq/shared/redis";
+import { expireJobs, scanKeys } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
 /** How often a queue is searched for them, in ms. One of its machines does it each time. */
@@ -17,9 +16,6 @@ const EVERY_MS = 24 * 60 * 60_000;
  * others.
  */
 const FIRST_MS = 60_000;
-
-/** Names of keys that Redis looks at in one step. */
-const SCAN_COUNT = 1_000;
 
 interface QueueInRedis {
   readonly redis: Redis | Cluster;
@@ -66,20 +62,15 @@ export class ForsakenJobs {
     const { redis, keys } = this.#queue;
     const prefix = keys.job("");
     const wanted = new Map<string, Promise<boolean>>();
-    const nodes = redis instanceof Cluster ? redis.nodes("master") : [redis];
-    for (const node of nodes) {
-      for (let cursor = "0"; !this.#isClosed;) {
-        const [next, found] = await node.scan(cursor, "MATCH", `${prefix}*-*`, "COUNT", SCAN_COUNT);
-        const ids = found.map((key) => key.slice(prefix.length));
-        const isForsaken = await Promise.all(ids.map(async (id) => await this.#isForsaken(id, wanted)));
-        await expireJobs(
-          redis,
-          keys,
-          ids.filter((_, i) => isForsaken[i]),
-        );
-        if (next === "0") break;
-        cursor = next;
-      }
+    for await (const found of scanKeys(redis, `${prefix}*-*`)) {
+      const ids = found.map((key) => key.slice(prefix.length));
+      const isForsaken = await Promise.all(ids.map(async (id) => await this.#isForsaken(id, wanted)));
+      await expireJobs(
+        redis,
+        keys,
+        ids.filter((_, i) => isForsaken[i]),
+      );
+      if (this.#isClosed) return;
     }
   }
 

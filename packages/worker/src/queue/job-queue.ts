@@ -123,7 +123,7 @@ export class JobQueue extends EagerWorker {
     const lock = { token, durationMs: this.opts.lockDuration ?? 0, worker: name ?? "" };
     let fetched: FetchedJobs;
     try {
-      // No step more than this one: the jobs of a completion that was sent later, but whose answer came in the same read, would
+      // Awaited directly: after one more promise, jobs that a completion fetched later, but that came in the same read, would
       // begin before these.
       fetched = await fetchPlainJobs(this.#redis, this.backend, lock, places, this.#clock);
     } catch (error) {

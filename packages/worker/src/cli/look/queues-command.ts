@@ -1,12 +1,11 @@
 /** `poolmq queues`: which queues a Redis holds. */
 
 import type { Command } from "commander";
-import { Cluster } from "ioredis";
-import type { Redis } from "ioredis";
+import type { Cluster, Redis } from "ioredis";
 
 import { shardNames } from "@poolmq/shared/internal";
 import type { WorkerAdvertisement } from "@poolmq/shared/internal";
-import { queueKeys, readAdvertisement, readQueue } from "@poolmq/shared/redis";
+import { queueKeys, readAdvertisement, readQueue, scanKeys } from "@poolmq/shared/redis";
 
 import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
 import { queueCommand, withQueue } from "../base/queue-command.ts";
@@ -30,8 +29,6 @@ interface QueueLine {
   /** Machines that missed some heartbeats: killed, frozen or cut off. */
   readonly silent: number;
 }
-
-const SCAN_COUNT = 1_000;
 
 /** Keys that watchers of a queue write. */
 const LOOKERS: ReadonlySet<string> = new Set(["watch", "listen"]);
@@ -87,17 +84,11 @@ function queueOf(places: readonly QueuePlace[], shards: number): (place: QueuePl
 
 async function queueNames(redis: Redis | Cluster, prefix: string): Promise<string[]> {
   const names = new Set<string>();
-  const nodes = redis instanceof Cluster ? redis.nodes("master") : [redis];
-  for (const node of nodes) {
-    for (let cursor = "0"; ;) {
-      const [next, keys] = await node.scan(cursor, "MATCH", `${prefix}:{*}:*`, "COUNT", SCAN_COUNT);
-      for (const key of keys) {
-        const end = key.indexOf("}");
-        // A watcher of a queue that does not exist leaves these keys for some seconds.
-        if (!LOOKERS.has(key.slice(end + 2))) names.add(key.slice(prefix.length + 2, end));
-      }
-      if (next === "0") break;
-      cursor = next;
+  for await (const keys of scanKeys(redis, `${prefix}:{*}:*`)) {
+    for (const key of keys) {
+      const end = key.indexOf("}");
+      // A watcher of a queue that does not exist leaves these keys for some seconds.
+      if (!LOOKERS.has(key.slice(end + 2))) names.add(key.slice(prefix.length + 2, end));
     }
   }
   return [...names];
