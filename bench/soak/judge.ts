@@ -76,3 +76,7 @@ export function judge(
     problems: told,
   };
 }
+
+export function itemsOf(ended: readonly EndedMap[]): number {
+  return ended.reduce((total, { items }) => total + items, 0);
+}

@@ -23,9 +23,11 @@ import type { EndedMap } from "./actors/asker.ts";
 import { Fleet } from "./actors/fleet.ts";
 import type { Setting } from "./actors/fleet.ts";
 import { DamagedItems } from "./faults/damaged-items.ts";
-import { judge } from "./judge.ts";
+import { itemsOf, judge } from "./judge.ts";
 import { leftovers, leftProcesses } from "./leftovers.ts";
-import type { SoakReport } from "./soak.ts";
+import type { SoakReport } from "./report.ts";
+import { stopAskers } from "./stop-askers.ts";
+import { Used } from "./used.ts";
 
 export interface ServersSoakOptions {
   readonly seed: number;
@@ -55,8 +57,6 @@ interface Kill {
 }
 
 const EVERY_MS = 20_000;
-
-const SAMPLE_MS = 2_500;
 
 /** How long what is left of jobs may take, once no map runs any more. */
 const DRAIN_MS = 60_000;
@@ -104,23 +104,9 @@ export async function soakOverServers({
       new Asker(setting, { name, engine: "Redis", site: { queue }, onEnded: (map) => void ended.push(map) }),
   );
   const actors = (): Asker["actor"][] => [...askers, ...fleet.all].map(({ actor }) => actor);
-  const watched = { producer: askers[0], supervisor: fleet.elder };
   const byKind = new Map<string, number>();
 
-  let redisMost = 0;
-  const usedMib = async ({ admin }: RedisServer): Promise<number> => {
-    const used = /used_memory:(\d+)/.exec(await admin.info("memory"))?.[1];
-    return Number(used ?? 0) / 2 ** 20;
-  };
-  const sampler = setInterval(() => {
-    for (const one of Object.values(watched)) one?.actor.send({ t: "usage" });
-    for (const server of servers) {
-      void usedMib(server).then(
-        (mib) => (redisMost = Math.max(redisMost, mib)),
-        () => {}, // it is away
-      );
-    }
-  }, SAMPLE_MS);
+  const used = new Used({ producer: askers[0], supervisor: fleet.elder }, servers);
   const reporter = setInterval(() => print(`${ended.length} maps, ${itemsOf(ended)} items`), 10_000);
 
   try {
@@ -141,12 +127,7 @@ export async function soakOverServers({
     await delay(Math.max(0, startedAt + durationMs - performance.now()));
     print(`no server is killed any more; ${ended.length} maps so far`);
 
-    for (const { actor } of askers) actor.send({ t: "stop" });
-    if (!(await settlesWithin(patienceMs, Promise.all(askers.map(({ actor }) => actor.exited))))) {
-      for (const { name, actor, current } of askers) {
-        if (!actor.isGone) problems.push(`producer ${name} hangs at map ${JSON.stringify(current)}`);
-      }
-    }
+    problems.push(...(await stopAskers(askers, patienceMs)));
     const keys = queueKeys(queue);
     const lists = ["wait", "active", "delayed", "prioritized"].map((name) => keys.job(name));
     const drainedBy = performance.now() + DRAIN_MS;
@@ -164,35 +145,16 @@ export async function soakOverServers({
       maps: ended.length,
       items: itemsOf(ended),
       leaked: [...leaked, ...(await leftProcesses(folder))],
-      usage: Object.fromEntries(
-        Object.entries(watched).flatMap(([who, one]) =>
-          one === undefined
-            ? []
-            : [
-                [
-                  who,
-                  {
-                    rss: one.usage.trend("rss"),
-                    heap: one.usage.trend("heap"),
-                    descriptors: one.usage.trend("descriptors"),
-                  },
-                ],
-              ],
-        ),
-      ),
-      redisMib: { most: redisMost, last: Math.max(...(await Promise.all(servers.map(usedMib)))) },
+      usage: used.processes,
+      redisMib: await used.redisMib(),
       ...judge(ended, new DamagedItems(), problems),
     };
   } finally {
-    clearInterval(sampler);
+    used.close();
     clearInterval(reporter);
     await Promise.all(actors().map((actor) => actor.kill()));
     await Promise.all(servers.map((server) => server.stop()));
     if (stderr !== undefined) closeSync(stderr);
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function itemsOf(ended: readonly EndedMap[]): number {
-  return ended.reduce((total, { items }) => total + items, 0);
 }

@@ -2,7 +2,20 @@
 
 import type { Usage } from "./actors/messages.ts";
 import type { Trend } from "./actors/usage-series.ts";
-import type { SoakReport } from "./soak.ts";
+import type { Judgement } from "./judge.ts";
+
+export interface SoakReport extends Judgement {
+  readonly faults: number;
+  readonly byKind: ReadonlyMap<string, number>;
+  readonly maps: number;
+  readonly items: number;
+  /** Keys in Redis, and processes, that should not be left. */
+  readonly leaked: readonly string[];
+  /** By process: growth per minute and last value of memory, in MiB, and of the number of descriptors. */
+  readonly usage: Readonly<Record<string, Readonly<Record<keyof Usage, Trend>>>>;
+  /** Most that Redis used, and what it uses at the end, in MiB. */
+  readonly redisMib: { readonly most: number; readonly last: number };
+}
 
 /**
  * Growth per minute that does not count as a leak. A leak of one small object per item would show in the heap, because a

@@ -19,6 +19,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { settlesWithin } from "@poolmq/shared/internal";
 import { queueKeys } from "@poolmq/shared/redis";
 
 import { RedisServer } from "../../tests/support/redis-server.ts";
@@ -27,14 +28,14 @@ import { Asker } from "./actors/asker.ts";
 import type { AskerOptions, EndedMap } from "./actors/asker.ts";
 import { Fleet } from "./actors/fleet.ts";
 import type { Setting, Site } from "./actors/fleet.ts";
-import type { Usage } from "./actors/messages.ts";
-import type { Trend } from "./actors/usage-series.ts";
 import type { Queue } from "./faults/fault.ts";
 import { Injector } from "./faults/injector.ts";
 import { planFaults } from "./faults/plan.ts";
-import { judge } from "./judge.ts";
-import type { Judgement } from "./judge.ts";
+import { itemsOf, judge } from "./judge.ts";
 import { leftovers, leftProcesses } from "./leftovers.ts";
+import type { SoakReport } from "./report.ts";
+import { stopAskers } from "./stop-askers.ts";
+import { Used } from "./used.ts";
 
 export interface SoakOptions {
   readonly seed: number;
@@ -48,21 +49,6 @@ export interface SoakOptions {
   /** Called with each line of the log. */
   readonly print?: (line: string) => void;
 }
-
-export interface SoakReport extends Judgement {
-  readonly faults: number;
-  readonly byKind: ReadonlyMap<string, number>;
-  readonly maps: number;
-  readonly items: number;
-  /** Keys in Redis, and processes, that should not be left. */
-  readonly leaked: readonly string[];
-  /** By process: growth per minute and last value of memory, in MiB, and of the number of descriptors. */
-  readonly usage: Readonly<Record<string, Readonly<Record<keyof Usage, Trend>>>>;
-  /** Most that Redis used, and what it uses at the end, in MiB. */
-  readonly redisMib: { readonly most: number; readonly last: number };
-}
-
-const SAMPLE_MS = 2_500;
 
 /**
  * How long maps, jobs of producers that were killed, and machines may each take to end after the last fault. A real hang
@@ -137,18 +123,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   };
   const injector = new Injector({ redis, proxy, queues, inMemory });
 
-  let redisMost = 0;
-  const usedMib = async (): Promise<number> => {
-    const used = /used_memory:(\d+)/.exec(await redis.admin.info("memory"))?.[1];
-    return Number(used ?? 0) / 2 ** 20;
-  };
-  const sampler = setInterval(() => {
-    for (const one of Object.values(watched)) one?.actor.send({ t: "usage" });
-    usedMib().then(
-      (mib) => (redisMost = Math.max(redisMost, mib)),
-      () => {}, // it is down
-    );
-  }, SAMPLE_MS);
+  const used = new Used(watched, [redis]);
   const reporter = setInterval(() => {
     const now = [...injector.underWay].join(", ");
     print(`${injector.total} faults, ${ended.length} maps, ${itemsOf(ended)} items${now && `; now: ${now}`}`);
@@ -161,12 +136,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     for (const kind of injector.overran)
       print(`given up, because it did not end or could not be done: ${kind}`);
 
-    for (const { actor } of askers) actor.send({ t: "stop" });
-    if (!(await within(patienceMs, Promise.all(askers.map(({ actor }) => actor.exited))))) {
-      for (const { name, actor, current } of askers) {
-        if (!actor.isGone) problems.push(`producer ${name} hangs at map ${JSON.stringify(current)}`);
-      }
-    }
+    problems.push(...(await stopAskers(askers, patienceMs)));
     const drainedBy = performance.now() + patienceMs;
     // Jobs of killed producers are still being run.
     const lists = ["wait", "active", "delayed", "prioritized", "turns"] as const;
@@ -180,47 +150,27 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       }
     }
     const closing = Promise.all(fleets.map((fleet) => fleet.close()));
-    if (!(await within(patienceMs, closing))) problems.push("a machine does not end");
+    if (!(await settlesWithin(patienceMs, closing))) problems.push("a machine does not end");
     const keys = await leftovers(
       redis.admin,
       queues.map((queue) => queue.keys),
     );
-    const trends = ({ usage }: Pick<Asker, "usage">): Record<keyof Usage, Trend> => ({
-      rss: usage.trend("rss"),
-      heap: usage.trend("heap"),
-      descriptors: usage.trend("descriptors"),
-    });
     return {
       faults: injector.total,
       byKind: injector.counts,
       maps: ended.length,
       items: itemsOf(ended),
       leaked: [...keys, ...(await leftProcesses(folder))],
-      usage: Object.fromEntries(
-        Object.entries(watched).flatMap(([who, one]) => (one === undefined ? [] : [[who, trends(one)]])),
-      ),
-      redisMib: { most: redisMost, last: await usedMib() },
+      usage: used.processes,
+      redisMib: await used.redisMib(),
       ...judge(ended, injector.damaged, problems),
     };
   } finally {
-    clearInterval(sampler);
+    used.close();
     clearInterval(reporter);
     for (const actor of actors()) if (actor.isFrozen) actor.freeze(false);
     await Promise.all(actors().map((actor) => actor.kill()));
     if (stderr !== undefined) closeSync(stderr);
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function itemsOf(ended: readonly EndedMap[]): number {
-  return ended.reduce((total, { items }) => total + items, 0);
-}
-
-/** True if the promise has resolved within this time. */
-async function within(timeoutMs: number, promise: Promise<unknown>): Promise<boolean> {
-  const timer = new AbortController();
-  const timeout = delay(timeoutMs, false, { signal: timer.signal }).catch(() => false);
-  const ended = await Promise.race([promise.then(() => true), timeout]);
-  timer.abort();
-  return ended;
 }

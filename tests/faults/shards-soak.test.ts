@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { soakOverServers } from "../../bench/soak/over-servers.ts";
 import { damageOf, describeReport } from "../../bench/soak/report.ts";
 import { faultSeed } from "../support/fault-seed.ts";
+import { NO_DAMAGE } from "../support/no-damage.ts";
 
 const DURATION_MS = 7_500;
 
@@ -16,16 +17,7 @@ test(
   { timeout: TIMEOUT_MS },
   async () => {
     const report = await soakOverServers({ seed: faultSeed(), durationMs: DURATION_MS, everyMs: 2_500 });
-    expect(damageOf(report), describeReport(report)).toEqual({
-      lost: 0,
-      duplicated: 0,
-      wrong: 0,
-      outOfOrder: 0,
-      innocentsCharged: 0,
-      problems: [],
-      leaked: [],
-      growing: [],
-    });
+    expect(damageOf(report), describeReport(report)).toEqual(NO_DAMAGE);
     expect(report.faults).toBe(3);
     expect(report.maps).toBeGreaterThan(0);
   },

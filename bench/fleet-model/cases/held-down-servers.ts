@@ -3,7 +3,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { HeldDownServers } from "../../harness/held-down-servers.ts";
-import { inTurns, medianOf } from "../../harness/rounds.ts";
 import { RunningFleet } from "../../harness/running-fleet.ts";
 import type { Stage } from "../../harness/stage.ts";
 import type { Costs } from "../costs.ts";
@@ -14,6 +13,7 @@ import { ALONE } from "./alone.ts";
 import type { Case } from "./case.ts";
 import { checkResults, untilMadeUp } from "./kill-half.ts";
 import { TRIVIAL } from "./many-producers.ts";
+import { throughputCase } from "./throughput-case.ts";
 
 const ROUNDS = 3;
 
@@ -24,15 +24,8 @@ export async function heldDownServers(stage: Stage, costs: Costs): Promise<Case[
     await using running = await held.fleetOver(shards);
     const who = `${shards} held-down ${shards === 1 ? "server" : "servers"}, items that do nothing`;
     const run = async (): Promise<number> => (await held.measure(running)).itemsPerS;
-    const values = (await inTurns(stage.size(ROUNDS, 1), [{ who, run }])).get(who) ?? [];
     const { itemsPerS } = throughputOf(costs, { ...ALONE, ...HeldDownServers.of(shards) }, TRIVIAL);
-    cases.push({
-      fleet: who,
-      what: "throughput",
-      unit: "items/s",
-      predicted: itemsPerS,
-      measured: medianOf(values),
-    });
+    cases.push(await throughputCase(who, stage.size(ROUNDS, 1), itemsPerS, run));
   }
   cases.push(await serverLost(stage, costs));
   return cases;

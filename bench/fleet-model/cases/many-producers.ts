@@ -1,12 +1,12 @@
 /** 1 to 8 producers of items that do nothing, a job each: the cores are what limits. */
 
-import { inTurns, medianOf } from "../../harness/rounds.ts";
 import { RunningFleet } from "../../harness/running-fleet.ts";
 import type { Stage } from "../../harness/stage.ts";
 import type { Costs } from "../costs.ts";
 import { throughputOf } from "../throughput.ts";
 import { ALONE } from "./alone.ts";
 import type { Case } from "./case.ts";
+import { throughputCase } from "./throughput-case.ts";
 
 export const TRIVIAL = { itemMs: 0, chunksize: 1 };
 const MACHINES = 2;
@@ -22,15 +22,8 @@ export async function manyProducers(stage: Stage, costs: Costs): Promise<Case[]>
     for (let warm = 0; warm < 3; warm++) await running.map(items / 2);
     const who = `${producers} ${producers === 1 ? "producer" : "producers"}, items that do nothing`;
     const run = async (): Promise<number> => (1_000 * items) / (await running.map(items));
-    const values = (await inTurns(stage.size(ROUNDS, 1), [{ who, run }])).get(who) ?? [];
     const { itemsPerS } = throughputOf(costs, { ...ALONE, machines: MACHINES, producers }, TRIVIAL);
-    cases.push({
-      fleet: who,
-      what: "throughput",
-      unit: "items/s",
-      predicted: itemsPerS,
-      measured: medianOf(values),
-    });
+    cases.push(await throughputCase(who, stage.size(ROUNDS, 1), itemsPerS, run));
   }
   return cases;
 }
