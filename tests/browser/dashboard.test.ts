@@ -86,8 +86,7 @@ describe.skipIf(NO_BROWSER)("the page", () => {
 
   test("groups errors of a kind, with their items and one stack", async () => {
     const stage = new Watched(redis());
-    // Items may run in another order than they came: the one that waits must not hold up the others.
-    await stage.workers(2);
+    await stage.workers();
     const { page } = await visit(await startDashboard({ url: redis().url, queue: stage.queue }));
     const map = stage.client().map("step", stage.steps("fail", "end", "fail", "fail", "wait"));
     const group = page.locator(".errors summary");

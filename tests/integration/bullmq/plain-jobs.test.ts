@@ -15,10 +15,12 @@ class Both implements AsyncDisposable {
   readonly name = `{${uniqueQueue("plain")}}`;
   readonly #open: (Queue | Worker)[] = [];
 
-  queue(ours: boolean, options: Partial<QueueOptions> = {}): Queue {
+  queue(ours: boolean, options: Partial<QueueOptions> = {}, stages = false): Queue {
     const { admin } = redis();
     const all = { connection: admin, ...options };
-    const queue = ours ? new Queue(this.name, all, plainJobs(admin)) : new Queue(this.name, all);
+    const queue = ours
+      ? new Queue(this.name, all, plainJobs(admin, undefined, stages))
+      : new Queue(this.name, all);
     this.#open.push(queue);
     return queue;
   }
@@ -116,6 +118,39 @@ describe("plain jobs", () => {
     const fetched = await fetchPlainJobs(admin, queue.getBackend(), lock, 10, { nowMs: Date.now() });
     expect(fetched.jobs.map(([, id]) => id)).toEqual(["u-1", "u-3", "u-2", "u-0", "j-0", "j-1", "j-2"]);
     expect(await admin.exists(`bull:${both.name}:pc`, `bull:${both.name}:prioritized`)).toBe(0);
+  });
+
+  test.for([
+    { where: "BullMQ's list" },
+    { where: "the line of a priority", priority: 7 },
+    { where: "the stage of its map", isStaged: true },
+  ])("are put back into $where in their order, whichever comes back first", async (given) => {
+    const { priority, isStaged = false } = given;
+    await using both = new Both();
+    const queue = both.queue(true, {}, isStaged);
+    const { admin } = redis();
+    const backend = queue.getBackend();
+    const lock = { token: "t", durationMs: 60_000, worker: "w" };
+    const fetch = async (count: number): Promise<unknown[]> =>
+      (await fetchPlainJobs(admin, backend, lock, count, { nowMs: Date.now() })).jobs.map(([, id]) => id);
+    // More than ten: sorted as texts, the tenth comes before the second.
+    const all = jobs(12).map(({ opts, ...job }) => ({ ...job, opts: { ...opts, priority: priority ?? 0 } }));
+    const ids = all.map(({ opts }) => opts.jobId);
+    await queue.addBulk(all);
+    for (const order of [[...ids.keys()], [...ids.keys()].toReversed(), [3, 11, 0, 7, 2, 10, 1]]) {
+      expect(await fetch(11)).toEqual(ids.slice(0, 11));
+      await fetch(1);
+      for (const at of order) await backend.moveJobFromActiveToWait(ids[at] ?? "", "t");
+      expect(await fetch(12)).toEqual(ids.filter((_, at) => order.includes(at)));
+      for (const at of order) await backend.moveJobFromActiveToWait(ids[at] ?? "", "t");
+      for (const [at, id] of ids.entries())
+        if (!order.includes(at)) await backend.moveJobFromActiveToWait(id, "t");
+    }
+    expect(await queue.getJobCounts("active")).toEqual({ active: 0 });
+    expect(await admin.exists(...ids.map((id) => `bull:${both.name}:${id}:lock`))).toBe(0);
+    await fetch(1);
+    await expect(backend.moveJobFromActiveToWait("j-0", "another's")).rejects.toThrow(/Lock mismatch/);
+    await expect(backend.moveJobFromActiveToWait("j-99", "t")).rejects.toThrow(/Missing key/);
   });
 
   test("that are there already are not added again", async () => {

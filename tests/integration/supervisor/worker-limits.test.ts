@@ -208,3 +208,19 @@ test("a function that one machine lacks is run by the one that has it", async ()
   );
   expect(pids).toHaveLength(20);
 });
+
+test("what a busy machine hands back begins in the order in which it came", async () => {
+  const stage = new Stage(redis());
+  const marks = new Marks();
+  await stage.machine({ module: MODULE, processes: 1 });
+  const pool = producer(stage);
+  // Short ones first, so that the machine has learned to fetch ahead and to fill its pipes.
+  await pool.starmap(
+    "spinAndLog",
+    Array.from({ length: 300 }, () => [marks.log, "warm", 0] as const),
+  );
+  // The sixth keeps the only process from the others for so long that they are handed back.
+  const items = Array.from({ length: 60 }, (_, i) => [marks.log, String(i), i === 5 ? 300 : 0] as const);
+  await pool.starmap("spinAndLog", items, { chunksize: 1 });
+  expect(marks.lines.slice(300)).toEqual(items.map(([, name]) => name));
+});

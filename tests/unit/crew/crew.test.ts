@@ -301,3 +301,20 @@ test("close() ends what the finalizers do not, at its deadline", async () => {
   expect(isClosed).toBe(true);
   expect(stage.alive).toEqual([]);
 });
+
+test("runs that were taken back, or that a busy crew hands back, keep the order in which they came", async () => {
+  const stage = await new Stage({ concurrency: 8 }).started();
+  // The crew learns that runs are short, and sends its host more than it can run at once.
+  for (let i = 0; i < 5; i++) expect(await within(5, again(stage, "quick"))).toMatchObject({ kind: "done" });
+  const back: number[] = [];
+  const run = (fn: string, at: number): void =>
+    stage.crew.begin(aRun({ fn, at }), ({ kind }) => {
+      if (kind === "unstarted") back.push(at);
+    });
+  for (let at = 0; at < 8; at++) run("endless", at);
+  for (let at = 8; at < 100; at++) run("quick", at);
+  expect(stage.hosts[0]?.runsSent).toBe(5 + 8 + 8);
+  await vi.advanceTimersByTimeAsync(500);
+  // Whoever gets them puts each in front of the others.
+  expect(back.toReversed()).toEqual(Array.from({ length: 92 }, (_, i) => i + 8));
+});

@@ -27,6 +27,7 @@ import { Completions, NOT_PLAIN } from "./completions.ts";
 import { keepRedisTime } from "./keep-redis-time.ts";
 import { FetchReader } from "./fetch-reader.ts";
 import type { FetchReply, NextJobData } from "./fetch-reader.ts";
+import { handBackInOrder } from "./hand-back.ts";
 import { AT_ONCE, FETCH, FETCH_BYTES } from "./plain-scripts.ts";
 
 import { runScript } from "../redis/run-script.ts";
@@ -46,6 +47,7 @@ export function plainJobs(
     const backend = createRedisBackend(name, options, context);
     shortenAdding(backend, redis, stages);
     keepRedisTime(backend, clock);
+    handBackInOrder(backend, redis);
     shortenCompleting(backend, redis, options, clock);
     return backend;
   };

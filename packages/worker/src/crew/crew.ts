@@ -222,7 +222,7 @@ export class Crew {
 
   #takeBack(ticket: Ticket): void {
     if (ticket.stopped !== undefined) return ticket.settleStopped(0);
-    this.#held.addFirst(ticket);
+    this.#held.takeBack(ticket);
     this.#dispatch();
   }
 

@@ -21,10 +21,11 @@ export class HeldRuns {
     return !this.#isClosed;
   }
 
-  /** Takes back a run that a host had. It has waited before, so it goes to the front. */
-  addFirst(ticket: Ticket): void {
-    if (this.#isClosed) ticket.settle({ kind: "unstarted" });
-    else this.#tickets.unshift(ticket);
+  /** Takes back a run that a host had: it waits again where it did before, so that runs keep the order in which they came. */
+  takeBack(ticket: Ticket): void {
+    if (this.#isClosed) return ticket.settle({ kind: "unstarted" });
+    const behind = this.#tickets.findIndex(({ no }) => no > ticket.no);
+    this.#tickets.splice(behind === -1 ? this.size : behind, 0, ticket);
   }
 
   /** Removes the oldest run, which has found a host. */
@@ -39,9 +40,12 @@ export class HeldRuns {
     }
   }
 
-  /** Hands all of them back, as runs that nobody has begun. */
+  /**
+   * Hands all of them back, as runs that nobody has begun. The newest first: each is put in front of what waits, so that
+   * the oldest ends up as the first.
+   */
   release(): void {
-    for (const ticket of this.#tickets.splice(0)) ticket.settle({ kind: "unstarted" });
+    for (const ticket of this.#tickets.splice(0).toReversed()) ticket.settle({ kind: "unstarted" });
   }
 
   /** Hands back all runs, and those that come later. */

@@ -120,6 +120,9 @@ const NONE: ReadonlyMap<number, ItemOutcome> = new Map();
 
 /** A run in its crew, and what is known of it. */
 export class Ticket {
+  static #made = 0;
+  /** Later ones have higher numbers. */
+  readonly no: number = Ticket.#made++;
   readonly run: Run;
   readonly settle: (end: RunEnd) => void;
   /** When it began to wait for a host, by the monotonic clock. */
