@@ -106,6 +106,7 @@ export class Crew {
   /** The same, without a promise. @param settle - called once; must not throw */
   begin(run: Run, settle: (end: RunEnd) => void): void {
     if (!this.#held.add(new Ticket(run, settle))) return;
+    this.#looker.wake();
     if (this.#ahead.came(run)) this.#options.onChange();
     this.#dispatch();
   }
@@ -235,8 +236,11 @@ export class Crew {
     }
   }
 
-  /** Takes back runs that wait behind a long one, so that none waits while another host or machine is idle. */
-  #look(asksForSign: boolean): void {
+  /**
+   * Takes back runs that wait behind a long one, so that none waits while another host or machine is idle. Gives whether
+   * there are runs.
+   */
+  #look(asksForSign: boolean): boolean {
     const free = this.#members.freest(this.#options.concurrency);
     for (const member of this.#members) {
       member.takeBackTrapped(free !== undefined && free !== member);
@@ -244,10 +248,12 @@ export class Crew {
     }
     this.#memory.look(this.#members);
     const { oldest } = this.#held;
-    if (oldest === undefined || this.#closing) return;
-    if (!this.#ahead.givesUp(oldest.heldSince, this.#held.size, this.ready)) return;
-    this.#options.onChange();
-    this.#held.release();
+    if (oldest === undefined || this.#closing) return this.#members.hasRuns;
+    if (this.#ahead.givesUp(oldest.heldSince, this.#held.size, this.ready)) {
+      this.#options.onChange();
+      this.#held.release();
+    }
+    return true;
   }
 
   #onGone(member: Member, exit: HostExit, charged: readonly Ticket[]): void {

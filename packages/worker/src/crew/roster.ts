@@ -66,6 +66,12 @@ export class Roster implements Iterable<Member> {
     return bytes;
   }
 
+  /** Whether any of them has a run. */
+  get hasRuns(): boolean {
+    for (const member of this.#members) if (member.load > 0) return true;
+    return false;
+  }
+
   /** Number of runs that they have, and number of those that run. */
   get load(): { readonly sent: number; readonly running: number } {
     let sent = 0;
