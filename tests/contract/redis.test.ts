@@ -1,12 +1,14 @@
 /** See README.md beside this file for when to change the golden files. */
 
 import { WIRE_VERSION } from "@poolmq/shared/internal";
-import { queueKeys } from "@poolmq/shared/redis";
+import { GatherScripts, queueKeys } from "@poolmq/shared/redis";
+import type { Outcome } from "@poolmq/shared/redis";
 import { QueueWatcher } from "@poolmq/worker/internal";
 import { expect, test } from "vitest";
 
 import * as contractTasks from "../fixtures/contract-tasks.ts";
 import { expectGolden, masked, opened } from "../support/golden.ts";
+import { outcomesIn } from "../support/outcomes-in.ts";
 import { Program } from "../support/processes.ts";
 import { redisForFile } from "../support/redis-server.ts";
 import { Marks, rejection, Stage } from "../support/stage.ts";
@@ -181,7 +183,8 @@ test("outcome", async () => {
   const streams = await until(
     async () => {
       const read = await Promise.all(ids.map((id) => redis().admin.xrange(stage.keys.out(id), "-", "+")));
-      return read.every((entries, index) => entries.length === counts[index]) ? read : undefined;
+      const parts = read.map(outcomesIn);
+      return parts.every(({ length }, index) => length === counts[index]) ? parts : undefined;
     },
     { what: "all outcomes" },
   );
@@ -194,12 +197,19 @@ test("outcome", async () => {
     "not registered",
     "not readable",
   ];
+  // Those that a machine publishes together share an entry.
+  const scripts = new GatherScripts(redis().admin, stage.keys);
+  await scripts.open("m", 60_000);
+  const outcome = (at: number): Outcome => ({ at, ms: 1.5, text: `=[${at}]`, by: `${machine.id} 17` });
+  await scripts.publish("m", [outcome(0), outcome(1)], 60_000);
+  const shared = await redis().admin.xrange(stage.keys.out("m"), "-", "+");
+  const together = shared.map(([, fields]) => openedEntry(fields));
   const shown = names.map((name, index) => [
     name,
     // Which of two chunks was first is not part of the contract, so they are sorted.
-    streams[index]?.map(([, fields]) => openedEntry(fields)).sort(),
+    streams[index]?.map(openedEntry).sort(),
   ]);
-  await expectGolden("outcome", { WIRE_VERSION, outcomes: Object.fromEntries(shown) }, [
+  await expectGolden("outcome", { WIRE_VERSION, outcomes: Object.fromEntries(shown), together }, [
     [machine.id, "<worker>"],
   ]);
 });

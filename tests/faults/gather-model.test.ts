@@ -26,6 +26,7 @@ import type { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 
 import { faultSeed } from "../support/fault-seed.ts";
+import { outcomesIn } from "../support/outcomes-in.ts";
 import { redisForFile } from "../support/redis-server.ts";
 import { uniqueQueue } from "../support/unique.ts";
 import { until } from "../support/until.ts";
@@ -364,8 +365,8 @@ async function expectSound(model: Model, world: World): Promise<void> {
   }
   if (model.lossy) return;
   const entries = await world.admin.xrange(world.keys.out(MAP), "-", "+");
-  const outcomes = entries.map(([, fields]) => fields).filter(([name]) => name === "i");
-  expect(new Set(outcomes.map(([, index]) => index)).size, "one entry a job").toBe(outcomes.length);
+  const outcomes = outcomesIn(entries).filter(([name]) => name === "i");
+  expect(new Set(outcomes.map(([, index]) => index)).size, "one outcome a job").toBe(outcomes.length);
 }
 
 /** From now on nothing breaks: the map must come to its end. */

@@ -19,7 +19,7 @@
  */
 
 /** Version of everything in this file. Sent with each job and each worker advertisement. */
-export const WIRE_VERSION = 2;
+export const WIRE_VERSION = 3;
 
 /**
  * A value as text, made by the codec. Supervisors pass it on without opening it. The text never holds a raw tab or
@@ -119,7 +119,8 @@ export interface Suspect {
 }
 
 /**
- * What became of the items of one job, as a stream entry's `o` field. Values may name parts of the bytes in its field `b`;
+ * What became of the items of one job, as a stream entry's `o` field. Several jobs may share an entry: their fields follow
+ * each other, each job's beginning with `i`. Values may name parts of the bytes in its field `b`;
  * those that are kept in a job may not.
  *
  * - `"=" + Payload`: every item succeeded; the payload is the array of the results, in input order, each encoded apart

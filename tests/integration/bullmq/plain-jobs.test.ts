@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 
 import { completionsOf, fetchPlainJobs, GatherScripts, plainJobs, queueKeys } from "@poolmq/shared/redis";
 
+import { outcomesIn } from "../../support/outcomes-in.ts";
 import { redisForFile } from "../../support/redis-server.ts";
 import { uniqueQueue } from "../../support/unique.ts";
 import { until } from "../../support/until.ts";
@@ -100,6 +101,17 @@ describe("plain jobs", () => {
     const [first, second] = await admin.zrange(`bull:${both.name}:prioritized`, "0", "-1", "WITHSCORES");
     expect([first, second]).toEqual(
       "priority" in more ? ["ours-1", String(7 * 2 ** 32 + 1)] : [undefined, undefined],
+    );
+  });
+
+  test("with an odd id are added all the same, and no job twice", async () => {
+    await using both = new Both();
+    const [ours, own] = [both.queue(true), both.queue(false)];
+    const ids = ['a"b', "a\\", "\u{1f600}", "plain", "plain"];
+    await ours.addBulk(ids.map((jobId, data) => ({ name: "n", data, opts: { jobId } })));
+    const found = await own.getJobs("wait", 0, -1, true);
+    expect(found.map(({ id, data, opts }) => [id, data as unknown, opts.jobId])).toEqual(
+      ids.slice(0, 4).map((id, data) => [id, data, id]),
     );
   });
 
@@ -297,8 +309,7 @@ describe("a job that brings its outcome", () => {
       if (completions === undefined) throw new Error("Expected a worker that keeps no completed jobs");
       return completions.add({ id: `${map}-${at}`, token: "t", fetchNext, publication });
     };
-    const outcomes = async (map = "m") =>
-      (await admin.xrange(keys.out(map), "-", "+")).map(([, fields]) => fields);
+    const outcomes = async (map = "m") => outcomesIn(await admin.xrange(keys.out(map), "-", "+"));
     return { admin, keys, queue, take, finish, outcomes, scripts };
   }
 
@@ -307,7 +318,14 @@ describe("a job that brings its outcome", () => {
     expect(await take(4)).toEqual(["m-0", "m-1", "m-2", "m-3"]);
     await admin.config("RESETSTAT");
     const completed = await Promise.all([0, 1, 2].map((at) => finish(at, { fetchNext: at > 0 })));
-    expect(await admin.info("commandstats")).toMatch(/cmdstat_eval(?:sha)?:calls=1,/);
+    const commands = await admin.info("commandstats");
+    expect(commands).toMatch(/cmdstat_eval(?:sha)?:calls=1,/);
+    // One command does for all of them what need not be done for each: once a script, or once for each of its two groups.
+    expect(commands).toMatch(/cmdstat_mget:calls=1,/);
+    expect(commands).toMatch(/cmdstat_del:calls=1,/);
+    expect(commands).toMatch(/cmdstat_bitfield:calls=2,/);
+    expect(commands).toMatch(/cmdstat_xadd:calls=2,/);
+    expect(commands).not.toMatch(/cmdstat_(?:get|lrem|setbit):/);
     expect(completed.map(({ isWanted, code }) => [isWanted, code])).toEqual(Array(3).fill([true, 0]));
     expect(completed.map(({ next }) => (Array.isArray(next) ? next[1] : next))).toEqual([
       undefined,
@@ -372,6 +390,8 @@ describe("a job that brings its outcome", () => {
     expect(foreign).toMatchObject({ status: "rejected", reason: { message: /^WRONGTYPE/ } });
     expect(own).toMatchObject({ status: "fulfilled", value: { code: 0 } });
     expect(await admin.exists(keys.job("foreign-0"), keys.job("foreign-0:lock"))).toBe(2);
+    // Without an entry it has no outcome: it is found again.
+    expect(await scripts.isDone("foreign", 0)).toBe(false);
   });
 
   test("is neither published nor completed while Redis has no memory", async () => {

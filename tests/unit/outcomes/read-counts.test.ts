@@ -4,12 +4,12 @@ import { ReadCounts } from "@poolmq/producer/internal";
 
 const MIB = 1024 * 1024;
 
-test("few entries are read at once until their size is known, then up to 500", () => {
+test("few entries are read at once until their size is known, then up to 100", () => {
   const counts = new ReadCounts();
   expect(counts.next(1)).toBe(16);
   for (let read = 0; read < 10; read++) counts.saw([100, 200]);
-  expect(counts.next(1)).toBe(500);
-  expect(counts.next(100)).toBe(500);
+  expect(counts.next(1)).toBe(100);
+  expect(counts.next(100)).toBe(100);
 });
 
 test("large entries are read a few at once, and fewer if there are many streams", () => {

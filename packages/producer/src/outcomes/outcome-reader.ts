@@ -10,7 +10,7 @@ import type { QueueKeys } from "@poolmq/shared/redis";
 
 import { ReadCounts } from "./read-counts.ts";
 import { ClockShift } from "./clock-shift.ts";
-import { readEntry } from "./read-entry.ts";
+import { readEntries } from "./read-entry.ts";
 import { WakeStream } from "./wake-stream.ts";
 import type { Entry } from "./read-entry.ts";
 import type { Seals } from "../signing/seals.ts";
@@ -200,8 +200,9 @@ export class OutcomeReader {
     reading.cursor = String(raw.at(-1)?.[0] ?? reading.cursor);
     this.#counts.saw(raw.map(([, fields]) => fields.reduce((sum, field) => sum + field.length, 0)));
     const now = Date.now();
-    const read = ([id, fields]: RawEntry): Entry | undefined =>
-      readEntry(fields, this.#shift.transitMs(String(id), now), reading.mapId, this.#seals);
-    reading.onEntries(raw.flatMap((entry) => read(entry) ?? []));
+    const entries = raw.flatMap(([id, fields]) =>
+      readEntries(fields, this.#shift.transitMs(String(id), now), reading.mapId, this.#seals),
+    );
+    reading.onEntries(entries);
   }
 }

@@ -4,8 +4,8 @@ const READ_BYTES = 16 * 1024 * 1024;
 /** Reads do not become smaller than this: a server that refuses even these can't be used. */
 const LEAST_READ_BYTES = 16 * 1024;
 
-/** The most entries of a stream that are read at once. */
-const MAX_COUNT = 500;
+/** The most entries of a stream that are read at once. One may hold the outcomes of a hundred jobs. */
+const MAX_COUNT = 100;
 
 /** Entries that are read at once before their size is known. It is few, because an outcome may have 8 MiB. */
 const FIRST_COUNT = 16;

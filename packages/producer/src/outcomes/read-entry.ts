@@ -31,35 +31,47 @@ export type Entry =
 
 const [I, R, O, B] = [0x69, 0x72, 0x6f, 0x62];
 
-/** Nearly all entries are outcomes: `i`, `ran` and `o`, in this order, and `b` if they have bytes. */
-function readOutcome(
-  [i, index, r, ran, o, text, b, bytes]: readonly Buffer[],
-  transitMs: number,
-): OutcomeEntry | undefined {
-  if (i?.[0] !== I || r?.[0] !== R || o?.[0] !== O || i.length !== 1 || o.length !== 1) return undefined;
-  const at = String(index);
-  if (!isIndex(at)) return undefined;
-  const how = String(ran);
-  const space = how.indexOf(" ");
-  return {
-    at: Number(at),
-    ms: Number.parseFloat(how) || 0,
-    text: String(text),
-    bytes: b?.[0] === B ? bytes : undefined,
-    transitMs,
-    by: space === -1 ? undefined : how.slice(space + 1),
-  };
+/**
+ * Nearly all entries are outcomes: `i`, `ran` and `o`, in this order, and `b` if it has bytes. Those of several jobs follow each
+ * other. Gives none for an entry that is anything else.
+ */
+function readOutcomes(fields: readonly Buffer[], transitMs: number): OutcomeEntry[] {
+  const outcomes: OutcomeEntry[] = [];
+  for (let start = 0; start < fields.length;) {
+    const [i, index, r, ran, o, text] = fields.slice(start, start + 6);
+    if (i?.[0] !== I || r?.[0] !== R || o?.[0] !== O || i.length !== 1 || o.length !== 1) return [];
+    const at = String(index);
+    if (!isIndex(at)) return [];
+    const hasBytes = fields[start + 6]?.[0] === B;
+    const how = String(ran);
+    const space = how.indexOf(" ");
+    outcomes.push({
+      at: Number(at),
+      ms: Number.parseFloat(how) || 0,
+      text: String(text),
+      bytes: hasBytes ? fields[start + 7] : undefined,
+      transitMs,
+      by: space === -1 ? undefined : how.slice(space + 1),
+    });
+    start += hasBytes ? 8 : 6;
+  }
+  return outcomes;
 }
 
-/** Gives `undefined` for entries of any other shape, which are not poolmq's. */
-export function readEntry(
+/** Gives what an entry says: nothing if it has any other shape, since it is not poolmq's then. */
+export function readEntries(
   fields: readonly Buffer[],
   transitMs: number,
   mapId: string,
   seals: Seals,
-): Entry | undefined {
-  const outcome = readOutcome(fields, transitMs);
-  if (outcome !== undefined) return outcome;
+): readonly Entry[] {
+  const outcomes = readOutcomes(fields, transitMs);
+  if (outcomes.length > 0) return outcomes;
+  const other = readOther(fields, mapId, seals);
+  return other === undefined ? [] : [other];
+}
+
+function readOther(fields: readonly Buffer[], mapId: string, seals: Seals): Entry | undefined {
   const values = new Map<string, string>();
   for (let i = 0; i + 1 < fields.length; i += 2) values.set(String(fields[i]), String(fields[i + 1]));
   const [p, v] = ["p", "v"].map((name) => values.get(name));

@@ -31,6 +31,9 @@ const PLAIN_OPTIONS: ReadonlySet<string> = new Set([
 /** SCRIPT FLUSH may be called again during a retry, but hardly this often. */
 const MAX_TRIES = 20;
 
+/** Ids that JSON writes as they are: a script puts them into the text of the options. */
+const PLAIN_ID = /^[ !#-[\]-~]+$/;
+
 const KEYS = ["wait", "active", "meta", "marker", "events", "prioritized", "pc", "turns", "accounts"];
 
 /** A job as BullMQ's backend is given it. */
@@ -91,8 +94,17 @@ export function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster
   const add: AddPlain = async (jobs, opening) => {
     const { keys, ttlMs } = opening ?? { keys: [], ttlMs: 0 };
     const args: (string | number)[] = [backend.toKey(""), stages ? MAX_UNSTAGED : "inf", ttlMs];
+    // What consecutive jobs have in common goes to Redis once.
+    let common: readonly unknown[] = [];
+    let countAt = 0;
     for (const { id, name, data, opts, timestamp } of jobs) {
-      args.push(id, name, data, optionsText(opts, id), timestamp, opts.priority ?? 0);
+      const own = [name, optionsBefore(opts), timestamp, opts.priority ?? 0] as const;
+      if (!own.every((value, place) => value === common[place])) {
+        countAt = args.push(0, ...own) - 5;
+        common = own;
+      }
+      args[countAt] = Number(args[countAt]) + 1;
+      args.push(id, data);
     }
     return (await runScript(redis, ADD, [...queueKeys, ...keys], args)) === 1;
   };
@@ -125,11 +137,12 @@ export function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster
 }
 
 /**
- * The job's own id comes last, because the scripts that fetch jobs cut it off: the rest is the same text for all jobs of
- * a map.
+ * The text of a job's options up to its own id. The id comes last, because the scripts that fetch jobs cut it off: the rest
+ * is the same text for all jobs of a map, and goes to Redis once.
  */
-function optionsText({ jobId: _, ...others }: Added["job"]["opts"], jobId: string): string {
-  return JSON.stringify({ ...others, jobId });
+function optionsBefore({ jobId: _, ...others }: Added["job"]["opts"]): string {
+  const text = JSON.stringify(others).slice(0, -1);
+  return `${text}${text.length > 1 ? "," : ""}"jobId":"`;
 }
 
 /** Splits jobs into batches, each added by one script and with at least one job. */
@@ -152,7 +165,7 @@ function batchesOf<J>(jobs: readonly J[], lengthOf: (job: J) => number): J[][] {
 function isPlain({ job, jobId, parentKeyOpts }: Added): boolean {
   return (
     typeof jobId === "string" &&
-    jobId !== "" &&
+    PLAIN_ID.test(jobId) &&
     (parentKeyOpts?.parentKey ?? "") === "" &&
     job.parent === undefined &&
     job.repeatJobKey === undefined &&
@@ -162,7 +175,7 @@ function isPlain({ job, jobId, parentKeyOpts }: Added): boolean {
 }
 
 function isAskedPlainly(opts: AskedJob["opts"]): boolean {
-  return opts?.jobId !== undefined && opts.jobId !== "" && hasPlainOptions(opts);
+  return opts?.jobId !== undefined && PLAIN_ID.test(opts.jobId) && hasPlainOptions(opts);
 }
 
 function hasPlainOptions(opts: object & { readonly delay?: number }): boolean {

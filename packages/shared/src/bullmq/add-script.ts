@@ -8,8 +8,9 @@ import type { Script } from "../redis/run-script.ts";
 /**
  * KEYS: wait, active, meta, marker, events, prioritized, pc, turns, accounts; of a map that is to be opened, done, out and in as
  * well. ARGV: prefix of job keys, how many jobs of a map that is alone may be in BullMQ's list, or "inf"; how long the keys of a
- * map that is to be opened are kept, in ms, or 0; for each job its id, name, data, options, time, priority. Gives 0 if
- * the queue is not plain: then nothing was added.
+ * map that is to be opened are kept, in ms, or 0; then, for jobs that have all but their ids and data in common, their number,
+ * name, the text of their options up to the id (which comes last), time and priority, and for each its id and data. Gives 0
+ * if the queue is not plain: then nothing was added.
  *
  * The jobs of a map that is alone go into BullMQ's list, those of others to their stages (see `turns.ts`).
  */
@@ -53,21 +54,37 @@ local function hasOutcome(id)
   local isBitmap, done = pcall(isDone, ARGV[1] .. 'map:' .. map .. ':done', at)
   return isBitmap and done
 end
+local keys, seen, start = {}, {}, 4
+while start <= #ARGV do
+  local last = start + 3 + 2 * ARGV[start]
+  for i = start + 5, last, 2 do keys[#keys + 1] = ARGV[1] .. ARGV[i] end
+  start = last + 2
+end
+local anyThere = redis.call('EXISTS', unpack(keys)) > 0
 -- If the connection breaks before the reply arrives, the producer sends these jobs again. Workers may have done some meanwhile.
-local again = not isNew and (redis.call('EXISTS', ARGV[1] .. ARGV[4]) == 1 or hasOutcome(ARGV[4]))
-local added, urgent = {}, false
-for i = 4, #ARGV, 6 do
-  local key = ARGV[1] .. ARGV[i]
-  if redis.call('EXISTS', key) == 0 and not (again and hasOutcome(ARGV[i])) then
-    redis.call('HMSET', key, 'name', ARGV[i + 1], 'data', ARGV[i + 2], 'opts', ARGV[i + 3], 'timestamp', ARGV[i + 4],
-      'delay', 0, 'priority', ARGV[i + 5])
-    if ARGV[i + 5] == '0' then
-      added[#added + 1] = ARGV[i]
-    else
-      urgent = true
-      redis.call('ZADD', KEYS[6], ARGV[i + 5] * 0x100000000 + redis.call('INCR', KEYS[7]) % 0x100000000, ARGV[i])
+local again = not isNew and ((anyThere and redis.call('EXISTS', keys[1]) == 1) or hasOutcome(ARGV[9]))
+local added, urgent, place = {}, false, 0
+start = 4
+while start <= #ARGV do
+  local name, opts, timestamp, priority = ARGV[start + 1], ARGV[start + 2], ARGV[start + 3], ARGV[start + 4]
+  local last = start + 3 + 2 * ARGV[start]
+  for i = start + 5, last, 2 do
+    local id = ARGV[i]
+    place = place + 1
+    local key = keys[place]
+    if not seen[id] and not (anyThere and redis.call('EXISTS', key) == 1) and not (again and hasOutcome(id)) then
+      seen[id] = true
+      redis.call('HMSET', key, 'name', name, 'data', ARGV[i + 1], 'opts', opts .. id .. '"}', 'timestamp', timestamp,
+        'delay', '0', 'priority', priority)
+      if priority == '0' then
+        added[#added + 1] = id
+      else
+        urgent = true
+        redis.call('ZADD', KEYS[6], priority * 0x100000000 + redis.call('INCR', KEYS[7]) % 0x100000000, id)
+      end
     end
   end
+  start = last + 2
 end
 if #added > 0 then
   local map = stagedFor(added)

@@ -6,7 +6,7 @@ import { publishingPlain } from "../store/publish-outcomes.ts";
 import type { Script } from "../redis/run-script.ts";
 
 /** Jobs in one script. This many keep Redis from everything else for about a millisecond. */
-export const AT_ONCE = 50;
+export const AT_ONCE = 100;
 
 /**
  * A script stops fetching once its jobs have this many bytes. A server with a small limit for replies would close the
@@ -197,35 +197,63 @@ while start <= #ARGV do
 end
 ${FETCHING}
 local codes, served = {}, {}
--- Takes a job from the active ones, if that is simple.
-local function release(id, key, lockKey, token, hasOutcome)
-  -- A job that brings an outcome was fetched here, and is plain.
-  if not hasOutcome then
-    local job = redis.call('HMGET', key, 'name', 'parentKey', 'deid')
-    if not job[1] then return -1 end
-    if job[2] or job[3] then return -100 end
+-- Says what keeps a job without an outcome from being completed here: one that brings an outcome was fetched here, and is plain.
+local function hurdle(id)
+  local job = redis.call('HMGET', ARGV[1] .. id, 'name', 'parentKey', 'deid')
+  if not job[1] then return -1 end
+  return (job[2] or job[3]) and -100 or nil
+end
+-- Takes jobs from the active ones, and gives a table in which those are left that are not there. The oldest ones end first, so
+-- nearly all are near the tail.
+local function release(wanted, count)
+  if count == 0 then return wanted end
+  local tail, rest = redis.call('LRANGE', KEYS[2], -2 * count, -1), {}
+  for _, id in ipairs(tail) do
+    if not wanted[id] then rest[#rest + 1] = id end
   end
-  local holder = redis.call('GET', lockKey)
-  if holder ~= token then return holder and -6 or -2 end
-  return redis.call('LREM', KEYS[2], -1, id) == 0 and -3 or 0
+  if #tail - #rest > count / 2 then
+    redis.call('LTRIM', KEYS[2], 0, -1 - #tail)
+    for _, id in ipairs(tail) do wanted[id] = nil end
+    if #rest > 0 then redis.call('RPUSH', KEYS[2], unpack(rest)) end
+  end
+  for id in pairs(wanted) do
+    if redis.call('LREM', KEYS[2], -1, id) > 0 then wanted[id] = nil end
+  end
+  return wanted
 end
 if isPlain and #ids > 0 then
-  local gone, doomed = {}, {}
+  local locks = {}
+  for n, id in ipairs(ids) do locks[n] = ARGV[1] .. id .. ':lock' end
+  local holders, wanted, count = redis.call('MGET', unpack(locks)), {}, 0
   for n, id in ipairs(ids) do
-    local group, key = groups[n], ARGV[1] .. id
-    local lockKey = key .. ':lock'
-    local ok, code = pcall(release, id, key, lockKey, ARGV[places[n] + 3], group.hasOutcomes)
-    if not ok then
+    local code
+    if not groups[n].hasOutcomes then
+      local ok, said = pcall(hurdle, id)
       -- A damaged job is its own trouble; what keeps the first from being looked at keeps all.
-      if n == 1 and not group.hasOutcomes then return redis.error_reply(words(code)) end
-      code = -100
-    elseif code == 0 then
-      local d = #doomed
-      gone[#gone + 1] = id
-      doomed[d + 1], doomed[d + 2], doomed[d + 3] = key, lockKey, key .. ':logs'
-      if group.another then served[#served + 1] = n end
+      if not ok and n == 1 then return redis.error_reply(words(said)) end
+      code = not ok and -100 or said
     end
+    -- The same job a second time.
+    if not code and wanted[id] then code = -3 end
+    if not code and holders[n] ~= ARGV[places[n] + 3] then code = holders[n] and -6 or -2 end
     codes[n] = code
+    if not code then
+      wanted[id] = true
+      count = count + 1
+    end
+  end
+  local gone, doomed = {}, {}
+  local isList, absent = pcall(release, wanted, count)
+  for n, id in ipairs(ids) do
+    if not codes[n] then
+      codes[n] = not isList and -100 or absent[id] and -3 or 0
+      if codes[n] == 0 then
+        local d, key = #doomed, ARGV[1] .. id
+        gone[#gone + 1] = id
+        doomed[d + 1], doomed[d + 2], doomed[d + 3] = key, locks[n], key .. ':logs'
+        if groups[n].another then served[#served + 1] = n end
+      end
+    end
   end
   if #gone > 0 then
     redis.call('DEL', unpack(doomed))

@@ -13,7 +13,7 @@
  *   with its outcome.
  *
  * Invariants:
- * 1. An outcome enters the stream only in the step that sets its bit: one entry a job, however often the job ran.
+ * 1. An outcome enters the stream only in the step that sets its bit: one outcome a job, however often the job ran.
  * 2. A job is acknowledged to BullMQ only after its outcome is in the stream, or in the same script ("publish, then
  *    acknowledge"): a crash between the two runs the job again and its second outcome is dropped.
  * 3. A wanted job has a bit, or a BullMQ job, or is enqueued again by the next reconcile. A job whose bytes are gone

@@ -15,7 +15,10 @@ interface Publishing {
   readonly width: number;
   /** A Lua expression for the key of the accounts by which maps take turns. */
   readonly accounts: string;
-  /** Lua for what the first outcome of a job leads to: its arguments are `ARGV[i]` and what follows, its map's stream is `out`. */
+  /**
+   * Lua for what becomes of the first outcomes of jobs: the places of their arguments in `ARGV` are `fresh`, their map's stream
+   * is `out`.
+   */
   readonly decide: string;
 }
 
@@ -32,12 +35,16 @@ local function publish(map, done, out, bytes, ttl, first, last)
   local left = redis.call('PTTL', done)
   if left == -2 then return 0 end
   ${settleAccounts(accounts, "map")}
-  for i = first, last, ${width} do
-    if setDone(done, ARGV[i], ttl) then
-      ${decide}
-      ran(ARGV[i + 1])
-    end
+  local fresh = setDone(done, ttl, first, last, ${width})
+  local ok, problem = pcall(function()
+  ${decide}
+  end)
+  if not ok then
+    -- The stream is something else. Without an entry there is no outcome: the jobs are found missing.
+    for _, i in ipairs(fresh) do clearDone(done, ARGV[i]) end
+    error(problem, 0)
   end
+  for _, i in ipairs(fresh) do ran(ARGV[i + 1]) end
   settleAccount()
   if left < ttl / 2 then
     for _, key in ipairs({done, out, bytes}) do redis.call('PEXPIRE', key, ttl) end
@@ -46,9 +53,29 @@ local function publish(map, done, out, bytes, ttl, first, last)
 end`;
 }
 
-/** @param width - of each job; the first three are the first index of the job, its `RanText` and its outcome */
+/** An entry takes no more outcomes once it has so many bytes, because an entry is read in one piece. */
+const ENTRY_BYTES = 16 * 1024;
+
+/** Outcomes in one entry. */
+const ENTRY_OUTCOMES = 100;
+
+/**
+ * Outcomes share an entry of the stream: to write and to read one costs more than the outcomes in it.
+ *
+ * @param width - of each job; the first three are the first index of the job, its `RanText` and its outcome
+ */
 export function publishingPlain(how: Omit<Publishing, "decide">): string {
-  const decide = `redis.call('XADD', out, '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])`;
+  const decide = `local fields, size = {}, 0
+  for place, i in ipairs(fresh) do
+    local n, text = #fields, ARGV[i + 2]
+    fields[n + 1], fields[n + 2], fields[n + 3] = 'i', ARGV[i], 'ran'
+    fields[n + 4], fields[n + 5], fields[n + 6] = ARGV[i + 1], 'o', text
+    size = size + #text
+    if size >= ${ENTRY_BYTES} or n + 6 >= ${6 * ENTRY_OUTCOMES} or place == #fresh then
+      redis.call('XADD', out, '*', unpack(fields))
+      fields, size = {}, 0
+    end
+  end`;
   return publishing({ ...how, decide });
 }
 
@@ -70,19 +97,21 @@ const PUBLISH_WHOLE: Script = {
   lua: `${publishing({
     width: 6,
     accounts: "KEYS[5]",
-    decide: `local id
-      if ARGV[i + 3] == '' then
-        id = redis.call('XADD', out, '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])
-      else
-        id = redis.call('XADD', out, '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2], 'b', ARGV[i + 3])
-      end
-      local most = tonumber(ARGV[i + 5])
-      if ARGV[i + 4] == '' or (most >= 0 and redis.call('HLEN', KEYS[4]) >= most) then
-        redis.call('HDEL', bytes, ARGV[i])
-      else
-        redis.call('HSET', KEYS[4], ARGV[i], id .. ' ' .. ARGV[i + 4])
-        redis.call('PEXPIRE', KEYS[4], ttl)
-      end`,
+    decide: `for _, i in ipairs(fresh) do
+    local id
+    if ARGV[i + 3] == '' then
+      id = redis.call('XADD', out, '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])
+    else
+      id = redis.call('XADD', out, '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2], 'b', ARGV[i + 3])
+    end
+    local most = tonumber(ARGV[i + 5])
+    if ARGV[i + 4] == '' or (most >= 0 and redis.call('HLEN', KEYS[4]) >= most) then
+      redis.call('HDEL', bytes, ARGV[i])
+    else
+      redis.call('HSET', KEYS[4], ARGV[i], id .. ' ' .. ARGV[i + 4])
+      redis.call('PEXPIRE', KEYS[4], ttl)
+    end
+  end`,
   })}
 return publish(ARGV[2], KEYS[1], KEYS[2], KEYS[3], ARGV[1], 3, #ARGV)`,
 };

@@ -19,7 +19,7 @@ const CONNECTION = "client|setname cluster|info cluster|slots info ping select";
 
 /** For both sides: BullMQ's and poolmq's scripts, and reading. */
 const SHARED =
-  "del eval evalsha exists get hget hgetall hmget hmset hset incr llen lpush lrange lrem pexpire pttl set srem time unlink xadd zadd zcard zrange zrangebyscore zrem zscore";
+  "bitfield del eval evalsha exists get hget hgetall hmget hmset hset incr llen lpush lrange lrem pexpire pttl set srem time unlink xadd zadd zcard zrange zrangebyscore zrem zscore";
 
 /** For producers: enqueuing, reading outcomes, durable maps, shared values, cancelling. */
 const PRODUCER =
@@ -27,7 +27,7 @@ const PRODUCER =
 
 /** For workers: fetching jobs and finding stalled ones, publishing outcomes, receiving control messages. */
 const WORKER =
-  "bzpopmin getbit hdel hexists hincrby hkeys hlen hstrlen lindex ltrim rpop rpoplpush rpush sadd scard setbit smembers subscribe unsubscribe xtrim zcount zpopmin zrank zremrangebyrank zremrangebyscore zrevrange zrevrangebyscore";
+  "bzpopmin getbit hdel hexists hincrby hkeys hlen hstrlen lindex ltrim mget rpop rpoplpush rpush sadd scard setbit smembers subscribe unsubscribe xtrim zcount zpopmin zrank zremrangebyrank zremrangebyscore zrevrange zrevrangebyscore";
 
 /** For watchers: counting jobs, reading reports of machines and maps, and telling machines that somebody watches. */
 const WATCHER =

@@ -82,11 +82,8 @@ export class ItemPlace {
         ? await this.#redis.xrevrangeBuffer(out, "+", "-", "COUNT", MAX_OUTCOMES)
         : await this.#redis.xrangeBuffer(out, id, id);
     let best: ItemEntry | undefined;
-    for (const [, fields] of entries) {
-      const field = (name: string): Buffer | undefined => {
-        const place = fields.findIndex((value, i) => i % 2 === 0 && String(value) === name);
-        return place === -1 ? undefined : fields[place + 1];
-      };
+    for (const fields of entries.flatMap(([, all]) => byJob(all))) {
+      const field = (name: string): Buffer | undefined => fields.get(name);
       const [at, outcome] = [field("i"), field("o")];
       if (at === undefined || outcome === undefined || Number(at) > index) continue;
       if (best !== undefined && best.at >= Number(at)) continue;
@@ -113,6 +110,17 @@ export class ItemPlace {
       return null;
     }
   }
+}
+
+/** The fields of an entry by name, for each job that has its outcome there: an `i` begins those of the next. */
+function byJob(fields: readonly Buffer[]): Map<string, Buffer>[] {
+  const jobs: Map<string, Buffer>[] = [];
+  for (let place = 0; place + 1 < fields.length; place += 2) {
+    const [name, value] = [String(fields[place]), fields[place + 1]];
+    if (name === "i" || jobs.length === 0) jobs.push(new Map());
+    if (value !== undefined) jobs.at(-1)?.set(name, value);
+  }
+  return jobs;
 }
 
 /** Where the job of an item may begin, the most likely first. */

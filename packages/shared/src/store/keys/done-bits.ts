@@ -38,14 +38,31 @@ local function isDone(done, at)
 end`;
 
 /**
- * Lua for the beginning of a script that publishes: `setDone(key of done, index, ttl of the map in ms)`. True if the bit was not
- * set. A page is made with its first bit, and kept from expiring while outcomes come into it.
+ * Lua, after `DONE_BITS`: `clearDone(key of done, index)`. A bit that is not set stays as it is, since writing it would make
+ * room for all before it.
+ */
+const CLEAR_DONE = `
+local function clearDone(done, at)
+  local index = tonumber(at)
+  if index >= ${PAGE_ITEMS} then
+    local key, bit = pageOf(done, index)
+    if redis.call('GETBIT', key, bit) == 1 then redis.call('SETBIT', key, bit, 0) end
+  end
+  if index < ${MAX_BITS} and redis.call('GETBIT', done, at) == 1 then redis.call('SETBIT', done, at, 0) end
+end`;
+
+/** Bits that one command sets. */
+const BITS = 500;
+
+/**
+ * Lua for the beginning of a script that publishes: `setDone(key of done, ttl of the map in ms, first, last, width)` sets the
+ * bits of the indices `ARGV[first]`, `ARGV[first + width]`, … up to `last`. Gives the places in `ARGV` of those whose bit
+ * was not set. A page is made with its first bit, and kept from expiring while outcomes come into it.
  */
 export const SET_DONE: string = `${DONE_BITS}
+${CLEAR_DONE}
 local page
-local function setDone(done, at, ttl)
-  local index = tonumber(at)
-  if index < ${PAGE_ITEMS} or tonumber(ttl) >= ${DURABLE_TTL_MS} then return redis.call('SETBIT', done, at, 1) == 0 end
+local function setInPage(done, index, ttl)
   local key, bit = pageOf(done, index)
   local isNew = redis.call('SETBIT', key, bit, 1) == 0
   if key ~= page then
@@ -53,19 +70,38 @@ local function setDone(done, at, ttl)
     if redis.call('PTTL', key) < ttl / 2 then redis.call('PEXPIRE', key, ttl) end
   end
   return isNew
+end
+local function setDone(done, ttl, first, last, width)
+  local fresh, places, args = {}, {}, {}
+  -- One command sets many bits: a command that a script calls costs more than its bit.
+  local function setAll()
+    local before = redis.call('BITFIELD', done, unpack(args))
+    for n, bit in ipairs(before) do
+      if bit == 0 then fresh[#fresh + 1] = places[n] end
+    end
+    places, args = {}, {}
+  end
+  local hasPages = tonumber(ttl) < ${DURABLE_TTL_MS}
+  for i = first, last, width do
+    local index = tonumber(ARGV[i])
+    if hasPages and index >= ${PAGE_ITEMS} then
+      if setInPage(done, index, ttl) then fresh[#fresh + 1] = i end
+    else
+      local n = #args
+      args[n + 1], args[n + 2], args[n + 3], args[n + 4] = 'SET', 'u1', ARGV[i], '1'
+      places[#places + 1] = i
+      if #places == ${BITS} then setAll() end
+    end
+  end
+  if #places > 0 then setAll() end
+  return fresh
 end`;
 
-/** KEYS: done. ARGV: indices. A bit that is not set stays as it is, since writing it would make room for all before it. */
+/** KEYS: done. ARGV: indices. */
 const CLEAR: Script = {
   lua: `${DONE_BITS}
-for _, at in ipairs(ARGV) do
-  local index = tonumber(at)
-  if index >= ${PAGE_ITEMS} then
-    local key, bit = pageOf(KEYS[1], index)
-    if redis.call('GETBIT', key, bit) == 1 then redis.call('SETBIT', key, bit, 0) end
-  end
-  if index < ${MAX_BITS} and redis.call('GETBIT', KEYS[1], at) == 1 then redis.call('SETBIT', KEYS[1], at, 0) end
-end
+${CLEAR_DONE}
+for _, at in ipairs(ARGV) do clearDone(KEYS[1], at) end
 return 1`,
 };
 
