@@ -1,7 +1,11 @@
 /** Jobs that Redis loses while their map is busy, or that exist and that no worker will ever get. */
 
+import { setImmediate as turn } from "node:timers/promises";
+
 import type { Pool } from "@poolmq/producer";
-import { GatherScripts, jobIdOf } from "@poolmq/shared/redis";
+import { Gather, MapRun, singles } from "@poolmq/producer/internal";
+import { resolveConnection } from "@poolmq/shared/internal";
+import { connect, destroyConnection, GatherScripts, jobIdOf } from "@poolmq/shared/redis";
 import { Queue, Worker } from "bullmq";
 import { expect, onTestFinished, test } from "vitest";
 
@@ -80,6 +84,68 @@ test("outcomes that vanish while the map stays busy are made again", async () =>
     what: "the lost items",
     timeoutMs: 30_000,
   });
+});
+
+test("jobs that Redis has not taken yet are not looked for, however busy the program is", async () => {
+  const { queue, keys } = new Stage(redis());
+  const resolved = resolveConnection(redis().url, {});
+  if (resolved === undefined) throw new Error("No connection");
+  const [commands, blocking] = await Promise.all([
+    connect(resolved, { role: "commands" }),
+    connect(resolved, { role: "blocking" }),
+  ]);
+  onTestFinished(() => destroyConnection(commands));
+  const warnings: string[] = [];
+  const hooks = {
+    warn: (_: object, message: string) => void warnings.push(message),
+    alarm: () => {},
+    cleaning: () => {},
+    ownWorkers: false,
+  };
+  const gathered = { keys, queue, signer: undefined, signatureTtlMs: 60_000 };
+  const gather = new Gather(commands, blocking, gathered, hooks, { firstMs: 1, tickMs: 1 });
+  onTestFinished(() => gather.close(() => destroyConnection(blocking)));
+  const begun = async (id: string): Promise<{ readonly map: MapRun; readonly isAdded: () => boolean }> => {
+    const map = new MapRun(
+      {
+        id,
+        task: "increment",
+        call: "map",
+        input: singles("map", [1, 2, 3, 4]).source,
+        length: 4,
+        chunkSize: { next: () => 1, measured: () => {}, why: () => "", ahead: Infinity },
+        window: { jobs: Infinity, bytes: Infinity, items: Infinity },
+        job: {},
+        keepsUntilRead: false,
+        wholeChunks: true,
+        argumentLimit: undefined,
+        classes: () => undefined,
+        callSite: () => undefined,
+      },
+      { succeeded: () => {}, failed: () => {}, ended: () => {} },
+    );
+    await gather.open(map, "plain");
+    let isAdded = false;
+    void map.start(gather).then(() => (isAdded = true));
+    return { map, isAdded: () => isAdded };
+  };
+  const first = await begun("first");
+  await until(first.isAdded, { what: "its jobs to be added" });
+  first.map.fail(new Error("cancelled"));
+  // Redis forgets the script that adds jobs, which is then sent again, and not the one that looks for lost jobs.
+  await redis().admin.script("FLUSH");
+  await gather.scripts.reconcile("another", [0]);
+  const second = await begun("second");
+  while (!second.isAdded()) {
+    // Timers are overdue before the answers of Redis are read.
+    for (const end = performance.now() + 5; performance.now() < end;);
+    await turn();
+  }
+  // Whoever looks declares that the map is wanted before it says what it found.
+  await gather.reopen(second.map);
+  await turn();
+  expect(warnings).toEqual([]);
+  second.map.fail(new Error("cancelled"));
 });
 
 test.for(["completed", "failed"] as const)(

@@ -124,7 +124,12 @@ export class Gather implements MapGather {
   async enqueue(map: CarriedMap, chunks: readonly Chunk[]): Promise<void> {
     const gathered = this.#maps.get(map.id);
     if (gathered === undefined) return;
-    await this.#parts.jobs.add(gathered, await gathered.kind.admit(gathered, chunks));
+    gathered.adding.add(chunks);
+    try {
+      await this.#parts.jobs.add(gathered, await gathered.kind.admit(gathered, chunks));
+    } finally {
+      gathered.adding.delete(chunks);
+    }
   }
 
   async ask<V>(map: Pick<CarriedMap, "id" | "ended">, question: () => Promise<V>): Promise<V> {

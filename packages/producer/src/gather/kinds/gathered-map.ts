@@ -39,6 +39,7 @@ export class GatheredMap implements Gathered {
   cursor = "0-0";
   readonly patience: Patience;
   readonly donePages: DonePages = new DonePages();
+  readonly adding: Set<readonly Chunk[]> = new Set();
   /** First indices of chunks that have a backup. */
   readonly backedUp: Set<number> = new Set();
   /** Chunks that had their bit at the last look, but whose outcome had not come in. */

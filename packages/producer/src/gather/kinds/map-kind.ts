@@ -40,6 +40,11 @@ export interface Gathered extends Reading {
   /** Declares that the map is wanted, or goes on wanting it. */
   reopen(): void;
   readonly patience: Patience;
+  /**
+   * Chunks that are being added, of which Redis may have refused some. Whoever adds them repeats that, so they are not looked
+   * for.
+   */
+  readonly adding: ReadonlySet<readonly Chunk[]>;
   readonly donePages: DonePages;
   /** What was decided when it was last looked, and had not come in then. */
   suspects: Suspects | undefined;

@@ -59,7 +59,10 @@ export async function findLost(
 export async function lookForLost(gathered: Gathered, tools: KindTools): Promise<Chunk[]> {
   const { map, patience } = gathered;
   const now = performance.now();
-  const old = map.chunks(map.underWay).filter(({ sentAt }) => patience.isOld(sentAt, now));
+  const adding = new Set([...gathered.adding].flatMap((chunks) => chunks.map(({ at }) => at)));
+  const old = map
+    .chunks(map.underWay)
+    .filter(({ at, sentAt }) => !adding.has(at) && patience.isOld(sentAt, now));
   if (old.length === 0) return [];
   const lost = await findLost(gathered, old, tools.scripts);
   if (map.ended || !patience.isLimboDue(now)) return lost;
