@@ -30,8 +30,11 @@ const UNITS: Readonly<Record<keyof Usage, string>> = {
   descriptors: "descriptors",
 };
 
-/** With fewer samples than this in the last two thirds of the time (those of 5 minutes), growth is not judged. */
-const ENOUGH_SAMPLES = 80;
+/**
+ * From fewer samples in the last two thirds of the time, or in less time, growth is not judged. Samples of the heap of
+ * producers are few, because they are taken between maps.
+ */
+const ENOUGH = { samples: 8, minutes: 4 };
 
 /** The figures that must be 0. */
 export function damageOf(report: SoakReport): Record<string, number | readonly string[]> {
@@ -57,8 +60,9 @@ export function isSound(report: SoakReport): boolean {
 /** The resources that grow. */
 function growing({ usage }: SoakReport): string[] {
   return Object.entries(usage).flatMap(([who, trends]) =>
-    (Object.entries(trends) as [keyof Usage, Trend][]).flatMap(([what, { perMinute, samples }]) => {
-      const isGrowing = samples >= ENOUGH_SAMPLES && perMinute > FLAT_PER_MINUTE[what];
+    (Object.entries(trends) as [keyof Usage, Trend][]).flatMap(([what, { perMinute, samples, minutes }]) => {
+      const isEnough = samples >= ENOUGH.samples && minutes >= ENOUGH.minutes;
+      const isGrowing = isEnough && perMinute > FLAT_PER_MINUTE[what];
       return isGrowing ? [`${who}: ${perMinute.toFixed(2)} ${UNITS[what]} more a minute`] : [];
     }),
   );
@@ -91,6 +95,7 @@ function counts(of: ReadonlyMap<string, number>): string[] {
   return [...of].toSorted(([, a], [, b]) => b - a).map(([what, count]) => `  ${count} × ${what}`);
 }
 
-function trend({ perMinute, last }: Trend): string {
-  return `${last.toFixed(0)}, ${perMinute >= 0 ? "+" : ""}${perMinute.toFixed(2)} a minute`;
+function trend({ perMinute, last, samples, minutes }: Trend): string {
+  const seen = `${samples} samples of ${minutes.toFixed(1)} min`;
+  return `${last.toFixed(0)}, ${perMinute >= 0 ? "+" : ""}${perMinute.toFixed(2)} a minute (${seen})`;
 }

@@ -19,7 +19,8 @@ export interface AskerOptions {
 }
 
 export class Asker {
-  readonly usage = new UsageSeries();
+  /** What each of its processes used. */
+  readonly #usages: UsageSeries[] = [];
   readonly #setting: Setting;
   readonly #options: AskerOptions;
   #actor: Actor;
@@ -37,6 +38,15 @@ export class Asker {
 
   get name(): string {
     return this.#options.name;
+  }
+
+  get engine(): Engine {
+    return this.#options.engine;
+  }
+
+  /** What the process used that lived longest: what two of them used one after the other says nothing of growth. */
+  get usage(): UsageSeries {
+    return this.#usages.toSorted((a, b) => b.minutes - a.minutes)[0] ?? new UsageSeries();
   }
 
   get actor(): Actor {
@@ -67,6 +77,8 @@ export class Asker {
       first: this.#next,
       resumes,
     };
+    const usage = new UsageSeries();
+    this.#usages.push(usage);
     return new Actor({
       program: "producer",
       args: [JSON.stringify(options), ...(logs === undefined ? [] : [`${logs}/${name}.log`])],
@@ -75,7 +87,7 @@ export class Asker {
       skewMs,
       onDied,
       onMessage: (message) => {
-        if (message.t === "usage") this.usage.add(message);
+        if (message.t === "usage") usage.add(message);
         if (message.t === "began") {
           this.current = message;
           this.#next = message.number;

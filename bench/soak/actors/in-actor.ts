@@ -9,19 +9,23 @@ export function say(message: FromActor): void {
   process.send?.(message, undefined, undefined, () => {});
 }
 
-/** Answers for this process; calls back once it is told to stop. */
-export function listen(onStop: () => void): void {
+/** Answers for this process; calls back once it is told to stop. @param isBusy - a map runs here now */
+export function listen(onStop: () => void, isBusy: () => boolean = () => false): void {
   process.on("disconnect", () => process.exit(1));
   process.on("message", (message: ToActor) => {
     if (message.t === "stop") onStop();
-    else void tellUsage();
+    else void tellUsage(isBusy);
   });
 }
 
 const DESCRIPTORS = "/proc/self/fd";
 
-/** Memory in use after a garbage collection: before one, the figure depends on the collector's timing. */
-async function tellUsage(): Promise<void> {
+/**
+ * Tells the memory in use after a garbage collection: before one, the figure depends on the collector's timing.
+ *
+ * @param isBusy - a map runs here now
+ */
+export async function tellUsage(isBusy: () => boolean = () => false): Promise<void> {
   // The first collection runs finalizers; the second frees what they held.
   for (let round = 0; round < 2; round++) {
     globalThis.gc?.();
@@ -29,5 +33,5 @@ async function tellUsage(): Promise<void> {
   }
   const { rss, heapUsed, external } = process.memoryUsage();
   const descriptors = existsSync(DESCRIPTORS) ? readdirSync(DESCRIPTORS).length : 0;
-  say({ t: "usage", rss, heap: heapUsed + external, descriptors });
+  say({ t: "usage", rss, heap: isBusy() ? undefined : heapUsed + external, descriptors });
 }

@@ -23,7 +23,8 @@ export type ToActor = { readonly t: "usage" } | { readonly t: "stop" };
 /** The resources of a process that must not grow. */
 export interface Usage {
   readonly rss: number;
-  readonly heap: number;
+  /** Absent while a map runs, because a map of many calls takes ten MiB more than others, and gives them back. */
+  readonly heap?: number | undefined;
   /** Open descriptors; 0 where the system does not tell. */
   readonly descriptors: number;
 }

@@ -5,7 +5,7 @@ import { pino } from "pino";
 import { Calls } from "../work/calls.ts";
 import { Tally } from "../work/tally.ts";
 import { endsEarly, workload } from "../work/workload.ts";
-import { listen, say } from "./in-actor.ts";
+import { listen, say, tellUsage } from "./in-actor.ts";
 import { makePool } from "./make-pool.ts";
 import type { ProducerOptions } from "./messages.ts";
 
@@ -20,10 +20,24 @@ const other = engine === "Redis" ? makePool(options, logged) : undefined;
 const calls = new Calls(pool, other);
 
 let stopped = false;
-listen(() => (stopped = true));
+listen(
+  () => (stopped = true),
+  () => true,
+);
 say({ t: "ready" });
 
 for (let number = first; !stopped; number++) {
+  await runMap(number);
+  await tellUsage();
+}
+for (const each of [pool, other]) {
+  each?.close();
+  await each?.join();
+}
+process.disconnect();
+
+/** A function of its own, so that nothing of a map is kept while its producer tells what it uses. */
+async function runMap(number: number): Promise<void> {
   const load = workload(seed, name, number, engine);
   const { kind, tag, items } = load;
   const tally = new Tally(items);
@@ -38,8 +52,3 @@ for (let number = first; !stopped; number++) {
   const verdict = tally.verdict(endsEarly(kind) !== undefined);
   say({ t: "ended", number, tag, mapId, kind, items: items.length, verdict });
 }
-for (const each of [pool, other]) {
-  each?.close();
-  await each?.join();
-}
-process.disconnect();

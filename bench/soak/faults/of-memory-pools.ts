@@ -34,10 +34,11 @@ export const OF_MEMORY_POOLS: Lane = {
       },
     },
     {
+      // Not one with threads: they end with it whatever poolmq does, and what it uses is watched until the end.
       kind: "program with a pool in memory killed",
       weight: 0.5,
-      inject: async ({ inMemory }, { pick }) => {
-        const asker = picked(inMemory, pick);
+      inject: async ({ inMemory }) => {
+        const asker = inMemory.find(({ engine }) => engine === "processes");
         await asker?.killAndReplace();
         return asker !== undefined;
       },
