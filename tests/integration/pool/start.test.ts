@@ -1,7 +1,10 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
-import { once } from "node:events";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
 
 import { Pool, type PoolOptions } from "@poolmq/producer";
 import { runWorker } from "@poolmq/worker";
@@ -115,6 +118,37 @@ describe("a tasks module", () => {
     }
   });
 });
+
+// Row 57. Elsewhere, Node itself takes another number of files, or there is no such limit.
+test.skipIf(process.platform !== "linux").for([
+  [2, 24],
+  [16, 64],
+] as const)(
+  "%d processes with at most %d open files: fewer processes, or an error that names the limit",
+  async ([processes, files]) => {
+    const source = `
+    import { Pool } from "@poolmq/producer";
+    const tasks = ${JSON.stringify(moduleOf("export const twice = (x) => 2 * x;"))};
+    const pool = new Pool({ tasks, processes: ${processes}, connection: "memory" });
+    console.log(await pool.map("twice", [1, 2]).catch(({ code, limit }) => [code, limit]));
+    pool.terminate();
+  `;
+    const limited = ["-c", `ulimit -n ${files}; exec "$@"`, "sh", process.execPath];
+    const node = [
+      "--conditions=@poolmq/source",
+      "--disable-warning=ExperimentalWarning",
+      "--input-type=module",
+      "--eval",
+    ];
+    const program = spawn("sh", [...limited, ...node, source], {
+      cwd: fileURLToPath(new URL("../..", import.meta.url)),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    onTestFinished(() => void program.kill("SIGKILL"));
+    const [output] = await Promise.all([text(program.stdout), once(program, "exit")]);
+    expect(["[ 2, 4 ]\n", "[ 'SYSTEM_LIMIT', 'EMFILE' ]\n"]).toContain(output);
+  },
+);
 
 describe("Redis", () => {
   test.for(["producer", "local workers"])("that does not run is told in time: %s", async (who) => {

@@ -129,6 +129,27 @@ test("a retired host whose finalizer does not end is killed after 10 s; there ar
   expect(stage.alive.length).toBe(2);
 });
 
+test("a retired host that has announced its end has its 10 s for the finalizer all the same", async () => {
+  const stage = await new Stage({ maxTasksPerChild: 1 }).started();
+  const [host] = stage.hosts;
+  if (host === undefined) throw new Error("no host");
+  host.endsWhenTold = false;
+  expect(await within(50, stage.crew.run(aRun()))).toMatchObject({ kind: "done" });
+  host.say({ t: "ending" });
+  await vi.advanceTimersByTimeAsync(9_000);
+  expect(host.isAlive).toBe(true);
+  await vi.advanceTimersByTimeAsync(1_100);
+  expect(host.isAlive).toBe(false);
+});
+
+test("what runs when a crew is killed is to run elsewhere, and is not charged", async () => {
+  const { crew } = await new Stage().started();
+  const run = crew.run(aRun({ fn: "endless" }));
+  await vi.advanceTimersByTimeAsync(10);
+  crew.kill();
+  expect(await within(10, run)).toEqual({ kind: "unstarted", cut: undefined });
+});
+
 describe("a run that waits in the pipe when it is cancelled", () => {
   test.for(["blocks", "slow"])("never begins behind one that %s", async (first) => {
     const stage = await new Stage().started();

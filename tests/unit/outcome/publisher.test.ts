@@ -47,6 +47,24 @@ test("an outcome that Redis refuses for now is kept, and published when Redis ta
   expect(publisher.retries).toBe(3);
 });
 
+test("an outcome that comes after others of its map were sent is sent too, and is safe only then", async () => {
+  const { publish, publisher } = refusing(0, "");
+  expect(await publisher.publish("m", OUTCOME, 1_000)).toBe(true);
+  const later = { ...OUTCOME, at: 1 };
+  expect(await publisher.publish("m", later, 1_000)).toBe(true);
+  expect(publish.mock.calls.map(([, outcomes]) => outcomes)).toEqual([[OUTCOME], [later]]);
+});
+
+test("the longest run counts whose outcome Redis may not have", async () => {
+  const { publisher } = refusing(1, "LOADING Redis is loading the dataset in memory");
+  const published = publisher.publish("m", { ...OUTCOME, ms: 700 }, 1_000);
+  await turns();
+  expect(publisher.longestUnsafeMs).toBe(700);
+  vi.advanceTimersByTime(1_000);
+  await published;
+  expect(publisher.longestUnsafeMs).toBe(0);
+});
+
 test("an outcome that Redis never took when the machine ends is not taken for published", async () => {
   const { publish, publisher } = refusing(Infinity, "MISCONF Redis is configured to save RDB snapshots");
   const published = publisher.publish("m", OUTCOME, 1_000);

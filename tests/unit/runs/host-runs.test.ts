@@ -56,6 +56,19 @@ test("the time limit of a run that is given back ends there: on the next host it
   expect(ticket.stopped).toBeUndefined();
 });
 
+test("a run that had begun on a host that was killed for another one is charged on the next host only if it begins there", () => {
+  const { runs, ticket, id, given } = quietHost();
+  runs.begun(id);
+  const exit = { exitCode: null, signal: "SIGKILL", outOfMemory: false } as const;
+  const end = { exit, pid: 1, lastWords: undefined, wasKilled: true, hasWorked: true };
+  expect(runs.end(end)).toEqual([]);
+  expect(given).toEqual([ticket]);
+  const next = quietHost();
+  next.runs.send(ticket);
+  expect(next.runs.end({ ...end, wasKilled: false })).toEqual([]);
+  expect(next.given).toContain(ticket);
+});
+
 test("a run that begins after it was told to stop has its grace, and is overdue then", () => {
   const { runs, ticket, id, told, overdue } = quietHost();
   runs.stop("cancelled", () => true);
