@@ -32,18 +32,12 @@ export class MapControl {
     reason: string,
     { force = false }: { readonly force?: boolean } = {},
   ): Promise<Cancelled> {
-    const cancelled = await cancelMap(this.#access, mapId, reason, force);
-    const isDone = cancelled === "by its producer" || cancelled === "removed";
-    if (isDone) await this.#access.orders.note(`cancelled the map ${mapId}`);
-    return cancelled;
+    return await cancelMap(this.#access, mapId, reason, force);
   }
 
   /** Changes the priority of a map; `undefined` is none, which is the least urgent. */
   async setPriority(mapId: string, priority: number | undefined): Promise<Prioritized> {
-    const prioritized = await prioritizeMap(this.#access, mapId, priority);
-    const what = priority === undefined ? "no priority" : `the priority ${priority}`;
-    if (prioritized === "changed") await this.#access.orders.note(`gave the map ${mapId} ${what}`);
-    return prioritized;
+    return await prioritizeMap(this.#access, mapId, priority);
   }
 
   /**
@@ -51,15 +45,17 @@ export class MapControl {
    * new outcomes with the others.
    */
   async retry(mapId: string): Promise<Retried> {
-    const retried = await retryMap(this.#access, mapId);
-    if ("items" in retried && retried.items > 0)
-      await this.#access.orders.note(`ran ${retried.items} failed items of the map ${mapId} again`);
-    return retried;
+    return await retryMap(this.#access, mapId);
   }
 
   /** Whether the map's producer gave a sign of life a moment ago. */
   async isAttended(mapId: string): Promise<boolean> {
     return await isAttended(this.#access, mapId);
+  }
+
+  /** Tells the machines what was done, for their logs. Gives whether one hears it, as far as that is known. */
+  async note(what: string): Promise<boolean> {
+    return await this.#access.orders.note(what);
   }
 
   /** Closes what this object opened; the connection stays open. */

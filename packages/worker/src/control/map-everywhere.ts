@@ -3,6 +3,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { MapControl } from "./map-control.ts";
+import { noteOnce } from "./note-once.ts";
+import type { Notable } from "./note-once.ts";
 import type { Retried } from "./retry-map.ts";
 
 export type MapOrders = Pick<MapControl, "cancel" | "setPriority" | "retry">;
@@ -16,19 +18,23 @@ const MARK_TRIES = 20;
 const MARK_DELAY_MS = 100;
 
 /** @param controls - of the map's queue on each shard */
-export function everywhere(controls: readonly MapOrders[]): MapOrders {
-  const [only] = controls;
-  if (only !== undefined && controls.length === 1) return only;
+export function everywhere(controls: readonly (MapOrders & Notable)[]): MapOrders {
   const all = async <V>(step: (control: MapOrders) => Promise<V>): Promise<V[]> =>
     await Promise.all(controls.map(step));
   return {
     async cancel(mapId, reason, options) {
       const answers = await all((control) => control.cancel(mapId, reason, options));
-      return CANCELLED.find((answer) => answers.includes(answer)) ?? "not found";
+      const cancelled = CANCELLED.find((answer) => answers.includes(answer)) ?? "not found";
+      const isDone = cancelled === "by its producer" || cancelled === "removed";
+      if (isDone) await noteOnce(controls, `cancelled the map ${mapId}`);
+      return cancelled;
     },
     async setPriority(mapId, priority) {
       const answers = await all((control) => control.setPriority(mapId, priority));
-      return PRIORITIZED.find((answer) => answers.includes(answer)) ?? "not found";
+      const prioritized = PRIORITIZED.find((answer) => answers.includes(answer)) ?? "not found";
+      const what = priority === undefined ? "no priority" : `the priority ${priority}`;
+      if (prioritized === "changed") await noteOnce(controls, `gave the map ${mapId} ${what}`);
+      return prioritized;
     },
     async retry(mapId) {
       const answers = await all(async (control) => await control.retry(mapId));
@@ -44,6 +50,7 @@ export function everywhere(controls: readonly MapOrders[]): MapOrders {
       const problem = problems.find((answer) => answer.problem !== "not found") ?? problems[0];
       let items = 0;
       for (const answer of answers) if ("items" in answer) items += answer.items;
+      if (items > 0) await noteOnce(controls, `ran ${items} failed items of the map ${mapId} again`);
       return problem !== undefined && problems.length === answers.length ? problem : { items };
     },
   };

@@ -33,13 +33,15 @@ export class Orders {
     return this.#signer.signObject("control", { ...message, expiresAt: Date.now() + CANCEL_TTL_MS });
   }
 
-  /** Sends to all machines that listen. */
-  async send(message: ControlMessage): Promise<void> {
-    await this.#redis.publish(this.keys.control, JSON.stringify(this.signed(message)));
+  /** Sends to all machines that listen. Gives whether one does, as far as that is known. */
+  async send(message: ControlMessage): Promise<boolean> {
+    const heard = await this.#redis.publish(this.keys.control, JSON.stringify(this.signed(message)));
+    // A node of a Cluster counts only those that listen to itself.
+    return heard > 0 || this.#redis.isCluster;
   }
 
-  /** Tells all machines what was done, so that they log it. */
-  async note(what: string): Promise<void> {
-    await this.send({ t: "notice", what, by: this.by });
+  /** Tells all machines what was done, so that they log it. Gives what `send` does. */
+  async note(what: string): Promise<boolean> {
+    return await this.send({ t: "notice", what, by: this.by });
   }
 }

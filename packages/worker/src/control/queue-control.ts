@@ -20,13 +20,11 @@ export class QueueControl {
   /** Pauses the queue: workers finish the jobs that they have, and take no more. */
   async pause(): Promise<void> {
     await this.#access.queue.pause();
-    await this.#access.orders.note("paused the queue");
   }
 
   async resume(): Promise<void> {
     await this.#access.queue.resume();
     await wakeForStaged(this.#access.redis, this.#access.keys);
-    await this.#access.orders.note("resumed the queue");
   }
 
   /** Gives the number of waiting jobs of each map whose outcomes nobody will fetch. */
@@ -39,8 +37,12 @@ export class QueueControl {
   async purge(mapId: string): Promise<number> {
     const jobs = await removeMap(this.#access, mapId);
     await forgetMap(this.#access.redis, this.#access.keys, mapId);
-    await this.#access.orders.note(`purged the map ${mapId}`);
     return jobs;
+  }
+
+  /** Tells the machines what was done, for their logs. Gives whether one hears it, as far as that is known. */
+  async note(what: string): Promise<boolean> {
+    return await this.#access.orders.note(what);
   }
 
   /** Closes what this object opened; the connection stays open. */

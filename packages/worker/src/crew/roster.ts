@@ -88,10 +88,12 @@ export class Roster implements Iterable<Member> {
     return [...this.#members].flatMap((member) => member.detail ?? []);
   }
 
-  /** Kills the host that runs this item, which is charged with it. Gives its process id; `undefined` if none does. */
-  killItem(mapId: string, index: number): number | undefined {
-    for (const member of this) if (member.killItem(mapId, index)) return member.pid;
-    return undefined;
+  /**
+   * Kills each host that runs this item, which is charged with it: there are two if a job was sent to another server because
+   * the first one was silent. Gives their process ids.
+   */
+  killItem(mapId: string, index: number): number[] {
+    return [...this].flatMap((member) => (member.killItem(mapId, index) ? member.pid : []));
   }
 
   /** Asks for the items back that have not begun, of jobs of a map (by first index). What each keeps is told by `Run.onCut`. */

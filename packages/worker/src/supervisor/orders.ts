@@ -34,8 +34,9 @@ export function obeyOrder(
     }
     case "kill": {
       const { map: mapId, index } = order;
-      const childPid = crew.members.killItem(mapId, index);
-      if (childPid !== undefined) log.warn({ by, mapId, index, childPid }, "an operator kills an item");
+      for (const childPid of crew.members.killItem(mapId, index)) {
+        log.warn({ by, mapId, index, childPid }, "an operator kills an item");
+      }
       return;
     }
     case "stack": {

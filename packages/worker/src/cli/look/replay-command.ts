@@ -109,7 +109,7 @@ async function replayFile(path: string, flags: ReplayFlags): Promise<never> {
 }
 
 async function replay(
-  { shards, watcher }: ReachedQueue,
+  { shards, away, watcher }: ReachedQueue,
   given: string,
   index: number,
   flags: ReplayFlags & { readonly tasks: string },
@@ -138,8 +138,12 @@ async function replay(
     looks[0];
   if (found === undefined) throw new Error("unreachable: there is a shard");
   if ("problem" in found) {
-    complain(found.problem);
-    return found.isGone ? EXIT.notFound : EXIT.error;
+    const lost = away.map(({ address }) => address).join(" and ");
+    const mayBeThere = found.isGone && away.length > 0;
+    complain(
+      mayBeThere ? `Item ${index} of ${map.id} may be on ${lost}: try again once it answers` : found.problem,
+    );
+    return found.isGone && !mayBeThere ? EXIT.notFound : EXIT.error;
   }
   return await run(found.item, module, flags);
 }
