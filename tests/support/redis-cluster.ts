@@ -3,6 +3,7 @@
 import { onTestFinished } from "vitest";
 
 import { freePort, RedisServer } from "./redis-server.ts";
+import type { RedisServerOptions } from "./redis-server.ts";
 import { until } from "./until.ts";
 
 const SLOTS = 16_384;
@@ -17,10 +18,20 @@ export class RedisCluster {
     this.replica = replica;
   }
 
-  /** Starts one that ends with the test. */
-  static async start({ replica = false }: { readonly replica?: boolean } = {}): Promise<RedisCluster> {
+  /**
+   * Starts one that ends with the test.
+   *
+   * @param settings - further ones of each node
+   */
+  static async start({
+    replica = false,
+    settings = {},
+  }: {
+    readonly replica?: boolean;
+    readonly settings?: NonNullable<RedisServerOptions["settings"]>;
+  } = {}): Promise<RedisCluster> {
     const nodes = await Promise.all(
-      Array.from({ length: PRIMARIES + (replica ? 1 : 0) }, () => RedisCluster.#startNode()),
+      Array.from({ length: PRIMARIES + (replica ? 1 : 0) }, () => RedisCluster.#startNode(settings)),
     );
     const primaries = nodes.slice(0, PRIMARIES);
     const share = Math.ceil(SLOTS / PRIMARIES);
@@ -44,7 +55,9 @@ export class RedisCluster {
     return cluster;
   }
 
-  static async #startNode(): Promise<RedisServer & { readonly busPort: number }> {
+  static async #startNode(
+    settings: NonNullable<RedisServerOptions["settings"]>,
+  ): Promise<RedisServer & { readonly busPort: number }> {
     const busPort = await freePort();
     const server = await RedisServer.start({
       listen: "tcp",
@@ -55,6 +68,7 @@ export class RedisCluster {
         "cluster-port": busPort,
         "cluster-node-timeout": 1_000,
         "cluster-replica-validity-factor": 0,
+        ...settings,
       },
     });
     onTestFinished(() => server.stop());
