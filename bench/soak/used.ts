@@ -25,6 +25,7 @@ export class Used {
   get processes(): SoakReport["usage"] {
     const trends = ({ usage }: Watched): SoakReport["usage"][string] => ({
       rss: usage.trend("rss"),
+      outside: usage.trend("outside"),
       heap: usage.trend("heap"),
       descriptors: usage.trend("descriptors"),
     });

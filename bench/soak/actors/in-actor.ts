@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 
+import { heapResident } from "./heap-resident.ts";
 import type { FromActor, ToActor } from "./messages.ts";
 
 export function say(message: FromActor): void {
@@ -33,5 +34,6 @@ export async function tellUsage(isBusy: () => boolean = () => false): Promise<vo
   }
   const { rss, heapUsed, external } = process.memoryUsage();
   const descriptors = existsSync(DESCRIPTORS) ? readdirSync(DESCRIPTORS).length : 0;
-  say({ t: "usage", rss, heap: isBusy() ? undefined : heapUsed + external, descriptors });
+  const heap = isBusy() ? undefined : heapUsed + external;
+  say({ t: "usage", rss, outside: rss - heapResident(), heap, descriptors });
 }

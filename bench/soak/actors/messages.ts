@@ -20,10 +20,16 @@ export interface ProducerOptions {
 
 export type ToActor = { readonly t: "usage" } | { readonly t: "stop" };
 
-/** The resources of a process that must not grow. */
+/** The resources of a process. */
 export interface Usage {
+  /** All that is resident, with the pages that V8 keeps of the largest heap there ever was. */
   readonly rss: number;
-  /** Absent while a map runs, because a map of many calls takes ten MiB more than others, and gives them back. */
+  /** What is resident outside of V8's heap. */
+  readonly outside: number;
+  /**
+   * What the heap holds after a collection. Absent while a map runs, because a map of many calls takes ten MiB more than
+   * others, and gives them back.
+   */
   readonly heap?: number | undefined;
   /** Open descriptors; 0 where the system does not tell. */
   readonly descriptors: number;

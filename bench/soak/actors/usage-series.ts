@@ -15,11 +15,17 @@ interface Sample {
 
 /** What a process used, over time. */
 export class UsageSeries {
-  readonly #samples: Readonly<Record<keyof Usage, Sample[]>> = { rss: [], heap: [], descriptors: [] };
+  readonly #samples: Readonly<Record<keyof Usage, Sample[]>> = {
+    rss: [],
+    outside: [],
+    heap: [],
+    descriptors: [],
+  };
 
-  add({ rss, heap, descriptors }: Usage): void {
+  add({ rss, outside, heap, descriptors }: Usage): void {
     const atMinutes = performance.now() / 60_000;
     this.#samples.rss.push({ atMinutes, value: rss / 2 ** 20 });
+    this.#samples.outside.push({ atMinutes, value: outside / 2 ** 20 });
     if (heap !== undefined) this.#samples.heap.push({ atMinutes, value: heap / 2 ** 20 });
     this.#samples.descriptors.push({ atMinutes, value: descriptors });
   }
