@@ -224,7 +224,10 @@ export interface WorkerAdvertisement {
   readonly concurrency: number;
   /** Registered functions by name. */
   readonly tasks: Readonly<Record<string, TaskInfo>>;
-  /** Why this machine can't run anything, if it can't: the failure of its tasks module. */
+  /**
+   * Why this machine can't run anything, if it can't: the failure of its tasks module, or, with the phase `redis` and no
+   * module, what Redis refuses.
+   */
   readonly unfit?: { readonly module: string; readonly phase: string; readonly reason: string };
   /** Versions of the worker package and of Node. */
   readonly version: string;

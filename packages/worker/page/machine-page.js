@@ -70,7 +70,13 @@ export function MachinePage({ model, actions, id }) {
       model.writable ? h(Resize, { machine, actions }) : null,
     ),
     h("p", { class: "quiet id" }, id),
-    unfit === null ? null : h("p", { class: "bad" }, `${unfit.phase} of ${unfit.module}: ${unfit.reason}`),
+    unfit === null
+      ? null
+      : h(
+          "p",
+          { class: "bad" },
+          `${unfit.module === "" ? "" : `${unfit.phase} of ${unfit.module}: `}${unfit.reason}`,
+        ),
     h(
       "dl",
       { class: "facts" },

@@ -132,7 +132,13 @@ function Machine({ machine, open, onToggle, ...lanes }) {
       silentMs > 2_500 ? h("span", { class: "badge warn" }, `silent for ${duration(silentMs)}`) : null,
       unfit === null ? null : h("span", { class: "badge failed" }, "can't run anything"),
     ),
-    unfit === null ? null : h("p", { class: "bad" }, `${unfit.phase} of ${unfit.module}: ${unfit.reason}`),
+    unfit === null
+      ? null
+      : h(
+          "p",
+          { class: "bad" },
+          `${unfit.module === "" ? "" : `${unfit.phase} of ${unfit.module}: `}${unfit.reason}`,
+        ),
     !open || children === null
       ? null
       : h(

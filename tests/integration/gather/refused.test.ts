@@ -99,14 +99,61 @@ test.for(["-evalsha -eval", "resetkeys"])(
 
 test("a map whose Redis becomes a replica is said to wait for it, and goes on when it is the primary again", async () => {
   const { redis, connection } = await startRedis();
-  const { map, marks, warnings } = await running(redis, { connection });
+  const { map, stage, marks, warnings } = await running(redis, { connection });
+  const busy = stage.pool();
+  await busy.stats();
+  const leaks: string[] = [];
+  const onWarning = ({ name }: Error): void => void leaks.push(name);
+  process.on("warning", onWarning);
+  onTestFinished(() => void process.off("warning", onWarning));
   // Nothing listens there: a replica without its primary keeps its data.
   await redis.admin.call("REPLICAOF", "127.0.0.1", "1");
+  // Many commands are refused in one reply.
+  const calls = Array.from({ length: 30 }, (_, x) => busy.apply("increment", [x]));
   marks.open();
   const told = (): string[] => warnings.filter((line) => line.includes("Redis refuses"));
   await until(() => told().length > 0, { what: "the warning" });
   await redis.admin.call("REPLICAOF", "NO", "ONE");
   expect(await within(20_000, "the result", map)).toHaveLength(1);
+  expect(await within(20_000, "the calls", Promise.all(calls))).toHaveLength(30);
+  expect(leaks).not.toContain("MaxListenersExceededWarning");
   expect(told()).toEqual([expect.stringMatching(/it is a read-only replica, so a map waits for it/)]);
   expect(warnings.filter((line) => line.includes("No worker"))).toEqual([]);
+});
+
+/** A map under way on the machine, and whether its producer was told something. */
+async function underWay(stage: Stage): Promise<{ marks: Marks; said: (text: string) => boolean }> {
+  const records = new LogRecords();
+  const marks = new Marks();
+  void stage
+    .pool({ logger: records.logger })
+    .map("gated", [{ log: marks.log, gate: marks.gate }])
+    .wait();
+  await marks.started(1);
+  return { marks, said: (text) => records.lines.some((line) => line.includes(text)) };
+}
+
+test("a producer is told that the last worker of its map is gone", { timeout: 60_000 }, async () => {
+  const { redis } = await startRedis();
+  const stage = new Stage(redis);
+  const machine = await stage.machine();
+  const { said } = await underWay(stage);
+  await machine.close(0);
+  await until(() => said("No worker serves queue"), { what: "the warning", timeoutMs: 45_000 });
+});
+
+test("a producer is told that the worker of its map lost a right", { timeout: 60_000 }, async () => {
+  const { redis, connection } = await startRedis();
+  const stage = new Stage(redis);
+  const machine = await stage.machine({ connection });
+  const { marks, said } = await underWay(stage);
+  // It can't publish.
+  await redis.admin.call("ACL", "SETUSER", "app", "-hget");
+  marks.open();
+  await until(() => said("can serve, so map"), { what: "the warning", timeoutMs: 45_000 });
+  expect(said("Give this login what `poolmq acl` prints")).toBe(true);
+  const error = await rejection(stage.pool().apply("increment", [1]));
+  expect(error).toMatchObject({ code: "WORKER_START" });
+  // Its outcome is not waited for until the deadline, which is after half a minute.
+  await within(15_000, "the end of the machine", machine.close());
 });

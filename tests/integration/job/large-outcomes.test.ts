@@ -40,6 +40,11 @@ test.each([
       { status: "rejected", reason: { code: "LIMIT_EXCEEDED", limit: setting } },
       { status: "fulfilled" },
     ]);
+    // Nor does Redis take such a report. It is not sent, and the item has its result.
+    const reports: unknown[] = [];
+    const onTaskProgress = (report: unknown): void => void reports.push(report);
+    expect(await pool.apply("reportMuch", [2 * MIB], { onTaskProgress })).toBe(1);
+    expect(reports).toEqual(["small"]);
     expect(await pool.map("repeat", [2])).toEqual(["xx"]);
     expect(await connectionsMade(redis)).toBe(before);
   },

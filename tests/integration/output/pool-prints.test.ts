@@ -36,6 +36,19 @@ describe.each(Object.entries(POOLS))("a %s", (_, pool) => {
     for (const line of printed) expect(JSON.parse(line)).toMatchObject({ text: "x".repeat(width) });
   });
 
+  test("goes on after a task has ended the output of its process", async () => {
+    await using program = Program.source(`
+      import { Pool, ThreadPool } from "@poolmq/producer";
+      const tasks = new URL("file://${new URL("../../fixtures/printing-tasks.ts", import.meta.url).pathname}");
+      await using pool = ${pool.replace("3", "1")};
+      await pool.apply("endOutput", []);
+      console.log(await pool.starmap("printJson", [[0, 1, 1], [1, 1, 1]]));
+    `);
+    await program.exited;
+    expect(program.output).toContain("[ undefined, undefined ]");
+    expect(program.output).not.toContain("EPIPE");
+  });
+
   test("prints all of it where the program ends by itself, also a last line without its end", async () => {
     const source = printing(pool, 6, 500, 100).replace(
       "await pool.terminate();",

@@ -45,6 +45,24 @@ test(
   },
 );
 
+test(
+  "neither a stream of long items that nobody reads nor an input that gives nothing keeps its program",
+  { timeout: 40_000 },
+  async () => {
+    await using child = program(
+      POOLS[0] ?? "",
+      `async function* silent() { yield 1; await new Promise(() => {}); }
+      pool.imap("gated", items.map(() => ({ log: "/dev/null", gate: "/no/such/gate" })));
+      pool.map("increment", silent());
+      JSON.parse("{");`,
+    );
+    await child.exited;
+    expect(child.output).toContain("SyntaxError");
+    expect(child.output).toContain("nobody read the stream");
+    expect(child.output).toContain("its input gives no further item");
+  },
+);
+
 test("a stream that is read after close() is read to its end", { timeout: 40_000 }, async () => {
   await using child = program(
     POOLS[0] ?? "",

@@ -24,3 +24,11 @@ test("the time before the pool was closed does not count", () => {
   pace.read(0);
   expect([69_999, 70_000].map((now) => pace.isGone(now, 60_000))).toEqual([false, true]);
 });
+
+test("a reader that waits for an item is not gone, however long that takes", () => {
+  const pace = new ReaderPace();
+  pace.waits(1);
+  expect(pace.isGone(1_000_000, 0)).toBe(false);
+  pace.waits(0);
+  expect(pace.isGone(1_000_000, 0)).toBe(true);
+});

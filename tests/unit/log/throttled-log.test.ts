@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import { ThrottledLog } from "../../../packages/worker/src/log/throttled-log.ts";
 import { LogRecords } from "../../support/log-records.ts";
@@ -30,4 +30,24 @@ test("after a period without any, a kind's next line is written at once", async 
   await until(() => ended, { what: "the period" });
   log.warn("a", () => ({ n: 2 }), "x");
   expect(records.of("x")).toMatchObject([{ n: 1 }, { n: 2 }]);
+});
+
+test("a right that the login lacks is a lasting refusal once it was missed for some seconds, and until it is not", () => {
+  const log = new ThrottledLog(new LogRecords().logger, 60_000);
+  const clock = vi.spyOn(performance, "now").mockReturnValue(0);
+  const at = (now: number, message?: string): string | undefined => {
+    clock.mockReturnValue(now);
+    if (message !== undefined) log.refused("publish refused", new Error(message));
+    return log.lasting;
+  };
+  try {
+    expect(at(0, "NOPERM User app has no permissions to run the 'hget' command")).toBeUndefined();
+    at(1_000, "OOM command not allowed when used memory > 'maxmemory'.");
+    expect(at(1_900, "NOPERM User app has no permissions to run the 'hget' command")).toBeUndefined();
+    expect(at(2_500)).toContain("User app has no permissions to run the 'hget' command");
+    expect(at(4_899)).toBeDefined();
+    expect(at(4_900)).toBeUndefined();
+  } finally {
+    clock.mockRestore();
+  }
 });

@@ -31,6 +31,7 @@ const PASSING: readonly (readonly [reason: string, message: string])[] = [
   ["busy", "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."],
   ["script", "NOSCRIPT No matching script. Please use EVAL."],
   ["connection", "Connection is closed."],
+  ["connection", "ERR max number of clients reached"],
   ["connection", "Command aborted due to connection close"],
   ["connection", "connect ECONNREFUSED 127.0.0.1:6379"],
 ];

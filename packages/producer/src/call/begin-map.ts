@@ -175,6 +175,10 @@ class BegunMap implements Begun {
   handOn(): void {
     this.#run.handOn();
   }
+
+  readsWait(count: number): void {
+    this.#run.readsWait(count);
+  }
 }
 
 /**

@@ -9,6 +9,7 @@ import type { CalledMap } from "../result/unseen-failure.ts";
 /** What handles need of a call. */
 export interface Begun extends HandledMap {
   handOn(): void;
+  readsWait?(count: number): void;
 }
 
 /** Makes the `Begun` of a call that was refused. */

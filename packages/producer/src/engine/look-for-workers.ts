@@ -1,18 +1,19 @@
 /** Looks for workers that can serve a map: refuses one that no live worker can run, and waits while there is no worker. */
 
 import { PoolmqError, TaskNotRegisteredError } from "@poolmq/shared";
-import type { TaskInfo } from "@poolmq/shared/internal";
+import type { TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
 
 import { checkArity } from "../map/check-arity.ts";
 import { classifyRefusal, refusedError } from "@poolmq/shared/internal";
 import type { MapRun } from "../map/map-run.ts";
+import type { CarriedMap } from "../map/transport.ts";
 import type { RedisBackend } from "./redis-backend.ts";
 
 /**
  * Workers that are just starting need about this long, in ms. If none has come by then, a warning says that the map
  * waits.
  */
-const NO_WORKER_WARNING_MS = 3_000;
+export const NO_WORKER_WARNING_MS = 3_000;
 
 const LOOK_FOR_WORKERS_MS = 500;
 
@@ -34,6 +35,8 @@ export async function checkTask(
   return tasks;
 }
 
+type QuietMap = Pick<CarriedMap, "id" | "ended">;
+
 /**
  * The maps of a pool that found no worker alive: each waits for one, and ends if it can never be served. The pool looks
  * for all of them at once, and not while the last answer is outstanding, so that many calls cost no more than one.
@@ -42,6 +45,8 @@ export class WorkerLook {
   readonly #backend: RedisBackend;
   readonly #warn: (message: string) => void;
   readonly #waiting = new Set<MapRun>();
+  /** Maps under way of which nothing was heard for long. */
+  readonly #quiet = new Set<QuietMap>();
   #timer: NodeJS.Timeout | undefined;
   #isAsking = false;
   /** When the present wait of maps began, by the monotonic clock. */
@@ -56,6 +61,16 @@ export class WorkerLook {
   /** Looks for a worker until one can serve the map, or the map has ended. */
   add(run: MapRun): void {
     this.#waiting.add(run);
+    this.#begin();
+  }
+
+  /** Looks whether there still is a worker for a map under way. It is told of if there is none, and not ended. */
+  addQuiet(map: QuietMap): void {
+    this.#quiet.add(map);
+    this.#begin();
+  }
+
+  #begin(): void {
     if (this.#timer !== undefined) return;
     this.#since = performance.now();
     this.#warned = false;
@@ -65,14 +80,15 @@ export class WorkerLook {
 
   async #look(): Promise<void> {
     for (const run of this.#waiting) if (run.ended) this.#waiting.delete(run);
+    for (const map of this.#quiet) if (map.ended) this.#quiet.delete(map);
     if (this.#isAsking) return;
     this.#isAsking = true;
     try {
-      await Promise.all(Array.from(this.#waiting, (run) => this.#check(run)));
+      await Promise.all([...Array.from(this.#waiting, (run) => this.#check(run)), this.#checkQuiet()]);
     } finally {
       this.#isAsking = false;
     }
-    if (this.#waiting.size > 0) return;
+    if (this.#waiting.size + this.#quiet.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
@@ -82,7 +98,6 @@ export class WorkerLook {
       const tasks = await checkTask(this.#backend, run);
       if (tasks !== undefined) this.#waiting.delete(run);
       // The refusal of Redis is reported instead; the time for workers starts when it is over.
-      else if (this.#backend.gather.isRefused) this.#since = performance.now();
       else this.#warnOnce();
     } catch (error) {
       const told = classifyRefusal(error).passes ? error : refusedError(error);
@@ -91,13 +106,27 @@ export class WorkerLook {
     }
   }
 
-  #warnOnce(): void {
+  async #checkQuiet(): Promise<void> {
+    if (this.#quiet.size === 0) return;
+    const machines = await this.#backend.machines().catch(() => undefined);
+    if (machines === undefined) return; // Redis is away, which is reported elsewhere
+    if (machines.some(({ unfit }) => unfit === undefined)) this.#quiet.clear();
+    else this.#warnOnce(machines[0]);
+  }
+
+  /** @param unfit - a machine that can't serve, if there is one */
+  #warnOnce(unfit?: WorkerAdvertisement): void {
+    // The refusal of Redis is reported instead; the time for workers starts when it is over.
+    if (this.#backend.gather.isRefused) this.#since = performance.now();
     if (this.#warned || performance.now() - this.#since <= NO_WORKER_WARNING_MS) return;
     this.#warned = true;
-    const [first] = this.#waiting;
-    const who = this.#waiting.size === 1 ? `map ${first?.id} waits` : `${this.#waiting.size} calls wait`;
+    const waiting = [...this.#waiting, ...this.#quiet];
+    const who = waiting.length === 1 ? `map ${waiting[0]?.id} waits` : `${waiting.length} calls wait`;
+    const { queue } = this.#backend;
     this.#warn(
-      `No worker serves queue "${this.#backend.queue}", so ${who} for one. Start one with: npx poolmq worker <module>`,
+      unfit?.unfit === undefined
+        ? `No worker serves queue "${queue}", so ${who} for one. Start one with: npx poolmq worker <module>`
+        : `No worker of queue "${queue}" can serve, so ${who} for one. On ${unfit.host}: ${unfit.unfit.reason}`,
     );
   }
 }

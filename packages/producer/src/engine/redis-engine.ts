@@ -14,10 +14,11 @@ import { autoChunks, fixedChunks } from "../input/chunk-size.ts";
 import type { ChunkSize } from "../input/chunk-size.ts";
 import type { MapRun } from "../map/map-run.ts";
 import type { MapEnd } from "../map/outcomes/sink.ts";
+import type { CarriedMap } from "../map/transport.ts";
 import { WorkWindow } from "../map/work-window.ts";
 import type { RedisPoolOptions } from "../options/pool-options.ts";
 import type { Attachment, AttachRequest, CallFacts, Engine, EngineHost, PoolStats } from "./engine.ts";
-import { checkTask, WorkerLook } from "./look-for-workers.ts";
+import { checkTask, NO_WORKER_WARNING_MS, WorkerLook } from "./look-for-workers.ts";
 import { obeyLimit } from "./obey-limit.ts";
 import type { RedisBackend } from "./redis-backend.ts";
 
@@ -34,7 +35,7 @@ export class RedisEngine implements Engine {
   /** The backend, once it is ready. */
   #running: RedisBackend | undefined;
   #tellLargest: ((largest: LargestValue) => void) | undefined;
-  /** Set once a map found no worker. */
+  /** Set once a map found no worker, or was quiet for long. */
   #look: WorkerLook | undefined;
   /** Fires when the parts that are still starting are no longer needed. */
   readonly #unneeded = new AbortController();
@@ -62,10 +63,7 @@ export class RedisEngine implements Engine {
     if (run.ended) return;
     const { gather } = backend;
     const tasks = await gather.ask(run, () => checkTask(backend, run));
-    if (tasks === undefined) {
-      this.#look ??= new WorkerLook(backend, (message) => this.#host.warn(message));
-      this.#look.add(run);
-    }
+    if (tasks === undefined) this.#lookFrom(backend).add(run);
     obeyLimit(run, tasks?.get(run.task), { durable });
     // A durable map must be divided in the same way by the process that takes it up.
     const defined = durable ? 1 : (tasks?.get(run.task)?.chunksize ?? 1);
@@ -139,9 +137,16 @@ export class RedisEngine implements Engine {
   async ready(minWorkers: number): Promise<void> {
     const backend = await this.#started();
     checkInteger("minWorkers", minWorkers, { min: 0 });
+    let warnAt = performance.now() + NO_WORKER_WARNING_MS;
     for (;;) {
       await backend.machines();
       if (backend.processes >= minWorkers || !this.#host.isOpen) return;
+      if (performance.now() > warnAt) {
+        warnAt = Infinity;
+        this.#host.warn(
+          `ready() waits for ${minWorkers} worker processes on queue "${backend.queue}", and there are ${backend.processes}. Start more with: npx poolmq worker <module>`,
+        );
+      }
       await delay(READY_POLL_MS);
     }
   }
@@ -174,6 +179,14 @@ export class RedisEngine implements Engine {
       alarm: (message: string) => this.#host.warn(message),
       cleaning: (done: Promise<unknown>) => void this.#host.keepAliveWhile(done),
       ownWorkers: options.local !== undefined,
+      // Workers of its own are watched and replaced.
+      ...(options.local === undefined
+        ? {
+            quiet: (map: CarriedMap) => {
+              if (this.#running !== undefined) this.#lookFrom(this.#running).addQuiet(map);
+            },
+          }
+        : {}),
     };
     const onDead = (error: unknown): void => this.#host.failAll(error);
     // Loaded only here, with the Redis client and BullMQ: a pool in memory needs none of them.
@@ -188,6 +201,11 @@ export class RedisEngine implements Engine {
       () => {}, // each call reports it
     );
     return starting;
+  }
+
+  #lookFrom(backend: RedisBackend): WorkerLook {
+    this.#look ??= new WorkerLook(backend, (message) => this.#host.warn(message));
+    return this.#look;
   }
 
   /** The backend. If a start found no Redis, the calls that waited for it reject, and later calls try again. */

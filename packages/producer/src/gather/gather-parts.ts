@@ -45,6 +45,11 @@ export interface GatherHooks {
   alarm(message: string): void;
   /** Called with each clean-up of a map in Redis, which should be done before this process ends. */
   cleaning(done: Promise<unknown>): void;
+  /**
+   * Called with a map that was looked after, because nothing was heard of it, or of some of its jobs, for long: there may be
+   * no worker any more.
+   */
+  quiet?(map: Pick<CarriedMap, "id" | "ended">): void;
   /** The workers end with this process, so this process has to remove the jobs that they run. */
   readonly ownWorkers: boolean;
 }

@@ -269,7 +269,9 @@ export class Gather implements MapGather {
     const { map } = gathered;
     try {
       const lost = await gathered.kind.lookAfter(gathered);
-      if (lost.length === 0 || map.ended) return;
+      if (map.ended) return;
+      this.#hooks.quiet?.(map);
+      if (lost.length === 0) return;
       const facts = { mapId: map.id, jobs: lost.length };
       this.#hooks.warn(facts, "jobs vanished from Redis, enqueuing them again");
       // Machines drop jobs that are not signed with their key. If no machine has this producer's key, jobs would be

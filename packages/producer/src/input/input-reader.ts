@@ -6,11 +6,17 @@ import type { AsyncSource, ItemSource } from "./input.ts";
 
 const LATER = Symbol("later");
 
+/** An input that was slow before is silent only after this many times its longest pause so far. */
+const PAUSES = 5;
+
 export class InputReader {
   readonly form: ArgumentForm;
   readonly #source: ItemSource;
   /** A read that an async input has not answered yet. */
   #pending: Promise<IteratorResult<unknown>> | undefined;
+  /** When that read began, and the longest time that a read took, in ms. */
+  #askedAt = 0;
+  #longestMs = 0;
   /** Items that wait for the rest of their chunk. */
   #held: unknown[] = [];
   #end: "done" | { readonly error: unknown } | undefined;
@@ -28,6 +34,16 @@ export class InputReader {
   /** True while an async input has not answered the last read. */
   get isSlow(): boolean {
     return this.#pending !== undefined;
+  }
+
+  /**
+   * Whether an async input has left a read unanswered for long.
+   *
+   * @param since - when the count begins at the earliest. @param graceMs - how long each read may take
+   */
+  isSilent(now: number, since: number, graceMs: number): boolean {
+    if (this.#pending === undefined) return false;
+    return now - Math.max(this.#askedAt, since) >= Math.max(graceMs, PAUSES * this.#longestMs);
   }
 
   /**
@@ -62,11 +78,12 @@ export class InputReader {
   ): Promise<unknown[]> {
     try {
       while (items.length < most && this.#end === undefined) {
-        const next = (this.#pending ??= source.next());
+        const next = (this.#pending ??= this.#ask(source));
         const patient = wait && (whole || items.length === 0);
         const result = await (patient ? next : Promise.race([next, nextTurn()]));
         if (result === LATER) break;
         this.#pending = undefined;
+        this.#longestMs = Math.max(this.#longestMs, performance.now() - this.#askedAt);
         if (result.done === true) this.#end = "done";
         else items.push(result.value);
       }
@@ -79,6 +96,11 @@ export class InputReader {
       return [];
     }
     return items;
+  }
+
+  #ask(source: AsyncSource): Promise<IteratorResult<unknown>> {
+    this.#askedAt = performance.now();
+    return source.next();
   }
 
   /** Closes an input that was not read to its end, as `for … of` does. */

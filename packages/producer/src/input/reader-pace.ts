@@ -16,6 +16,7 @@ const PAUSES = 5;
 export class ReaderPace {
   #readAt: number | undefined;
   #longestMs = 0;
+  #waiting = 0;
 
   /** Notes that an item was taken. */
   read(now: number): void {
@@ -23,8 +24,14 @@ export class ReaderPace {
     this.#readAt = now;
   }
 
+  /** Notes how many reads wait for an item. */
+  waits(count: number): void {
+    this.#waiting = count;
+  }
+
   /** Whether the reader seems to be gone. @param since - when the pool was closed */
   isGone(now: number, since: number): boolean {
+    if (this.#waiting > 0) return false;
     if (this.#readAt === undefined) return now - since >= NEVER_READ_MS;
     return now - Math.max(this.#readAt, since) >= Math.max(STOPPED_MS, PAUSES * this.#longestMs);
   }

@@ -72,6 +72,11 @@ export class ChunkReader {
     return this.#input.end;
   }
 
+  /** As `InputReader.isSilent`. */
+  isSilent(now: number, since: number, graceMs: number): boolean {
+    return this.#input.isSilent(now, since, graceMs);
+  }
+
   /** Whether enough room is free to read on. */
   get hasRoom(): boolean {
     return this.#inFlight.places >= this.#inFlight.worthReading(this.chunkSize?.next() ?? 1);

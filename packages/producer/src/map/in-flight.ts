@@ -41,9 +41,9 @@ export class InFlight {
     return this.#items;
   }
 
-  /** Whether everything in the window waits to be read, and nobody reads. @param since - when the pool was closed */
+  /** Whether the reader of the results seems to be gone. @param since - when the pool was closed */
   isAbandoned(now: number, since: number): boolean {
-    return this.#unread > 0 && this.#chunks.size === 0 && this.#readers.isGone(now, since);
+    return this.#readers.isGone(now, since);
   }
 
   /** First indices of the chunks. */
@@ -96,6 +96,11 @@ export class InFlight {
   handOn(): void {
     this.#readers.read(performance.now());
     this.#unread--;
+  }
+
+  /** Notes how many reads wait for an item. */
+  readsWait(count: number): void {
+    this.#readers.waits(count);
   }
 
   /** The number of items for which there is still room. */

@@ -31,6 +31,8 @@ import { atCallSite, readResults } from "./outcomes/read-outcomes.ts";
 import type { WorkWindow } from "./work-window.ts";
 import { watchTail } from "./watch-tail.ts";
 import { Settling } from "./settling.ts";
+import { silentInput, UNREAD } from "./standstill.ts";
+import type { Standstill } from "./standstill.ts";
 import type { MapEnd, Sink } from "./outcomes/sink.ts";
 import type { CarriedMap, JobOptions, RunFacts, Transport } from "./transport.ts";
 
@@ -252,9 +254,20 @@ export class MapRun implements CarriedMap {
     this.offerRoom();
   }
 
-  /** Whether it can't go on because nobody reads its results. @param since - when the pool was closed */
-  isAbandoned(now: number, since: number): boolean {
-    return this.#state === "running" && this.#inFlight.isAbandoned(now, since);
+  /** Notes how many reads of a stream wait for an item. */
+  readsWait(count: number): void {
+    if (count > 0) this.look();
+    this.#inFlight.readsWait(count);
+  }
+
+  /** Why it keeps a closed pool waiting, if there is no end in sight. @param since - when the pool was closed */
+  standstill(now: number, since: number): Standstill | undefined {
+    if (this.ended) return undefined;
+    const { keepsUntilRead } = this.#options;
+    if (keepsUntilRead && this.#inFlight.isAbandoned(now, since)) return UNREAD;
+    return this.#inFlight.items > 0
+      ? undefined
+      : silentInput(this.#outbox.isLookedAt, (graceMs) => this.#reader.isSilent(now, since, graceMs));
   }
 
   #readChunks(): Chunk[] | Promise<Chunk[]> {

@@ -67,6 +67,10 @@ export class Outbox {
     this.#deliver = undefined;
   }
 
+  get isLookedAt(): boolean {
+    return this.#isLookedAt;
+  }
+
   /** Lets the transport forget the map, which has ended. */
   close(end: MapEnd): void {
     const waits = this.#keepsUntilLookedAt && !this.#isLookedAt && "total" in end;

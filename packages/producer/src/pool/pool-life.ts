@@ -14,6 +14,7 @@ import { CancelledError, InvalidOptionError, InvalidStateError, PoolClosedError 
 import { inspectBriefly, refusedError } from "@poolmq/shared/internal";
 
 import type { Engine, EngineHost } from "../engine/engine.ts";
+import type { Standstill } from "../map/standstill.ts";
 
 /** Where a pool is in its life: `open` takes calls, `closing` finishes them, `terminated` cancels them, `closed` has ended. */
 export type PoolState = "open" | "closing" | "terminated" | "closed";
@@ -31,12 +32,12 @@ interface Pending {
   fail(error: unknown): void;
   /** Called when the pool ends: a durable map stays for other processes. Absent: the map fails. */
   leave?(error: unknown): void;
-  /** Whether it is a stream that can't go on, because nobody reads it. */
-  isAbandoned?(now: number, since: number): boolean;
+  /** Why it does not come to its end by itself. @param since - when the pool was closed */
+  standstill?(now: number, since: number): Standstill | undefined;
 }
 
-/** How often a closed pool looks for streams that nobody reads, in ms. */
-const LOOK_FOR_READERS_MS = 500;
+/** How often a closed pool looks for maps that don't come to their end, in ms. */
+const LOOK_FOR_STANDSTILL_MS = 500;
 
 /** The longest interval of a timer. */
 const FOREVER_MS = 2 ** 31 - 1;
@@ -142,25 +143,34 @@ export class PoolLife implements EngineHost {
     if (this.#state !== "open") return;
     this.#setState("closing");
     this.#endIfIdle();
-    this.#endAbandoned(performance.now());
+    this.#endAtStandstill(performance.now());
   }
 
   /**
-   * Ends streams of a closed pool that nobody reads. Such a stream fills its window and never ends. A program that left
-   * its block by an error, before the loop that reads, would wait for ever, and the error would never be seen.
+   * Ends maps of a closed pool that would never end: streams that nobody reads, and maps whose input gives nothing. A
+   * program that left its block by an error, before the loop that reads, would wait for ever, and the error would never
+   * be seen.
    */
-  #endAbandoned(since: number): void {
+  #endAtStandstill(since: number): void {
+    const told = new Set<Pending>();
     const timer = setInterval(() => {
       if (this.#state !== "closing" || this.#pending.size === 0) return clearInterval(timer);
+      const now = performance.now();
       for (const map of this.#pending) {
-        if (map.isAbandoned?.(performance.now(), since) !== true) continue;
-        const reason = "the pool was closed, and nobody read the stream";
-        this.warn(
-          `Map ${map.id} was cancelled: ${reason}. Read a stream to its end, or leave it by return()`,
-        );
-        map.fail(new CancelledError({ mapId: map.id, reason }));
+        const standstill = map.standstill?.(now, since);
+        if (standstill === undefined) continue;
+        const { reason, advice, isOver } = standstill;
+        if (isOver) {
+          this.warn(`Map ${map.id} was cancelled: the pool was closed, and ${reason}. ${advice}`);
+          const error = new CancelledError({ mapId: map.id, reason: `the pool was closed, and ${reason}` });
+          if (map.leave === undefined) map.fail(error);
+          else map.leave(error);
+        } else if (!told.has(map)) {
+          told.add(map);
+          this.warn(`Map ${map.id} keeps the closed pool waiting: ${reason}. ${advice}`);
+        }
       }
-    }, LOOK_FOR_READERS_MS);
+    }, LOOK_FOR_STANDSTILL_MS);
     timer.unref();
   }
 

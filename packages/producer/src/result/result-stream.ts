@@ -4,6 +4,7 @@ import { inspect } from "node:util";
 import type { InspectOptions } from "node:util";
 
 import { GetTimeoutError } from "@poolmq/shared";
+import { checkOptions } from "@poolmq/shared/internal";
 
 import { checkTimeout } from "./handle.ts";
 import type { MapInsights } from "../account/map-insights.ts";
@@ -21,6 +22,8 @@ export interface StreamSource extends CalledMap {
   setPriority(priority: number | undefined): Promise<void>;
   /** Called when the reader has taken an item. */
   handOn(): void;
+  /** Called with the number of reads that wait for an item, when it changes. */
+  readsWait?(count: number): void;
 }
 
 type Item<R> = { readonly ok: true; readonly value: R } | { readonly ok: false; readonly error: unknown };
@@ -58,6 +61,7 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
     this.#buffer = buffer;
     this.#unseen = new UnseenFailure(source);
     buffer.onTaken = () => source.handOn();
+    buffer.onWaiting = (count) => source.readsWait?.(count);
     // A stream that nobody reads never ends, because its window is full. So its first failure is reported.
     void buffer.firstFailure.then(({ error }) => this.#unseen.failed(this, error));
   }
@@ -80,13 +84,14 @@ export class ResultStream<R> implements AsyncIterableIterator<R, undefined>, Asy
   /**
    * Gives the next result.
    *
-   * @throws what the item's function threw; GetTimeoutError after `timeoutMs` (nothing is lost: call it again)
+   * @throws what the item's function threw; GetTimeoutError after `timeoutMs` (nothing is lost: call it again);
+   * InvalidOptionError
    */
-  async next(
-    options: { readonly timeoutMs?: number | undefined } = {},
-  ): Promise<IteratorResult<R, undefined>> {
+  async next(options?: { readonly timeoutMs?: number | undefined }): Promise<IteratorResult<R, undefined>> {
     this.#unseen.seen();
-    const { timeoutMs } = options;
+    // Loops give none, and are not to pay for the check.
+    if (options !== undefined) checkOptions(options, "options of next()", ["timeoutMs"]);
+    const timeoutMs = options?.timeoutMs;
     const item = (timeoutMs === undefined ? this.#buffer.poll() : undefined) ?? (await this.#take(timeoutMs));
     if (item === undefined) return { done: true, value: undefined };
     if (item.ok) return { done: false, value: item.value };
@@ -196,6 +201,7 @@ export class StreamBuffer<R> implements Sink {
   #errorTold = false;
   readonly #failed = Promise.withResolvers<{ readonly error: unknown }>();
   onTaken: () => void = () => {};
+  onWaiting: (count: number) => void = () => {};
 
   constructor(ordered: boolean) {
     this.#ordered = ordered;
@@ -243,11 +249,13 @@ export class StreamBuffer<R> implements Sink {
   take(waiter: Waiter<R>): void {
     this.#waiters.push(waiter);
     this.#deliver();
+    this.onWaiting(this.#waiters.length);
   }
 
   forget(waiter: Waiter<R>): void {
     const index = this.#waiters.indexOf(waiter);
     if (index !== -1) this.#waiters.splice(index, 1);
+    this.onWaiting(this.#waiters.length);
   }
 
   /** Closes the buffer, because nobody reads any more. */
@@ -271,6 +279,7 @@ export class StreamBuffer<R> implements Sink {
         this.#items.delete(this.#next++);
         this.onTaken();
         this.#waiters.shift()?.deliver(item);
+        if (this.#waiters.length === 0) this.onWaiting(0);
       } else if (this.#end === undefined) {
         return;
       } else if ("error" in this.#end && !this.#errorTold) {

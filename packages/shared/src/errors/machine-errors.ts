@@ -10,13 +10,14 @@ export class LocalMachineError extends PoolmqError {
 /** The only worker machines that are there can't serve: their tasks module does not load, or its initializer fails. */
 export class WorkerStartError extends PoolmqError {
   readonly code = "WORKER_START";
-  /** Path of the tasks module. */
+  /** Path of the tasks module; empty if Redis refuses what the worker needs. */
   readonly module: string;
 
   constructor(facts: { host: string; module: string; phase: string; reason: string }) {
     const what = facts.phase === "initializer" ? "the initializer fails" : "the module does not load";
+    const place = facts.phase === "redis" ? "" : `, ${what} of the tasks module ${facts.module}`;
     super(
-      `No worker can serve: on ${facts.host}, ${what} of the tasks module ${facts.module}: ${facts.reason}. See the log of that worker.`,
+      `No worker can serve: on ${facts.host}${place}: ${facts.reason.replace(/\.$/, "")}. See the log of that worker.`,
     );
     this.module = facts.module;
   }

@@ -76,6 +76,13 @@ const RULES: readonly Rule[] = [
   },
   { pattern: /^NOSCRIPT/, reason: "script", passes: true, advice: "The script is sent again" },
   {
+    pattern: /^ERR max number of clients/,
+    reason: "connection",
+    passes: true,
+    detail: "it has as many connections as it may have",
+    advice: "Raise its maxclients, or see what keeps so many connections open",
+  },
+  {
     // Errors of ioredis and Node. ioredis calls a pipeline that was cut off "aborted", and does not send it again as it
     // does single commands.
     pattern:

@@ -21,7 +21,7 @@ export class Heartbeat {
   readonly #fleet: Pick<Machines, "advertise" | "signOff">;
   readonly #seals: Pick<JobSeals, "advertisement">;
   readonly #clock: Pick<RedisClock, "read">;
-  readonly #refusals: Pick<ThrottledLog, "refused">;
+  readonly #refusals: Pick<ThrottledLog, "refused" | "lasting">;
   #timer: { stop(): void } | undefined;
   readonly #onHeard: (isHeard: boolean) => void;
   /** Whether somebody watches the queue. */
@@ -38,7 +38,7 @@ export class Heartbeat {
     fleet: Pick<Machines, "advertise" | "signOff">,
     seals: Pick<JobSeals, "advertisement">,
     clock: Pick<RedisClock, "read">,
-    refusals: Pick<ThrottledLog, "refused">,
+    refusals: Pick<ThrottledLog, "refused" | "lasting">,
     onHeard: (isHeard: boolean) => void,
   ) {
     this.#machine = machine;
@@ -110,6 +110,7 @@ export class Heartbeat {
 
   #advertisement(failure: TasksModuleError | undefined): WorkerAdvertisement {
     const { id, crew, options, tasks } = this.#machine;
+    const { lasting } = this.#refusals;
     return {
       v: WIRE_VERSION,
       id,
@@ -118,6 +119,7 @@ export class Heartbeat {
       processes: crew.ready,
       concurrency: options.concurrency,
       tasks,
+      ...(lasting === undefined ? {} : { unfit: { module: "", phase: "redis", reason: lasting } }),
       ...(failure === undefined ? {} : { unfit: unfit(failure, options.redactRemoteStacks) }),
       version: VERSION,
       node: process.versions.node,

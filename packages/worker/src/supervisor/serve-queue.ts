@@ -1,5 +1,6 @@
 /** How a machine's BullMQ worker is set up. */
 
+import { ErrorCode } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 
@@ -40,9 +41,16 @@ export function serveQueue(
   });
   queue.on("error", (error) => {
     if (OutageLog.isOf(error)) return;
+    // The job is in other hands. `Locks` has said so when it noticed, and the late outcome changes nothing.
+    if (isLockLost(error)) return log.debug({ err: error }, "a late step of a lost job was refused");
     refusals.refused("queue error", error);
     // Such errors come from BullMQ's parsing of a damaged job.
     if (error instanceof SyntaxError || error instanceof TypeError) void mendJobs(redis, keys, log);
   });
   return queue;
+}
+
+function isLockLost(error: Error): boolean {
+  const code = "code" in error ? error.code : undefined;
+  return code === ErrorCode.JobLockNotExist || code === ErrorCode.JobLockMismatch;
 }

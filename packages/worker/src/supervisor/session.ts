@@ -83,6 +83,7 @@ export class Session {
   readonly #queue: JobQueue;
   readonly #locks: Locks;
   readonly #publisher: Publisher;
+  readonly #refusals: ThrottledLog;
   readonly #control: ControlChannel;
   /** All parts that have timers or listeners of their own. */
   readonly #parts: readonly { close(): void }[];
@@ -108,11 +109,12 @@ export class Session {
     const seals = new JobSeals(signingKeys?.signer(keys), log);
     const clock = new RedisClock(redis);
     const refusals = new ThrottledLog(log, REFUSALS_PERIOD_MS);
+    this.#refusals = refusals;
     const isWanted = async (mapId: string): Promise<boolean> => await store.wanted(mapId);
     const unwanted = new UnwantedMaps(isWanted);
     const settled = new SettledJobs(async (mapId, at) => await store.isDone(mapId, at));
     const fetchShare = async (shareId: string) => seals.share(shareId, await store.share(shareId));
-    const reports = new TaskReports(store, seals);
+    const reports = new TaskReports(store, seals, refusals, largest);
     const logFeed = new LogFeed(id, machine.recentLog, new MachineLines(redis, keys));
 
     this.#connections = connections;
@@ -257,7 +259,8 @@ export class Session {
     // BullMQ also waits for its last fetch, which a Redis that is away never answers.
     while (!(await settlesWithin(ANSWER_MS, paused))) {
       const isRunning = this.#crew.jobs.running + this.#crew.jobs.waiting > 0;
-      if (await settlesWithin(ANSWER_MS, this.ping())) heardAt = performance.now();
+      const isHeard = await settlesWithin(ANSWER_MS, this.ping());
+      if (isHeard && this.#refusals.lasting === undefined) heardAt = performance.now();
       else if (!isRunning && performance.now() - heardAt >= this.#patienceMs) return;
     }
   }

@@ -2,6 +2,7 @@
  * Finds what is wrong with a queue, its Redis or its machines, and gives advice. A function of a view and measurements.
  */
 
+import { unfitPlace } from "./machine-view.ts";
 import type { MachineView, QueueView } from "./queue-view.ts";
 
 export interface Finding {
@@ -123,8 +124,11 @@ function machineFindings(machines: readonly MachineView[]): Finding[] {
       findings.push({
         level: "bad",
         about: "workers",
-        text: `${id} can't run anything (${unfit.phase} of ${unfit.module}): ${unfit.reason}`,
-        advice: "mend its tasks module, and start it again",
+        text: `${id} can't run anything${unfitPlace(unfit)}: ${unfit.reason}`,
+        advice:
+          unfit.phase === "redis"
+            ? "mend its login; it goes on by itself then"
+            : "mend its tasks module, and start it again",
       });
     } else if (silentMs > SILENT_MS) {
       findings.push({

@@ -38,6 +38,11 @@ export function machineView(
   };
 }
 
+/** Says what of a machine that can't run anything is to blame, to be put behind that sentence. */
+export function unfitPlace({ module, phase }: NonNullable<MachineView["unfit"]>): string {
+  return module === "" ? "" : ` (${phase} of ${module})`;
+}
+
 function childView({ pid, state, items, rss, cpuMs, runs, spans }: ChildDetail, shiftMs: number): ChildView {
   return {
     pid,

@@ -145,13 +145,25 @@ function redisOptions(
 function handleErrors(connection: Redis | Cluster): void {
   connection.on("error", withoutArguments);
   forDuplicates(connection, handleErrors);
-  if (!connection.isCluster) return;
+  if (!connection.isCluster) return allowRefusals(connection as Redis);
   connection.on("node error", withoutArguments);
   // A Cluster asks for its slots on duplicates of its nodes, and reports only that this failed; the nodes' errors say
   // why.
   connection.on("+node", (node: Redis) => {
+    allowRefusals(node);
     forDuplicates(node, (asking) => {
       asking.on("error", (error: Error) => connection.emit("node error", withoutArguments(error)));
     });
+  });
+}
+
+/**
+ * Each refused command for which ioredis reconnects adds a listener to the same socket, which lives for some ms more. With
+ * many commands under way, Node would warn the app of a leak.
+ */
+function allowRefusals(connection: Redis): void {
+  connection.on("connect", () => {
+    const { stream } = connection as unknown as { readonly stream?: { setMaxListeners(most: number): void } };
+    stream?.setMaxListeners(0);
   });
 }

@@ -38,6 +38,12 @@ const RULES: readonly Rule[] = [
   { pattern: /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS|ERR_SSL|ERR_OSSL|EPROTO/, reason: "tls", final: true },
   { pattern: /Unknown RESP type 21\b/, reason: "tls", final: true, detail: "it answers with TLS" },
   {
+    pattern: /\bBUSY /,
+    reason: "not-ready",
+    final: false,
+    detail: "a script has been running in it for long (BUSY)",
+  },
+  {
     pattern: /Unknown RESP type|Protocol error/,
     reason: "protocol",
     final: true,
@@ -81,11 +87,14 @@ export function adviceFor({ reason, detail }: Omit<ConnectionFailure, "final">, 
     case "replica":
       return "Connect to its primary: by its address, or by { sentinels, name } or { cluster: [nodes] }, which find it again after a failover";
     case "not-ready":
+      if (detail.includes("BUSY")) return "Wait for that script, or end it with `redis-cli SCRIPT KILL`";
       return "It may still be loading its data, or be blocked by a slow command: try again later or raise `connectTimeoutMs`";
     case "unreachable":
+      if (/max number of clients/.test(detail))
+        return "Raise its maxclients, or see what keeps so many connections open (`redis-cli CLIENT LIST`)";
       if (address.startsWith("redis:") && /closes the connection|ECONNRESET/.test(detail)) {
         // A TLS port closes the connection on plain text; so does a port forwarding whose target is down.
-        return "If this server speaks TLS, use rediss:// instead of redis://; otherwise see whether it runs";
+        return "If this server speaks TLS, use rediss:// instead of redis://; otherwise see whether it runs, and whether its maxclients is reached";
       }
       return (
         "Start Redis, for example with `docker run -d -p 6379:6379 redis:7-bookworm redis-server --maxmemory-policy noeviction`, " +

@@ -94,7 +94,7 @@ function failureAtTimeout(
 ): ConnectionFailure {
   const { status } = connection;
   if (status === "connect" || status === "ready") {
-    return NOT_READY;
+    return last?.reason === "not-ready" ? last : NOT_READY;
   }
   const { stream } = connection as { readonly stream?: { readonly connecting: boolean } };
   if (status === "connecting" && stream?.connecting === false) {

@@ -1,5 +1,6 @@
 /** Worker machines with their processes, and what each of them runs. */
 
+import { unfitPlace } from "../../watch/machine-view.ts";
 import type { ChildView, MachineView, MapView } from "../../watch/queue-view.ts";
 
 import { bytes, clean, count, cut, duration } from "./format.ts";
@@ -40,8 +41,7 @@ function headOf(
 
 function tasksOf({ tasks, unfit }: MachineView, width: number): string[] {
   if (unfit !== null) {
-    const { module, phase, reason } = unfit;
-    return [paint("red", cut(clean(`can't run anything (${phase} of ${module}): ${reason}`), width))];
+    return [paint("red", cut(clean(`can't run anything${unfitPlace(unfit)}: ${unfit.reason}`), width))];
   }
   return [paint("dim", cut(clean(`tasks: ${Object.keys(tasks).join(", ")}`), width))];
 }

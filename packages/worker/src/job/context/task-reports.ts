@@ -4,8 +4,9 @@
  */
 
 import type { LogBatch, LogLine, Payload } from "@poolmq/shared/internal";
-import type { GatherScripts } from "@poolmq/shared/redis";
+import type { GatherScripts, LargestValue } from "@poolmq/shared/redis";
 
+import type { ThrottledLog } from "../../log/throttled-log.ts";
 import type { JobSeals } from "./job-seals.ts";
 
 /** How often to send, in ms: often enough for a person to watch. A task that reports in a loop must not flood Redis. */
@@ -13,6 +14,9 @@ const INTERVAL_MS = 100;
 
 /** Lines of an item that are kept while Redis does not answer. Further ones are only counted. */
 const MAX_LINES = 1_000;
+
+/** Lines of more bytes than this, or than half of what Redis takes, go in several entries. */
+const MAX_BATCH_BYTES = 256 * 1024;
 
 /** What one item has reported since it was last sent. */
 interface Words {
@@ -30,15 +34,25 @@ interface Words {
 export class TaskReports {
   readonly #scripts: GatherScripts;
   readonly #seals: JobSeals;
+  readonly #log: Pick<ThrottledLog, "warn">;
+  readonly #maxBytes: number;
   /** By map and index. */
   readonly #words = new Map<string, Map<number, Words>>();
   #timer: NodeJS.Timeout | undefined;
   /** Number of replies that Redis has not sent yet. Until it is 0, the timer sends nothing more. */
   #owed = 0;
 
-  constructor(scripts: GatherScripts, seals: JobSeals) {
+  /** @param largest - what Redis takes in one piece. It would close the connection on more, each time that it is sent again */
+  constructor(
+    scripts: GatherScripts,
+    seals: JobSeals,
+    log: Pick<ThrottledLog, "warn">,
+    largest: LargestValue | undefined,
+  ) {
     this.#scripts = scripts;
     this.#seals = seals;
+    this.#log = log;
+    this.#maxBytes = largest?.bytes ?? Infinity;
   }
 
   progress(mapId: string, index: number, payload: Payload): void {
@@ -98,13 +112,30 @@ export class TaskReports {
   #send({ mapId, index, progress, lines, dropped, by }: Words): void {
     if (progress !== undefined) {
       const payload = this.#seals.progress(mapId, index, progress);
-      this.#await(this.#scripts.progress(mapId, index, payload));
+      const bytes = Buffer.byteLength(payload);
+      if (bytes <= this.#maxBytes) this.#await(this.#scripts.progress(mapId, index, payload));
+      else
+        this.#log.warn("progress", () => ({ mapId, index, bytes }), "progress report is too large for Redis");
     }
     if (by === undefined) return;
-    const told = lines.map((line) => JSON.parse(line) as LogLine);
+    const most = Math.min(MAX_BATCH_BYTES, this.#maxBytes / 2);
+    let told: LogLine[] = [];
+    let bytes = 0;
+    const send = (): void => {
+      const batch: LogBatch = { ...by, lines: told };
+      this.#await(this.#scripts.log(mapId, index, this.#seals.log(mapId, index, JSON.stringify(batch))));
+    };
+    for (const line of lines) {
+      const size = Buffer.byteLength(line);
+      if (bytes + size > most && told.length > 0) {
+        send();
+        [told, bytes] = [[], 0];
+      }
+      told.push(JSON.parse(line) as LogLine);
+      bytes += size;
+    }
     if (dropped > 0) told.push(["dropped", dropped]);
-    const batch: LogBatch = { ...by, lines: told };
-    this.#await(this.#scripts.log(mapId, index, this.#seals.log(mapId, index, JSON.stringify(batch))));
+    send();
   }
 
   #await(sent: Promise<void>): void {
