@@ -1,5 +1,6 @@
 import { request } from "node:http";
 
+import { GatherScripts } from "@poolmq/shared/redis";
 import { describe, expect, test } from "vitest";
 
 import { startDashboard } from "../../support/dashboard.ts";
@@ -320,6 +321,20 @@ test("an item: where it waits, what it was given if that may be shown, where it 
     state: "ended",
     ran: { worker: machine.id, pid: machine.pids[0] },
     error: { name: "RangeError", message: "row 0 is not there" },
+  });
+  // Outcomes that were published together share an entry.
+  const scripts = new GatherScripts(redis().admin, stage.keys);
+  await scripts.open("together", 60_000);
+  const outcomes = [0, 1, 2].map((index) => ({
+    at: index,
+    ms: 1,
+    text: `=[${index}]`,
+    by: `some-machine ${index}`,
+  }));
+  await scripts.publish("together", outcomes, 60_000);
+  expect(await look(url, 1, "together")).toMatchObject({
+    state: "ended",
+    ran: { worker: "some-machine", pid: 1 },
   });
   expect(await look(url, 0, "nothing")).toMatchObject({ state: "unknown" });
   expect(await ask(url, "/item?map=../x&index=0")).toMatchObject({ status: 404 });
