@@ -22,8 +22,18 @@ async function stageOf(options: Parameters<Stage["machine"]>[0] = {}): Promise<P
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
+/** The same message for each run that its process may have been sent. */
+const ofAnyRun = (fields: string, text: string): string =>
+  numbers(200)
+    .map((id) => `{"id":${id},${fields}}\t${text}\n`)
+    .join("");
+
 test.for([
   ["a line that is none", 6, "garbage\n"],
+  ["an end of its run that can't be read", 6, ofAnyRun('"t":"done","ms":1,"retriable":0', "x")],
+  ["an end of its run without an outcome", 6, ofAnyRun('"t":"done","ms":1,"retriable":0', "")],
+  ["a log that can't be read", 6, ofAnyRun('"t":"log","index":0', "{{")],
+  ["the progress of an item that it has not", 6, ofAnyRun('"t":"progress","index":-5', "1")],
   ["a message that nobody knows", 6, '{"t":"nonsense"}\n'],
   ["a message that claims 10¹⁴ bytes", 6, '{"t":"progress","id":1,"index":0,"bytes":100000000000000}\n'],
   ["on the pipe that it reads", 3, "x"],
@@ -55,15 +65,39 @@ test.for([
   "a Map that throws",
   "strings that can't be cut",
   "undefined in the place of Promise",
+  "a setTimeout that never fires",
+  "a setTimeout that throws",
+  "a queueMicrotask that does nothing",
   "no process.exit and process.kill",
 ])("row 34: a task that leaves its process with %s does no harm to the next items", async (what) => {
   const pool = await stageOf();
   expect(await pool.apply("breaks", [what])).toBe(1);
+  expect(await pool.map("timed", numbers(5), { chunksize: 1 })).toEqual(numbers(5));
   expect(await pool.map("quick", numbers(20))).toEqual(numbers(20));
   // Values of every form: many numbers are packed, and bytes travel beside the text.
   const values = [numbers(100), new Map([["a", 1]]), Buffer.alloc(40_000, 7), new Float64Array([1.5])];
   expect(await pool.map("quick", numbers(100), { chunksize: 50 })).toEqual(numbers(100));
   expect(await pool.map<"quick">("quick", values)).toEqual(values);
+});
+
+test.for([
+  "an Array whose first element can't be set",
+  "a property of all objects that can't be set",
+  "an Array that gives no iterator",
+])("row 34: %s, which may harm the item that did it, does no harm to the next ones", async (what) => {
+  const pool = await stageOf();
+  await pool.apply("breaks", [what]).catch(() => {});
+  expect(await pool.map("timed", numbers(5), { chunksize: 1 })).toEqual(numbers(5));
+  expect(await pool.map("quick", [numbers(100), new Map([["a", 1]])])).toEqual([
+    numbers(100),
+    new Map([["a", 1]]),
+  ]);
+});
+
+test("row 34: items of one chunk do not suffer from the one that damaged their process", async () => {
+  const pool = await stageOf();
+  const damages = ["a Map that throws", "nothing", "nothing"];
+  expect(await pool.map("breaks", damages, { chunksize: 3 })).toEqual([1, 1, 1]);
 });
 
 test.for([[[3]], [[4]], [[6]], [[3, 6]]])(
@@ -77,6 +111,15 @@ test.for([[[3]], [[4]], [[6]], [[3, 6]]])(
     expect(await pool.map("good", [1, 2])).toEqual([2, 4]);
   },
 );
+
+test("row 35: a task that stops its process by a signal is killed and charged", async () => {
+  const pool = await stageOf();
+  expect(await rejection(pool.apply("stopsItself", []))).toMatchObject({
+    code: "WORKER_LOST",
+    cause: { message: "The process was killed: a signal had stopped it" },
+  });
+  expect(await pool.map("good", [1, 2])).toEqual([2, 4]);
+});
 
 test("row 35: a task that says that it exits, and does not, is killed and charged", async () => {
   const pool = await stageOf();

@@ -77,9 +77,14 @@ const out: WayOut = {
   flush: frames.flush,
   drained: () => frames.drained(),
   end(exitCode) {
-    frames.flush();
-    // The pipe drains before the process ends; the supervisor reads the last of it first.
-    outcomes.end(() => exit(exitCode));
+    try {
+      frames.flush();
+      // The pipe drains before the process ends; the supervisor reads the last of it first.
+      outcomes.end(() => exit(exitCode));
+    } catch {
+      // A task has damaged what Node itself uses.
+      exit(exitCode);
+    }
   },
 };
 

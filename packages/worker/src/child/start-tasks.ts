@@ -8,6 +8,7 @@ import { batchesOf } from "./batches-of.ts";
 import { ItemContexts } from "../item/item-context.ts";
 import { tellLastWords } from "./last-words.ts";
 import type { OutcomeLimit } from "../item/outcome-writer.ts";
+import { CommonGlobals, damage } from "./queue/common-globals.ts";
 import { RunQueue } from "./queue/run-queue.ts";
 import type { RunQueueOptions } from "./queue/run-queue.ts";
 import { infoOf } from "../tasks-module/task-info.ts";
@@ -16,9 +17,12 @@ import { loadTaskModule } from "../tasks-module/task-module.ts";
 import type { TaskModule } from "../tasks-module/task-module.ts";
 import type { WayOut } from "../item/way-out.ts";
 
+/** How often to look whether a task has damaged what all of them share, while none of them ends, in ms. */
+const LOOK_MS = 250;
+
 export interface StartTasksOptions extends Omit<
   RunQueueOptions,
-  "outcomeLimit" | "batches" | "onIdle" | "onBroken"
+  "outcomeLimit" | "batches" | "globals" | "onIdle" | "onBroken"
 > {
   /** Path of the tasks module. */
   readonly module: string;
@@ -44,18 +48,34 @@ export async function startTasks(out: WayOut, options: StartTasksOptions): Promi
   if (module === undefined) return undefined;
   const contexts = new ItemContexts(out, outcomeLimit, options.records);
   const batches = await batchesOf(module);
+  const globals = new CommonGlobals();
+  const { stderr } = process;
+  const printError = stderr.write.bind(stderr);
+  let isBroken = false;
+  const onBroken: RunQueueOptions["onBroken"] = (error, by) => {
+    if (isBroken) return;
+    isBroken = true;
+    safely(() => printError(`poolmq: this process is replaced: ${String(error)}\n`));
+    safely(() => {
+      const thrown = safely(() => encodeThrown(error)) ?? "";
+      out.send(by === undefined ? { t: "ending", own: true } : { t: "ending", ...by }, thrown);
+      out.flush();
+    });
+    endsInOrder();
+    out.end(1);
+  };
   const queue = new RunQueue(module, out, contexts, {
     ...options,
     batches,
     outcomeLimit,
-    onBroken(error) {
-      out.send({ t: "ending", own: true }, safely(() => encodeThrown(error)) ?? "");
-      out.flush();
-      endsInOrder();
-      out.end(1);
-    },
+    globals,
+    onBroken,
     onIdle: () => void finish(module, out, endsInOrder),
   });
+  setInterval(() => {
+    const what = queue.isRunning ? globals.broken : undefined;
+    if (what !== undefined) onBroken(damage(what));
+  }, LOOK_MS).unref();
   const tasks = Object.fromEntries([...module.tasks].map(([name, fn]) => [name, infoOf(fn)]));
   out.send({ t: "ready", tasks });
   return queue;

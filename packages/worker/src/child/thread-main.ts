@@ -24,8 +24,11 @@ const out: WayOut = {
   flush: writer.flush,
   drained: () => Promise.resolve(),
   end(exitCode) {
-    writer.flush();
-    exit(exitCode);
+    try {
+      writer.flush();
+    } finally {
+      exit(exitCode);
+    }
   },
 };
 

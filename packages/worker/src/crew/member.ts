@@ -17,6 +17,7 @@ import type { CrewLog } from "../host/crew-log.ts";
 import type { LastWords } from "../runs/charge.ts";
 import type { Host, HostExit } from "../host/host.ts";
 import { usageOf } from "../host/usage-of.ts";
+import { checkSaid } from "../runs/check-report.ts";
 import { HostRuns } from "../runs/host-runs.ts";
 import { HostStart } from "../host/host-start.ts";
 import { HostWatch } from "../host/host-watch.ts";
@@ -182,7 +183,7 @@ export class Member {
     try {
       this.#take(message, text, bytes);
     } catch (error) {
-      this.#onBroken(`it sent a message that can't be read (${String(error)})`);
+      this.watch.unreadable(error);
     }
   }
 
@@ -220,17 +221,17 @@ export class Member {
     }
   }
 
-  #onSaid({ t, id, index }: Extract<FromChild, { t: "progress" | "log" }>, text: Payload): void {
-    const run = this.#runs.ticket(id)?.run;
+  #onSaid(message: Extract<FromChild, { t: "progress" | "log" }>, text: Payload): void {
+    const run = this.#runs.ticket(message.id)?.run;
     if (run === undefined) return;
-    if (t === "progress") this.#events.onProgress(run, index, text);
-    else this.#events.onLog(run, index, this.pid, text);
+    checkSaid(message, text, run);
+    if (message.t === "progress") this.#events.onProgress(run, message.index, text);
+    else this.#events.onLog(run, message.index, this.pid, text);
   }
 
   #onDone(done: Extract<FromChild, { t: "done" }>, text: Payload, bytes: Buffer | undefined): void {
-    const { id, ms, ownMs, retriable, next, rss, transitMs, cut } = done;
-    if (!(ms >= 0) || !(retriable >= 0)) throw new Error("a run without its time and its count");
-    const ticket = this.#runs.done(id, cut);
+    const { ms, ownMs, retriable, next, rss, transitMs } = done;
+    const ticket = this.#runs.done(done, text);
     if (next !== undefined) this.#runs.begun(next);
     if (ticket === undefined) return this.#afterRun();
     this.#work.ended(ticket.cut ?? ticket.run.n);

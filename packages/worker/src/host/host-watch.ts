@@ -38,7 +38,14 @@ export class HostWatch {
   /** Notes a message of its guard: the number of turns of its event loop, or the stack of its main thread. */
   guardHeard(message: Exclude<FromGuard, { t: "revoked" | "cut" }>): void {
     if (message.t === "alive") return this.#life.guardHeard(message.turns);
-    this.#asked.get(message.id)?.(message.frames.map(String));
+    // A task may have written it: not everything that has an answer's number has frames.
+    const frames: unknown = message.frames;
+    if (Array.isArray(frames)) this.#asked.get(message.id)?.(frames.map(String));
+  }
+
+  /** Notes that what it sent can't be read. */
+  unreadable(error: unknown): void {
+    this.#onBroken(`it sent a message that can't be read (${String(error)})`);
   }
 
   /** Asks for the stack of its main thread. Gives the frames, or `undefined` if its guard does not answer. */

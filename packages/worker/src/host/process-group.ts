@@ -16,11 +16,24 @@ export function hasOthersInGroup(leader: number): boolean {
 
 function isLivingIn(group: number, pid: string): boolean {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // The fields behind the name, which may hold any character: state, parent, group.
-    const [state, , pgrp] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const [state, , pgrp] = statOf(pid);
     return Number(pgrp) === group && state !== "Z";
   } catch {
     return false; // it has ended
   }
+}
+
+/** Whether a signal has stopped a process, so that it does nothing until another lets it go on. A debugger does not count. */
+export function isStopped(pid: number): boolean {
+  try {
+    return statOf(pid)[0] === "T";
+  } catch {
+    return false;
+  }
+}
+
+/** The fields behind the name, which may hold any character: state, parent, group. */
+function statOf(pid: number | string): readonly string[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }

@@ -16,7 +16,7 @@ import { withTransit } from "../pipe/transit.ts";
 import { besideThis, nodeFlags } from "../node-command.ts";
 import type { TaskOutput } from "../output/task-output.ts";
 import type { Host, HostEvents, HostExit, StartHost } from "./host.ts";
-import { hasOthersInGroup } from "./process-group.ts";
+import { hasOthersInGroup, isStopped } from "./process-group.ts";
 import { residentBytes } from "./resident-bytes.ts";
 
 export interface ProcessHostOptions extends Omit<ChildSettings, "prints" | "logLevel"> {
@@ -40,6 +40,9 @@ const HAS_GROUPS = process.platform !== "win32";
  */
 const CLOSE_AFTER_EXIT_MS = 100;
 
+/** A process that is found stopped so often in a row, about once a second, is killed. */
+const MAX_STOPPED_PINGS = 4;
+
 /** Starts child processes. */
 export function processHosts(options: ProcessHostOptions): StartHost {
   return (events) => new ProcessHost(options, events);
@@ -53,6 +56,8 @@ class ProcessHost implements Host {
   #guard: FrameWriter | undefined;
   #outOfMemory = false;
   #wasKilled = false;
+  /** How often in a row it was found stopped when its guard was asked for a sign of life. */
+  #stoppedPings = 0;
   #ended = false;
 
   constructor(options: ProcessHostOptions, events: HostEvents) {
@@ -95,6 +100,10 @@ class ProcessHost implements Host {
 
   sendToGuard(message: ToGuard): void {
     this.#guard?.write(message);
+    if (message.t !== "ping") return;
+    // A stopped process can't answer. Whoever stops a whole machine lets its processes go on at about the same time.
+    this.#stoppedPings = isStopped(this.pid) ? this.#stoppedPings + 1 : 0;
+    if (this.#stoppedPings >= MAX_STOPPED_PINGS) this.#events.onGarbage("a signal had stopped it");
   }
 
   residentBytes(): number | undefined {

@@ -129,7 +129,9 @@ class ThreadHost implements Host {
 
   #onFrame(message: FromThread, text: string, bytes: Buffer | undefined): void {
     if (this.#ended) return;
-    if (message.t === "print") return printTo(process[message.from], bytes ?? text);
+    if (message.t === "print") {
+      return printTo(message.from === "stderr" ? process.stderr : process.stdout, bytes ?? text);
+    }
     this.#events.onMessage(withTransit(message), text, bytes);
   }
 

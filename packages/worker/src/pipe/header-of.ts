@@ -31,9 +31,11 @@ export function headerOf(message: FromChild, bytes: number | undefined): string 
     case "progress":
       return `{"t":"progress","id":${message.id},"index":${message.index}${rest}`;
     case "ending": {
-      const { id, offset, own } = message;
-      const item = id === undefined ? "" : `,"id":${id},"offset":${offset ?? 0}`;
-      return `{"t":"ending"${item}${own === true ? `,"own":true` : ""}${rest}`;
+      // Without a look at other properties: all objects may have inherited some from a task.
+      if (message.own === true) return `{"t":"ending","own":true${rest}`;
+      const { id, offset } = message;
+      const item = id === undefined ? "" : `,"id":${id}${offset === undefined ? "" : `,"offset":${offset}`}`;
+      return `{"t":"ending"${item}${rest}`;
     }
     case "pong":
       return `{"t":"pong"${rest}`;

@@ -10,6 +10,10 @@ import type { FromChild } from "./pipe-messages.ts";
 
 const schedule = setImmediate;
 const bufferOf = Buffer.from.bind(Buffer);
+const { isArray } = Array;
+const Bytes = Uint8Array;
+
+const NO_MESSAGE = "it sent something that is no message";
 
 /** The messages of a thread: those of a child, and what its tasks print. */
 export type FromThread =
@@ -32,19 +36,26 @@ export interface ThreadData {
   readonly turns: Int32Array<SharedArrayBuffer>;
 }
 
-/** Reads messages from a port. @param onGarbage - called for anything that is not a message */
+/**
+ * Reads messages from a port, which tasks can find and write to. @param onGarbage - called for anything that is not a
+ * message
+ */
 export function readPort<Message>(
   port: MessagePort,
   onFrame: OnFrame<Message>,
   onGarbage: (reason: string) => void,
 ): void {
   port.on("message", (batch: unknown) => {
-    if (!Array.isArray(batch)) return onGarbage("it sent something that is no message");
+    if (!isArray(batch)) return onGarbage(NO_MESSAGE);
     for (let i = 0; i < batch.length; i += 3) {
-      const bytes = batch[i + 2] as Uint8Array | undefined;
+      const message: unknown = batch[i];
+      const text: unknown = batch[i + 1];
+      const bytes: unknown = batch[i + 2];
+      const isMessage = typeof message === "object" && message !== null && typeof text === "string";
+      if (!isMessage || (bytes !== undefined && !(bytes instanceof Bytes))) return onGarbage(NO_MESSAGE);
       onFrame(
-        batch[i] as Message,
-        batch[i + 1] as string,
+        message as Message,
+        text,
         bytes === undefined ? undefined : bufferOf(bytes.buffer, bytes.byteOffset, bytes.byteLength),
       );
     }

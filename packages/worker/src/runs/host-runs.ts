@@ -8,6 +8,7 @@ import type { ChildDetail, ItemOutcome, Payload } from "@poolmq/shared/internal"
 import { placesFor } from "../pipe/pipe-depth.ts";
 import type { FromChild, FromGuard } from "../pipe/pipe-messages.ts";
 import { chargeOf } from "./charge.ts";
+import { checkDone, checkItem } from "./check-report.ts";
 import type { LastWords } from "./charge.ts";
 import type { Host, HostExit } from "../host/host.ts";
 import type { StopReason, Ticket } from "./run.ts";
@@ -184,6 +185,7 @@ export class HostRuns {
     const sent = this.#sent.get(id);
     // A run that was told to stop ends as stopped, whatever its items still report.
     if (sent === undefined || sent.ticket.stopped !== undefined) return;
+    checkItem(offset, t === "item" ? text : undefined, sent.ticket.run.n);
     if (t === "start") {
       sent.ticket.current = offset;
       this.#clock.startLimit(sent);
@@ -194,10 +196,12 @@ export class HostRuns {
   }
 
   /**
-   * Notes that the host has answered a run. Gives its ticket, unless it was given back. @param cut - how many items it
-   * ran, if not all
+   * Notes that the host has answered a run. Gives its ticket, unless it was given back. @throws Error if that can't be
+   * true
    */
-  done(id: number, cut: number | undefined): Ticket | undefined {
+  done(done: Extract<FromChild, { t: "done" }>, text: Payload): Ticket | undefined {
+    const { id, cut } = done;
+    checkDone(done, text, this.ticket(id));
     const sent = this.#sent.answered(id);
     if (sent === undefined || sent.revoked) return undefined;
     if (cut !== undefined) sent.ticket.keeps(cut);

@@ -13,12 +13,15 @@ import { bare } from "./bare.ts";
 import type { ToChild } from "../../pipe/pipe-messages.ts";
 import type { Place } from "../../batch/batch.ts";
 import type { Batches } from "../../batch/batches.ts";
+import { damage } from "./common-globals.ts";
+import type { CommonGlobals } from "./common-globals.ts";
 import { ChunkMaker } from "./chunk-maker.ts";
 import type { ChunkMakerOptions } from "./chunk-maker.ts";
 import { claim, openItems } from "./claims.ts";
 import type { ItemContexts, RunMessage } from "../../item/item-context.ts";
 import type { ChunkRan } from "../../item/outcome-writer.ts";
 import { runChunk } from "../../item/run-chunk.ts";
+import type { ItemWatcher } from "../../item/run-chunk.ts";
 import { RunStop } from "../../item/run-stop.ts";
 import type { TaskModule } from "../../tasks-module/task-module.ts";
 import { WaitingRuns } from "./waiting-runs.ts";
@@ -29,14 +32,24 @@ export interface RunQueueOptions extends ChunkMakerOptions {
   readonly concurrency: number;
   /** Absent if no task takes several items at once. */
   readonly batches: typeof Batches | undefined;
+  /** Absent if the tasks share the globals of the program itself, which is free to change them. */
+  readonly globals?: CommonGlobals | undefined;
   /** Gives the memory of the process, in bytes, if it has a limit and it is time to read it. */
   readonly residentBytes: () => number | undefined;
-  /** Called when poolmq's own code has failed, which only happens if a task has damaged this process. */
-  readonly onBroken: (error: unknown) => void;
+  /**
+   * Called when a task has damaged this process: poolmq's own code has failed, or what tasks share no longer works. @param
+   * by - the run that did it, and the offset of its item, as far as that is known
+   */
+  readonly onBroken: (error: unknown, by?: BrokenBy) => void;
   /** A run has ended. */
   readonly onRunEnd: () => void;
   /** Called when it was told to end and nothing runs any more. */
   readonly onIdle: () => void;
+}
+
+interface BrokenBy {
+  readonly id: number;
+  readonly offset?: number;
 }
 
 export class RunQueue {
@@ -63,6 +76,11 @@ export class RunQueue {
       flush: () => out.flush(),
       onOpen: () => this.#startNext(),
     });
+  }
+
+  /** Whether a run has begun and has not ended. */
+  get isRunning(): boolean {
+    return this.#runningCount > 0;
   }
 
   /** Never throws. */
@@ -144,7 +162,7 @@ export class RunQueue {
     const { id } = message;
     try {
       const started = performance.now();
-      const watcher = this.#chunks.watcher(message);
+      const watcher = this.#watcher(message, stop);
       const chunk = this.#chunks.chunk(message, args, bytes, stop);
       const batches = message.together === true ? this.#batches : undefined;
       const place = batches === undefined ? undefined : (joined ?? { runs: 1 });
@@ -154,7 +172,16 @@ export class RunQueue {
           : await batches.run(chunk, watcher, stop, place);
       // A run that leaves a batch leaves the place to the other runs.
       const freesPlace = place === undefined || place.runs === 1;
-      this.#tellDone(id, performance.now() - started, ran, freesPlace);
+      const ms = performance.now() - started;
+      const { globals } = this.#options;
+      const isTouched = globals?.isTouched === true;
+      // What failed, or ran with others, may have suffered from damage itself: it is not answered then, and runs elsewhere.
+      const maySuffer = ran.text[0] !== "=" || (isTouched && message.n > 1);
+      if (maySuffer && watcher === undefined && this.#endsBroken(message.n > 1 ? { id } : undefined)) return;
+      this.#tellDone(id, ms, ran, freesPlace && !isTouched);
+      // Nothing else begins here before it is known that it would not suffer.
+      const what = isTouched ? await globals.look() : undefined;
+      if (what !== undefined) return this.#options.onBroken(damage(what));
       // Send a large result before the next function runs, which may block this thread for long.
       if (ran.bytes !== undefined) await this.#out.drained();
       delete this.#running[id];
@@ -166,6 +193,28 @@ export class RunQueue {
     } catch (error) {
       this.#options.onBroken(error);
     }
+  }
+
+  /** Ends this process if what tasks share no longer works, and gives whether it does. @param by - who must have done it */
+  #endsBroken(by: BrokenBy | undefined): boolean {
+    const what = this.#options.globals?.broken;
+    if (what !== undefined) this.#options.onBroken(damage(what), by);
+    return what !== undefined;
+  }
+
+  /** Gives the watcher of a careful run, which looks after each item whether that has damaged anything. */
+  #watcher(message: RunMessage, stop: RunStop): ItemWatcher | undefined {
+    const watcher = this.#chunks.watcher(message);
+    const { globals } = this.#options;
+    if (watcher === undefined || globals === undefined || message.n === 1) return watcher;
+    return {
+      started: (offset) => watcher.started(offset),
+      ended: (offset, outcome) => {
+        watcher.ended(offset, outcome);
+        // Its further items are for another process.
+        if (globals.isTouched && this.#endsBroken({ id: message.id, offset })) stop.stop("shutdown");
+      },
+    };
   }
 
   /** Says that a run has ended, and which one begins now, if one does. */
