@@ -17,6 +17,8 @@ export interface Setup {
   readonly slowMs?: number;
   /** The queue to use. @defaultValue one of its own */
   readonly queue?: string;
+  /** How many jobs of a map may be under way. @defaultValue the pool's */
+  readonly window?: number;
 }
 
 /** One number per item: those of `list`, or 0, 1, … up to `range`. */

@@ -6,5 +6,5 @@ import type * as tasks from "../tasks.ts";
 import { serveCalls } from "./poolmq-calls.ts";
 import { readSetup } from "./serve.ts";
 
-const { redis, queue } = readSetup();
-await serveCalls(new Pool<typeof tasks>({ connection: redis.split(","), queue }));
+const { redis, queue, window } = readSetup();
+await serveCalls(new Pool<typeof tasks>({ connection: redis.split(","), queue, window }));

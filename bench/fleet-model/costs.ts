@@ -1,5 +1,8 @@
 /** What poolmq costs on one machine, as `measure-costs.ts` measured it. All that the model knows of the real thing. */
 
+/** Machines that are measured while items come to them one by one. */
+export const SLOW_MACHINES = 8;
+
 /** CPU time of one part, in µs. */
 export interface PartCost {
   /** For each job. */
@@ -29,8 +32,13 @@ export interface Costs {
   readonly idleMachine: { readonly supervisorUs: number; readonly redisUs: number };
   /** CPU time in each second of a map that waits for its items, in µs: its producer's, and Redis's for it. */
   readonly waitingMap: { readonly producerUs: number; readonly redisUs: number };
-  /** One call of `apply` on an idle fleet, median, in ms. */
+  /** One call of `apply` on a fleet of one idle machine, median, in ms. */
   readonly callMs: number;
+  /**
+   * The same on `SLOW_MACHINES` idle machines. Each call goes to another machine, whose processes have slept since, so that
+   * the processor has forgotten all about them.
+   */
+  readonly coldCallMs: number;
   /** From the end of an item until the next begins in its place, in ms, where more of them wait. */
   readonly gapMs: number;
   readonly memory: MemoryCosts;

@@ -1,5 +1,6 @@
 /** How long one call waits for its result. */
 
+import { SLOW_MACHINES } from "./costs.ts";
 import type { Costs } from "./costs.ts";
 import type { Demand } from "./demand.ts";
 import { slotsOf } from "./fleet.ts";
@@ -16,10 +17,14 @@ const BUSIEST = 0.9;
  * @param share - the part of the fleet's slots that run something
  */
 export function callMsOf(costs: Costs, fleet: Fleet, work: Work, demand: Demand, share: number): number {
+  const { callMs, coldCallMs } = costs;
+  // One call in so many goes to the machine that had the one before.
+  const cold = (1 - 1 / fleet.machines) / (1 - 1 / SLOW_MACHINES);
+  const idleMs = callMs + (coldCallMs - callMs) * cold;
   const busiest = Math.min(BUSIEST, Math.max(demand.redis / fleet.redisShare, demand.all / fleet.cores));
   // Where all slots are taken, the call has the next turn: it waits until the first of them is free.
   const slotMs = share < 1 ? 0 : work.itemMs / slotsOf(fleet);
-  return costs.callMs / (1 - busiest) + slotMs;
+  return idleMs / (1 - busiest) + slotMs;
 }
 
 /**

@@ -9,6 +9,7 @@ import type { FleetUse } from "../harness/running-fleet.ts";
 import type { RedisServer } from "../harness/redis-server.ts";
 import { medianOf } from "../harness/rounds.ts";
 import type { Stage } from "../harness/stage.ts";
+import { SLOW_MACHINES } from "./costs.ts";
 import type { Costs, MemoryCosts } from "./costs.ts";
 import { partsOf } from "./parts-of.ts";
 import type { Load } from "./parts-of.ts";
@@ -18,19 +19,22 @@ import type { Load } from "./parts-of.ts";
  * processes have slept before each: then a turn costs several times as much as in a loop. Several machines, so that Redis has
  * as much to do as in a fleet, which makes a turn cheaper for it.
  */
-const SLOW_MACHINES = 8;
 const SLOW_CONCURRENCY = 4;
+
+/** Calls, one after the other, of which the second half counts. */
+const CALLS = 600;
 
 const CHUNKSIZE = 1_000;
 const MIB = 1024 ** 2;
 
 export async function measureCosts(stage: Stage): Promise<Costs> {
-  const { idleMachine, connections, slow, memory } = await measureSlow(stage);
+  const { idleMachine, connections, slow, memory, coldCallMs } = await measureSlow(stage);
   const setup = { queue: "costs", servers: [stage.redis], processes: 1, concurrency: 1 };
   await using fleet = await new RunningFleet(stage, setup).grow({ producers: 1, machines: 1 });
   const size = stage.size(20_000, 5_000);
+  await fleet.warmUp();
+  const callMs = await callMsOf(fleet, stage.size(CALLS, 200));
   for (let warm = 0; warm < 3; warm++) await fleet.map(size);
-  const callMs = await callMsOf(fleet, stage.size(1_000, 200));
   const busy = await loadOf(fleet, 4 * size, idleMachine, async () => {
     for (let i = 0; i < 4; i++) await fleet.map(size);
   });
@@ -48,6 +52,7 @@ export async function measureCosts(stage: Stage): Promise<Costs> {
     idleMachine,
     waitingMap: await waitingMapOf(fleet, idleMachine),
     callMs,
+    coldCallMs: Math.max(callMs, coldCallMs),
     gapMs: await gapOf(fleet),
     memory: {
       ...memory,
@@ -76,10 +81,7 @@ async function loadOf(
   work: () => Promise<void>,
 ): Promise<Load> {
   const [server] = fleet.setup.servers;
-  const scripts = async (): Promise<number> => {
-    const stats = (await server?.commands.info("commandstats")) ?? "";
-    return Number(/^cmdstat_evalsha:calls=(\d+)/m.exec(stats)?.[1] ?? 0);
-  };
+  const scripts = async (): Promise<number> => (await server?.scripts()) ?? 0;
   const [before, scriptsBefore, started] = [await fleet.use(), await scripts(), performance.now()];
   await work();
   const ms = performance.now() - started;
@@ -97,9 +99,9 @@ async function loadOf(
   };
 }
 
-/** Measures some machines that are idle, and then get items one by one. */
+/** Measures some machines that are idle, and then get calls, and then items, one by one. */
 async function measureSlow(stage: Stage): Promise<
-  Pick<Costs, "idleMachine" | "connections"> & {
+  Pick<Costs, "idleMachine" | "connections" | "coldCallMs"> & {
     readonly slow: Load;
     readonly memory: Omit<MemoryCosts, "jobBytes" | "resultBytes">;
   }
@@ -111,10 +113,16 @@ async function measureSlow(stage: Stage): Promise<
   await using fleet = new RunningFleet(stage, setup);
   const [bytes, none] = [await used(), await connected()];
   await fleet.grow({ producers: 0, machines: SLOW_MACHINES });
-  const seconds = stage.size(10, 3);
   // They start with more than they need later.
   await delay(2_000);
-  const [bytesWithMachines, withMachines, before] = [await used(), await connected(), await fleet.use()];
+  const [bytesWithMachines, withMachines] = [await used(), await connected()];
+  await fleet.grow({ producers: 1, machines: SLOW_MACHINES });
+  await fleet.warmUp();
+  // A producer connects with its first map.
+  const withProducer = await connected();
+  await delay(1_000);
+  const seconds = stage.size(10, 3);
+  const before = await fleet.use();
   await delay(seconds * 1_000);
   const after = await fleet.use();
   const perSecond = (cpuSeconds: number): number => (cpuSeconds * 1e6) / seconds / SLOW_MACHINES;
@@ -122,17 +130,15 @@ async function measureSlow(stage: Stage): Promise<
     supervisorUs: perSecond(after.supervisors.cpuSeconds - before.supervisors.cpuSeconds),
     redisUs: perSecond(after.redis - before.redis),
   };
-  await fleet.grow({ producers: 1, machines: SLOW_MACHINES });
+  const coldCallMs = await callMsOf(fleet, stage.size(CALLS, 200));
   const list = Array.from({ length: stage.size(800, 200) }, (_, i) => 250 + ((i * 185) % 501));
-  const request = { task: "wait", chunksize: 1 } as const;
-  await fleet.producers[0]?.map({ ...request, args: { list: list.slice(0, 100) } });
   const slow = await loadOf(fleet, list.length, idleMachine, async () => {
-    await fleet.producers[0]?.map({ ...request, args: { list } });
+    await fleet.producers[0]?.map({ task: "wait", chunksize: 1, args: { list } });
   });
-  const withProducer = await connected();
   const { producers, supervisors, children } = await fleet.use();
   return {
     idleMachine,
+    coldCallMs,
     slow,
     connections: { producer: withProducer - withMachines, machine: (withMachines - none) / SLOW_MACHINES },
     memory: {

@@ -3,7 +3,8 @@
  * producers and worker machines would limit otherwise, and say nothing about servers.
  *
  * Each fleet has servers of its own, so that it costs those of the others nothing while they are measured in turns. All have
- * as many producers and machines; a machine has a process for each server, so that it has as many jobs of each in hand.
+ * as many producers and machines; a machine has a process for each server, and a producer's window grows with them, so that
+ * as many jobs are under way on each.
  */
 
 import type { RedisServer } from "./redis-server.ts";
@@ -11,18 +12,29 @@ import { RunningFleet } from "./running-fleet.ts";
 import { cpuMs, RUN_MS, slowDown } from "./slow-down.ts";
 import type { Stage } from "./stage.ts";
 
-/** Share of a core: four servers with so little are still what limits, on two cores. */
-const SHARE = 0.06;
+/**
+ * Share of a core: with so little, four servers leave the other processes most of two cores. With twice as much, these
+ * processes hold each other up, and the servers too.
+ */
+const SHARE = 0.03;
 const PRODUCERS = 2;
 const MACHINES = 2;
 
-/** Enough that the first round trips, in which maps learn how much may wait, are a small part. */
+/**
+ * Jobs of a map that may be under way on each server. With one window for all of a map, it would be sent to one server at
+ * once, and to several little by little, in more scripts.
+ */
+const WINDOW_PER_SERVER = 500;
+
+/** Several windows of each producer, so that the first round trips and the end are a small part. */
 const ITEMS_PER_SERVER = 6_000;
 
 export interface HeldDownRun {
   readonly itemsPerS: number;
   /** Which part the servers used of what they may, in %: near 100, they are what limits. */
   readonly busy: number;
+  /** Jobs that share a script, whatever it does: the fewer, the more a job costs the server. */
+  readonly jobsAScript: number;
   /** CPU time for an item, in µs. */
   readonly redisUs: number;
   readonly producerUs: number;
@@ -51,12 +63,13 @@ export class HeldDownServers {
   /** A fleet over so many servers, which has done some work already. */
   async fleetOver(shards: number): Promise<RunningFleet> {
     const servers = await Promise.all(Array.from({ length: shards }, () => this.#stage.anotherRedis()));
-    const setup = { queue: `over-${shards}`, servers, processes: shards, concurrency: 1 };
+    const window = WINDOW_PER_SERVER * shards;
+    const setup = { queue: `over-${shards}`, servers, processes: shards, concurrency: 1, window };
     const fleet = await new RunningFleet(this.#stage, setup).grow({
       producers: PRODUCERS,
       machines: MACHINES,
     });
-    for (let warm = 0; warm < 3; warm++) await fleet.map(4_000);
+    for (let warm = 0; warm < 3; warm++) await fleet.map(4_000 * shards);
     return fleet;
   }
 
@@ -65,17 +78,22 @@ export class HeldDownServers {
     const { servers } = fleet.setup;
     const items = servers.length * this.#stage.size(ITEMS_PER_SERVER, 1_000);
     const pids = await Promise.all(servers.map((server: RedisServer) => server.pid()));
-    const before = await fleet.use();
+    const scripts = async (): Promise<number> => {
+      const counts = await Promise.all(servers.map(async (server) => await server.scripts()));
+      return counts.reduce((sum, count) => sum + count, 0);
+    };
+    const [before, scriptsBefore] = [await fleet.use(), await scripts()];
     const held = pids.map((pid) => slowDown(pid, SHARE));
     const usedBefore = pids.map(usedMs);
     try {
       const ms = await fleet.map(items);
       const used = pids.reduce((sum, pid, n) => sum + usedMs(pid) - (usedBefore[n] ?? 0), 0);
-      const after = await fleet.use();
+      const [after, scriptsAfter] = [await fleet.use(), await scripts()];
       const us = (seconds: number): number => (seconds * 1e6) / items;
       return {
         itemsPerS: (1_000 * items) / ms,
         busy: (100 * used) / (SHARE * ms * servers.length),
+        jobsAScript: items / (scriptsAfter - scriptsBefore),
         redisUs: us(used / 1_000),
         producerUs: us(after.producers.cpuSeconds - before.producers.cpuSeconds),
         supervisorUs: us(after.supervisors.cpuSeconds - before.supervisors.cpuSeconds),

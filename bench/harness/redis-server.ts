@@ -49,6 +49,12 @@ export class RedisServer implements AsyncDisposable {
     return Number(line?.[1]);
   }
 
+  /** How many scripts it has run. */
+  async scripts(): Promise<number> {
+    const stats = await this.commands.info("commandstats");
+    return Number(/^cmdstat_evalsha:calls=(\d+)/m.exec(stats)?.[1] ?? 0);
+  }
+
   async pid(): Promise<number> {
     return await this.info("process_id");
   }

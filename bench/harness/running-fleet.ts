@@ -10,12 +10,20 @@ import type { Stage } from "./stage.ts";
 /** So many machines start at the same time: each takes most of a second of CPU time for it. */
 const STARTED_TOGETHER = 8;
 
+/** Items for each place until most of the code that they run through is compiled. */
+const WARM_ITEMS = 100;
+
+/** They are too long to be fetched in advance, so that they come one by one. */
+const WARM_MS = 25;
+
 export interface FleetSetup {
   readonly queue: string;
   readonly servers: readonly RedisServer[];
   /** Processes of a machine. */
   readonly processes: number;
   readonly concurrency: number;
+  /** How many jobs of a map may be under way. @defaultValue the pool's */
+  readonly window?: number;
 }
 
 export interface FleetUse {
@@ -39,8 +47,8 @@ export class RunningFleet implements AsyncDisposable {
 
   /** Starts producers and machines until there are so many. */
   async grow({ producers, machines }: { producers: number; machines: number }): Promise<this> {
-    const { queue, servers, processes, concurrency } = this.setup;
-    const setup = { redis: servers.map(({ url }) => url).join(","), queue, processes, concurrency };
+    const { servers, ...others } = this.setup;
+    const setup = { redis: servers.map(({ url }) => url).join(","), ...others };
     const add = async (
       to: Competitor[],
       program: "poolmqMachine" | "poolmqProducer",
@@ -54,6 +62,17 @@ export class RunningFleet implements AsyncDisposable {
     await add(this.machines, "poolmqMachine", machines);
     await add(this.producers, "poolmqProducer", producers);
     return this;
+  }
+
+  /**
+   * Lets each place run some items, one by one. The first ones run through code that is not compiled yet: a fleet that has
+   * just started uses up to twice as much CPU time for an item, and for its heartbeats, as later.
+   */
+  async warmUp(): Promise<void> {
+    const { processes, concurrency } = this.setup;
+    const items = WARM_ITEMS * this.machines.length * processes * concurrency;
+    const list = Array.from({ length: items }, () => WARM_MS);
+    await this.producers[0]?.map({ task: "wait", args: { list }, chunksize: 1 });
   }
 
   /** Each producer makes one map, all at the same time, with so many items in all. Gives how long the longest took, in ms. */

@@ -43,6 +43,7 @@ export const shards: Row = {
       series: [...runs].flatMap(([who, seen]): Series[] => [
         { who, what: "throughput", unit: "items/s", values: seen.map(({ itemsPerS }) => itemsPerS) },
         { who, what: "Redis, of what it may use", unit: "%", values: seen.map(({ busy }) => busy) },
+        { who, what: "jobs in a script", unit: "", values: seen.map(({ jobsAScript }) => jobsAScript) },
         { who, what: "CPU time of Redis", unit: "µs an item", values: seen.map(({ redisUs }) => redisUs) },
         {
           who,
@@ -58,7 +59,7 @@ export const shards: Row = {
         },
       ]),
       notes: [
-        "Each server is stopped for 94 % of the time, so that it is what limits: on two cores it would be the producers and machines. There are two of each, whatever the number of servers; a machine has a process for each server, so that it has as many jobs of each in hand.",
+        "Each server is stopped for 97 % of the time, so that it is what limits: on two cores it would be the producers and machines. There are two of each, whatever the number of servers; a machine has a process for each server, and the window of a map grows with them, so that as many jobs are under way on each.",
       ],
     };
   },

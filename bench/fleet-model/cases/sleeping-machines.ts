@@ -34,9 +34,8 @@ export async function sleepingMachines(stage: Stage, costs: Costs): Promise<Case
     const add = (what: string, unit: string, predicted: number, measured: number): void => {
       cases.push({ fleet: name, what, unit, predicted, measured });
     };
-    // What they do at first, to start and to warm up, is not what they do later.
-    await running.map(20 * slotsOf(fleet));
-    await delay(stage.size(3_000, 500));
+    await running.warmUp();
+    await delay(stage.size(1_000, 500));
     const items = TURNS * slotsOf(fleet);
     const before = await running.use();
     const map = { task: "wait", items, ms: WORK.itemMs, options: { chunksize: 1 } } as const;
