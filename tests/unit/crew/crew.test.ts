@@ -339,3 +339,15 @@ test("runs that were taken back, or that a busy crew hands back, keep the order 
   // Whoever gets them puts each in front of the others.
   expect(back.toReversed()).toEqual(Array.from({ length: 92 }, (_, i) => i + 8));
 });
+
+test("a host of which much can't be read is killed once", async () => {
+  const { hosts } = await new Stage().started();
+  const [host] = hosts;
+  expect(host).toBeInstanceOf(FakeHost);
+  if (host === undefined) return;
+  let kills = 0;
+  // What it had sent by then is still read before it ends.
+  host.kill = () => void kills++;
+  for (let message = 0; message < 3; message++) host.garbage();
+  expect(kills).toBe(1);
+});

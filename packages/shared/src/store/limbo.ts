@@ -35,17 +35,24 @@ return loose`,
 };
 
 /**
+ * The list in which older BullMQs keep the jobs of a paused queue. They come back when it is resumed. While it is not paused,
+ * nobody fetches from there.
+ */
+const PAUSED = "paused";
+
+/**
  * Lua: `isNowhere(index, key, id)` says whether a job has no outcome, is not locked, and is in none of the places from which
  * workers fetch. It looks again at everything: a job may have moved since it was found loose.
  *
- * KEYS: done, prioritized, delayed, stage, wait, paused, active.
+ * KEYS: done, prioritized, delayed, stage, wait, paused, active, meta.
  */
 const IS_NOWHERE = `${DONE_BITS}
 local function isNowhere(index, key, id)
   return not isDone(KEYS[1], index) and redis.call('EXISTS', key .. ':lock') == 0
     and not redis.call('ZSCORE', KEYS[2], id) and not redis.call('ZSCORE', KEYS[3], id)
     and not redis.call('LPOS', KEYS[4], id) and not redis.call('LPOS', KEYS[5], id)
-    and not redis.call('LPOS', KEYS[6], id) and not redis.call('LPOS', KEYS[7], id)
+    and not redis.call('LPOS', KEYS[7], id)
+    and not (redis.call('HGET', KEYS[8], 'paused') and redis.call('LPOS', KEYS[6], id))
 end`;
 
 /** KEYS: as above, then completed, failed. ARGV: as LOOSE. Removes the jobs that are nowhere, and gives their indices. */
@@ -55,8 +62,9 @@ local removed = {}
 for i = 3, #ARGV do
   local key, id = ARGV[1] .. ARGV[i], ARGV[2] .. ARGV[i]
   if isNowhere(ARGV[i], key, id) then
-    redis.call('ZREM', KEYS[8], id)
+    redis.call('LREM', KEYS[6], 0, id)
     redis.call('ZREM', KEYS[9], id)
+    redis.call('ZREM', KEYS[10], id)
     redis.call('DEL', key, key .. ':logs')
     removed[#removed + 1] = ARGV[i]
   end
@@ -72,18 +80,19 @@ local staged = {}
 for i = 3, #ARGV do
   local key, id = ARGV[1] .. ARGV[i], ARGV[2] .. ARGV[i]
   if redis.call('EXISTS', key) == 1 and isNowhere(ARGV[i], key, id) then
-    redis.call('ZREM', KEYS[8], id)
+    redis.call('LREM', KEYS[6], 0, id)
     redis.call('ZREM', KEYS[9], id)
+    redis.call('ZREM', KEYS[10], id)
     redis.call('LPUSH', KEYS[4], id)
     staged[#staged + 1] = ARGV[i]
   end
 end
-if #staged > 0 then enter(KEYS[10], KEYS[11], string.sub(ARGV[2], 1, -2)) end
+if #staged > 0 then enter(KEYS[11], KEYS[12], string.sub(ARGV[2], 1, -2)) end
 return staged`,
 };
 
 /** The order in which jobs move, from the map's stage on. Reading the lists in this order finds every job that waits. */
-const LISTS = ["wait", "paused", "active"] as const;
+const LISTS = ["wait", PAUSED, "active"] as const;
 
 /** Ids that are read from a list at a time. */
 const PAGE = 1_000;
@@ -149,8 +158,11 @@ async function settleLimbo(
     for (const index of (await runScript(redis, LOOSE, places, args)) as string[]) loose.add(index);
   }
   // Whole lists are read by this process, page by page, because a script that searched them would block Redis.
+  const meta = keys.job("meta");
+  const isPaused = loose.size > 0 && (await redis.hget(meta, "paused")) !== null;
   const lists = [keys.stage(mapId), ...LISTS.map((name) => keys.job(name))];
   for (const list of lists) {
+    if (list === keys.job(PAUSED) && !isPaused) continue;
     for (let start = 0; loose.size > 0; start += PAGE) {
       const ids = await redis.lrange(list, start, start + PAGE - 1);
       idsRead += ids.length;
@@ -161,7 +173,7 @@ async function settleLimbo(
     }
   }
   const settled: number[] = [];
-  const all = [...sets, ...lists, keys.job("completed"), keys.job("failed"), ...further];
+  const all = [...sets, ...lists, meta, keys.job("completed"), keys.job("failed"), ...further];
   const candidates = [...loose];
   for (let start = 0; start < candidates.length; start += REMOVED_AT_ONCE) {
     const args = [...prefixes, ...candidates.slice(start, start + REMOVED_AT_ONCE)];

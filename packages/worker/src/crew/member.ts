@@ -38,10 +38,7 @@ export class Member {
   readonly #work = new WorkLog();
   #state: "starting" | "ready" | "retiring" | "stopping" | "gone" = "starting";
   /** What is known of its end. `wasKilled`: it was killed to stop one of its runs, so that the others are not charged. */
-  readonly #end: { lastWords: LastWords | undefined; wasKilled: boolean } = {
-    lastWords: undefined,
-    wasKilled: false,
-  };
+  readonly #end = { lastWords: undefined as LastWords | undefined, wasKilled: false, isBroken: false };
 
   constructor(options: MemberOptions, events: MemberEvents, log: CrewLog) {
     this.#options = options;
@@ -272,7 +269,9 @@ export class Member {
 
   /** Kills a host that can't be used any more, and charges what it runs. */
   #onBroken(reason: string): void {
-    if (this.#state === "gone") return;
+    // What it had written before it was killed is still read.
+    if (this.#state === "gone" || this.#end.isBroken) return;
+    this.#end.isBroken = true;
     this.#log.warn({ childPid: this.pid, reason }, "child killed: it no longer works as it must");
     const thrown = encodeThrown(new Error(`The process was killed: ${reason}`));
     this.#end.lastWords ??= { id: undefined, offset: undefined, thrown };
