@@ -37,6 +37,16 @@ test.each([
   },
 );
 
+test("many calls of one place that fail in the same way are told once, and counted", async () => {
+  const { warnings } = await run("many");
+  expect(warnings).toEqual([
+    expect.stringMatching(/^map\("nope"\) failed, and nobody looked/),
+    expect.stringMatching(
+      /^49 more: map\("nope"\) failed, and nobody looked at its handle: TaskNotRegisteredError/,
+    ),
+  ]);
+});
+
 test("it is told while the program goes on, once nobody can look any more", async () => {
   const { warnings, output } = await run("collected");
   expect(warnings).toHaveLength(1);

@@ -26,6 +26,12 @@ export interface CalledMap {
 /** Failures that nobody has looked at yet. */
 const unseen = new Set<UnseenFailure>();
 
+/** Places whose calls have failed unseen, by what is told of them, with the number of calls that were not told. */
+const places = new Map<string, { more: number; readonly warn: (message: string) => void }>();
+
+/** Of more places than this, each failure is told. */
+const MAX_PLACES = 1_000;
+
 const collected = new FinalizationRegistry<UnseenFailure>((failure) => failure.warn());
 
 /** Set once there is something to warn of at the end. */
@@ -60,10 +66,15 @@ export class UnseenFailure {
     tellsAtEnd = true;
     process.on("beforeExit", () => {
       for (const failure of unseen) failure.warn();
+      for (const [what, { more, warn }] of places) if (more > 0) warn(`${more} more: ${what}`);
+      places.clear();
     });
   }
 
-  /** Warns, once, unless somebody has looked. */
+  /**
+   * Warns, once, unless somebody has looked. If a thousand calls of one place fail in the same way, the first one is told
+   * at once, and the number of the others at the end.
+   */
   warn(): void {
     if (!unseen.delete(this)) return;
     const { call, task, callSite } = this.#map;
@@ -72,6 +83,11 @@ export class UnseenFailure {
     const items = failed > 0 ? ` ${failed} of ${total ?? "its"} items failed.` : "";
     // The first line is a heading; the second is the first frame.
     const place = callSite()?.split("\n")[1]?.trim();
+    const from = place === undefined ? "" : `, called ${place}`;
+    const what = `${call}("${task}") failed, and nobody looked at its handle: ${name}${from}`;
+    const told = places.get(what);
+    if (told !== undefined) return void told.more++;
+    if (places.size < MAX_PLACES) places.set(what, { more: 0, warn: (message) => this.#map.warn(message) });
     this.#map.warn(
       `${call}("${task}") failed, and nobody looked at its handle: ${name}: ${message.replace(/\.$/, "")}.${items} ` +
         `Await the handle, or give the call \`onError\`.${place === undefined ? "" : ` It was called ${place}`}`,

@@ -12,6 +12,14 @@ const PASSING: readonly (readonly [message: string, reason: string, advice: RegE
   ["connect ECONNREFUSED 127.0.0.1:6379", "unreachable", /Start Redis/],
 ];
 
+test("a frozen Error is not taken for a server that can't be used", () => {
+  const failure = classifyFailure(
+    new TypeError("Cannot assign to read only property 'stackTraceLimit' of function 'function Error() {}'"),
+  );
+  expect(failure).toMatchObject({ reason: "protocol", final: true });
+  expect(adviceFor(failure, "redis://localhost:6379")).toContain("Error.stackTraceLimit");
+});
+
 test.each(PASSING)("%s may pass, and the advice fits", (message, reason, advice) => {
   const failure = classifyFailure(new Error(message));
   expect(failure).toMatchObject({ reason, final: false });

@@ -44,6 +44,13 @@ const RULES: readonly Rule[] = [
     detail: "a script has been running in it for long (BUSY)",
   },
   {
+    // The Redis client sets this for each error that a server answers. The server itself is not to blame.
+    pattern: /stackTraceLimit/,
+    reason: "protocol",
+    final: true,
+    detail: "this program has frozen `Error`, whose `stackTraceLimit` the Redis client has to set",
+  },
+  {
     pattern: /Unknown RESP type|Protocol error/,
     reason: "protocol",
     final: true,
@@ -77,6 +84,8 @@ export function adviceFor({ reason, detail }: Omit<ConnectionFailure, "final">, 
         ? "If this server speaks TLS, use rediss:// instead of redis://"
         : "If this server does not speak TLS, use redis://; for a certificate of your own authority pass ioredis options with `tls: { ca }`";
     case "protocol":
+      if (detail.includes("stackTraceLimit"))
+        return "Freeze it after `Error.stackTraceLimit` was made writable again";
       return "Check the host and the port";
     case "database":
       return "Use a database number that the server has (redis-cli CONFIG GET databases), or none; a Cluster has only 0";
