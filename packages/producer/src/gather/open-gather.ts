@@ -58,7 +58,7 @@ export async function openGather(
     const shared = await commands?.(async () => await open("commands"));
     if (shared !== undefined) releases.push(shared.release);
     const redis = shared?.opened ?? (await openOwn("commands"));
-    await checkServer(redis, resolved.address);
+    await checkServer(redis, resolved.address, connectTimeoutMs);
     const asked = Promise.all([largestValue(redis), openOwn("blocking"), check?.(redis)]);
     const [largest, blocking] = await asked;
     const gather = new Gather(redis, blocking, { ...queue, largest }, hooks);

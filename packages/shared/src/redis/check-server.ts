@@ -31,25 +31,35 @@ const PROMOTION_POLL_MS = 200;
  * that was connected to as a single server. Asks INFO (not CONFIG, which a least-privilege login lacks), in one round trip; on a
  * Cluster it asks every primary.
  *
+ * @param patienceMs - how long to wait for a server that a script keeps busy. @defaultValue 10,000
  * @throws UnsupportedRedisError, EvictionPolicyError, RedisConnectionError, RedisRefusedError
  */
-export async function checkServer(connection: Redis | Cluster, address: string): Promise<ServerInfo> {
-  if (!connection.isCluster) return checkNode(connection as Redis, address, false);
+export async function checkServer(
+  connection: Redis | Cluster,
+  address: string,
+  patienceMs?: number,
+): Promise<ServerInfo> {
+  if (!connection.isCluster) return checkNode(connection as Redis, address, false, patienceMs);
   const primaries = (connection as Cluster).nodes("master");
   const infos = await Promise.all(
-    primaries.map((node) => checkNode(node, `${node.options.host}:${node.options.port}`, true)),
+    primaries.map((node) => checkNode(node, `${node.options.host}:${node.options.port}`, true, patienceMs)),
   );
   const [first] = infos.toSorted((a, b) => (a.runId < b.runId ? -1 : 1));
   if (first === undefined) throw new UnsupportedRedisError({ address, version: undefined, minimum: MINIMUM });
   return first;
 }
 
-async function checkNode(redis: Redis, address: string, inCluster: boolean): Promise<ServerInfo> {
-  let fields = parseInfo(await readInfo(redis, address));
+async function checkNode(
+  redis: Redis,
+  address: string,
+  inCluster: boolean,
+  patienceMs: number | undefined,
+): Promise<ServerInfo> {
+  let fields = parseInfo(await readInfo(redis, address, patienceMs));
   const until = performance.now() + PROMOTION_MS;
   while (fields.get("role") === "slave" && performance.now() < until) {
     await delay(PROMOTION_POLL_MS);
-    fields = parseInfo(await readInfo(redis, address));
+    fields = parseInfo(await readInfo(redis, address, patienceMs));
   }
   const version = fields.get("redis_version");
   // Valkey gives the Redis version that it is compatible with, and its own.
@@ -73,10 +83,10 @@ async function checkNode(redis: Redis, address: string, inCluster: boolean): Pro
     : { product: "valkey", version: valkey, runId };
 }
 
-async function readInfo(redis: Redis, address: string): Promise<string> {
+async function readInfo(redis: Redis, address: string, patienceMs: number | undefined): Promise<string> {
   try {
     // Without a section: naming two sections needs Redis 7.
-    return await untilNotRefused(() => redis.info());
+    return await untilNotRefused(() => redis.info(), patienceMs);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     if (classifyRefusal(error).reason === "busy") throw refusedError(error);

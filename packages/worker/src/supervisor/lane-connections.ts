@@ -10,7 +10,7 @@ import type { ResolvedConnection } from "@poolmq/shared/internal";
 import { checkServer, destroyConnection, largestValue, SharedOpening } from "@poolmq/shared/redis";
 import type { LargestValue } from "@poolmq/shared/redis";
 
-import { reachRedis } from "./reach-redis.ts";
+import { reachRedis, untilReached } from "./reach-redis.ts";
 
 interface OpenConnections {
   readonly redis: Redis | Cluster;
@@ -79,7 +79,10 @@ async function openLane(
   try {
     const redis = await reachRedis(connection, { role: "commands", name, signal }, waitMs, log);
     opened.push(redis);
-    await checkServer(redis, connection.address);
+    await untilReached(connection.address, waitMs, log, async (tryMs) => {
+      signal.throwIfAborted();
+      await checkServer(redis, connection.address, tryMs);
+    });
     const [largest, subscriber] = await Promise.all([
       largestValue(redis),
       reachRedis(connection, { role: "blocking", name: `${name}-control`, signal }, waitMs, log),

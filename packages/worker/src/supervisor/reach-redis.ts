@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from "ioredis";
-import { RedisConnectionError } from "@poolmq/shared";
+import { RedisConnectionError, RedisRefusedError } from "@poolmq/shared";
 import { connect } from "@poolmq/shared/redis";
 import type { ResolvedConnection } from "@poolmq/shared/internal";
 
@@ -28,24 +28,45 @@ export async function reachRedis(
   waitMs: number,
   log: ReminderLog,
 ): Promise<Redis | Cluster> {
-  if (waitMs > 0) return await connect(resolved, { ...options, connectTimeoutMs: waitMs });
+  return await untilReached(
+    resolved.address,
+    waitMs,
+    log,
+    async (tryMs) => await connect(resolved, { ...options, connectTimeoutMs: tryMs }),
+  );
+}
+
+/**
+ * Tries a step of the start for as long as Redis can't be reached, or a script keeps it busy.
+ *
+ * @param waitMs - how long one try may take; 0: it is tried again, as long as it takes
+ * @param step - is told how long it may take, in ms
+ */
+export async function untilReached<V>(
+  address: string,
+  waitMs: number,
+  log: ReminderLog,
+  step: (tryMs: number) => Promise<V>,
+): Promise<V> {
+  if (waitMs > 0) return await step(waitMs);
   const startedAt = performance.now();
   let toldAt = -Infinity;
   for (;;) {
     try {
-      return await connect(resolved, { ...options, connectTimeoutMs: TRY_MS });
+      return await step(TRY_MS);
     } catch (error) {
       if (!mayPass(error)) throw error;
       const now = performance.now();
       if (now - toldAt < REMINDER_MS) continue;
       toldAt = now;
       const waitedMs = Math.round(now - startedAt);
-      log.warn({ redis: resolved.address, reason: error.message, waitedMs }, "waiting for Redis");
+      log.warn({ redis: address, reason: error.message, waitedMs }, "waiting for Redis");
     }
   }
 }
 
-/** Whether Redis just can't be reached, which may pass by itself. */
-export function mayPass(error: unknown): error is RedisConnectionError {
+/** Whether Redis just can't be reached, or is busy, which may pass by itself. */
+export function mayPass(error: unknown): error is RedisConnectionError | RedisRefusedError {
+  if (error instanceof RedisRefusedError) return error.reason === "busy";
   return error instanceof RedisConnectionError && ["unreachable", "not-ready"].includes(error.reason);
 }
