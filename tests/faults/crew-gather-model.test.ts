@@ -81,8 +81,6 @@ interface Asked {
   readonly run: MapRun;
   /** Outcomes in the order in which they were told; `error` of those that failed. */
   readonly told: { readonly at: number; readonly value?: unknown; readonly error?: unknown }[];
-  /** All its jobs are in Redis, or were. */
-  isEnqueued: boolean;
   isCancelled: boolean;
   ends: number;
 }
@@ -208,11 +206,8 @@ class World {
       connect(resolved, { role: "blocking" }),
     ]);
     this.#close.push(() => [commands, blocking].forEach(destroyConnection));
-    const warn = (facts: { readonly mapId?: string }, message: string): void => {
-      if (!message.startsWith("jobs vanished") || this.model.wasWiped) return;
-      // While Redis is full, a map looks for jobs that Redis has not taken yet.
-      const isEnqueued = this.asked.some(({ id, isEnqueued: was }) => was && id === facts.mapId);
-      if (isEnqueued) this.model.vanished.push(facts);
+    const warn = (facts: object, message: string): void => {
+      if (message.startsWith("jobs vanished") && !this.model.wasWiped) this.model.vanished.push(facts);
     };
     const hooks = { warn, alarm: () => {}, cleaning: () => {}, ownWorkers: false };
     const queue = { keys: this.keys, queue: this.queue, signer: undefined, signatureTtlMs: 60_000 };
@@ -251,10 +246,10 @@ class World {
         ended: () => void one.ends++,
       },
     );
-    const one: Asked = { id, fn, hasLimit, run, told, isEnqueued: false, isCancelled: false, ends: 0 };
+    const one: Asked = { id, fn, hasLimit, run, told, isCancelled: false, ends: 0 };
     this.asked.push(one);
     await gather.open(run, "plain");
-    void run.start(gather).then(() => setImmediate(() => (one.isEnqueued = true)));
+    void run.start(gather);
   }
 
   cancel(one: Asked): void {
