@@ -7,7 +7,10 @@ export class LocalMachineError extends PoolmqError {
   readonly code = "LOCAL_MACHINE";
 }
 
-/** The only worker machines that are there can't serve: their tasks module does not load, or its initializer fails. */
+/**
+ * The only worker machines that are there can't serve: their tasks module does not load, its initializer fails, or their
+ * login in Redis lacks a right.
+ */
 export class WorkerStartError extends PoolmqError {
   readonly code = "WORKER_START";
   /** Path of the tasks module; empty if Redis refuses what the worker needs. */
