@@ -7,6 +7,13 @@ import { within } from "./until.ts";
 
 const TESTS = fileURLToPath(new URL("..", import.meta.url));
 
+/** Those of the packages' sources, and the preloaded module by which they load bundled dependencies. */
+const FLAGS = [
+  "--conditions=@poolmq/source",
+  "--disable-warning=ExperimentalWarning",
+  ...process.execArgv.filter((flag) => flag.startsWith("--require=")),
+];
+
 export interface ProgramOptions {
   readonly args?: readonly string[];
   /** Added to this process's environment; undefined removes a variable. */
@@ -52,11 +59,11 @@ export class Program implements AsyncDisposable {
   }
 
   static #spawn(what: readonly string[], { args = [], env = {}, execArgv = [] }: ProgramOptions): Program {
-    const child = spawn(
-      process.execPath,
-      ["--conditions=@poolmq/source", "--disable-warning=ExperimentalWarning", ...execArgv, ...what, ...args],
-      { cwd: TESTS, env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] },
-    );
+    const child = spawn(process.execPath, [...FLAGS, ...execArgv, ...what, ...args], {
+      cwd: TESTS,
+      env: { ...process.env, ...env },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
     return new Program(child);
   }
 
