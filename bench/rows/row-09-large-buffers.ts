@@ -30,7 +30,7 @@ export const largeBuffers: Row = {
           what: `bytes/s, over those of ${PROGRAMS.handWritten.title}`,
           value: medianRatio(theirs, ours),
           unit: "×",
-          target: { is: "≥", value: 2 },
+          target: { is: "≥", value: 3 },
         },
       ],
       series: [...times].map(([who, values]) => {
