@@ -126,7 +126,7 @@ test("row 35: a task that says that it exits, and does not, is killed and charge
   expect(await rejection(pool.apply("exitsForEver", []))).toMatchObject({ code: "WORKER_LOST" });
 });
 
-test.for(["timer", "promise", "exit"] as const)(
+test.for(["timer", "promise", "exit", "proxy", "thenable"] as const)(
   "row 37: what an item left behind, by %s, is charged to nobody once it has its outcome",
   async (what) => {
     const pool = await stageOf({ processes: 2, concurrency: 4 });

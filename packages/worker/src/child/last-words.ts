@@ -33,10 +33,19 @@ export function tellLastWords(out: WayOut, limit: OutcomeLimit | undefined): () 
   };
   process.on("uncaughtExceptionMonitor", (thrown: unknown) => {
     if (process.listenerCount("uncaughtException") > 0) return;
-    tell(encodeThrown(thrown, limit), thrown instanceof Error ? thrown.stack : String(thrown));
+    tell(encodeThrown(thrown, limit), stackOf(thrown));
   });
   process.on("exit", () => tell());
   return () => {
     isOver = true;
   };
+}
+
+/** Anything can be thrown, also what throws when it is looked at. */
+function stackOf(thrown: unknown): string | undefined {
+  try {
+    return thrown instanceof Error ? thrown.stack : String(thrown);
+  } catch {
+    return undefined;
+  }
 }

@@ -43,7 +43,7 @@ export function runItem(
         return value;
       });
     const value = span === undefined ? call() : inItemSpan(span, turn.context, call);
-    const pending = pendingOf(value);
+    const pending = pendingOf(value, turn);
     return pending === undefined ? { ok: true, value } : settle(fn, pending);
   } catch (thrown) {
     return { ok: false, thrown, retriable: isRetriable(fn, thrown) };
@@ -97,7 +97,7 @@ export function runRow(
         let pending: PromiseLike<unknown> | undefined;
         try {
           const value = singles === undefined ? fn(...items.of(offset)) : fn(singles[offset]);
-          pending = pendingOf(value);
+          pending = pendingOf(value, turn);
           if (pending === undefined) ran.returned(value);
         } catch (thrown) {
           ran.add(offset, { ok: false, thrown, retriable: isRetriable(fn, thrown) });
@@ -124,13 +124,21 @@ export async function settle(fn: TaskFunction, pending: PromiseLike<unknown>): P
   }
 }
 
-/** Gives the thenable that `await` would wait for, if the value is one. Reads `then` only once, as `await` does. */
-export function pendingOf(value: unknown): PromiseLike<unknown> | undefined {
+/**
+ * Gives the thenable that `await` would wait for, if the value is one. Reads `then` only once, as `await` does.
+ *
+ * @param turn - the context in which to call `then`. A query builder does all of its work there
+ */
+export function pendingOf(value: unknown, turn?: Turn): PromiseLike<unknown> | undefined {
   if (value === null || (typeof value !== "object" && typeof value !== "function")) return undefined;
   if (value instanceof NativePromise) return value;
   const { then } = value as { readonly then?: unknown };
   if (typeof then !== "function") return undefined;
-  return { then: (...settlers: unknown[]) => Reflect.apply(then, value, settlers) as never };
+  const call = (settlers: unknown[]): unknown => Reflect.apply(then, value, settlers);
+  return {
+    then: (...settlers: unknown[]) =>
+      (turn === undefined ? call(settlers) : runInContext(turn, () => call(settlers))) as never,
+  };
 }
 
 /** Whether the definition allows another attempt after this error. A predicate that throws counts as a yes. */
