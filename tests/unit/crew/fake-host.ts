@@ -117,7 +117,9 @@ export class FakeHost implements Host {
     const isToBlame = this.#isBroken || this.isDeaf || outOfMemory;
     const aborted = this.sent.flatMap((message) => (message.t === "abort" ? [message.id] : []));
     const isOverdue = aborted.some((id) => this.running.has(id));
-    this.wasKilledForNothing ||= this.isAlive && this.isReady && !isToBlame && !this.#stopping && !isOverdue;
+    // One that was told to end may be killed before it has read that, if more than one per process are about to end.
+    const wasToldToEnd = this.sent.some(({ t }) => t === "stop");
+    this.wasKilledForNothing ||= this.isAlive && this.isReady && !isToBlame && !wasToldToEnd && !isOverdue;
     this.end({ exitCode: null, signal: "SIGKILL", outOfMemory }, isToBlame);
   }
 
