@@ -120,8 +120,10 @@ export class WorkerLook {
     if (this.#backend.gather.isRefused) this.#since = performance.now();
     if (this.#warned || performance.now() - this.#since <= NO_WORKER_WARNING_MS) return;
     this.#warned = true;
-    const waiting = [...this.#waiting, ...this.#quiet];
-    const who = waiting.length === 1 ? `map ${waiting[0]?.id} waits` : `${waiting.length} calls wait`;
+    // A map that waits for its first worker may be quiet as well.
+    const waiting = new Set([...this.#waiting, ...this.#quiet].map(({ id }) => id));
+    const [first] = waiting;
+    const who = waiting.size === 1 ? `map ${first} waits` : `${waiting.size} calls wait`;
     const { queue } = this.#backend;
     this.#warn(
       unfit?.unfit === undefined
