@@ -93,7 +93,7 @@ describe("a bundle", () => {
     const output = await project.run("node", bundle);
     expect(output).toMatch(/^\[ 2, 3, 4 \]\nRangeError: no 1\n/);
     // The line that made the call comes first, and not this package's own, which are in the same file.
-    expect(output).toMatch(/called by the producer: map\(\) ---\n\s+at \w+ \(\S*bundle/);
+    expect(output).toMatch(/called by the producer: map\(\) ---\n\s+at [\w$]+ \(\S*bundle/);
     expect(output).not.toContain("callSite");
   }
 
