@@ -1,5 +1,20 @@
 import { parseArgs } from "node:util";
 
+const HELP = `Measures poolmq beside its competitors, and each of its targets.
+
+Usage:
+  npm run bench -- [--only 1,5] [--quick] [--publish]
+  npm run bench -- --profile [--quick]
+  npm run bench -- --fleet-model [--quick] [--publish]
+
+  --only         rows to measure, by number; otherwise all
+  --quick        fewer and shorter rounds, whose figures are rough
+  --publish      put the figures into docs/performance.md
+  --profile      show where the time of an item goes
+  --fleet-model  predict fleets from what the parts cost, and run them
+
+Rows:`;
+
 import type { Row } from "./row.ts";
 
 export interface BenchOptions {
@@ -12,7 +27,11 @@ export interface BenchOptions {
   readonly fleetModel: boolean;
 }
 
-/** @throws RangeError that says what was expected */
+/**
+ * With `--help`, prints what can be asked for and ends the program.
+ *
+ * @throws RangeError that says what was expected
+ */
 export function readArguments(args: readonly string[], rows: readonly Row[]): BenchOptions {
   const { values } = parseArgs({
     args: [...args],
@@ -22,8 +41,13 @@ export function readArguments(args: readonly string[], rows: readonly Row[]): Be
       profile: { type: "boolean" },
       "fleet-model": { type: "boolean" },
       only: { type: "string" },
+      help: { type: "boolean", short: "h" },
     },
   });
+  if (values.help === true) {
+    console.log([HELP, ...rows.map(({ id, title }) => `  ${String(id).padStart(2)}  ${title}`)].join("\n"));
+    process.exit();
+  }
   const { quick = false, publish = false, profile = false, only } = values;
   const fleetModel = values["fleet-model"] ?? false;
   if (quick && publish) throw new RangeError("Expected --publish without --quick, whose figures are rough");
