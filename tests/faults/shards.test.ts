@@ -21,6 +21,7 @@ import {
 import { RedisServer } from "../support/redis-server.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 import { uniqueQueue } from "../support/unique.ts";
+import { until } from "../support/until.ts";
 
 const ITEMS = 240;
 
@@ -130,7 +131,10 @@ describe.for([2, 3])("one server of %i", (count) => {
     );
     await plain.done(ITEMS / 8);
     await durable.done(ITEMS / 8);
+    // It must know the map before the map is done and gone.
+    await reader.ready(2);
     const handle = reader.attach(mapId);
+    await until(() => handle.progress.done > 0, { what: "the attached handle to hear of the map" });
 
     await fault.hurt({ server, way });
     try {
