@@ -31,6 +31,9 @@ const EVERY_MS = 1_000;
 /** Redis usually answers within milliseconds. After this time, in ms, the page says that it is gone or overloaded. */
 const PATIENCE_MS = 3_000;
 
+/** A producer tells so many kinds of errors of a map, and only counts the others. */
+const KINDS_TOLD = 20;
+
 /** The events that a feed sends to a page. */
 export interface FeedReader {
   onStart(message: Omit<StartMessage, "queues" | "writable" | "showsValues" | "jobPages">): void;
@@ -106,7 +109,11 @@ export class QueueFeed {
   async #newErrors({ maps }: QueueView): Promise<ErrorsView[]> {
     const ids = new Set(maps.map(({ id }) => id));
     for (const id of this.#errors.keys()) if (!ids.has(id)) this.#errors.delete(id);
-    const changed = maps.filter(({ id, failed }) => failed !== (this.#errors.get(id)?.failed ?? 0));
+    const changed = maps.filter(({ id, failed }) => {
+      const { failed: before = 0, others = 0, groups = [] } = this.#errors.get(id) ?? {};
+      // The counts may be read before the last kind of error is written.
+      return failed !== before || (others > 0 && groups.length < KINDS_TOLD);
+    });
     const read = await Promise.all(changed.map(({ id }) => this.#watcher.errors(id)));
     const known = read.filter((errors) => errors !== undefined);
     for (const errors of known) this.#errors.set(errors.mapId, errors);
