@@ -7,6 +7,8 @@ export interface ConnectionFailure {
   readonly final: boolean;
   /** What happened, as a clause for a message. */
   readonly detail: string;
+  /** What to do about it, if that is not the same for all failures of this reason. */
+  readonly advice?: string | undefined;
 }
 
 interface Rule {
@@ -15,6 +17,7 @@ interface Rule {
   readonly final: boolean;
   /** Replaces the server's own words where those would only make sense to someone who knows its protocol. */
   readonly detail?: string;
+  readonly advice?: string;
 }
 
 // Tested in this order against "code message" of the error.
@@ -42,6 +45,13 @@ const RULES: readonly Rule[] = [
     reason: "not-ready",
     final: false,
     detail: "a script has been running in it for long (BUSY)",
+    advice: "Wait for that script, or end it with `redis-cli SCRIPT KILL`",
+  },
+  {
+    pattern: /max number of clients/,
+    reason: "unreachable",
+    final: false,
+    advice: "Raise its maxclients, or see what keeps so many connections open (`redis-cli CLIENT LIST`)",
   },
   {
     // The Redis client sets this for each error that a server answers. The server itself is not to blame.
@@ -49,6 +59,7 @@ const RULES: readonly Rule[] = [
     reason: "protocol",
     final: true,
     detail: "this program has frozen `Error`, whose `stackTraceLimit` the Redis client has to set",
+    advice: "Freeze it after `Error.stackTraceLimit` was made writable again",
   },
   {
     pattern: /Unknown RESP type|Protocol error/,
@@ -69,11 +80,14 @@ export function classifyFailure(error: Error): ConnectionFailure {
     reason: rule?.reason ?? "unreachable",
     final: rule?.final ?? false,
     detail: rule?.detail ?? oneSentence(cause.message || code || cause.name),
+    advice: rule?.advice,
   };
 }
 
 /** What to do about a failure. */
-export function adviceFor({ reason, detail }: Omit<ConnectionFailure, "final">, address: string): string {
+export function adviceFor(failure: Omit<ConnectionFailure, "final">, address: string): string {
+  const { reason, detail, advice } = failure;
+  if (advice !== undefined) return advice;
   switch (reason) {
     case "auth":
       return "Put the password in the URL (redis://:password@host:6379, or redis://user:password@… for an ACL user), percent-encoded";
@@ -84,8 +98,6 @@ export function adviceFor({ reason, detail }: Omit<ConnectionFailure, "final">, 
         ? "If this server speaks TLS, use rediss:// instead of redis://"
         : "If this server does not speak TLS, use redis://; for a certificate of your own authority pass ioredis options with `tls: { ca }`";
     case "protocol":
-      if (detail.includes("stackTraceLimit"))
-        return "Freeze it after `Error.stackTraceLimit` was made writable again";
       return "Check the host and the port";
     case "database":
       return "Use a database number that the server has (redis-cli CONFIG GET databases), or none; a Cluster has only 0";
@@ -96,11 +108,8 @@ export function adviceFor({ reason, detail }: Omit<ConnectionFailure, "final">, 
     case "replica":
       return "Connect to its primary: by its address, or by { sentinels, name } or { cluster: [nodes] }, which find it again after a failover";
     case "not-ready":
-      if (detail.includes("BUSY")) return "Wait for that script, or end it with `redis-cli SCRIPT KILL`";
       return "It may still be loading its data, or be blocked by a slow command: try again later or raise `connectTimeoutMs`";
     case "unreachable":
-      if (/max number of clients/.test(detail))
-        return "Raise its maxclients, or see what keeps so many connections open (`redis-cli CLIENT LIST`)";
       if (address.startsWith("redis:") && /closes the connection|ECONNRESET/.test(detail)) {
         // A TLS port closes the connection on plain text; so does a port forwarding whose target is down.
         return "If this server speaks TLS, use rediss:// instead of redis://; otherwise see whether it runs, and whether its maxclients is reached";
