@@ -3,11 +3,9 @@
 import type { ArgumentForm } from "@poolmq/shared/internal";
 
 import type { AsyncSource, ItemSource } from "./input.ts";
+import { isLongPause } from "./pause.ts";
 
 const LATER = Symbol("later");
-
-/** An input that was slow before is silent only after this many times its longest pause so far. */
-const PAUSES = 5;
 
 export class InputReader {
   readonly form: ArgumentForm;
@@ -43,7 +41,7 @@ export class InputReader {
    */
   isSilent(now: number, since: number, graceMs: number): boolean {
     if (this.#pending === undefined) return false;
-    return now - Math.max(this.#askedAt, since) >= Math.max(graceMs, PAUSES * this.#longestMs);
+    return isLongPause({ at: this.#askedAt, longestMs: this.#longestMs }, now, since, graceMs);
   }
 
   /**

@@ -3,15 +3,13 @@
  * one.
  */
 
+import { isLongPause } from "./pause.ts";
+
 /** A reader that has not taken the first item after this long, in ms, is gone. */
 const NEVER_READ_MS = 5_000;
 
-/**
- * A reader that has read is gone after this long, in ms, or `PAUSES` times its longest pause so far, if that is
- * longer.
- */
+/** A reader that has read is gone after this long, in ms, unless it made long pauses before. */
 const STOPPED_MS = 10_000;
-const PAUSES = 5;
 
 export class ReaderPace {
   #readAt: number | undefined;
@@ -33,6 +31,6 @@ export class ReaderPace {
   isGone(now: number, since: number): boolean {
     if (this.#waiting > 0) return false;
     if (this.#readAt === undefined) return now - since >= NEVER_READ_MS;
-    return now - Math.max(this.#readAt, since) >= Math.max(STOPPED_MS, PAUSES * this.#longestMs);
+    return isLongPause({ at: this.#readAt, longestMs: this.#longestMs }, now, since, STOPPED_MS);
   }
 }
