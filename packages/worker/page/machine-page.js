@@ -7,6 +7,7 @@ import { bytes, count, duration, plural } from "./format.js";
 import { LogLines } from "./log-lines.js";
 import { isStraggler, Lanes, runText } from "./machines.js";
 import { StackButton } from "./stack-button.js";
+import { Unfit } from "./unfit.js";
 
 /**
  * @typedef {import("./model.js").Model} Model
@@ -70,13 +71,7 @@ export function MachinePage({ model, actions, id }) {
       model.writable ? h(Resize, { machine, actions }) : null,
     ),
     h("p", { class: "quiet id" }, id),
-    unfit === null
-      ? null
-      : h(
-          "p",
-          { class: "bad" },
-          `${unfit.module === "" ? "" : `${unfit.phase} of ${unfit.module}: `}${unfit.reason}`,
-        ),
+    h(Unfit, { unfit }),
     h(
       "dl",
       { class: "facts" },

@@ -3,6 +3,7 @@
 import { h } from "./preact.js";
 import { Fetched } from "./fetched.js";
 import { bytes, count, duration, plural } from "./format.js";
+import { Unfit } from "./unfit.js";
 
 /**
  * @typedef {import("../src/feed/messages.ts").PageMap} MapView
@@ -132,13 +133,7 @@ function Machine({ machine, open, onToggle, ...lanes }) {
       silentMs > 2_500 ? h("span", { class: "badge warn" }, `silent for ${duration(silentMs)}`) : null,
       unfit === null ? null : h("span", { class: "badge failed" }, "can't run anything"),
     ),
-    unfit === null
-      ? null
-      : h(
-          "p",
-          { class: "bad" },
-          `${unfit.module === "" ? "" : `${unfit.phase} of ${unfit.module}: `}${unfit.reason}`,
-        ),
+    h(Unfit, { unfit }),
     !open || children === null
       ? null
       : h(
