@@ -97,7 +97,6 @@ export class WorkerLook {
     try {
       const tasks = await checkTask(this.#backend, run);
       if (tasks !== undefined) this.#waiting.delete(run);
-      // The refusal of Redis is reported instead; the time for workers starts when it is over.
       else this.#warnOnce();
     } catch (error) {
       const told = classifyRefusal(error).passes ? error : refusedError(error);

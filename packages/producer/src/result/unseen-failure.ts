@@ -83,13 +83,13 @@ export class UnseenFailure {
     const items = failed > 0 ? ` ${failed} of ${total ?? "its"} items failed.` : "";
     // The first line is a heading; the second is the first frame.
     const place = callSite()?.split("\n")[1]?.trim();
-    const from = place === undefined ? "" : `, called ${place}`;
-    const what = `${call}("${task}") failed, and nobody looked at its handle: ${name}${from}`;
+    const heading = `${call}("${task}") failed, and nobody looked at its handle: ${name}`;
+    const what = place === undefined ? heading : `${heading}, called ${place}`;
     const told = places.get(what);
     if (told !== undefined) return void told.more++;
     if (places.size < MAX_PLACES) places.set(what, { more: 0, warn: (message) => this.#map.warn(message) });
     this.#map.warn(
-      `${call}("${task}") failed, and nobody looked at its handle: ${name}: ${message.replace(/\.$/, "")}.${items} ` +
+      `${heading}: ${message.replace(/\.$/, "")}.${items} ` +
         `Await the handle, or give the call \`onError\`.${place === undefined ? "" : ` It was called ${place}`}`,
     );
   }

@@ -5,7 +5,7 @@ import type { ErrorGroup } from "../wire-watch.ts";
 import { errorFacts } from "./error-facts.ts";
 
 /** The most groups. Errors beyond them are only counted. */
-const MAX_GROUPS = 20;
+export const MAX_GROUPS = 20;
 
 const MAX_INDICES = 100;
 

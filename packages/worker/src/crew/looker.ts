@@ -41,7 +41,7 @@ export class Looker {
 
   readonly #tick = (): void => {
     const isDue = ++this.#looks % (SIGN_OF_LIFE_TICK_MS / LOOK_MS) === 0;
-    // A host without runs owes no sign of life. Telling it at each look forgets what it was asked before.
+    // At rest, every look asks: hosts that have no runs are let off a sign of life that they still owe.
     const rests = !this.#look(isDue || this.#isResting);
     if (rests !== this.#isResting) this.#rest(rests);
   };

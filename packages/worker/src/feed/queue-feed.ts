@@ -7,6 +7,8 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 
+import { MAX_GROUPS } from "@poolmq/shared/internal";
+
 import type { ErrorsView, MapView, QueueView } from "../watch/queue-view.ts";
 import type { Watcher } from "../watch/pool-watcher.ts";
 
@@ -30,9 +32,6 @@ const EVERY_MS = 1_000;
 
 /** Redis usually answers within milliseconds. After this time, in ms, the page says that it is gone or overloaded. */
 const PATIENCE_MS = 3_000;
-
-/** A producer tells so many kinds of errors of a map, and only counts the others. */
-const KINDS_TOLD = 20;
 
 /** The events that a feed sends to a page. */
 export interface FeedReader {
@@ -112,7 +111,7 @@ export class QueueFeed {
     const changed = maps.filter(({ id, failed }) => {
       const { failed: before = 0, others = 0, groups = [] } = this.#errors.get(id) ?? {};
       // The counts may be read before the last kind of error is written.
-      return failed !== before || (others > 0 && groups.length < KINDS_TOLD);
+      return failed !== before || (others > 0 && groups.length < MAX_GROUPS);
     });
     const read = await Promise.all(changed.map(({ id }) => this.#watcher.errors(id)));
     const known = read.filter((errors) => errors !== undefined);
