@@ -17,6 +17,7 @@ import { folds } from "./row-15-folds.ts";
 import { batches } from "./row-16-batches.ts";
 import { fairShares } from "./row-17-fair-shares.ts";
 import { shards } from "./row-19-shards.ts";
+import { idleMachines } from "./row-20-idle-machines.ts";
 import { stragglers } from "./row-18-stragglers.ts";
 
 export const ROWS: readonly Row[] = [
@@ -39,4 +40,5 @@ export const ROWS: readonly Row[] = [
   fairShares,
   stragglers,
   shards,
+  idleMachines,
 ];
