@@ -140,6 +140,31 @@ test.for(["timer", "promise", "exit", "proxy", "thenable"] as const)(
   },
 );
 
+test("row 37: what never lets an event loop go on harms no other item once its own has ended", async () => {
+  const kinds = ["a loop in a timer", "an async function that waits for nothing"];
+  const doubled = numbers(5).map((x) => 2 * x);
+  // Side by side, because all take some seconds of silence.
+  const innocent = (async () => {
+    const pool = await stageOf();
+    const marks = new Marks();
+    // This item computes for longer than that.
+    await pool.apply("hog", [marks.log, 6_000]);
+    expect(marks.lines).toEqual(["hog"]);
+  })();
+  const withoutLimit = kinds.map(async (what) => {
+    const pool = await stageOf();
+    expect(await pool.apply("leavesEndless", [what])).toBe(what);
+    expect(await pool.map("good", numbers(5), { chunksize: 1 })).toEqual(doubled);
+  });
+  const withLimit = kinds.map(async (what) => {
+    const pool = await stageOf();
+    const left = pool.apply("leavesEndless", [what]);
+    const good = pool.map("good", numbers(5), { chunksize: 1, taskTimeoutMs: 1_500 });
+    expect([await left, await good]).toEqual([what, doubled]);
+  });
+  await Promise.all([innocent, ...withoutLimit, ...withLimit]);
+});
+
 test.for(["timer", "promise", "nextTick"] as const)(
   "row 37: an item that ends its process by an error that nobody catches, by %s, pays alone, and the error is the cause",
   async (how) => {

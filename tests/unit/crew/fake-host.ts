@@ -95,6 +95,7 @@ export class FakeHost implements Host {
         return this.#events.onGuard({ t: "alive", turns: this.#turns });
       }
       if (message.t === "stack") return this.#events.onGuard({ ...message, frames: [] });
+      if (message.t === "leftover") return this.#events.onGuard(message);
       if (message.t === "cut") {
         return this.#events.onGuard({ t: "cut", id: message.id, items: this.keeps });
       }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { chargeOf } from "../../../packages/worker/src/runs/charge.ts";
+import { chargeOf, suspect } from "../../../packages/worker/src/runs/charge.ts";
 import { Ticket } from "../../../packages/worker/src/runs/run.ts";
 import type { SentRun } from "../../../packages/worker/src/runs/sent-runs.ts";
 import { aRun } from "./a-run.ts";
@@ -49,6 +49,19 @@ describe("a host that says who did it", () => {
     expect(chargeOf(often, words, true)).toBe("charged");
     expect(chargeOf(sent(BEGUN), words, false)).toBe("charged");
     expect(chargeOf(sent(BEGUN), words, true)).toBe("back");
+  });
+
+  test("charges nobody if something that an ended item left behind keeps the others from running", () => {
+    const words = { id: 3, offset: 0, thrown: undefined, isOwn: true };
+    const late = sent(BEGUN);
+    late.ticket.stopped = "timeout";
+    suspect(late.ticket, words);
+    expect([late.ticket.stopped, late.ticket.suspicions]).toEqual([undefined, 1]);
+    expect(chargeOf(late, words, true)).toBe("back");
+    const cancelled = sent(BEGUN);
+    cancelled.ticket.stopped = "cancelled";
+    suspect(cancelled.ticket, words);
+    expect(cancelled.ticket.stopped).toBe("cancelled");
   });
 
   test("charges what runs if it does not know whose it was", () => {

@@ -5,6 +5,7 @@ import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import type { Host } from "../../../packages/worker/src/host/host.ts";
 import type { ToChild, ToGuard } from "../../../packages/worker/src/pipe/pipe-messages.ts";
 import { HostRuns } from "../../../packages/worker/src/runs/host-runs.ts";
+import type { RunEnd } from "../../../packages/worker/src/runs/run.ts";
 import { Ticket } from "../../../packages/worker/src/runs/run.ts";
 import { aRun } from "./a-run.ts";
 
@@ -14,13 +15,17 @@ beforeEach(() => {
 });
 
 /** A host that says nothing by itself, and what it was told. */
-function quietHost(timeoutMs?: number): {
+function quietHost(
+  timeoutMs?: number,
+  n = 1,
+): {
   readonly runs: HostRuns;
   readonly ticket: Ticket;
   readonly id: number;
   readonly told: readonly (ToChild | ToGuard)[];
   readonly given: readonly Ticket[];
   readonly overdue: readonly Ticket[];
+  readonly ends: readonly RunEnd[];
 } {
   const told: (ToChild | ToGuard)[] = [];
   const given: Ticket[] = [];
@@ -40,10 +45,11 @@ function quietHost(timeoutMs?: number): {
     { concurrency: 1, killGraceMs: 500 },
     { onGivenBack: (ticket) => void given.push(ticket), onOverdue: (ticket) => void overdue.push(ticket) },
   );
-  const ticket = new Ticket(aRun({ timeoutMs }), () => {});
+  const ends: RunEnd[] = [];
+  const ticket = new Ticket(aRun({ timeoutMs, n }), (end) => void ends.push(end));
   runs.send(ticket);
   const [id = 0] = told.flatMap((message) => (message.t === "run" ? [message.id] : []));
-  return { runs, ticket, id, told, given, overdue };
+  return { runs, ticket, id, told, given, overdue, ends };
 }
 
 test("the time limit of a run that is given back ends there: on the next host it has all of its time", () => {
@@ -81,4 +87,14 @@ test("a run that begins after it was told to stop has its grace, and is overdue 
   expect(overdue).toEqual([]);
   vi.advanceTimersByTime(1);
   expect(overdue).toEqual([ticket]);
+});
+
+test("an ended item of a chunk, whose leftover keeps the others from running, is not named as the one that ran", () => {
+  const { runs, id, ends } = quietHost(undefined, 3);
+  runs.begun(id);
+  const lastWords = { id, offset: 1, thrown: undefined, isOwn: true };
+  const exit = { exitCode: null, signal: "SIGKILL", outOfMemory: false } as const;
+  runs.end({ exit, pid: 1, lastWords, wasKilled: false, hasWorked: true });
+  // So it runs again item by item, and then it is known which have ended.
+  expect(ends).toMatchObject([{ kind: "lost", running: undefined }]);
 });

@@ -4,7 +4,8 @@
  * - it ends the process, and what its tasks have started, when the supervisor is gone: the kernel closes the line however
  *   the supervisor dies;
  * - it takes back runs that wait behind a long one, and items that wait in a run of several;
- * - it says whether the main thread's event loop turns, and where in its code the main thread is.
+ * - it says whether the main thread's event loop turns, where in its code the main thread is, and whether it runs what an
+ *   ended item left behind.
  */
 
 import { Socket } from "node:net";
@@ -30,6 +31,7 @@ readFrames<ToGuard>(line, answer, end);
 
 function answer(message: ToGuard): void {
   if (message.t === "stack") return void tellStack(message.id);
+  if (message.t === "leftover") return void tellLeftover(message.id);
   out.write(
     message.t === "ping" ? { t: "alive", turns: Atomics.load(turns, 0) } : answerClaim(claims, message),
   );
@@ -42,6 +44,15 @@ async function tellStack(id: number): Promise<void> {
     () => [],
   );
   out.write({ t: "stack", id, frames } satisfies FromGuard);
+}
+
+/** `main-leftover.ts` is loaded on demand too. */
+async function tellLeftover(id: number): Promise<void> {
+  const of = await import("./main-leftover.ts").then(
+    async ({ mainLeftover }) => await mainLeftover(),
+    () => undefined,
+  );
+  out.write({ t: "leftover", id, of } satisfies FromGuard);
 }
 
 function end(): void {

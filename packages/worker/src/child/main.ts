@@ -24,6 +24,7 @@ import { keepWasmCode } from "./keep-wasm-code.ts";
 import { printAtOnce } from "./print-at-once.ts";
 import { startTasks } from "./start-tasks.ts";
 import { tagPrints } from "./tag-prints.ts";
+import { tellLeftover } from "./tell-leftover.ts";
 import type { WayOut } from "../item/way-out.ts";
 
 /** The pipe on which work comes. It is not read before the tasks are loaded, and the supervisor sends nothing before. */
@@ -65,6 +66,7 @@ guard.unref();
 // WebAssembly, would start 20 ms later.
 guard.once("online", keepWasmCode);
 countTurns(guardData.turns);
+tellLeftover();
 
 printAtOnce();
 const untagPrints = settings.prints === "log" ? tagPrints() : (): void => {};

@@ -21,6 +21,7 @@ import { checkSaid } from "../runs/check-report.ts";
 import { HostRuns } from "../runs/host-runs.ts";
 import { HostStart } from "../host/host-start.ts";
 import { HostWatch } from "../host/host-watch.ts";
+import { Leftovers } from "./leftovers.ts";
 import type { MemberEvents, MemberOptions } from "./member-options.ts";
 import type { FromChild } from "../pipe/pipe-messages.ts";
 import { retireReason } from "./retire-reason.ts";
@@ -35,6 +36,7 @@ export class Member {
   readonly #log: CrewLog;
   readonly #host: Host;
   readonly #runs: HostRuns;
+  readonly #leftovers: Leftovers;
   readonly #work = new WorkLog();
   #state: "starting" | "ready" | "retiring" | "stopping" | "gone" = "starting";
   /** What is known of its end. `wasKilled`: it was killed to stop one of its runs, so that the others are not charged. */
@@ -56,9 +58,11 @@ export class Member {
     });
     this.#runs = new HostRuns(this.#host, options, {
       onGivenBack: (ticket) => events.onGivenBack(ticket),
-      onOverdue: (ticket) => this.#killOverdue(ticket),
+      onOverdue: (ticket) => void this.#killOverdue(ticket),
     });
-    this.watch = new HostWatch(this.#host, (reason) => this.#onBroken(reason));
+    const onBroken = (reason: string, lastWords?: LastWords): void => this.#onBroken(reason, lastWords);
+    this.watch = new HostWatch(this.#host, { onBroken, onComputing: () => void this.#leftovers.look() });
+    this.#leftovers = new Leftovers(this.#runs, this.watch, onBroken);
     this.start = new HostStart(options, this.#host, log);
   }
 
@@ -261,20 +265,22 @@ export class Member {
     this.watch.stopping();
   }
 
-  #killOverdue({ run, stopped }: Ticket): void {
+  async #killOverdue(ticket: Ticket): Promise<void> {
+    if (!(await this.#leftovers.lookBefore(ticket))) return;
+    const { run, stopped } = ticket;
     this.#log.warn({ childPid: this.pid, mapId: run.map, index: run.at, why: stopped }, "child killed");
     this.#end.wasKilled = true;
     this.#host.kill();
   }
 
-  /** Kills a host that can't be used any more, and charges what it runs. */
-  #onBroken(reason: string): void {
+  /** Kills a host that can't be used any more, and charges what it runs, unless the last words name somebody else. */
+  #onBroken(reason: string, lastWords?: LastWords): void {
     // What it had written before it was killed is still read.
     if (this.#state === "gone" || this.#end.isBroken) return;
     this.#end.isBroken = true;
     this.#log.warn({ childPid: this.pid, reason }, "child killed: it no longer works as it must");
     const thrown = encodeThrown(new Error(`The process was killed: ${reason}`));
-    this.#end.lastWords ??= { id: undefined, offset: undefined, thrown };
+    this.#end.lastWords ??= lastWords ?? { id: undefined, offset: undefined, thrown };
     this.#host.kill();
   }
 
@@ -288,12 +294,7 @@ export class Member {
     this.watch.ended();
     this.start.ended();
     this.#state = "gone";
-    const facts = {
-      exit,
-      pid: this.pid,
-      hasWorked: this.hasWorked,
-      ...this.#end,
-    };
+    const facts = { exit, pid: this.pid, hasWorked: this.hasWorked, ...this.#end };
     this.#events.onGone(exit, this.#runs.end(facts));
   }
 }

@@ -83,8 +83,9 @@ class InlineHost implements Host {
     setImmediate(() => {
       if (this.#ended) return;
       if (message.t === "ping") return this.#events.onGuard({ t: "alive", turns: ++this.#turns });
-      // Stacks are read of processes only.
+      // Only processes are looked into.
       if (message.t === "stack") return;
+      if (message.t === "leftover") return this.#events.onGuard(message);
       this.#events.onGuard(answerClaim(this.#claims, message));
     });
   }

@@ -5,7 +5,8 @@
  * It costs nothing while a host sends messages. If a host with runs was silent for a whole tick, its main thread is asked
  * to answer, and from then on its guard is asked at each tick how often the main thread's event loop has turned.
  *
- * - The loop does not turn: a function computes. That is allowed; `taskTimeoutMs` bounds it.
+ * - The loop does not turn: a function computes. That is allowed; `taskTimeoutMs` bounds it. After some seconds, and
+ *   seldomer and seldomer after that, it is looked at whether the function is of an item that still runs.
  * - The loop turns, and still there is no answer: the host is deaf.
  * - The guard does not answer either, for much longer: the process is stopped, or runs another program by now.
  *
@@ -18,6 +19,12 @@ export const SIGN_OF_LIFE_TICK_MS = 1_000;
 /** After this many turns, of which about four a second are counted, the host must have read the question. */
 const MAX_DEAF_TURNS = 12;
 
+/**
+ * Ticks for which the loop must have stood still before it is looked at what computes; then twice as many, and so on,
+ * because each look stops the main thread for a moment.
+ */
+const FIRST_LOOK_TICKS = 3;
+
 /** Ticks after which a silent guard counts as gone. Even on a machine that swaps, it answers by then. */
 const MAX_GUARD_TICKS = 30;
 
@@ -28,6 +35,8 @@ export type Silence =
   | "ask"
   /** Ask its guard. */
   | "wait"
+  /** The same, and its main thread has been computing for long. */
+  | "computes"
   /** Its main thread does not answer although its loop turns. */
   | "deaf"
   /** Not even its guard answers. */
@@ -39,6 +48,10 @@ export class SignOfLife {
   #turns: number | undefined;
   #turnsWhenAsked: number | undefined;
   #guardTicks = 0;
+  /** Turns at the last tick, and for how many ticks they have been the same. */
+  #turnsBefore: number | undefined;
+  #stillTicks = 0;
+  #nextLook = FIRST_LOOK_TICKS;
 
   /** Notes a message of the main thread. */
   heard(): void {
@@ -59,6 +72,7 @@ export class SignOfLife {
       this.#asked = false;
       this.#turnsWhenAsked = undefined;
       this.#guardTicks = 0;
+      this.#moved();
       return "none";
     }
     if (!this.#asked) {
@@ -67,6 +81,18 @@ export class SignOfLife {
     }
     if (++this.#guardTicks > MAX_GUARD_TICKS) return "gone";
     const turned = (this.#turns ?? 0) - (this.#turnsWhenAsked ?? 0);
-    return this.#turnsWhenAsked !== undefined && turned > MAX_DEAF_TURNS ? "deaf" : "wait";
+    if (this.#turnsWhenAsked !== undefined && turned > MAX_DEAF_TURNS) return "deaf";
+    if (this.#turns !== this.#turnsBefore) this.#moved();
+    else if (++this.#stillTicks === this.#nextLook) {
+      this.#nextLook *= 2;
+      return "computes";
+    }
+    return "wait";
+  }
+
+  #moved(): void {
+    this.#turnsBefore = this.#turns;
+    this.#stillTicks = 0;
+    this.#nextLook = FIRST_LOOK_TICKS;
   }
 }

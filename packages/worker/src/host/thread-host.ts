@@ -104,8 +104,9 @@ class ThreadHost implements Host {
       if (message.t === "ping") {
         return this.#events.onGuard({ t: "alive", turns: Atomics.load(this.#turns, 0) });
       }
-      // Stacks are read of processes only.
+      // Only processes are looked into.
       if (message.t === "stack") return;
+      if (message.t === "leftover") return this.#events.onGuard(message);
       this.#events.onGuard(answerClaim(this.#claims, message));
     });
   }

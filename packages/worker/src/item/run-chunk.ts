@@ -103,8 +103,10 @@ export async function runChunk(asked: ChunkRun, watcher: ItemWatcher | undefined
   let offset = 0;
   while (offset < n && !run.stop.isStopped && claims.has(offset)) {
     if (mayRow && n - offset >= SHORT_ROW && mayTakeTurns(fn)) {
-      const { next, pending } = runRow(fn, { items, claims, from: offset, at }, new Turn(run.context), ran);
+      const turn = new Turn(run.context);
+      const { next, pending } = runRow(fn, { items, claims, from: offset, at }, turn, ran);
       if (pending !== undefined) ran.add(next - 1, await settle(fn, pending));
+      turn.hasEnded = true;
       // The function may leave something behind at every call. Sharing a context then gains nothing.
       mayRow = false;
       offset = next;
@@ -112,7 +114,9 @@ export async function runChunk(asked: ChunkRun, watcher: ItemWatcher | undefined
     }
     if (!skip.has(offset)) {
       watcher?.started(offset);
-      const item = await runOne(run, items, offset);
+      const turn = new Turn(run.context, at + offset);
+      const item = await runOne(run, items, offset, turn);
+      turn.hasEnded = true;
       if (watcher === undefined) {
         ran.add(offset, item);
       } else {
@@ -129,8 +133,7 @@ export async function runChunk(asked: ChunkRun, watcher: ItemWatcher | undefined
   return { text: "", ...fold?.writeWatched(n), retriable, cut };
 }
 
-function runOne(run: ChunkRun, items: ItemArguments, offset: number): Ran | Promise<Ran> {
-  const turn = new Turn(run.context, run.at + offset);
+function runOne(run: ChunkRun, items: ItemArguments, offset: number, turn: Turn): Ran | Promise<Ran> {
   if (run.onItemEnd !== undefined) return runToItsEnd(run, items, offset, turn);
   return runItem(run.fn, items.of(offset), turn, spanOf(run, offset));
 }

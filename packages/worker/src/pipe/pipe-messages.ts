@@ -122,7 +122,9 @@ export type ToGuard =
   /** Ask for a sign of life. */
   | { readonly t: "ping" }
   /** Ask for the stack of the main thread. */
-  | { readonly t: "stack"; readonly id: number };
+  | { readonly t: "stack"; readonly id: number }
+  /** Ask whether the main thread runs what an ended item left behind. */
+  | { readonly t: "leftover"; readonly id: number };
 
 export type FromGuard =
   /** Whether the run was taken back; if not, it has begun, or has ended. */
@@ -132,4 +134,12 @@ export type FromGuard =
   /** The number of turns of the main thread's event loop. If it grows, the main thread is not computing. */
   | { readonly t: "alive"; readonly turns: number }
   /** The frames of the main thread, the innermost first; none if it runs no JavaScript. */
-  | { readonly t: "stack"; readonly id: number; readonly frames: readonly string[] };
+  | { readonly t: "stack"; readonly id: number; readonly frames: readonly string[] }
+  /** The ended item whose code the main thread runs; absent if it runs something else, or that can't be told. */
+  | { readonly t: "leftover"; readonly id: number; readonly of?: EndedItem | undefined };
+
+/** Names an item by its run on this child and its place there; `offset` is absent of a batch. */
+export interface EndedItem {
+  readonly id: number;
+  readonly offset?: number | undefined;
+}

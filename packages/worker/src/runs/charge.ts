@@ -2,6 +2,7 @@
 
 import type { Payload } from "@poolmq/shared/task";
 
+import type { Ticket } from "./run.ts";
 import type { SentRun } from "./sent-runs.ts";
 
 /** What a host said about its end before it ended. */
@@ -11,7 +12,7 @@ export interface LastWords {
   readonly offset: number | undefined;
   /** What was thrown, if something was. */
   readonly thrown: Payload | undefined;
-  /** poolmq's own code failed, because a task had damaged the host. */
+  /** poolmq's own code failed or was kept from running, because a task had damaged the host before. */
   readonly isOwn?: boolean;
 }
 
@@ -24,7 +25,14 @@ export interface LastWords {
 export type Charge = "charged" | "interrupted" | "back";
 
 /** A run that was on this many hosts when poolmq's own code failed there is taken for the cause. */
-const MAX_SUSPICIONS = 4;
+export const MAX_SUSPICIONS = 4;
+
+/** Notes, before it is decided on a run, that a task before it may have kept it from ending, or from ending in time. */
+export function suspect(ticket: Ticket, lastWords: LastWords | undefined): void {
+  if (lastWords?.isOwn !== true) return;
+  if (ticket.begun) ticket.suspicions++;
+  if (lastWords.id !== undefined && ticket.stopped === "timeout") ticket.stopped = undefined;
+}
 
 /**
  * @param hasWorked - the host has answered a run, so that its module works

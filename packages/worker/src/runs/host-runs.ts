@@ -7,7 +7,7 @@ import type { ChildDetail, ItemOutcome, Payload } from "@poolmq/shared/internal"
 
 import { placesFor } from "../pipe/pipe-depth.ts";
 import type { FromChild, FromGuard } from "../pipe/pipe-messages.ts";
-import { chargeOf } from "./charge.ts";
+import { chargeOf, suspect } from "./charge.ts";
 import { checkDone, checkItem } from "./check-report.ts";
 import type { LastWords } from "./charge.ts";
 import type { Host, HostExit } from "../host/host.ts";
@@ -17,7 +17,7 @@ import { runMessage } from "./run-message.ts";
 import { SentRuns } from "./sent-runs.ts";
 import type { SentRun } from "./sent-runs.ts";
 
-/** A host whose event loop turns has begun a run after much less than this, in ms. */
+/** A host whose event loop turns has begun a run much sooner, in ms. */
 const BLOCKED_MS = 100;
 
 export interface HostRunsOptions {
@@ -52,7 +52,7 @@ export class HostRuns {
   readonly #clock: RunClock;
   /** Ids of the shared values that the host has. */
   readonly #shares = new Set<string>();
-  /** Whether one of its runs blocks its event loop, so that it begins no other. */
+  /** Whether one of its runs blocks its event loop, so that it begins no other, as far as is known. */
   #isBlocked = false;
   /** The id of the oldest run at the last look. If it is still the oldest, it has been running for long. */
   #oldestBefore: number | undefined;
@@ -76,11 +76,13 @@ export class HostRuns {
     return !this.#isBlocked && this.#sent.hasSlot;
   }
 
+  get isBlocked(): boolean {
+    return this.#isBlocked;
+  }
+
   /** Number of runs that have begun, as far as is known here. */
   get running(): number {
-    let running = 0;
-    for (const { ticket } of this.#sent.live()) if (ticket.running) running++;
-    return running;
+    return [...this.#sent.live()].filter(({ ticket }) => ticket.running).length;
   }
 
   /** The runs that run, for watchers. */
@@ -195,16 +197,12 @@ export class HostRuns {
     sent.ticket.ended(offset, JSON.parse(text) as ItemOutcome);
   }
 
-  /**
-   * Notes that the host has answered a run. Gives its ticket, unless it was given back. @throws Error if that can't be
-   * true
-   */
+  /** Notes that the host has answered a run. Gives its ticket, unless it was given back. @throws Error if that can't be */
   done(done: Extract<FromChild, { t: "done" }>, text: Payload): Ticket | undefined {
-    const { id, cut } = done;
-    checkDone(done, text, this.ticket(id));
-    const sent = this.#sent.answered(id);
+    checkDone(done, text, this.ticket(done.id));
+    const sent = this.#sent.answered(done.id);
     if (sent === undefined || sent.revoked) return undefined;
-    if (cut !== undefined) sent.ticket.keeps(cut);
+    if (done.cut !== undefined) sent.ticket.keeps(done.cut);
     this.#clock.stop(sent);
     return sent.ticket;
   }
@@ -252,9 +250,7 @@ export class HostRuns {
     ticket.runningSince = performance.now();
   }
 
-  /**
-   * After the host's end: settles the runs that it never answered, or gives them back. Gives the runs that are charged.
-   */
+  /** After the host's end: settles the runs that it never answered, or gives them back. Gives those that are charged. */
   end({ exit, pid, lastWords, wasKilled, hasWorked }: HostEnd): Ticket[] {
     const charged: Ticket[] = [];
     const all = this.#sent.clear();
@@ -262,14 +258,15 @@ export class HostRuns {
     for (const sent of all) {
       const { ticket } = sent;
       this.#clock.stop(sent);
+      suspect(ticket, lastWords);
       if (ticket.stopped !== undefined) {
         ticket.settleStopped(pid);
         continue;
       }
-      if (lastWords?.isOwn === true && ticket.begun) ticket.suspicions++;
       const charge = wasKilled ? "back" : chargeOf(sent, lastWords, hasWorked, hasBegun);
       const partly = ticket.partly(pid);
-      const running = lastWords?.offset ?? partly.running;
+      // An item that has ended is not the one that runs.
+      const running = (lastWords?.isOwn === true ? undefined : lastWords?.offset) ?? partly.running;
       if (charge === "back") this.giveBack(sent);
       else if (charge === "interrupted") ticket.settle({ kind: "interrupted", ...partly });
       else {
@@ -292,6 +289,9 @@ export class HostRuns {
     ticket.stopped = why;
     this.#clock.stop(sent);
     this.#host.send({ t: "abort", id: sent.id, reason: why });
+    // Any answer tells that its event loop turns.
+    this.#isBlocked ||= why === "timeout";
+    if (why === "timeout") this.#host.send({ t: "ping" });
     if (ticket.begun) this.#clock.startGrace(sent);
     // The run still waits, perhaps behind one that blocks the host's main thread. It is taken back, so that it does not
     // begin.

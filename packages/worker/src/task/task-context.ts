@@ -31,6 +31,8 @@ export class Turn {
   readonly #contextOf: (index: number) => TaskContext;
   #index: number | undefined;
   #context: TaskContext | undefined;
+  /** Its item has ended: what still runs in the context was left behind. */
+  hasEnded = false;
 
   /** @param index - index of the item to which it belongs; absent: to none */
   constructor(contextOf: (index: number) => TaskContext, index?: number) {
@@ -59,6 +61,8 @@ const storage: AsyncLocalStorage<InTask> = (holder[KEY] ??= new AsyncLocalStorag
 export interface InTask {
   /** Context of the item that the code runs for; absent in a batch, which is many items. */
   readonly context: TaskContext | undefined;
+  /** The item has ended, and has left the code behind. */
+  readonly hasEnded?: boolean;
   /** The code is of a batch task's function, which gets the context of each item as an argument. */
   readonly batch?: { readonly hasEnded: boolean };
 }
@@ -100,6 +104,11 @@ export function currentTaskContext(): TaskContext | undefined {
 /** Whether the calling code was left behind by a batch that has ended. */
 export function isOfEndedBatch(): boolean {
   return storage.getStore()?.batch?.hasEnded === true;
+}
+
+/** Whether the calling code was left behind by an item, or a batch, that has ended. */
+export function isLeftover(): boolean {
+  return storage.getStore()?.hasEnded === true || isOfEndedBatch();
 }
 
 /** Calls the function in an async context of its own. What it calls and leaves behind belongs to the item of `turn`. */
