@@ -160,6 +160,19 @@ onBothPools(({ shared, own }) => {
       expect(await pool.map("increment", [1])).toEqual([2]);
     });
 
+    test("cancel() of a chunk of items that each end soon costs no process, however long the chunk is", async () => {
+      const marks = new Marks();
+      const pool = own();
+      expect(await pool.apply("countsHere", [])).toBe(1);
+      const items = Array.from({ length: 400 }, (_, x) => ({ log: marks.log, x, ms: 10, blocks: true }));
+      const call = pool.map("takesLong", items, { chunksize: items.length });
+      await marks.started(1);
+      call.cancel();
+      expect(await rejection(call)).toMatchObject({ code: "CANCELLED" });
+      expect(await pool.apply("countsHere", [])).toBe(2);
+      expect(marks.lines.length).toBeLessThan(items.length);
+    });
+
     test("a signal does the same; one that has fired already starts nothing", async () => {
       const marks = new Marks();
       const controller = new AbortController();

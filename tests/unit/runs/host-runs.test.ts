@@ -89,6 +89,26 @@ test("a run that begins after it was told to stop has its grace, and is overdue 
   expect(overdue).toEqual([ticket]);
 });
 
+test("a chunk that nobody wants any more begins no further item while it may still end by itself", () => {
+  const cancelled = quietHost(undefined, 3);
+  cancelled.runs.begun(cancelled.id);
+  cancelled.runs.stop("cancelled", () => true);
+  expect(cancelled.told).toContainEqual({ t: "cut", id: cancelled.id, slot: expect.any(Number) as number });
+  cancelled.runs.guardAnswered({ t: "cut", id: cancelled.id, items: 1 });
+  // The others are not given to another host.
+  expect(cancelled.ticket.cut).toBeUndefined();
+  expect(cancelled.given).toEqual([]);
+  for (const [why, n] of [
+    ["cancelled", 1],
+    ["timeout", 3],
+  ] as const) {
+    const other = quietHost(undefined, n);
+    other.runs.begun(other.id);
+    other.runs.stop(why, () => true);
+    expect(other.told.map(({ t }) => t)).not.toContain("cut");
+  }
+});
+
 test("an ended item of a chunk, whose leftover keeps the others from running, is not named as the one that ran", () => {
   const { runs, id, ends } = quietHost(undefined, 3);
   runs.begun(id);

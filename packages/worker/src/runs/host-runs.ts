@@ -92,13 +92,7 @@ export class HostRuns {
 
   /** Whether it runs this item, or may do so. */
   isRunning(mapId: string, index: number): boolean {
-    for (const { ticket } of this.#sent.live()) {
-      const { map, at, n } = ticket.run;
-      const offset = index - at;
-      const isIt = ticket.current === undefined ? offset >= 0 && offset < n : offset === ticket.current;
-      if (ticket.running && map === mapId && isIt) return true;
-    }
-    return false;
+    return [...this.#sent.live()].some(({ ticket }) => ticket.isRunning(mapId, index));
   }
 
   /** The runs that were not given back, oldest first. */
@@ -138,11 +132,8 @@ export class HostRuns {
   cut(matches: (ticket: Ticket) => boolean): void {
     for (const sent of this.#sent.live()) {
       const { run, begun, cut, stopped } = sent.ticket;
-      if (!begun || run.onCut === undefined || cut !== undefined || stopped !== undefined || sent.revoking)
-        continue;
-      if (!matches(sent.ticket)) continue;
-      sent.revoking = true;
-      this.#host.sendToGuard({ t: "cut", id: sent.id, slot: sent.slot });
+      if (!begun || run.onCut === undefined || cut !== undefined || stopped !== undefined) continue;
+      if (matches(sent.ticket)) this.#takeBack(sent, "cut");
     }
   }
 
@@ -168,7 +159,7 @@ export class HostRuns {
       if (stopped !== undefined) continue;
       const isBlocked = isOtherFree && running && !begun && runningSince < since;
       if (isBlocked) this.#isBlocked = true;
-      if (isBlocked || (isTrap && !running)) this.#revoke(sent);
+      if (isBlocked || (isTrap && !running)) this.#takeBack(sent, "revoke");
     }
   }
 
@@ -179,7 +170,7 @@ export class HostRuns {
     sent.ticket.begun = true;
     this.#mark(sent.ticket);
     if (sent.ticket.stopped === undefined) this.#clock.startLimit(sent);
-    else this.#clock.startGrace(sent);
+    else this.#startGrace(sent);
   }
 
   /** Notes that an item starts or has ended, which only careful runs report. */
@@ -277,10 +268,16 @@ export class HostRuns {
     return charged;
   }
 
-  #revoke(sent: SentRun): void {
+  #takeBack(sent: SentRun, t: "revoke" | "cut"): void {
     if (sent.revoking || sent.revoked) return;
     sent.revoking = true;
-    this.#host.sendToGuard({ t: "revoke", id: sent.id, slot: sent.slot });
+    this.#host.sendToGuard({ t, id: sent.id, slot: sent.slot });
+  }
+
+  /** A chunk of items that each end soon may take longer than the grace: no further item of one that nobody wants begins. */
+  #startGrace(sent: SentRun): void {
+    this.#clock.startGrace(sent);
+    if (sent.ticket.stopped === "cancelled" && sent.ticket.run.n > 1) this.#takeBack(sent, "cut");
   }
 
   #stop(sent: SentRun, why: StopReason): void {
@@ -292,9 +289,9 @@ export class HostRuns {
     // Any answer tells that its event loop turns.
     this.#isBlocked ||= why === "timeout";
     if (why === "timeout") this.#host.send({ t: "ping" });
-    if (ticket.begun) this.#clock.startGrace(sent);
+    if (ticket.begun) this.#startGrace(sent);
     // The run still waits, perhaps behind one that blocks the host's main thread. It is taken back, so that it does not
     // begin.
-    else this.#revoke(sent);
+    else this.#takeBack(sent, "revoke");
   }
 }

@@ -160,6 +160,8 @@ export class Ticket {
 
   /** Notes how many of its items it keeps after a cut. A host is not trusted, so impossible numbers are ignored. */
   keeps(items: number): void {
+    // Nobody wants the other items: it was cut only to end soon.
+    if (this.stopped === "cancelled") return;
     const { n, onCut } = this.run;
     if (this.#cut !== undefined || !Number.isInteger(items) || items < 1 || items > n) return;
     this.#cut = items;
@@ -180,6 +182,14 @@ export class Ticket {
     const sinceMs = Math.round(this.runningSince + Date.now() - performance.now());
     const facts = { task, map, at, n, attempt, sinceMs };
     return n === 1 || this.current === undefined ? facts : { ...facts, offset: this.current };
+  }
+
+  /** Whether it runs this item, or may do so. */
+  isRunning(mapId: string, index: number): boolean {
+    const { map, at, n } = this.run;
+    const offset = index - at;
+    const isIt = this.current === undefined ? offset >= 0 && offset < n : offset === this.current;
+    return this.running && map === mapId && isIt;
   }
 
   /** Which item it is, as far as is known, for the log. */
