@@ -14,10 +14,12 @@ import {
   wallNow,
   Watched,
 } from "../support/fault-stage.ts";
+import type { MachineProcess } from "../support/fault-stage.ts";
 import { outcomesIn } from "../support/outcomes-in.ts";
 import { isRunning } from "../support/processes.ts";
 import { redisForFile } from "../support/redis-server.ts";
 import { rejection } from "../support/stage.ts";
+import { TcpProxy } from "../support/tcp-proxy.ts";
 import { until } from "../support/until.ts";
 
 const redis = redisForFile();
@@ -140,4 +142,81 @@ test("row 31: without workers a map waits and says so; late ones serve it", asyn
   await stage.machineProcess();
   await expectWhole(map, doubled(50));
   expect(log.reruns).toBe(0);
+});
+
+/** A queue with two idle machines, of which the first was busy last, so that it is handed the next call. */
+async function twoIdleMachines(): Promise<{
+  readonly stage: FaultStage;
+  readonly log: RunLog;
+  readonly first: MachineProcess;
+  readonly proxy: TcpProxy;
+  call(): Promise<number>;
+  /** Whether the first machine is among those that are handed calls. */
+  isFirstIdle(): Promise<boolean>;
+}> {
+  const stage = new FaultStage(redis());
+  const log = new RunLog();
+  const proxy = await TcpProxy.start(redis());
+  onTestFinished(() => proxy.stop());
+  // Locks that last much longer than the test may: what waited for one to expire would not end.
+  const locks = { lockDurationMs: 600_000 };
+  const first = await stage.machineProcess({ ...locks, connection: proxy.url });
+  const pool = stage.pool<typeof tasks>();
+  const [item] = log.items(1);
+  if (item === undefined) throw new Error("unreachable: one item was asked for");
+  const call = async (): Promise<number> => await pool.apply("work", [item]);
+  await call();
+  const idle = async (): Promise<string[]> => await redis().admin.zrange(stage.keys.idle, "0", "-1");
+  const isFirstIdle = async (): Promise<boolean> =>
+    (await idle()).some((machine) => machine.includes(`-${first.program.pid}-`));
+  await until(isFirstIdle, { what: "the first machine to wait" });
+  await stage.machineProcess(locks);
+  await until(async () => (await idle()).length === 2, { what: "both machines to wait" });
+  return { stage, log, first, proxy, call, isFirstIdle };
+}
+
+test.for<{ how: string; lose: (first: MachineProcess, proxy: TcpProxy) => unknown }>([
+  { how: "froze", lose: (first) => first.signalAll("SIGSTOP") },
+  { how: "was killed", lose: (first) => first.kill() },
+  { how: "was cut off", lose: (_, proxy) => proxy.drop() },
+])(
+  "a call that was handed to a machine that $how is taken back, runs once elsewhere, and is not charged",
+  async ({ lose }) => {
+    const { log, first, proxy, call, isFirstIdle } = await twoIdleMachines();
+    onTestFinished(() => {
+      if (isRunning(first.program.pid)) first.signalAll("SIGCONT");
+    });
+    const { children } = first;
+    await lose(first, proxy);
+    expect(await call()).toBe(0);
+    expect(await isFirstIdle()).toBe(false);
+    expect(log.executions).toHaveLength(2);
+    const [, last] = log.executions;
+    expect(children).not.toContain(last?.pid);
+    expect(last?.attempt).toBe(1);
+  },
+);
+
+test("a machine that was frozen does not run the call that it was handed when it comes back", async () => {
+  const { stage, log, first, call, isFirstIdle } = await twoIdleMachines();
+  onTestFinished(() => {
+    if (isRunning(first.program.pid)) first.signalAll("SIGCONT");
+  });
+  first.signalAll("SIGSTOP");
+  await call();
+  first.signalAll("SIGCONT");
+  await until(isFirstIdle, { what: "the machine to wait again", timeoutMs: 20_000 });
+  await first.close();
+  expect(log.executions).toHaveLength(2);
+  expect(await redis().admin.exists(stage.keys.job("active"), stage.keys.job("wait"))).toBe(0);
+});
+
+test("a machine that ends is handed no more calls", async () => {
+  const { log, first, call, isFirstIdle } = await twoIdleMachines();
+  const { children } = first;
+  await first.close();
+  expect(await isFirstIdle()).toBe(false);
+  await call();
+  expect(log.executions).toHaveLength(2);
+  expect(children).not.toContain(log.executions[1]?.pid);
 });

@@ -9,6 +9,8 @@ export { mendActiveJobs } from "./bullmq/mend-active-jobs.ts";
 export { addJobs } from "./bullmq/add-jobs.ts";
 export type { Completions, Publication } from "./bullmq/completions.ts";
 export { completionsOf, fetchPlainJobs, plainJobs } from "./bullmq/plain-jobs.ts";
+export { FRESH_MS, readHanded, TAKE_BACK_MS, takeBack } from "./bullmq/hand-over.ts";
+export type { HandedJob } from "./bullmq/hand-over.ts";
 export type { FetchedJobs } from "./bullmq/plain-jobs.ts";
 export { removeStrayJob } from "./bullmq/remove-stray-job.ts";
 export { checkServer } from "./redis/check-server.ts";

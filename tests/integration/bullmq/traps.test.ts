@@ -77,7 +77,9 @@ test("finished jobs leave nothing in Redis", async () => {
   const names = keys.map((key) => key.slice(stage.keys.job("").length)).sort();
   expect(
     names
-      .filter((name) => !/^(meta|events|stalled-check|id|marker|workers|worker-info|wake:.*)$/.test(name))
+      .filter(
+        (name) => !/^(meta|events|stalled-check|id|marker|workers|worker-info|idle|wake:.*)$/.test(name),
+      )
       // What is told of a failed map, which expires: `poolmq maps` and `poolmq errors` show it.
       .filter((name) => !/^(maps|map-info|map:[^:]+:errors)$/.test(name)),
   ).toEqual([]);

@@ -234,8 +234,8 @@ export class Gather implements MapGather {
   async obliterate(): Promise<void> {
     const removed = this.#parts.jobs.obliterate().then(() => this.#parts.reports.obliterate());
     await this.#ifAnswered(removed);
-    const { workers, workerInfo, workerDetail, kept } = this.#gathered.keys;
-    await this.#ifAnswered(this.#redis.unlink(workers, workerInfo, workerDetail, kept));
+    const { workers, workerInfo, workerDetail, idle, kept } = this.#gathered.keys;
+    await this.#ifAnswered(this.#redis.unlink(workers, workerInfo, workerDetail, idle, kept));
   }
 
   /** Waits for a step of the end, unless Redis did not answer an earlier one: it is gone, and the pool has to end. */

@@ -3,7 +3,9 @@
 import { classifyRefusal, refusedError } from "@poolmq/shared/internal";
 import {
   addJobs,
+  backupIdOf,
   countStaged,
+  jobIdOf,
   plainJobs,
   prioritizeWaiting,
   removeAllStaged,
@@ -19,6 +21,7 @@ import type { Chunk } from "../input/chunk.ts";
 import type { Meter } from "../map/meter.ts";
 import type { GatheredMap } from "./kinds/gathered-map.ts";
 import { findLost } from "./kinds/reconcile.ts";
+import { HandedJobs } from "./handed-jobs.ts";
 import { refusalDelays } from "../redis/retry-refused.ts";
 import type { Seals } from "../signing/seals.ts";
 import { toJob } from "./to-job.ts";
@@ -40,10 +43,12 @@ export class Jobs {
   readonly #queue: Queue;
   /** A second queue object, whose jobs are staged. Made if it is needed. */
   #staging: Queue | undefined;
+  readonly #handed: HandedJobs;
 
   constructor(options: JobsOptions) {
     this.#options = options;
     this.#queue = this.#open(false);
+    this.#handed = new HandedJobs(options.redis, options.keys);
   }
 
   /** @param stages - jobs are staged even if their map is alone */
@@ -94,14 +99,17 @@ export class Jobs {
     if (map.ended) return;
     const queue = kind.traits.stages ? (this.#staging ??= this.#open(true)) : this.#queue;
     const jobs = chunks.map((chunk) => toJob(map, kind, chunk, seals));
-    await gathered.openWith((opening) => addJobs(queue, jobs, opening));
+    await gathered.openWith(async (opening) => {
+      const isHanded = await addJobs(queue, jobs, opening);
+      if (isHanded) this.#handed.add(map, chunks, jobIdOf);
+    });
   }
 
   /** Adds a backup for each chunk. The bytes of their arguments stay in Redis as long as they have no outcome. */
   async addBackups({ map, kind }: GatheredMap, chunks: readonly Chunk[]): Promise<void> {
     const { seals } = this.#options;
     const jobs = chunks.map((chunk) => toJob(map, kind, chunk, seals, true));
-    await addJobs(this.#queue, jobs);
+    if (await addJobs(this.#queue, jobs)) this.#handed.add(map, chunks, backupIdOf);
   }
 
   /**
@@ -166,6 +174,7 @@ export class Jobs {
   }
 
   async close(): Promise<void> {
+    this.#handed.close();
     await Promise.all([this.#queue.close(), this.#staging?.close()]);
   }
 }

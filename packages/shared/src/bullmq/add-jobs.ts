@@ -34,7 +34,7 @@ const MAX_TRIES = 20;
 /** Ids that JSON writes as they are: a script puts them into the text of the options. */
 const PLAIN_ID = /^[ !#-[\]-~]+$/;
 
-const KEYS = ["wait", "active", "meta", "marker", "events", "prioritized", "pc", "turns", "accounts"];
+const KEYS = ["wait", "active", "meta", "marker", "events", "prioritized", "pc", "turns", "accounts", "idle"];
 
 /** A job as BullMQ's backend is given it. */
 type Added = Parameters<RedisQueueBackend["addJobs"]>[0][number];
@@ -52,8 +52,11 @@ interface StoredJob {
   readonly timestamp: number;
 }
 
-/** Adds plain jobs, and opens their map before them if that is asked for. False if the queue is not plain: then none was added. */
-type AddPlain = (jobs: readonly StoredJob[], opening?: MapOpening) => Promise<boolean>;
+/**
+ * Adds plain jobs, and opens their map before them if that is asked for. Gives what `ADD` gives: 0 if the queue is not plain, so
+ * that none was added; 2 if a single job was handed to an idle machine.
+ */
+type AddPlain = (jobs: readonly StoredJob[], opening?: MapOpening) => Promise<unknown>;
 
 /** The function that adds plain jobs, by BullMQ backend. */
 const ADDERS = new WeakMap<object, { readonly redis: Redis | Cluster; readonly add: AddPlain }>();
@@ -63,27 +66,34 @@ const ADDERS = new WeakMap<object, { readonly redis: Redis | Cluster; readonly a
  *
  * @param queue - made with `plainJobs`
  * @param opening - the map of these jobs, if it is to be opened before them: that takes no script of its own
+ * @returns whether it was a single job that was handed to an idle machine, from which it may have to be taken back
  */
-export async function addJobs(queue: Queue, jobs: readonly AskedJob[], opening?: MapOpening): Promise<void> {
+export async function addJobs(
+  queue: Queue,
+  jobs: readonly AskedJob[],
+  opening?: MapOpening,
+): Promise<boolean> {
   const adder = ADDERS.get(queue.backend);
   if (adder === undefined) throw new Error("Expected a queue that was made with plainJobs()");
   if (!jobs.every(({ opts }) => isAskedPlainly(opts))) {
     if (opening !== undefined) await runScript(adder.redis, OPEN, opening.keys, [opening.ttlMs]);
     await queue.addBulk([...jobs]);
-    return;
+    return false;
   }
   const timestamp = Date.now();
   const stored = jobs.map(({ name, data, opts }): StoredJob => {
     const { jobId = "" } = opts ?? {};
     return { id: jobId, name, data: JSON.stringify(data), opts: { attempts: 0, ...opts }, timestamp };
   });
-  await Promise.all(
+  const added = await Promise.all(
     batchesOf(stored, ({ data }) => data.length).map(async (batch, at) => {
-      const isAdded = await adder.add(batch, at === 0 ? opening : undefined);
-      if (!isAdded)
+      const said = await adder.add(batch, at === 0 ? opening : undefined);
+      if (said === 0)
         await queue.addBulk(jobs.filter(({ opts }) => batch.some(({ id }) => id === opts?.jobId)));
+      return said;
     }),
   );
+  return jobs.length === 1 && added[0] === 2;
 }
 
 /** Makes a backend add plain jobs in one script. */
@@ -106,7 +116,7 @@ export function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster
       args[countAt] = Number(args[countAt]) + 1;
       args.push(id, data);
     }
-    return (await runScript(redis, ADD, [...queueKeys, ...keys], args)) === 1;
+    return await runScript(redis, ADD, [...queueKeys, ...keys], args);
   };
   ADDERS.set(backend, { redis, add });
 
@@ -117,7 +127,7 @@ export function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster
 
   async function addSome(entries: Added[]): Promise<void> {
     const jobs = entries.map(({ job, jobId }): StoredJob => ({ ...job, id: jobId }));
-    if (!entries.every(isPlain) || !(await add(jobs))) await addFully(entries);
+    if (!entries.every(isPlain) || (await add(jobs)) === 0) await addFully(entries);
   }
 
   /**

@@ -4,21 +4,22 @@ import { DONE_BITS } from "../store/keys/done-bits.ts";
 import { ENTER_TURNS } from "../store/keys/turns.ts";
 import { OPEN_MAP } from "../store/open-map.ts";
 import type { Script } from "../redis/run-script.ts";
+import { HAND_OVER } from "./hand-over.ts";
 
 /**
- * KEYS: wait, active, meta, marker, events, prioritized, pc, turns, accounts; of a map that is to be opened, done, out and in as
- * well. ARGV: prefix of job keys, how many jobs of a map that is alone may be in BullMQ's list, or "inf"; how long the keys of a
+ * KEYS: wait, active, meta, marker, events, prioritized, pc, turns, accounts, idle; of a map that is to be opened, done, out and in
+ * as well. ARGV: prefix of job keys, how many jobs of a map that is alone may be in BullMQ's list, or "inf"; how long the keys of a
  * map that is to be opened are kept, in ms, or 0; then, for jobs that have all but their ids and data in common, their number,
  * name, the text of their options up to the id (which comes last), time and priority, and for each its id and data. Gives 0
- * if the queue is not plain: then nothing was added.
+ * if the queue is not plain: then nothing was added. Gives 2 if it handed a single job to an idle machine, else 1.
  *
  * The jobs of a map that is alone go into BullMQ's list, those of others to their stages (see `turns.ts`).
  */
 export const ADD: Script = {
   lua: `${DONE_BITS}
 ${OPEN_MAP}
-local isNew = ARGV[3] ~= '0' and openMap(KEYS[10], KEYS[11], KEYS[12], ARGV[3])
-local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'opts.maxLenEvents')
+local isNew = ARGV[3] ~= '0' and openMap(KEYS[11], KEYS[12], KEYS[13], ARGV[3])
+local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'opts.maxLenEvents', 'max')
 if meta[2] or (meta[1] and ARGV[2] == 'inf') then return 0 end
 ${ENTER_TURNS}
 -- Gives the map whose stage the jobs go to, or nil.
@@ -86,13 +87,19 @@ while start <= #ARGV do
   end
   start = last + 2
 end
+${HAND_OVER}
+-- If the reply of the script that handed a job over was lost, the job is here, and may still have to be taken back.
+local handed = again and #keys == 1 and redis.call('HEXISTS', keys[1], 'handed') == 1
 if #added > 0 then
   local map = stagedFor(added)
+  -- Only a job that came alone: it is the first and only one of the arguments.
+  handed = #keys == 1 and not (map or meta[1] or meta[4])
+    and handOver(added[1], ARGV[5], ARGV[10], ARGV[6] .. added[1] .. '"}', ARGV[7])
   if map then enter(KEYS[8], KEYS[9], map) end
-  redis.call('LPUSH', map and ARGV[1] .. 'map:' .. map .. ':stage' or KEYS[1], unpack(added))
+  if not handed then redis.call('LPUSH', map and ARGV[1] .. 'map:' .. map .. ':stage' or KEYS[1], unpack(added)) end
 end
-if not meta[1] and (#added > 0 or urgent) then redis.call('ZADD', KEYS[4], 0, '0') end
+if not (meta[1] or handed) and (#added > 0 or urgent) then redis.call('ZADD', KEYS[4], 0, '0') end
 -- What BullMQ's own scripts, which trim it too, say of jobs that are fetched or retried.
 redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', meta[3] or 10000)
-return 1`,
+return handed and 2 or 1`,
 };

@@ -30,6 +30,8 @@ export interface DoneJob {
   readonly token: string;
   /** Another job is to be fetched in its place. */
   readonly fetchNext: boolean;
+  /** How the machine is named among those that wait for a job, if this was its only one and it takes what it is handed. */
+  readonly waiter?: string;
   /** What it came to, if that is still to be published. */
   readonly publication?: Publication;
 }
@@ -133,7 +135,9 @@ export class Completions {
 
   async #sendGroups(groups: readonly (readonly Waiting[])[]): Promise<void> {
     const finishedOn = this.#clock.nowMs;
-    const args: (string | number)[] = [this.#prefix, finishedOn, this.#lock.durationMs, this.#lock.worker];
+    const { durationMs, worker } = this.#lock;
+    const waiter = groups[0]?.[0]?.job.waiter ?? "";
+    const args: (string | number)[] = [this.#prefix, finishedOn, durationMs, worker, waiter];
     for (const jobs of groups) {
       const [first] = jobs;
       const isNextWanted = first?.job.fetchNext === true ? 1 : 0;
@@ -149,7 +153,7 @@ export class Completions {
     }
     const replies = (await runScript(this.#redis, COMPLETE, this.#keys, args)) as GroupReply[];
     const { aheadMs } = this.#clock;
-    const reader = new FetchReader({ nowMs: finishedOn, worker: this.#lock.worker, aheadMs });
+    const reader = new FetchReader({ nowMs: finishedOn, worker, aheadMs });
     for (const [place, jobs] of groups.entries()) {
       const [said, ...ofJobs] = replies[place] ?? [0];
       for (const [i, { resolve, reject }] of jobs.entries()) {

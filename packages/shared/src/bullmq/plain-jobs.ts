@@ -28,6 +28,7 @@ import { keepRedisTime } from "./keep-redis-time.ts";
 import { FetchReader } from "./fetch-reader.ts";
 import type { FetchReply, NextJobData } from "./fetch-reader.ts";
 import { handBackInOrder } from "./hand-back.ts";
+import { waitForHanded } from "./hand-over.ts";
 import { AT_ONCE, FETCH, FETCH_BYTES } from "./plain-scripts.ts";
 
 import { runScript } from "../redis/run-script.ts";
@@ -46,6 +47,8 @@ export function plainJobs(
   return (name, options, context) => {
     const backend = createRedisBackend(name, options, context);
     shortenAdding(backend, redis, stages);
+    const { name: worker } = options as Partial<WorkerOptions>;
+    if (worker !== undefined) waitForHanded(backend, worker);
     keepRedisTime(backend, clock);
     handBackInOrder(backend, redis);
     shortenCompleting(backend, redis, options, clock);
@@ -101,6 +104,9 @@ export interface FetchedJobs {
 /**
  * Fetches up to `count` jobs in one script, all with the same token; BullMQ itself fetches one after the other, and
  * waits for each. Gives none if the queue is empty or not plain; the caller then lets BullMQ fetch.
+ *
+ * @param idle - how the machine is named among those that wait for a job, "" if it takes none that it is handed; and whether it
+ *   has no other job in hand
  */
 export async function fetchPlainJobs(
   redis: Redis | Cluster,
@@ -108,6 +114,7 @@ export async function fetchPlainJobs(
   lock: { readonly token: string; readonly durationMs: number; readonly worker: string },
   count: number,
   clock: Pick<RedisClock, "nowMs">,
+  idle: { readonly waiter: string; readonly isIdle: boolean } = { waiter: "", isIdle: false },
 ): Promise<FetchedJobs> {
   const { nowMs } = clock;
   const reply = (await runScript(redis, FETCH, keysOf(backend, FETCHING_KEYS), [
@@ -118,6 +125,8 @@ export async function fetchPlainJobs(
     lock.token,
     Math.min(count, AT_ONCE),
     FETCH_BYTES,
+    idle.waiter,
+    idle.isIdle ? 1 : 0,
   ])) as 0 | [isEmpty: 0 | 1, ...jobs: FetchReply[]];
   if (reply === 0) return { jobs: [], unreadable: [], isEmpty: false };
   const [isEmpty, ...fetched] = reply;
@@ -143,6 +152,7 @@ const FETCHING_KEYS = [
   "pc",
   "turns",
   "accounts",
+  "idle",
 ];
 
 function keysOf(backend: RedisQueueBackend, names: readonly string[]): string[] {

@@ -2,6 +2,7 @@
 
 import { spillStages, takeTurns } from "../store/keys/turns.ts";
 import { publishingPlain } from "../store/publish-outcomes.ts";
+import { waitForJob } from "./hand-over.ts";
 
 import type { Script } from "../redis/run-script.ts";
 
@@ -17,8 +18,8 @@ export const FETCH_BYTES: number = 256 * 1024;
 const TURN_KEYS = { wait: "KEYS[1]", active: "KEYS[2]", turns: "KEYS[10]", accounts: "KEYS[11]" };
 
 /**
- * Lua for scripts that fetch. KEYS: wait, active, meta, marker, events, prioritized, delayed, stalled, pc, turns, accounts.
- * ARGV: prefix of job keys, time, how long a lock lasts in ms, name of the worker. If the queue is not plain, `isPlain` is
+ * Lua for scripts that fetch. KEYS: wait, active, meta, marker, events, prioritized, delayed, stalled, pc, turns, accounts,
+ * idle. ARGV: prefix of job keys, time, how long a lock lasts in ms, name of the worker. If the queue is not plain, `isPlain` is
  * false, and nothing may be fetched.
  *
  * Jobs with a priority go before those without one. BullMQ's own scripts have it the other way round.
@@ -139,6 +140,7 @@ local function fetch(count, most, tokenOf)
   end
   return replies, false
 end
+${waitForJob("KEYS[12]")}
 local function finish(replies)
   if not isPlain then return replies end
   local waits = turns and endTurns()
@@ -149,20 +151,27 @@ local function finish(replies)
 end`;
 
 /**
- * ARGV, further: a token, how many jobs at most, how many bytes they may have. Gives 0 if the queue is not plain. Else
+ * ARGV, further: a token, how many jobs at most, how many bytes they may have; how the machine is named in `idle`, or "", and 1
+ * if it has no other job in hand. Gives 0 if the queue is not plain. Else
  * gives 1 if no job is left, not even a delayed one, or 0; then, for each job, what BullMQ's script gives.
  */
 export const FETCH: Script = {
   lua: `${FETCHING}
 if not isPlain then return 0 end
 local replies, isEmpty = fetch(tonumber(ARGV[6]), tonumber(ARGV[7]), function() return ARGV[5] end)
-table.insert(replies, 1, isEmpty and not nextDelayed and 1 or 0)
+isEmpty = isEmpty and not nextDelayed
+if ARGV[8] ~= '' then
+  if #replies > 0 then redis.pcall('ZREM', KEYS[12], ARGV[8])
+  elseif isEmpty and ARGV[9] == '1' then waitForJob(ARGV[8], ARGV[2], false) end
+end
+table.insert(replies, 1, isEmpty and 1 or 0)
 return finish(replies)`,
 };
 
 /**
  * Completes jobs, after it has published their outcomes: a script is one step, so a job is never acknowledged whose outcome
- * is not in its map's stream. Jobs come in groups of one map. ARGV, further, for each group: the id of the map, its ttlMs, 1
+ * is not in its map's stream. ARGV, further: how the machine is named in `idle`, if it has no other job in hand, or "". Jobs come
+ * in groups of one map. For each group: the id of the map, its ttlMs, 1
  * if another job is to be fetched in place of each, the number of jobs; then for each job its first index, `RanText`, outcome,
  * and the token of its lock. A map without an id stands for jobs that have no outcome, and their ids stand for their first
  * indices.
@@ -176,7 +185,7 @@ local function words(problem)
   local text = type(problem) == 'table' and problem.err or problem
   return string.match(text, '%-(%u%u+ .*)') or text
 end
-local all, ids, places, groups, start = {}, {}, {}, {}, 5
+local all, ids, places, groups, start = {}, {}, {}, {}, 6
 while start <= #ARGV do
   local map, ttl, first = ARGV[start], ARGV[start + 1], start + 4
   local last = first + ARGV[start + 3] * 4 - 1
@@ -260,6 +269,7 @@ if isPlain and #ids > 0 then
     redis.call('SREM', KEYS[8], unpack(gone))
   end
   local ok, jobs, isEmpty = pcall(fetch, #served, ${FETCH_BYTES}, function(k) return ARGV[places[served[k]] + 3] end)
+  if ARGV[5] ~= '' and ok and #jobs == 0 and isEmpty and not nextDelayed then waitForJob(ARGV[5], ARGV[2], true) end
   for k, n in ipairs(served) do
     codes[n] = ok and (jobs[k] or isEmpty and {0, 0, 0, nextDelayed or 0}) or 0
   end

@@ -61,6 +61,6 @@ export async function removeQueueKeys(
     keys.meta(id),
     keys.args(id),
   ]);
-  const { workers, workerInfo, workerDetail, cancelled } = keys;
-  await redis.unlink(workers, workerInfo, workerDetail, cancelled, ...ofMaps);
+  const { workers, workerInfo, workerDetail, idle, cancelled } = keys;
+  await redis.unlink(workers, workerInfo, workerDetail, idle, cancelled, ...ofMaps);
 }

@@ -10,6 +10,7 @@ import type { FetchedJobs, Publication, RedisClock } from "@poolmq/shared/redis"
 import type { QueuedJob } from "./begun-jobs.ts";
 import { EagerWorker } from "./eager-worker.ts";
 import type { JobQueueHooks } from "./eager-worker.ts";
+import { HandedJobs } from "./handed-jobs.ts";
 import { NO_JOB } from "./main-loop.ts";
 import type { MainLoop } from "./main-loop.ts";
 import { OwnPlaces } from "./own-places.ts";
@@ -30,6 +31,7 @@ export class JobQueue extends EagerWorker {
   readonly #clock: RedisClock;
   /** Where it shares the places with other queues. */
   readonly #own = new OwnPlaces();
+  readonly #handed: HandedJobs<Promise<QueuedJob | undefined>>;
 
   constructor(
     redis: Redis | Cluster,
@@ -41,6 +43,14 @@ export class JobQueue extends EagerWorker {
     super(name, hooks, { ...options, connection: redis }, plainJobs(redis, clock));
     this.#redis = redis;
     this.#clock = clock;
+    const { name: worker = "", lockDuration: lockDurationMs = 0 } = options;
+    const { backend } = this;
+    // Where the places are shared with other queues, a job must not come before it has one.
+    const mayTake = (): boolean => hooks.changed === undefined && this.closing === undefined && !this.paused;
+    this.#handed = new HandedJobs(
+      { redis, backend, clock, worker, lockDurationMs, mayTake },
+      async ({ job, token }) => await this.take(job, token),
+    );
   }
 
   /** How many jobs it may have in hand from now on. */
@@ -84,11 +94,13 @@ export class JobQueue extends EagerWorker {
 
   override async pause(doNotWaitActive?: boolean): Promise<void> {
     this.#own.wake();
+    void this.#handed.leave();
     await super.pause(doNotWaitActive);
   }
 
   override async close(force?: boolean): Promise<void> {
     this.#own.wake();
+    void this.#handed.leave();
     await super.close(force);
   }
 
@@ -111,6 +123,8 @@ export class JobQueue extends EagerWorker {
   protected override async moveToActive(token: string, name?: string): Promise<Job<unknown, null>> {
     const { mainLoopQueue } = this as unknown as MainLoop;
     if (mainLoopQueue === undefined || mainLoopQueue === null) return await super.moveToActive(token, name);
+    const handed = this.#handed.take();
+    if (handed !== undefined) return await this.#handedJob(handed);
     // BullMQ takes this for an empty queue, whatever its types say.
     if (this.#held >= this.#own.allowed && !(await this.#hasPlace())) return undefined as never;
     // The place of a job that was put off is free, but still counted.
@@ -125,7 +139,8 @@ export class JobQueue extends EagerWorker {
     try {
       // Awaited directly: after one more promise, jobs that a completion fetched later, but that came in the same read, would
       // begin before these.
-      fetched = await fetchPlainJobs(this.#redis, this.backend, lock, places, this.#clock);
+      const idle = { waiter: this.#handed.waiter, isIdle: this.begun.size === 0 };
+      fetched = await fetchPlainJobs(this.#redis, this.backend, lock, places, this.#clock, idle);
     } catch (error) {
       this.#ask(0);
       throw error;
@@ -141,6 +156,13 @@ export class JobQueue extends EagerWorker {
     const job = await first;
     // Saves two further requests that BullMQ would make before it waits for the next job.
     if (isEmpty) await this.nextJobFromJobData();
+    return job as Job<unknown, null>;
+  }
+
+  /** A job that was handed over was alone, so that there is none to fetch: BullMQ's loop waits for the next one. */
+  async #handedJob(handed: Promise<QueuedJob | undefined>): Promise<Job<unknown, null>> {
+    const job = await handed;
+    await this.nextJobFromJobData();
     return job as Job<unknown, null>;
   }
 
@@ -187,7 +209,8 @@ export class JobQueue extends EagerWorker {
     this.hooks.locks().release(id, token);
     try {
       const fetchNext = this.backend.closing === undefined && this.#mayFetchNext(() => this.#isWithinBounds);
-      const { code, next, isWanted } = await completions.add({ id, token, fetchNext, publication });
+      const waiter = fetchNext && this.begun.size === 1 ? this.#handed.waiter : "";
+      const { code, next, isWanted } = await completions.add({ id, token, fetchNext, waiter, publication });
       if (code !== 0) this.hooks.locks().hold(id, token);
       else {
         this.begun.complete(job, () => this.takeNext(next, token));

@@ -79,6 +79,8 @@ export interface QueueKeys {
   readonly shards: string;
   /** String: exists for a day after a machine has looked for jobs of which nobody knows any more. */
   readonly swept: string;
+  /** Sorted set: machines that wait for a job and are handed one, by when they were busy last: see `hand-over.ts`. */
+  readonly idle: string;
   /** Pub/sub channel for control messages to the worker machines. */
   readonly control: string;
 }
@@ -122,6 +124,7 @@ export function queueKeys(queue: string, prefix = "poolmq"): QueueKeys {
     cancelled: `${base}:cancelled`,
     shards: `${base}:shards`,
     swept: `${base}:swept`,
+    idle: `${base}:idle`,
     control: `${base}:control`,
   };
 }

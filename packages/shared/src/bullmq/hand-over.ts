@@ -1,0 +1,150 @@
+/**
+ * A job that is alone goes straight to an idle machine: the script that adds it gives it to the machine that was busy last, in
+ * place of the mark that wakes some machine, which would then fetch the job.
+ *
+ *   producer: ADD ──▶ active, locked for the machine, field `handed` ──▶ hand:<machine> ──▶ machine, which runs it
+ *                                  │                                        and removes the field
+ *                                  └── field still there after 250 ms: the producer takes the job back, to the front of `wait`
+ *
+ * The machine that was busy last has its code warm, and a hundred idle machines on the queue change nothing for a call.
+ *
+ * A machine that has frozen or is cut off reads the job late. So it runs a job only if the job was handed over less than 100 ms
+ * ago; otherwise it takes the job back itself. In both cases one script decides, by the field `handed`, and the job waits
+ * again uncharged. The two times are far apart, so that the machine's word that it has begun is in Redis before the producer
+ * asks.
+ *
+ * - `idle`, a sorted set: the machine and how long it locks jobs, in ms → when it was busy last, in ms of Redis's time. One that
+ *   only looked for jobs in vain counts as busy `LOOKED_MS` ago. Entries that were not renewed for `SILENT_MS` are removed.
+ * - `hand:<machine>`, a sorted set from which the machine pops, and from no other key at the same time but the marker: a job.
+ */
+
+import type { RedisQueueBackend } from "bullmq";
+import type { Cluster, Redis } from "ioredis";
+
+import { runScript } from "../redis/run-script.ts";
+import type { Script } from "../redis/run-script.ts";
+import { FetchReader } from "./fetch-reader.ts";
+import type { NextJobData } from "./fetch-reader.ts";
+
+/** How long a machine may take to read a job that it was handed, in ms. */
+export const FRESH_MS = 100;
+
+/** After this long the producer takes back a job that the machine has not begun, in ms. */
+export const TAKE_BACK_MS = 250;
+
+/** More than an idle machine waits until it looks again. */
+const LOOKED_MS = 12_000;
+const SILENT_MS = 30_000;
+
+/** How long a job lies in the key of a machine that does not read it, in ms: long after it was taken back. */
+const BOX_TTL_MS = 5_000;
+
+/** Characters of a job's data: larger ones would be copied once more. */
+const MOST_DATA = 16 * 1024;
+
+/**
+ * Lua: `waitFor(machine, time)` says in the key `idle` that a machine waits for a job. Never throws: the key may hold something else.
+ *
+ * @param idle - the key, as a Lua expression
+ */
+export function waitForJob(idle: string): string {
+  return `
+local function waitForJob(machine, now, isBusy)
+  local at = now - (isBusy and 0 or ${LOOKED_MS})
+  local known = not isBusy and redis.pcall('ZSCORE', ${idle}, machine)
+  if type(known) ~= 'string' or tonumber(known) < at then redis.pcall('ZADD', ${idle}, at, machine) end
+  if not isBusy then redis.pcall('ZREMRANGEBYSCORE', ${idle}, '-inf', now - ${SILENT_MS}) end
+  redis.pcall('PEXPIRE', ${idle}, ${SILENT_MS})
+end`;
+}
+
+/**
+ * Lua: `handOver(id, name, data, opts, timestamp)` hands a job that was written and is in no list to an idle machine, if there is
+ * one and nothing else waits. Gives whether it did. For `ADD`, with its keys, the last of which is `idle`.
+ */
+export const HAND_OVER: string = `
+local function handOver(id, name, data, opts, timestamp)
+  local waiting = redis.pcall('ZRANGE', KEYS[10], -1, -1)[1]
+  if not waiting or #data > ${MOST_DATA} then return false end
+  if redis.call('LLEN', KEYS[1]) > 0 or redis.call('ZCARD', KEYS[6]) > 0 or redis.call('EXISTS', KEYS[8]) == 1 then return false end
+  redis.call('ZREM', KEYS[10], waiting)
+  local machine, lockMs = string.match(waiting, '^(%S+) (%d+)$')
+  if not machine then return false end
+  local key, box, time = ARGV[1] .. id, ARGV[1] .. 'hand:' .. machine, redis.call('TIME')
+  local now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+  local token = machine .. ':' .. now
+  local isPut = redis.pcall('ZADD', box, 0, cjson.encode({id, data, timestamp, name, opts, now, token}))
+  if isPut ~= 1 then return false end
+  redis.call('PEXPIRE', box, ${BOX_TTL_MS})
+  redis.call('SET', key .. ':lock', token, 'PX', lockMs)
+  redis.call('HSET', key, 'processedOn', now, 'handed', token)
+  redis.call('LPUSH', KEYS[2], id)
+  return true
+end`;
+
+/** KEYS: active, wait, stalled, meta, marker. ARGV: prefix of job keys, job id. Gives 1 if it took the job back. */
+const TAKE_BACK: Script = {
+  lua: `
+local id, key = ARGV[2], ARGV[1] .. ARGV[2]
+local token = redis.call('HGET', key, 'handed')
+if not token or redis.call('GET', key .. ':lock') ~= token then return 0 end
+redis.call('DEL', key .. ':lock')
+redis.call('HDEL', key, 'handed', 'processedOn')
+redis.call('SREM', KEYS[3], id)
+if redis.call('LREM', KEYS[1], 1, id) == 0 then return 0 end
+redis.call('RPUSH', KEYS[2], id)
+if redis.call('HEXISTS', KEYS[4], 'paused') == 0 then redis.call('ZADD', KEYS[5], 0, '0') end
+return 1`,
+};
+
+const NAMES = ["active", "wait", "stalled", "meta", "marker"];
+
+/**
+ * Takes a job back that was handed to a machine, to the front of those that wait, unless the machine has begun it. Gives whether
+ * it did. The job is not charged with a loss.
+ *
+ * @param keyOf - gives the queue's key of this name
+ */
+export async function takeBack(
+  redis: Redis | Cluster,
+  keyOf: (name: string) => string,
+  jobId: string,
+): Promise<boolean> {
+  return (await runScript(redis, TAKE_BACK, NAMES.map(keyOf), [keyOf(""), jobId])) === 1;
+}
+
+/** A job that a machine was handed. */
+export interface HandedJob {
+  readonly id: string;
+  /** What BullMQ makes of it. */
+  readonly job: NextJobData;
+  /** Token of its lock. */
+  readonly token: string;
+  /** When it was handed over, in ms of Redis's time. */
+  readonly atMs: number;
+}
+
+/** Reads what the wait for a job gave. Undefined for a mark, after which the machine has to fetch, or for what can't be read. */
+export function readHanded(member: string, worker: string): HandedJob | undefined {
+  if (!member.startsWith("[")) return undefined;
+  try {
+    const [id, data, timestamp, name, opts, now, token] = JSON.parse(member) as string[];
+    if (id === undefined || data === undefined || token === undefined) return undefined;
+    const atMs = Number(now);
+    const reader = new FetchReader({ nowMs: atMs, worker, aheadMs: 0 });
+    const job = reader.read([1, id, data, timestamp ?? "", name ?? "", opts ?? "", "0"]);
+    return job instanceof Error ? undefined : { id, job, token, atMs };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Makes a worker's backend wait for a job that it is handed, besides the mark that there are some to fetch. */
+export function waitForHanded(backend: RedisQueueBackend, worker: string): void {
+  const { queue } = backend as unknown as { readonly queue: { readonly keys: { readonly marker: string } } };
+  // BullMQ gives the name of the marker to `BZPOPMIN`, to which the Redis client passes on all names of a list.
+  const marker = [backend.toKey(`hand:${worker}`), queue.keys.marker];
+  const both = Object.create(queue, { keys: { value: { ...queue.keys, marker } } }) as unknown;
+  const waiting = Object.create(backend, { queue: { value: both } }) as RedisQueueBackend;
+  backend.waitForJob = backend.waitForJob.bind(waiting);
+}
