@@ -3,11 +3,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
 import type { Pool } from "@poolmq/producer";
+import { queueKeys } from "@poolmq/shared/redis";
 import { expect, onTestFinished, test } from "vitest";
 
 import type * as tasks from "../../fixtures/tasks.ts";
 import { RedisServer } from "../../support/redis-server.ts";
-import { rejection, Stage } from "../../support/stage.ts";
+import { Marks, rejection, Stage } from "../../support/stage.ts";
 import { TcpProxy } from "../../support/tcp-proxy.ts";
 import { until } from "../../support/until.ts";
 
@@ -63,6 +64,50 @@ test("share() while Redis is full", async () => {
   const pool = stage.pool();
   await pool.stats();
   await fullFor(redis, () => pool.share([1, 2, 3]));
+});
+
+const BUSY = "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+
+test("questions to a pool, and a cancel, while a script keeps Redis busy", async () => {
+  const redis = await startRedis();
+  const proxy = await TcpProxy.start(redis);
+  onTestFinished(() => proxy.stop());
+  const stage = new Stage(redis);
+  await stage.machine();
+  const pool = stage.pool({ connection: proxy.url });
+  await pool.ready();
+  const marks = new Marks();
+  const map = pool.map("spinForEver", [marks.log]);
+  const ended = rejection(map);
+  await marks.started(1);
+  const isQuestion = ([name = ""]: readonly string[]): boolean => /^(evalsha|lrange)$/i.test(name);
+  for (const ask of [() => pool.stats(), () => pool.ready(), () => map.setPriority(3)]) {
+    const refused = proxy.meddle(isQuestion, { answer: BUSY }, 2);
+    const answered = ask();
+    await refused;
+    await answered;
+  }
+  const { cancelled } = queueKeys(stage.queue);
+  const refused = proxy.meddle((words) => words.includes(cancelled), { answer: BUSY }, 2);
+  map.cancel();
+  await refused;
+  expect(await ended).toMatchObject({ code: "CANCELLED" });
+  // The machine's only process has ended what nobody wants.
+  expect(await pool.map("increment", [1])).toEqual([2]);
+});
+
+test("stats() says what is the matter if Redis is busy for long", async () => {
+  const redis = await startRedis();
+  const proxy = await TcpProxy.start(redis);
+  onTestFinished(() => proxy.stop());
+  const pool = new Stage(redis).pool({ connection: proxy.url, connectTimeoutMs: 200 });
+  await pool.stats();
+  void proxy.meddle(([name = ""]) => /^evalsha$/i.test(name), { answer: BUSY }, Infinity);
+  expect(await rejection(pool.stats())).toMatchObject({
+    code: "REDIS_REFUSED",
+    reason: "busy",
+    message: expect.stringContaining("SCRIPT KILL") as string,
+  });
 });
 
 test("a pool that found no Redis when it was made works once there is one", async () => {

@@ -21,6 +21,7 @@ import type { Attachment, AttachRequest, CallFacts, Engine, EngineHost, PoolStat
 import { checkTask, NO_WORKER_WARNING_MS, WorkerLook } from "./look-for-workers.ts";
 import { obeyLimit } from "./obey-limit.ts";
 import type { RedisBackend } from "./redis-backend.ts";
+import { untilTaken } from "../redis/retry-refused.ts";
 
 /** How long local workers may take to end gracefully, in ms. They are idle by then, but may have a `finalizer`. */
 const LOCAL_CLOSE_TIMEOUT_MS = 5_000;
@@ -127,11 +128,7 @@ export class RedisEngine implements Engine {
 
   async setPriority(mapId: string, priority: number | undefined, tells = false): Promise<void> {
     const { gather } = await this.#started();
-    try {
-      await gather.jobs.setPriority(mapId, priority, tells);
-    } catch (error) {
-      throw refusedError(error);
-    }
+    await this.#untilAnswered(() => gather.jobs.setPriority(mapId, priority, tells));
   }
 
   async ready(minWorkers: number): Promise<void> {
@@ -139,7 +136,7 @@ export class RedisEngine implements Engine {
     checkInteger("minWorkers", minWorkers, { min: 0 });
     let warnAt = performance.now() + NO_WORKER_WARNING_MS;
     for (;;) {
-      await backend.machines();
+      await this.#untilAnswered(() => backend.machines(), Infinity);
       if (backend.processes >= minWorkers || !this.#host.isOpen) return;
       if (performance.now() > warnAt) {
         warnAt = Infinity;
@@ -154,7 +151,10 @@ export class RedisEngine implements Engine {
   async stats(): Promise<PoolStats> {
     const backend = await this.#started();
     const { gather } = backend;
-    const [machines, counts] = await Promise.all([backend.machines(), gather.counts()]);
+    const [machines, counts] = await Promise.all([
+      this.#untilAnswered(() => backend.machines()),
+      this.#untilAnswered(() => gather.counts()),
+    ]);
     return { ...counts, machines: machines.length, workers: backend.processes, ...gather.measured() };
   }
 
@@ -201,6 +201,21 @@ export class RedisEngine implements Engine {
       () => {}, // each call reports it
     );
     return starting;
+  }
+
+  /**
+   * Asks again while Redis refuses for now, as it does while a script keeps it busy: by default, for as long as a
+   * connection is tried for. @throws RedisRefusedError
+   */
+  async #untilAnswered<V>(
+    question: () => Promise<V>,
+    patienceMs: number = this.#options.connectTimeoutMs,
+  ): Promise<V> {
+    const until = performance.now() + patienceMs;
+    return await untilTaken(question, {
+      isWanted: () => this.#host.isOpen && performance.now() < until,
+      onRefused: (error) => this.#options.logger?.warn({ err: error }, "Redis refused, trying again"),
+    });
   }
 
   #lookFrom(backend: RedisBackend): WorkerLook {

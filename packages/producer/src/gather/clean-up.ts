@@ -18,6 +18,7 @@ import type { Cluster, Redis } from "ioredis";
 import type { MapEnd } from "../map/outcomes/sink.ts";
 import type { GatheredMap } from "./kinds/gathered-map.ts";
 import type { Jobs } from "./jobs.ts";
+import { untilTaken } from "../redis/retry-refused.ts";
 import type { Seals } from "../signing/seals.ts";
 
 /** How long the clean-up in Redis may take at a pool's end, in ms. The pool must end even if Redis does not answer. */
@@ -30,10 +31,15 @@ interface CleanUpOptions {
   readonly seals: Seals;
   /** The workers end with this process, so this process has to remove the jobs that they run. */
   readonly ownWorkers: boolean;
+  /** Gives a map that is under way. */
+  gathered(mapId: string): GatheredMap | undefined;
   warn(facts: Readonly<Record<string, unknown>>, message: string): void;
   /** Called with each clean-up, which should be done before this process ends. */
   cleaning(done: Promise<unknown>): void;
 }
+
+/** How long to try again while Redis refuses, in ms: the map's keys expire after that. */
+const PATIENCE_MS = 10 * 60_000;
 
 /** Up to this many jobs are removed one by one. */
 const FEW_JOBS = 40;
@@ -50,9 +56,17 @@ export class CleanUp {
   /** Removes a map's keys and jobs, and has its runs stopped. */
   forget(gathered: GatheredMap, end: MapEnd): void {
     const { map } = gathered;
-    const removed = this.#remove(gathered, end, [...map.underWay]).catch((error: unknown): string[] => {
+    const warn = (err: unknown, message: string): void => this.#options.warn({ mapId: map.id, err }, message);
+    const underWay = [...map.underWay];
+    const until = performance.now() + PATIENCE_MS;
+    // Asked again while Redis refuses: otherwise machines would not hear of a cancel, and run the map as if it were wanted.
+    const removed = untilTaken(() => this.#remove(gathered, end, underWay), {
+      isWanted: () =>
+        !this.#closed && performance.now() < until && this.#options.gathered(map.id) === undefined,
+      onRefused: (error) => warn(error, "map not cleaned up yet"),
+    }).catch((error: unknown): string[] => {
       // Only logged: the keys expire, and workers find that the map is unwanted.
-      this.#options.warn({ mapId: map.id, err: error }, "map not cleaned up");
+      warn(error, "map not cleaned up");
       return [];
     });
     this.track(

@@ -110,7 +110,7 @@ export function gatherParts(
     meter,
     reports: new MapReports(redis, keys),
     backups: new Backups({ redis, keys, jobs, seals, machines, gathered, warn }),
-    cleanUp: new CleanUp({ redis, keys, jobs, seals, ownWorkers, warn, cleaning }),
+    cleanUp: new CleanUp({ redis, keys, jobs, seals, ownWorkers, gathered, warn, cleaning }),
     watch,
     tools: {
       scripts,
