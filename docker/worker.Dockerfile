@@ -31,9 +31,10 @@ RUN cp -r /build /production \
 # The dependencies for compiling.
 RUN pnpm install --frozen-lockfile --trust-lockfile --ignore-scripts --filter poolmq-workspace --filter './packages/*'
 COPY tsconfig.base.json ./
+COPY scripts scripts
 COPY packages packages
 RUN set -eu; \
-    node_modules/.bin/tsc -b packages/shared packages/worker packages/producer; \
+    node scripts/build.mjs shared worker producer; \
     for package in shared worker producer; do \
       installed="/production/node_modules/@poolmq/$package"; \
       mkdir -p "$installed"; \
@@ -43,6 +44,7 @@ RUN set -eu; \
         find "packages/$package/page" -type f ! -name '*.ts' ! -name '*.json' -exec cp {} "$installed/page/" \;; \
       fi; \
       find "$installed" -type f \( -name '*.map' -o -name '*.d.ts' -o -name '.tsbuildinfo' \) -delete; \
+      find "$installed" -type d -empty -delete; \
     done; \
     chmod 755 /production/node_modules/@poolmq/worker/dist/cli.js; \
     chmod -R go+rX /production/node_modules

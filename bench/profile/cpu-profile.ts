@@ -1,6 +1,10 @@
 /** Reads the CPU profiles that Node writes when a process ends (`--cpu-prof`), and adds their samples up by part of the program. */
 
+import { existsSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { SourceMap } from "node:module";
+import type { SourceMapPayload } from "node:module";
+import { fileURLToPath } from "node:url";
 
 /** What of the format is used: https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile */
 interface Profile {
@@ -14,7 +18,12 @@ interface Profile {
 
 interface ProfileNode {
   readonly id: number;
-  readonly callFrame: { readonly functionName: string; readonly url: string };
+  readonly callFrame: {
+    readonly functionName: string;
+    readonly url: string;
+    readonly lineNumber: number;
+    readonly columnNumber: number;
+  };
   readonly children?: readonly number[];
 }
 
@@ -85,11 +94,30 @@ function partsOf(nodes: readonly ProfileNode[]): Map<number, string> {
 }
 
 /** `queue`, a folder of a package of ours, or the name of another package; undefined for what is Node's own. */
-function partOf({ functionName, url }: ProfileNode["callFrame"]): string | undefined {
+function partOf(frame: ProfileNode["callFrame"]): string | undefined {
+  const { functionName, url } = frame;
   if (functionName === IDLE) return IDLE;
   if (functionName === "(garbage collector)") return "garbage collector";
   const dependency = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1];
   if (dependency !== undefined) return dependency;
-  const [, name, folder] = /\/packages\/(\w+)\/dist\/(\w[\w-]*)/.exec(url) ?? [];
-  return name === undefined ? undefined : `${name}/${folder ?? ""}`;
+  const name = /\/packages\/(\w+)\/dist\//.exec(url)?.[1];
+  return name === undefined ? undefined : `${name}/${folderOf(frame)}`;
+}
+
+/** The folder of a package's sources that a function is from: its file in `dist` is made of many. */
+function folderOf({ url, lineNumber, columnNumber }: ProfileNode["callFrame"]): string {
+  const entry = sourceMapOf(url)?.findEntry(lineNumber, columnNumber);
+  const source = entry !== undefined && "originalSource" in entry ? entry.originalSource : url;
+  return /\/(?:src|dist)\/(\w[\w-]*)/.exec(source)?.[1] ?? "";
+}
+
+const sourceMaps = new Map<string, SourceMap | undefined>();
+
+function sourceMapOf(url: string): SourceMap | undefined {
+  if (!sourceMaps.has(url)) {
+    const path = `${fileURLToPath(url)}.map`;
+    const map = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as SourceMapPayload) : undefined;
+    sourceMaps.set(url, map && new SourceMap(map));
+  }
+  return sourceMaps.get(url);
 }

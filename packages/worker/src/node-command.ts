@@ -11,7 +11,9 @@ import { LocalMachineError } from "@poolmq/shared";
 const FROM_SOURCES: boolean = (import.meta.url as string | undefined)?.endsWith(".ts") === true;
 
 /**
- * The module beside the caller's, with the extension that this build has: `besideThis(import.meta.url, "./guard")`.
+ * A module of this package, as seen from the caller's folder, with the extension that this build has:
+ * `besideThis(import.meta.url, "../child/guard")`. The folder is named even if it is the caller's own, because a build joins
+ * files in another one, `dist/parts`.
  *
  * @throws LocalMachineError if there is no such module, because a bundler has moved the caller without it
  */

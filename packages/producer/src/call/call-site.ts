@@ -10,6 +10,9 @@ const OWN_FRAMES = 8;
 /** The same for an item that can't be sent, and whose error is made before the site was noted. */
 const OWN_FRAMES_WITHIN = 24;
 
+/** This file, or what a build joins it to (scripts/lib/bundle-package.mjs). */
+const IN_THIS_PACKAGE = /\/producer\/(src\/call\/call-site\.ts|dist\/parts\/part\d*\.js)$/;
+
 /** Folders of this package's frames, as a URL and, as source maps have it, as a path. */
 const OWN_FOLDERS: readonly string[] = ownFolders();
 
@@ -20,7 +23,7 @@ const OWN_FOLDERS: readonly string[] = ownFolders();
 function ownFolders(): string[] {
   // In a CommonJS bundle, `import.meta.url` is undefined, whatever its type says.
   const here = import.meta.url as string | undefined;
-  if (here === undefined || !/\/call\/call-site\.[jt]s$/.test(here)) return [];
+  if (here === undefined || !IN_THIS_PACKAGE.test(here)) return [];
   const folder = new URL("../../", here);
   return [folder.pathname, fileURLToPath(folder)];
 }

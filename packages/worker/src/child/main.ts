@@ -55,7 +55,7 @@ const guardData: GuardData = {
   claims: makeClaims(placesFor(settings.concurrency)),
   turns: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)),
 };
-const guard = new Worker(besideThis(import.meta.url, "./guard"), {
+const guard = new Worker(besideThis(import.meta.url, "../child/guard"), {
   workerData: guardData,
   execArgv: nodeFlags(),
   stdout: false,

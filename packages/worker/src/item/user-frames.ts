@@ -5,16 +5,15 @@ import { fileURLToPath } from "node:url";
 const FRAME = /^\s+at /;
 
 /** Frames between poolmq's call and the user's code: the code runs in an async context. */
-const BETWEEN = /AsyncLocalStorage\.run|[/\\]task-context\.[jt]s:/;
+const BETWEEN = /AsyncLocalStorage\.run|[/\\]task-context\.ts:|\brunInContext \(/;
 
 /** The files that call user code, as URLs and, as source maps have them, as paths. */
 const CALLERS: readonly string[] = [
   "src/item/run-item.ts:",
-  "dist/item/run-item.js:",
   "src/item/result-fold.ts:",
-  "dist/item/result-fold.js:",
   "src/batch/batch.ts:",
-  "dist/batch/batch.js:",
+  // A build joins these three, and nothing else, in files whose names begin so (scripts/lib/bundle-package.mjs).
+  "dist/parts/calls-user-code",
 ].flatMap((file) => {
   // A bundle in CommonJS has no address, whatever its type says; no child runs it.
   const url = new URL(`../../${file}`, import.meta.url ?? "file:///");

@@ -60,7 +60,7 @@ export function startLocalMachine(
   options: LocalMachineOptions,
   { removesQueue }: Pick<Extract<ToMachine, { t: "start" }>, "removesQueue">,
 ): LocalMachine {
-  const main = fileURLToPath(besideThis(import.meta.url, "./local-main"));
+  const main = fileURLToPath(besideThis(import.meta.url, "../local/local-main"));
   const child: ChildProcess = spawn(process.execPath, [...nodeFlags(), main], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     serialization: "advanced",

@@ -34,7 +34,7 @@ export async function runHere(
   { env, inspectAt }: ReplayHow,
 ): Promise<ReplayEnd> {
   const inspects = inspectAt === undefined ? [] : [`--inspect-wait=${inspectAt}`];
-  const main = fileURLToPath(besideThis(import.meta.url, "./replay-main"));
+  const main = fileURLToPath(besideThis(import.meta.url, "../replay/replay-main"));
   const child = spawn(process.execPath, [...nodeFlags(), ...inspects, main], {
     // Descriptor 3 brings the item, because every user of the machine can see command-line arguments.
     stdio: ["inherit", "inherit", "inherit", "pipe"],
