@@ -37,6 +37,8 @@ test.each([
   ["a tasks module", "worker/src/index.ts"],
   ["a worker process", "worker/src/child/main.ts"],
   ["a thread", "worker/src/child/thread-main.ts"],
+  ["a pool that starts its machine", "producer/src/engine/redis-backend.ts"],
+  ["a machine that starts its processes", "worker/src/local/local-main.ts"],
 ])("%s loads neither the Redis client nor BullMQ", (_, entry) => {
   const packages = loadedWith(entry);
   expect(packages.get("ioredis")).toBeUndefined();
@@ -44,6 +46,6 @@ test.each([
 });
 
 test("the imports of a file that needs Redis are seen", () => {
-  const packages = loadedWith("producer/src/engine/redis-backend.ts");
+  const packages = loadedWith("producer/src/engine/open-queue.ts");
   expect([...packages.keys()]).toEqual(expect.arrayContaining(["ioredis", "bullmq"]));
 });

@@ -10,19 +10,18 @@ import {
   RUNS_ON_VARIABLE,
   unlessAborted,
 } from "@poolmq/shared/internal";
-import { agreeOnShards, queueKeys } from "@poolmq/shared/redis";
 import type { LargestValue } from "@poolmq/shared/redis";
-import type { ResolvedConnection, TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
+import type { TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
 
 import { startEmbeddedRedis } from "../embedded-redis/embedded-redis.ts";
 import type { EmbeddedRedis } from "../embedded-redis/embedded-redis.ts";
 import type { GatherHooks } from "../gather/gather-parts.ts";
 import type { MapGather } from "../gather/map-gather.ts";
-import { openGather } from "../gather/open-gather.ts";
 import type { RedisPoolOptions } from "../options/pool-options.ts";
 import { AskTogether } from "./ask-together.ts";
 import { Fleet } from "./fleet.ts";
 import { LocalMachineKeeper, machineStarter } from "./local-machine-keeper.ts";
+import type { OpenQueue } from "./open-queue.ts";
 
 interface Parts {
   readonly opened: OpenQueue;
@@ -33,14 +32,6 @@ interface Parts {
   /** Number of the pool's own worker processes, and of items that these run at a time. */
   readonly processes: number;
   readonly slots: number | undefined;
-}
-
-/** An open queue, in one Redis or in several. */
-interface OpenQueue {
-  readonly gather: MapGather;
-  /** What Redis takes in one piece, if it tells. */
-  readonly largest: LargestValue | undefined;
-  close(): Promise<void>;
 }
 
 export class RedisBackend {
@@ -87,13 +78,15 @@ export class RedisBackend {
       const ownQueue = options.local !== undefined && options.queue === undefined;
       const queue = options.queue ?? (ownQueue ? privateQueueName() : "default");
       const startMachine = machineStarter(options, connections, queue);
-      // Started first, because its processes take longer than anything else here.
+      // Started first, because its processes take longer than anything else here: longer than to load the Redis client and
+      // BullMQ, which they do meanwhile too.
       const machine =
         startMachine === undefined
           ? undefined
           : new LocalMachineKeeper(await startMachine(), startMachine, onDead);
       if (machine !== undefined) undo.push(() => machine.close(0));
 
+      const { openQueue } = await import("./open-queue.ts");
       const opened = await openQueue(connections, queue, options, hooks, signal);
       undo.push(() => opened.close());
       if (machine !== undefined) await unlessAborted(signal, machine.ready());
@@ -190,30 +183,4 @@ export class RedisBackend {
     await opened.close();
     await embedded?.close();
   }
-}
-
-/** Opens a queue in one Redis, or one that is spread over several. */
-async function openQueue(
-  connections: readonly ResolvedConnection[],
-  queue: string,
-  { prefix, signingKeys, signatureTtlMs, connectTimeoutMs }: RedisPoolOptions,
-  hooks: GatherHooks,
-  signal: AbortSignal,
-): Promise<OpenQueue> {
-  const [connection, ...others] = connections;
-  if (connection === undefined || others.length > 0) {
-    // Loaded only if needed: a queue in one Redis has no shards.
-    const { openShards } = await import("../shards/open-shards.ts");
-    const options = { queue, prefix, signingKeys, signatureTtlMs, connectTimeoutMs };
-    return await openShards(connections, options, hooks, signal);
-  }
-  const keys = queueKeys(queue, prefix);
-  const { address } = connection;
-  const gathered = { keys, queue, signer: signingKeys?.signer(keys), signatureTtlMs };
-  return await openGather(connection, gathered, hooks, {
-    connectTimeoutMs,
-    signal,
-    check: (redis) =>
-      agreeOnShards([{ redis, keys, address }], { queue, who: "producer", addresses: [address] }),
-  });
 }

@@ -5,7 +5,6 @@ import { encodeThrown, settlesWithin } from "@poolmq/shared/internal";
 import { TasksModuleError } from "@poolmq/shared";
 import { machineLog } from "../log/machine-log.ts";
 import type { FromMachine, ToMachine } from "./local-machine.ts";
-import { removePrivateQueue } from "./remove-queue.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { resolveWorkerOptions } from "../worker-options.ts";
 import type { ResolvedWorkerOptions } from "../worker-options.ts";
@@ -31,8 +30,14 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => vo
 
 async function endAlone(): Promise<void> {
   await settlesWithin(ORPHAN_TIMEOUT_MS, finish(0));
-  if (ownQueue !== undefined) await settlesWithin(REMOVE_QUEUE_TIMEOUT_MS, removePrivateQueue(ownQueue));
+  if (ownQueue !== undefined) await settlesWithin(REMOVE_QUEUE_TIMEOUT_MS, removeQueue(ownQueue));
   process.exit(0);
+}
+
+/** Loaded only here, with BullMQ: the machine's children start before that is loaded. */
+async function removeQueue(options: ResolvedWorkerOptions): Promise<void> {
+  const { removePrivateQueue } = await import("./remove-queue.ts");
+  await removePrivateQueue(options);
 }
 
 async function onMessage(message: ToMachine): Promise<void> {

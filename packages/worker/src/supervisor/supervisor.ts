@@ -34,7 +34,7 @@ import { TaskOutput } from "../output/task-output.ts";
 import type { PrintTarget } from "../pipe/child-settings.ts";
 import { VERSION } from "../version.ts";
 import type { ResolvedWorkerOptions } from "../worker-options.ts";
-import { Lanes } from "./lanes.ts";
+import type { Lanes } from "./lanes.ts";
 import type { MachineSnapshot, MachineState } from "./machine-status.ts";
 import type { ServedMachine } from "./served-machine.ts";
 
@@ -59,7 +59,10 @@ export class Supervisor {
   readonly #options: ResolvedWorkerOptions;
   readonly #log: Logger;
   readonly #crew: Crew;
-  readonly #lanes: Lanes;
+  /** Opens the lanes: they are loaded while the children start, with the Redis client and BullMQ. */
+  readonly #openLanes: () => Promise<Lanes>;
+  /** Undefined until they are loaded. */
+  #lanes: Lanes | undefined;
   /** Aborted once the machine takes no new job. */
   readonly #leaving = new AbortController();
   readonly #closed = Promise.withResolvers<void>();
@@ -81,7 +84,7 @@ export class Supervisor {
     this.#crew = new Crew(
       {
         ...processCrew(this.id, options, output),
-        onChange: () => this.#lanes.onCrewChange(),
+        onChange: () => this.#lanes?.onCrewChange(),
         onProgress: ({ reports, map }, index, payload) => reports?.progress(map, index, payload),
         onLog: ({ reports, map, attempt }, index, pid, line) =>
           reports?.log(map, index, { worker: this.id, pid, attempt }, line),
@@ -96,7 +99,13 @@ export class Supervisor {
       leaving: signal,
       observer: () => this.#observer,
     });
-    this.#lanes = new Lanes(machine, this.#log, signal);
+    this.#openLanes = async () => {
+      const { Lanes: Loaded } = await import("./lanes.ts");
+      signal.throwIfAborted();
+      this.#lanes = new Loaded(machine, this.#log, signal);
+      await this.#lanes.open();
+      return this.#lanes;
+    };
   }
 
   get state(): MachineState {
@@ -125,12 +134,13 @@ export class Supervisor {
       jobsWaiting: jobs.waiting,
       jobsRunning: jobs.running,
       childLosses: losses,
-      ...this.#lanes.counts,
+      ...(this.#lanes?.counts ?? { publishRetries: 0, locksLost: 0 }),
     };
   }
 
   /** Pings Redis. Rejects, or waits, as long as Redis does not answer. */
   async ping(): Promise<void> {
+    if (this.#lanes === undefined) throw new Error("not connected yet");
     await this.#lanes.ping();
   }
 
@@ -150,13 +160,14 @@ export class Supervisor {
    * @throws TasksModuleError, RedisConnectionError, UnsupportedRedisError, EvictionPolicyError, RedisRefusedError
    */
   async start(): Promise<void> {
-    const opening = this.#lanes.open();
+    // First, because children take longer to start than anything else here.
+    const started = this.#crew.start();
+    const opening = this.#openLanes();
     try {
-      // In parallel, because a child takes as long to start as a connection to be checked.
-      const [tasks] = await Promise.all([this.#crew.start(), opening]);
+      const [tasks, lanes] = await Promise.all([started, opening]);
       if (this.#state !== "starting") return; // closed meanwhile
       this.#tasks = tasks;
-      await this.#lanes.serve();
+      await lanes.serve();
       this.#setState("running");
       this.#log.info(
         {
@@ -174,7 +185,7 @@ export class Supervisor {
         // Tells producers that wait for a worker why this one does not start.
         await settlesWithin(
           UNFIT_TIMEOUT_MS,
-          opening.then(async () => await this.#lanes.beat(error)),
+          opening.then(async (lanes) => await lanes.beat(error)),
         );
       }
       await this.#abandon();
@@ -213,10 +224,10 @@ export class Supervisor {
     const left = (): number => Math.max(0, deadline - performance.now());
     // Pausing stops fetching, and waits for the jobs in hand: those that only wait go back, and those that run end. This
     // comes before any wait for Redis, because a run that ends meanwhile would make room for the next job.
-    const idle = this.#lanes.pause();
+    const idle = this.#lanes?.pause() ?? Promise.resolve();
     this.#crew.drain();
     // If Redis is away, the advertisement of this machine expires.
-    await this.#lanes.signOff(Math.min(SIGN_OFF_TIMEOUT_MS, left()));
+    await this.#lanes?.signOff(Math.min(SIGN_OFF_TIMEOUT_MS, left()));
     const { killGraceMs } = this.#options;
     let ended = await settlesWithin(left() - Math.min(killGraceMs, left()), idle);
     if (!ended && left() > 0) {
@@ -225,7 +236,7 @@ export class Supervisor {
       ended = await settlesWithin(left(), idle);
     }
     await this.#crew.close(ended ? Math.max(CLOSE_GRACE_MS, left()) : 0);
-    await this.#lanes.close();
+    await this.#lanes?.close();
     this.#setState("stopped");
     this.#closed.resolve();
   }
@@ -236,7 +247,7 @@ export class Supervisor {
     this.#setState("stopped");
     this.#crew.kill();
     await this.#crew.close(0);
-    await this.#lanes.close();
+    await this.#lanes?.close();
     this.#closed.resolve();
   }
 }
