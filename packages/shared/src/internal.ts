@@ -18,6 +18,7 @@ export { availableCores, Cgroup } from "./host/cgroup.ts";
 export { decodeArguments, encodeArguments } from "./values/arguments.ts";
 export type { ArgumentForm } from "./values/arguments.ts";
 export { Attachments } from "./values/attachments.ts";
+export { allocate, free } from "./values/memory.ts";
 export { decode, encode, inText } from "./values/codec.ts";
 export { decodeEach, encodeEach } from "./values/encode-each.ts";
 export { resolveConnection } from "./redis/connection/connection-options.ts";

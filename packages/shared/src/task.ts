@@ -5,6 +5,7 @@ export { availableCores, Cgroup } from "./host/cgroup.ts";
 export { checkOptions } from "./options/check-options.ts";
 export { decode, encode, inText } from "./values/codec.ts";
 export { decodeArguments } from "./values/arguments.ts";
+export { allocate, free, lend, release } from "./values/memory.ts";
 export { encodeEach } from "./values/encode-each.ts";
 export { BatchResultError, DecodeError, InvalidArgumentsError, LimitError } from "./errors/item-errors.ts";
 export { isWrongType } from "./redis/is-wrong-type.ts";

@@ -149,7 +149,7 @@ export class OutcomeReader {
     const cursors = [this.#wake.cursor, ...readings.map(({ cursor }) => cursor)];
     const count = this.#counts.next(readings.length);
     const args = ["COUNT", count, "BLOCK", BLOCK_MS, "STREAMS", ...keys, ...cursors];
-    const read = await readOnce(this.#blocking, "xread", args, this.#wake.key);
+    const read = await readOnce(this.#blocking, "xread", args, this.#wake.key, this.#counts.isLarge);
     if (read === undefined) return this.#onCut();
     const reply = read.reply as [key: Buffer, entries: RawEntry[]][] | null;
     if (reply === null) return;

@@ -21,7 +21,7 @@ export async function readLarge(
   key: string,
   ...field: readonly string[]
 ): Promise<Buffer | null> {
-  const read = await readOnce(redis, command, [key, ...field], key);
+  const read = await readOnce(redis, command, [key, ...field], key, true);
   if (read !== undefined) return read.reply as Buffer | null;
   const pieces: Buffer[] = [];
   for (let size = FIRST_PIECE_BYTES, offset = 0; ;) {

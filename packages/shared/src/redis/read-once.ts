@@ -1,6 +1,9 @@
 import { Command } from "ioredis";
 import type { Cluster, Redis } from "ioredis";
+import type { Socket } from "node:net";
 import type { Writable } from "node:stream";
+
+import { LargeReply } from "./large-replies.ts";
 
 /**
  * Sends a command whose reply may be large. Gives the reply as bytes, or `undefined` if the connection was closed
@@ -15,21 +18,32 @@ export async function readOnce(
   name: string,
   args: readonly (string | number)[],
   key: string,
+  isLarge = false,
 ): Promise<{ readonly reply: unknown } | undefined> {
-  const command = new ReadCommand(name, [...args], key);
-  const reply: unknown = await redis.sendCommand(command);
-  return command.isCut ? undefined : { reply };
+  const large = isLarge && !redis.isCluster ? new LargeReply() : undefined;
+  if (large !== undefined) void redis.ping(large.mark).catch(() => {});
+  const command = new ReadCommand(name, [...args], key, large);
+  try {
+    const reply: unknown = await redis.sendCommand(command);
+    const whole = large === undefined ? reply : large.complete(reply);
+    return command.isCut ? undefined : { reply: whole };
+  } catch (error) {
+    large?.complete(undefined);
+    throw error;
+  }
 }
 
 /** A command that turns into a harmless EXISTS when ioredis writes it for the second time. */
 class ReadCommand extends Command {
   readonly #key: string;
+  readonly #large: LargeReply | undefined;
   #isSent = false;
   isCut = false;
 
-  constructor(name: string, args: (string | number)[], key: string) {
+  constructor(name: string, args: (string | number)[], key: string, large: LargeReply | undefined) {
     super(name, args, { replyEncoding: null });
     this.#key = key;
+    this.#large = large;
   }
 
   override toWritable(socket: Writable): string | Buffer {
@@ -37,6 +51,8 @@ class ReadCommand extends Command {
       this.isCut = true;
       this.name = "exists";
       this.args = [this.#key];
+    } else {
+      this.#large?.expectOn(socket as Socket);
     }
     this.#isSent = true;
     return super.toWritable(socket);

@@ -2,6 +2,8 @@ import { Command } from "ioredis";
 import type { Cluster, Redis } from "ioredis";
 import type { Writable } from "node:stream";
 
+import { lend } from "../values/memory.ts";
+
 /**
  * Sends a command some of whose arguments are large buffers, and writes these to the socket without copying them.
  * ioredis would join all arguments in one copy, which takes as long as all of Redis's work on the command, and then
@@ -12,7 +14,11 @@ export async function sendBytes(
   name: string,
   args: readonly (string | number | Buffer)[],
 ): Promise<unknown> {
-  return await redis.sendCommand(new BytesCommand(name, [...args], { replyEncoding: "utf8" }));
+  const ends = args.flatMap((arg) => (typeof arg === "object" ? [lend(arg)] : []));
+  // A command that fails may still be written by a connection that is being closed: then the memory stays lent.
+  const reply = await redis.sendCommand(new BytesCommand(name, [...args], { replyEncoding: "utf8" }));
+  for (const end of ends) end();
+  return reply;
 }
 
 class BytesCommand extends Command {

@@ -44,7 +44,7 @@ const kill = process.kill.bind(process);
 const rss = process.memoryUsage.rss.bind(process);
 
 const outcomes = new Socket({ fd: 6, readable: true, writable: true });
-const frames = new FrameWriter(outcomes);
+const frames = new FrameWriter(outcomes, true);
 endWith(outcomes);
 
 // Ctrl-C in a terminal, and some process managers, signal every process of the group. The supervisor decides how the

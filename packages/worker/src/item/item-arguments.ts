@@ -1,6 +1,6 @@
 /** The arguments of a job's items, decoded. */
 
-import { decodeArguments, DecodeError } from "@poolmq/shared/task";
+import { decodeArguments, DecodeError, free } from "@poolmq/shared/task";
 
 export class ItemArguments {
   readonly count: number;
@@ -24,6 +24,8 @@ export class ItemArguments {
     if (values.length !== count || !fit) {
       throw new DecodeError(`Expected the arguments of ${count} items, got something else`);
     }
+    // The values are copies.
+    if (bytes !== undefined) free(bytes);
     this.count = count;
     this.singles = form === "one" ? values : undefined;
     this.#tuples = form === "one" ? [] : (values as unknown[][]);

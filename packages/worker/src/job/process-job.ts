@@ -7,7 +7,7 @@
  * is in Redis, or nobody wants it: "publish, then acknowledge".
  */
 
-import { classifyRefusal } from "@poolmq/shared/internal";
+import { classifyRefusal, free } from "@poolmq/shared/internal";
 import type { TaskInfo } from "@poolmq/shared/internal";
 
 import type { Run, RunEnd } from "../runs/run.ts";
@@ -79,7 +79,11 @@ async function runWithMore(context: JobContext, hand: JobInHand): Promise<void> 
   try {
     const given = await readMore(context, hand);
     if (given === "gone") return leaveLine(context, hand);
-    if (!("failure" in given)) return await runJob(context, hand, given);
+    if (!("failure" in given)) {
+      await runJob(context, hand, given);
+      if (given.bytes !== undefined) free(given.bytes);
+      return;
+    }
     leaveLine(context, hand);
     await publishFailure(context, hand, given.failure);
   } finally {
@@ -136,7 +140,16 @@ function publishHeld(context: JobContext, hand: JobInHand, outcome: JobOutcome):
   const bytes = outcome.text.length + (outcome.bytes?.length ?? 0);
   if (bytes < LARGE_BYTES) return publishOutcome(context, hand, outcome);
   context.held.add(bytes);
-  return publishOutcome(context, hand, outcome).finally(() => context.held.give(bytes));
+  return publishOutcome(context, hand, outcome).then(
+    () => {
+      context.held.give(bytes);
+      if (outcome.bytes !== undefined) free(outcome.bytes);
+    },
+    (error: unknown) => {
+      context.held.give(bytes);
+      throw error;
+    },
+  );
 }
 
 /** Gives up the place in line of a job that is not run after all. */

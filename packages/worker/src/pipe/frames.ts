@@ -11,8 +11,9 @@
 import { once } from "node:events";
 import { Socket } from "node:net";
 
+import { allocate, free, lend, release } from "@poolmq/shared/task";
+
 const { parse, stringify } = JSON;
-const allocate = Buffer.allocUnsafeSlow.bind(Buffer);
 const concat = Buffer.concat.bind(Buffer);
 const schedule = setImmediate;
 
@@ -41,7 +42,8 @@ export function readFrames<Header>(
   const take = frameReader(onFrame, onGarbage);
   socket.on("data", (data: Buffer) => {
     take(data);
-    release(data);
+    // All of it was copied. Small pieces cost the garbage collector little.
+    if (data.length >= READ_BYTES) release(data);
   });
 }
 
@@ -154,25 +156,19 @@ function readHeader<Header>(text: string): (Header & { readonly bytes?: number }
 }
 
 /**
- * Frees the memory of a large piece, everything of which was copied. If that were left to the garbage collector, 16 such
- * pieces a megabyte would keep it running all the time, because it counts memory outside of the heap like its own.
- */
-function release(data: Buffer): void {
-  const { buffer } = data as Buffer<ArrayBuffer>;
-  if (data.length >= READ_BYTES && buffer.byteLength === data.length) buffer.transfer(0);
-}
-
-/**
  * Collects lines and writes them together at the end of the turn of the event loop: one system call for a burst.
  * `flush()` writes at once, and so does a message that has bytes.
  */
 export class FrameWriter {
   readonly #socket: Socket;
+  readonly #freesBytes: boolean;
   #lines = "";
   #scheduled = false;
 
-  constructor(socket: Socket) {
+  /** @param freesBytes - whether the bytes of messages are not needed any more once they are written */
+  constructor(socket: Socket, freesBytes = false) {
     this.#socket = socket;
+    this.#freesBytes = freesBytes;
   }
 
   write(header: object, text = "", bytes?: Buffer): void {
@@ -185,13 +181,17 @@ export class FrameWriter {
     if (bytes !== undefined) {
       this.#socket.cork();
       this.flush();
-      if (this.#socket.writable) this.#socket.write(bytes);
+      if (this.#socket.writable) this.#writeBytes(bytes);
       this.#socket.uncork();
       return;
     }
     if (this.#scheduled) return;
     this.#scheduled = true;
     schedule(this.#endTurn);
+  }
+
+  #writeBytes(bytes: Buffer): void {
+    this.#socket.write(bytes, this.#freesBytes ? () => free(bytes) : lend(bytes));
   }
 
   readonly #endTurn = (): void => {

@@ -1,7 +1,7 @@
 /** What the gather keeps of a map while it gathers its outcomes. */
 
 import { CancelledError, DecodeError } from "@poolmq/shared";
-import { refusedError } from "@poolmq/shared/internal";
+import { free, refusedError } from "@poolmq/shared/internal";
 import type { OutcomeText } from "@poolmq/shared/internal";
 import type { MapOpening } from "@poolmq/shared/redis";
 
@@ -123,11 +123,12 @@ export class GatheredMap implements Gathered {
   }
 
   onEntries(entries: readonly Entry[]): void {
+    // Counted first, because the bytes of an outcome are freed once it was taken.
+    const isMuch = this.#taken.count(entries);
     let heard = false;
     for (const entry of entries) heard = this.#take(entry) || heard;
     // Only genuine entries reset the silence timer; otherwise a forger could postpone reconcile for ever.
     if (heard) this.patience.heard(performance.now());
-    const isMuch = this.#taken.count(entries);
     if (!isMuch || this.kind.traits.isDurable || this.map.ended) return;
     this.#taken.trimmed();
     this.#options.trim(this);
@@ -170,6 +171,8 @@ export class GatheredMap implements Gathered {
     }
     if (chunk !== undefined) this.#options.meter.came(chunk, entry.ms);
     map.take(at, text, entry, entry.bytes);
+    // Nobody needs the arguments of a chunk again of which all items succeeded.
+    if (chunk?.bytes !== undefined && text.startsWith("=")) free(chunk.bytes);
     if (this.backedUp.size > 0 && this.backedUp.delete(at)) this.#options.settled(this, at, entry.by);
     return true;
   }

@@ -1,7 +1,7 @@
 /** Reads the outcomes of a chunk's items. It never throws: text that can't be read becomes the items' error. */
 
 import { DecodeError } from "@poolmq/shared";
-import { attachRemote, decode, decodeEach, decodeThrown, failureError } from "@poolmq/shared/internal";
+import { attachRemote, decode, decodeEach, decodeThrown, failureError, free } from "@poolmq/shared/internal";
 import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
 
 import { FOLDED } from "./sink.ts";
@@ -27,7 +27,7 @@ export type CallSite = () => string | undefined;
 /**
  * Gives the results of the chunk's items, in order, if all of them succeeded and can be read.
  *
- * @param bytes - the bytes that travelled beside the text
+ * @param bytes - the bytes that travelled beside the text; their memory is freed, since results are copies
  * @param mayFold - whether they may be folded: then the first is the value, and the others are `FOLDED`
  */
 export function readResults(
@@ -39,8 +39,10 @@ export function readResults(
   if (!text.startsWith("=")) return undefined;
   try {
     const results = decodeEach(text.slice(1), bytes);
-    if (fits(results, chunk.n)) return results;
-    if (!mayFold || results.length !== 1) return undefined;
+    const isWhole = fits(results, chunk.n);
+    if (!isWhole && (!mayFold || results.length !== 1)) return undefined;
+    if (bytes !== undefined) free(bytes);
+    if (isWhole) return results;
     return Array.from({ length: chunk.n }, (_, offset) => (offset === 0 ? results[0] : FOLDED));
   } catch {
     return undefined; // `readOutcomes` meets it again and reports it
