@@ -32,4 +32,5 @@ export { Opening } from "./gather/kinds/opening.ts";
 export { Patience } from "./gather/kinds/patience.ts";
 export { InFlight } from "./map/in-flight.ts";
 export { WorkWindow } from "./map/work-window.ts";
+export { patienceFor } from "./map/read-patience.ts";
 export { ReaderPace } from "./input/reader-pace.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { redisForFile } from "../../support/redis-server.ts";
-import { Stage } from "../../support/stage.ts";
+import { Stage, temporaryFolder } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
 const redis = redisForFile();
@@ -34,5 +34,21 @@ test("a call on an idle pool costs Redis two scripts and three commands", async 
 
   function of(name: string): number {
     return sent.get(name) ?? 0;
+  }
+});
+
+test("the outcomes of a map of items that take milliseconds are read together", async () => {
+  const ITEMS = 150;
+  const stage = new Stage(redis());
+  await using pool = stage.localPool();
+  const log = `${temporaryFolder()}/log`;
+  const items = Array.from({ length: ITEMS }, () => ({ log, ms: 5 }));
+  const before = await reads();
+  expect(await pool.map("spin", items)).toHaveLength(ITEMS);
+  expect((await reads()) - before).toBeLessThan(ITEMS / 2);
+
+  async function reads(): Promise<number> {
+    const stats = await redis().admin.info("commandstats");
+    return Number(/cmdstat_xread:calls=(\d+)/.exec(stats)?.[1] ?? 0);
   }
 });

@@ -74,3 +74,26 @@ test("jobs that wait for a server that is away take no room from others", () => 
   stuck = 0;
   expect(window.hasRoom({ jobs: before + 7, items: before + 7 })).toBe(false);
 });
+
+test("how long the waiting jobs last is measured by the items, without those that run", () => {
+  const window = after(200, 10);
+  expect(window.waitingMs({ jobs: 84, items: 84 })).toBeCloseTo(200);
+  expect(window.waitingMs({ jobs: 4, items: 4 })).toBe(0);
+  expect(after(200, 100, { items: 10 }).waitingMs({ jobs: 8, items: 80 })).toBeCloseTo(100);
+  expect(new WorkWindow(() => 4).waitingMs({ jobs: 12, items: 12 })).toBe(0);
+});
+
+test("a map of a task that was measured before begins with more jobs, if they were short", () => {
+  const next = (before: WorkWindow): WorkWindow => new WorkWindow(() => 4, Infinity, undefined, before.pace);
+  expect(room(next(after(1_000, 0.01)))).toBe(12 + 4 * 30);
+  expect(room(next(after(2, 0.01)))).toBe(12 + 4 * 2);
+  // Never with fewer.
+  expect(room(next(after(1_000, 10_000)))).toBe(12);
+  expect(room(next(new WorkWindow(() => 4)))).toBe(12);
+});
+
+test("what this map measures replaces what the one before has", () => {
+  const window = new WorkWindow(() => 4, Infinity, undefined, after(1_000, 0.01).pace);
+  window.ran(1, 10_000);
+  expect(room(window)).toBe(8);
+});

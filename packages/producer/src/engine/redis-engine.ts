@@ -38,6 +38,8 @@ export class RedisEngine implements Engine {
   #tellLargest: ((largest: LargestValue) => void) | undefined;
   /** Set once a map found no worker, or was quiet for long. */
   #look: WorkerLook | undefined;
+  /** What was measured of each task in its last map. */
+  readonly #paces = new Map<string, WorkWindow["pace"]>();
   /** Fires when the parts that are still starting are no longer needed. */
   readonly #unneeded = new AbortController();
 
@@ -72,7 +74,9 @@ export class RedisEngine implements Engine {
     if (run.ended) return;
     if (durable) await takeUp(run, gather, keepMs);
     else {
-      run.share(windowOf(run, backend));
+      const window = windowOf(run, backend, this.#paces.get(run.task));
+      this.#paces.set(run.task, window.pace);
+      run.share(window);
       await gather.open(run, "plain", { report: run });
     }
     if (!run.ended) await backend.fleet.watchFor(run, run.start(gather));
@@ -253,12 +257,16 @@ async function takeUp(run: MapRun, gather: MapGather, keepMs: number | undefined
  * How much a map may have in the queue: half a second of the work of the slots that can serve it, or that its limit
  * allows.
  */
-function windowOf(run: MapRun, { fleet, gather }: RedisBackend): WorkWindow {
+function windowOf(
+  run: MapRun,
+  { fleet, gather }: RedisBackend,
+  before: WorkWindow["pace"] | undefined,
+): WorkWindow {
   const { task, job, chunkSize: size } = run;
   const { concurrency = Infinity, ratePerSecond } = job.limit ?? {};
   const chunksize = size?.ahead === Infinity ? size.next() : 1;
   const slots = (): number => Math.min(concurrency, fleet.slots(task, job.codeVersion, chunksize));
-  return new WorkWindow(slots, ratePerSecond, gather.stuck && (() => gather.stuck?.(run) ?? 0));
+  return new WorkWindow(slots, ratePerSecond, gather.stuck && (() => gather.stuck?.(run) ?? 0), before);
 }
 
 function chunkSize(run: MapRun, backend: RedisBackend, size: number | "auto"): ChunkSize {

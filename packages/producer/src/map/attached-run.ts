@@ -18,6 +18,7 @@ export class AttachedRun implements CarriedMap {
   readonly id: string;
   /** Unused: the jobs were made by the process that began the map. */
   readonly task = "";
+  readonly patienceMs = 0;
   readonly job: JobOptions = {};
   readonly #sink: Sink;
   readonly #context: ReadContext;

@@ -113,6 +113,11 @@ export class InFlight {
     return free;
   }
 
+  /** How long it takes until workers have begun all that is under way, in ms; 0 while that is not known. */
+  get waitingMs(): number {
+    return this.#share?.waitingMs({ jobs: this.#chunks.size, items: this.#items }) ?? 0;
+  }
+
   /** Whether the window's number of jobs is under way. */
   get isFull(): boolean {
     return this.#chunks.size >= this.#window.jobs;

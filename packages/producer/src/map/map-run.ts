@@ -30,6 +30,7 @@ import { Outbox } from "./outbox.ts";
 import { atCallSite, readResults } from "./outcomes/read-outcomes.ts";
 import type { WorkWindow } from "./work-window.ts";
 import { watchTail } from "./watch-tail.ts";
+import { patienceFor } from "./read-patience.ts";
 import { Settling } from "./settling.ts";
 import { silentInput, UNREAD } from "./standstill.ts";
 import type { Standstill } from "./standstill.ts";
@@ -90,6 +91,10 @@ export class MapRun implements CarriedMap {
     return this.#state === "ended";
   }
 
+  get patienceMs(): number {
+    return this.#options.keepsUntilRead ? 0 : patienceFor(this.#inFlight.waitingMs);
+  }
+
   get underWay(): number[] {
     return this.#inFlight.indices;
   }
@@ -126,7 +131,6 @@ export class MapRun implements CarriedMap {
     this.#inFlight.share(window);
   }
 
-  /** Reads on if there is room now. */
   offerRoom(): void {
     this.#reader.offerRoom();
   }
@@ -181,10 +185,7 @@ export class MapRun implements CarriedMap {
     this.#end({ error, stays: true, items: Math.max(this.#reader.next, this.#options.length ?? 0) });
   }
 
-  /**
-   * Notes that somebody has looked at the results, or waits for them. From now on, the map counts as delivered when it
-   * ends.
-   */
+  /** Somebody has looked at the results, or waits for them: the map counts as delivered when it ends. */
   look(): void {
     this.#outbox.look();
   }
@@ -245,8 +246,7 @@ export class MapRun implements CarriedMap {
     if (this.#state === "running") this.#options.onTaskLog?.(index, batch);
   }
 
-  /** Does nothing, because this map counts its items itself. */
-  sealed(): void {}
+  sealed(): void {} // it counts its items itself
 
   /** Notes that the reader has taken an item, whose place is free now. */
   handOn(): void {

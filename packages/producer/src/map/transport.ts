@@ -13,6 +13,11 @@ export interface CarriedMap {
   readonly job: JobOptions;
   readonly ended: boolean;
   readonly progress: MapProgress;
+  /**
+   * How long outcomes may wait, in ms, so that many are read together: 0 if somebody may wait for the next one, or workers
+   * may.
+   */
+  readonly patienceMs: number;
   /** First indices of the chunks that were sent and have no outcome yet. */
   readonly underWay: readonly number[];
   /** The chunks among `indices` that are under way. */

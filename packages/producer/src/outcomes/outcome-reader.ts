@@ -20,6 +20,8 @@ export interface Reading {
   readonly mapId: string;
   /** Id of the last entry read. */
   cursor: string;
+  /** How long new entries may wait until they are read, in ms. */
+  readonly patienceMs: number;
   /** Called with new entries, oldest first. Must not throw. */
   onEntries(entries: readonly Entry[]): void;
   /** Called if the key is not a stream, because somebody else wrote there. Nothing more is read. */
@@ -46,6 +48,8 @@ export class OutcomeReader {
   /** How many entries to ask for, if there is one stream. */
   readonly #counts = new ReadCounts();
   #loop: Promise<void> | undefined;
+  /** Ends the pause between two reads. Set while there is one. */
+  #endPause: (() => void) | undefined;
   #closed = false;
 
   constructor(
@@ -65,7 +69,8 @@ export class OutcomeReader {
   add(reading: Reading): void {
     this.#readings.add(reading);
     if (this.#loop === undefined) this.#loop = this.#read();
-    else this.#wake.wakeSoon();
+    else if (this.#endPause === undefined) this.#wake.wakeSoon();
+    else this.#endPause();
   }
 
   remove(reading: Reading): void {
@@ -95,6 +100,7 @@ export class OutcomeReader {
   /** Stops reading by closing the blocking connection. */
   async close(disconnect: () => void): Promise<void> {
     this.#closed = true;
+    this.#endPause?.();
     this.#wake.close();
     disconnect();
     await this.#loop;
@@ -107,6 +113,7 @@ export class OutcomeReader {
     await nextTurn();
     while (!this.#closed && this.#readings.size > 0) {
       try {
+        await this.#pause();
         await this.#readOnce();
       } catch (error) {
         if (this.#closed) break;
@@ -123,6 +130,19 @@ export class OutcomeReader {
       }
     }
     this.#loop = undefined;
+  }
+
+  /** Lets outcomes gather, if all maps can wait for them. Ends when a map is added. */
+  async #pause(): Promise<void> {
+    let ms = Infinity;
+    for (const { patienceMs } of this.#readings) ms = Math.min(ms, patienceMs);
+    if (ms === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#endPause = resolve;
+    await promise;
+    clearTimeout(timer);
+    this.#endPause = undefined;
   }
 
   /** Fails the maps whose key is not a stream; says whether there were any. */

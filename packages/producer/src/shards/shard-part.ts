@@ -36,6 +36,10 @@ export class ShardPart implements CarriedMap {
     return this.#map.job;
   }
 
+  get patienceMs(): number {
+    return this.#map.patienceMs;
+  }
+
   get ended(): boolean {
     return this.#map.ended;
   }

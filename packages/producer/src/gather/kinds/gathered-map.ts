@@ -60,6 +60,10 @@ export class GatheredMap implements Gathered {
     return this.map.id;
   }
 
+  get patienceMs(): number {
+    return this.map.patienceMs;
+  }
+
   get since(): number {
     return this.#taken.since;
   }
