@@ -26,9 +26,10 @@ function openedEntry(fields: readonly string[]): [string, unknown][] {
     const value = fields[at + 1] ?? "";
     if (name === "o") return [[name, opened(value)]];
     // The machine's id is masked by the caller.
-    return [
-      [name, name === "ran" ? value.replace(/^[\d.]+/, "<ms>").replace(/ \d+(?= |$)/, " <pid>") : value],
-    ];
+    const ran = value.replace(/^[\d.]+(?: (\S+) \d+)?/gm, (_, by?: string) =>
+      by === undefined ? "<ms>" : `<ms> ${by} <pid>`,
+    );
+    return [[name, name === "ran" ? ran : value]];
   });
 }
 

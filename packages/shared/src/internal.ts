@@ -68,6 +68,7 @@ export type {
   Failure,
   ItemOutcome,
   JobData,
+  StoredJobData,
   KeptOutcome,
   Limit,
   LogBatch,

@@ -104,6 +104,42 @@ describe("plain jobs", () => {
     );
   });
 
+  test("reach a worker as they are, whatever their neighbours are like", async () => {
+    await using both = new Both();
+    const queue = both.queue(true);
+    const long = "x".repeat(70);
+    // Redis keeps a job with a long value in a table, whose fields have no order; and some differ in more than their data.
+    const asked = [1, 2, long, 3, long, long, 4, 5, 6, 7].map((data, i) => ({ name: "n", data, i }));
+    for (const name of ["odd", "0", "123"]) asked.push({ name, data: name, i: asked.length });
+    asked.push({ name: "n", data: 8, i: asked.length });
+    const id = (i: number): string => `j-${i}`;
+    await queue.addBulk(asked.map(({ name, data, i }) => ({ name, data, opts: { jobId: id(i) } })));
+    const { admin } = redis();
+    const key = (i: number): string => `bull:${both.name}:${id(i)}`;
+    await admin.hset(key(3), "priority", "9");
+    await admin.hset(key(7), "progress", "50");
+    await admin.hset(key(8), "timestamp", "5");
+    await admin.hset(key(9), "opts", JSON.stringify({ jobId: id(9), attempts: 3 }));
+    const backend = new OpenWorker(
+      both.name,
+      undefined,
+      { autorun: false, connection: admin },
+      plainJobs(admin),
+    ).backend;
+    onTestFinished(async () => await backend.close());
+    const lock = { token: "t", durationMs: 60_000, worker: "w" };
+    const { jobs: fetched } = await fetchPlainJobs(admin, backend, lock, 50, { nowMs: Date.now() });
+    const stored = await Promise.all(asked.map(({ i }) => admin.hgetall(key(i))));
+    const texts = fetched.map(([job]) => job && [job.name, job.data, String(job.timestamp), job.priority]);
+    expect(texts).toEqual(
+      stored.map(({ name, data, timestamp, priority }) => [name, data, timestamp, Number(priority)]),
+    );
+    expect(fetched.map(([, jobId]) => jobId)).toEqual(asked.map(({ i }) => id(i)));
+    expect(fetched.map(([job]) => [job?.opts.attempts ?? 0, job?.progress ?? 0])).toEqual(
+      asked.map(({ i }) => [i === 9 ? 3 : 0, i === 7 ? 50 : 0]),
+    );
+  });
+
   test("with an odd id are added all the same, and no job twice", async () => {
     await using both = new Both();
     const [ours, own] = [both.queue(true), both.queue(false)];
@@ -347,6 +383,44 @@ describe("a job that brings its outcome", () => {
     await scripts.publish("m", [{ at: 0, ms: 1, text: "=[7]" }], 60_000);
     expect(await finish(0)).toMatchObject({ isWanted: true, code: 0 });
     expect((await outcomes()).map((fields) => fields.at(-1))).toEqual(["=[7]"]);
+  });
+
+  test("publishes it once, also among others that have none yet", async () => {
+    const { take, finish, outcomes, scripts } = await fetched();
+    await take(4);
+    await scripts.publish(
+      "m",
+      [1, 2].map((at) => ({ at, ms: 1, text: "=[7]" })),
+      60_000,
+    );
+    const completed = await Promise.all([0, 1, 2, 3].map((at) => finish(at)));
+    expect(completed.map(({ isWanted, code }) => [isWanted, code])).toEqual(Array(4).fill([true, 0]));
+    const published = (await outcomes()).map(([, at, , ran, , text]) => [at, ran, text]);
+    expect(published).toEqual([
+      ["1", "1", "=[7]"],
+      ["2", "1", "=[7]"],
+      ["0", "1.5 w 7", "=[0]"],
+      ["3", "1.5 w 7", "=[3]"],
+    ]);
+  });
+
+  test("is published by itself if it is large, or no single line", async () => {
+    const { admin, keys, take, finish, scripts } = await fetched();
+    await take(2);
+    const large = `=["${"x".repeat(20_000)}"]`;
+    await scripts.publish(
+      "m",
+      [2, 3, 4].map((at) => ({ at, ms: 1, text: at === 3 ? "=[\n3]" : large })),
+      60_000,
+    );
+    await Promise.all([finish(0), finish(1)]);
+    const entries = (await admin.xrange(keys.out("m"), "-", "+")).map(([, [, i, , , , text]]) => [i, text]);
+    expect(entries).toEqual([
+      ["2", large],
+      ["3", "=[\n3]"],
+      ["4", large],
+      ["0\n1", "=[0]\n=[1]"],
+    ]);
   });
 
   test("is completed without it if nobody wants its map", async () => {

@@ -1,6 +1,6 @@
 import { WIRE_VERSION } from "@poolmq/shared/internal";
 import { backupIdOf, jobIdOf } from "@poolmq/shared/redis";
-import type { JobData } from "@poolmq/shared/internal";
+import type { StoredJobData } from "@poolmq/shared/internal";
 import type { Queue } from "bullmq";
 
 import type { Chunk } from "../input/chunk.ts";
@@ -23,11 +23,11 @@ export function toJob(
   const { at, n, args, bytes, shares, cut } = chunk;
   const { attempts, backoff, taskTimeoutMs, limit, priority, codeVersion, reduce, trace } = map.job;
   const metadata = trace?.(at);
-  const data: JobData = {
+  const data: StoredJobData = {
     v: WIRE_VERSION,
     map: map.id,
     at,
-    n,
+    ...(n === 1 ? {} : { n }),
     args,
     ...(bytes === undefined ? {} : { bytes: bytes.length }),
     ...jobFields,

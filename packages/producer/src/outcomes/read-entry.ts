@@ -32,30 +32,50 @@ export type Entry =
 const [I, R, O, B] = [0x69, 0x72, 0x6f, 0x62];
 
 /**
- * Nearly all entries are outcomes: `i`, `ran` and `o`, in this order, and `b` if it has bytes. Those of several jobs follow each
- * other. Gives none for an entry that is anything else.
+ * Nearly all entries are outcomes: `i`, `ran` and `o`, in this order, and `b` if it has bytes. Those of several jobs share
+ * these fields, with a line for each job, or follow each other. Gives none for an entry that is anything else.
  */
 function readOutcomes(fields: readonly Buffer[], transitMs: number): OutcomeEntry[] {
   const outcomes: OutcomeEntry[] = [];
   for (let start = 0; start < fields.length;) {
-    const [i, index, r, ran, o, text] = fields.slice(start, start + 6);
+    const [i, indices, r, ran, o, text] = fields.slice(start, start + 6);
     if (i?.[0] !== I || r?.[0] !== R || o?.[0] !== O || i.length !== 1 || o.length !== 1) return [];
-    const at = String(index);
-    if (!isIndex(at)) return [];
     const hasBytes = fields[start + 6]?.[0] === B;
-    const how = String(ran);
-    const space = how.indexOf(" ");
-    outcomes.push({
-      at: Number(at),
-      ms: Number.parseFloat(how) || 0,
-      text: String(text),
-      bytes: hasBytes ? fields[start + 7] : undefined,
-      transitMs,
-      by: space === -1 ? undefined : how.slice(space + 1),
-    });
+    const bytes = hasBytes ? fields[start + 7] : undefined;
+    const read = readLines([String(indices), String(ran), String(text)], bytes, transitMs);
+    if (read === undefined) return [];
+    for (const outcome of read) outcomes.push(outcome);
     start += hasBytes ? 8 : 6;
   }
   return outcomes;
+}
+
+/** Gives undefined if they are not outcomes. */
+function readLines(
+  [indices, ran, text]: readonly [string, string, string],
+  bytes: Buffer | undefined,
+  transitMs: number,
+): OutcomeEntry[] | undefined {
+  if (!indices.includes("\n")) {
+    return isIndex(indices) ? [readOutcome(indices, ran, text, bytes, transitMs)] : undefined;
+  }
+  const all = indices.split("\n");
+  const [runs, texts] = [ran.split("\n"), text.split("\n")];
+  if (bytes !== undefined || runs.length !== all.length || texts.length !== all.length) return undefined;
+  if (!all.every(isIndex)) return undefined;
+  return all.map((at, n) => readOutcome(at, runs[n] ?? "", texts[n] ?? "", undefined, transitMs));
+}
+
+function readOutcome(
+  at: string,
+  ran: string,
+  text: OutcomeText,
+  bytes: Buffer | undefined,
+  transitMs: number,
+): OutcomeEntry {
+  const space = ran.indexOf(" ");
+  const by = space === -1 ? undefined : ran.slice(space + 1);
+  return { at: Number(at), ms: Number.parseFloat(ran) || 0, text, bytes, transitMs, by };
 }
 
 /** Gives what an entry says: nothing if it has any other shape, since it is not poolmq's then. */

@@ -9,7 +9,7 @@
 import { SigningKeyError } from "@poolmq/shared";
 import { digestOfBytes, MAX_PRIORITY, SEAL_MARK } from "@poolmq/shared/internal";
 import { contentOf, openOutcome, sealOutcome, shareFacts, signJob, signJobState } from "@poolmq/shared/redis";
-import type { ControlMessage, JobData, OutcomeText, Payload, Signer } from "@poolmq/shared/internal";
+import type { ControlMessage, OutcomeText, Payload, Signer, StoredJobData } from "@poolmq/shared/internal";
 
 import type { Chunk } from "../input/chunk.ts";
 
@@ -54,7 +54,7 @@ export class Seals {
     return this.#signer !== undefined;
   }
 
-  job(map: Named, chunk: Chunk, data: JobData, options: Parameters<typeof signJob>[3]): JobData {
+  job(map: Named, chunk: Chunk, data: StoredJobData, options: Parameters<typeof signJob>[3]): StoredJobData {
     if (this.#signer === undefined) return data;
     const { content, bytesDigest } = this.#digestsOf(map, chunk);
     const expiring = {

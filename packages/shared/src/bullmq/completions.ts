@@ -8,11 +8,12 @@ import type { Cluster, Redis } from "ioredis";
 
 import { runScript } from "../redis/run-script.ts";
 import type { RedisClock } from "../store/keys/redis-clock.ts";
-import { ranText } from "../store/publish-outcomes.ts";
+import { entryOf, splitIntoEntries } from "../store/publish-outcomes.ts";
 import type { Outcome } from "../store/publish-outcomes.ts";
 import { FetchReader } from "./fetch-reader.ts";
 import type { FetchReply, NextJobData } from "./fetch-reader.ts";
-import { AT_ONCE, COMPLETE } from "./plain-scripts.ts";
+import { COMPLETE } from "./complete-script.ts";
+import { AT_ONCE } from "./plain-scripts.ts";
 
 /** What `COMPLETE` says of a job that is not plain. */
 export const NOT_PLAIN = -100;
@@ -55,7 +56,13 @@ export interface CompletedJob {
   readonly finishedOn: number;
 }
 
-type GroupReply = [said: 0 | 1 | string, ...replies: (number | FetchReply)[]];
+/** What `COMPLETE` says of the groups, when the next delayed job is due, and the jobs that it fetched. */
+type CompleteReply = [groups: GroupReply[], nextDelayed: number, ...fetched: FetchReply[]];
+
+type GroupReply = [said: 0 | 1 | string, ...codes: number[]];
+
+/** Stands for an outcome in the sizes of entries. */
+const NOTHING: Outcome = { at: 0, ms: 0, text: "" };
 
 interface Waiting {
   readonly job: DoneJob;
@@ -95,6 +102,10 @@ export class Completions {
    * published, and the job is not completed.
    */
   add(job: DoneJob): Promise<CompletedJob> {
+    // Ids go to Redis as lines. Those of jobs with an outcome are made of a map's id and an index.
+    if (job.publication === undefined && /\s/.test(job.id)) {
+      return Promise.resolve({ isWanted: true, code: NOT_PLAIN, next: [], finishedOn: this.#clock.nowMs });
+    }
     if (this.#waiting.length === 0) this.#schedule();
     return new Promise((resolve, reject) => void this.#waiting.push({ job, resolve, reject }));
   }
@@ -120,7 +131,7 @@ export class Completions {
   async #send(jobs: readonly Waiting[]): Promise<void> {
     this.#underWay++;
     try {
-      await this.#sendGroups([...Map.groupBy(jobs, groupOf).values()]);
+      await this.#sendGroups([...Map.groupBy(jobs, groupOf).values()].flatMap(groupsOf));
     } catch (error) {
       for (const { reject } of jobs) reject(error);
     } finally {
@@ -140,31 +151,50 @@ export class Completions {
     const args: (string | number)[] = [this.#prefix, finishedOn, durationMs, worker, waiter];
     for (const jobs of groups) {
       const [first] = jobs;
-      const isNextWanted = first?.job.fetchNext === true ? 1 : 0;
-      args.push(mapOf(first), first?.job.publication?.ttlMs ?? 0, isNextWanted, jobs.length);
-      for (const { job } of jobs) {
-        const { id, token, publication } = job;
-        if (publication === undefined) args.push(id, "", "", token);
-        else {
-          const { at, ms, by, text } = publication.outcome;
-          args.push(at, ranText(ms, by), text, token);
-        }
-      }
+      const { mapId = "", ttlMs = 0 } = first?.job.publication ?? {};
+      const outcomes = jobs.flatMap(({ job }) => job.publication?.outcome ?? []);
+      const [i, ran, o] =
+        mapId === "" ? [jobs.map(({ job }) => job.id).join("\n"), "", ""] : entryOf(outcomes);
+      args.push(mapId, ttlMs, first?.job.fetchNext === true ? 1 : 0, tokensOf(jobs), i, ran, o);
     }
-    const replies = (await runScript(this.#redis, COMPLETE, this.#keys, args)) as GroupReply[];
+    const reply = (await runScript(this.#redis, COMPLETE, this.#keys, args)) as CompleteReply;
+    const [said, nextDelayed, ...fetched] = reply;
     const { aheadMs } = this.#clock;
-    const reader = new FetchReader({ nowMs: finishedOn, worker, aheadMs });
+    const reader = new FetchReader({ nowMs: finishedOn, worker, aheadMs }, fetched);
+    const none: NextJobData | Error = nextDelayed >= 0 ? reader.noJob(nextDelayed) : [];
     for (const [place, jobs] of groups.entries()) {
-      const [said, ...ofJobs] = replies[place] ?? [0];
-      for (const [i, { resolve, reject }] of jobs.entries()) {
-        const reply = ofJobs[i] ?? NOT_PLAIN;
-        const isWanted = said === 1;
-        if (typeof said === "string") reject(new Error(said));
-        else if (typeof reply === "number") resolve({ isWanted, code: reply, next: [], finishedOn });
-        else resolve({ isWanted, code: 0, next: reader.read(reply), finishedOn });
+      const [wanted = 0, ...codes] = said[place] ?? [];
+      for (const [i, { job, resolve, reject }] of jobs.entries()) {
+        if (typeof wanted === "string") {
+          reject(new Error(wanted));
+          continue;
+        }
+        const code = codes.length === 1 ? (codes[0] ?? NOT_PLAIN) : (codes[i] ?? NOT_PLAIN);
+        const next: NextJobData | Error = code === 0 && job.fetchNext ? (reader.next() ?? none) : [];
+        resolve({ isWanted: wanted === 1, code, next, finishedOn });
       }
     }
   }
+}
+
+/** The tokens of jobs, as `COMPLETE` takes them. */
+function tokensOf(jobs: readonly Waiting[]): string {
+  let [text, last, count] = ["", jobs[0]?.job.token ?? "", 0];
+  for (const { job } of jobs) {
+    if (job.token !== last) {
+      text += `${count} ${last}\n`;
+      [last, count] = [job.token, 0];
+    }
+    count++;
+  }
+  return `${text}${count} ${last}`;
+}
+
+/** Splits jobs of one map into groups whose outcomes share an entry. Those with the same token follow each other. */
+function groupsOf(jobs: readonly Waiting[]): Waiting[][] {
+  const byToken = [...Map.groupBy(jobs, ({ job }) => job.token).values()].flat();
+  if (mapOf(jobs[0]) === "") return [byToken];
+  return splitIntoEntries(byToken, ({ job }) => job.publication?.outcome ?? NOTHING);
 }
 
 function groupOf(waiting: Waiting): string {

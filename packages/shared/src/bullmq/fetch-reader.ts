@@ -5,34 +5,27 @@ import type { JobJson } from "bullmq";
 
 import { inOurTime } from "./keep-redis-time.ts";
 
-/** Of a job: what BullMQ's own scripts give, with zeros if there was none, or less where `ADD` made the job. */
-export type FetchReply =
-  | FirstJob
-  | NextJob
-  | [job: StoredJob | 0, id: string | 0, limitDelay: number, delayUntil: number];
+/**
+ * A part of what the scripts give for jobs that they fetched. A job that `ADD` made and nobody fetched before is two texts, its id
+ * and its data; what it has in common with other such jobs comes before the first of them. Of any other job, it is what
+ * BullMQ's own scripts give.
+ */
+export type FetchReply = string | CommonTexts | FullReply;
+
+/** What plain jobs have in common that follow it. */
+type CommonTexts = [name: string, opts: string, timestamp: string, priority: string];
+
+/** What BullMQ's own scripts give; zeros if there was no job. */
+type FullReply = [job: StoredJob | 0, id: string | 0, limitDelay: number, delayUntil: number];
 
 /** All fields of a job, with their names. */
 type StoredJob = readonly [name: string, ...valuesAndNames: string[]];
-
-/** The fields that differ from job to job, of a job that `ADD` made and nobody fetched before. */
-type FirstJob = [
-  1,
-  id: string,
-  data: string,
-  timestamp: string,
-  name: string,
-  opts: string,
-  priority: string,
-];
-
-/** The same, if its name, options and priority are those of the last such job before it. */
-type NextJob = [2, id: string, data: string, timestamp: string];
 
 /** What BullMQ makes of a job that was fetched. */
 export type NextJobData = [job?: JobJson | null, id?: string, limitDelay?: number, delayUntil?: number];
 
 /** What jobs of a map have in common. */
-type Common = Pick<JobJson, "name" | "opts" | "priority">;
+type Common = Pick<JobJson, "name" | "opts" | "timestamp" | "priority">;
 
 /** Whose fetch it was, and when, in ms of Redis's time. */
 export interface Fetch {
@@ -42,36 +35,43 @@ export interface Fetch {
   readonly aheadMs: number;
 }
 
-/** Reads the replies of one script, in their order. */
+/** Reads the jobs that one script fetched, in their order. */
 export class FetchReader {
   readonly #fetch: Fetch;
-  /** Of the last job that told it. */
-  #common: Common | undefined;
+  readonly #replies: readonly FetchReply[];
+  #place = 0;
+  /** An error if BullMQ can't read it. */
+  #common: Common | Error | undefined;
 
-  constructor(fetch: Fetch) {
+  constructor(fetch: Fetch, replies: readonly FetchReply[]) {
     this.#fetch = fetch;
+    this.#replies = replies;
   }
 
-  /** Gives what BullMQ makes of the next reply, or an error if that can't be read. */
-  read(reply: FetchReply): NextJobData | Error {
-    try {
-      switch (reply[0]) {
-        case 1:
-          this.#common = undefined;
-          this.#common = commonOf(reply);
-          return this.#readPlain(reply[1], reply[2], reply[3], this.#common);
-        case 2:
-          return this.#readPlain(reply[1], reply[2], reply[3], this.#common);
-        default:
-          return raw2NextJobData(inOurTime(reply as unknown[], this.#fetch.aheadMs)) as NextJobData;
-      }
-    } catch (error) {
-      return error as Error;
+  /** Gives what BullMQ makes of the next job, or an error if that can't be read; undefined if there is none. */
+  next(): NextJobData | Error | undefined {
+    for (;;) {
+      const reply = this.#replies[this.#place++];
+      if (reply === undefined) return undefined;
+      if (typeof reply === "string") return this.#readPlain(reply, String(this.#replies[this.#place++]));
+      if (isFull(reply)) return attempt(() => this.#readFull(reply));
+      this.#common = attempt(() => commonOf(reply));
     }
   }
 
-  #readPlain(id: string, data: string, timestamp: string, common: Common | undefined): NextJobData {
-    if (common === undefined) throw new Error("Expected a job like one that can be read");
+  /** What BullMQ makes of it that there is no job. @param nextDelayed - when the next delayed one is due; 0: there is none */
+  noJob(nextDelayed: number): NextJobData | Error {
+    return attempt(() => this.#readFull([0, 0, 0, nextDelayed]));
+  }
+
+  #readFull(reply: FullReply): NextJobData {
+    return raw2NextJobData(inOurTime(reply as unknown[], this.#fetch.aheadMs)) as NextJobData;
+  }
+
+  #readPlain(id: string, data: string): NextJobData | Error {
+    const common = this.#common;
+    if (common === undefined) return new Error("Expected a job like one that can be read");
+    if (common instanceof Error) return common;
     const { nowMs, worker } = this.#fetch;
     const json = {
       name: common.name,
@@ -79,7 +79,7 @@ export class FetchReader {
       priority: common.priority,
       id,
       data,
-      timestamp: Number(timestamp),
+      timestamp: common.timestamp,
       progress: 0,
       delay: 0,
       attemptsStarted: 1,
@@ -92,8 +92,20 @@ export class FetchReader {
   }
 }
 
+function isFull(reply: CommonTexts | FullReply): reply is FullReply {
+  return typeof reply[0] !== "string";
+}
+
+function attempt<V>(read: () => V): V | Error {
+  try {
+    return read();
+  } catch (error) {
+    return error as Error;
+  }
+}
+
 /** BullMQ reads the options, for which it has short names. */
-function commonOf([, , , , name, opts, priority]: FirstJob): Common {
+function commonOf([name, opts, timestamp, priority]: CommonTexts): Common {
   const [json] = raw2NextJobData([
     ["name", name, "opts", opts, "priority", priority],
     "",
@@ -101,5 +113,5 @@ function commonOf([, , , , name, opts, priority]: FirstJob): Common {
     0,
   ]) as NextJobData;
   if (json == null) throw new Error("Expected BullMQ to read a job");
-  return { name, opts: json.opts, priority: Number(priority) };
+  return { name, opts: json.opts, timestamp: Number(timestamp), priority: Number(priority) };
 }

@@ -131,9 +131,9 @@ export function readHanded(member: string, worker: string): HandedJob | undefine
     const [id, data, timestamp, name, opts, now, token] = JSON.parse(member) as string[];
     if (id === undefined || data === undefined || token === undefined) return undefined;
     const atMs = Number(now);
-    const reader = new FetchReader({ nowMs: atMs, worker, aheadMs: 0 });
-    const job = reader.read([1, id, data, timestamp ?? "", name ?? "", opts ?? "", "0"]);
-    return job instanceof Error ? undefined : { id, job, token, atMs };
+    const common = [name ?? "", opts ?? "", timestamp ?? "", "0"] as [string, string, string, string];
+    const job = new FetchReader({ nowMs: atMs, worker, aheadMs: 0 }, [common, id, data]).next();
+    return job === undefined || job instanceof Error ? undefined : { id, job, token, atMs };
   } catch {
     return undefined;
   }

@@ -130,10 +130,10 @@ export async function fetchPlainJobs(
   ])) as 0 | [isEmpty: 0 | 1, ...jobs: FetchReply[]];
   if (reply === 0) return { jobs: [], unreadable: [], isEmpty: false };
   const [isEmpty, ...fetched] = reply;
-  const reader = new FetchReader({ nowMs, worker: lock.worker, aheadMs: 0 });
+  const reader = new FetchReader({ nowMs, worker: lock.worker, aheadMs: 0 }, fetched);
   const jobs: NextJobData[] = [];
   const unreadable: Error[] = [];
-  for (const job of fetched.map((each) => reader.read(each))) {
+  for (let job = reader.next(); job !== undefined; job = reader.next()) {
     if (job instanceof Error) unreadable.push(job);
     else jobs.push(job);
   }

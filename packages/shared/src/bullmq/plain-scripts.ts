@@ -1,7 +1,6 @@
-/** The scripts of the short way for plain jobs: see `plain-jobs.ts`. */
+/** The script that fetches plain jobs, and how others fetch them too: see `plain-jobs.ts`. */
 
 import { spillStages, takeTurns } from "../store/keys/turns.ts";
-import { publishingPlain } from "../store/publish-outcomes.ts";
 import { waitForJob } from "./hand-over.ts";
 
 import type { Script } from "../redis/run-script.ts";
@@ -27,7 +26,7 @@ const TURN_KEYS = { wait: "KEYS[1]", active: "KEYS[2]", turns: "KEYS[10]", accou
  * Of a job that `ADD` made and nobody fetched before, only the fields that differ from job to job are given (see
  * `FetchReader`), because each field costs time in Redis and in the worker.
  */
-const FETCHING = `
+export const FETCHING: string = `
 local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'max', 'opts.maxLenEvents')
 local turns = redis.call('EXISTS', KEYS[10]) == 1
 if turns and not meta[1] and (meta[2] or meta[3]) then
@@ -39,7 +38,9 @@ local delayed = redis.call('ZRANGE', KEYS[7], 0, 0, 'WITHSCORES')
 local nextDelayed = delayed[2] and tonumber(delayed[2]) / 0x1000
 local isPlain = not (meta[1] or meta[2] or meta[3] or (nextDelayed and nextDelayed < ARGV[2] + 1))
 
-local fetched, last = false, {}
+local call, prefix, now, lasts = redis.call, ARGV[1], ARGV[2], ARGV[3]
+-- \`told\`: what the last plain job has in common with others, as it was added to \`replies\`.
+local fetched, replies, told = false, {}, nil
 local takeTurn, endTurns
 if turns and isPlain then
   ${takeTurns(TURN_KEYS, "ARGV[1]")}
@@ -74,74 +75,86 @@ local function putBack(ids, from)
     redis.call('RPUSH', KEYS[1], ids[i])
   end
 end
--- Gives what \`FetchReader\` reads for a job, and the number of its bytes; nothing for one whose data vanished.
+-- Locks a job, and adds to \`replies\` what \`FetchReader\` reads for it. Gives the number of its bytes; nothing for one whose data
+-- vanished.
 local function lock(id, token)
-  local key = ARGV[1] .. id
-  local all = redis.call('HGETALL', key)
-  local name, data, opts, timestamp, delay, priority = all[2], all[4], all[6], all[8], all[10], all[12]
-  -- The fields that \`ADD\` wrote are in its order if Redis keeps the job in one piece of memory.
-  local isOrdered = all[1] == 'name' and all[3] == 'data' and all[5] == 'opts' and all[7] == 'timestamp' and all[9] == 'delay'
-    and all[11] == 'priority'
-  local job
-  if not isOrdered then
-    job = {}
-    for i = 1, #all, 2 do job[all[i]] = all[i + 1] end
-    name, data, opts, timestamp, delay, priority = job.name, job.data, job.opts, job.timestamp, job.delay, job.priority
-    if not name and not data then
-      -- What is written below, or was by a script that found it stalled, would make a damaged job of it, which is never
-      -- found missing.
-      redis.call('DEL', key)
-      redis.call('LREM', KEYS[2], 1, id)
-      return
+  local key = prefix .. id
+  -- If a job has six fields, and all but one have the values of the last job in the same places, the other one is its data. Names
+  -- are not asked for, because they cost as much as values.
+  if told and told.isOrdered then
+    local values = call('HVALS', key)
+    if #values == 6 and values[3] == told.options .. id .. '"}' and values[4] == told.timestamp and values[1] == told.name
+      and values[5] == '0' and values[6] == told.priority then
+      call('SET', key .. ':lock', token, 'PX', lasts)
+      call('HSET', key, 'processedOn', now)
+      fetched = true
+      local n = #replies
+      replies[n + 1], replies[n + 2] = id, values[2]
+      return #values[2]
     end
   end
-  redis.call('SET', key .. ':lock', token, 'PX', ARGV[3])
+  local all, job = call('HGETALL', key), {}
+  for i = 1, #all, 2 do job[all[i]] = all[i + 1] end
+  local name, data, opts, timestamp, priority = job.name, job.data, job.opts, job.timestamp, job.priority
+  if not name and not data then
+    -- What is written below, or was by a script that found it stalled, would make a damaged job of it, which is never
+    -- found missing.
+    call('DEL', key)
+    call('LREM', KEYS[2], 1, id)
+    return
+  end
+  call('SET', key .. ':lock', token, 'PX', lasts)
   fetched = true
-  if #all == 12 and name and data and opts and timestamp and priority and delay == '0' then
-    redis.call('HSET', key, 'processedOn', ARGV[2])
-    local own = ',"jobId":"' .. id .. '"}'
-    if string.sub(opts, -#own) == own then opts = string.sub(opts, 1, -#own - 1) .. '}' end
-    if name == last.name and opts == last.opts and priority == last.priority then return {2, id, data, timestamp}, #data end
-    last = {name = name, opts = opts, priority = priority}
-    return {1, id, data, timestamp, name, opts, priority}, #data
+  local n = #replies
+  if #all == 12 and name and data and opts and timestamp and priority and job.delay == '0' then
+    call('HSET', key, 'processedOn', now)
+    local own = '"jobId":"' .. id .. '"}'
+    local options = string.sub(opts, -#own) == own and string.sub(opts, 1, -#id - 3)
+    if not (told and options and name == told.name and options == told.options and timestamp == told.timestamp
+      and priority == told.priority) then
+      -- Redis keeps a job of which some value is long in a table, where fields have no order.
+      local isOrdered = all[1] == 'name' and all[3] == 'data' and all[5] == 'opts' and all[7] == 'timestamp' and all[9] == 'delay'
+      told = {name = name, options = options, timestamp = timestamp, priority = priority, isOrdered = options and isOrdered}
+      n = n + 1
+      replies[n] = {name, options and options .. '"}' or opts, timestamp, priority}
+    end
+    replies[n + 1], replies[n + 2] = id, data
+    return #data
   end
-  if not job then
-    job = {}
-    for i = 1, #all, 2 do job[all[i]] = all[i + 1] end
-  end
-  redis.call('HSET', key, 'processedOn', ARGV[2], 'pb', ARGV[4])
+  call('HSET', key, 'processedOn', now, 'pb', ARGV[4])
   -- Its first fetch was not counted, if it was here.
-  redis.call('HINCRBY', key, 'ats', job.processedOn and not job.ats and 2 or 1)
-  return {redis.call('HGETALL', key), id, 0, 0}, #(data or '')
+  call('HINCRBY', key, 'ats', job.processedOn and not job.ats and 2 or 1)
+  replies[n + 1] = {call('HGETALL', key), id, 0, 0}
+  return #(data or '')
 end
--- Fetches up to so many jobs, until they have so many bytes. Gives them, and whether there are no more.
+-- Fetches up to so many jobs, until they have so many bytes. Gives how many, and whether there are no more.
 local function fetch(count, most, tokenOf)
-  local replies, bytes = {}, 0
-  while #replies < count and bytes < most do
-    local ids = take(count - #replies)
-    if #ids == 0 then return replies, true end
-    for i, id in ipairs(ids) do
-      if bytes >= most then
-        putBack(ids, i)
-        break
+  local jobs, bytes = 0, 0
+  while jobs < count and bytes < most do
+    local ids = take(count - jobs)
+    if #ids == 0 then return jobs, true end
+    local i = 0
+    local ok, problem = pcall(function()
+      while i < #ids and bytes < most do
+        i = i + 1
+        local size = lock(ids[i], tokenOf(jobs + 1))
+        if size then
+          jobs = jobs + 1
+          bytes = bytes + size
+        end
       end
-      local ok, reply, size = pcall(lock, id, tokenOf(#replies + 1))
-      if not ok then
-        -- A damaged job. The others are fetched first.
-        putBack(ids, i + 1)
-        if #replies == 0 then error(reply, 0) end
-        return replies, false
-      end
-      if reply then
-        replies[#replies + 1] = reply
-        bytes = bytes + size
-      end
+    end)
+    putBack(ids, i + 1)
+    if not ok then
+      -- A damaged job. The others are fetched first.
+      if jobs == 0 then error(problem, 0) end
+      return jobs, false
     end
   end
-  return replies, false
+  return jobs, false
 end
 ${waitForJob("KEYS[12]")}
-local function finish(replies)
+local function finish()
   if not isPlain then return replies end
   local waits = turns and endTurns()
   -- Others are woken only if there is something left for them.
@@ -152,128 +165,19 @@ end`;
 
 /**
  * ARGV, further: a token, how many jobs at most, how many bytes they may have; how the machine is named in `idle`, or "", and 1
- * if it has no other job in hand. Gives 0 if the queue is not plain. Else
- * gives 1 if no job is left, not even a delayed one, or 0; then, for each job, what BullMQ's script gives.
+ * if it has no other job in hand. Gives 0 if the queue is not plain. Else gives 1 if no job is left, not even a delayed one, or 0;
+ * then the jobs, as `FetchReader` reads them.
  */
 export const FETCH: Script = {
   lua: `${FETCHING}
 if not isPlain then return 0 end
-local replies, isEmpty = fetch(tonumber(ARGV[6]), tonumber(ARGV[7]), function() return ARGV[5] end)
+replies[1] = 0
+local jobs, isEmpty = fetch(tonumber(ARGV[6]), tonumber(ARGV[7]), function() return ARGV[5] end)
 isEmpty = isEmpty and not nextDelayed
 if ARGV[8] ~= '' then
-  if #replies > 0 then redis.pcall('ZREM', KEYS[12], ARGV[8])
+  if jobs > 0 then redis.pcall('ZREM', KEYS[12], ARGV[8])
   elseif isEmpty and ARGV[9] == '1' then waitForJob(ARGV[8], ARGV[2], false) end
 end
-table.insert(replies, 1, isEmpty and 1 or 0)
-return finish(replies)`,
-};
-
-/**
- * Completes jobs, after it has published their outcomes: a script is one step, so a job is never acknowledged whose outcome
- * is not in its map's stream. ARGV, further: how the machine is named in `idle`, if it has no other job in hand, or "". Jobs come
- * in groups of one map. For each group: the id of the map, its ttlMs, 1
- * if another job is to be fetched in place of each, the number of jobs; then for each job its first index, `RanText`, outcome,
- * and the token of its lock. A map without an id stands for jobs that have no outcome, and their ids stand for their first
- * indices.
- *
- * Gives for each group 1, or 0 if it is not wanted, or the words with which Redis refused an outcome; then, but not after these
- * words, for each job what BullMQ's script gives, or -100 if it is not plain: then it was not completed.
- */
-export const COMPLETE: Script = {
-  lua: `${publishingPlain({ width: 4, accounts: "KEYS[11]" })}
-local function words(problem)
-  local text = type(problem) == 'table' and problem.err or problem
-  return string.match(text, '%-(%u%u+ .*)') or text
-end
-local all, ids, places, groups, start = {}, {}, {}, {}, 6
-while start <= #ARGV do
-  local map, ttl, first = ARGV[start], ARGV[start + 1], start + 4
-  local last = first + ARGV[start + 3] * 4 - 1
-  local ok, said = true, 1
-  if map ~= '' then
-    local key = ARGV[1] .. 'map:' .. map
-    -- What one map's outcomes are refused for, such as a key that is something else, is no matter of the others.
-    ok, said = pcall(publish, map, key .. ':done', key .. ':out', key .. ':in', ttl, first, last)
-  end
-  local group = {ok and said or words(said)}
-  all[#all + 1] = group
-  group.hasOutcomes, group.another = map ~= '', ARGV[start + 2] == '1'
-  for i = first, ok and last or 0, 4 do
-    local n = #ids + 1
-    ids[n], places[n], groups[n] = map == '' and ARGV[i] or map .. '-' .. ARGV[i], i, group
-  end
-  start = last + 1
-end
-${FETCHING}
-local codes, served = {}, {}
--- Says what keeps a job without an outcome from being completed here: one that brings an outcome was fetched here, and is plain.
-local function hurdle(id)
-  local job = redis.call('HMGET', ARGV[1] .. id, 'name', 'parentKey', 'deid')
-  if not job[1] then return -1 end
-  return (job[2] or job[3]) and -100 or nil
-end
--- Takes jobs from the active ones, and gives a table in which those are left that are not there. The oldest ones end first, so
--- nearly all are near the tail.
-local function release(wanted, count)
-  if count == 0 then return wanted end
-  local tail, rest = redis.call('LRANGE', KEYS[2], -2 * count, -1), {}
-  for _, id in ipairs(tail) do
-    if not wanted[id] then rest[#rest + 1] = id end
-  end
-  if #tail - #rest > count / 2 then
-    redis.call('LTRIM', KEYS[2], 0, -1 - #tail)
-    for _, id in ipairs(tail) do wanted[id] = nil end
-    if #rest > 0 then redis.call('RPUSH', KEYS[2], unpack(rest)) end
-  end
-  for id in pairs(wanted) do
-    if redis.call('LREM', KEYS[2], -1, id) > 0 then wanted[id] = nil end
-  end
-  return wanted
-end
-if isPlain and #ids > 0 then
-  local locks = {}
-  for n, id in ipairs(ids) do locks[n] = ARGV[1] .. id .. ':lock' end
-  local holders, wanted, count = redis.call('MGET', unpack(locks)), {}, 0
-  for n, id in ipairs(ids) do
-    local code
-    if not groups[n].hasOutcomes then
-      local ok, said = pcall(hurdle, id)
-      -- A damaged job is its own trouble; what keeps the first from being looked at keeps all.
-      if not ok and n == 1 then return redis.error_reply(words(said)) end
-      code = not ok and -100 or said
-    end
-    -- The same job a second time.
-    if not code and wanted[id] then code = -3 end
-    if not code and holders[n] ~= ARGV[places[n] + 3] then code = holders[n] and -6 or -2 end
-    codes[n] = code
-    if not code then
-      wanted[id] = true
-      count = count + 1
-    end
-  end
-  local gone, doomed = {}, {}
-  local isList, absent = pcall(release, wanted, count)
-  for n, id in ipairs(ids) do
-    if not codes[n] then
-      codes[n] = not isList and -100 or absent[id] and -3 or 0
-      if codes[n] == 0 then
-        local d, key = #doomed, ARGV[1] .. id
-        gone[#gone + 1] = id
-        doomed[d + 1], doomed[d + 2], doomed[d + 3] = key, locks[n], key .. ':logs'
-        if groups[n].another then served[#served + 1] = n end
-      end
-    end
-  end
-  if #gone > 0 then
-    redis.call('DEL', unpack(doomed))
-    redis.call('SREM', KEYS[8], unpack(gone))
-  end
-  local ok, jobs, isEmpty = pcall(fetch, #served, ${FETCH_BYTES}, function(k) return ARGV[places[served[k]] + 3] end)
-  if ARGV[5] ~= '' and ok and #jobs == 0 and isEmpty and not nextDelayed then waitForJob(ARGV[5], ARGV[2], true) end
-  for k, n in ipairs(served) do
-    codes[n] = ok and (jobs[k] or isEmpty and {0, 0, 0, nextDelayed or 0}) or 0
-  end
-end
-for n, group in ipairs(groups) do group[#group + 1] = codes[n] or -100 end
-return finish(all)`,
+if isEmpty then replies[1] = 1 end
+return finish()`,
 };

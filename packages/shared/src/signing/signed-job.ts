@@ -11,7 +11,7 @@
 
 import { digestOf, digestOfBytes, SEAL_MARK, SIGNATURE_LENGTH } from "./signing.ts";
 import type { Signer } from "./signing.ts";
-import type { JobData, OutcomeText } from "../wire.ts";
+import type { JobData, OutcomeText, StoredJobData } from "../wire.ts";
 
 /** The options that BullMQ keeps beside a job's data and that affect how it is run. */
 export interface SignedJobOptions {
@@ -22,13 +22,16 @@ export interface SignedJobOptions {
 }
 
 /** Which call an outcome answers. */
-type Question = Pick<JobData, "map" | "at" | "n" | "args"> & {
+type Question = Pick<StoredJobData, "map" | "at" | "n" | "args"> & {
   readonly shares?: JobData["shares"];
   readonly bytesDigest?: string | undefined;
 };
 
 /** A digest of what a job asks for. Which values its shared arguments have is left out: each producer sends its own. */
-export function contentOf(task: string, { map, at, n, shares = [], args, bytesDigest }: Question): string {
+export function contentOf(
+  task: string,
+  { map, at, n = 1, shares = [], args, bytesDigest }: Question,
+): string {
   const positions = shares.map(([position]) => position);
   return digestOf([task, map, at, n, positions, ...(bytesDigest === undefined ? [] : [bytesDigest])], args);
 }
@@ -37,10 +40,10 @@ export function contentOf(task: string, { map, at, n, shares = [], args, bytesDi
 export function signJob(
   signer: Signer,
   task: string,
-  data: JobData,
+  data: StoredJobData,
   options: SignedJobOptions,
   content: string = contentOf(task, data),
-): JobData {
+): StoredJobData {
   return { ...data, sig: signer.sign("job", jobFacts(content, data, options)) };
 }
 
@@ -52,7 +55,7 @@ export function signJob(
 export function checkJob(
   signer: Signer,
   task: string,
-  data: JobData,
+  data: StoredJobData,
   options: SignedJobOptions,
   now: number = Date.now(),
 ): { readonly content: string } | { readonly refused: string } {
@@ -71,7 +74,7 @@ export function checkJob(
 }
 
 /** Signs what a supervisor has added to a job that runs again. */
-export function signJobState(signer: Signer, data: JobData): JobData {
+export function signJobState(signer: Signer, data: StoredJobData): StoredJobData {
   const { stateSig: _, ...rest } = data;
   if (rest.kept === undefined && rest.suspect === undefined && rest.cut === undefined) return rest;
   return { ...rest, stateSig: signer.sign("job-state", stateFacts(rest)) };
@@ -130,7 +133,7 @@ function outcomeFacts(
   return [map, at, content, ...(bytes === undefined ? [] : [digestOfBytes(bytes)])];
 }
 
-function jobFacts(content: string, data: JobData, options: SignedJobOptions): unknown[] {
+function jobFacts(content: string, data: StoredJobData, options: SignedJobOptions): unknown[] {
   const { sig: _sig, stateSig: _stateSig, kept: _kept, suspect: _suspect, cut: _cut, ...own } = data;
   // The other fields are covered by the digest of the content.
   const { map: _map, at: _at, n: _n, args: _args, ...rest } = own;
@@ -149,6 +152,6 @@ function jobFacts(content: string, data: JobData, options: SignedJobOptions): un
   ];
 }
 
-function stateFacts({ sig, kept, suspect, cut }: JobData): unknown[] {
+function stateFacts({ sig, kept, suspect, cut }: StoredJobData): unknown[] {
   return [sig, kept ?? null, suspect ?? null, ...(cut === undefined ? [] : [cut])];
 }

@@ -1,6 +1,6 @@
 import { MAX_TIMER_MS, WIRE_VERSION } from "@poolmq/shared/internal";
 import { MAP_TTL_MS } from "@poolmq/shared/redis";
-import type { JobData, Limit } from "@poolmq/shared/internal";
+import type { JobData, Limit, StoredJobData } from "@poolmq/shared/internal";
 
 /** A year. Durable maps have a day. */
 const MAX_TTL_MS = 365 * 24 * 60 * 60_000;
@@ -9,7 +9,7 @@ const MAX_TTL_MS = 365 * 24 * 60 * 60_000;
 export function readJobData(data: unknown): JobData | string {
   if (typeof data !== "object" || data === null) return "its data is not a JSON object";
   const fields = data as Partial<Record<keyof JobData, unknown>>;
-  const { v, map, at, n, args, bytes, timeoutMs, shares, codeVersion, kept, suspect, cut } = fields;
+  const { v, map, at, n = 1, args, bytes, timeoutMs, shares, codeVersion, kept, suspect, cut } = fields;
   // With a TTL that Redis refuses, the outcome would be published again and again.
   const ttlMs = isInteger(fields.ttlMs, 1, MAX_TTL_MS) ? fields.ttlMs : MAP_TTL_MS;
   if (!Number.isInteger(v)) return "it has no wire version";
@@ -30,7 +30,7 @@ export function readJobData(data: unknown): JobData | string {
     if (suspect !== undefined && (typeof suspect !== "object" || suspect === null))
       return "its suspect is none";
   }
-  return { ...(data as JobData), ttlMs };
+  return { ...(data as StoredJobData), n, ttlMs };
 }
 
 function isLimit(value: unknown): boolean {

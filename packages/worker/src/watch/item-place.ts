@@ -5,7 +5,7 @@ import { inspect } from "node:util";
 import type { Cluster, Redis } from "ioredis";
 
 import { decodeArguments, decodeEach } from "@poolmq/shared/internal";
-import type { JobData } from "@poolmq/shared/internal";
+import type { JobData, StoredJobData } from "@poolmq/shared/internal";
 import { jobIdOf, parseObject, peekAtOutcome } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
@@ -58,9 +58,10 @@ export class ItemPlace {
       "atm",
       "processedOn",
     );
-    const data = parseObject<JobData>(text ?? "");
-    if (typeof data?.n !== "number" || typeof data.args !== "string" || at + data.n <= index)
-      return undefined;
+    const stored = parseObject<StoredJobData>(text ?? "");
+    if (stored === undefined) return undefined;
+    const data = { ...stored, n: stored.n ?? 1 };
+    if (typeof data.n !== "number" || typeof data.args !== "string" || at + data.n <= index) return undefined;
     const isTaken =
       processedOn != null && (await this.#redis.exists(`${this.#keys.job(jobIdOf(mapId, at))}:lock`)) === 1;
     return { at, data, isTaken, attempt: Number(attempts ?? 0) + (isTaken ? 1 : 0) || null };
@@ -112,15 +113,17 @@ export class ItemPlace {
   }
 }
 
-/** The fields of an entry by name, for each job that has its outcome there: an `i` begins those of the next. */
+/** The fields of an entry by name, for each job that has its outcome there: several jobs have a line each in each field. */
 function byJob(fields: readonly Buffer[]): Map<string, Buffer>[] {
-  const jobs: Map<string, Buffer>[] = [];
+  const entry = new Map<string, Buffer>();
   for (let place = 0; place + 1 < fields.length; place += 2) {
-    const [name, value] = [String(fields[place]), fields[place + 1]];
-    if (name === "i" || jobs.length === 0) jobs.push(new Map());
-    if (value !== undefined) jobs.at(-1)?.set(name, value);
+    const value = fields[place + 1];
+    if (value !== undefined) entry.set(String(fields[place]), value);
   }
-  return jobs;
+  const indices = String(entry.get("i") ?? "").split("\n");
+  if (indices.length === 1) return [entry];
+  const lines = [...entry].map(([name, value]) => [name, String(value).split("\n")] as const);
+  return indices.map((_, n) => new Map(lines.map(([name, all]) => [name, Buffer.from(all[n] ?? "")])));
 }
 
 /** Where the job of an item may begin, the most likely first. */

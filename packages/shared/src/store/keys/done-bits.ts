@@ -55,9 +55,9 @@ end`;
 const BITS = 500;
 
 /**
- * Lua for the beginning of a script that publishes: `setDone(key of done, ttl of the map in ms, first, last, width)` sets the
- * bits of the indices `ARGV[first]`, `ARGV[first + width]`, … up to `last`. Gives the places in `ARGV` of those whose bit
- * was not set. A page is made with its first bit, and kept from expiring while outcomes come into it.
+ * Lua for the beginning of a script that publishes: `setDone(key of done, ttl of the map in ms, indices)` sets the bits of
+ * these indices, which are texts. Gives the places in `indices` of those whose bit was not set. A page is made with its first
+ * bit, and kept from expiring while outcomes come into it.
  */
 export const SET_DONE: string = `${DONE_BITS}
 ${CLEAR_DONE}
@@ -71,7 +71,7 @@ local function setInPage(done, index, ttl)
   end
   return isNew
 end
-local function setDone(done, ttl, first, last, width)
+local function setDone(done, ttl, indices)
   local fresh, places, args = {}, {}, {}
   -- One command sets many bits: a command that a script calls costs more than its bit.
   local function setAll()
@@ -82,13 +82,13 @@ local function setDone(done, ttl, first, last, width)
     places, args = {}, {}
   end
   local hasPages = tonumber(ttl) < ${DURABLE_TTL_MS}
-  for i = first, last, width do
-    local index = tonumber(ARGV[i])
+  for i, at in ipairs(indices) do
+    local index = tonumber(at)
     if hasPages and index >= ${PAGE_ITEMS} then
       if setInPage(done, index, ttl) then fresh[#fresh + 1] = i end
     else
       local n = #args
-      args[n + 1], args[n + 2], args[n + 3], args[n + 4] = 'SET', 'u1', ARGV[i], '1'
+      args[n + 1], args[n + 2], args[n + 3], args[n + 4] = 'SET', 'u1', at, '1'
       places[#places + 1] = i
       if #places == ${BITS} then setAll() end
     end

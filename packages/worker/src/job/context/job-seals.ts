@@ -17,7 +17,14 @@ import {
   shareFacts,
   signJobState,
 } from "@poolmq/shared/redis";
-import type { JobData, OutcomeText, Payload, Signer, WorkerAdvertisement } from "@poolmq/shared/internal";
+import type {
+  JobData,
+  OutcomeText,
+  Payload,
+  Signer,
+  StoredJobData,
+  WorkerAdvertisement,
+} from "@poolmq/shared/internal";
 
 import type { QueuedJob } from "../../queue/begun-jobs.ts";
 import type { SharedValue } from "./kept-shares.ts";
@@ -40,7 +47,7 @@ export class JobSeals {
 
   /** Whether the job may run; if not, logs why. To be called before any default is filled in. */
   admits(job: QueuedJob): boolean {
-    const data = job.data as JobData;
+    const data = job.data as StoredJobData;
     if (this.#signer === undefined) {
       // Its producer would ignore an outcome that is signed with another key.
       return (
@@ -73,7 +80,7 @@ export class JobSeals {
 
   /** Signs the data of a job that runs again. */
   state(data: JobData): JobData {
-    return this.#signer === undefined ? data : signJobState(this.#signer, data);
+    return this.#signer === undefined ? data : { ...signJobState(this.#signer, data), n: data.n };
   }
 
   progress(mapId: string, index: number, payload: Payload): Payload {
