@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-import { HOOK } from "./tests/support/bundled-dependencies.ts";
+import { HOOK } from "./tests/support/bundles.ts";
 import { LongestFirst } from "./tests/support/longest-first.ts";
 
 /** Lets Vitest, and the processes that tests start, load the packages' sources: no build stands between edit and test. */
@@ -70,7 +70,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     // A test that passes at the second try has found something.
     retry: 0,
-    globalSetup: ["tests/support/nothing-left.ts", "tests/support/bundled-dependencies.ts"],
+    globalSetup: ["tests/support/nothing-left.ts", "tests/support/bundles.ts"],
     projects: FOLDERS.map((folder) => ({
       resolve: { conditions: CONDITIONS },
       ssr: { resolve: { conditions: CONDITIONS } },

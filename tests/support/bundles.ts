@@ -20,7 +20,7 @@ const PACKAGES = ["bullmq", "ioredis"];
 const required = createRequire(join(ROOT, "packages/shared/package.json"));
 
 /** Made once for each state of the lockfile and of this file. */
-const MADE_OF = ["pnpm-lock.yaml", "tests/support/bundled-dependencies.ts"];
+const MADE_OF = ["pnpm-lock.yaml", "tests/support/bundles.ts"];
 const digest = createHash("sha256");
 for (const file of MADE_OF) digest.update(readFileSync(join(ROOT, file)));
 const FOLDER = join(ROOT, ".cache/bundled", digest.digest("hex").slice(0, 12));
