@@ -15,4 +15,4 @@ const chosen = process.argv.length > 2 ? process.argv.slice(2) : PACKAGES;
 const folders = chosen.map((name) => `${ROOT}/packages/${name}`);
 for (const folder of folders) await rm(`${folder}/dist`, { recursive: true, force: true });
 process.exitCode = (await run(`${ROOT}/node_modules/.bin/tsc`, ["-b", ...folders])).code;
-if (process.exitCode === 0) await Promise.all(chosen.map(bundlePackage));
+if (process.exitCode === 0) await Promise.all(chosen.map((name) => bundlePackage(name)));

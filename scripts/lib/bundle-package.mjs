@@ -31,11 +31,11 @@ const CALLERS = ["item/run-item.ts", "item/result-fold.ts", "batch/batch.ts"];
  * (`user-frames.ts`); so what they import has parts of its own, or else parts would import each other.
  *
  * @param {string} name its folder in `packages`
+ * @param {string} [dist] another folder to write to
  */
-export async function bundlePackage(name) {
+export async function bundlePackage(name, dist = join(ROOT, "packages", name, "dist")) {
   const folder = join(ROOT, "packages", name);
-  const manifest = /** @type {Manifest} */ (JSON.parse(readFileSync(join(folder, "package.json"), "utf8")));
-  const entries = [...doorsOf(manifest), ...(STARTED[name] ?? [])];
+  const entries = entriesOf(name);
   const sources = new Map(entries.map((entry) => [join(folder, "src", `${entry}.ts`), entry]));
 
   const callers = new Set(CALLERS.map((file) => join(folder, "src", file)));
@@ -50,7 +50,7 @@ export async function bundlePackage(name) {
     preserveEntrySignatures: "allow-extension",
   });
   const { output } = await bundle.write({
-    dir: join(folder, "dist"),
+    dir: dist,
     sourcemap: true,
     // The sources are published beside it.
     sourcemapExcludeSources: true,
@@ -75,6 +75,17 @@ export async function bundlePackage(name) {
   });
   await bundle.close();
   checkOneWay(output);
+}
+
+/**
+ * The files, without extension, by which a package is entered: each has its own place in `src` and in `dist`.
+ *
+ * @param {string} name its folder in `packages`
+ */
+export function entriesOf(name) {
+  const path = join(ROOT, "packages", name, "package.json");
+  const manifest = /** @type {Manifest} */ (JSON.parse(readFileSync(path, "utf8")));
+  return [...new Set([...doorsOf(manifest), ...(STARTED[name] ?? [])])];
 }
 
 /**
