@@ -2,15 +2,11 @@
 
 import { expect, test } from "vitest";
 
+import { block } from "../fixtures/block.ts";
 import { onBothPools } from "../support/both-pools.ts";
 import { Marks, rejection } from "../support/stage.ts";
 
 const fixture = (name: string): URL => new URL(`../fixtures/${name}.ts`, import.meta.url);
-
-/** Blocks this thread, as a program that computes. */
-function compute(ms: number): void {
-  for (const end = performance.now() + ms; performance.now() < end;);
-}
 
 onBothPools(({ own }) => {
   test("a program that computes for long charges nothing, loses nothing and runs nothing twice", async () => {
@@ -25,7 +21,7 @@ onBothPools(({ own }) => {
     }));
     const results = pool.map("gated", calls, { taskTimeoutMs: 1_000 });
     await marks.started(5);
-    compute(2_500);
+    block(2_500);
     expect(await results).toEqual(calls.map(({ say }) => say));
     expect(marks.lines.toSorted()).toEqual(calls.map(({ say }) => say).toSorted());
     expect(results.insights()).toMatchObject({ losses: 0, retries: 0 });
@@ -35,7 +31,7 @@ onBothPools(({ own }) => {
     const pool = own({ workers: 1, startTimeoutMs: 2_000 });
     const results = pool.map("increment", [1]);
     await new Promise((resolve) => setTimeout(resolve, 20));
-    compute(2_500);
+    block(2_500);
     expect(await results).toEqual([2]);
   });
 

@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 
+import { block } from "../../fixtures/block.ts";
 import { RedisServer } from "../../support/redis-server.ts";
 import { Stage } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
@@ -15,12 +16,6 @@ async function connections(server: RedisServer): Promise<number> {
   return Number(/^total_connections_received:(\d+)/m.exec(await server.admin.info("stats"))?.[1]);
 }
 
-/** Blocks this process's event loop, so that outcomes pile up. */
-function computeFor(ms: number): void {
-  const end = performance.now() + ms;
-  while (performance.now() < end);
-}
-
 test("outcomes that are more than it gives at once are read in several, and other maps do not notice", async () => {
   await using server = await limited();
   const stage = new Stage(server);
@@ -31,7 +26,8 @@ test("outcomes that are more than it gives at once are read in several, and othe
   const maps = Array.from({ length: 8 }, () => pool.map("repeat", Array<number>(10).fill(200_000)));
   const waiting = async (): Promise<number> => await server.admin.llen(stage.keys.job("wait"));
   await until(async () => (await waiting()) > 0, { what: "the jobs" });
-  computeFor(700);
+  // So that outcomes pile up.
+  block(700);
   const results = await Promise.all([...maps, pool.map("increment", [1])]);
   expect(results.flat().length).toBe(81);
   expect((await connections(server)) - before).toBeLessThan(15);
