@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { redisForFile } from "../../support/redis-server.ts";
-import { Stage, temporaryFolder } from "../../support/stage.ts";
+import { rejection, Stage, temporaryFolder } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
 
 const redis = redisForFile();
@@ -51,4 +51,31 @@ test("the outcomes of a map of items that take milliseconds are read together", 
     const stats = await redis().admin.info("commandstats");
     return Number(/cmdstat_xread:calls=(\d+)/.exec(stats)?.[1] ?? 0);
   }
+});
+
+test("calls to a fleet in a row do not each read what its machines say of themselves", async () => {
+  const stage = new Stage(redis());
+  await stage.machine();
+  const pool = stage.pool();
+  await pool.apply("increment", [1]);
+  let looks = 0;
+  const spare = redis().admin.duplicate();
+  const monitor = await spare.monitor();
+  monitor.on("monitor", (_time: string, [command = "", , keys, firstKey]: string[], source: string) => {
+    // A heartbeat has more keys.
+    if (source !== "lua" && command.startsWith("eval") && keys === "2" && firstKey === stage.keys.workers)
+      looks++;
+  });
+  for (let i = 0; i < CALLS; i++) expect(await pool.apply("increment", [i])).toBe(i + 1);
+  monitor.disconnect();
+  spare.disconnect();
+  expect(looks).toBeLessThan(CALLS / 2);
+});
+
+test("a task that no machine has is refused at once, also right after another machine was seen that has others", async () => {
+  const stage = new Stage(redis());
+  await stage.machine();
+  const pool = stage.pool<{ increment(x: number): number; missing(): void }>();
+  expect(await pool.apply("increment", [1])).toBe(2);
+  expect(await rejection(pool.apply("missing", []))).toMatchObject({ code: "TASK_NOT_REGISTERED" });
 });

@@ -23,6 +23,12 @@ import { Fleet } from "./fleet.ts";
 import { LocalMachineKeeper, machineStarter } from "./local-machine-keeper.ts";
 import type { OpenQueue } from "./open-queue.ts";
 
+/**
+ * A task that a machine had this long ago, in ms, is taken to be there still: a call then need not ask. To read what a hundred
+ * machines say of themselves takes longer than a call. If they have ended since, the call waits like one that was made before.
+ */
+const RECENT_MS = 250;
+
 interface Parts {
   readonly opened: OpenQueue;
   readonly queue: string;
@@ -42,6 +48,9 @@ export class RedisBackend {
   readonly #live = new AskTogether(() => this.gather.machines());
   #processes: number;
   #places = 0;
+  /** What the machines that were seen last have registered, by the version of the tasks' code that a call asks for. */
+  #seen = new Map<string | undefined, ReadonlyMap<string, TaskInfo>>();
+  #seenAt = -Infinity;
 
   private constructor(parts: Parts) {
     this.gather = parts.opened.gather;
@@ -152,6 +161,8 @@ export class RedisBackend {
   ): Promise<ReadonlyMap<string, TaskInfo> | undefined> {
     const own = this.#parts.machine?.tasks;
     if (own !== undefined && codeVersion === undefined) return new Map(Object.entries(own));
+    const seen = this.#seen.get(codeVersion);
+    if (seen?.has(task) === true && performance.now() - this.#seenAt < RECENT_MS) return seen;
     const machines = await this.machines();
     const fit = machines.filter(({ unfit }) => unfit === undefined);
     const asked = fit.filter((machine) => codeVersion === undefined || machine.codeVersion === codeVersion);
@@ -160,7 +171,11 @@ export class RedisBackend {
       throw new CodeVersionError({ task, asked: codeVersion, known: [...known].sort() });
     }
     const tasks = asked.flatMap((machine) => Object.entries(machine.tasks));
-    if (tasks.length > 0) return new Map(tasks.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+    if (tasks.length > 0) {
+      const found = new Map(tasks.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+      this.#seen.set(codeVersion, found);
+      return found;
+    }
     const unfit = machines.find((machine) => machine.unfit !== undefined);
     if (unfit?.unfit !== undefined) throw new WorkerStartError({ host: unfit.host, ...unfit.unfit });
     return undefined;
@@ -169,6 +184,8 @@ export class RedisBackend {
   /** The live machines. @throws SigningKeyError if all of them have other signing keys */
   async machines(): Promise<WorkerAdvertisement[]> {
     const machines = await this.#live.ask();
+    this.#seen = new Map();
+    this.#seenAt = performance.now();
     this.#processes = machines.reduce((sum, machine) => sum + machine.processes, 0);
     this.#places = machines.reduce((sum, machine) => sum + machine.processes * machine.concurrency, 0);
     this.fleet.see(machines);
