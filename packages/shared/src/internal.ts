@@ -91,3 +91,4 @@ export type {
   StackAnswer,
   WorkerDetail,
 } from "./wire-watch.ts";
+export { toJson } from "./values/to-json.ts";

@@ -4,6 +4,7 @@
  */
 
 import { backupIdOf, jobIdOf, lookAtTail } from "@poolmq/shared/redis";
+import { toJson } from "@poolmq/shared/task";
 import type { Machines, QueueKeys } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 
@@ -57,7 +58,7 @@ export class Backups implements TailHand {
   async cut({ id }: CarriedMap, chunks: readonly Chunk[]): Promise<void> {
     const { redis, keys, seals } = this.#options;
     const message = seals.control({ t: "cut", map: id, jobs: chunks.map(({ at }) => at) });
-    await redis.publish(keys.control, JSON.stringify(message));
+    await redis.publish(keys.control, toJson(message));
   }
 
   async backUp(map: CarriedMap, chunks: readonly Chunk[]): Promise<void> {
@@ -82,7 +83,7 @@ export class Backups implements TailHand {
     const { redis, keys, jobs, seals } = this.#options;
     const isOfBackup = by?.endsWith(" backup") === true;
     const message = seals.control({ t: "settled", map: map.id, jobs: [at] });
-    const told = redis.publish(keys.control, JSON.stringify(message));
+    const told = redis.publish(keys.control, toJson(message));
     // If the other job does not run yet, it need not be fetched. One that runs is locked, and stays until it has stopped.
     const removed = jobs.remove([(isOfBackup ? jobIdOf : backupIdOf)(map.id, at)], map.job.limit);
     try {

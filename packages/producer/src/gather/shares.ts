@@ -3,7 +3,7 @@
  * sent again if Redis has lost it. The pool keeps a copy for that.
  */
 
-import { settlesWithin } from "@poolmq/shared/internal";
+import { settlesWithin, toJson } from "@poolmq/shared/internal";
 import { DURABLE_TTL_MS, renewShares } from "@poolmq/shared/redis";
 import type { Payload } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/redis";
@@ -76,7 +76,7 @@ export class Shares {
     // If this fails, they expire, and machines forget values that nobody uses.
     const unlinked = redis.unlink(...shareIds.map((id) => keys.share(id)));
     const message = seals.control({ t: "unshare", shares: shareIds });
-    const told = redis.publish(keys.control, JSON.stringify(message));
+    const told = redis.publish(keys.control, toJson(message));
     await settlesWithin(CLEAN_UP_TIMEOUT_MS, Promise.all([unlinked, told]));
   }
 

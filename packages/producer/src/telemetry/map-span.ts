@@ -3,7 +3,7 @@
  * BullMQ's own telemetry uses, so that the spans of items become its children.
  */
 
-import { errorFacts, packageVersion, QUEUE_FIELD } from "@poolmq/shared/internal";
+import { errorFacts, packageVersion, QUEUE_FIELD, toJson } from "@poolmq/shared/internal";
 import type { Attributes, Context, OpenTelemetry, Span } from "@poolmq/shared/internal";
 
 import type { MapEnd } from "../map/outcomes/sink.ts";
@@ -80,7 +80,7 @@ export class MapSpan {
     this.#api.propagation.inject(context, carrier);
     if (Object.keys(carrier).length === 0) return undefined;
     if (this.#queue !== undefined) carrier[QUEUE_FIELD] = this.#queue;
-    return JSON.stringify(carrier);
+    return toJson(carrier);
   }
 }
 

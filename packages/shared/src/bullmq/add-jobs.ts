@@ -8,6 +8,7 @@ import { AT_ONCE } from "./plain-scripts.ts";
 import { OPEN } from "../store/open-map.ts";
 import type { MapOpening } from "../store/open-map.ts";
 import { isUnknownScript, runScript } from "../redis/run-script.ts";
+import { toJson } from "../values/to-json.ts";
 
 /** Characters of jobs that are added in one script: a server may limit the size of a command. */
 const ADD_LENGTH = 256 * 1024;
@@ -83,7 +84,7 @@ export async function addJobs(
   const timestamp = Date.now();
   const stored = jobs.map(({ name, data, opts }): StoredJob => {
     const { jobId = "" } = opts ?? {};
-    return { id: jobId, name, data: JSON.stringify(data), opts: { attempts: 0, ...opts }, timestamp };
+    return { id: jobId, name, data: toJson(data as object), opts: { attempts: 0, ...opts }, timestamp };
   });
   const added = await Promise.all(
     batchesOf(stored, ({ data }) => data.length).map(async (batch, at) => {
@@ -151,7 +152,7 @@ export function shortenAdding(backend: RedisQueueBackend, redis: Redis | Cluster
  * is the same text for all jobs of a map, and goes to Redis once.
  */
 function optionsBefore({ jobId: _, ...others }: Added["job"]["opts"]): string {
-  const text = JSON.stringify(others).slice(0, -1);
+  const text = toJson(others).slice(0, -1);
   return `${text}${text.length > 1 ? "," : ""}"jobId":"`;
 }
 

@@ -14,6 +14,7 @@ import type { KeyObject } from "node:crypto";
 
 import { InvalidOptionError } from "../errors/call-errors.ts";
 import type { QueueKeys } from "../store/keys/keys.ts";
+import { toJson } from "../values/to-json.ts";
 
 /** What is signed. Each purpose has a key of its own. */
 export type SigningPurpose =
@@ -144,12 +145,12 @@ export class Signer {
 
   /** The object with its signature as its field `sig`. */
   signObject<T extends object>(purpose: SigningPurpose, object: T): T & { readonly sig: string } {
-    return { ...object, sig: this.sign(purpose, [], JSON.stringify(object)) };
+    return { ...object, sig: this.sign(purpose, [], toJson(object)) };
   }
 
   /** Whether one of the keys signed the object, which may have travelled as JSON. */
   isGenuineObject(purpose: SigningPurpose, { sig, ...object }: { readonly sig?: unknown }): boolean {
-    return this.isGenuine(purpose, sig, [], JSON.stringify(object));
+    return this.isGenuine(purpose, sig, [], toJson(object));
   }
 
   #mac(at: number, purpose: SigningPurpose, facts: readonly unknown[], text: string): string {
@@ -161,7 +162,7 @@ export class Signer {
       entry.derived.set(purpose, key);
     }
     return createHmac("sha256", key)
-      .update(`${JSON.stringify(facts)}\n`)
+      .update(`${toJson(facts)}\n`)
       .update(text)
       .digest("base64url");
   }
@@ -169,7 +170,7 @@ export class Signer {
 
 /** The digest of a text that follows its facts, unambiguously. */
 export function digestOf(facts: readonly unknown[], text: string): string {
-  return hash("sha256", `${JSON.stringify(facts)}\n${text}`, "base64url");
+  return hash("sha256", `${toJson(facts)}\n${text}`, "base64url");
 }
 
 /** The digest of bytes that belong to something signed. */

@@ -12,6 +12,7 @@ import { READ_CLOCK } from "./keys/redis-clock.ts";
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
 import type { ControlMessage } from "../wire-control.ts";
+import { toJson } from "../values/to-json.ts";
 
 /** The clock of a promoted server may be a little behind that of the one before. */
 const SKEW_MS = 5_000;
@@ -50,7 +51,7 @@ export async function askToCancel(
   mapId: string,
   message: ControlMessage,
 ): Promise<void> {
-  await runScript(redis, ASK, [keys.done(mapId), keys.out(mapId)], [JSON.stringify(message)]);
+  await runScript(redis, ASK, [keys.done(mapId), keys.out(mapId)], [toJson(message)]);
 }
 
 /**
@@ -64,7 +65,7 @@ export async function tellCancelled(
   mapId: string,
   message: ControlMessage,
 ): Promise<void> {
-  const args = [mapId, CANCEL_TTL_MS, keys.control, JSON.stringify(message)];
+  const args = [mapId, CANCEL_TTL_MS, keys.control, toJson(message)];
   await runScript(redis, CANCEL, [keys.cancelled], args);
 }
 

@@ -10,6 +10,7 @@ import { jobIdOf } from "./keys/keys.ts";
 import type { QueueKeys } from "./keys/keys.ts";
 import { ENTER_TURNS } from "./keys/turns.ts";
 import type { ControlMessage } from "../wire-control.ts";
+import { toJson } from "../values/to-json.ts";
 
 /**
  * KEYS: wait, prioritized, pc, marker, meta, stage, turns, accounts. ARGV: prefix of job keys, priority or 0, map id, then ids
@@ -60,7 +61,7 @@ export async function tellPriority(
   mapId: string,
   message: ControlMessage,
 ): Promise<void> {
-  await runScript(redis, TELL, [keys.done(mapId), keys.out(mapId)], [JSON.stringify(message)]);
+  await runScript(redis, TELL, [keys.done(mapId), keys.out(mapId)], [toJson(message)]);
 }
 
 /** Gives the waiting jobs of a map another priority, or none. */

@@ -7,6 +7,7 @@ import type { QueueKeys } from "./keys/keys.ts";
 import { settleAccounts } from "./keys/turns.ts";
 import { runScript } from "../redis/run-script.ts";
 import type { Script } from "../redis/run-script.ts";
+import { toJson } from "../values/to-json.ts";
 import type { FailedJob, OutcomeText, RanText } from "../wire.ts";
 
 /**
@@ -175,7 +176,7 @@ export async function publishOutcomes(
     return (await runScript(redis, PUBLISH, [...mapKeys, keys.accounts], [ttlMs, mapId, ...args])) === 1;
   }
   const args = outcomes.flatMap(({ at, ms, text, bytes = "", by, failed }) => {
-    const job = failed === undefined ? "" : JSON.stringify(failed);
+    const job = failed === undefined ? "" : toJson(failed);
     return [at, ranText(ms, by), text, bytes, job, mostKept(failed)];
   });
   mapKeys.push(keys.failed(mapId), keys.accounts);

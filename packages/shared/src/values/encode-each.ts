@@ -15,10 +15,11 @@ import type { EncodeOptions } from "./codec.ts";
 import { DecodeError, LimitError } from "../errors/item-errors.ts";
 import { packNumbers, unpackNumbers } from "./packed-numbers.ts";
 import { toPlainJson } from "./plain-json.ts";
+import { toJson } from "./to-json.ts";
 import type { Payload } from "../wire.ts";
 
 // Kept from before any task is loaded, since a task may replace the global's methods.
-const { parse: parseJson, stringify } = JSON;
+const { parse: parseJson } = JSON;
 
 /** Marks a list of payloads. No JSON text and no other payload starts with it. */
 const LIST_MARK = "^";
@@ -84,7 +85,7 @@ function listPayload(values: readonly unknown[], options: EncodeOptions): Payloa
   const parts = values.map((value) => encode(value, options));
   // If each value is plain by itself, they were not plain together only because they share objects.
   const arePlain = parts.every((part) => !/^[~@]/.test(part));
-  return arePlain ? `[${parts.join(",")}]` : LIST_MARK + stringify(parts);
+  return arePlain ? `[${parts.join(",")}]` : LIST_MARK + toJson(parts);
 }
 
 function isPrimitive(value: unknown): boolean {

@@ -1,6 +1,7 @@
 /** One child process, seen from its supervisor: its start, the messages in both directions, its end. */
 
 import { spawn } from "node:child_process";
+import { toJson } from "@poolmq/shared/task";
 import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
@@ -66,7 +67,7 @@ class ProcessHost implements Host {
     this.#memory = memory;
     const settings: ChildSettings = { ...facts, prints: output.target, logLevel: output.level };
     const main = fileURLToPath(besideThis(import.meta.url, "../child/main"));
-    this.#process = spawn(process.execPath, [...nodeFlags(), ...heapFlags, main, JSON.stringify(settings)], {
+    this.#process = spawn(process.execPath, [...nodeFlags(), ...heapFlags, main, toJson(settings)], {
       // fd 3: work. fd 4: the child's guard thread, which learns by its closing that the supervisor is gone. fd 5: what
       // tasks log. fd 6: outcomes. Outcomes do not share fd 3, because a failed write to a child that is gone would
       // discard what the child still sent.

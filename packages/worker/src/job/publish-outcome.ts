@@ -1,6 +1,7 @@
 /** The last step of a job on this machine: its outcome goes to Redis. Only then, or in the same step, is it completed. */
 
 import { isPlainOutcome, jobIdOf, MAP_TTL_MS } from "@poolmq/shared/redis";
+import { toJson } from "@poolmq/shared/internal";
 import type { Outcome } from "@poolmq/shared/redis";
 import type { FailedJob, Failure, ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/internal";
 
@@ -70,7 +71,7 @@ export async function publishFailure(context: JobContext, hand: JobInHand, failu
     return kept.get(offset) ?? { s: "failed", failure, by: infoOf(context, hand, offset, 0) };
   });
   await publishOutcome(context, hand, {
-    text: `!${JSON.stringify(outcomes)}`,
+    text: `!${toJson(outcomes)}`,
     failed: failedJob(job, data),
   });
 }
@@ -92,7 +93,7 @@ export async function publishCorrupt(
     failure: { code: "CORRUPT_JOB", reason },
     by: { task: "", index: at, attempt: 1, worker: machine.id, pid: 0 },
   };
-  const corrupt = { at, ms: 0, text: `!${JSON.stringify([outcome])}` };
+  const corrupt = { at, ms: 0, text: `!${toJson([outcome])}` };
   await publisher.publish(map, corrupt, MAP_TTL_MS);
 }
 

@@ -1,4 +1,4 @@
-import { encodeThrown, LimitError } from "@poolmq/shared/task";
+import { encodeThrown, LimitError, toJson } from "@poolmq/shared/task";
 import type { ItemOutcome, OutcomeText, RemoteInfo } from "@poolmq/shared/internal";
 
 import type { OutcomeLimit } from "../item/outcome-writer.ts";
@@ -15,16 +15,16 @@ export function fitOutcomes(
 ): OutcomeText {
   if (!text.startsWith("!") || text.length <= limit.maxBytes) return text;
   const outcomes = JSON.parse(text.slice(1)) as ItemOutcome[];
-  const sizes = outcomes.map((outcome) => JSON.stringify(outcome).length);
+  const sizes = outcomes.map((outcome) => toJson(outcome).length);
   let left = text.length;
   const largestFirst = [...sizes.keys()].toSorted((a, b) => (sizes[b] ?? 0) - (sizes[a] ?? 0));
   for (const offset of largestFirst) {
     if (left <= limit.maxBytes) break;
     const failed = tooLarge(sizes[offset] ?? 0, limit, info(offset));
-    left += JSON.stringify(failed).length - (sizes[offset] ?? 0);
+    left += toJson(failed).length - (sizes[offset] ?? 0);
     outcomes[offset] = failed;
   }
-  return `!${JSON.stringify(outcomes)}`;
+  return `!${toJson(outcomes)}`;
 }
 
 function tooLarge(got: number, { maxBytes: max, limit }: OutcomeLimit, by: RemoteInfo): ItemOutcome {

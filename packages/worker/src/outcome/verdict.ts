@@ -5,7 +5,7 @@
  * meanwhile. So items stay independent: none gets another one's error, or is charged for it.
  */
 
-import { inText } from "@poolmq/shared/task";
+import { inText, toJson } from "@poolmq/shared/task";
 import type { Failure, ItemOutcome, JobData, OutcomeText, RemoteInfo } from "@poolmq/shared/internal";
 
 import type { RunEnd } from "../runs/run.ts";
@@ -97,7 +97,7 @@ function onCovered(outcomes: ReadonlyMap<number, ItemOutcome>, context: VerdictC
     return { do: "retry", data: { ...withoutSuspect(data), kept: certain } };
   }
   const inOrder = [...outcomes].toSorted(([a], [b]) => a - b).map(([, outcome]) => outcome);
-  return { do: "publish", text: `!${JSON.stringify(inOrder)}` };
+  return { do: "publish", text: `!${toJson(inOrder)}` };
 }
 
 function onLoss(end: Extract<RunEnd, { kind: "lost" }>, context: VerdictContext): Verdict {

@@ -11,7 +11,7 @@
 import { once } from "node:events";
 import { Socket } from "node:net";
 
-import { allocate, free, lend, release } from "@poolmq/shared/task";
+import { allocate, free, lend, release, toJson } from "@poolmq/shared/task";
 
 const { parse, stringify } = JSON;
 const concat = Buffer.concat.bind(Buffer);
@@ -172,7 +172,7 @@ export class FrameWriter {
   }
 
   write(header: object, text = "", bytes?: Buffer): void {
-    this.writeLine(stringify(bytes === undefined ? header : { ...header, bytes: bytes.length }), text, bytes);
+    this.writeLine(toJson(bytes === undefined ? header : { ...header, bytes: bytes.length }), text, bytes);
   }
 
   /** @param header - JSON, which says how many bytes follow, if any */

@@ -2,7 +2,7 @@
  * For calls with `keepFailed` on a pool in memory: stores failed items in files, and names these in the items' errors.
  */
 
-import { inspectBriefly } from "@poolmq/shared/internal";
+import { inspectBriefly, toJson } from "@poolmq/shared/internal";
 import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
 import type { Run, writeReplayFile } from "@poolmq/worker/local";
 
@@ -33,7 +33,7 @@ export class KeepForReplay {
   keep(run: FailedRun, text: OutcomeText): OutcomeText {
     if (text.startsWith("=")) return text;
     const outcomes = JSON.parse(text.slice(1)) as ItemOutcome[];
-    return `!${JSON.stringify(outcomes.map((outcome, offset) => this.#keepOne(run, outcome, offset)))}`;
+    return `!${toJson(outcomes.map((outcome, offset) => this.#keepOne(run, outcome, offset)))}`;
   }
 
   /** Forgets a map that has ended. */

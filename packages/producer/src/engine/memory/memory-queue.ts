@@ -9,7 +9,7 @@
  */
 
 import type { Backoff } from "@poolmq/shared";
-import { decode, WIRE_VERSION } from "@poolmq/shared/internal";
+import { decode, WIRE_VERSION, toJson } from "@poolmq/shared/internal";
 import type { JobData, LogBatch, OutcomeText, Payload, RemoteInfo } from "@poolmq/shared/internal";
 import type { Run, RunEnd } from "@poolmq/worker/local";
 
@@ -149,7 +149,7 @@ export class MemoryQueue implements Transport {
   log({ map, attempt }: Run, index: number, pid: number, line: string): void {
     const { worker } = this.#options;
     const by: Omit<LogBatch, "lines"> = { worker, pid, attempt };
-    this.#maps.get(map)?.taskLog(index, `${JSON.stringify(by).slice(0, -1)},"lines":[${line}]}`);
+    this.#maps.get(map)?.taskLog(index, `${toJson(by).slice(0, -1)},"lines":[${line}]}`);
   }
 
   #process(job: MemoryJob): void {
@@ -281,7 +281,7 @@ export class MemoryQueue implements Transport {
     const outcomes = Array.from({ length: data.n }, (_, offset) => {
       return { s: "failed", failure, by: this.#info(job, offset, 0) };
     });
-    map.take(data.at, `!${JSON.stringify(outcomes)}`, { ms: 0 });
+    map.take(data.at, `!${toJson(outcomes)}`, { ms: 0 });
   }
 
   #ranBy({ data, attempt }: MemoryJob, end: RunEnd): string | undefined {

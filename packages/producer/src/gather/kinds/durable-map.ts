@@ -1,5 +1,5 @@
 import { PoolmqError } from "@poolmq/shared";
-import { encodeThrown } from "@poolmq/shared/internal";
+import { encodeThrown, toJson } from "@poolmq/shared/internal";
 import { DURABLE_TTL_MS } from "@poolmq/shared/redis";
 import type { ItemOutcome, JobData } from "@poolmq/shared/internal";
 
@@ -96,7 +96,7 @@ export class DurableMap implements MapKind {
     const { id, task } = this.#map;
     const by = { task, index, attempt: 1, worker: "producer", pid: process.pid };
     const outcome: ItemOutcome = { s: "threw", thrown: encodeThrown(error), by };
-    const text = this.#tools.seals.outcomeHere(this.#map, index, `!${JSON.stringify([outcome])}`);
+    const text = this.#tools.seals.outcomeHere(this.#map, index, `!${toJson([outcome])}`);
     const published = this.#tools.ask(this.#map, () =>
       this.#tools.scripts.publish(id, [{ at: index, ms: 0, text }], DURABLE_TTL_MS),
     );

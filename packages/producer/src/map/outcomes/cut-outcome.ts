@@ -3,7 +3,7 @@
  * the chunk kept.
  */
 
-import { decodeEach, encodeEach } from "@poolmq/shared/internal";
+import { decodeEach, encodeEach, toJson } from "@poolmq/shared/internal";
 import type { ItemOutcome, OutcomeText } from "@poolmq/shared/internal";
 
 /** The outcomes of the first items of a chunk. */
@@ -29,7 +29,7 @@ export function firstOutcomes(text: OutcomeText, most: number, bytes?: Buffer): 
     // This failure is about all items: a machine that can't read a job does not know how many it has.
     if (first?.s === "failed" && first.failure.code === "CORRUPT_JOB") return undefined;
     if (outcomes.length <= most) return { items: outcomes.length, text };
-    return { items: most, text: `!${JSON.stringify(outcomes.slice(0, most))}` };
+    return { items: most, text: `!${toJson(outcomes.slice(0, most))}` };
   } catch {
     return undefined;
   }

@@ -13,6 +13,7 @@ import type { LineBatch } from "../../wire-watch.ts";
 import { WATCH_TTL_MS } from "../keys/durations.ts";
 import type { QueueKeys } from "../keys/keys.ts";
 import { parseObject } from "./parse-object.ts";
+import { toJson } from "../../values/to-json.ts";
 
 /** Batches that the stream holds, of all machines together. A listener reads several times a second. */
 const MAX_BATCHES = 512;
@@ -39,7 +40,7 @@ export class MachineLines {
 
   /** Adds lines of a machine's log. */
   async write(batch: LineBatch): Promise<void> {
-    const args = [JSON.stringify(batch), MAX_BATCHES, LINES_TTL_MS];
+    const args = [toJson(batch), MAX_BATCHES, LINES_TTL_MS];
     await runScript(this.#redis, WRITE, [this.#keys.logs], args);
   }
 
@@ -47,7 +48,7 @@ export class MachineLines {
   async listen(isNew: boolean): Promise<void> {
     await unlessFull(this.#redis.set(this.#keys.listen, "1", "PX", WATCH_TTL_MS));
     if (!isNew) return;
-    await this.#redis.publish(this.#keys.control, JSON.stringify({ t: "listen" } satisfies ControlMessage));
+    await this.#redis.publish(this.#keys.control, toJson({ t: "listen" } satisfies ControlMessage));
   }
 
   /** Gives the batches after the one with this id, the first ones without it; and the id to go on from. */

@@ -8,6 +8,7 @@ import { READ_CLOCK } from "../keys/redis-clock.ts";
 import { runScript } from "../../redis/run-script.ts";
 import type { Script } from "../../redis/run-script.ts";
 import type { ErrorGroup, MapReport } from "../../wire-watch.ts";
+import { toJson } from "../../values/to-json.ts";
 
 /** The most maps with a report, which is more than anyone looks at. The ones that would expire first are removed. */
 export const MAX_MAPS = 500;
@@ -41,7 +42,7 @@ export async function writeMapReports(
   keys: QueueKeys,
   reports: readonly (readonly [mapId: string, ttlMs: number, report: MapReport])[],
 ): Promise<number> {
-  const args = reports.flatMap(([mapId, ttlMs, report]) => [mapId, ttlMs, JSON.stringify(report)]);
+  const args = reports.flatMap(([mapId, ttlMs, report]) => [mapId, ttlMs, toJson(report)]);
   return Number(await runScript(redis, REPORT, [keys.maps, keys.mapInfo], [MAX_MAPS, ...args]));
 }
 
@@ -53,7 +54,7 @@ export async function writeErrorGroups(
   groups: readonly (readonly [number: number, group: ErrorGroup])[],
   ttlMs: number,
 ): Promise<void> {
-  const fields = groups.flatMap(([number, group]) => [String(number), JSON.stringify(group)]);
+  const fields = groups.flatMap(([number, group]) => [String(number), toJson(group)]);
   const pipeline = redis.pipeline();
   if (fields.length > 0) pipeline.hset(keys.errors(mapId), ...fields);
   pipeline.pexpire(keys.errors(mapId), ttlMs);
