@@ -21,8 +21,19 @@ export const NOT_PLAIN = -100;
 /** Characters of outcomes that go to Redis in one script: a server may limit the size of a command. */
 const SEND_LENGTH = 256 * 1024;
 
-/** How long jobs wait for the answer to the last script before they are sent all the same, in ms. Redis may be far away. */
+/**
+ * How long jobs wait for the answer to the last script before they are sent all the same, in ms, because Redis may be far
+ * away. They wait twice as long for each further script that is unanswered: a server that is busy gets few scripts of many
+ * jobs, each of which costs it less, and one that is far away is not kept waiting for more than half of a round trip.
+ */
 const PATIENCE_MS = 1;
+const LONGEST_PATIENCE_MS = 16;
+
+/**
+ * If the last script had this many jobs, the first ones that end after its answer wait for `PATIENCE_MS` too, because many
+ * more are about to end.
+ */
+const MANY = 8;
 
 /** A job that is done. */
 export interface DoneJob {
@@ -79,7 +90,9 @@ export class Completions {
   #waiting: Waiting[] = [];
   /** Scripts that Redis has not answered. */
   #underWay = 0;
-  /** Set while jobs wait for the answer to one of them. */
+  /** How many jobs the last script had. */
+  #last = 0;
+  /** Set while jobs wait for an answer, or for more jobs. */
   #patience: NodeJS.Timeout | undefined;
 
   /** @param keys - those of the scripts that fetch */
@@ -107,13 +120,20 @@ export class Completions {
       return Promise.resolve({ isWanted: true, code: NOT_PLAIN, next: [], finishedOn: this.#clock.nowMs });
     }
     if (this.#waiting.length === 0) this.#schedule();
-    return new Promise((resolve, reject) => void this.#waiting.push({ job, resolve, reject }));
+    return new Promise((resolve, reject) => {
+      // More jobs would not fit into the same script.
+      if (this.#waiting.push({ job, resolve, reject }) === AT_ONCE && this.#patience !== undefined)
+        this.#flush();
+    });
   }
 
   /** What ends while a script is under way goes with the next one: many jobs in one script cost each of them less. */
   #schedule(): void {
-    if (this.#underWay === 0) setImmediate(this.#flush);
-    else this.#patience = setTimeout(this.#flush, PATIENCE_MS);
+    if (this.#underWay === 0 && this.#last < MANY) setImmediate(this.#flush);
+    else {
+      const patienceMs = PATIENCE_MS * 2 ** Math.max(0, this.#underWay - 1);
+      this.#patience = setTimeout(this.#flush, Math.min(LONGEST_PATIENCE_MS, patienceMs));
+    }
   }
 
   readonly #flush = (): void => {
@@ -130,6 +150,7 @@ export class Completions {
 
   async #send(jobs: readonly Waiting[]): Promise<void> {
     this.#underWay++;
+    this.#last = jobs.length;
     try {
       await this.#sendGroups([...Map.groupBy(jobs, groupOf).values()].flatMap(groupsOf));
     } catch (error) {
