@@ -168,6 +168,28 @@ describe("plain jobs", () => {
     expect(await admin.exists(`bull:${both.name}:pc`, `bull:${both.name}:prioritized`)).toBe(0);
   });
 
+  test("leave no marker that would wake machines for nothing, except that of a delayed job", async () => {
+    await using both = new Both();
+    const queue = both.queue(true);
+    const { admin } = redis();
+    const markers = async (): Promise<string[]> => await admin.zrange(`bull:${both.name}:marker`, "0", "-1");
+    const fetch = async (count: number): Promise<number> => {
+      const lock = { token: "t", durationMs: 1_000, worker: "w" };
+      return (await fetchPlainJobs(admin, queue.getBackend(), lock, count, { nowMs: Date.now() })).jobs
+        .length;
+    };
+    await queue.addBulk(jobs(3));
+    expect(await fetch(2)).toBe(2);
+    expect(await markers()).toEqual(["0"]);
+    expect(await fetch(2)).toBe(1);
+    expect(await markers()).toEqual([]);
+    // A machine that had no place has put it back, and meanwhile another has taken what there was.
+    await admin.zadd(`bull:${both.name}:marker`, 0, "0");
+    await queue.add("n", 0, { jobId: "later", delay: 600_000 });
+    expect(await fetch(2)).toBe(0);
+    expect(await markers()).toEqual(["1"]);
+  });
+
   test.for([
     { where: "BullMQ's list" },
     { where: "the line of a priority", priority: 7 },

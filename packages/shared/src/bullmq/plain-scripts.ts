@@ -156,9 +156,11 @@ end
 ${waitForJob("KEYS[12]")}
 local function finish()
   if not isPlain then return replies end
-  local waits = turns and endTurns()
-  -- Others are woken only if there is something left for them.
-  if fetched and (waits or urgent > 0 or redis.call('LLEN', KEYS[1]) > 0) then redis.call('ZADD', KEYS[4], 0, '0') end
+  local waits = turns and endTurns() or urgent > 0 or redis.call('LLEN', KEYS[1]) > 0
+  -- Others are woken only if there is something left for them. A marker that is left behind would wake machine after machine,
+  -- and the same one again and again if it has no place and puts the marker back.
+  if not waits then redis.call('ZREM', KEYS[4], '0')
+  elseif fetched then redis.call('ZADD', KEYS[4], 0, '0') end
   redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', meta[4] or 10000)
   return replies
 end`;
