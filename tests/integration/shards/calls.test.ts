@@ -28,6 +28,15 @@ test("folds, streams, chunks that are shared, backup runs, shared values and lim
   });
   await pool.ready(4);
 
+  // A single item is known to the server on which it is, and costs the other one nothing.
+  const held = new Marks();
+  const call = pool.apply("gated", [{ log: held.log, gate: held.gate }]);
+  await until(() => held.lines.length > 0, { what: "the call to run" });
+  const known = await Promise.all(servers.map(({ admin }) => admin.exists(stage.keys.done(call.id))));
+  expect(known.filter((is) => is === 1)).toHaveLength(1);
+  held.open();
+  await call;
+
   expect(await pool.mapReduce("increment", numbers(300), "add", { chunksize: 7 })).toBe(45_150);
   const letters = await pool.mapReduce("letter", numbers(26), "join", { ordered: true, chunksize: 3 });
   expect(numbers(26).map((at) => letters.charCodeAt(at) - 0x4e00)).toEqual(numbers(26));

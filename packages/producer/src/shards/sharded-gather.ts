@@ -83,16 +83,21 @@ export class ShardedGather implements MapGather {
     const ids = mode === "plain" ? undefined : this.durable.idsOf(map.id);
     const sharded = new ShardedMap(map, mode, facts, { ids, turn: Math.floor(Math.random() * 64) });
     this.#maps.set(map.id, sharded);
+    // A single item is opened on the shard to which it goes: with k shards, each call would cost all k of them a script.
+    if (mode === "plain" && map.progress.total === 1) return;
     const shards = this.#list.joined.filter(({ id = "" }) => ids === undefined || ids.includes(id));
     // Make all parts first, since one shard may already have an outcome of a chunk that belongs to another.
     for (const shard of shards) sharded.partOn(shard);
     await Promise.all(shards.map((shard) => this.#openOn(sharded, shard)));
   }
 
+  /** Opens the map's part on a shard, if it is not open there. */
   async #openOn(sharded: ShardedMap, shard: Shard): Promise<void> {
     const { mode, facts } = sharded;
-    const report = facts.report && { report: reportOnShard(facts.report) };
-    await shard.gather.open(sharded.partOn(shard), mode, { ...facts, ...report });
+    await sharded.openOn(shard, async (part) => {
+      const report = facts.report && { report: reportOnShard(facts.report) };
+      await shard.gather.open(part, mode, { ...facts, ...report });
+    });
   }
 
   async enqueue(map: CarriedMap, chunks: readonly Chunk[]): Promise<void> {
@@ -102,8 +107,10 @@ export class ShardedGather implements MapGather {
 
   async #send(sharded: ShardedMap, chunks: readonly Chunk[]): Promise<void> {
     const sent = sharded.place(chunks, this.#candidates(sharded.map)).map(async ([shard, mine]) => {
+      // Begun in the same turn, so that one script opens the map and adds its first jobs.
+      const steps = [this.#openOn(sharded, shard), shard.gather.enqueue(sharded.partOn(shard), mine)];
       // The others must not wait for a shard that is silent: what belongs there is enqueued once it answers, and looked after.
-      await shard.unlessSilent(shard.gather.enqueue(sharded.partOn(shard), mine));
+      await shard.unlessSilent(Promise.all(steps));
     });
     await Promise.all(sent);
   }

@@ -12,6 +12,8 @@ import type { Shard } from "./shard.ts";
 
 interface Place {
   readonly part: ShardPart;
+  /** Resolves once the part is open there; `undefined` before that is asked for. */
+  opened: Promise<void> | undefined;
   /** First indices of chunks that are under way on the shard. */
   readonly here: Set<number>;
   /** First indices of chunks that were sent elsewhere while the shard was silent. */
@@ -52,6 +54,17 @@ export class ShardedMap {
 
   /** Gives the part of the map on a shard, and makes it if there is none. */
   partOn(shard: Shard): ShardPart {
+    return this.#placeOn(shard).part;
+  }
+
+  /** Opens its part on a shard, unless that was done before. */
+  async openOn(shard: Shard, open: (part: ShardPart) => Promise<void>): Promise<void> {
+    const place = this.#placeOn(shard);
+    place.opened ??= open(place.part);
+    await place.opened;
+  }
+
+  #placeOn(shard: Shard): Place {
     let place = this.#places.get(shard);
     if (place === undefined) {
       const here = new Set<number>();
@@ -60,10 +73,10 @@ export class ShardedMap {
           ? () => this.map.underWay.filter((at) => this.#homeId(at) === shard.id)
           : () => [...here];
       const part = new ShardPart(this.map, { underWay, taken: (at) => this.#taken(at) });
-      place = { part, here, left: new Set() };
+      place = { part, opened: undefined, here, left: new Set() };
       this.#places.set(shard, place);
     }
-    return place.part;
+    return place;
   }
 
   /** Whether it has a part on the shard. */
@@ -103,8 +116,7 @@ export class ShardedMap {
     const placed = new Map<Shard, Chunk[]>();
     const put = (chunk: Chunk, shard: Shard): void => {
       this.#shardOf.set(chunk.at, shard);
-      this.partOn(shard);
-      this.#places.get(shard)?.here.add(chunk.at);
+      this.#placeOn(shard).here.add(chunk.at);
       const others = placed.get(shard);
       if (others === undefined) placed.set(shard, [chunk]);
       else others.push(chunk);
