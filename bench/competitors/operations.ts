@@ -51,6 +51,11 @@ export interface SideTimes {
 }
 
 export interface Operations {
+  /** Garbage is collected before each request. This does nothing else, for those whose requests are to begin at the same moment. */
+  collect: {
+    readonly request: Readonly<Record<string, never>>;
+    readonly reply: Readonly<Record<string, never>>;
+  };
   /** The map of a task. `sum` is that of the results, so that the bench can tell whether they are right. */
   map: {
     readonly request: {

@@ -19,6 +19,8 @@ export interface Costs {
   readonly child: PartCost;
   /** Its turns are those of producers and machines, each of which sends it something. */
   readonly redis: PartCost;
+  /** What Redis needs more for each job, in µs of CPU time, while maps of several producers share the queue and take turns. */
+  readonly sharedJobUs: number;
   /** If all cores are busy, jobs that come within this many ms of a turn's first job share that turn. */
   readonly turnMs: number;
   /** Jobs that share a turn on average, if as many come as possible. */

@@ -40,6 +40,18 @@ export function demandOf(costs: Costs, fleet: Fleet, work: Work, itemsPerS: numb
   return demandAt(costs, fleet, work, itemsPerS, high);
 }
 
+/**
+ * What servers need for that which comes by the clock, such as signs of life. Nearly all of its cost is waking up, so it is only
+ * due in the time in which a server sleeps: one that is awake takes it along with other commands.
+ *
+ * @param asleep - what it costs servers that have nothing else to do
+ * @param busy - what they need otherwise
+ * @param most - what they may use
+ */
+function clockwork(asleep: number, busy: number, most: number): number {
+  return (asleep * Math.max(0, most - busy)) / (most + asleep);
+}
+
 /** @param busy - share of the time in which Redis, or all cores, are busy */
 function demandAt(costs: Costs, fleet: Fleet, work: Work, itemsPerS: number, busy: number): Demand {
   const { producers, machines, shards } = fleet;
@@ -61,7 +73,9 @@ function demandAt(costs: Costs, fleet: Fleet, work: Work, itemsPerS: number, bus
   // them. Each shard also hears of each machine.
   const redisTurns = (turns(producers * shards) + turns(machines * shards)) / 2;
   const idleUs = shards * (machines * costs.idleMachine.redisUs + producers * costs.waitingMap.redisUs);
-  const redis = used(costs.redis, redisTurns) + idleUs / 1e6;
+  const sharedUs = producers > 1 ? jobsPerS * costs.sharedJobUs : 0;
+  const forJobs = used(costs.redis, redisTurns) + sharedUs / 1e6;
+  const redis = forJobs + clockwork(idleUs / 1e6, forJobs, shards * fleet.redisShare);
   return {
     producer: producer / producers,
     supervisor: supervisor / machines,

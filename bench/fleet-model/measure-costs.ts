@@ -1,4 +1,7 @@
-/** Measures what each part costs: with items that come one by one, many at a time, and in chunks; and with nothing to do. */
+/**
+ * Measures what each part costs: with items that come one by one, many at a time, of two producers, and in chunks; and with
+ * nothing to do.
+ */
 
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -29,6 +32,7 @@ const MIB = 1024 ** 2;
 
 export async function measureCosts(stage: Stage): Promise<Costs> {
   const { idleMachine, connections, slow, memory, coldCallMs } = await measureSlow(stage);
+  const sharedJobUs = await sharedJobUsOf(stage);
   const setup = { queue: "costs", servers: [stage.redis], processes: 1, concurrency: 1 };
   await using fleet = await new RunningFleet(stage, setup).grow({ producers: 1, machines: 1 });
   const size = stage.size(20_000, 5_000);
@@ -46,6 +50,7 @@ export async function measureCosts(stage: Stage): Promise<Costs> {
   const { turnMs, mostTogether, ...parts } = partsOf({ slow, busy, chunks, chunksize: CHUNKSIZE, callMs });
   return {
     ...parts,
+    sharedJobUs,
     turnMs,
     mostTogether,
     usableShare: (allOf(busy) * busy.jobsPerS) / 1e6 / availableParallelism(),
@@ -82,6 +87,7 @@ async function loadOf(
 ): Promise<Load> {
   const [server] = fleet.setup.servers;
   const scripts = async (): Promise<number> => (await server?.scripts()) ?? 0;
+  await fleet.collect();
   const [before, scriptsBefore, started] = [await fleet.use(), await scripts(), performance.now()];
   await work();
   const ms = performance.now() - started;
@@ -149,6 +155,24 @@ async function measureSlow(stage: Stage): Promise<
       machineKiB: (bytesWithMachines - bytes) / 1024 / SLOW_MACHINES,
     },
   };
+}
+
+/** What a job costs Redis more if it is of one of two maps that are under way, and not of a map that is alone. */
+async function sharedJobUsOf(stage: Stage): Promise<number> {
+  const setup = { queue: "shared", servers: [stage.redis], processes: 1, concurrency: 1 };
+  await using fleet = await new RunningFleet(stage, setup).grow({ producers: 2, machines: 1 });
+  const [first] = fleet.producers;
+  if (first === undefined) throw new Error("unreachable: the fleet has producers");
+  const items = stage.size(40_000, 5_000);
+  const perJobUs = async (maps: () => Promise<number>): Promise<number> => {
+    await maps();
+    await fleet.collect();
+    const before = (await fleet.use()).redis;
+    await maps();
+    return (((await fleet.use()).redis - before) * 1e6) / items;
+  };
+  const alone = await perJobUs(() => first.map({ task: "increment", args: { range: items }, chunksize: 1 }));
+  return Math.max(0, (await perJobUs(() => fleet.map(items))) - alone);
 }
 
 /** A map of one long item: what its producer and Redis do for it meanwhile. */

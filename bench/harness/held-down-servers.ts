@@ -7,6 +7,7 @@
  * as many jobs are under way on each.
  */
 
+import { sumOf } from "../competitors/operations.ts";
 import type { RedisServer } from "./redis-server.ts";
 import { RunningFleet } from "./running-fleet.ts";
 import { cpuMs, RUN_MS, slowDown } from "./slow-down.ts";
@@ -33,6 +34,8 @@ export interface HeldDownRun {
   readonly itemsPerS: number;
   /** Which part the servers used of what they may, in %: near 100, they are what limits. */
   readonly busy: number;
+  /** The same of the one that used least. If it is far below the others, the servers were not held down alike. */
+  readonly leastBusy: number;
   /** Jobs that share a script, whatever it does: the fewer, the more a job costs the server. */
   readonly jobsAScript: number;
   /** CPU time for an item, in µs. */
@@ -80,19 +83,22 @@ export class HeldDownServers {
     const pids = await Promise.all(servers.map((server: RedisServer) => server.pid()));
     const scripts = async (): Promise<number> => {
       const counts = await Promise.all(servers.map(async (server) => await server.scripts()));
-      return counts.reduce((sum, count) => sum + count, 0);
+      return sumOf(counts);
     };
+    await fleet.collect();
     const [before, scriptsBefore] = [await fleet.use(), await scripts()];
     const held = pids.map((pid) => slowDown(pid, SHARE));
     const usedBefore = pids.map(usedMs);
     try {
       const ms = await fleet.map(items);
-      const used = pids.reduce((sum, pid, n) => sum + usedMs(pid) - (usedBefore[n] ?? 0), 0);
+      const usedOfEach = pids.map((pid, n) => usedMs(pid) - (usedBefore[n] ?? 0));
+      const used = sumOf(usedOfEach);
       const [after, scriptsAfter] = [await fleet.use(), await scripts()];
       const us = (seconds: number): number => (seconds * 1e6) / items;
       return {
         itemsPerS: (1_000 * items) / ms,
         busy: (100 * used) / (SHARE * ms * servers.length),
+        leastBusy: (100 * Math.min(...usedOfEach)) / (SHARE * ms),
         jobsAScript: items / (scriptsAfter - scriptsBefore),
         redisUs: us(used / 1_000),
         producerUs: us(after.producers.cpuSeconds - before.producers.cpuSeconds),

@@ -10,8 +10,8 @@ import type { Stage } from "./stage.ts";
 /** So many machines start at the same time: each takes most of a second of CPU time for it. */
 const STARTED_TOGETHER = 8;
 
-/** Items for each place until most of the code that they run through is compiled. */
-const WARM_ITEMS = 100;
+/** Items for each process of a machine until most of the code that they run through is compiled, in it and its supervisor. */
+const WARM_ITEMS = 250;
 
 /** They are too long to be fetched in advance, so that they come one by one. */
 const WARM_MS = 25;
@@ -65,14 +65,19 @@ export class RunningFleet implements AsyncDisposable {
   }
 
   /**
-   * Lets each place run some items, one by one. The first ones run through code that is not compiled yet: a fleet that has
-   * just started uses up to twice as much CPU time for an item, and for its heartbeats, as later.
+   * Lets each process run some items, one by one. The first ones run through code that is not compiled yet: a fleet that has
+   * just started uses up to twice as much CPU time for an item, and for its heartbeats, as later. All fleets are equally warm,
+   * whatever their concurrency, since what they need is compared.
    */
   async warmUp(): Promise<void> {
-    const { processes, concurrency } = this.setup;
-    const items = WARM_ITEMS * this.machines.length * processes * concurrency;
+    const items = WARM_ITEMS * this.machines.length * this.setup.processes;
     const list = Array.from({ length: items }, () => WARM_MS);
     await this.producers[0]?.map({ task: "wait", args: { list }, chunksize: 1 });
+  }
+
+  /** Lets the producers collect their garbage now, so that the next map neither waits for that nor pays for it. */
+  async collect(): Promise<void> {
+    await Promise.all(this.producers.map((producer) => producer.ask("collect", {})));
   }
 
   /** Each producer makes one map, all at the same time, with so many items in all. Gives how long the longest took, in ms. */
@@ -86,6 +91,7 @@ export class RunningFleet implements AsyncDisposable {
       chunksize: 1,
       ...options,
     };
+    await this.collect();
     return Math.max(...(await Promise.all(this.producers.map((producer) => producer.map(request)))));
   }
 

@@ -7,6 +7,7 @@ export const COSTS: Costs = {
   supervisor: { jobUs: 20, itemUs: 0.1, turnUs: 200 },
   child: { jobUs: 10, itemUs: 0.1, turnUs: 100 },
   redis: { jobUs: 20, itemUs: 0.1, turnUs: 300 },
+  sharedJobUs: 0,
   turnMs: 5,
   mostTogether: 25,
   usableShare: 0.8,

@@ -48,4 +48,33 @@ describe("demand", () => {
     expect(4 * four.redis).toBeGreaterThan(one.redis);
     expect(one.producer).toBeLessThan(demandOf(COSTS, FLEET, ONE_BY_ONE, 10_000).producer);
   });
+
+  test("of Redis is larger for each job as soon as several producers' maps take turns", () => {
+    const costs = { ...COSTS, sharedJobUs: 10 };
+    const more = (producers: number): number => {
+      const fleet = { ...FLEET, producers };
+      return (
+        demandOf(costs, fleet, ONE_BY_ONE, 10_000).redis - demandOf(COSTS, fleet, ONE_BY_ONE, 10_000).redis
+      );
+    };
+    expect(more(1)).toBe(0);
+    // Not all of 0.1, since a busier server has longer turns, which more jobs share.
+    expect(more(2)).toBeGreaterThan(0.05);
+    expect(more(8)).toBeGreaterThan(0.05);
+    expect(more(8)).toBeLessThanOrEqual(0.1);
+  });
+
+  test("of Redis for signs of life vanishes on a server that is awake all the time", () => {
+    const silent = { ...COSTS, idleMachine: { supervisorUs: 2_000, redisUs: 0 } };
+    const ofSigns = (itemsPerS: number): number => {
+      const fleet = { ...FLEET, machines: 100 };
+      return (
+        demandOf(COSTS, fleet, ONE_BY_ONE, itemsPerS).redis -
+        demandOf(silent, fleet, ONE_BY_ONE, itemsPerS).redis
+      );
+    };
+    expect(ofSigns(0)).toBeGreaterThan(0.04);
+    expect(ofSigns(1_000)).toBeGreaterThan(ofSigns(4_000));
+    expect(ofSigns(100_000)).toBe(0);
+  });
 });
