@@ -98,3 +98,18 @@ test("a reply that is given up before its mark has come changes nothing", () => 
   expect(read() === Buffer.concat(left).toString("latin1")).toBe(true);
   expect(two.complete(null)).toEqual(LARGE);
 });
+
+test("while a large value is on its way, the client hears that the server is there", () => {
+  const { socket, give } = socketOf();
+  let heard = 0;
+  socket.on("data", (data) => {
+    heard++;
+    expect(data).toHaveLength(0);
+  });
+  const reply = new LargeReply();
+  reply.expectOn(socket);
+  give(Buffer.concat([text(reply.mark), text(LARGE)]), 10_000);
+  // All but the first piece, which has the mark, and the last, with which the value ends.
+  expect(heard).toBe(6);
+  expect(reply.complete(null)).toEqual(LARGE);
+});

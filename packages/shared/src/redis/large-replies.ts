@@ -79,6 +79,7 @@ interface TakenValue {
 
 /** Reads what one socket brings, while large replies are expected on it. */
 class LargeReplies {
+  readonly #socket: Socket;
   readonly #push: (data: Buffer | null) => boolean;
   readonly #expected: LargeReply[] = [];
   /** The end of what was read, in which a mark or a line may have begun. */
@@ -92,6 +93,7 @@ class LargeReplies {
   #value: TakenValue | undefined;
 
   constructor(socket: Socket) {
+    this.#socket = socket;
     this.#push = socket.push.bind(socket);
     socket.push = (data: Buffer | null) => {
       const isIdle = this.#reply === undefined && this.#expected.length === 0;
@@ -152,7 +154,10 @@ class LargeReplies {
     // What is left is copied, so that the data can be freed.
     const copy = Buffer.concat(rest);
     release(data);
-    return copy.length === 0 || this.#push(copy);
+    if (copy.length > 0) return this.#push(copy);
+    // ioredis closes a connection on which it hears nothing for long, and a value may take longer than that to come.
+    this.#socket.emit("data", NOTHING);
+    return true;
   }
 
   /** Takes bytes of a value. Gives where they end. */
