@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { rolldown } from "rolldown";
 import { ROOT } from "./places.mjs";
 
@@ -54,6 +54,9 @@ export async function bundlePackage(name, dist = join(ROOT, "packages", name, "d
     sourcemap: true,
     // The sources are published beside it.
     sourcemapExcludeSources: true,
+    // As seen from the package's own `dist`, wherever the files are written.
+    sourcemapPathTransform: (source, map) =>
+      relative(dirname(join(folder, "dist", relative(dist, map))), resolve(dirname(map), source)),
     entryFileNames: "[name].js",
     // Rolldown adds the names of the entries that need a part, which can be twenty, or else a number.
     chunkFileNames: ({ name }) => `parts/${name.replace(/~.*/, "")}.js`,

@@ -84,7 +84,7 @@ async function bundleOurs(name: string, folder: string): Promise<void> {
   await bundlePackage(name, join(folder, "dist"));
   const source = join(ROOT, "packages", name);
   copyFileSync(join(source, "package.json"), join(folder, "package.json"));
-  for (const beside of ["node_modules", "page"]) {
+  for (const beside of ["node_modules", "page", "src"]) {
     if (existsSync(join(source, beside))) symlinkSync(join(source, beside), join(folder, beside));
   }
 }
