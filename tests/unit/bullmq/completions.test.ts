@@ -1,12 +1,12 @@
 import type { Redis } from "ioredis";
-import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 
 import { Completions } from "../../../packages/shared/src/bullmq/completions.ts";
 import { AT_ONCE } from "../../../packages/shared/src/bullmq/plain-scripts.ts";
+import { useFakeTimers } from "../../support/fake-timers.ts";
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setImmediate"] });
-  onTestFinished(() => void vi.useRealTimers());
+  useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setImmediate"] });
 });
 
 /** Place of the jobs' ids in the arguments of a script, if they bring no outcomes. */

@@ -5,13 +5,14 @@
 
 import fc from "fast-check";
 import { pino } from "pino";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 
 import { Crew } from "../../../packages/worker/src/crew/crew.ts";
 import type { RunEnd } from "../../../packages/worker/src/runs/run.ts";
 import { aRun } from "../runs/a-run.ts";
 import { FakeHost, TASKS } from "./fake-host.ts";
 import type { TaskName } from "./fake-host.ts";
+import { useFakeTimers } from "../../support/fake-timers.ts";
 
 const KILL_GRACE_MS = 500;
 const LIMIT_MS = 1_000;
@@ -79,8 +80,7 @@ interface Asked {
   cancelledAt: number | undefined;
 }
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+beforeEach(() => useFakeTimers());
 
 class World {
   readonly hosts: FakeHost[] = [];

@@ -1,14 +1,14 @@
 import { pino } from "pino";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 
 import { Crew } from "../../../packages/worker/src/crew/crew.ts";
 import type { CrewOptions } from "../../../packages/worker/src/crew/crew-options.ts";
 import type { Run, RunEnd } from "../../../packages/worker/src/runs/run.ts";
 import { aRun } from "../runs/a-run.ts";
 import { FakeHost } from "./fake-host.ts";
+import { useFakeTimers } from "../../support/fake-timers.ts";
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+beforeEach(() => useFakeTimers());
 
 class Stage {
   readonly hosts: FakeHost[] = [];

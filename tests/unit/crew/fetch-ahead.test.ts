@@ -1,9 +1,9 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 
 import { FetchAhead } from "../../../packages/worker/src/crew/fetch-ahead.ts";
+import { useFakeTimers } from "../../support/fake-timers.ts";
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+beforeEach(() => useFakeTimers());
 
 test("as many jobs are fetched as can run, and of short ones some more", () => {
   const ahead = new FetchAhead(4, 2);

@@ -1,13 +1,14 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import { Looker } from "../../../packages/worker/src/crew/looker.ts";
+import { useFakeTimers } from "../../support/fake-timers.ts";
 
 let looks: boolean[];
 let hasRuns: boolean;
 let looker: Looker;
 
 beforeEach(() => {
-  vi.useFakeTimers();
+  useFakeTimers();
   looks = [];
   hasRuns = true;
   looker = new Looker((asksForSign) => {
@@ -18,7 +19,6 @@ beforeEach(() => {
 
 afterEach(() => {
   looker.stop();
-  vi.useRealTimers();
 });
 
 /** How often it looks in the next second. */

@@ -1,12 +1,12 @@
 import type { GatherScripts } from "@poolmq/shared/redis";
-import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import type { Mock } from "vitest";
 
 import { Publisher } from "../../../packages/worker/src/outcome/publisher.ts";
+import { useFakeTimers } from "../../support/fake-timers.ts";
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-  onTestFinished(() => void vi.useRealTimers());
+  useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
 });
 
 const OUTCOME = { at: 0, ms: 1, text: "=[1]" };

@@ -1,10 +1,10 @@
 import fc from "fast-check";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 
 import { WholeLines } from "../../../packages/worker/src/output/whole-lines.ts";
+import { useFakeTimers } from "../../support/fake-timers.ts";
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+beforeEach(() => useFakeTimers());
 
 test("whatever the pieces in which it comes, only whole lines are passed on, and all of them", () => {
   fc.assert(

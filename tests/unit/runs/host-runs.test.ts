@@ -1,6 +1,6 @@
 /** What one host has in hand: the clocks of runs that are given back, or that begin after they were told to stop. */
 
-import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 
 import type { Host } from "../../../packages/worker/src/host/host.ts";
 import type { ToChild, ToGuard } from "../../../packages/worker/src/pipe/pipe-messages.ts";
@@ -8,10 +8,10 @@ import { HostRuns } from "../../../packages/worker/src/runs/host-runs.ts";
 import type { RunEnd } from "../../../packages/worker/src/runs/run.ts";
 import { Ticket } from "../../../packages/worker/src/runs/run.ts";
 import { aRun } from "./a-run.ts";
+import { useFakeTimers } from "../../support/fake-timers.ts";
 
 beforeEach(() => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
+  useFakeTimers();
 });
 
 /** A host that says nothing by itself, and what it was told. */

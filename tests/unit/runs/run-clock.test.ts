@@ -1,12 +1,12 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 
 import { Ticket } from "../../../packages/worker/src/runs/run.ts";
 import { RunClock } from "../../../packages/worker/src/runs/run-clock.ts";
 import type { SentRun } from "../../../packages/worker/src/runs/sent-runs.ts";
 import { aRun } from "./a-run.ts";
+import { useFakeTimers } from "../../support/fake-timers.ts";
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+beforeEach(() => useFakeTimers());
 
 function clock(): { readonly clock: RunClock; readonly told: string[] } {
   const told: string[] = [];

@@ -1,8 +1,9 @@
 import { EventEmitter } from "node:events";
 
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 
 import { Pulse } from "../../../packages/worker/src/supervisor/pulse.ts";
+import { useFakeTimers } from "../../support/fake-timers.ts";
 
 /** A server that does not answer a ping, as far as a pulse sees it. */
 class Unanswering extends EventEmitter {
@@ -14,8 +15,7 @@ class Unanswering extends EventEmitter {
   }
 }
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+beforeEach(() => useFakeTimers());
 
 test("a server from which nothing comes is silent", () => {
   const redis = new Unanswering();

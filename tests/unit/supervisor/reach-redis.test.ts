@@ -1,11 +1,11 @@
 import { RedisConnectionError, RedisRefusedError } from "@poolmq/shared";
-import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 
 import { untilReached } from "../../../packages/worker/src/supervisor/reach-redis.ts";
+import { useFakeTimers } from "../../support/fake-timers.ts";
 
 beforeEach(() => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
+  useFakeTimers();
 });
 
 const BUSY = new RedisRefusedError({ reason: "busy", detail: "a script runs", advice: "Wait for it" });

@@ -1,5 +1,7 @@
 /** Wraps the sink of a call with its callbacks, telemetry, `failFast`, and steps that come before the end is reported. */
 
+import { setImmediate } from "node:timers";
+
 import type { MapInsights } from "../account/map-insights.ts";
 import type { MapProgress } from "../account/map-progress.ts";
 import type { MapEnd, Sink } from "../map/outcomes/sink.ts";

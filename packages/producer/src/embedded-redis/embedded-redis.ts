@@ -11,6 +11,7 @@
  */
 
 import { rm } from "node:fs/promises";
+import { clearTimeout, setTimeout } from "node:timers";
 
 import { EmbeddedRedisError } from "@poolmq/shared";
 import type { Logger } from "pino";

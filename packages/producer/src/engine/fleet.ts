@@ -2,6 +2,8 @@
  * The workers of a queue, as a producer last saw them. It looks once a second while it has maps that are not fully sent.
  */
 
+import { clearInterval, setInterval } from "node:timers";
+
 import type { WorkerAdvertisement } from "@poolmq/shared/internal";
 
 import type { MapRun } from "../map/map-run.ts";

@@ -1,5 +1,7 @@
 /** Looks for workers that can serve a map: refuses one that no live worker can run, and waits while there is no worker. */
 
+import { clearInterval, setInterval } from "node:timers";
+
 import { PoolmqError, TaskNotRegisteredError } from "@poolmq/shared";
 import type { TaskInfo, WorkerAdvertisement } from "@poolmq/shared/internal";
 

@@ -16,6 +16,8 @@
  * 3. With a producer and a worker that live, every map comes to its end, whatever happened before.
  */
 
+import { clearInterval, setInterval } from "node:timers";
+
 import type { Cluster, Redis } from "ioredis";
 
 import { IncompleteMapError, SigningKeyError, UnknownMapError } from "@poolmq/shared";

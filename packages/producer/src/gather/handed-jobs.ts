@@ -1,5 +1,7 @@
 /** Jobs that were handed to an idle machine: those that it has not begun in time are taken back. */
 
+import { clearTimeout, setTimeout } from "node:timers";
+
 import type { Cluster, Redis } from "ioredis";
 
 import { TAKE_BACK_MS, takeBack } from "@poolmq/shared/redis";

@@ -1,5 +1,7 @@
 /** Reads an input, never more items than are asked for. */
 
+import { setImmediate } from "node:timers";
+
 import type { ArgumentForm } from "@poolmq/shared/internal";
 
 import type { AsyncSource, ItemSource } from "./input.ts";

@@ -1,3 +1,5 @@
+import { clearTimeout, setTimeout } from "node:timers";
+
 /**
  * How long to wait for a first outcome, in ms, while the chunk size is a guess and a few jobs were sent. The first jobs
  * of a tiny function come back within a few ms, and the others then travel in chunks. For a long function, waiting longer

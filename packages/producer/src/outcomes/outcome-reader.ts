@@ -1,5 +1,6 @@
 /** Reads the outcome streams of all of a producer's maps on one blocking connection. */
 
+import { clearTimeout, setTimeout } from "node:timers";
 import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 
 import type { Cluster, Redis } from "ioredis";

@@ -4,6 +4,7 @@
  */
 
 import { randomBytes } from "node:crypto";
+import { setImmediate } from "node:timers";
 
 import type { Cluster, Redis } from "ioredis";
 

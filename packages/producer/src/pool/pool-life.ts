@@ -8,6 +8,8 @@
  * - `closed`: nothing is left of it.
  */
 
+import { clearInterval, setInterval } from "node:timers";
+
 import type { Logger } from "pino";
 
 import { CancelledError, InvalidOptionError, InvalidStateError, PoolClosedError } from "@poolmq/shared";

@@ -1,5 +1,6 @@
 /** The results of `imap` and its siblings, as an async iterator that keeps only results that were not read yet. */
 
+import { clearTimeout, setTimeout } from "node:timers";
 import { inspect } from "node:util";
 import type { InspectOptions } from "node:util";
 

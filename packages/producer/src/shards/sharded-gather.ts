@@ -11,6 +11,8 @@
  * of a durable map, and those under a limit, belong to one shard, and wait for it.
  */
 
+import { clearInterval, setInterval } from "node:timers";
+
 import { settlesWithin } from "@poolmq/shared/internal";
 import type { WorkerAdvertisement } from "@poolmq/shared/internal";
 

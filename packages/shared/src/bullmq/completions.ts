@@ -3,6 +3,8 @@
  * fetches the next jobs.
  */
 
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+
 import type { RedisQueueBackend } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 

@@ -1,3 +1,5 @@
+import { clearInterval, setInterval } from "node:timers";
+
 /**
  * Calls `step` every `everyMs`, but not while the last call is still waiting for its answer. What a timer sends to a
  * Redis that is away would otherwise pile up in memory, and all arrive at once when it is back. Rejections are ignored:

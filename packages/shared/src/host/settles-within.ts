@@ -1,3 +1,5 @@
+import { clearTimeout, setTimeout } from "node:timers";
+
 /** The longest time that a timer can wait, in ms. Node treats a longer one as 1 ms. */
 export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 

@@ -6,6 +6,8 @@
  *    └── only waited ─────┴──host died──▶ running: ended "lost"
  */
 
+import { clearTimeout, setTimeout } from "node:timers";
+
 import type { TasksModuleError } from "@poolmq/shared";
 import type { ChildDetail, TaskInfo } from "@poolmq/shared/internal";
 

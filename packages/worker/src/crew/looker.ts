@@ -1,5 +1,7 @@
 /** The crew's clock. It calls the crew often while hosts have runs, and tells it when to ask hosts for a sign of life. */
 
+import { clearInterval, setInterval } from "node:timers";
+
 import { SIGN_OF_LIFE_TICK_MS } from "../host/sign-of-life.ts";
 
 /** How often the crew looks for runs that wait behind a long one, and for hosts that are too large. */

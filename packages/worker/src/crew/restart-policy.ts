@@ -3,6 +3,8 @@
  * restarted in a tight loop: the wait doubles with each such start, until a host works.
  */
 
+import { clearTimeout, setTimeout } from "node:timers";
+
 import type { HostExit } from "../host/host.ts";
 
 const FIRST_DELAY_MS = 100;

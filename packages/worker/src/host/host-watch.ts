@@ -3,6 +3,7 @@
  * guard what its main thread does.
  */
 
+import { clearTimeout, setTimeout } from "node:timers";
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { EndedItem, FromGuard } from "../pipe/pipe-messages.ts";

@@ -7,6 +7,8 @@
  * `process.exit()`, or running out of memory, ends the program.
  */
 
+import { setImmediate } from "node:timers";
+
 import type { Payload } from "@poolmq/shared/task";
 import { encodeThrown } from "@poolmq/shared/task";
 

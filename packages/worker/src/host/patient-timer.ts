@@ -3,6 +3,8 @@
  * be unread in the pipe, and the host must not be blamed for that.
  */
 
+import { clearTimeout, setTimeout } from "node:timers";
+
 /** If a timer fires this much too late, in ms, this process was busy. */
 const LATE_MS = 20;
 

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { toJson } from "@poolmq/shared/task";
 import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
+import { setTimeout } from "node:timers";
 import { fileURLToPath } from "node:url";
 
 import { SystemLimitError } from "@poolmq/shared";

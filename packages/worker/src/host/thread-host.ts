@@ -5,6 +5,7 @@
  * tasks started belong to this process, and outlive the thread.
  */
 
+import { setTimeout } from "node:timers";
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 

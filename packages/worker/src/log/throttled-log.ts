@@ -1,3 +1,5 @@
+import { setTimeout } from "node:timers";
+
 import type { Logger } from "pino";
 
 import { classifyRefusal } from "@poolmq/shared/internal";

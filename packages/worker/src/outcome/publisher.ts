@@ -1,5 +1,7 @@
 /** Publishes outcomes: those that finish in one turn of the event loop go to Redis in one script per map. */
 
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+
 import { isWrongType } from "@poolmq/shared/task";
 import type { GatherScripts, Outcome } from "@poolmq/shared/redis";
 

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { setImmediate } from "node:timers";
 
 /**
  * Turns of the event loop without data after which a pipe counts as empty. One turn reads what is in it; the second is

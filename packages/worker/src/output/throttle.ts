@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { clearInterval, setImmediate, setInterval } from "node:timers";
 
 import type { Drain } from "./backpressure.ts";
 

@@ -3,6 +3,8 @@
  * longer than a mebibyte goes on in parts, and so does one whose end does not come, such as a question or a progress bar.
  */
 
+import { clearTimeout, setTimeout } from "node:timers";
+
 const LF = 0x0a;
 
 const MAX_BYTES = 1024 * 1024;

@@ -10,6 +10,7 @@
 
 import { once } from "node:events";
 import { Socket } from "node:net";
+import { setImmediate } from "node:timers";
 
 import { allocate, free, lend, release, toJson } from "@poolmq/shared/task";
 

@@ -3,6 +3,7 @@
  * three elements of one array: the message, its text, and its bytes.
  */
 
+import { setImmediate } from "node:timers";
 import type { MessagePort, Transferable } from "node:worker_threads";
 
 import type { OnFrame } from "./frames.ts";

@@ -3,6 +3,8 @@
  * deletes the list in which these jobs wait, no machine ever fetches them, and Redis would keep them for ever.
  */
 
+import { clearTimeout, setTimeout } from "node:timers";
+
 import type { Cluster, Redis } from "ioredis";
 
 import { repeatWhenAnswered } from "@poolmq/shared/internal";

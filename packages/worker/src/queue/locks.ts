@@ -3,6 +3,8 @@
  * that steps back stops it; a timer does not care about the wall clock.
  */
 
+import { clearInterval, setInterval } from "node:timers";
+
 import type { Logger } from "pino";
 
 import { repeatWhenAnswered } from "@poolmq/shared/internal";

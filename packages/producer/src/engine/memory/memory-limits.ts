@@ -4,6 +4,8 @@
  * place in line, and goes back to the queue once it is called.
  */
 
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+
 import type { Limit } from "@poolmq/shared";
 
 /** How much earlier than due a start may come, in ms, to make up for one that was late. */

@@ -8,6 +8,8 @@
  *                  └──────────────────────────────┘
  */
 
+import { clearTimeout, setTimeout } from "node:timers";
+
 import type { Backoff } from "@poolmq/shared";
 import { decode, WIRE_VERSION, toJson } from "@poolmq/shared/internal";
 import type { JobData, LogBatch, OutcomeText, Payload, RemoteInfo } from "@poolmq/shared/internal";
@@ -108,9 +110,7 @@ export class MemoryQueue implements Transport {
     this.#waiting.remove(map.id);
     this.#limits?.remove((job) => job.map === map);
     for (const [job, timer] of this.#delayed) {
-      if (job.map !== map) continue;
-      clearTimeout(timer);
-      this.#delayed.delete(job);
+      if (job.map === map && this.#delayed.delete(job)) clearTimeout(timer);
     }
     this.#options.crew.cancel(map.id);
   }

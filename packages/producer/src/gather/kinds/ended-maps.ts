@@ -1,5 +1,7 @@
 /** Removes from Redis what is left of plain maps that have come to their end: those of a moment together. */
 
+import { clearTimeout, setTimeout } from "node:timers";
+
 /** A map's keys are removed this long after its end at the latest, in ms. */
 const TOGETHER_MS = 10;
 

@@ -1,5 +1,7 @@
 /** Declares in Redis that a map is wanted, and repeats that while the map lives. */
 
+import { setImmediate } from "node:timers";
+
 import type { MapOpening } from "@poolmq/shared/redis";
 
 import type { MapKind } from "./map-kind.ts";

@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers";
+
 import type { Cluster, Redis } from "ioredis";
 
 import { forDuplicates } from "./for-duplicates.ts";

@@ -1,3 +1,5 @@
+import { clearInterval, clearTimeout, setInterval, setTimeout } from "node:timers";
+
 import type { Cluster, Redis } from "ioredis";
 
 import { adviceFor, classifyFailure } from "./connection-failure.ts";

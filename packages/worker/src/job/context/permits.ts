@@ -1,5 +1,7 @@
 /** Takes permits for jobs with a limit, gives them back, and calls those in line when a rate allows more to start. */
 
+import { clearTimeout, setTimeout } from "node:timers";
+
 import { settlesWithin } from "@poolmq/shared/internal";
 import type { JobData, Limit, TaskInfo } from "@poolmq/shared/internal";
 import type { LimitScripts } from "@poolmq/shared/redis";

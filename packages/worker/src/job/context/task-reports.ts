@@ -3,6 +3,8 @@
  * item's reports go before its outcome, because commands of one connection keep their order.
  */
 
+import { setTimeout } from "node:timers";
+
 import type { LogBatch, LogLine, Payload } from "@poolmq/shared/internal";
 import type { GatherScripts, LargestValue } from "@poolmq/shared/redis";
 
