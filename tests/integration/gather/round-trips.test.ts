@@ -37,19 +37,23 @@ test("a call on an idle pool costs Redis two scripts and three commands", async 
   }
 });
 
-test("the outcomes of a map of items that take milliseconds are read together", async () => {
+test("the outcomes of a map of items that take milliseconds are published and read together", async () => {
   const ITEMS = 150;
   const stage = new Stage(redis());
-  await using pool = stage.localPool();
+  await using pool = stage.localPool({ processes: 2 });
   const log = `${temporaryFolder()}/log`;
-  const items = Array.from({ length: ITEMS }, () => ({ log, ms: 5 }));
-  const before = await reads();
+  const items = Array.from({ length: ITEMS }, () => ({ log, ms: 3 }));
+  const before = await calls();
   expect(await pool.map("spin", items)).toHaveLength(ITEMS);
-  expect((await reads()) - before).toBeLessThan(ITEMS / 2);
+  const after = await calls();
+  expect(after.reads - before.reads).toBeLessThan(ITEMS / 2);
+  expect(after.entries - before.entries).toBeLessThan((2 * ITEMS) / 3);
 
-  async function reads(): Promise<number> {
+  async function calls(): Promise<{ reads: number; entries: number }> {
     const stats = await redis().admin.info("commandstats");
-    return Number(/cmdstat_xread:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+    const of = (name: string): number =>
+      Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+    return { reads: of("xread"), entries: of("xadd") };
   }
 });
 

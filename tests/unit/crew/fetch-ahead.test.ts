@@ -11,13 +11,13 @@ test("as many jobs are fetched as can run, and of short ones some more", () => {
   expect(ahead.measured(1_000)).toBe(false);
   expect(ahead.capacity).toBe(8);
   for (let run = 0; run < 200; run++) ahead.measured(1);
-  expect(ahead.capacity).toBe(4 * (2 + 39));
+  expect(ahead.capacity).toBe(4 * (2 + 79));
 });
 
 test("what waits behind something long goes back, and nothing is fetched ahead until a host is free", () => {
   const ahead = new FetchAhead(2, 1);
   ahead.measured(1);
-  expect(ahead.capacity).toBe(42);
+  expect(ahead.capacity).toBe(82);
   const since = performance.now();
   vi.advanceTimersByTime(49);
   expect(ahead.givesUp(since, 10, 2)).toBe(false);
@@ -26,7 +26,7 @@ test("what waits behind something long goes back, and nothing is fetched ahead u
   expect(ahead.capacity).toBe(2);
   expect(ahead.freed()).toBe(true);
   expect(ahead.freed()).toBe(false);
-  expect(ahead.capacity).toBe(42);
+  expect(ahead.capacity).toBe(82);
 });
 
 test("tiny runs that the hosts are getting through stay", () => {
@@ -49,4 +49,20 @@ test("of jobs that a function takes together, a host has as many as fill its bat
   expect(ahead.came({ n: 40, maxItems: 32 })).toBe(true);
   expect(ahead.capacity).toBe(2 * 3);
   expect(ahead.perHostFor({ n: 10, maxItems: 32 })).toBe(3 * 3);
+});
+
+test("outcomes wait while enough jobs are held, and no longer than half of what those take", () => {
+  const ahead = new FetchAhead(2, 1);
+  expect(ahead.outcomeWaitMs(8)).toBe(0);
+  ahead.measured(10);
+  expect(ahead.outcomeWaitMs(0)).toBe(0);
+  expect(ahead.outcomeWaitMs(1)).toBe(0);
+  expect(ahead.outcomeWaitMs(4)).toBe(10);
+  expect(ahead.outcomeWaitMs(100)).toBe(20);
+});
+
+test("outcomes of tiny runs never wait", () => {
+  const ahead = new FetchAhead(2, 1);
+  ahead.measured(0.01);
+  expect(ahead.outcomeWaitMs(512)).toBe(0);
 });

@@ -1,6 +1,6 @@
 /**
  * Completes plain jobs with their outcomes: all that end in one turn of the event loop go to Redis in one script, which also
- * fetches the next jobs.
+ * fetches the next jobs. Those that may wait go together with what ends a little later.
  */
 
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
@@ -36,6 +36,9 @@ const LONGEST_PATIENCE_MS = 16;
  * more are about to end.
  */
 const MANY = 8;
+
+/** So many jobs are sent even if all of them may wait: more in one script would save little for each. */
+const MAX_HELD = 16;
 
 /** A job that is done. */
 export interface DoneJob {
@@ -96,6 +99,10 @@ export class Completions {
   #last = 0;
   /** Set while jobs wait for an answer, or for more jobs. */
   #patience: NodeJS.Timeout | undefined;
+  /** Set while jobs wait that may do so, and no others. */
+  #hold: NodeJS.Timeout | undefined;
+  /** A job that may not wait is among those that are to be sent. */
+  #isUrgent = false;
 
   /** @param keys - those of the scripts that fetch */
   constructor(
@@ -115,13 +122,17 @@ export class Completions {
   /**
    * Publishes a job's outcome, if it brings one, and completes the job. Rejects if Redis refuses: then the outcome may not be
    * published, and the job is not completed.
+   *
+   * @param mayWaitMs - how long it may wait for others, so that many go to Redis in one script
    */
-  add(job: DoneJob): Promise<CompletedJob> {
+  add(job: DoneJob, mayWaitMs: number = 0): Promise<CompletedJob> {
     // Ids go to Redis as lines. Those of jobs with an outcome are made of a map's id and an index.
     if (job.publication === undefined && /\s/.test(job.id)) {
       return Promise.resolve({ isWanted: true, code: NOT_PLAIN, next: [], finishedOn: this.#clock.nowMs });
     }
-    if (this.#waiting.length === 0) this.#schedule();
+    const waits = mayWaitMs > 0 && this.#waiting.length + 1 < MAX_HELD;
+    if (waits && !this.#isUrgent) this.#hold ??= setTimeout(this.#flush, mayWaitMs);
+    else if (!this.#isUrgent) this.#schedule();
     return new Promise((resolve, reject) => {
       // More jobs would not fit into the same script.
       if (this.#waiting.push({ job, resolve, reject }) === AT_ONCE && this.#patience !== undefined)
@@ -131,6 +142,7 @@ export class Completions {
 
   /** What ends while a script is under way goes with the next one: many jobs in one script cost each of them less. */
   #schedule(): void {
+    this.#isUrgent = true;
     if (this.#underWay === 0 && this.#last < MANY) setImmediate(this.#flush);
     else {
       const patienceMs = PATIENCE_MS * 2 ** Math.max(0, this.#underWay - 1);
@@ -141,6 +153,9 @@ export class Completions {
   readonly #flush = (): void => {
     clearTimeout(this.#patience);
     this.#patience = undefined;
+    clearTimeout(this.#hold);
+    this.#hold = undefined;
+    this.#isUrgent = false;
     const all = this.#waiting;
     this.#waiting = [];
     for (let start = 0; start < all.length;) {

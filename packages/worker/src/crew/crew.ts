@@ -100,6 +100,11 @@ export class Crew {
     return this.#ahead.capacity;
   }
 
+  /** How long outcomes may wait for others before they go to Redis, in ms, because the hosts have other work meanwhile. */
+  get outcomeWaitMs(): number {
+    return this.#ahead.outcomeWaitMs(this.#held.size);
+  }
+
   /** Runs a job on the next free host. Never rejects. */
   run(run: Run): Promise<RunEnd> {
     return new Promise((settle) => this.begin(run, settle));

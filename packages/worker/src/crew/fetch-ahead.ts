@@ -5,8 +5,11 @@
 
 import { pipeDepth } from "../pipe/pipe-depth.ts";
 
-/** Jobs worth this much of a host's time may be held here per host. */
-const HELD_MS = 20;
+/**
+ * Jobs worth this much of a host's time may be held here per host: for half of it outcomes may wait, and the other half is
+ * there for the way to Redis and back.
+ */
+const HELD_MS = 40;
 const MAX_HELD = 256;
 
 /**
@@ -20,6 +23,15 @@ const MAX_WAIT_MS = 50;
 
 /** If a run has ended within this time, in ms, the hosts are making progress with the jobs that are held. */
 const BUSY_MS = 20;
+
+/**
+ * Outcomes wait up to this long for others, in ms. If they come one by one, each of them wakes up Redis and this process
+ * twice, whose code is cold by then: that takes more of the processor's time than a hundred trivial items.
+ */
+const MAX_OUTCOME_WAIT_MS = 20;
+
+/** A wait below this, in ms, would save nothing. */
+const MIN_OUTCOME_WAIT_MS = 4;
 
 /** How many items a job has, and how many its function takes at once. */
 interface JobSize {
@@ -82,6 +94,13 @@ export class FetchAhead {
         ? 0
         : Math.min(MAX_HELD, Math.floor((HELD_MS * running) / this.#meanMs));
     return Math.max(1, this.#hosts * (running + ahead));
+  }
+
+  /** How long outcomes may wait, in ms: for half of the time that the hosts need for the jobs that are held. */
+  outcomeWaitMs(held: number): number {
+    const places = Math.max(1, this.#hosts * this.#concurrency * this.#together);
+    const ms = Math.min(MAX_OUTCOME_WAIT_MS, (held * (this.#meanMs ?? 0)) / places / 2);
+    return ms < MIN_OUTCOME_WAIT_MS ? 0 : ms;
   }
 
   /** Notes the run time of a job. Gives whether the capacity has changed. */

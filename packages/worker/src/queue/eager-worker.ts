@@ -17,6 +17,8 @@ export interface JobQueueHooks {
    * The queue shares its places with others, and its `demand` may have changed. Absent: all places are its own.
    */
   changed?(): void;
+  /** How long outcomes may wait for others before they go to Redis, in ms. */
+  outcomeWaitMs(): number;
 }
 
 /**

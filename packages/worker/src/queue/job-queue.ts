@@ -210,7 +210,10 @@ export class JobQueue extends EagerWorker {
     try {
       const fetchNext = this.backend.closing === undefined && this.#mayFetchNext(() => this.#isWithinBounds);
       const waiter = fetchNext && this.begun.size === 1 ? this.#handed.waiter : "";
-      const { code, next, isWanted } = await completions.add({ id, token, fetchNext, waiter, publication });
+      // The first outcome of a map, and that of a single call, goes at once.
+      const mayWaitMs = publication.outcome.at === 0 ? 0 : this.hooks.outcomeWaitMs();
+      const done = { id, token, fetchNext, waiter, publication };
+      const { code, next, isWanted } = await completions.add(done, mayWaitMs);
       if (code !== 0) this.hooks.locks().hold(id, token);
       else {
         this.begun.complete(job, () => this.takeNext(next, token));

@@ -129,6 +129,7 @@ export class Session {
       {
         process: (job, token) => processJob(context, job, token),
         locks: () => this.#locks,
+        outcomeWaitMs: () => crew.outcomeWaitMs,
         ...(places === undefined ? {} : { changed: () => places.share() }),
       },
       { log, refusals },
