@@ -41,6 +41,15 @@ const LATER: ReadonlySet<(typeof FOLDERS)[number]> = new Set(["integration", "fa
  */
 const SHARES_MODULES: ReadonlySet<(typeof FOLDERS)[number]> = new Set(["unit", "types", "contract"]);
 
+/**
+ * Their files use the packages as users do, by their doors, and get the build (`HOOK`) from Node's own loader: 30 files,
+ * where Vitest would send each process 300 sources one by one, which was half of the CPU time of a small file.
+ */
+const TAKES_BUILD: ReadonlySet<(typeof FOLDERS)[number]> = new Set(["behaviours"]);
+const DOORS = /\/packages\/\w+\/src\/(index|internal|redis|task|local|control|progress)\.ts$/;
+/** A pool loads the tasks module by Node's loader too: a test that gives it a function must have got the same one. */
+const TASKS = /\/tests\/fixtures\//;
+
 /** What is looked for or made once a run: the image, the browser, the packed packages. */
 const SETUPS: Partial<Record<(typeof FOLDERS)[number], string[]>> = {
   browser: ["tests/support/browser-run.ts"],
@@ -83,6 +92,7 @@ export default defineConfig({
         environment: "node" as const,
         pool: "forks" as const,
         isolate: !SHARES_MODULES.has(folder),
+        ...(TAKES_BUILD.has(folder) ? { server: { deps: { external: [DOORS, TASKS] } } } : {}),
         // The condition is for what Vitest leaves to Node's own loader; forked processes inherit it, and the bundled
         // dependencies, from which they start in less time. The last flag is what
         // poolmq sets too before it starts threads (keep-wasm-code.ts); some tests start threads of their own.
