@@ -39,7 +39,7 @@ export class HandedJobs {
     if (map.ended || chunk === undefined) return;
     const { at } = chunk;
     this.#jobs.push({ map, at, id: idOf(map.id, at), dueAt: performance.now() + TAKE_BACK_MS });
-    this.#timer ??= setTimeout(this.#look, TAKE_BACK_MS);
+    this.#timer ??= this.#lookIn(TAKE_BACK_MS);
   }
 
   close(): void {
@@ -57,7 +57,11 @@ export class HandedJobs {
       takeBack(this.#redis, this.#keys.job, id).catch(() => {});
     }
     const [first] = this.#jobs;
-    this.#timer =
-      first === undefined ? undefined : setTimeout(this.#look, Math.max(first.dueAt - now, TOGETHER_MS));
+    this.#timer = first && this.#lookIn(Math.max(first.dueAt - now, TOGETHER_MS));
   };
+
+  /** A call that somebody waits for keeps the process alive, and this timer alone does not. */
+  #lookIn(ms: number): NodeJS.Timeout {
+    return setTimeout(this.#look, ms).unref();
+  }
 }
