@@ -18,8 +18,9 @@ import type { FailedJob, OutcomeText, RanText } from "../wire.ts";
  * whose producer has died.
  *
  * @param accounts - a Lua expression for the key of the accounts by which maps take turns
- * @param how - Lua that declares two functions: `decide(out, bytes, ttl, indices, fresh, jobs)` writes the outcomes of the
- * jobs at the places `fresh` of `indices`, which have none yet; `ranOf(fresh, jobs)` gives their `RanText`s
+ * @param how - Lua that declares two functions: `decide(out, bytes, ttl, indices, fresh, jobs, written)` writes the
+ * outcomes of the jobs at the places `fresh` of `indices`, which have none yet, and notes in `written` the places of those whose
+ * entry is there, even if the rest fails; `ranOf(fresh, jobs)` gives their `RanText`s
  */
 function publishing(accounts: string, how: string): string {
   return `${SET_DONE}
@@ -34,11 +35,13 @@ local function publish(map, done, out, bytes, ttl, indices, jobs)
   local left = redis.call('PTTL', done)
   if left == -2 then return 0 end
   ${settleAccounts(accounts, "map")}
-  local fresh = setDone(done, ttl, indices)
-  local ok, problem = pcall(decide, out, bytes, ttl, indices, fresh, jobs)
+  local fresh, written = setDone(done, ttl, indices), {}
+  local ok, problem = pcall(decide, out, bytes, ttl, indices, fresh, jobs, written)
   if not ok then
     -- The stream is something else. Without an entry there is no outcome: the jobs are found missing.
-    for _, n in ipairs(fresh) do clearDone(done, indices[n]) end
+    for _, n in ipairs(fresh) do
+      if not written[n] then clearDone(done, indices[n]) end
+    end
     error(problem, 0)
   end
   if account then
@@ -117,7 +120,7 @@ local function ranOf(fresh)
   for k, n in ipairs(fresh) do texts[k] = ARGV[argOf(n) + 1] end
   return texts
 end
-local function decide(out, bytes, ttl, indices, fresh)
+local function decide(out, bytes, ttl, indices, fresh, jobs, written)
   for _, n in ipairs(fresh) do
     local i, id = argOf(n), nil
     if ARGV[i + 3] == '' then
@@ -125,6 +128,7 @@ local function decide(out, bytes, ttl, indices, fresh)
     else
       id = redis.call('XADD', out, '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2], 'b', ARGV[i + 3])
     end
+    written[n] = true
     local most = tonumber(ARGV[i + 5])
     if ARGV[i + 4] == '' or (most >= 0 and redis.call('HLEN', KEYS[4]) >= most) then
       redis.call('HDEL', bytes, ARGV[i])
