@@ -35,6 +35,11 @@ export function useOf(pids: readonly number[]): TreeUse[] {
   return pids.map((pid) => ({ own: sumOf([byPid.get(pid) ?? NOTHING]), children: sumOf(below(pid)) }));
 }
 
+/** The processes that a process started itself, and that still run. */
+export function childrenOf(pid: number): number[] {
+  return seen().flatMap((one) => (one.parent === pid ? [one.pid] : []));
+}
+
 const NOTHING: Use = { cpuSeconds: 0, residentMiB: 0 };
 
 /** Adds up what several use. */

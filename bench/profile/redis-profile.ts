@@ -3,7 +3,7 @@
 import type { RedisServer } from "../harness/redis-server.ts";
 
 export interface RedisCost {
-  /** A command, or a script by the keys that it is given. */
+  /** A command, or what a script does. */
   readonly what: string;
   readonly calls: number;
   /** CPU time of all calls, in µs. */
@@ -47,18 +47,39 @@ export async function profileRedis(redis: RedisServer, work: () => Promise<void>
   };
 }
 
+/** What scripts do, by their keys and, where two have the same, by what tells them apart. Others are shown by their keys. */
+const SCRIPTS: readonly (readonly [keys: string, what: (args: number) => string])[] = [
+  ["wait, active, meta, marker, events, prioritized, pc, turns, accounts, idle", () => "adds jobs"],
+  [
+    "wait, active, meta, marker, events, prioritized, pc, turns, accounts, idle, done, out, in",
+    () => "opens a map, and adds its first jobs",
+  ],
+  [
+    "wait, active, meta, marker, events, prioritized, delayed, stalled, pc, turns, accounts, idle",
+    (args) =>
+      args === FETCH_ARGS ? "fetches jobs" : "publishes outcomes, completes their jobs, fetches others",
+  ],
+  ["done, out, in, accounts", () => "publishes outcomes"],
+  ["done, out, in, failed, accounts", () => "publishes outcomes with bytes"],
+];
+
+/** Arguments of the script that only fetches. */
+const FETCH_ARGS = 9;
+
 function scriptsOf(log: readonly { readonly us: number; readonly args: readonly string[] }[]): RedisCost[] {
   const scripts = log.filter(({ args }) => args[0]?.toLowerCase() === "evalsha");
-  return [...Map.groupBy(scripts, ({ args }) => keysOf(args))]
+  return [...Map.groupBy(scripts, ({ args }) => nameOf(args))]
     .map(([what, of]) => ({ what, calls: of.length, us: of.reduce((all, { us }) => all + us, 0) }))
     .toSorted(dearestFirst);
 }
 
-function keysOf([, , count, ...rest]: readonly string[]): string {
-  return rest
+function nameOf([, , count, ...rest]: readonly string[]): string {
+  const keys = rest
     .slice(0, Number(count))
     .map((key) => key.replace(KEY, ""))
     .join(", ");
+  const known = SCRIPTS.find(([of]) => of === keys);
+  return known === undefined ? keys : known[1](rest.length - Number(count));
 }
 
 function dearestFirst(a: RedisCost, b: RedisCost): number {
