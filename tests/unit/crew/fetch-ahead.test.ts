@@ -11,13 +11,13 @@ test("as many jobs are fetched as can run, and of short ones some more", () => {
   expect(ahead.measured(1_000)).toBe(false);
   expect(ahead.capacity).toBe(8);
   for (let run = 0; run < 200; run++) ahead.measured(1);
-  expect(ahead.capacity).toBe(4 * (2 + 79));
+  expect(ahead.capacity).toBe(4 * (2 + 39));
 });
 
 test("what waits behind something long goes back, and nothing is fetched ahead until a host is free", () => {
   const ahead = new FetchAhead(2, 1);
   ahead.measured(1);
-  expect(ahead.capacity).toBe(82);
+  expect(ahead.capacity).toBe(42);
   const since = performance.now();
   vi.advanceTimersByTime(49);
   expect(ahead.givesUp(since, 10, 2)).toBe(false);
@@ -26,7 +26,7 @@ test("what waits behind something long goes back, and nothing is fetched ahead u
   expect(ahead.capacity).toBe(2);
   expect(ahead.freed()).toBe(true);
   expect(ahead.freed()).toBe(false);
-  expect(ahead.capacity).toBe(82);
+  expect(ahead.capacity).toBe(42);
 });
 
 test("tiny runs that the hosts are getting through stay", () => {
@@ -65,4 +65,12 @@ test("outcomes of tiny runs never wait", () => {
   const ahead = new FetchAhead(2, 1);
   ahead.measured(0.01);
   expect(ahead.outcomeWaitMs(512)).toBe(0);
+});
+
+test("of jobs that take milliseconds, a few more are held", () => {
+  const ahead = new FetchAhead(2, 1);
+  ahead.measured(10);
+  expect(ahead.capacity).toBe(2 * (1 + 4));
+  for (let run = 0; run < 200; run++) ahead.measured(2);
+  expect(ahead.capacity).toBeLessThanOrEqual(2 * (1 + 16));
 });

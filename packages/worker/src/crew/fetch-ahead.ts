@@ -5,11 +5,15 @@
 
 import { pipeDepth } from "../pipe/pipe-depth.ts";
 
+/** Jobs worth this much of a host's time may be held here per host. */
+const HELD_MS = 20;
+
 /**
- * Jobs worth this much of a host's time may be held here per host: for half of it outcomes may wait, and the other half is
- * there for the way to Redis and back.
+ * Of jobs that take milliseconds, twice as much may be held, up to this many per host: for half of that time outcomes may
+ * wait, and the other half is there for the way to Redis and back. Of more jobs, outcomes come together by themselves, and to
+ * hand them all back on a busy machine would cost more than the waits save.
  */
-const HELD_MS = 40;
+const FEW_HELD = 16;
 const MAX_HELD = 256;
 
 /**
@@ -90,9 +94,7 @@ export class FetchAhead {
   get capacity(): number {
     const running = this.#concurrency * this.#together;
     const ahead =
-      this.#meanMs === undefined || this.#isCongested
-        ? 0
-        : Math.min(MAX_HELD, Math.floor((HELD_MS * running) / this.#meanMs));
+      this.#meanMs === undefined || this.#isCongested ? 0 : heldFor((HELD_MS * running) / this.#meanMs);
     return Math.max(1, this.#hosts * (running + ahead));
   }
 
@@ -133,4 +135,9 @@ export class FetchAhead {
     this.#isCongested = true;
     return true;
   }
+}
+
+/** @param jobs - those that take a host `HELD_MS` */
+function heldFor(jobs: number): number {
+  return Math.min(MAX_HELD, Math.floor(Math.max(jobs, Math.min(2 * jobs, FEW_HELD))));
 }
