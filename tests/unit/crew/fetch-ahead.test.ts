@@ -65,6 +65,9 @@ test("outcomes of tiny runs never wait", () => {
   const ahead = new FetchAhead(2, 1);
   ahead.measured(0.01);
   expect(ahead.outcomeWaitMs(512)).toBe(0);
+  const many = new FetchAhead(2, 100);
+  many.measured(20);
+  expect(many.outcomeWaitMs(400)).toBe(0);
 });
 
 test("of jobs that take milliseconds, a few more are held", () => {

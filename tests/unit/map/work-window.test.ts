@@ -81,6 +81,8 @@ test("how long the waiting jobs last is measured by the items, without those tha
   expect(window.waitingMs({ jobs: 4, items: 4 })).toBe(0);
   expect(after(200, 100, { items: 10 }).waitingMs({ jobs: 8, items: 80 })).toBeCloseTo(100);
   expect(new WorkWindow(() => 4).waitingMs({ jobs: 12, items: 12 })).toBe(0);
+  // 200 slots end ten jobs a ms.
+  expect(after(200, 20, { slots: 200 }).waitingMs({ jobs: 4_000, items: 4_000 })).toBe(0);
 });
 
 test("a map of a task that was measured before begins with more jobs, if they were short", () => {

@@ -28,6 +28,9 @@ const GROWTH = 4;
  */
 const MAX_KNOWN_JOBS = 30;
 
+/** If more jobs than this end in a ms, each wake-up serves several of them anyway. */
+const MANY_PER_MS = 2;
+
 /** The mean run time is that of about this many last jobs. */
 const REMEMBERED_JOBS = 20;
 
@@ -101,11 +104,14 @@ export class WorkWindow {
     return underWay.items < waiting + (slots * items) / weight;
   }
 
-  /** How long it takes until every slot has begun what waits, in ms; 0 while that is not known. */
+  /**
+   * How long it takes until every slot has begun what waits, in ms; 0 while that is not known, or if so many jobs end that
+   * their outcomes come together anyway.
+   */
   waitingMs(sent: UnderWay): number {
-    const { ms, items, jobs: measured } = this.#pace;
-    if (measured === 0 || items === 0) return 0;
+    const { ms, items, weight, jobs: measured } = this.#pace;
     const slots = Math.max(1, this.#slots());
+    if (measured === 0 || items === 0 || slots * weight > MANY_PER_MS * ms) return 0;
     const underWay = this.#unstuck(sent);
     const waiting = underWay.jobs <= slots ? 0 : underWay.items * (1 - slots / underWay.jobs);
     return (waiting * ms) / (slots * items);

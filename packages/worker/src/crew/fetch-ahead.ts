@@ -34,6 +34,9 @@ const BUSY_MS = 20;
  */
 const MAX_OUTCOME_WAIT_MS = 20;
 
+/** If more jobs than this end in a ms, each wake-up serves several of them anyway. */
+const MANY_PER_MS = 2;
+
 /** A wait below this, in ms, would save nothing. */
 const MIN_OUTCOME_WAIT_MS = 4;
 
@@ -101,7 +104,9 @@ export class FetchAhead {
   /** How long outcomes may wait, in ms: for half of the time that the hosts need for the jobs that are held. */
   outcomeWaitMs(held: number): number {
     const places = Math.max(1, this.#hosts * this.#concurrency * this.#together);
-    const ms = Math.min(MAX_OUTCOME_WAIT_MS, (held * (this.#meanMs ?? 0)) / places / 2);
+    const meanMs = this.#meanMs ?? 0;
+    if (places > MANY_PER_MS * meanMs) return 0;
+    const ms = Math.min(MAX_OUTCOME_WAIT_MS, (held * meanMs) / places / 2);
     return ms < MIN_OUTCOME_WAIT_MS ? 0 : ms;
   }
 
