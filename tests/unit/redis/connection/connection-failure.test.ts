@@ -8,6 +8,7 @@ import {
 const PASSING: readonly (readonly [message: string, reason: string, advice: RegExp])[] = [
   ["BUSY Redis is busy running a script. You can only call SCRIPT KILL.", "not-ready", /SCRIPT KILL/],
   ["ERR max number of clients reached", "unreachable", /maxclients/],
+  ["ERR unknown command 'info', with args beginning with: ", "permission", /rename-command/],
   ["read ECONNRESET", "unreachable", /rediss:.*maxclients/],
   ["connect ECONNREFUSED 127.0.0.1:6379", "unreachable", /Start Redis/],
 ];

@@ -54,6 +54,13 @@ const RULES: readonly Rule[] = [
     advice: "Raise its maxclients, or see what keeps so many connections open (`redis-cli CLIENT LIST`)",
   },
   {
+    pattern: /unknown command/i,
+    reason: "permission",
+    final: false,
+    advice:
+      "poolmq needs this command under its own name: take it out of the server's `rename-command`, or see whether a proxy before the server lacks it",
+  },
+  {
     // The Redis client sets this for each error that a server answers. The server itself is not to blame.
     pattern: /stackTraceLimit/,
     reason: "protocol",
