@@ -28,6 +28,13 @@ test("an entry has the outcome of a job, or a line for each of several jobs", ()
   ]);
 });
 
+test("fields that follow each other are outcomes of several jobs, as older machines wrote them", () => {
+  expect(read("i", "7", "ran", "1", "o", "=[7]", "i", "8", "ran", "2 w 7", "o", "=[8]")).toEqual([
+    outcome(7, 1, "=[7]"),
+    outcome(8, 2, "=[8]", "w 7"),
+  ]);
+});
+
 test("an outcome that is alone may have lines", () => {
   expect(read("i", "7", "ran", "1", "o", "=[\n7]")).toEqual([outcome(7, 1, "=[\n7]")]);
 });

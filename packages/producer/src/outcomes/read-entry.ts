@@ -33,7 +33,8 @@ const [I, R, O, B] = [0x69, 0x72, 0x6f, 0x62];
 
 /**
  * Nearly all entries are outcomes: `i`, `ran` and `o`, in this order, and `b` if it has bytes. Those of several jobs share
- * these fields, with a line for each job, or follow each other. Gives none for an entry that is anything else.
+ * these fields, with a line for each job; in a durable map's stream, those that a machine of wire version 3 wrote follow each
+ * other. Gives none for an entry that is anything else.
  */
 function readOutcomes(fields: readonly Buffer[], transitMs: number): OutcomeEntry[] {
   const outcomes: OutcomeEntry[] = [];
