@@ -10,35 +10,24 @@ export type Ran =
 
 /** What the items of a run returned or threw, in their order. */
 export class RanItems {
-  readonly #values: unknown[] = [];
-  #count = 0;
+  /** What each returned; `undefined` of one that failed. */
+  readonly values: unknown[] = [];
   /** Those that failed, by their place in the order. */
   readonly failures: Map<number, Extract<Ran, { ok: false }>> = new Map();
   /** Offsets of the items, if they are not those from 0 on. */
   #offsets: number[] | undefined;
 
-  /** @param expected - how many items will probably run: an array that grows is copied several times */
-  constructor(expected = 0) {
-    this.#values.length = expected;
-  }
-
-  /** What each returned; `undefined` of one that failed. */
-  get values(): readonly unknown[] {
-    this.#values.length = this.#count;
-    return this.#values;
-  }
-
   /** Adds an item that ended in its turn and did not fail. */
   returned(value: unknown): void {
-    this.#values[this.#count++] = value;
+    this.values.push(value);
   }
 
   add(offset: number, ran: Ran): void {
-    const place = this.#count;
+    const place = this.values.length;
     if (offset !== place) this.#offsets ??= Array.from({ length: place }, (_, before) => before);
     this.#offsets?.push(offset);
     if (!ran.ok) this.failures.set(place, ran);
-    this.returned(ran.ok ? ran.value : undefined);
+    this.values.push(ran.ok ? ran.value : undefined);
   }
 
   /** Gives what each item returned or threw, with its offset. */

@@ -78,7 +78,7 @@ export async function runChunk(asked: ChunkRun, watcher: ItemWatcher | undefined
   const writer = fold ?? outcomes;
   const run = fold === undefined ? asked : { ...asked, fn: fold.task };
   const { fn } = run;
-  const ran = new RanItems(n);
+  const ran = new RanItems();
   let items: ItemArguments;
   try {
     items = new ItemArguments(run, n, run.shares);
