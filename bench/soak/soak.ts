@@ -32,7 +32,7 @@ import type { Queue } from "./faults/fault.ts";
 import { Injector } from "./faults/injector.ts";
 import { planFaults } from "./faults/plan.ts";
 import { itemsOf, judge } from "./judge.ts";
-import { leftovers, leftProcesses } from "./leftovers.ts";
+import { leftovers, leftProcesses, searchForsaken } from "./leftovers.ts";
 import type { SoakReport } from "./report.ts";
 import { stopAskers } from "./stop-askers.ts";
 import { Used } from "./used.ts";
@@ -151,10 +151,9 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     }
     const closing = Promise.all(fleets.map((fleet) => fleet.close()));
     if (!(await settlesWithin(patienceMs, closing))) problems.push("a machine does not end");
-    const keys = await leftovers(
-      redis.admin,
-      queues.map((queue) => queue.keys),
-    );
+    const keysOf = queues.map((queue) => queue.keys);
+    await searchForsaken(redis.admin, keysOf);
+    const keys = await leftovers(redis.admin, keysOf);
     return {
       faults: injector.total,
       byKind: injector.counts,

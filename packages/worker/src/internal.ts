@@ -23,3 +23,4 @@ export { RecentLines } from "./log/recent-lines.ts";
 export { isWanted, LogReader } from "./watch/log-reader.ts";
 export { QueueWatcher } from "./watch/queue-watcher.ts";
 export type { MachineView, MapView, QueueView } from "./watch/queue-view.ts";
+export { ForsakenJobs } from "./queue/forsaken-jobs.ts";
