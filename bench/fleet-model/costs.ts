@@ -36,11 +36,6 @@ export interface Costs {
   readonly waitingMap: { readonly producerUs: number; readonly redisUs: number };
   /** One call of `apply` on a fleet of one idle machine, median, in ms. */
   readonly callMs: number;
-  /**
-   * The same on `SLOW_MACHINES` idle machines. Each call goes to another machine, whose processes have slept since, so that
-   * the processor has forgotten all about them.
-   */
-  readonly coldCallMs: number;
   /** From the end of an item until the next begins in its place, in ms, where more of them wait. */
   readonly gapMs: number;
   readonly memory: MemoryCosts;

@@ -1,6 +1,5 @@
 /** How long one call waits for its result. */
 
-import { SLOW_MACHINES } from "./costs.ts";
 import type { Costs } from "./costs.ts";
 import type { Demand } from "./demand.ts";
 import { slotsOf } from "./fleet.ts";
@@ -11,20 +10,18 @@ import type { Throughput } from "./throughput.ts";
 const BUSIEST = 0.9;
 
 /**
- * A call of a task that does nothing, in ms, while a fleet is as busy as `demand` says. Each step of it queues at a server that
- * is busy for a share of the time: it takes 1 / (1 - share) times as long as on an idle one.
+ * A call of a task that does nothing, in ms, while a fleet is as busy as `demand` says. Each step of it queues where something
+ * is busy for a share of the time: at Redis, it takes 1 / (1 - share) times as long as on an idle one. On a computer of n
+ * cores, it waits only while all of them are busy: 1 / (1 - share ** n), which is exact for one and for two cores.
  *
  * @param share - the part of the fleet's slots that run something
  */
 export function callMsOf(costs: Costs, fleet: Fleet, work: Work, demand: Demand, share: number): number {
-  const { callMs, coldCallMs } = costs;
-  // One call in so many goes to the machine that had the one before.
-  const cold = (1 - 1 / fleet.machines) / (1 - 1 / SLOW_MACHINES);
-  const idleMs = callMs + (coldCallMs - callMs) * cold;
-  const busiest = Math.min(BUSIEST, Math.max(demand.redis / fleet.redisShare, demand.all / fleet.cores));
+  const ofCores = Math.min(1, demand.all / fleet.cores) ** fleet.cores;
+  const busiest = Math.min(BUSIEST, Math.max(demand.redis / fleet.redisShare, ofCores));
   // Where all slots are taken, the call has the next turn: it waits until the first of them is free.
   const slotMs = share < 1 ? 0 : work.itemMs / slotsOf(fleet);
-  return idleMs / (1 - busiest) + slotMs;
+  return costs.callMs / (1 - busiest) + slotMs;
 }
 
 /**

@@ -4,7 +4,6 @@ import type { Environment } from "../harness/environment.ts";
 import { figure } from "../harness/print.ts";
 import { ALLOWED_ERROR, errorOf } from "./cases/case.ts";
 import type { Case } from "./cases/case.ts";
-import { SLOW_MACHINES } from "./costs.ts";
 import type { Costs } from "./costs.ts";
 import { itemsRows } from "./items.ts";
 import { ITEM_MS, MACHINES, sizeOf } from "./sizes.ts";
@@ -34,7 +33,7 @@ function textOf({ at, environment, costs, cases }: Measured): string {
     "### What it is made of",
     `CPU time in µs, measured on ${environment.cores} × ${environment.cpu}, Redis ${environment.versions["Redis"] ?? ""}, ${at.slice(0, 10)}. Up to ${figure(costs.mostTogether)} jobs share a turn.`,
     markdown(costsTable(costs)),
-    `While maps of several producers are under way, they take turns, and a job costs Redis ${figure(costs.sharedJobUs)} µs more. An idle machine costs its supervisor ${figure(costs.idleMachine.supervisorUs / 1_000)} ms and Redis ${figure(costs.idleMachine.redisUs / 1_000)} ms of CPU time a second. A call takes ${figure(costs.callMs)} ms on one idle machine, and ${figure(costs.coldCallMs)} ms on ${SLOW_MACHINES}, where each goes to another one, whose processes have slept since. Between two items of a place pass ${figure(costs.gapMs)} ms. Redis holds ${figure(costs.memory.jobBytes)} bytes for a job that waits and ${figure(costs.memory.machineKiB)} KiB for a machine; a producer, ${figure(costs.memory.resultBytes)} bytes for a number that came back.`,
+    `While maps of several producers are under way, they take turns, and a job costs Redis ${figure(costs.sharedJobUs)} µs more. An idle machine costs its supervisor ${figure(costs.idleMachine.supervisorUs / 1_000)} ms and Redis ${figure(costs.idleMachine.redisUs / 1_000)} ms of CPU time a second. A call takes ${figure(costs.callMs)} ms on one idle machine. Between two items of a place pass ${figure(costs.gapMs)} ms. Redis holds ${figure(costs.memory.jobBytes)} bytes for a job that waits and ${figure(costs.memory.machineKiB)} KiB for a machine; a producer, ${figure(costs.memory.resultBytes)} bytes for a number that came back.`,
     "### Predicted, and measured",
     markdown(casesTable(cases)),
     `${withinOf(cases)} of ${cases.length} are within ${ALLOWED_ERROR} %.`,

@@ -14,7 +14,6 @@ export const COSTS: Costs = {
   idleMachine: { supervisorUs: 2_000, redisUs: 500 },
   waitingMap: { producerUs: 0, redisUs: 0 },
   callMs: 1,
-  coldCallMs: 1,
   gapMs: 1,
   memory: {
     producerMiB: 100,

@@ -14,10 +14,12 @@ test("a call takes twice as long where Redis is busy for half of the time", () =
   expect(callMsOf(COSTS, FLEET, WORK, { ...IDLE, redis: 0.5 }, 0)).toBeCloseTo(2);
 });
 
-test("a call goes to a machine that has slept, unless there is only one", () => {
-  const costs = { ...COSTS, coldCallMs: 3 };
-  expect(callMsOf(costs, FLEET, WORK, IDLE, 0)).toBeCloseTo(1);
-  expect(callMsOf(costs, { ...FLEET, machines: 8 }, WORK, IDLE, 0)).toBeCloseTo(3);
+test("on two cores a call waits only while both are busy, however many machines there are", () => {
+  for (const machines of [1, 8]) {
+    const fleet = { ...FLEET, machines, cores: 2 };
+    expect(callMsOf(COSTS, fleet, WORK, IDLE, 0)).toBeCloseTo(1);
+    expect(callMsOf(COSTS, fleet, WORK, { ...IDLE, all: 1 }, 0)).toBeCloseTo(4 / 3);
+  }
 });
 
 test("a call has the first place that gets free where all are taken", () => {
