@@ -15,5 +15,6 @@ export { setLoadingTasks } from "./host/loading-tasks.ts";
 export { flushTelemetry, openTelemetry, packageVersion, QUEUE_FIELD } from "./host/open-telemetry.ts";
 export type { Attributes } from "./host/open-telemetry.ts";
 export { decodeThrown, encodeThrown } from "./thrown/thrown.ts";
+export { endTogether } from "./host/end-together.ts";
 export { toJson } from "./values/to-json.ts";
 export type { ItemOutcome, JobData, LogLine, OutcomeText, Payload, RemoteInfo, TaskInfo } from "./wire.ts";

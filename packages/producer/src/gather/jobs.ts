@@ -89,19 +89,13 @@ export class Jobs {
     }
   }
 
-  async #addOnce(gathered: GatheredMap, chunks: readonly Chunk[]): Promise<void> {
+  async #addOnce(gathered: GatheredMap, asked: readonly Chunk[]): Promise<void> {
     const { map, kind } = gathered;
+    // The memory of a chunk's bytes is freed once its outcome came, which may happen while it is about to be added again.
+    const chunks = asked.filter(({ bytes }) => bytes?.length !== 0);
     const { scripts, seals, meter } = this.#options;
     for (const chunk of chunks) meter.sent(chunk);
     const withBytes = chunks.flatMap(({ at, bytes }) => (bytes === undefined ? [] : [{ at, bytes }]));
-    // The memory of these is freed once their outcomes came, which may happen while they are about to be added again.
-    if (withBytes.some(({ bytes }) => bytes.length === 0)) {
-      await this.#addOnce(
-        gathered,
-        chunks.filter(({ bytes }) => bytes?.length !== 0),
-      );
-      return;
-    }
     // The bytes are written first, because a job could not be run without them.
     if (withBytes.length > 0) await scripts.putBytes(map.id, withBytes, kind.traits.ttlMs);
     if (map.ended) return;

@@ -6,6 +6,8 @@
  * urgent map is ahead of another one of the same priority. It must be large enough that no slot waits for a producer.
  */
 
+import { endTogether } from "@poolmq/shared/internal";
+
 /** How much work may wait, in ms. With the rest of the running jobs, this makes about half a second. */
 const WAITING_MS = 400;
 
@@ -27,9 +29,6 @@ const GROWTH = 4;
  * may have more to do this time.
  */
 const MAX_KNOWN_JOBS = 30;
-
-/** If more jobs than this end in a ms, each wake-up serves several of them anyway. */
-const MANY_PER_MS = 2;
 
 /** The mean run time is that of about this many last jobs. */
 const REMEMBERED_JOBS = 20;
@@ -111,7 +110,7 @@ export class WorkWindow {
   waitingMs(sent: UnderWay): number {
     const { ms, items, weight, jobs: measured } = this.#pace;
     const slots = Math.max(1, this.#slots());
-    if (measured === 0 || items === 0 || slots * weight > MANY_PER_MS * ms) return 0;
+    if (measured === 0 || items === 0 || endTogether(slots, ms / weight)) return 0;
     const underWay = this.#unstuck(sent);
     const waiting = underWay.jobs <= slots ? 0 : underWay.items * (1 - slots / underWay.jobs);
     return (waiting * ms) / (slots * items);

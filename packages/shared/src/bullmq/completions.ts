@@ -207,7 +207,7 @@ export class Completions {
           reject(new Error(wanted));
           continue;
         }
-        const code = codes.length === 1 ? (codes[0] ?? NOT_PLAIN) : (codes[i] ?? NOT_PLAIN);
+        const code = codes[codes.length === 1 ? 0 : i] ?? NOT_PLAIN;
         const next: NextJobData | Error = code === 0 && job.fetchNext ? (reader.next() ?? none) : [];
         resolve({ isWanted: wanted === 1, code, next, finishedOn });
       }

@@ -43,7 +43,8 @@ const BOX_TTL_MS = 5_000;
 const MOST_DATA = 16 * 1024;
 
 /**
- * Lua: `waitFor(machine, time)` says in the key `idle` that a machine waits for a job. Never throws: the key may hold something else.
+ * Lua: `waitForJob(machine, now, isBusy)` says in the key `idle` that a machine waits for a job; `isBusy`: it has just ended one.
+ * Never throws: the key may hold something else.
  *
  * @param idle - the key, as a Lua expression
  */

@@ -3,6 +3,8 @@
  * none while those that are held wait behind something long, because another machine may be free for them.
  */
 
+import { endTogether } from "@poolmq/shared/task";
+
 import { pipeDepth } from "../pipe/pipe-depth.ts";
 
 /** Jobs worth this much of a host's time may be held here per host. */
@@ -33,9 +35,6 @@ const BUSY_MS = 20;
  * twice, whose code is cold by then: that takes more of the processor's time than a hundred trivial items.
  */
 const MAX_OUTCOME_WAIT_MS = 20;
-
-/** If more jobs than this end in a ms, each wake-up serves several of them anyway. */
-const MANY_PER_MS = 2;
 
 /** A wait below this, in ms, would save nothing. */
 const MIN_OUTCOME_WAIT_MS = 4;
@@ -105,7 +104,7 @@ export class FetchAhead {
   outcomeWaitMs(held: number): number {
     const places = Math.max(1, this.#hosts * this.#concurrency * this.#together);
     const meanMs = this.#meanMs ?? 0;
-    if (places > MANY_PER_MS * meanMs) return 0;
+    if (endTogether(places, meanMs)) return 0;
     const ms = Math.min(MAX_OUTCOME_WAIT_MS, (held * meanMs) / places / 2);
     return ms < MIN_OUTCOME_WAIT_MS ? 0 : ms;
   }

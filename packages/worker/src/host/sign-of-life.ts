@@ -6,7 +6,7 @@
  * to answer, and from then on its guard is asked at each tick how often the main thread's event loop has turned.
  *
  * - The loop does not turn: a function computes. That is allowed; `taskTimeoutMs` bounds it. After some seconds, and
- *   seldomer and seldomer after that, it is looked at whether the function is of an item that still runs.
+ *   ever more rarely after that, it is checked whether the function is of an item that still runs.
  * - The loop turns, and still there is no answer: the host is deaf.
  * - The guard does not answer either, for much longer: the process is stopped, or runs another program by now.
  *

@@ -140,16 +140,11 @@ function publishHeld(context: JobContext, hand: JobInHand, outcome: JobOutcome):
   const bytes = outcome.text.length + (outcome.bytes?.length ?? 0);
   if (bytes < LARGE_BYTES) return publishOutcome(context, hand, outcome);
   context.held.add(bytes);
-  return publishOutcome(context, hand, outcome).then(
-    () => {
-      context.held.give(bytes);
+  return publishOutcome(context, hand, outcome)
+    .finally(() => context.held.give(bytes))
+    .then(() => {
       if (outcome.bytes !== undefined) free(outcome.bytes);
-    },
-    (error: unknown) => {
-      context.held.give(bytes);
-      throw error;
-    },
-  );
+    });
 }
 
 /** Gives up the place in line of a job that is not run after all. */
