@@ -81,7 +81,11 @@ test("dashboard, logs, queues and metrics see one pool", { timeout: 240_000 }, a
   const pool = stage.pool<typeof tasks>({ connection: servers.map((server) => server.urlFor("producer")) });
   await pool.ready(1);
   const gate = `${temporaryFolder()}/gate`;
-  const failing = pool.map("step", [{ does: "fail", x: 1, gate }]);
+  // A map of one item is on its server only, and not seen while that is away.
+  const failing = pool.map("step", [
+    { does: "fail", x: 1, gate },
+    { does: "end", x: 2, gate },
+  ]);
   await rejection(failing);
   const steps = Array.from({ length: 8 }, (_, x) => ({ does: "wait", x, gate }) as const);
   const map = pool.map("step", steps, { chunksize: 1 });

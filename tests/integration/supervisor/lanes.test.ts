@@ -90,12 +90,13 @@ test("a lane without work lends its places, and has them back as soon as one of 
   const short = second?.map("gated", owner.calls);
   // Whichever of the two ends, the other server's item is next, and not the borrower's third.
   const running = borrowers.marks.find(({ lines }) => lines.length > 0);
-  // Its job has come and gone back, or the machine knows of it: either takes a moment.
-  const { bullPrefix, bullName } = two.stages[1].keys;
-  const marker = `${bullPrefix}:${bullName}:marker`;
-  await until(async () => (await two.servers[1].admin.exists(marker)) === 1, {
-    what: "the marker of the job",
-  });
+  // The job waits in Redis, and its marker is back: the machine knows of it. A marker alone says nothing, since a machine
+  // that looks whether a queue is still empty leaves one too.
+  const { admin } = two.servers[1];
+  const { keys } = two.stages[1];
+  const isKnown = async (): Promise<boolean> =>
+    (await admin.llen(keys.job("wait"))) === 1 && (await admin.exists(keys.job("marker"))) === 1;
+  await until(isKnown, { what: "the machine to know of the job" });
   running?.open();
   await started(owner.marks, 1);
   expect(borrowers.marks.filter(({ lines }) => lines.length > 0)).toHaveLength(2);
