@@ -18,7 +18,7 @@ export const watched: Row = {
     const n = stage.size(20_000, 2_000);
     const lane = await new Lane(stage, stage.redis, QUEUE).grow({ producers: 1, machines: 2 });
     await lane.map(n);
-    const times = await inTurns(stage.size(8, 2), [
+    const times = await inTurns(stage.size(20, 2), [
       { who: "alone", run: () => lane.map(n) },
       {
         who: "watched",
