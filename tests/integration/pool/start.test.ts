@@ -69,7 +69,13 @@ describe("a tasks module", () => {
       "that is killed",
       'process.kill(process.pid, "SIGKILL"); for (;;);',
       "exit",
-      /ended its process: exit code null, signal SIGKILL/,
+      /ended its process: exit code null, signal SIGKILL.*If nobody kills .* too little memory/,
+    ],
+    [
+      "that crashes",
+      'process.kill(process.pid, "SIGSEGV"); for (;;);',
+      "exit",
+      /ended its process: exit code null, signal SIGSEGV.* a native addon .* may crash/,
     ],
   ] as const;
 

@@ -1,11 +1,13 @@
 /** A worker machine while Redis is away: what it says, and what it waits for. */
 
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { expect, onTestFinished, test } from "vitest";
 
 import { RedisServer } from "../../support/redis-server.ts";
-import { Marks, Stage, TASKS } from "../../support/stage.ts";
+import { Marks, Stage, TASKS, temporaryFolder } from "../../support/stage.ts";
 import { until, within } from "../../support/until.ts";
 import { recordsOf, startWorker } from "../../support/worker-program.ts";
 
@@ -98,6 +100,25 @@ test("a worker that starts while Redis is away waits for it, and says so", async
   await redis.restart();
   await worker.line(/worker machine ready/);
   expect(await stage.pool().map("increment", [1])).toEqual([2]);
+});
+
+test("a worker whose processes are killed at each start while Redis is away goes on, and serves in the end", async () => {
+  const redis = await ownRedis();
+  const stage = new Stage(redis);
+  await redis.kill();
+  const log = join(temporaryFolder(), "starts");
+  writeFileSync(log, "");
+  const pids = (): number[] => readFileSync(log, "utf8").split("\n").slice(0, -1).map(Number);
+  const module = fileURLToPath(new URL("../../fixtures/slow-start.ts", import.meta.url));
+  const at = { url: redis.url, queue: stage.queue };
+  const worker = startWorker(module, at, ["--env", "START_LOG"], { START_LOG: log });
+  for (let killed = 0; killed < 4; killed++) {
+    const pid = await until(() => pids()[killed], { what: `start ${killed + 1}` });
+    process.kill(pid, "SIGKILL");
+  }
+  writeFileSync(`${log}.gate`, "");
+  await redis.restart();
+  await worker.line(/worker machine ready/);
 });
 
 test("a worker that waits for Redis ends at once when it is told to", async () => {

@@ -275,7 +275,7 @@ export class Crew {
       this.#log.warn({ ...told, items: charged.map((ticket) => ticket.facts) }, "child lost");
     }
     if (exit.refused !== undefined) this.#start.refused(exit.refused, this.#members.size === 0);
-    else if (!start.wasReady && (this.#closing || this.#start.again.blamesModule(exit, start.hasError))) {
+    else if (!start.wasReady && (this.#closing || this.#start.again.blamesModule(exit, start))) {
       this.#start.failed(start.failure(exit));
     }
     this.#options.onChange();

@@ -19,6 +19,8 @@ export class HostStart {
   readonly #host: Host;
   readonly #log: CrewLog;
   readonly #timer: PatientTimer;
+  /** When it was started, by the monotonic clock. */
+  readonly startedAt: number = performance.now();
   /** Why it never became ready, if the host said so or it is known otherwise. */
   #error: unknown;
   #wasReady = false;
@@ -71,9 +73,12 @@ export class HostStart {
   }
 
   /** The error of its start, if it never became ready. */
-  failure({ exitCode, signal }: HostExit): TasksModuleError {
+  failure(exit: HostExit): TasksModuleError {
     if (this.#error instanceof TasksModuleError) return this.#error;
-    const cause = this.#error ?? new Error(`exit code ${exitCode}, signal ${signal}, before it was ready`);
+    const { exitCode, signal } = exit;
+    const cause =
+      this.#error ??
+      new Error(`exit code ${exitCode}, signal ${signal}, before it was ready${hintFor(exit)}`);
     return new TasksModuleError({ module: this.#options.module, phase: "exit", cause });
   }
 
@@ -85,4 +90,14 @@ export class HostStart {
     this.#log.error({ childPid: this.#host.pid, startTimeoutMs }, "child did not start in time");
     this.#host.kill();
   }
+}
+
+/** What the user can do about a process that did not become ready, as the end of a sentence. */
+function hintFor({ signal, outOfMemory }: HostExit): string {
+  if (outOfMemory)
+    return ". Its memory was exhausted: start fewer `processes`, load less in the module, or raise the limit";
+  if (signal === null) return "";
+  if (signal === "SIGKILL")
+    return ", at several starts in a row. If nobody kills these processes, the system may have too little memory for them";
+  return ", at several starts in a row. If nobody kills these processes, a native addon that the module imports may crash";
 }
