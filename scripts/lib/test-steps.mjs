@@ -16,7 +16,7 @@ const REPORT = `${CACHE}/vitest.json`;
  */
 const COMPILED = `${CACHE}/compiled`;
 
-/** The static checks come first: they take seconds and find the most. */
+/** The static checks come first, all at once: they take seconds and find the most. */
 const STEPS = [
   { name: "types", title: "Types", program: "tsc", args: ["-b"] },
   { name: "lint", title: "Lint", program: "oxlint", args: [] },
@@ -45,38 +45,68 @@ export async function runTests({ env }, args) {
   // Nothing else removes entries of files that no longer exist, such as those in tests' temporary folders.
   if (args.length === 0) await rm(COMPILED, { recursive: true, force: true });
 
-  let totals = { passed: 0, failed: 0, skipped: 0 };
-  for (const step of steps) {
-    if (step.name === "vitest" && totals.failed > 0) {
-      console.log("\n== Tests: not run, because of what failed above");
-      break;
-    }
-    console.log(`\n== ${step.title}`);
-    const started = performance.now();
-    const stepArgs = step.name === "vitest" ? [...step.args, ...vitestArgs] : step.args;
+  const checks = steps.filter(({ name }) => name !== "vitest");
+  // Side by side: the compiler waits for one project after the other, and the others fill the second core meanwhile.
+  const codes = await Promise.all(checks.map((step) => runCheck(step, stepEnv)));
+  let totals = { passed: 0, failed: codes.filter((code) => code !== 0).length, skipped: 0 };
+  const tests = steps.find(({ name }) => name === "vitest");
+  if (interruptedBy() !== undefined) return 1;
+  if (tests !== undefined && totals.failed > 0) {
+    console.log(`\n== ${tests.title}: not run, because of what failed above`);
+  } else if (tests !== undefined) {
+    console.log(`\n== ${tests.title}`);
     await rm(REPORT, { force: true });
-    const { code } = await run(`${ROOT}/node_modules/.bin/${step.program}`, stepArgs, { env: stepEnv });
+    const started = performance.now();
+    const { code } = await run(programOf(tests), [...tests.args, ...vitestArgs], { env: stepEnv });
     if (interruptedBy() !== undefined) return 1;
-    totals = addTotals(totals, await stepTotals(code));
-    const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    if (step.name === "vitest" && vitestArgs.length === 0 && existsSync(REPORT)) {
-      console.log(slowest(await readFile(REPORT, "utf8")));
-    }
-    console.log(`== ${step.title}: ${code === 0 ? "ok" : "FAILED"} (${seconds} s)`);
+    totals = addTotals(totals, await testTotals(code));
+    if (vitestArgs.length === 0 && existsSync(REPORT)) console.log(slowest(await readFile(REPORT, "utf8")));
+    console.log(resultLine(tests, code, started));
   }
   console.log(`\n${totalsLine(totals)}`);
   return totals.failed === 0 ? 0 : 1;
 }
 
 /**
+ * Runs a static check, and prints all that it said once it has ended. Gives its exit code.
+ *
+ * @param {(typeof STEPS)[number]} step
+ * @param {NodeJS.ProcessEnv} env
+ */
+async function runCheck(step, env) {
+  const started = performance.now();
+  const colors = process.stdout.isTTY ? { FORCE_COLOR: "1" } : {};
+  const { code, output } = await run(programOf(step), step.args, { env: { ...env, ...colors }, quiet: true });
+  if (interruptedBy() === undefined) {
+    console.log(`\n== ${step.title}\n${output}${resultLine(step, code, started)}`);
+  }
+  return code;
+}
+
+/** @param {(typeof STEPS)[number]} step */
+function programOf({ program }) {
+  return `${ROOT}/node_modules/.bin/${program}`;
+}
+
+/**
+ * @param {(typeof STEPS)[number]} step
  * @param {number} code the step's exit code
+ * @param {number} started when it began, on the clock of `performance.now()`
+ */
+function resultLine({ title }, code, started) {
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  return `== ${title}: ${code === 0 ? "ok" : "FAILED"} (${seconds} s)`;
+}
+
+/**
+ * @param {number} code Vitest's exit code
  * @returns {Promise<import("./totals.mjs").Totals>}
  */
-async function stepTotals(code) {
+async function testTotals(code) {
   const counts = existsSync(REPORT)
     ? vitestTotals(await readFile(REPORT, "utf8"))
     : { passed: 0, failed: 0, skipped: 0 };
-  // A check has no counts, and Vitest can fail with no failed test: an error outside of all tests, or no test found.
+  // Vitest can fail with no failed test: an error outside of all tests, or no test found.
   return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
 }
 
