@@ -91,6 +91,7 @@ const ORDER = {
     "store/keys",
     "redis",
     "redis/connection",
+    "clients",
     "thrown",
     "values",
     "host",

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { rolldown } from "rolldown";
+import { bundleClients, CLIENTS } from "./bundle-clients.mjs";
 import { ROOT } from "./places.mjs";
 
 /**
@@ -24,7 +25,8 @@ const CALLERS = ["item/run-item.ts", "item/result-fold.ts", "batch/batch.ts"];
 /**
  * Writes the JavaScript of a package's `dist`, with its files joined into a few: a process takes a third of a millisecond
  * to load a file, and a worker machine loaded 200 of ours. Other packages stay outside, those of poolmq among them: so
- * each class exists once, and an update of a dependency needs no new version of poolmq.
+ * each class exists once, and an update of a dependency needs no new version of poolmq. Of BullMQ and ioredis there is a copy
+ * besides (`bundle-clients.mjs`).
  *
  * Files that the same entries need are joined, in `dist/parts`: a file that looks for others by `import.meta.url` finds them
  * from there as from its own folder in `src`. Files that call functions of the user's are joined apart from all others
@@ -45,7 +47,8 @@ export async function bundlePackage(name, dist = join(ROOT, "packages", name, "d
   const bundle = await rolldown({
     platform: "node",
     input: Object.fromEntries([...sources].map(([file, entry]) => [entry, file])),
-    external: (id) => !/^[./]/.test(id),
+    external: isExternal,
+    plugins: name === "shared" ? [await bundleClients(dist)] : [],
     // A condition of the groups below. Nothing is added to a door by it, since no chunk imports one.
     preserveEntrySignatures: "allow-extension",
   });
@@ -78,6 +81,16 @@ export async function bundlePackage(name, dist = join(ROOT, "packages", name, "d
   });
   await bundle.close();
   checkOneWay(output);
+}
+
+/**
+ * @param {string} id
+ * @param {string | undefined} importer
+ */
+function isExternal(id, importer) {
+  if (/^(bullmq|ioredis)$/.test(id))
+    throw new Error(`${importer} imports ${id}: take from ${CLIENTS} what is no type`);
+  return !/^[./]/.test(id);
 }
 
 /**

@@ -141,18 +141,53 @@ console.log(results);
   expect(await project.run("node", "main.ts")).toBe("[ 2, 3, 4, 5, 6 ]\n");
 });
 
+/** Preloaded: gives the files of BullMQ, of ioredis and of the copy of both that a process has loaded. */
+const RECORDS_LOADS = `import { registerHooks } from "node:module";
+const loaded = [];
+registerHooks({
+  load(url, context, next) {
+    loaded.push(url);
+    return next(url, context);
+  },
+});
+globalThis.clientsLoaded = () => {
+  if (loaded.length === 0) return "nothing recorded";
+  return loaded.filter((url) => /\\/node_modules\\/(bullmq|ioredis)\\/|copied-clients/.test(url));
+};
+`;
+
 test("a pool without Redis loads neither the Redis client nor BullMQ, in the program and in its processes", async () => {
-  const loaded = `Object.keys(createRequire(import.meta.url).cache).filter((file) => /\\b(bullmq|ioredis)\\b/.test(file))`;
-  const requires = 'import { createRequire } from "node:module";\n';
-  await project.write("loads.js", `${requires}export const loads = () => ${loaded};\n`);
+  await project.write("records-loads.mjs", RECORDS_LOADS);
+  await project.write("loads.js", "export const loads = () => globalThis.clientsLoaded();\n");
   await project.write(
-    "shows-loads.js",
-    `${requires}import { Pool } from "poolmq";
+    "shows-loads.mjs",
+    `import { Pool } from "poolmq";
 await using pool = new Pool({ tasks: new URL("./loads.js", import.meta.url), processes: 1 });
-console.log(await pool.apply("loads", []), ${loaded});
+console.log(await pool.apply("loads", []), clientsLoaded());
 `,
   );
-  expect(await project.run("node", "shows-loads.js")).toBe("[] []\n");
+  expect(await project.run("node", "--import", "./records-loads.mjs", "shows-loads.mjs")).toBe("[] []\n");
+});
+
+test("BullMQ and ioredis are loaded from the copy, until one of the packages in it is updated", async () => {
+  await project.write(
+    "shows-clients.mjs",
+    `import { Queue } from "@poolmq/shared/redis";
+import { Queue as Installed } from "bullmq";
+console.log(Queue === Installed);
+`,
+  );
+  expect(await project.run("node", "shows-clients.mjs")).toBe("false\n");
+  const copy = join(project.packageFolder("shared"), "dist/parts/copied-clients.js");
+  expect(await readFile(copy, "utf8")).toMatch(
+    /^\/\*!\nThis file has parts of these packages.+MIT License.+Apache/s,
+  );
+
+  const updated = "node_modules/denque/package.json";
+  const manifest = await readFile(join(project.folder, updated), "utf8");
+  await project.write(updated, manifest.replace(/"version": "[^"]+"/, '"version": "99.0.0"'));
+  expect(await project.run("node", "shows-clients.mjs")).toBe("true\n");
+  await project.write(updated, manifest);
 });
 
 test("npm create poolmq writes a project that type-checks and runs, and nothing into a folder that has something", async () => {

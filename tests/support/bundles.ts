@@ -37,7 +37,7 @@ const required = createRequire(join(ROOT, "packages/shared/package.json"));
 const MADE_OF = [
   "pnpm-lock.yaml",
   "tests/support/bundles.ts",
-  "scripts/lib/bundle-package.mjs",
+  ...globSync("scripts/lib/bundle-*.mjs", { cwd: ROOT }),
   ...globSync("packages/*/package.json", { cwd: ROOT }),
   ...globSync("packages/*/src/**/*.ts", { cwd: ROOT }),
 ];

@@ -13,6 +13,7 @@ export { FRESH_MS, readHanded, TAKE_BACK_MS, takeBack } from "./bullmq/hand-over
 export type { HandedJob } from "./bullmq/hand-over.ts";
 export type { FetchedJobs } from "./bullmq/plain-jobs.ts";
 export { removeStrayJob } from "./bullmq/remove-stray-job.ts";
+export { DelayedError, ErrorCode, Queue, WaitingError, Worker } from "./clients/clients.ts";
 export { checkServer } from "./redis/check-server.ts";
 export { connect } from "./redis/connection/connect.ts";
 export { destroyConnection } from "./redis/connection/destroy-connection.ts";

@@ -2,6 +2,7 @@
 
 import { classifyRefusal, refusedError } from "@poolmq/shared/internal";
 import {
+  Queue,
   addJobs,
   backupIdOf,
   countStaged,
@@ -13,7 +14,6 @@ import {
 } from "@poolmq/shared/redis";
 import type { Limit } from "@poolmq/shared";
 import type { GatherScripts, QueueKeys } from "@poolmq/shared/redis";
-import { Queue } from "bullmq";
 import type { QueueOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 

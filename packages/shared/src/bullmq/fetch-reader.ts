@@ -1,6 +1,6 @@
 /** Reads what the scripts of `plain-scripts.ts` give for jobs that they fetched. */
 
-import { raw2NextJobData } from "bullmq";
+import { raw2NextJobData } from "../clients/clients.ts";
 import type { JobJson } from "bullmq";
 
 import { inOurTime } from "./keep-redis-time.ts";

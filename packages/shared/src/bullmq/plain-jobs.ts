@@ -18,7 +18,7 @@
  * first, so that everybody else would have to be polite in advance.
  */
 
-import { createRedisBackend } from "bullmq";
+import { createRedisBackend } from "../clients/clients.ts";
 import type { BackendFactory, QueueBaseOptions, RedisQueueBackend, WorkerOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 

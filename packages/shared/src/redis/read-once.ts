@@ -1,4 +1,4 @@
-import { Command } from "ioredis";
+import { Command } from "../clients/clients.ts";
 import type { Cluster, Redis } from "ioredis";
 import type { Socket } from "node:net";
 import type { Writable } from "node:stream";

@@ -1,7 +1,6 @@
-import { Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { plainJobs } from "@poolmq/shared/redis";
+import { Queue, plainJobs } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
 import type { ControlOptions } from "./control-options.ts";

@@ -5,7 +5,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { Queue } from "bullmq";
+import { Queue } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 
 import type { QueueKeys } from "@poolmq/shared/redis";

@@ -1,6 +1,6 @@
 /** Moves jobs that are to run elsewhere, or later. The errors tell BullMQ that the job was moved already. */
 
-import { DelayedError, WaitingError } from "bullmq";
+import { DelayedError, WaitingError } from "@poolmq/shared/redis";
 
 import { settlesWithin } from "@poolmq/shared/internal";
 

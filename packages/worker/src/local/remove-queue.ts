@@ -1,7 +1,6 @@
-import { Queue } from "bullmq";
-
 import { isPrivateQueueName } from "@poolmq/shared/internal";
 import {
+  Queue,
   connect,
   destroyConnection,
   jobsOfQueue,

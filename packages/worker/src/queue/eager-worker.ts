@@ -1,6 +1,6 @@
 /** A BullMQ worker that begins each job when it is fetched, and can't be stopped by what it finds in Redis. */
 
-import { Worker } from "bullmq";
+import { Worker } from "@poolmq/shared/redis";
 import type { BackendFactory, Job, JobJson, Processor, RedisQueueBackend, WorkerOptions } from "bullmq";
 
 import { BegunJobs } from "./begun-jobs.ts";

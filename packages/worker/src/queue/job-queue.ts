@@ -1,10 +1,9 @@
 /** The BullMQ worker of a machine, set up so that it can't be steered or stopped by what it finds in Redis. */
 
-import { ErrorCode } from "bullmq";
 import type { Job, WorkerOptions } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
-import { completionsOf, fetchPlainJobs, plainJobs, removeStrayJob } from "@poolmq/shared/redis";
+import { ErrorCode, completionsOf, fetchPlainJobs, plainJobs, removeStrayJob } from "@poolmq/shared/redis";
 import type { FetchedJobs, Publication, RedisClock } from "@poolmq/shared/redis";
 
 import type { QueuedJob } from "./begun-jobs.ts";

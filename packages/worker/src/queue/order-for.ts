@@ -1,4 +1,4 @@
-import { WaitingError } from "bullmq";
+import { WaitingError } from "@poolmq/shared/redis";
 
 import { classifyRefusal } from "@poolmq/shared/internal";
 

@@ -1,6 +1,6 @@
 /** How a machine's BullMQ worker is set up. */
 
-import { ErrorCode } from "bullmq";
+import { ErrorCode } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 

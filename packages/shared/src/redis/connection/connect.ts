@@ -1,4 +1,6 @@
-import { Cluster, Redis, type ClusterOptions, type RedisOptions } from "ioredis";
+import type { ClusterOptions, RedisOptions } from "ioredis";
+
+import { Cluster, Redis } from "../../clients/clients.ts";
 
 import { withoutArguments } from "./connection-failure.ts";
 import type { ResolvedConnection } from "./connection-options.ts";
