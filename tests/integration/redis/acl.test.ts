@@ -64,6 +64,8 @@ test("producers, workers and pools with workers of their own do all that they do
     2, 3, 4,
   ]);
   expect(await pool.apply("echo", [shared])).toEqual([1]);
+  const large = Buffer.alloc(32 * 1024, "x");
+  expect(await pool.apply("echo", [large])).toEqual(large);
   expect(
     await rejection(pool.map("fail", [1], { attempts: 2, backoff: { type: "fixed", delayMs: 1 } })),
   ).toMatchObject({ status: 402 });

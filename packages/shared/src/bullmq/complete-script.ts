@@ -1,6 +1,6 @@
 /** The script that completes plain jobs with their outcomes: see `completions.ts`. */
 
-import { publishingPlain } from "../store/publish-outcomes.ts";
+import { publishingPlain } from "../store/publish-scripts.ts";
 import { FETCH_BYTES, FETCHING } from "./plain-scripts.ts";
 
 import type { Script } from "../redis/run-script.ts";

@@ -4,6 +4,9 @@ import type { Writable } from "node:stream";
 
 import { lend } from "../values/memory.ts";
 
+/** A part of a command. */
+export type Argument = string | number | Buffer;
+
 /**
  * Sends a command some of whose arguments are large buffers, and writes these to the socket without copying them.
  * ioredis would join all arguments in one copy, which takes as long as all of Redis's work on the command, and then
@@ -12,7 +15,7 @@ import { lend } from "../values/memory.ts";
 export async function sendBytes(
   redis: Redis | Cluster,
   name: string,
-  args: readonly (string | number | Buffer)[],
+  args: readonly Argument[],
 ): Promise<unknown> {
   const ends = args.flatMap((arg) => (typeof arg === "object" ? [lend(arg)] : []));
   // A command that fails may still be written by a connection that is being closed: then the memory stays lent.
@@ -22,21 +25,27 @@ export async function sendBytes(
 }
 
 class BytesCommand extends Command {
-  /** Writes all but the last piece, which it returns for ioredis to write. */
   override toWritable(socket: Writable): string {
-    let text = `*${this.args.length + 1}\r\n$${this.name.length}\r\n${this.name}\r\n`;
-    socket.cork();
-    for (const arg of this.args as (string | Buffer)[]) {
-      text += `$${Buffer.byteLength(arg)}\r\n`;
-      if (typeof arg === "string") {
-        text += `${arg}\r\n`;
-      } else {
-        socket.write(text);
-        socket.write(arg);
+    return writeAllButLast(socket, [[this.name, ...(this.args as (string | Buffer)[])]]);
+  }
+}
+
+/** Writes commands, all but the last piece, which it returns for ioredis to write. */
+export function writeAllButLast(socket: Writable, commands: readonly (readonly Argument[])[]): string {
+  let text = "";
+  socket.cork();
+  for (const words of commands) {
+    text += `*${words.length}\r\n`;
+    for (const word of words) {
+      if (typeof word === "object") {
+        socket.write(`${text}$${word.length}\r\n`);
+        socket.write(word);
         text = "\r\n";
+      } else {
+        text += `$${Buffer.byteLength(String(word))}\r\n${word}\r\n`;
       }
     }
-    process.nextTick(() => socket.uncork());
-    return text;
   }
+  process.nextTick(() => socket.uncork());
+  return text;
 }

@@ -2,147 +2,18 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { SET_DONE } from "./keys/done-bits.ts";
 import type { QueueKeys } from "./keys/keys.ts";
-import { settleAccounts } from "./keys/turns.ts";
+import { PUBLISH, PUBLISH_ADDED, PUBLISH_WHOLE } from "./publish-scripts.ts";
 import { runScript } from "../redis/run-script.ts";
-import type { Script } from "../redis/run-script.ts";
+import { sendTransaction } from "../redis/send-transaction.ts";
 import { toJson } from "../values/to-json.ts";
 import type { FailedJob, OutcomeText, RanText } from "../wire.ts";
-
-/**
- * Lua: `publish(map, done, out, bytes, ttl, indices, jobs)` publishes the outcomes of one map's jobs. Gives 0 if the map is not
- * wanted: then nothing was published.
- *
- * The producer keeps the keys from expiring. This script renews them only when half of their time is gone, for a map
- * whose producer has died.
- *
- * @param accounts - a Lua expression for the key of the accounts by which maps take turns
- * @param how - Lua that declares two functions: `decide(out, bytes, ttl, indices, fresh, jobs, written)` writes the
- * outcomes of the jobs at the places `fresh` of `indices`, which have none yet, and notes in `written` the places of those whose
- * entry is there, even if the rest fails; `ranOf(fresh, jobs)` gives their `RanText`s
- */
-function publishing(accounts: string, how: string): string {
-  return `${SET_DONE}
--- None of these lines is empty.
-local function linesOf(text)
-  local lines = {}
-  for line in string.gmatch(text, '[^\\n]+') do lines[#lines + 1] = line end
-  return lines
-end
-${how}
-local function publish(map, done, out, bytes, ttl, indices, jobs)
-  local left = redis.call('PTTL', done)
-  if left == -2 then return 0 end
-  ${settleAccounts(accounts, "map")}
-  local fresh, written = setDone(done, ttl, indices), {}
-  local ok, problem = pcall(decide, out, bytes, ttl, indices, fresh, jobs, written)
-  if not ok then
-    -- The stream is something else. Without an entry there is no outcome: the jobs are found missing.
-    for _, n in ipairs(fresh) do
-      if not written[n] then clearDone(done, indices[n]) end
-    end
-    error(problem, 0)
-  end
-  if account then
-    for _, text in ipairs(ranOf(fresh, jobs)) do ran(text) end
-    settleAccount()
-  end
-  if left < ttl / 2 then
-    for _, key in ipairs({done, out, bytes}) do redis.call('PEXPIRE', key, ttl) end
-  end
-  return 1
-end`;
-}
 
 /** An entry takes no more outcomes once it has so many characters, because an entry is read in one piece. */
 const ENTRY_LENGTH = 16 * 1024;
 
 /** Outcomes in one entry. */
 const ENTRY_OUTCOMES = 100;
-
-/**
- * Lua for scripts that publish outcomes which are texts and nothing else. `jobs` are then the fields of an entry that has the
- * outcomes of all of them: the texts `i`, `ran` and `o`, with a line for each job.
- *
- * Jobs come in one piece, and an entry goes to the stream as it came, because each text that a script is given or gives to a
- * command costs as much as the outcome of a tiny job itself.
- */
-export function publishingPlain(accounts: string): string {
-  return publishing(
-    accounts,
-    `
-local function only(fresh, lines)
-  local some = {}
-  for k, n in ipairs(fresh) do some[k] = lines[n] end
-  return some
-end
-local function ranOf(fresh, jobs) return only(fresh, linesOf(jobs.ran)) end
-local function decide(out, bytes, ttl, indices, fresh, jobs)
-  if #fresh == 0 then return end
-  local i, ran, o = jobs.i, jobs.ran, jobs.o
-  -- Some jobs have run twice.
-  if #fresh < #indices then
-    i = table.concat(only(fresh, indices), '\\n')
-    ran, o = table.concat(ranOf(fresh, jobs), '\\n'), table.concat(only(fresh, linesOf(o)), '\\n')
-  end
-  redis.call('XADD', out, '*', 'i', i, 'ran', ran, 'o', o)
-end`,
-  );
-}
-
-/**
- * KEYS: done, out, in, accounts. ARGV: ttlMs, map id, then the fields `i`, `ran` and `o` of each entry. Gives 0 if the map is
- * not wanted.
- */
-const PUBLISH: Script = {
-  lua: `${publishingPlain("KEYS[4]")}
-local said = 1
-for n = 3, #ARGV, 3 do
-  local jobs = {i = ARGV[n], ran = ARGV[n + 1], o = ARGV[n + 2]}
-  said = publish(ARGV[2], KEYS[1], KEYS[2], KEYS[3], ARGV[1], linesOf(jobs.i), jobs)
-end
-return said`,
-};
-
-/**
- * The same for jobs that have bytes or may be kept. KEYS: done, out, in, failed, accounts. ARGV: ttlMs, map id, then
- * (first index, `RanText`, outcome, its bytes or "", job or "", how many jobs of the map may be kept or -1) for each job.
- * A job that is kept keeps its arguments' bytes.
- */
-const PUBLISH_WHOLE: Script = {
-  lua: `${publishing(
-    "KEYS[5]",
-    `
-local function argOf(n) return 6 * n - 3 end
-local function ranOf(fresh)
-  local texts = {}
-  for k, n in ipairs(fresh) do texts[k] = ARGV[argOf(n) + 1] end
-  return texts
-end
-local function decide(out, bytes, ttl, indices, fresh, jobs, written)
-  for _, n in ipairs(fresh) do
-    local i, id = argOf(n), nil
-    if ARGV[i + 3] == '' then
-      id = redis.call('XADD', out, '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2])
-    else
-      id = redis.call('XADD', out, '*', 'i', ARGV[i], 'ran', ARGV[i + 1], 'o', ARGV[i + 2], 'b', ARGV[i + 3])
-    end
-    written[n] = true
-    local most = tonumber(ARGV[i + 5])
-    if ARGV[i + 4] == '' or (most >= 0 and redis.call('HLEN', KEYS[4]) >= most) then
-      redis.call('HDEL', bytes, ARGV[i])
-    else
-      redis.call('HSET', KEYS[4], ARGV[i], id .. ' ' .. ARGV[i + 4])
-      redis.call('PEXPIRE', KEYS[4], ttl)
-    end
-  end
-end`,
-  )}
-local indices = {}
-for i = 3, #ARGV, 6 do indices[#indices + 1] = ARGV[i] end
-return publish(ARGV[2], KEYS[1], KEYS[2], KEYS[3], ARGV[1], indices)`,
-};
 
 /** The outcome of one job, to be published. */
 export interface Outcome {
@@ -161,6 +32,9 @@ export interface Outcome {
   readonly failed?: FailedJob;
 }
 
+/** Connections whose login may use no transactions, because it was made before poolmq used them. */
+const untransacted = new WeakSet<Redis>();
+
 /** How many jobs of a map may be kept; -1 for all. */
 function mostKept(failed: FailedJob | undefined): number {
   return typeof failed?.data.keepFailed === "number" ? failed.data.keepFailed : -1;
@@ -174,17 +48,70 @@ export async function publishOutcomes(
   outcomes: readonly Outcome[],
   ttlMs: number,
 ): Promise<boolean> {
-  const mapKeys = [keys.done(mapId), keys.out(mapId), keys.in(mapId)];
   if (outcomes.every(isPlainOutcome)) {
+    const scriptKeys = [keys.done(mapId), keys.out(mapId), keys.in(mapId), keys.accounts];
     const args = splitIntoEntries(outcomes, (outcome) => outcome).flatMap(entryOf);
-    return (await runScript(redis, PUBLISH, [...mapKeys, keys.accounts], [ttlMs, mapId, ...args])) === 1;
+    return (await runScript(redis, PUBLISH, scriptKeys, [ttlMs, mapId, ...args])) === 1;
   }
+  // On a Cluster, a transaction would have to follow its keys when they move to another node.
+  const { large = [], others = [] } = redis.isCluster
+    ? { others: outcomes }
+    : Object.groupBy(outcomes, ({ bytes, failed }) =>
+        bytes !== undefined && failed === undefined ? "large" : "others",
+      );
+  const said = await Promise.all([
+    others.length === 0 ? true : publishByScript(redis, keys, mapId, others, ttlMs),
+    large.length === 0 ? true : publishBytes(redis as Redis, keys, mapId, large, ttlMs),
+  ]);
+  return said.every(Boolean);
+}
+
+async function publishByScript(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  mapId: string,
+  outcomes: readonly Outcome[],
+  ttlMs: number,
+): Promise<boolean> {
   const args = outcomes.flatMap(({ at, ms, text, bytes = "", by, failed }) => {
     const job = failed === undefined ? "" : toJson(failed);
     return [at, ranText(ms, by), text, bytes, job, mostKept(failed)];
   });
-  mapKeys.push(keys.failed(mapId), keys.accounts);
-  return (await runScript(redis, PUBLISH_WHOLE, mapKeys, [ttlMs, mapId, ...args])) === 1;
+  const scriptKeys = [keys.done(mapId), keys.out(mapId), keys.in(mapId), keys.failed(mapId), keys.accounts];
+  return (await runScript(redis, PUBLISH_WHOLE, scriptKeys, [ttlMs, mapId, ...args])) === 1;
+}
+
+/** Publishes outcomes that have bytes, whose jobs are not kept. */
+async function publishBytes(...all: Parameters<typeof publishAdded>): Promise<boolean> {
+  const [redis] = all;
+  if (untransacted.has(redis)) return await publishByScript(...all);
+  try {
+    return await publishAdded(...all);
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith("NOPERM"))) throw error;
+    untransacted.add(redis);
+    return await publishByScript(...all);
+  }
+}
+
+/** The same in a transaction. The entries are plain commands, since Lua is slow with bytes. */
+async function publishAdded(
+  redis: Redis,
+  keys: QueueKeys,
+  mapId: string,
+  outcomes: readonly Outcome[],
+  ttlMs: number,
+): Promise<boolean> {
+  const out = keys.out(mapId);
+  const jobs = outcomes.map((outcome) => ({ ...outcome, ran: ranText(outcome.ms, outcome.by) }));
+  const entries = jobs.map(({ at, ran, text, bytes = "" }) => {
+    return ["xadd", out, "*", "i", at, "ran", ran, "o", text, "b", bytes] as const;
+  });
+  const scriptKeys = [keys.done(mapId), out, keys.in(mapId), keys.accounts];
+  const args = [ttlMs, mapId, ...jobs.flatMap(({ at, ran }) => [at, ran])];
+  // By its text: a Redis that does not know its digest would have added the entries all the same.
+  const script = ["eval", PUBLISH_ADDED.lua, scriptKeys.length, ...scriptKeys, ...args] as const;
+  return (await sendTransaction(redis, [...entries, script])) === 1;
 }
 
 /**

@@ -27,7 +27,7 @@ const PRODUCER =
 
 /** For workers: fetching jobs and finding stalled ones, publishing outcomes, receiving control messages. */
 const WORKER =
-  "bzpopmin getbit hdel hexists hincrby hkeys hlen hstrlen hvals lindex ltrim mget rpop rpoplpush rpush sadd scard setbit smembers subscribe unsubscribe xtrim zcount zincrby zpopmin zrank zremrangebyrank zremrangebyscore zrevrange zrevrangebyscore";
+  "bzpopmin exec getbit hdel hexists hincrby hkeys hlen hstrlen hvals lindex ltrim mget multi rpop rpoplpush rpush sadd scard setbit smembers subscribe unsubscribe xdel xlen xrevrange xtrim zcount zincrby zpopmin zrank zremrangebyrank zremrangebyscore zrevrange zrevrangebyscore";
 
 /** For watchers: counting jobs, reading reports of machines and maps, and telling machines that somebody watches. */
 const WATCHER =
