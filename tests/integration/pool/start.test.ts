@@ -4,9 +4,9 @@ import { writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
-import { Pool, type PoolOptions } from "@poolmq/producer";
+import { Pool, ThreadPool, type PoolOptions } from "@poolmq/producer";
 import { runWorker } from "@poolmq/worker";
 import { describe, expect, onTestFinished, test } from "vitest";
 
@@ -17,6 +17,12 @@ import { rejection, Stage, TASKS, temporaryFolder } from "../../support/stage.ts
 import { within } from "../../support/until.ts";
 
 const redis = redisForFile();
+
+type Compiles = Record<"compiles", () => boolean>;
+interface StartOptions {
+  readonly tasks: URL;
+  readonly env: Record<string, string>;
+}
 
 /** The path of a tasks module with this source. */
 function moduleOf(source: string, name = "tasks.ts"): string {
@@ -37,6 +43,25 @@ async function startFailure(options: PoolOptions<Record<string, (x: number) => n
   expect(descendantsOf(process.pid).filter((pid) => !before.has(pid))).toEqual([]);
   return error;
 }
+
+test.each([
+  [
+    "processes",
+    (options: StartOptions) => new Pool<Compiles>({ ...options, processes: 1, connection: "memory" }),
+  ],
+  ["threads", (options: StartOptions) => new ThreadPool<Compiles>({ ...options, threads: 1 })],
+])("a tasks module in TypeScript is compiled once, and the next %s find it", async (_, start) => {
+  const source = `export const compiles = (): boolean => process.moduleLoadList.some((name: string) => /amaro/.test(name));`;
+  const tasks = pathToFileURL(moduleOf(source));
+  // The variable keeps the run's own cache out.
+  const env = { TMPDIR: temporaryFolder(), NODE_COMPILE_CACHE: "" };
+  const compiled: boolean[] = [];
+  for (let i = 0; i < 2; i += 1) {
+    await using pool = start({ tasks, env });
+    compiled.push(await pool.apply("compiles", []));
+  }
+  expect(compiled).toEqual([true, false]);
+});
 
 describe("a tasks module", () => {
   const phases = [

@@ -5,6 +5,7 @@
 import { encodeThrown, flushTelemetry, setLoadingTasks } from "@poolmq/shared/task";
 
 import { batchesOf } from "./batches-of.ts";
+import { keepCompiled } from "./keep-compiled.ts";
 import { ItemContexts } from "../item/item-context.ts";
 import { tellLastWords } from "./last-words.ts";
 import type { OutcomeLimit } from "../item/outcome-writer.ts";
@@ -88,6 +89,7 @@ async function load(
   let phase: "load" | "initializer" = "load";
   try {
     setLoadingTasks({ module: path, phase });
+    keepCompiled(path);
     const loaded = await loadTaskModule(path);
     phase = "initializer";
     setLoadingTasks({ module: path, phase });
