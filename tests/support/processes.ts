@@ -5,6 +5,9 @@ import { fileURLToPath } from "node:url";
 
 import { within } from "./until.ts";
 
+/** Where there is no `/proc`, `ps` tells about processes. */
+const HAS_PROC = existsSync("/proc/self/stat");
+
 const TESTS = fileURLToPath(new URL("..", import.meta.url));
 
 /** Those of the packages' sources, and the preloaded module by which they load bundled dependencies. */
@@ -135,28 +138,55 @@ export function processesNaming(text: string): ProcessEntry[] {
 
 /** Whether a process runs. A zombie does not: it has ended, and only waits for its parent to notice. */
 export function isRunning(pid: number): boolean {
-  return listProcesses().some((entry) => entry.pid === pid && !entry.zombie);
+  // Tests ask this every few milliseconds: the list of all processes would keep a processor busy meanwhile.
+  if (!HAS_PROC) return listFromPs().some((entry) => entry.pid === pid && !entry.zombie);
+  const status = statusOf(pid);
+  return status !== undefined && !status.zombie;
 }
 
 function listProcesses(): ProcessEntry[] {
-  return existsSync("/proc/self/stat") ? listFromProc() : listFromPs();
+  return HAS_PROC ? listFromProc() : listFromPs();
 }
 
 function listFromProc(): ProcessEntry[] {
-  const entries: ProcessEntry[] = [];
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-      // The command's name stands in parentheses and may hold any character.
-      const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ");
-      entries.push({ pid: Number(name), parent: Number(parent), zombie: state === "Z", command });
-    } catch {
-      // It has ended meanwhile.
-    }
+  return readdirSync("/proc").flatMap((name) => {
+    const status = /^\d+$/.test(name) ? statusOf(Number(name)) : undefined;
+    return status === undefined ? [] : [new ProcEntry(Number(name), status)];
+  });
+}
+
+/** Reads the command line only if it is asked for, which takes longer than all the rest. */
+class ProcEntry implements ProcessEntry {
+  readonly pid: number;
+  readonly parent: number;
+  readonly zombie: boolean;
+
+  constructor(pid: number, { parent, zombie }: { readonly parent: number; readonly zombie: boolean }) {
+    this.pid = pid;
+    this.parent = parent;
+    this.zombie = zombie;
   }
-  return entries;
+
+  get command(): string {
+    return readProc(this.pid, "cmdline")?.replaceAll("\0", " ") ?? "";
+  }
+}
+
+/** Undefined if there is no such process. */
+function statusOf(pid: number): { readonly parent: number; readonly zombie: boolean } | undefined {
+  const stat = readProc(pid, "stat");
+  // The command's name stands in parentheses and may hold any character.
+  const [state, parent] = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
+  return state === undefined ? undefined : { parent: Number(parent), zombie: state === "Z" };
+}
+
+/** Undefined if the process has ended. */
+function readProc(pid: number, file: "stat" | "cmdline"): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return undefined;
+  }
 }
 
 function listFromPs(): ProcessEntry[] {

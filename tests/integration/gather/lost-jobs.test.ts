@@ -22,7 +22,10 @@ function* endless(): Generator<number> {
   for (let index = 0; ; index++) yield index;
 }
 
-/** Reads an endless stream, which is never quiet, until told to stop. */
+/**
+ * Reads an endless stream, which is never quiet, until told to stop. Its items wait, so that a stream that goes on for
+ * seconds leaves the processors to other tests.
+ */
 class BusyStream {
   readonly seen = new Set<number>();
   #stop = false;
@@ -34,7 +37,7 @@ class BusyStream {
   }
 
   async #readOn(pool: Pool<typeof tasks>): Promise<void> {
-    for await (const result of pool.imapUnordered("backwards", endless(), { buffersize: 500 })) {
+    for await (const result of pool.imapUnordered("later", endless(), { buffersize: 500 })) {
       this.seen.add(result);
       if (this.#stop) return;
     }
@@ -43,7 +46,7 @@ class BusyStream {
 
 async function busy(): Promise<{ stage: Stage; stream: BusyStream; mapId: () => Promise<string> }> {
   const stage = new Stage(redis());
-  await stage.machine({ concurrency: 4 });
+  await stage.machine({ concurrency: 20 });
   const stream = new BusyStream(stage.pool());
   await until(() => stream.seen.size > 600, { what: "the stream to be busy" });
   const mapId = async (): Promise<string> => {
