@@ -6,7 +6,7 @@ import { Pool, type PoolOptions } from "@poolmq/producer";
 import { queueKeys, type QueueKeys } from "@poolmq/shared/redis";
 import type { AclRole } from "@poolmq/worker/internal";
 import { runWorker, type WorkerMachine, type WorkerOptions } from "@poolmq/worker";
-import { onTestFinished } from "vitest";
+import { afterAll, onTestFinished } from "vitest";
 
 import type * as tasks from "../fixtures/tasks.ts";
 import type { RedisServer } from "./redis-server.ts";
@@ -62,6 +62,22 @@ export class Stage {
     onTestFinished(() => machine.close(0));
     return machine;
   }
+}
+
+/**
+ * A pool with one worker process, for all tests of a file that neither end nor change it. Call at the top of the file; the
+ * returned function starts it on first use, and gives it within tests.
+ */
+export function poolForFile(redis: () => Reachable): () => Pool<typeof tasks> {
+  let pool: Pool<typeof tasks> | undefined;
+  afterAll(() => pool?.terminate());
+  return () =>
+    (pool ??= new Pool<typeof tasks>({
+      connection: redis().urlFor?.("both") ?? redis().url,
+      queue: uniqueQueue(),
+      tasks: TASKS,
+      processes: 1,
+    }));
 }
 
 /** A temporary folder that ends with the test. */

@@ -3,9 +3,10 @@ import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 
 import { redisForFile } from "../../support/redis-server.ts";
-import { Marks, rejection, Stage } from "../../support/stage.ts";
+import { Marks, poolForFile, rejection, Stage } from "../../support/stage.ts";
 
 const redis = redisForFile();
+const shared = poolForFile(redis);
 
 describe("an error of a task", () => {
   test("comes back as itself: class, message, properties, cause, the worker's stack, and where it ran", async () => {
@@ -38,14 +39,14 @@ describe("an error of a task", () => {
   });
 
   test("is its item's alone in a chunk", async () => {
-    const pool = new Stage(redis()).localPool();
+    const pool = shared();
     const result = pool.map("fail", [0, 1, 2, 3, 4], { chunksize: 5 });
     expect(await rejection(result)).toMatchObject({ message: "card 1 refused", remote: { index: 1 } });
     expect(result.progress.failed).toBe(2);
   });
 
   test("raises no unhandled rejection if nobody looks at the map", async () => {
-    const pool = new Stage(redis()).localPool();
+    const pool = shared();
     const ignored = pool.map("fail", [1]);
     await ignored.wait();
     expect(await pool.map("fail", [2])).toEqual([2]);
@@ -60,7 +61,7 @@ describe("what is thrown, and is no ordinary error", () => {
     ["object", { code: 7 }],
   ] as const)("%s reaches the caller as what it was, after one run", async ([kind, thrown]) => {
     const marks = new Marks();
-    const pool = new Stage(redis()).localPool();
+    const pool = shared();
     expect(await rejection(pool.map("throwOdd", [{ kind, log: marks.log }]))).toEqual(thrown);
     expect(marks.lines).toHaveLength(1);
   });
@@ -88,7 +89,7 @@ describe("what is thrown, and is no ordinary error", () => {
 
   test("a frozen error reaches the caller", async () => {
     const marks = new Marks();
-    const pool = new Stage(redis()).localPool();
+    const pool = shared();
     const error = await rejection(pool.map("throwOdd", [{ kind: "frozen", log: marks.log }]));
     expect(error).toBeInstanceOf(TypeError);
     expect(marks.lines).toHaveLength(1);
@@ -97,7 +98,7 @@ describe("what is thrown, and is no ordinary error", () => {
 
 describe("what can't be sent", () => {
   test("an argument fails its own item, and says where it lies", async () => {
-    const pool = new Stage(redis()).localPool();
+    const pool = shared();
     const result = pool.map("echo", [1, { user: { callback: () => 1 } }, 3]);
     expect(await rejection(result)).toMatchObject({
       code: "SERIALIZATION",
@@ -108,7 +109,7 @@ describe("what can't be sent", () => {
   });
 
   test("an argument in a tuple or a chunk is named by its place in the tuple", async () => {
-    const pool = new Stage(redis()).localPool();
+    const pool = shared();
     const tuples = [
       [1, 2],
       [3, Symbol("x")],
@@ -120,7 +121,7 @@ describe("what can't be sent", () => {
   });
 
   test("a promise among the items is not waited for, but refused", async () => {
-    const pool = new Stage(redis()).localPool();
+    const pool = shared();
     const items = [Promise.resolve(1)] as unknown as number[];
     expect(await rejection(pool.map("increment", items))).toMatchObject({
       code: "SERIALIZATION",

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 
 import { redisForFile } from "../../support/redis-server.ts";
-import { Stage } from "../../support/stage.ts";
+import { poolForFile, Stage } from "../../support/stage.ts";
 
 const redis = redisForFile();
+const shared = poolForFile(redis);
 
 describe("map", () => {
   test("gives the results in input order, whatever order items finish in", async () => {
@@ -13,13 +14,13 @@ describe("map", () => {
   });
 
   test("gives an empty result for an empty input", async () => {
-    const pool = new Stage(redis()).localPool();
+    const pool = shared();
     expect(await pool.map("increment", [])).toEqual([]);
     expect(await pool.starmap("add", new Set<[number, number]>())).toEqual([]);
   });
 
   test("takes arrays, sets, maps, strings, generators and async generators", async () => {
-    const pool = new Stage(redis()).localPool();
+    const pool = shared();
     function* three(): Generator<number> {
       yield* [1, 2, 3];
     }
@@ -39,7 +40,7 @@ describe("map", () => {
   });
 
   test("takes async iterables whose next() gives any thenable", async () => {
-    const pool = new Stage(redis()).localPool();
+    const pool = shared();
     const left = [1, 2, 3];
     const next = (): IteratorResult<number> => {
       const value = left.shift();
@@ -64,7 +65,7 @@ describe("map", () => {
   });
 
   test("carries undefined, NaN, -0, BigInt, Date, Map, bytes and cycles both ways", async () => {
-    const pool = new Stage(redis()).localPool();
+    const pool = shared();
     const cycle: { self?: unknown; tag: string } = { tag: "c" };
     cycle.self = cycle;
     const values = [
@@ -87,19 +88,19 @@ describe("map", () => {
   });
 
   test("can be called with a function that takes none, an optional or any number of arguments", async () => {
-    const pool = new Stage(redis()).localPool();
+    const pool = shared();
     expect(await pool.map("count", [5, 6])).toEqual([1, 1]);
     expect(await pool.starmap("count", [[], [1], [1, 2, 3]])).toEqual([0, 1, 3]);
   });
 
   test("takes the function itself in place of its name", async () => {
     const { increment } = await import("../../fixtures/tasks.ts");
-    const pool = new Stage(redis()).localPool();
+    const pool = shared();
     expect(await pool.map(increment, [1])).toEqual([2]);
   });
 
   test("many maps at once keep apart", async () => {
-    const pool = new Stage(redis()).localPool();
+    const pool = shared();
     const maps = Array.from({ length: 20 }, (_, base) => pool.map("increment", [base * 10, base * 10 + 1]));
     expect(await Promise.all(maps)).toEqual(maps.map((_, base) => [base * 10 + 1, base * 10 + 2]));
   });
@@ -138,7 +139,7 @@ describe("an input that throws", () => {
   });
 
   test("which throws something other than an error, fails the call with that", async () => {
-    const pool = new Stage(redis()).localPool();
+    const pool = shared();
     // oxlint-disable-next-line require-yield
     function* input(): Generator<number> {
       throw undefined;
@@ -147,7 +148,7 @@ describe("an input that throws", () => {
   });
 
   test("is told when it is not read to its end", async () => {
-    const pool = new Stage(redis()).localPool();
+    const pool = shared();
     let closed = false;
     function* input(): Generator<[number, number]> {
       try {
