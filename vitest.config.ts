@@ -36,6 +36,14 @@ const TEST_TIMEOUT_MS = 30_000;
 const LATER: ReadonlySet<(typeof FOLDERS)[number]> = new Set(["integration", "faults", "containers"]);
 
 /**
+ * The number of files that run at once, for the two cores that the suite is meant for. Those of the first group keep the
+ * processors busy: compilers, package managers, a browser. Those of the second one wait for nine tenths of their time, for
+ * locks, outages and processes that start, so that more of them are needed to keep both cores busy.
+ */
+const WORKERS_AT_FIRST = 5;
+const WORKERS_LATER = 7;
+
+/**
  * Their files change nothing that others see, so that those of one process share the modules that they load: to load them
  * afresh for each file was more than half of the CPU time of these tests.
  */
@@ -72,10 +80,6 @@ function timeoutOf(folder: (typeof FOLDERS)[number]): number {
 
 export default defineConfig({
   test: {
-    // For the two cores that the suite is meant for: a file waits for much of its time, for locks, outages and processes that
-    // start. With seven files at a time, both cores were busy all the time: a run took no less, and tests met their time
-    // limits.
-    maxWorkers: 5,
     sequence: { sequencer: LongestFirst },
     // A test that passes at the second try has found something.
     retry: 0,
@@ -89,6 +93,7 @@ export default defineConfig({
         ...(folder === "types" ? { typecheck: TYPECHECK } : {}),
         globalSetup: SETUPS[folder] ?? [],
         sequence: { groupOrder: LATER.has(folder) ? 1 : 0 },
+        maxWorkers: LATER.has(folder) ? WORKERS_LATER : WORKERS_AT_FIRST,
         environment: "node" as const,
         pool: "forks" as const,
         isolate: !SHARES_MODULES.has(folder),
