@@ -419,7 +419,25 @@ describe("an attached pool", () => {
     const attached = stage.client().attach("m");
     await expect.poll(() => attached.progress.total).toBe(20);
     await redis().admin.flushall();
-    expect(await rejection(attached)).toMatchObject({ code: "UNKNOWN_MAP" });
+    expect(await rejection(attached)).toMatchObject({
+      code: "INCOMPLETE_MAP",
+      message: expect.stringMatching(/Redis has lost it\. Call the same map again/),
+    });
+    // Nothing tells whether there ever was such a map.
+    expect(await rejection(stage.client().attach("m"))).toMatchObject({
+      code: "UNKNOWN_MAP",
+      message: expect.stringContaining("or Redis has lost it"),
+    });
+  });
+
+  test("of which Redis has lost all but what its producer said last is told so", async () => {
+    const stage = await abandoned();
+    const attached = stage.client().attach("m");
+    await expect.poll(() => attached.progress.total).toBe(20);
+    const { meta, done, out } = stage.keys;
+    await redis().admin.del(done("m"), out("m"));
+    expect(await redis().admin.exists(meta("m"))).toBe(1);
+    expect(await rejection(attached)).toMatchObject({ code: "INCOMPLETE_MAP" });
   });
 
   test("is told when jobs of the map vanish", async () => {

@@ -81,18 +81,18 @@ export class MapIdInUseError extends PoolmqError {
   }
 }
 
-/** There is no map of this id: it never was, was delivered, or its time has passed. */
+/** There is no map of this id: it never was, was delivered, its time has passed, or Redis has lost it. */
 export class UnknownMapError extends PoolmqError {
   readonly code = "UNKNOWN_MAP";
 
   constructor(facts: { mapId: string }) {
     super(
-      `There is no map "${facts.mapId}" on this queue. It was never started with \`mapId\`, was delivered already, or was not asked for in time.`,
+      `There is no map "${facts.mapId}" on this queue. It was never started with \`mapId\`, was delivered already, was not asked for in time, or Redis has lost it.`,
     );
   }
 }
 
-/** A durable map can't be completed from what is in Redis. */
+/** A durable map can't be completed from what is in Redis, which may have lost all of it. */
 export class IncompleteMapError extends PoolmqError {
   readonly code = "INCOMPLETE_MAP";
 

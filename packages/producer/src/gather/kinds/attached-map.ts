@@ -53,22 +53,33 @@ export class AttachedMap implements MapKind {
    */
   async lookAfter(gathered: Gathered): Promise<readonly Chunk[]> {
     const map = this.#map;
-    const { scripts, reader, durable } = this.#tools;
+    const { scripts, reader } = this.#tools;
     const found = await scripts.reconcile(map.id, map.underWay);
     // Outcomes that another process has read may still be in the stream.
     await reader.replay(gathered);
     if (map.ended) return [];
-    const { total } = await durable.find(map.id);
+    const total = await this.#total();
     if (total !== undefined) map.sealed(total);
     if (map.ended) return [];
-    if (!found.existed) throw new UnknownMapError({ mapId: map.id });
     // Everything in the stream was read, so outcomes that the bitmap says exist are lost.
     const pending = new Set(map.underWay);
-    if (found.missing.length > 0 || found.decided.some((index) => pending.has(index))) {
+    if (!found.existed || found.missing.length > 0 || found.decided.some((index) => pending.has(index))) {
       throw new IncompleteMapError({ mapId: map.id, reason: "some of it vanished from Redis" });
     }
     await this.#restage(gathered);
     return [];
+  }
+
+  /** Number of items, as far as it is known. @throws UnknownMapError, IncompleteMapError if the map is not there any more */
+  async #total(): Promise<number | undefined> {
+    const { durable } = this.#tools;
+    const { id } = this.#map;
+    try {
+      return (await durable.find(id)).total;
+    } catch (error) {
+      if (!(error instanceof UnknownMapError) || (await durable.hasEnded(id))) throw error;
+      throw new IncompleteMapError({ mapId: id, reason: "Redis has lost it" });
+    }
   }
 
   /** Puts jobs in limbo back into line, because their producer, which would enqueue them again, may be dead. */

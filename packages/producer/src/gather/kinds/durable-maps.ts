@@ -124,6 +124,14 @@ export class DurableMaps {
   }
 
   /**
+   * Whether a map that is not there any more, and was, has ended: it leaves its outcomes for a while to those who read
+   * them. Otherwise Redis has lost it.
+   */
+  async hasEnded(mapId: string): Promise<boolean> {
+    return (await this.#redis.exists(this.#keys.out(mapId))) === 1;
+  }
+
+  /**
    * Ends a map for all processes. Its producer is told first: if it lives, it would take missing keys for lost, and
    * enqueue jobs again. The stream stays for a while, so that even a slow producer learns of it.
    */
