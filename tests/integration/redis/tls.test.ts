@@ -55,8 +55,11 @@ async function startTls(name: string) {
   return { port: server.port, ...made };
 }
 
-async function refusal(connection: PoolOptions<object>["connection"]): Promise<unknown> {
-  const pool = new Pool({ connection, connectTimeoutMs: 5_000 });
+async function refusal(
+  connection: PoolOptions<object>["connection"],
+  connectTimeoutMs = 5_000,
+): Promise<unknown> {
+  const pool = new Pool({ connection, connectTimeoutMs });
   onTestFinished(() => pool.terminate());
   return await rejection(pool.map("echo", ["secret"]));
 }
@@ -103,5 +106,22 @@ describe.skipIf(!hasOpenssl)("with rediss://", () => {
       reason: "tls",
     });
     expect(await server.admin.dbsize()).toBe(0);
+  });
+
+  test("a server that speaks plaintext is told as such long before the time limit, and so is TLS to redis://", async () => {
+    const [plain, secure] = [await start(), await startTls("localhost")];
+    // Longer than this test may take.
+    const [toPlain, toTls] = await Promise.all([
+      refusal(`rediss://127.0.0.1:${plain.port}`, 300_000),
+      refusal(`redis://127.0.0.1:${secure.port}`, 300_000),
+    ]);
+    expect(toPlain).toMatchObject({
+      reason: "tls",
+      message: expect.stringMatching(/it answers without TLS\. .* use redis:\/\//),
+    });
+    expect(toTls).toMatchObject({
+      reason: "tls",
+      message: expect.stringMatching(/it answers with TLS\. .* use rediss:\/\//),
+    });
   });
 });

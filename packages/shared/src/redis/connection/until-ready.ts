@@ -6,6 +6,7 @@ import { adviceFor, classifyFailure } from "./connection-failure.ts";
 import type { ConnectionFailure } from "./connection-failure.ts";
 import type { ResolvedConnection } from "./connection-options.ts";
 import { RedisConnectionError } from "../../errors/redis-errors.ts";
+import { speaksOtherwise } from "./speaks-otherwise.ts";
 
 /**
  * Time limit of one attempt. It is short because a host that does not answer may have another address at the next
@@ -15,6 +16,9 @@ export const ATTEMPT_TIMEOUT_MS = 5_000;
 
 /** At least this many attempts fit into the time limit, so that one dead link does not use it all up. */
 const ATTEMPTS = 3;
+
+/** A TLS handshake that takes longer than this may never end, because the server speaks plain text. In ms. */
+const LONG_HANDSHAKE_MS = 500;
 
 /**
  * Waits until a new connection is ready.
@@ -31,10 +35,12 @@ export function untilReady(
   return new Promise((resolve, reject) => {
     let last: ConnectionFailure | undefined;
     let cause: Error | undefined;
+    let hasAsked = false;
 
     const settle = (failure?: ConnectionFailure, waitedMs?: number) => {
       clearTimeout(timer);
       clearInterval(attempts);
+      clearTimeout(handshake);
       connection.off("ready", onReady);
       connection.off("error", onError);
       connection.off("node error", onError);
@@ -57,9 +63,19 @@ export function untilReady(
       cause = error;
       last = failure;
       if (failure.final) settle(failure);
+      else if (/ECONNRESET|EPIPE/.test(failure.detail)) ask();
     };
     const onClose = () => {
+      if (last === undefined) ask();
       last ??= { reason: "unreachable", final: false, detail: "it closes the connection without an answer" };
+    };
+    /** Asks once whether TLS is what stands in the way. */
+    const ask = () => {
+      if (hasAsked || connection.isCluster) return;
+      hasAsked = true;
+      void speaksOtherwise(connection as Redis).then((isSo) => {
+        if (isSo) settle((connection as Redis).options.tls ? NO_TLS : ONLY_TLS);
+      });
     };
     const onEnd = () =>
       settle(last ?? { reason: "unreachable", final: true, detail: "the connection was closed" });
@@ -75,6 +91,9 @@ export function untilReady(
 
     const timer = setTimeout(onTimeout, waitMs);
     const attempts = setInterval(onSilence, Math.min(waitMs / ATTEMPTS, ATTEMPT_TIMEOUT_MS));
+    const handshake = setTimeout(() => {
+      if (isInHandshake(connection)) ask();
+    }, LONG_HANDSHAKE_MS);
     connection.once("ready", onReady);
     connection.on("error", onError);
     connection.on("node error", onError);
@@ -90,6 +109,16 @@ const NOT_READY: ConnectionFailure = {
   detail: "it accepts connections, but does not become ready",
 };
 
+const NO_TLS: ConnectionFailure = { reason: "tls", final: true, detail: "it answers without TLS" };
+
+const ONLY_TLS: ConnectionFailure = { reason: "tls", final: true, detail: "it answers with TLS" };
+
+/** The TCP connection is open, and TLS is not yet. */
+function isInHandshake(connection: Redis | Cluster): boolean {
+  const { stream } = connection as { readonly stream?: { readonly connecting: boolean } };
+  return connection.status === "connecting" && stream?.connecting === false;
+}
+
 function failureAtTimeout(
   connection: Redis | Cluster,
   last: ConnectionFailure | undefined,
@@ -98,8 +127,7 @@ function failureAtTimeout(
   if (status === "connect" || status === "ready") {
     return last?.reason === "not-ready" ? last : NOT_READY;
   }
-  const { stream } = connection as { readonly stream?: { readonly connecting: boolean } };
-  if (status === "connecting" && stream?.connecting === false) {
+  if (isInHandshake(connection)) {
     // Redis waits for more when it gets the start of a TLS handshake as a command.
     return {
       reason: "tls",
