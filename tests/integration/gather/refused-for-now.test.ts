@@ -68,7 +68,7 @@ test("share() while Redis is full", async () => {
 
 const BUSY = "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
 
-test("questions to a pool, and a cancel, while a script keeps Redis busy", async () => {
+test("questions to a pool, a cancel and the release of a shared value, while a script keeps Redis busy", async () => {
   const redis = await startRedis();
   const proxy = await TcpProxy.start(redis);
   onTestFinished(() => proxy.stop());
@@ -92,6 +92,12 @@ test("questions to a pool, and a cancel, while a script keeps Redis busy", async
   map.cancel();
   await refused;
   expect(await ended).toMatchObject({ code: "CANCELLED" });
+  const value = await pool.share([1, 2, 3]);
+  const { share } = queueKeys(stage.queue);
+  expect(await redis.admin.keys(share("*"))).toHaveLength(1);
+  const kept = proxy.meddle(([name = ""]) => /^unlink$/i.test(name), { answer: BUSY }, 2);
+  await Promise.all([kept, value[Symbol.asyncDispose]()]);
+  expect(await redis.admin.keys(share("*"))).toEqual([]);
   // The machine's only process has ended what nobody wants.
   expect(await pool.map("increment", [1])).toEqual([2]);
 });

@@ -73,11 +73,22 @@ export class Shares {
     if (shareIds.length === 0) return;
     for (const id of shareIds) this.#values.delete(id);
     const { redis, keys, seals } = this.#options;
-    // If this fails, they expire, and machines forget values that nobody uses.
-    const unlinked = redis.unlink(...shareIds.map((id) => keys.share(id)));
     const message = seals.control({ t: "unshare", shares: shareIds });
-    const told = redis.publish(keys.control, toJson(message));
-    await settlesWithin(CLEAN_UP_TIMEOUT_MS, Promise.all([unlinked, told]));
+    // Asked again while Redis refuses, for as long as the pool lives: a value would stay for a day otherwise.
+    const removed = untilTaken(
+      () =>
+        Promise.all([
+          redis.unlink(...shareIds.map((id) => keys.share(id))),
+          redis.publish(keys.control, toJson(message)),
+        ]),
+      {
+        isWanted: () => !this.#closed,
+        onRefused: (error) =>
+          this.#options.warn({ shares: shareIds.length, err: error }, "shared values not removed yet"),
+      },
+    );
+    // If this fails, they expire, and machines forget values that nobody uses.
+    await settlesWithin(CLEAN_UP_TIMEOUT_MS, removed);
   }
 
   close(): void {
