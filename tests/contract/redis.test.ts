@@ -392,6 +392,10 @@ test("keys", async () => {
   const stage = new Stage(redis());
   const marks = new Marks();
   await stage.machine({ module: MODULE });
+  // It is handed the first map, whose stream is made with its first outcome.
+  await until(async () => (await redis().admin.exists(stage.keys.idle)) === 1, {
+    what: "the machine to wait",
+  });
   const pool = stage.pool();
   const results: ReturnType<typeof pool.map>[] = [pool.map("gated", [{ log: marks.log, gate: marks.gate }])];
   await marks.started(1);

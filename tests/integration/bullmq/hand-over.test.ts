@@ -1,8 +1,8 @@
 import { Queue } from "bullmq";
-import type { RedisQueueBackend } from "bullmq";
+import type { JobJson, RedisQueueBackend } from "bullmq";
 import { describe, expect, onTestFinished, test } from "vitest";
 
-import { addJobs, plainJobs, takeBack } from "@poolmq/shared/redis";
+import { addJobs, plainJobs, readHanded, takeBack } from "@poolmq/shared/redis";
 
 import { redisForFile } from "../../support/redis-server.ts";
 import { uniqueQueue } from "../../support/unique.ts";
@@ -52,14 +52,62 @@ describe("a job that is added by itself", () => {
     await handed.idle({ first: 100, last: 300, second: 200 });
     expect(await handed.add(["m-0"])).toBe(true);
     const [text = ""] = await admin.zrange(handed.key("hand:last"), "0", "-1");
-    const [id, data, , name, opts, , token] = JSON.parse(text) as string[];
-    expect([id, data, name]).toEqual(["m-0", '{"x":1}', "n"]);
-    expect(JSON.parse(opts ?? "")).toMatchObject({ jobId: "m-0", attempts: 1 });
+    const { id, job, token } = readHanded(text, "last") ?? {};
+    const [{ data, name, opts } = {}] = job as [JobJson?];
+    expect([id, data, name, opts?.attempts]).toEqual(["m-0", '{"x":1}', "n", 1]);
+    const stored = (await admin.hget(handed.key("m-0"), "opts")) ?? "";
+    expect(JSON.parse(stored)).toMatchObject({ jobId: "m-0", attempts: 1 });
     expect(await admin.get(handed.key("m-0:lock"))).toBe(token);
     expect(await admin.lrange(handed.key("active"), "0", "-1")).toEqual(["m-0"]);
     expect(await handed.wait()).toEqual([]);
     expect(await admin.exists(handed.key("marker"))).toBe(0);
     expect(await admin.zrange(handed.key("idle"), "0", "-1")).toEqual(["first 30000", "second 30000"]);
+  });
+
+  test("opens its map by the way, whose stream is made with its first outcome", async () => {
+    const handed = new Handed();
+    const { admin } = redis();
+    const map = ["done", "out", "in"].map((name) => handed.key(`map:m:${name}`)) as [string, string, string];
+    const add = async (): Promise<boolean> =>
+      await addJobs(handed.queue, [{ name: "a\nname", data: {}, opts: { jobId: "m-0" } }], {
+        keys: map,
+        ttlMs: 60_000,
+      });
+    await handed.idle({ machine: 1 });
+    expect(await add()).toBe(true);
+    expect(await admin.pttl(map[0])).toBeGreaterThan(0);
+    expect(await admin.exists(...map)).toBe(1);
+    const [text = ""] = await admin.zrange(handed.key("hand:machine"), "0", "-1");
+    expect(readHanded(text, "machine")?.job[0]).toMatchObject({ name: "a\nname" });
+    // The answer may have been lost.
+    expect(await add()).toBe(true);
+    expect(await admin.zcard(handed.key("hand:machine"))).toBe(1);
+  });
+
+  test("starts anew if its id was that of a map of which something is left", async () => {
+    const handed = new Handed();
+    const { admin } = redis();
+    const map = ["done", "out", "in"].map((name) => handed.key(`map:m:${name}`)) as [string, string, string];
+    await admin.xadd(map[1], "*", "left", "over");
+    await handed.idle({ machine: 1 });
+    const jobs = [{ name: "n", data: {}, opts: { jobId: "m-0" } }];
+    expect(await addJobs(handed.queue, jobs, { keys: map, ttlMs: 60_000 })).toBe(false);
+    expect(await admin.xlen(map[1])).toBe(0);
+    expect(await handed.wait()).toEqual(["m-0"]);
+  });
+
+  test("is not added while Redis has no memory, and leaves the machine among those that wait", async () => {
+    const handed = new Handed();
+    const { admin } = redis();
+    await handed.idle({ machine: 1 });
+    await admin.config("SET", "maxmemory", "1");
+    try {
+      await expect(handed.add(["m-0"])).rejects.toThrow(/^OOM/);
+    } finally {
+      await admin.config("SET", "maxmemory", "0");
+    }
+    expect(await admin.exists(handed.key("m-0"), handed.key("hand:machine"), handed.key("active"))).toBe(0);
+    expect(await admin.zcard(handed.key("idle"))).toBe(1);
   });
 
   test.for<{

@@ -335,6 +335,14 @@ describe("plain jobs", () => {
   });
 });
 
+/** Of a machine that has nothing else in hand, and is handed jobs. */
+const ALONE = { waiter: "w 60000" };
+
+const MANY_OR_ALONE = [
+  { where: "among others", more: {} },
+  { where: "by itself", more: ALONE },
+];
+
 describe("a job that brings its outcome", () => {
   /** Ten jobs of a map that is wanted and of one that is not, fetched, and how to complete them. */
   async function fetched(options: { readonly wanted?: boolean } = {}) {
@@ -356,8 +364,11 @@ describe("a job that brings its outcome", () => {
       const { jobs: taken } = await fetchPlainJobs(admin, worker.backend, lock, count, clock);
       return taken.map(([, id]) => id);
     };
-    const finish = (at: number, more: { readonly fetchNext?: boolean; readonly map?: string } = {}) => {
-      const { fetchNext = false, map = "m" } = more;
+    const finish = (
+      at: number,
+      more: { readonly fetchNext?: boolean; readonly map?: string; readonly waiter?: string } = {},
+    ) => {
+      const { map = "m", waiter = "", fetchNext = waiter !== "" } = more;
       const publication = {
         mapId: map,
         outcome: { at, ms: 1.5, by: "w 7", text: `=[${at}]` },
@@ -365,7 +376,7 @@ describe("a job that brings its outcome", () => {
       };
       const completions = completionsOf(worker.backend);
       if (completions === undefined) throw new Error("Expected a worker that keeps no completed jobs");
-      return completions.add({ id: `${map}-${at}`, token: "t", fetchNext, publication });
+      return completions.add({ id: `${map}-${at}`, token: "t", fetchNext, waiter, publication });
     };
     const outcomes = async (map = "m") => outcomesIn(await admin.xrange(keys.out(map), "-", "+"));
     return { admin, keys, queue, take, finish, outcomes, scripts };
@@ -399,11 +410,46 @@ describe("a job that brings its outcome", () => {
     ).toBe(0);
   });
 
-  test("publishes it once, however often the job ran", async () => {
+  test("is completed with few commands where it was its machine's only one and none waits, and the machine waits", async () => {
+    const { admin, keys, take, finish, outcomes, queue } = await fetched();
+    await take(10);
+    // As a call's map is opened.
+    await admin.del(keys.out("m"));
+    await admin.config("RESETSTAT");
+    expect(await finish(1, ALONE)).toMatchObject({ isWanted: true, code: 0 });
+    expect(await finish(0, ALONE)).toMatchObject({ isWanted: true, code: 0 });
+    const commands = await admin.info("commandstats");
+    expect(commands).toMatch(/cmdstat_eval(?:sha)?:calls=2,|cmdstat_evalsha:calls=1,/);
+    expect(commands).not.toMatch(/cmdstat_(?:bitfield|hmget|mget|xtrim|ltrim):/);
+    expect((await outcomes()).map((fields) => fields.at(-1))).toEqual(["=[1]", "=[0]"]);
+    expect(await admin.pttl(keys.out("m"))).toBeGreaterThan(0);
+    expect(await admin.zrange(keys.idle, "0", "-1")).toEqual(["w 60000"]);
+    expect(await admin.pttl(keys.idle)).toBeGreaterThan(0);
+    expect(await queue.getJobCounts("wait", "active")).toEqual({ wait: 0, active: 8 });
+    expect(await admin.exists(keys.job("m-0"), keys.job("m-0:lock"))).toBe(0);
+  });
+
+  test("is replaced by one that waits, also where it was its machine's only one", async () => {
+    const { admin, keys, take, finish } = await fetched();
+    await take(9);
+    const { code, next } = await finish(0, ALONE);
+    expect([code, Array.isArray(next) ? next[1] : next]).toEqual([0, "m-9"]);
+    expect(await admin.exists(keys.idle)).toBe(0);
+  });
+
+  test("whose map has no stream makes one that does not stay for ever, also among others", async () => {
+    const { admin, keys, take, finish } = await fetched();
+    await take(3);
+    await admin.del(keys.out("m"));
+    await Promise.all([finish(1), finish(2)]);
+    expect(await admin.pttl(keys.out("m"))).toBeGreaterThan(0);
+  });
+
+  test.for(MANY_OR_ALONE)("publishes it once, however often the job ran ($where)", async ({ more }) => {
     const { take, finish, outcomes, scripts } = await fetched();
-    await take(1);
+    await take(10);
     await scripts.publish("m", [{ at: 0, ms: 1, text: "=[7]" }], 60_000);
-    expect(await finish(0)).toMatchObject({ isWanted: true, code: 0 });
+    expect(await finish(0, more)).toMatchObject({ isWanted: true, code: 0 });
     expect((await outcomes()).map((fields) => fields.at(-1))).toEqual(["=[7]"]);
   });
 
@@ -445,12 +491,12 @@ describe("a job that brings its outcome", () => {
     ]);
   });
 
-  test("is completed without it if nobody wants its map", async () => {
+  test.for(MANY_OR_ALONE)("is completed without it if nobody wants its map ($where)", async ({ more }) => {
     const { take, finish, outcomes, queue } = await fetched({ wanted: false });
-    await take(1);
-    expect(await finish(0)).toMatchObject({ isWanted: false, code: 0 });
+    await take(10);
+    expect(await finish(0, more)).toMatchObject({ isWanted: false, code: 0 });
     expect(await outcomes()).toEqual([]);
-    expect(await queue.getJobCounts("active")).toEqual({ active: 0 });
+    expect(await queue.getJobCounts("active")).toEqual({ active: 9 });
   });
 
   test("publishes it all the same while the queue is paused, and is left to BullMQ", async () => {
@@ -462,18 +508,36 @@ describe("a job that brings its outcome", () => {
     expect(await queue.getJobCounts("active")).toEqual({ active: 1 });
   });
 
-  test("publishes it all the same if its lock was lost, and stays with whoever has it", async () => {
-    const { admin, keys, take, finish, outcomes } = await fetched();
-    await take(2);
-    await admin.set(keys.job("m-0:lock"), "somebody else");
-    await admin.del(keys.job("m-1:lock"));
-    const completed = await Promise.all([finish(0), finish(1)]);
-    expect(completed.map(({ isWanted, code }) => [isWanted, code])).toEqual([
-      [true, -6],
-      [true, -2],
-    ]);
-    expect(await outcomes()).toHaveLength(2);
-    expect(await admin.exists(keys.job("m-0"), keys.job("m-1"))).toBe(2);
+  test.for(MANY_OR_ALONE)(
+    "publishes it all the same if its lock was lost, and stays with whoever has it ($where)",
+    async ({ more }) => {
+      const { admin, keys, take, finish, outcomes } = await fetched();
+      await take(10);
+      await admin.set(keys.job("m-0:lock"), "somebody else");
+      await admin.del(keys.job("m-1:lock"));
+      await admin.lrem(keys.job("active"), 1, "m-2");
+      const completed = await Promise.all([0, 1, 2].map((at) => finish(at, more)));
+      expect(completed.map(({ isWanted, code }) => [isWanted, code])).toEqual([
+        [true, -6],
+        [true, -2],
+        [true, -3],
+      ]);
+      expect(await outcomes()).toHaveLength(3);
+      expect(await admin.exists(keys.job("m-0"), keys.job("m-1"))).toBe(2);
+    },
+  );
+
+  test("is not completed if its map's keys are something else, also by itself", async () => {
+    const { admin, keys, take, finish, scripts } = await fetched();
+    await take(10);
+    await admin.set(keys.out("m"), "somebody else's");
+    await expect(finish(0, ALONE)).rejects.toThrow(/^WRONGTYPE/);
+    expect(await admin.exists(keys.job("m-0"), keys.job("m-0:lock"))).toBe(2);
+    expect(await scripts.isDone("m", 0)).toBe(false);
+    await admin.del(keys.done("m"));
+    await admin.lpush(keys.done("m"), "somebody else's");
+    await admin.pexpire(keys.done("m"), 60_000);
+    await expect(finish(0, ALONE)).rejects.toThrow(/^WRONGTYPE/);
   });
 
   test("is not completed if Redis refuses it; those of other maps are", async () => {
@@ -490,18 +554,21 @@ describe("a job that brings its outcome", () => {
     expect(await scripts.isDone("foreign", 0)).toBe(false);
   });
 
-  test("is neither published nor completed while Redis has no memory", async () => {
-    const { admin, take, finish, outcomes, queue } = await fetched();
-    await take(1);
-    await admin.config("SET", "maxmemory", "1");
-    try {
-      await expect(finish(0)).rejects.toThrow(/^OOM/);
-    } finally {
-      await admin.config("SET", "maxmemory", "0");
-    }
-    expect(await outcomes()).toEqual([]);
-    expect(await queue.getJobCounts("active")).toEqual({ active: 1 });
-  });
+  test.for(MANY_OR_ALONE)(
+    "is neither published nor completed while Redis has no memory ($where)",
+    async ({ more }) => {
+      const { admin, take, finish, outcomes, queue } = await fetched();
+      await take(10);
+      await admin.config("SET", "maxmemory", "1");
+      try {
+        await expect(finish(0, more)).rejects.toThrow(/^OOM/);
+      } finally {
+        await admin.config("SET", "maxmemory", "0");
+      }
+      expect(await outcomes()).toEqual([]);
+      expect(await queue.getJobCounts("active")).toEqual({ active: 10 });
+    },
+  );
 });
 
 describe("a Redis that has forgotten its scripts", () => {

@@ -17,9 +17,18 @@ import { HAND_OVER } from "./hand-over.ts";
  */
 export const ADD: Script = {
   lua: `${DONE_BITS}
+local function hasOutcome(id)
+  local map, at = string.match(id, '^(.+)%-(%d+)$')
+  if not map then return false end
+  -- Something else may have taken the key.
+  local isBitmap, done = pcall(isDone, ARGV[1] .. 'map:' .. map .. ':done', at)
+  return isBitmap and done
+end
+local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'opts.maxLenEvents', 'max')
+${HAND_OVER}
+if #ARGV == 10 and not (meta[1] or meta[2] or meta[4]) and handOver() then return 2 end
 ${OPEN_MAP}
 local isNew = ARGV[3] ~= '0' and openMap(KEYS[11], KEYS[12], KEYS[13], ARGV[3])
-local meta = redis.call('HMGET', KEYS[3], 'paused', 'concurrency', 'opts.maxLenEvents', 'max')
 if meta[2] or (meta[1] and ARGV[2] == 'inf') then return 0 end
 ${ENTER_TURNS}
 -- Gives the map whose stage the jobs go to, or nil.
@@ -47,13 +56,6 @@ local function stagedFor(ids)
     end
   end
   return map
-end
-local function hasOutcome(id)
-  local map, at = string.match(id, '^(.+)%-(%d+)$')
-  if not map then return false end
-  -- Something else may have taken the key.
-  local isBitmap, done = pcall(isDone, ARGV[1] .. 'map:' .. map .. ':done', at)
-  return isBitmap and done
 end
 local keys, seen, start = {}, {}, 4
 while start <= #ARGV do
@@ -87,19 +89,14 @@ while start <= #ARGV do
   end
   start = last + 2
 end
-${HAND_OVER}
--- If the reply of the script that handed a job over was lost, the job is here, and may still have to be taken back.
-local handed = again and #keys == 1 and redis.call('HEXISTS', keys[1], 'handed') == 1
 if #added > 0 then
   local map = stagedFor(added)
-  -- Only a job that came alone: it is the first and only one of the arguments.
-  handed = #keys == 1 and not (map or meta[1] or meta[4])
-    and handOver(added[1], ARGV[5], ARGV[10], ARGV[6] .. added[1] .. '"}', ARGV[7])
   if map then enter(KEYS[8], KEYS[9], map) end
-  if not handed then redis.call('LPUSH', map and ARGV[1] .. 'map:' .. map .. ':stage' or KEYS[1], unpack(added)) end
+  redis.call('LPUSH', map and ARGV[1] .. 'map:' .. map .. ':stage' or KEYS[1], unpack(added))
 end
-if not (meta[1] or handed) and (#added > 0 or urgent) then redis.call('ZADD', KEYS[4], 0, '0') end
+if not meta[1] and (#added > 0 or urgent) then redis.call('ZADD', KEYS[4], 0, '0') end
 -- What BullMQ's own scripts, which trim it too, say of jobs that are fetched or retried.
 redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', meta[3] or 10000)
-return handed and 2 or 1`,
+-- If the reply of the script that handed a job over was lost, the job is here, and may still have to be taken back.
+return again and #keys == 1 and redis.call('HEXISTS', keys[1], 'handed') == 1 and 2 or 1`,
 };

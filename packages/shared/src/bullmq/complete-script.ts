@@ -1,9 +1,42 @@
 /** The script that completes plain jobs with their outcomes: see `completions.ts`. */
 
+import { PAGE_ITEMS } from "../store/keys/done-bits.ts";
 import { publishingPlain } from "../store/publish-scripts.ts";
+import { waitBusy } from "./hand-over.ts";
 import { FETCH_BYTES, FETCHING } from "./plain-scripts.ts";
 
 import type { Script } from "../redis/run-script.ts";
+
+/**
+ * Lua for `COMPLETE`, with its keys and arguments: `completeAlone()` publishes the outcome of a script's only job and completes
+ * it, where the machine has no other job in hand and none waits. Gives whether it did; if it did not, what follows finds out why,
+ * and does what is left. It does what that does with half of the commands, because the caller waits for it.
+ */
+const COMPLETE_ALONE = `
+local function completeAlone()
+  local map, ttl, at = ARGV[6], ARGV[7], ARGV[10]
+  local index = tonumber(at)
+  -- Without an index there is no outcome, or there are several.
+  if map == '' or not index or index >= ${PAGE_ITEMS} then return false end
+  -- Redis has no empty lists and sets.
+  if redis.call('EXISTS', KEYS[1], KEYS[6], KEYS[7], KEYS[10]) > 0 then return false end
+  local id, keys = map .. '-' .. at, ARGV[1] .. 'map:' .. map
+  local key, done, out = ARGV[1] .. id, keys .. ':done', keys .. ':out'
+  local lock = key .. ':lock'
+  if redis.call('PTTL', done) < ttl / 2 or redis.pcall('GET', lock) ~= string.sub(ARGV[9], 3) then return false end
+  if redis.pcall('SETBIT', done, at, 1) ~= 0 then return false end
+  if type(redis.pcall('XADD', out, '*', 'i', at, 'ran', ARGV[11], 'o', ARGV[12])) ~= 'string' then
+    redis.call('SETBIT', done, at, 0)
+    return false
+  end
+  redis.call('PEXPIRE', out, ttl)
+  -- A job that was just handed over is the newest.
+  if redis.pcall('LREM', KEYS[2], 1, id) ~= 1 then return false end
+  redis.call('DEL', key, lock, key .. ':logs')
+  redis.call('SREM', KEYS[8], id)
+  ${waitBusy("KEYS[12]", "ARGV[5]", "ARGV[2]")}
+  return true
+end`;
 
 /**
  * Completes jobs, after it has published their outcomes: a script is one step, so a job is never acknowledged whose outcome
@@ -19,7 +52,9 @@ import type { Script } from "../redis/run-script.ts";
  * as `FetchReader` reads them, in place of the first jobs that were completed and in place of which others are to be fetched.
  */
 export const COMPLETE: Script = {
-  lua: `${publishingPlain("KEYS[11]")}
+  lua: `${COMPLETE_ALONE}
+if #ARGV == 12 and ARGV[5] ~= '' and completeAlone() then return {{{1, 0}}, 0} end
+${publishingPlain("KEYS[11]")}
 local function words(problem)
   local text = type(problem) == 'table' and problem.err or problem
   return string.match(text, '%-(%u%u+ .*)') or text

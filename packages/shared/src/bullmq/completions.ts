@@ -131,12 +131,14 @@ export class Completions {
       return Promise.resolve({ isWanted: true, code: NOT_PLAIN, next: [], finishedOn: this.#clock.nowMs });
     }
     const waits = mayWaitMs > 0 && this.#waiting.length + 1 < MAX_HELD;
+    // The machine has no other job that could end in this turn.
+    const isAlone = !waits && (job.waiter ?? "") !== "" && this.#underWay + this.#waiting.length === 0;
     if (waits && !this.#isUrgent) this.#hold ??= setTimeout(this.#flush, mayWaitMs);
-    else if (!this.#isUrgent) this.#schedule();
+    else if (!(this.#isUrgent || isAlone)) this.#schedule();
     return new Promise((resolve, reject) => {
-      // More jobs would not fit into the same script.
-      if (this.#waiting.push({ job, resolve, reject }) === AT_ONCE && this.#patience !== undefined)
-        this.#flush();
+      const count = this.#waiting.push({ job, resolve, reject });
+      // More than `AT_ONCE` jobs would not fit into the same script.
+      if (isAlone || (count === AT_ONCE && this.#patience !== undefined)) this.#flush();
     });
   }
 
@@ -169,7 +171,8 @@ export class Completions {
     this.#underWay++;
     this.#last = jobs.length;
     try {
-      await this.#sendGroups([...Map.groupBy(jobs, groupOf).values()].flatMap(groupsOf));
+      const groups = jobs.length === 1 ? [jobs] : [...Map.groupBy(jobs, groupOf).values()].flatMap(groupsOf);
+      await this.#sendGroups(groups);
     } catch (error) {
       for (const { reject } of jobs) reject(error);
     } finally {

@@ -104,14 +104,17 @@ function attempt<V>(read: () => V): V | Error {
   }
 }
 
-/** BullMQ reads the options, for which it has short names. */
+/** The options that were read last: those of all calls of a program are mostly the same. BullMQ's jobs copy them. */
+let latest: { readonly text: string; readonly opts: JobJson["opts"] } | undefined;
+
 function commonOf([name, opts, timestamp, priority]: CommonTexts): Common {
-  const [json] = raw2NextJobData([
-    ["name", name, "opts", opts, "priority", priority],
-    "",
-    0,
-    0,
-  ]) as NextJobData;
+  if (latest?.text !== opts) latest = { text: opts, opts: optionsOf(opts) };
+  return { name, opts: latest.opts, timestamp: Number(timestamp), priority: Number(priority) };
+}
+
+/** BullMQ reads the options, for which it has short names. */
+function optionsOf(text: string): JobJson["opts"] {
+  const [json] = raw2NextJobData([["opts", text], "", 0, 0]) as NextJobData;
   if (json == null) throw new Error("Expected BullMQ to read a job");
-  return { name, opts: json.opts, timestamp: Number(timestamp), priority: Number(priority) };
+  return json.opts;
 }

@@ -42,6 +42,8 @@ local function publish(map, done, out, bytes, ttl, indices, jobs)
     for _, text in ipairs(ranOf(fresh, jobs)) do ran(text) end
     settleAccount()
   end
+  -- A call's map is opened without its stream.
+  if redis.call('PTTL', out) == -1 then redis.call('PEXPIRE', out, ttl) end
   if left < ttl / 2 then
     for _, key in ipairs({done, out, bytes}) do redis.call('PEXPIRE', key, ttl) end
   end

@@ -1,5 +1,7 @@
 /** Jobs that a machine is handed while it waits: `hand-over.ts` of the shared package says how. */
 
+import { clearTimeout, setTimeout } from "node:timers";
+
 import type { RedisQueueBackend } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
@@ -9,6 +11,12 @@ import type { HandedJob, RedisClock } from "@poolmq/shared/redis";
 /** After this many jobs in a row that came too late, the machine fetches its jobs for a while. Its Redis may be far away. */
 const MOST_LATE = 2;
 const FETCHES_MS = 10_000;
+
+/**
+ * A job that ends within this time needs no word that it has begun, in ms. Most calls are so short, and a command would cost
+ * Redis and the machine as much as a good part of the call. It is little beside the time after which the producer asks.
+ */
+const WORD_MS = 2;
 
 interface HandedJobsOptions {
   readonly redis: Redis | Cluster;
@@ -24,6 +32,8 @@ export class HandedJobs<J> {
   readonly #options: HandedJobsOptions;
   readonly #name: string;
   #taken: J | undefined;
+  /** By id of the job: until it is said that it has begun. */
+  readonly #words = new Map<string, NodeJS.Timeout>();
   #late = 0;
   #fetchesUntil = 0;
 
@@ -70,7 +80,17 @@ export class HandedJobs<J> {
       return;
     }
     this.#taken = begin(handed);
-    // Tells the producer that it has begun. Sent in the same step, so that nothing lies between the look at the clock and this.
-    redis.hdel(backend.toKey(handed.id), "handed").catch(() => {});
+    // Tells the producer that it has begun.
+    const say = (): void => {
+      this.#words.delete(handed.id);
+      redis.hdel(backend.toKey(handed.id), "handed").catch(() => {});
+    };
+    this.#words.set(handed.id, setTimeout(say, WORD_MS));
+  }
+
+  /** A job was completed. */
+  completed(jobId: string): void {
+    clearTimeout(this.#words.get(jobId));
+    this.#words.delete(jobId);
   }
 }

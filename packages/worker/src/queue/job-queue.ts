@@ -215,6 +215,7 @@ export class JobQueue extends EagerWorker {
       const { code, next, isWanted } = await completions.add(done, mayWaitMs);
       if (code !== 0) this.hooks.locks().hold(id, token);
       else {
+        this.#handed.completed(id);
         this.begun.complete(job, () => this.takeNext(next, token));
         this.hooks.changed?.();
       }

@@ -15,8 +15,8 @@ import { DURABLE_TTL_MS } from "./durations.ts";
 import { runScript } from "../../redis/run-script.ts";
 import type { Script } from "../../redis/run-script.ts";
 
-/** A page has 128 KiB. */
-const PAGE_ITEMS = 2 ** 20;
+/** The first so many bits are in `done`, and so many in each page, which has 128 KiB. */
+export const PAGE_ITEMS: number = 2 ** 20;
 
 /** The most bits that a key can have in Redis. */
 const MAX_BITS = 2 ** 32;
