@@ -51,6 +51,8 @@ export class RedisBackend {
   /** What the machines that were seen last have registered, by the version of the tasks' code that a call asks for. */
   #seen = new Map<string | undefined, ReadonlyMap<string, TaskInfo>>();
   #seenAt = -Infinity;
+  /** The tasks of the pool's own machine, as it told them, and by name. */
+  #own: { readonly of: object; readonly tasks: ReadonlyMap<string, TaskInfo> } | undefined;
 
   private constructor(parts: Parts) {
     this.gather = parts.opened.gather;
@@ -160,7 +162,10 @@ export class RedisBackend {
     task: string,
   ): Promise<ReadonlyMap<string, TaskInfo> | undefined> {
     const own = this.#parts.machine?.tasks;
-    if (own !== undefined && codeVersion === undefined) return new Map(Object.entries(own));
+    if (own !== undefined && codeVersion === undefined) {
+      if (this.#own?.of !== own) this.#own = { of: own, tasks: new Map(Object.entries(own)) };
+      return this.#own.tasks;
+    }
     const seen = this.#seen.get(codeVersion);
     if (seen?.has(task) === true && performance.now() - this.#seenAt < RECENT_MS) return seen;
     const machines = await this.machines();

@@ -109,8 +109,10 @@ export class MapReports {
     this.#maps.delete(mapId);
     if (reported === undefined) return undefined;
     const { told, total: before } = reported;
-    const report = reportOf(reported, stateOf(end, reported.map.progress));
-    if (!told && report.state !== "failed" && report.failed === 0) return undefined;
+    const { progress } = reported.map;
+    const state = stateOf(end, progress);
+    if (!told && state !== "failed" && progress.failed === 0) return undefined;
+    const report = reportOf(reported, state);
     if (!("error" in end)) return this.#tellEnd(reported, report);
     // Its input was closed, and the items that were read count as all.
     const { total: now, ...rest } = report;
