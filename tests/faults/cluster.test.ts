@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import type * as faultTasks from "../fixtures/fault-tasks.ts";
 import { doubled, expectWhole, FaultStage, figure, RunLog, Watched } from "../support/fault-stage.ts";
 import { RedisCluster } from "../support/redis-cluster.ts";
-import { rejection, Stage } from "../support/stage.ts";
+import { Marks, rejection, Stage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 
 /** A stage whose queue lies on the primary at this position. */
@@ -60,10 +60,22 @@ test("queues on different primaries are served side by side, with all that a poo
   await Promise.all([0, 1, 2].map(everything));
 });
 
-test("a pool with workers of its own runs on a Cluster", async () => {
+test("a pool with workers of its own runs on a Cluster, and hands calls to them", async () => {
   const cluster = await RedisCluster.start();
-  const pool = new Stage({ url: "" }).localPool({ connection: cluster.connection });
+  const stage = new Stage({ url: "" });
+  const pool = stage.localPool({ connection: cluster.connection });
   expect(await pool.map("increment", [1, 2, 3])).toEqual([2, 3, 4]);
+  const admin = cluster.primaries[await cluster.ownerOf(stage.keys.idle)]?.admin;
+  await until(async () => (await admin?.exists(stage.keys.idle)) === 1, { what: "the machine to wait" });
+  const marks = new Marks();
+  const result = pool.apply("gated", [{ log: marks.log, gate: marks.gate }]);
+  await marks.started(1);
+  const [id = ""] = (await admin?.lrange(stage.keys.job("active"), 0, -1)) ?? [];
+  // The token of a job that is fetched has no time.
+  expect(await admin?.get(stage.keys.job(`${id}:lock`))).toMatch(/:\d{13}$/);
+  marks.open();
+  expect(await result).toEqual(expect.any(Number));
+  expect(await pool.apply("increment", [1])).toBe(2);
 });
 
 test(

@@ -150,6 +150,7 @@ async function twoIdleMachines(): Promise<{
   readonly log: RunLog;
   readonly first: MachineProcess;
   readonly proxy: TcpProxy;
+  readonly pool: ReturnType<typeof FaultStage.prototype.pool<typeof tasks>>;
   call(): Promise<number>;
   /** Whether the first machine is among those that are handed calls. */
   isFirstIdle(): Promise<boolean>;
@@ -172,7 +173,7 @@ async function twoIdleMachines(): Promise<{
   await until(isFirstIdle, { what: "the first machine to wait" });
   await stage.machineProcess(locks);
   await until(async () => (await idle()).length === 2, { what: "both machines to wait" });
-  return { stage, log, first, proxy, call, isFirstIdle };
+  return { stage, log, first, proxy, pool, call, isFirstIdle };
 }
 
 test.for<{ how: string; lose: (first: MachineProcess, proxy: TcpProxy) => unknown }>([
@@ -208,6 +209,43 @@ test("a machine that was frozen does not run the call that it was handed when it
   await until(isFirstIdle, { what: "the machine to wait again", timeoutMs: 20_000 });
   await first.close();
   expect(log.executions).toHaveLength(2);
+  expect(await redis().admin.exists(stage.keys.job("active"), stage.keys.job("wait"))).toBe(0);
+});
+
+test("a pool that closes while a frozen machine has its call takes the call back, and gives its result", async () => {
+  const { stage, log, first, pool, call } = await twoIdleMachines();
+  onTestFinished(() => {
+    if (isRunning(first.program.pid)) first.signalAll("SIGCONT");
+  });
+  const { children } = first;
+  first.signalAll("SIGSTOP");
+  const called = call();
+  await until(async () => (await redis().admin.exists(stage.keys.job("active"))) === 1, {
+    what: "the call to be handed over",
+  });
+  pool.close();
+  expect(await called).toBe(0);
+  await pool.join();
+  expect(log.executions).toHaveLength(2);
+  expect(children).not.toContain(log.executions[1]?.pid);
+});
+
+test("a call of a pool that was terminated is not run by the frozen machine that it was handed to", async () => {
+  const { stage, log, first, pool, call, isFirstIdle } = await twoIdleMachines();
+  onTestFinished(() => {
+    if (isRunning(first.program.pid)) first.signalAll("SIGCONT");
+  });
+  first.signalAll("SIGSTOP");
+  const called = rejection(call());
+  await until(async () => (await redis().admin.exists(stage.keys.job("active"))) === 1, {
+    what: "the call to be handed over",
+  });
+  await pool.terminate();
+  expect(await called).toMatchObject({ code: "CANCELLED" });
+  first.signalAll("SIGCONT");
+  await until(isFirstIdle, { what: "the machine to wait again", timeoutMs: 20_000 });
+  await first.close();
+  expect(log.executions).toHaveLength(1);
   expect(await redis().admin.exists(stage.keys.job("active"), stage.keys.job("wait"))).toBe(0);
 });
 
