@@ -77,3 +77,31 @@ test("of jobs that take milliseconds, a few more are held", () => {
   for (let run = 0; run < 200; run++) ahead.measured(2);
   expect(ahead.capacity).toBeLessThanOrEqual(2 * (1 + 16));
 });
+
+test("of paced jobs four times as much is held once as many have ended, and not again after a pause", () => {
+  const ahead = new FetchAhead(2, 1);
+  vi.advanceTimersByTime(1_000);
+  ahead.came({ n: 1 });
+  for (let run = 0; run < 10; run++) ahead.measured(10);
+  expect(ahead.capacity).toBe(2 * (1 + 5));
+  for (let run = 0; run < 100; run++) ahead.measured(10);
+  expect(ahead.capacity).toBe(2 * (1 + 8));
+  expect(ahead.perHostFor({ n: 1 })).toBe(1 + 8);
+  vi.advanceTimersByTime(1_000);
+  ahead.came({ n: 1 });
+  expect(ahead.capacity).toBe(2 * (1 + 4));
+});
+
+test("paced jobs with large arguments do not wait in the pipe", () => {
+  const ahead = new FetchAhead(2, 1);
+  ahead.measured(10);
+  expect(ahead.paced).toEqual({ concurrency: 1, longMs: 20 });
+  expect(ahead.perHostFor({ n: 1, bytes: Buffer.alloc(1) })).toBe(1);
+});
+
+test("a run is long if it takes twice as long as most, and more than 20 ms", () => {
+  const ahead = new FetchAhead(2, 1);
+  expect(ahead.longMs).toBe(20);
+  ahead.measured(30);
+  expect(ahead.longMs).toBe(60);
+});

@@ -6,7 +6,7 @@ test("outcomes are read at once unless enough work waits", () => {
   expect(patienceFor(20)).toBe(0);
 });
 
-test("outcomes wait for an eighth of the work that waits, and never long", () => {
-  expect(patienceFor(200)).toBe(25);
-  expect(patienceFor(60_000)).toBe(50);
+test("outcomes wait for a quarter of the work that waits, and never long", () => {
+  expect(patienceFor(200)).toBe(50);
+  expect(patienceFor(60_000)).toBe(100);
 });

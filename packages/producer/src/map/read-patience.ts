@@ -7,13 +7,13 @@
  */
 
 /** The longest wait, in ms. */
-const MAX_MS = 50;
+const MAX_MS = 100;
 
 /** Below this, in ms, waiting would save nothing. */
-const MIN_MS = 5;
+const MIN_MS = 10;
 
 /** Outcomes wait for this part of the time for which the waiting jobs last, so that others are sent well before its end. */
-const PART = 1 / 8;
+const PART = 1 / 4;
 
 /** @param waitingMs - how long it takes until workers have begun all that waits */
 export function patienceFor(waitingMs: number): number {

@@ -11,6 +11,7 @@ import { performance } from "node:perf_hooks";
 import { Worker } from "node:worker_threads";
 
 import type { ChildSettings } from "../pipe/child-settings.ts";
+import { BELL } from "../pipe/bell.ts";
 import { FrameWriter, readFramesOf } from "../pipe/frames.ts";
 import { headerOf } from "../pipe/header-of.ts";
 import { besideThis, nodeFlags } from "../node-command.ts";
@@ -118,6 +119,7 @@ function residentBytes(): number | undefined {
 }
 
 const { module, workerId, concurrency, maxOutcomeBytes, redactStacks, logLevel } = settings;
+let work: Socket | undefined;
 const queue = await startTasks(out, {
   module,
   workerId,
@@ -128,5 +130,9 @@ const queue = await startTasks(out, {
   records: { level: logLevel, fd: RECORDS_FD },
   residentBytes,
   onRunEnd: untagPrints,
+  ring: () => void work?.write(BELL),
 });
-if (queue !== undefined) endWith(readFramesOf<ToChild>(WORK_FD, (...frame) => queue.take(...frame)));
+if (queue !== undefined) {
+  work = readFramesOf<ToChild>(WORK_FD, (...frame) => queue.take(...frame));
+  endWith(work);
+}

@@ -18,6 +18,7 @@ import { FetchAhead } from "./fetch-ahead.ts";
 import { HeldRuns } from "./held-runs.ts";
 import type { HostExit } from "../host/host.ts";
 import { Looker } from "./looker.ts";
+import type { LookPace } from "./looker.ts";
 import { lossReason, noLosses } from "./loss-reason.ts";
 import type { ChildLossReason } from "./loss-reason.ts";
 import { Member } from "./member.ts";
@@ -36,7 +37,10 @@ export class Crew {
   readonly #held = new HeldRuns();
   readonly #ahead: FetchAhead;
   readonly #memory: MemoryWatch;
-  readonly #looker = new Looker((asksForSign) => this.#look(asksForSign));
+  readonly #looker = new Looker(
+    () => this.#members.readQuiet(),
+    (asksForSign) => this.#look(asksForSign),
+  );
   #closing = false;
   readonly #start = new CrewStart();
 
@@ -102,7 +106,8 @@ export class Crew {
 
   /** How long outcomes may wait for others before they go to Redis, in ms, because the hosts have other work meanwhile. */
   get outcomeWaitMs(): number {
-    return this.#ahead.outcomeWaitMs(this.#held.size);
+    if (this.#looker.isReading) return 0;
+    return this.#ahead.outcomeWaitMs(this.#held.size + this.#members.waiting(this.#options.concurrency));
   }
 
   /** Runs a job on the next free host. Never rejects. */
@@ -113,9 +118,9 @@ export class Crew {
   /** The same, without a promise. @param settle - called once; must not throw */
   begin(run: Run, settle: (end: RunEnd) => void): void {
     if (!this.#held.add(new Ticket(run, settle))) return;
-    this.#looker.wake();
     if (this.#ahead.came(run)) this.#options.onChange();
     this.#dispatch();
+    this.#looker.wake(this.#held.size > 0);
   }
 
   /** Starts no more runs, and hands back those that no host has begun. */
@@ -215,6 +220,8 @@ export class Crew {
     this.#start.again.hasWorked();
     this.#replaceRetired();
     this.#dispatch();
+    if (this.#held.size === 0 && this.#ahead.paced !== undefined)
+      this.#members.spread(this.#options.concurrency);
   }
 
   /** Starts a successor for each retiring host, which itself ends when its runs have ended. */
@@ -236,31 +243,35 @@ export class Crew {
 
   #dispatch(): void {
     for (let { oldest } = this.#held; oldest !== undefined; { oldest } = this.#held) {
-      const freest = this.#members.freest(this.#ahead.perHostFor(oldest.run), oldest.run);
+      const { paced } = this.#ahead;
+      const freest = this.#members.freest(this.#ahead.perHostFor(oldest.run), oldest.run, paced);
       if (freest === undefined) return;
       this.#held.removeOldest();
-      freest.send(oldest);
+      freest.send(oldest, paced !== undefined);
     }
   }
 
   /**
-   * Takes back runs that wait behind a long one, so that none waits while another host or machine is idle. Gives whether
-   * there are runs.
+   * Takes back runs that wait behind a long one, so that none waits while another host or machine is idle. Gives how soon
+   * the next look is to come.
    */
-  #look(asksForSign: boolean): boolean {
+  #look(asksForSign: boolean): LookPace {
     const free = this.#members.freest(this.#options.concurrency);
     for (const member of this.#members) {
-      member.takeBackTrapped(free !== undefined && free !== member);
+      member.back.revokeTrapped(free !== undefined && free !== member, this.#ahead.longMs);
       if (asksForSign) member.tick();
     }
     this.#memory.look(this.#members);
     const { oldest } = this.#held;
-    if (oldest === undefined || this.#closing) return this.#members.hasRuns;
+    if (oldest === undefined || this.#closing) {
+      const pace = this.#members.paceOfLooks(this.#options.concurrency);
+      return pace === "calm" && this.#memory.isWatching ? "often" : pace;
+    }
     if (this.#ahead.givesUp(oldest.heldSince, this.#held.size, this.ready)) {
       this.#options.onChange();
       this.#held.release();
     }
-    return true;
+    return "often";
   }
 
   #onGone(member: Member, exit: HostExit, charged: readonly Ticket[]): void {

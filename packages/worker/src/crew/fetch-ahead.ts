@@ -5,7 +5,7 @@
 
 import { endTogether } from "@poolmq/shared/task";
 
-import { pipeDepth } from "../pipe/pipe-depth.ts";
+import { isPaced, pacedDepth, pipeDepth } from "../pipe/pipe-depth.ts";
 
 /** Jobs worth this much of a host's time may be held here per host. */
 const HELD_MS = 20;
@@ -14,6 +14,9 @@ const HELD_MS = 20;
  * Of jobs that take milliseconds, twice as much may be held, up to this many per host: for half of that time outcomes may
  * wait, and the other half is there for the way to Redis and back. Of more jobs, outcomes come together by themselves, and to
  * hand them all back on a busy machine would cost more than the waits save.
+ *
+ * Of paced ones four times as much may be held, but not before as many have ended: of a small map, other machines would
+ * get nothing.
  */
 const FEW_HELD = 16;
 const MAX_HELD = 256;
@@ -23,6 +26,10 @@ const MAX_HELD = 256;
  * limited.
  */
 const MAX_TOGETHER = 256;
+
+/** A run that has been running for this long, in ms, and twice as long as most, is one behind which others are trapped. */
+const LONG_MS = 20;
+const LONG_FACTOR = 2;
 
 /** A job that waited this long for a host of this machine goes back to Redis. */
 const MAX_WAIT_MS = 50;
@@ -39,10 +46,15 @@ const MAX_OUTCOME_WAIT_MS = 20;
 /** A wait below this, in ms, would save nothing. */
 const MIN_OUTCOME_WAIT_MS = 4;
 
+/** If no run has ended for this long, in ms, when one comes, there was a pause. Paced runs are much shorter. */
+const REST_MS = 250;
+
 /** How many items a job has, and how many its function takes at once. */
 interface JobSize {
   readonly n: number;
   readonly maxItems?: number | undefined;
+  /** The bytes of its arguments. */
+  readonly bytes?: Buffer | undefined;
 }
 
 /** How many jobs of this size a function takes at once. */
@@ -59,6 +71,8 @@ export class FetchAhead {
   #meanMs: number | undefined;
   /** When a run ended last, by the monotonic clock. */
   #endedAt = 0;
+  /** How many runs have ended since the last pause. */
+  #ended = 0;
   /** Jobs went back because all hosts are busy with something long. */
   #isCongested = false;
 
@@ -72,20 +86,36 @@ export class FetchAhead {
     this.#hosts = hosts;
   }
 
-  /** How many runs one host may have: those that run, and some that wait in its pipe if they are short. */
-  get perHost(): number {
-    return this.#concurrency + pipeDepth(this.#meanMs, this.#concurrency);
+  /**
+   * How many runs a host may have that is to be given this run: those that run, and some that wait in its pipe if they are
+   * short; as many as its function takes at once, if they are of a batch task.
+   */
+  perHostFor(run: JobSize): number {
+    const depth = pipeDepth(this.#meanMs, this.#concurrency);
+    if (run.maxItems !== undefined)
+      return Math.max(this.#concurrency + depth, this.#concurrency * jobsTogether(run));
+    // Large arguments do not wait twice, here and in the pipe.
+    const paced = run.bytes === undefined ? pacedDepth(this.#meanMs, this.#concurrency) : 0;
+    return this.#concurrency + Math.max(depth, paced);
   }
 
-  /** The same, for a host that is to be given this run: as many as its function takes at once, if they are of a batch task. */
-  perHostFor(run: JobSize): number {
-    return run.maxItems === undefined
-      ? this.perHost
-      : Math.max(this.perHost, this.#concurrency * jobsTogether(run));
+  /**
+   * Set if what hosts say may wait for some ms while they have other runs. A host that has `concurrency` runs is sent no
+   * more while its oldest one has been running for `longMs`.
+   */
+  get paced(): { readonly concurrency: number; readonly longMs: number } | undefined {
+    if (!isPaced(this.#meanMs, this.#concurrency)) return undefined;
+    return { concurrency: this.#concurrency, longMs: this.longMs };
+  }
+
+  /** For how long a run may run, in ms, until those that wait behind it are taken back. */
+  get longMs(): number {
+    return Math.max(LONG_MS, LONG_FACTOR * (this.#meanMs ?? 0));
   }
 
   /** Notes a job that has come. Gives whether the capacity has changed. */
   came(run: JobSize): boolean {
+    if (performance.now() - this.#endedAt > REST_MS) this.#ended = 0;
     const together = jobsTogether(run);
     if (together === this.#together) return false;
     this.#together = together;
@@ -95,9 +125,17 @@ export class FetchAhead {
   /** How many jobs are worth having here: those that run, and a little ahead if they are short. */
   get capacity(): number {
     const running = this.#concurrency * this.#together;
-    const ahead =
-      this.#meanMs === undefined || this.#isCongested ? 0 : heldFor((HELD_MS * running) / this.#meanMs);
-    return Math.max(1, this.#hosts * (running + ahead));
+    return Math.max(1, this.#hosts * (running + this.#aheadPerHost(running)));
+  }
+
+  #aheadPerHost(running: number): number {
+    if (this.#meanMs === undefined || this.#isCongested) return 0;
+    const jobs = (HELD_MS * running) / this.#meanMs;
+    const doubled = Math.max(jobs, Math.min(2 * jobs, FEW_HELD));
+    const known = isPaced(this.#meanMs, this.#concurrency)
+      ? Math.min(4 * jobs, FEW_HELD, this.#ended / this.#hosts)
+      : 0;
+    return Math.min(MAX_HELD, Math.floor(Math.max(doubled, known)));
   }
 
   /** How long outcomes may wait, in ms: for half of the time that the hosts need for the jobs that are held. */
@@ -113,6 +151,7 @@ export class FetchAhead {
   measured(ms: number): boolean {
     this.#endedAt = performance.now();
     const before = this.capacity;
+    this.#ended++;
     this.#meanMs = this.#meanMs === undefined ? ms : this.#meanMs * 0.9 + ms * 0.1;
     return this.capacity !== before;
   }
@@ -139,9 +178,4 @@ export class FetchAhead {
     this.#isCongested = true;
     return true;
   }
-}
-
-/** @param jobs - those that take a host `HELD_MS` */
-function heldFor(jobs: number): number {
-  return Math.min(MAX_HELD, Math.floor(Math.max(jobs, Math.min(2 * jobs, FEW_HELD))));
 }

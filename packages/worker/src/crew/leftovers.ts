@@ -48,7 +48,7 @@ export class Leftovers {
    * stopped by the end of its host.
    */
   async lookBefore(ticket: Ticket): Promise<boolean> {
-    if (ticket.stopped !== "timeout" || !this.#runs.isBlocked) return true;
+    if (ticket.stopped !== "timeout" || !this.#runs.back.isBlocked) return true;
     await this.look();
     for (const sent of this.#runs.live()) if (sent.ticket === ticket) return true;
     return false;

@@ -1,34 +1,48 @@
 /** The crew's clock. It calls the crew often while hosts have runs, and tells it when to ask hosts for a sign of life. */
 
-import { clearInterval, setInterval } from "node:timers";
+import { clearInterval, setImmediate, setInterval } from "node:timers";
 
 import { SIGN_OF_LIFE_TICK_MS } from "../host/sign-of-life.ts";
 
-/** How often the crew looks for runs that wait behind a long one, and for hosts that are too large. */
-const LOOK_MS = 20;
-
 /**
- * How often it looks while no host has a run. Each look wakes the process up, which is most of what an idle machine would
- * use of its CPU time, and only the hosts' memory is left to be looked at.
+ * How often the crew looks, in ms. Each look wakes the process up, and takes a core away from functions that compute.
+ *
+ * - `often`: runs may wait behind a long one, or hosts become too large.
+ * - `calm`: hosts have runs, but none waits, or only behind others that take a few ms. What such hosts say is read by then.
+ * - `rest`: no host has a run. To wake up is most of what an idle machine would use of its CPU time.
  */
-const REST_MS = 250;
+const LOOK_MS = { often: 20, calm: 50, rest: 250 } as const;
+
+export type LookPace = keyof typeof LOOK_MS;
 
 export class Looker {
-  readonly #look: (asksForSign: boolean) => boolean;
+  readonly #read: () => boolean;
+  readonly #look: (asksForSign: boolean) => LookPace;
   #timer: NodeJS.Timeout;
-  #isResting = false;
+  #pace: LookPace = "often";
   #keepsAlive = true;
-  #looks = 0;
+  /** For how long it has been looking since it asked for a sign of life, in ms. */
+  #lookedMs = 0;
+  #isReading = false;
 
-  /** @param look - gives whether there are runs; if not, the next look comes later */
-  constructor(look: (asksForSign: boolean) => boolean) {
+  /**
+   * @param read - reads the messages that have waited of some hosts, and gives whether there are such hosts
+   * @param look - gives how soon the next look is to come
+   */
+  constructor(read: () => boolean, look: (asksForSign: boolean) => LookPace) {
+    this.#read = read;
     this.#look = look;
-    this.#timer = setInterval(this.#tick, LOOK_MS);
+    this.#timer = setInterval(this.#tick, LOOK_MS.often);
   }
 
-  /** Looks often again, because there is a run. */
-  wake(): void {
-    if (this.#isResting) this.#rest(false);
+  /** Whether messages that have waited were read in this turn of the event loop: many come at once. */
+  get isReading(): boolean {
+    return this.#isReading;
+  }
+
+  /** Looks often again, because there is a run. @param waits - whether it waits for a host */
+  wake(waits: boolean): void {
+    if (this.#pace === "rest" || (waits && this.#pace === "calm")) this.#turn("often");
   }
 
   /** Sets whether it keeps this process alive, as it does at first. */
@@ -42,17 +56,25 @@ export class Looker {
   }
 
   readonly #tick = (): void => {
-    const isDue = ++this.#looks % (SIGN_OF_LIFE_TICK_MS / LOOK_MS) === 0;
+    this.#isReading = this.#read();
+    if (this.#isReading) setImmediate(this.#endRead);
+    this.#lookedMs += LOOK_MS[this.#pace];
+    const isDue = this.#lookedMs >= SIGN_OF_LIFE_TICK_MS;
+    if (isDue) this.#lookedMs = 0;
     // At rest, every look asks: hosts that have no runs are let off a sign of life that they still owe.
-    const rests = !this.#look(isDue || this.#isResting);
-    if (rests !== this.#isResting) this.#rest(rests);
+    const pace = this.#look(isDue || this.#pace === "rest");
+    if (pace !== this.#pace) this.#turn(pace);
   };
 
-  #rest(rests: boolean): void {
+  readonly #endRead = (): void => {
+    this.#isReading = false;
+  };
+
+  #turn(pace: LookPace): void {
     clearInterval(this.#timer);
-    this.#isResting = rests;
-    this.#looks = 0;
-    this.#timer = setInterval(this.#tick, rests ? REST_MS : LOOK_MS);
+    if (pace === "rest" || this.#pace === "rest") this.#lookedMs = 0;
+    this.#pace = pace;
+    this.#timer = setInterval(this.#tick, LOOK_MS[pace]);
     this.ref(this.#keepsAlive);
   }
 }

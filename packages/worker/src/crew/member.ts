@@ -13,11 +13,11 @@
 import { encodeThrown } from "@poolmq/shared/task";
 import type { ChildDetail, Payload } from "@poolmq/shared/internal";
 
+import type { AskBack } from "../runs/ask-back.ts";
 import type { CrewLog } from "../host/crew-log.ts";
 import type { LastWords } from "../runs/charge.ts";
 import type { Host, HostExit } from "../host/host.ts";
 import { usageOf } from "../host/usage-of.ts";
-import { checkSaid } from "../runs/check-report.ts";
 import { HostRuns } from "../runs/host-runs.ts";
 import { HostStart } from "../host/host-start.ts";
 import { HostWatch } from "../host/host-watch.ts";
@@ -102,6 +102,10 @@ export class Member {
     return this.#runs.running;
   }
 
+  get quiet(): Host["quiet"] {
+    return this.#host.quiet;
+  }
+
   get memoryBytes(): number | undefined {
     return this.#host.residentBytes();
   }
@@ -125,20 +129,17 @@ export class Member {
     return maxTasksPerChild === 0 || this.#work.items + this.#runs.size < maxTasksPerChild;
   }
 
-  send(ticket: Ticket): void {
-    this.#runs.send(ticket);
+  send(ticket: Ticket, isPaced: boolean): void {
+    this.#runs.send(ticket, isPaced);
   }
 
   stop(why: StopReason, matches: (ticket: Ticket) => boolean): void {
     this.#runs.stop(why, matches);
   }
 
-  cut(matches: (ticket: Ticket) => boolean): void {
-    this.#runs.cut(matches);
-  }
-
-  takeBackTrapped(isOtherFree: boolean): void {
-    this.#runs.takeBackTrapped(isOtherFree);
+  /** Asks for what it has not begun. */
+  get back(): Pick<AskBack, "cutAll" | "isLong" | "revokeLast" | "revokeTrapped"> {
+    return this.#runs.back;
   }
 
   unshare(id: string): void {
@@ -223,9 +224,8 @@ export class Member {
   }
 
   #onSaid(message: Extract<FromChild, { t: "progress" | "log" }>, text: Payload): void {
-    const run = this.#runs.ticket(message.id)?.run;
+    const run = this.#runs.said(message, text);
     if (run === undefined) return;
-    checkSaid(message, text, run);
     if (message.t === "progress") this.#events.onProgress(run, message.index, text);
     else this.#events.onLog(run, message.index, this.pid, text);
   }

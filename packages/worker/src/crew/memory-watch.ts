@@ -31,6 +31,11 @@ export class MemoryWatch {
     this.#log = log;
   }
 
+  /** Whether there is a limit. */
+  get isWatching(): boolean {
+    return this.#options.maxMemoryPerChildMb > 0 || this.#options.memory?.hasLimit === true;
+  }
+
   look(members: Iterable<Member>): void {
     this.#killTooLarge(members);
     this.#killLargestIfShort(members);

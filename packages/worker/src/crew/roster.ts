@@ -3,6 +3,8 @@
 import type { ChildDetail } from "@poolmq/shared/internal";
 
 import type { Run } from "../runs/run.ts";
+import type { FetchAhead } from "./fetch-ahead.ts";
+import type { LookPace } from "./looker.ts";
 import type { Member } from "./member.ts";
 
 export class Roster implements Iterable<Member> {
@@ -66,12 +68,6 @@ export class Roster implements Iterable<Member> {
     return bytes;
   }
 
-  /** Whether any of them has a run. */
-  get hasRuns(): boolean {
-    for (const member of this.#members) if (member.load > 0) return true;
-    return false;
-  }
-
   /** Number of runs that they have, and number of those that run. */
   get load(): { readonly sent: number; readonly running: number } {
     let sent = 0;
@@ -88,17 +84,53 @@ export class Roster implements Iterable<Member> {
     return [...this.#members].flatMap((member) => member.detail ?? []);
   }
 
+  /** Reads the messages of hosts that wait. Gives whether there are such hosts. */
+  readQuiet(): boolean {
+    let reads = false;
+    for (const member of this.#members) if (member.quiet?.readNow() === true) reads = true;
+    return reads;
+  }
+
+  /** How soon the next look is to come, if each of them runs `concurrency` runs, and none waits for a host. */
+  paceOfLooks(concurrency: number): LookPace {
+    let pace: LookPace = "rest";
+    for (const { load, quiet } of this.#members) {
+      // A run may be trapped in its pipe.
+      if (load > concurrency && quiet?.isQuiet !== true) return "often";
+      if (load > 0) pace = "calm";
+    }
+    return pace;
+  }
+
+  /** Number of runs that wait in their pipes, if each runs `concurrency` of them. */
+  waiting(concurrency: number): number {
+    let waiting = 0;
+    for (const member of this.#members) waiting += Math.max(0, member.load - concurrency);
+    return waiting;
+  }
+
+  /** Asks the busiest host for a run that waits there, if another one has nothing to do. */
+  spread(concurrency: number): void {
+    if (this.freest(1) === undefined) return;
+    let busiest: Member | undefined;
+    for (const member of this.#members) if (member.load > (busiest?.load ?? concurrency)) busiest = member;
+    busiest?.back.revokeLast();
+  }
+
   /**
    * Kills each host that runs this item, which is charged with it: there are two if a job was sent to another server because
    * the first one was silent. Gives their process ids.
    */
   killItem(mapId: string, index: number): number[] {
+    // Another run may have begun on a host of which that is not read yet: it must not be charged.
+    this.readQuiet();
     return [...this].flatMap((member) => (member.killItem(mapId, index) ? member.pid : []));
   }
 
   /** Asks for the items back that have not begun, of jobs of a map (by first index). What each keeps is told by `Run.onCut`. */
   cut(mapId: string, jobs: readonly number[]): void {
-    for (const member of this) member.cut(({ run: { map, at } }) => map === mapId && jobs.includes(at));
+    for (const member of this)
+      member.back.cutAll(({ run: { map, at } }) => map === mapId && jobs.includes(at));
   }
 
   /** Gives the stack of what a host executes now; `undefined` if there is no such host, or it does not answer. */
@@ -128,12 +160,15 @@ export class Roster implements Iterable<Member> {
    * The host that has the fewest runs, and fewer than `limit`.
    *
    * @param run - the run that it is for. If that is a backup, the host that may be running the same chunk comes last
+   * @param paced - set if runs are to wait in its pipe for longer: not behind one that has been running for long
    */
-  freest(limit: number, run?: Run): Member | undefined {
+  freest(limit: number, run?: Run, paced?: FetchAhead["paced"]): Member | undefined {
     let freest: Member | undefined;
     let slow: Member | undefined;
     for (const member of this.#members) {
       if (!member.hasPlace || member.load >= limit) continue;
+      if (paced !== undefined && member.load >= paced.concurrency && member.back.isLong(paced.longMs))
+        continue;
       if (run?.isBackup === true && isRunning(member, run)) slow = member;
       else if (freest === undefined || member.load < freest.load) freest = member;
     }

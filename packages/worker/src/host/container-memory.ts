@@ -46,6 +46,10 @@ export class ContainerMemory {
     return [`--max-old-space-size=${Math.max(MIN_HEAP_MB, share)}`];
   }
 
+  get hasLimit(): boolean {
+    return this.#limit !== undefined;
+  }
+
   /** True if memory is about to run out. */
   get isShort(): boolean {
     if (this.#limit === undefined) return false;

@@ -10,6 +10,7 @@ import type { SystemLimitError } from "@poolmq/shared";
 import type { Payload } from "@poolmq/shared/task";
 
 import type { FromChild, FromGuard, ToChild, ToGuard } from "../pipe/pipe-messages.ts";
+import type { QuietPipe } from "../pipe/quiet-pipe.ts";
 
 /** How a host ended. */
 export interface HostExit {
@@ -35,6 +36,8 @@ export interface HostEvents {
 export interface Host {
   /** Process id; of a thread, its number in this process. 0 if it never started. */
   readonly pid: number;
+  /** Lets its messages wait, while its runs were sent as `quiet`. Absent if they never do. */
+  readonly quiet?: Pick<QuietPipe, "start" | "end" | "readNow" | "isQuiet"> | undefined;
   send(message: ToChild, text?: Payload, bytes?: Buffer): void;
   /** Sends buffered messages now, instead of at the end of the turn of the event loop. */
   flush(): void;

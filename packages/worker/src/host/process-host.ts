@@ -12,8 +12,10 @@ import type { Payload } from "@poolmq/shared/task";
 
 import type { ChildSettings } from "../pipe/child-settings.ts";
 import type { ContainerMemory } from "./container-memory.ts";
+import { isBell } from "../pipe/bell.ts";
 import { FrameWriter, readFrames } from "../pipe/frames.ts";
 import type { FromChild, FromGuard, ToChild, ToGuard } from "../pipe/pipe-messages.ts";
+import { QuietPipe } from "../pipe/quiet-pipe.ts";
 import { withTransit } from "../pipe/transit.ts";
 import { besideThis, nodeFlags } from "../node-command.ts";
 import type { TaskOutput } from "../output/task-output.ts";
@@ -51,6 +53,7 @@ export function processHosts(options: ProcessHostOptions): StartHost {
 }
 
 class ProcessHost implements Host {
+  quiet: QuietPipe | undefined;
   readonly #process: ChildProcess;
   readonly #memory: ContainerMemory;
   readonly #events: HostEvents;
@@ -136,19 +139,25 @@ class ProcessHost implements Host {
     this.#out = new FrameWriter(work);
     this.#guard = new FrameWriter(line);
     const onGarbage = (reason: string): void => this.#events.onGarbage(reason);
-    work.on("data", () => onGarbage("it wrote to the pipe on which it is told what to do"));
     readFrames<FromGuard>(line, (message) => this.#events.onGuard(message), onGarbage);
-    readFrames<FromChild>(
+    const take = readFrames<FromChild>(
       outcomes,
       (message, ...rest) => this.#events.onMessage(withTransit(message), ...rest),
       onGarbage,
     );
+    const quiet = new QuietPipe(outcomes, take);
+    this.quiet = quiet;
+    work.on("data", (data: Buffer) => {
+      if (isBell(data)) quiet.end();
+      else onGarbage("it wrote to the pipe on which it is told what to do");
+    });
     this.#process.stderr?.on("data", (data: Buffer | string) => {
       if (data.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
     });
   }
 
   #onSevered(): void {
+    this.quiet?.end();
     if (!this.#ended) this.#events.onSevered();
   }
 
@@ -156,6 +165,7 @@ class ProcessHost implements Host {
     // "close" comes after the pipes were read to their end: outcomes that the child still wrote are not lost.
     this.#process.on("close", (exitCode, signal) => this.#end({ exitCode, signal }));
     this.#process.on("exit", (exitCode, signal) => {
+      this.quiet?.end();
       this.#killGroup();
       setTimeout(() => this.#end({ exitCode, signal }), CLOSE_AFTER_EXIT_MS).unref();
     });

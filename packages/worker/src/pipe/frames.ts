@@ -30,7 +30,7 @@ const MAX_FRAME_BYTES = 1024 * 1024 * 1024;
 export type OnFrame<Header> = (header: Header, text: string, bytes: Buffer | undefined) => void;
 
 /**
- * Reads messages from a socket.
+ * Reads messages from a socket. Gives a function that takes what was read from it in another way.
  *
  * @param onGarbage - called once, for the first thing that is not a message; nothing is read after that. Without it, an
  * error is thrown
@@ -39,13 +39,14 @@ export function readFrames<Header>(
   socket: Socket,
   onFrame: OnFrame<Header>,
   onGarbage?: (reason: string) => void,
-): void {
+): (data: Buffer) => void {
   const take = frameReader(onFrame, onGarbage);
   socket.on("data", (data: Buffer) => {
     take(data);
     // All of it was copied. Small pieces cost the garbage collector little.
     if (data.length >= READ_BYTES) release(data);
   });
+  return take;
 }
 
 /**

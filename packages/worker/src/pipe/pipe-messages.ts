@@ -43,6 +43,11 @@ export type ToChild =
       readonly enqueuedAtMs?: number;
       /** Send what the items print and log. */
       readonly logs?: true;
+      /**
+       * What the child says is not read at once. It rings (`bell.ts`) when it begins the last run that it has, unless that
+       * came without this, or if it has said something large.
+       */
+      readonly quiet?: true;
       /** Limit of this run's outcomes, in place of the limit that the child was started with. */
       readonly outcomeLimit?: { readonly maxBytes: number; readonly limit: string; readonly isForJob?: true };
     }

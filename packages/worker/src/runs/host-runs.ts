@@ -8,17 +8,16 @@ import type { ChildDetail, ItemOutcome, Payload } from "@poolmq/shared/internal"
 import { placesFor } from "../pipe/pipe-depth.ts";
 import type { FromChild, FromGuard } from "../pipe/pipe-messages.ts";
 import { chargeOf, suspect } from "./charge.ts";
-import { checkDone, checkItem } from "./check-report.ts";
+import { checkDone, checkItem, checkSaid } from "./check-report.ts";
 import type { LastWords } from "./charge.ts";
+import { AskBack } from "./ask-back.ts";
 import type { Host, HostExit } from "../host/host.ts";
-import type { StopReason, Ticket } from "./run.ts";
+import { mayWait } from "./may-wait.ts";
+import type { Run, StopReason, Ticket } from "./run.ts";
 import { RunClock } from "./run-clock.ts";
 import { runMessage } from "./run-message.ts";
 import { SentRuns } from "./sent-runs.ts";
 import type { SentRun } from "./sent-runs.ts";
-
-/** A host whose event loop turns has begun a run much sooner, in ms. */
-const BLOCKED_MS = 100;
 
 export interface HostRunsOptions {
   readonly concurrency: number;
@@ -50,18 +49,17 @@ export class HostRuns {
   readonly #host: Host;
   readonly #sent: SentRuns;
   readonly #clock: RunClock;
+  /** Asks the host for what it has not begun. */
+  readonly back: AskBack;
   /** Ids of the shared values that the host has. */
   readonly #shares = new Set<string>();
-  /** Whether one of its runs blocks its event loop, so that it begins no other, as far as is known. */
-  #isBlocked = false;
-  /** The id of the oldest run at the last look. If it is still the oldest, it has been running for long. */
-  #oldestBefore: number | undefined;
 
   constructor(host: Host, options: HostRunsOptions, events: HostRunsEvents) {
     this.#host = host;
     this.#options = options;
     this.#events = events;
     this.#sent = new SentRuns(placesFor(options.concurrency));
+    this.back = new AskBack(host, this.#sent, options.concurrency);
     this.#clock = new RunClock(options.killGraceMs, {
       onLimit: (sent) => this.#stop(sent, "timeout"),
       onOverdue: ({ ticket }) => events.onOverdue(ticket),
@@ -73,11 +71,7 @@ export class HostRuns {
   }
 
   get hasPlace(): boolean {
-    return !this.#isBlocked && this.#sent.hasSlot;
-  }
-
-  get isBlocked(): boolean {
-    return this.#isBlocked;
+    return !this.back.isBlocked && this.#sent.hasSlot;
   }
 
   /** Number of runs that have begun, as far as is known here. */
@@ -104,7 +98,15 @@ export class HostRuns {
     return this.#sent.get(id)?.ticket;
   }
 
-  send(ticket: Ticket): void {
+  /** Checks what an item printed, logged or reports as its progress. Gives its run, unless that has ended. @throws Error */
+  said(message: Extract<FromChild, { t: "log" | "progress" }>, text: Payload): Run | undefined {
+    const run = this.ticket(message.id)?.run;
+    if (run !== undefined) checkSaid(message, text, run);
+    return run;
+  }
+
+  /** @param isPaced - its runs take some ms each, so that what it says may wait while it has others to run */
+  send(ticket: Ticket, isPaced = false): void {
     const { run } = ticket;
     const sent = this.#sent.add(ticket);
     for (const { id, payload, bytes, memory } of run.shares) {
@@ -112,7 +114,11 @@ export class HostRuns {
       this.#shares.add(id);
       this.#host.send(memory === undefined ? { t: "share", id } : { t: "share", id, memory }, payload, bytes);
     }
-    this.#host.send(runMessage(sent, run), run.args, run.bytes);
+    const isQuiet =
+      isPaced && this.#host.quiet !== undefined && mayWait(this.#sent, this.#options.concurrency);
+    if (isQuiet) this.#host.quiet?.start();
+    else this.#host.quiet?.end();
+    this.#host.send(runMessage(sent, run, isQuiet), run.args, run.bytes);
     // The host is idle: send at once, unless it is a batch task's run, which others may join in this turn of the event
     // loop.
     if (this.#sent.size === 1 && run.maxItems === undefined) this.#host.flush();
@@ -128,39 +134,9 @@ export class HostRuns {
     for (const sent of this.#sent.live()) if (matches(sent.ticket)) this.#stop(sent, why);
   }
 
-  /** Takes back the items of matching runs that the host has not begun. `Run.onCut` says how many a run keeps. */
-  cut(matches: (ticket: Ticket) => boolean): void {
-    for (const sent of this.#sent.live()) {
-      const { run, begun, cut, stopped } = sent.ticket;
-      if (!begun || run.onCut === undefined || cut !== undefined || stopped !== undefined) continue;
-      if (matches(sent.ticket)) this.#takeBack(sent, "cut");
-    }
-  }
-
   /** Notes a message of the host: its event loop turns. */
   heard(): void {
-    this.#isBlocked = false;
-  }
-
-  /**
-   * Takes back the runs that wait behind one that has been running since the last call.
-   *
-   * @param isOtherFree - another host could run them now. Then runs are also taken back that should have begun a while
-   * ago and have not, because another run blocks the event loop
-   */
-  takeBackTrapped(isOtherFree: boolean): void {
-    const oldest = this.#sent.oldestId;
-    const isTrap = oldest === this.#oldestBefore && this.#sent.size > this.#options.concurrency;
-    this.#oldestBefore = oldest;
-    if (this.#sent.size < 2 || (!isTrap && !isOtherFree)) return;
-    const since = performance.now() - BLOCKED_MS;
-    for (const sent of this.#sent.live()) {
-      const { running, begun, runningSince, stopped } = sent.ticket;
-      if (stopped !== undefined) continue;
-      const isBlocked = isOtherFree && running && !begun && runningSince < since;
-      if (isBlocked) this.#isBlocked = true;
-      if (isBlocked || (isTrap && !running)) this.#takeBack(sent, "revoke");
-    }
+    this.back.isBlocked = false;
   }
 
   /** Notes that a run has begun: its time limit starts or, if it was told to stop while it waited, its grace. */
@@ -268,16 +244,10 @@ export class HostRuns {
     return charged;
   }
 
-  #takeBack(sent: SentRun, t: "revoke" | "cut"): void {
-    if (sent.revoking || sent.revoked) return;
-    sent.revoking = true;
-    this.#host.sendToGuard({ t, id: sent.id, slot: sent.slot });
-  }
-
   /** A chunk of items that each end soon may take longer than the grace: no further item of one that nobody wants begins. */
   #startGrace(sent: SentRun): void {
     this.#clock.startGrace(sent);
-    if (sent.ticket.stopped === "cancelled" && sent.ticket.run.n > 1) this.#takeBack(sent, "cut");
+    if (sent.ticket.stopped === "cancelled" && sent.ticket.run.n > 1) this.back.cut(sent);
   }
 
   #stop(sent: SentRun, why: StopReason): void {
@@ -285,13 +255,14 @@ export class HostRuns {
     if (ticket.stopped !== undefined) return;
     ticket.stopped = why;
     this.#clock.stop(sent);
+    this.#host.quiet?.end();
     this.#host.send({ t: "abort", id: sent.id, reason: why });
     // Any answer tells that its event loop turns.
-    this.#isBlocked ||= why === "timeout";
+    this.back.isBlocked ||= why === "timeout";
     if (why === "timeout") this.#host.send({ t: "ping" });
     if (ticket.begun) this.#startGrace(sent);
     // The run still waits, perhaps behind one that blocks the host's main thread. It is taken back, so that it does not
     // begin.
-    else this.#takeBack(sent, "revoke");
+    else this.back.revoke(sent);
   }
 }

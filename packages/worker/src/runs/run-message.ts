@@ -3,7 +3,7 @@ import type { Run } from "./run.ts";
 import type { SentRun } from "./sent-runs.ts";
 
 /** Makes the message that tells a host to run a job. Absent fields are left out, because the pipe is a hot path. */
-export function runMessage({ id, slot }: SentRun, run: Run): ToChild {
+export function runMessage({ id, slot }: SentRun, run: Run, isQuiet: boolean): ToChild {
   const { careful, skip, shares, fn, map, at, n, attempt } = run;
   const { reduce, trace, enqueuedAtMs, logs, outcomeLimit, maxItems } = run;
   const plain: Extract<ToChild, { t: "run" }> = { t: "run", id, slot, fn, map, at, n, attempt };
@@ -14,6 +14,7 @@ export function runMessage({ id, slot }: SentRun, run: Run): ToChild {
     reduce === undefined &&
     trace === undefined &&
     !logs &&
+    !isQuiet &&
     outcomeLimit === undefined &&
     maxItems === undefined;
   if (isPlain) return plain;
@@ -28,6 +29,7 @@ export function runMessage({ id, slot }: SentRun, run: Run): ToChild {
     ...(trace === undefined ? {} : { trace }),
     ...(enqueuedAtMs === undefined ? {} : { enqueuedAtMs }),
     ...(logs ? { logs } : {}),
+    ...(isQuiet ? { quiet: true as const } : {}),
     ...(outcomeLimit === undefined ? {} : { outcomeLimit }),
     ...(maxItems === undefined ? {} : { together: true as const }),
   };

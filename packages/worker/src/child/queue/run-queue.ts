@@ -28,6 +28,12 @@ import { WaitingRuns } from "./waiting-runs.ts";
 import type { WaitingRun } from "./waiting-runs.ts";
 import type { WayOut } from "../../item/way-out.ts";
 
+/**
+ * Outcomes of more characters are read at once: the pipe must hold all that a child writes until its messages are read,
+ * since it would keep the rest in its memory.
+ */
+const LARGE_TEXT = 8 * 1024;
+
 export interface RunQueueOptions extends ChunkMakerOptions {
   readonly concurrency: number;
   /** Absent if no task takes several items at once. */
@@ -43,6 +49,8 @@ export interface RunQueueOptions extends ChunkMakerOptions {
   readonly onBroken: (error: unknown, by?: BrokenBy) => void;
   /** A run has ended. */
   readonly onRunEnd: () => void;
+  /** Makes the supervisor read what was said. Absent if it reads all at once. */
+  readonly ring?: () => void;
   /** Called when it was told to end and nothing runs any more. */
   readonly onIdle: () => void;
 }
@@ -63,6 +71,8 @@ export class RunQueue {
   /** The run whose beginning was announced in the `done` message of the run before it. */
   #announced: number | undefined;
   readonly #batches: Batches | undefined;
+  /** What is said is not read before this has rung. */
+  #isUnheard = false;
   #stopping = false;
 
   constructor(module: TaskModule, out: WayOut, contexts: ItemContexts, options: RunQueueOptions) {
@@ -95,6 +105,7 @@ export class RunQueue {
   #take(message: ToChild, text: Payload, bytes: Buffer | undefined): void {
     switch (message.t) {
       case "run":
+        this.#isUnheard = message.quiet === true;
         this.#waiting.add({ message, args: text, bytes, next: undefined });
         return this.#startNext();
       case "abort":
@@ -124,7 +135,7 @@ export class RunQueue {
   #startNext(): void {
     for (;;) {
       const next = this.#waiting.first;
-      if (next === undefined) return;
+      if (next === undefined) return this.#ring();
       const joined = next.message.together === true ? this.#openPlace(next.message) : undefined;
       if (joined === undefined && this.#runningCount >= this.#options.concurrency) {
         // Make an open batch run now: nothing should wait behind a batch that only waits for more items.
@@ -143,6 +154,8 @@ export class RunQueue {
         // A batch sends this for all its runs before it calls the function.
         if (joined === undefined) this.#out.flush();
       }
+      // The function may compute for long. Its supervisor has that time to send more.
+      if (this.#waiting.first === undefined) this.#ring();
       const stop = new RunStop();
       this.#running[id] = stop;
       if (joined === undefined) this.#runningCount++;
@@ -226,5 +239,12 @@ export class RunQueue {
     this.#out.send({ t: "done", id, ms: ran.ms ?? ms, ownMs, retriable, next, rss, cut }, text, bytes);
     // Sent before the next item can take the process down, since the loss would be charged to this run.
     this.#out.flush();
+    if (bytes !== undefined || text.length > LARGE_TEXT) this.#ring();
+  }
+
+  #ring(): void {
+    if (!this.#isUnheard) return;
+    this.#isUnheard = false;
+    this.#options.ring?.();
   }
 }
