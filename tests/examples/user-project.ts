@@ -5,7 +5,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { PRELOADS } from "../support/processes.ts";
+
+const COMPILED = process.env["NODE_COMPILE_CACHE"];
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Gives a user's programs the packages as built, and what earlier processes compiled, as all processes of tests. */
+const NODE_ENVIRONMENT: Readonly<Record<string, string>> = {
+  NODE_OPTIONS: ["--conditions=@poolmq/source", ...PRELOADS.map((flag) => `"${flag}"`)].join(" "),
+  ...(COMPILED === undefined ? {} : { NODE_COMPILE_CACHE: COMPILED }),
+};
 
 /** A command that runs in a user's project. */
 export interface Command extends AsyncDisposable {
@@ -42,7 +51,7 @@ export class UserProject implements Disposable {
       env: {
         PATH: `${this.folder}/bin:${process.env["PATH"] ?? ""}`,
         HOME: this.folder,
-        NODE_OPTIONS: "--conditions=@poolmq/source",
+        ...NODE_ENVIRONMENT,
         ...env,
       },
       stdio: ["ignore", "pipe", "pipe"],

@@ -10,12 +10,10 @@ const HAS_PROC = existsSync("/proc/self/stat");
 
 const TESTS = fileURLToPath(new URL("..", import.meta.url));
 
-/** Those of the packages' sources, and the preloaded module by which they load bundled dependencies. */
-const FLAGS = [
-  "--conditions=@poolmq/source",
-  "--disable-warning=ExperimentalWarning",
-  ...process.execArgv.filter((flag) => flag.startsWith("--require=")),
-];
+/** The flag by which a process loads the packages as built, and bundled dependencies. None outside of a run of tests. */
+export const PRELOADS: readonly string[] = process.execArgv.filter((flag) => flag.startsWith("--require="));
+
+const FLAGS = ["--conditions=@poolmq/source", "--disable-warning=ExperimentalWarning", ...PRELOADS];
 
 export interface ProgramOptions {
   readonly args?: readonly string[];

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 
 import { onTestFinished } from "vitest";
 
-import { descendantsOf, Program } from "./processes.ts";
+import { descendantsOf, PRELOADS, Program } from "./processes.ts";
 
 /** True where util-linux's `script` can make a terminal. */
 export const HAS_TERMINAL: boolean = /util-linux/.test(
@@ -11,7 +11,7 @@ export const HAS_TERMINAL: boolean = /util-linux/.test(
 
 /** Runs Node on a terminal of its own. `send("\x03")` is Ctrl-C, which signals the whole foreground group. */
 export function onTerminal(args: readonly string[]): Program {
-  const command = [process.execPath, "--conditions=@poolmq/source", ...args]
+  const command = [process.execPath, "--conditions=@poolmq/source", ...PRELOADS, ...args]
     .map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`)
     .join(" ");
   const program = Program.source(`

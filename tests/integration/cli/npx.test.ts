@@ -3,6 +3,7 @@ import { once } from "node:events";
 
 import { expect, onTestFinished, test } from "vitest";
 
+import { PRELOADS } from "../../support/processes.ts";
 import { redisForFile } from "../../support/redis-server.ts";
 import { uniqueQueue } from "../../support/unique.ts";
 import { until } from "../../support/until.ts";
@@ -21,7 +22,7 @@ function startUnder(lifecycleEvent: string): {
   const script = '"$0" "$@" & echo "pid $!"; wait';
   const shell = spawn(
     "/bin/sh",
-    ["-c", script, process.execPath, "--conditions=@poolmq/source", CLI, ...args],
+    ["-c", script, process.execPath, "--conditions=@poolmq/source", ...PRELOADS, CLI, ...args],
     {
       env: { ...process.env, npm_lifecycle_event: lifecycleEvent },
       stdio: ["ignore", "pipe", "inherit"],

@@ -6,7 +6,7 @@ import { Pool, type PoolOptions } from "@poolmq/producer";
 import { expect, onTestFinished, test } from "vitest";
 
 import type * as tasks from "../../fixtures/printing-tasks.ts";
-import { Program } from "../../support/processes.ts";
+import { PRELOADS, Program } from "../../support/processes.ts";
 import { freePort, RedisServer, redisForFile } from "../../support/redis-server.ts";
 import { Marks } from "../../support/stage.ts";
 import { uniqueQueue } from "../../support/unique.ts";
@@ -95,7 +95,14 @@ test("a log that nobody reads holds up who prints, and neither fills the supervi
   const port = await freePort();
   const program = spawn(
     process.execPath,
-    ["--conditions=@poolmq/source", CLI, ...workerArgs(MODULE, at), "--health-port", String(port)],
+    [
+      "--conditions=@poolmq/source",
+      ...PRELOADS,
+      CLI,
+      ...workerArgs(MODULE, at),
+      "--health-port",
+      String(port),
+    ],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   onTestFinished(async () => {

@@ -10,7 +10,7 @@ import { Pool, ThreadPool, type PoolOptions } from "@poolmq/producer";
 import { runWorker } from "@poolmq/worker";
 import { describe, expect, onTestFinished, test } from "vitest";
 
-import { descendantsOf } from "../../support/processes.ts";
+import { descendantsOf, PRELOADS } from "../../support/processes.ts";
 import { freePort, redisForFile, RedisServer } from "../../support/redis-server.ts";
 import { serverThatSays } from "../../support/server-that-says.ts";
 import { rejection, Stage, TASKS, temporaryFolder } from "../../support/stage.ts";
@@ -167,6 +167,7 @@ test.skipIf(process.platform !== "linux").for([
     const limited = ["-c", `ulimit -n ${files}; exec "$@"`, "sh", process.execPath];
     const node = [
       "--conditions=@poolmq/source",
+      ...PRELOADS,
       "--disable-warning=ExperimentalWarning",
       "--input-type=module",
       "--eval",
