@@ -21,6 +21,7 @@ export { SharedOpening } from "./redis/connection/shared-opening.ts";
 export type { Use } from "./redis/connection/shared-opening.ts";
 export { largestValue } from "./redis/largest-value.ts";
 export type { LargestValue } from "./redis/largest-value.ts";
+export { LARGE_VALUE_BYTES } from "./redis/large-replies.ts";
 export { Listener } from "./redis/listener.ts";
 export type { Heard } from "./redis/listener.ts";
 export { readOnce } from "./redis/read-once.ts";

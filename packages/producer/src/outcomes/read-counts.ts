@@ -1,3 +1,5 @@
+import { LARGE_VALUE_BYTES } from "@poolmq/shared/redis";
+
 /** The size that one read of all streams should have, in bytes, estimated from earlier entries. */
 const READ_BYTES = 16 * 1024 * 1024;
 
@@ -16,9 +18,6 @@ const FIRST_COUNT = 16;
  */
 const GROW_MS = 60_000;
 
-/** From this size on, entries are large: it is worth to read them in a way of its own. */
-const LARGE_BYTES = 64 * 1024;
-
 /**
  * Decides how many entries of each stream to read at once: few while they are large, so that the memory for a read is
  * bounded whatever tasks return. Redis can only be told a number of entries, not of bytes.
@@ -36,6 +35,7 @@ export class ReadCounts {
   /** The largest recent entry, in characters. It is quartered with each read of smaller entries. */
   #largest = READ_BYTES / FIRST_COUNT;
 
+  /** Whether the last read brought an entry that is worth to be read in a way of its own (`readOnce`). */
   #isLarge = false;
 
   /** The size that one read may have, in bytes. */
@@ -57,7 +57,7 @@ export class ReadCounts {
   /** @param sizes - of the entries that a read has brought */
   saw(sizes: readonly number[]): void {
     // If the server limits replies, the estimate stays, because large entries are expected again.
-    this.#isLarge = sizes.some((size) => size >= LARGE_BYTES);
+    this.#isLarge = sizes.some((size) => size >= LARGE_VALUE_BYTES);
     const decay = this.#bytes < READ_BYTES ? 1 : 4;
     this.#largest = Math.max(1, this.#largest / decay, ...sizes);
   }

@@ -16,7 +16,7 @@ import type { Socket } from "node:net";
 import { allocate, release } from "../values/memory.ts";
 
 /** Values from this size on are taken out: as large as the pieces that a socket reads. */
-const LARGE_BYTES = 64 * 1024;
+export const LARGE_VALUE_BYTES: number = 64 * 1024;
 
 /** Enough that nobody can guess it. */
 const MARK_BYTES = 16;
@@ -201,7 +201,7 @@ class LargeReplies {
     const length = Number(line.toString("latin1", 1, line.length - END_BYTES));
     switch (String.fromCharCode(line[0] ?? 0)) {
       case "$":
-        if (length >= LARGE_BYTES) {
+        if (length >= LARGE_VALUE_BYTES) {
           this.#value = { bytes: allocate(length), filled: 0 };
           return true;
         }

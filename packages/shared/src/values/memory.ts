@@ -24,8 +24,7 @@ const KEEP_MS = 1_000;
 const allocateNew = Buffer.allocUnsafeSlow.bind(Buffer);
 const bufferOf = Buffer.from.bind(Buffer) as (memory: ArrayBuffer) => Buffer<ArrayBuffer>;
 const Memory = ArrayBuffer;
-// Node 20 has no such method, and leaves the memory to its garbage collector.
-const move = (Memory.prototype as Partial<ArrayBuffer>).transfer;
+const { transfer: move } = Memory.prototype as { readonly transfer: ArrayBuffer["transfer"] };
 const { apply } = Reflect;
 
 /** Holds how many writes of this memory are under way. */
@@ -71,7 +70,7 @@ export function lend({ buffer }: Buffer): () => void {
  */
 export function free(bytes: Buffer): void {
   const memory = ownMemory(bytes);
-  if (memory === undefined || move === undefined) return;
+  if (memory === undefined) return;
   const { byteLength } = memory;
   if (byteLength < LEAST_BYTES || spareBytes + byteLength > MAX_SPARE_BYTES) {
     apply(move, memory, [0]);
@@ -88,7 +87,7 @@ export function free(bytes: Buffer): void {
 /** Frees memory and gives it back at once, where no value of its size is expected. */
 export function release(bytes: Buffer): void {
   const memory = ownMemory(bytes);
-  if (memory !== undefined && move !== undefined) apply(move, memory, [0]);
+  if (memory !== undefined) apply(move, memory, [0]);
 }
 
 /** The memory of a value, if all of it is the value's, and it is not being written. */
@@ -105,7 +104,7 @@ function giveBack(): void {
     setTimeout(giveBack, KEEP_MS).unref();
     return;
   }
-  if (move !== undefined) for (let i = 0; i < spare.length; i++) apply(move, spare[i], [0]);
+  for (let i = 0; i < spare.length; i++) apply(move, spare[i], [0]);
   spare.length = 0;
   spareBytes = 0;
 }

@@ -11,8 +11,8 @@
 import { clearTimeout, setTimeout } from "node:timers";
 
 import type { Backoff } from "@poolmq/shared";
-import { decode, WIRE_VERSION, toJson } from "@poolmq/shared/internal";
-import type { JobData, LogBatch, OutcomeText, Payload, RemoteInfo } from "@poolmq/shared/internal";
+import { decode, toJson } from "@poolmq/shared/internal";
+import type { JobData, LogBatch, OutcomeText, Payload } from "@poolmq/shared/internal";
 import type { Run, RunEnd } from "@poolmq/worker/local";
 
 import type { Chunk } from "../../input/chunk.ts";
@@ -21,8 +21,8 @@ import type { CarriedMap, Transport } from "../../map/transport.ts";
 import { backoffDelayMs } from "./backoff-delay.ts";
 import { FairQueue } from "./fair-queue.ts";
 import type { MemoryLimits } from "./memory-limits.ts";
-import { enqueuedAtMs } from "./memory-job.ts";
-import type { MemoryJob } from "./memory-job.ts";
+import { dataOf, enqueuedAtMs, infoOf, ranBy } from "./memory-job.ts";
+import type { MemoryJob, WorkerPid } from "./memory-job.ts";
 import type { MemoryQueueOptions } from "./memory-queue-options.ts";
 import { MemoryTail } from "./memory-tail.ts";
 
@@ -80,18 +80,7 @@ export class MemoryQueue implements Transport {
     const timeoutMs = taskTimeoutMs ?? this.#options.tasks[map.task]?.timeoutMs;
     this.#maps.set(map.id, map);
     for (const chunk of chunks) {
-      const { at, n, args, shares, cut } = chunk;
-      const data: JobData = {
-        v: WIRE_VERSION,
-        map: map.id,
-        at,
-        n,
-        args,
-        ...(timeoutMs === undefined ? {} : { timeoutMs }),
-        ...(shares.length === 0 ? {} : { shares }),
-        ...(isBackup ? { backup: true } : {}),
-        ...(cut === undefined ? {} : { cut }),
-      };
+      const data = dataOf(map, chunk, timeoutMs, isBackup);
       this.#waiting.add({ map, chunk, data, attempt: 1, priority });
     }
     this.dispatch();
@@ -218,7 +207,7 @@ export class MemoryQueue implements Transport {
       workerLossAttempts: this.#options.workerLossAttempts,
       timeoutMs: data.timeoutMs,
       together,
-      info: (offset, pid) => this.#info(job, offset, pid),
+      info: (offset, pid) => infoOf(job, offset, this.#by(pid)),
     });
     switch (verdict.do) {
       case "publish": {
@@ -226,7 +215,7 @@ export class MemoryQueue implements Transport {
         this.#meter.came(chunk, ms);
         const transitMs = end.kind === "done" ? end.transitMs : undefined;
         const text = map.job.keepFailed === true ? this.#keepFailed(job, verdict.text) : verdict.text;
-        map.take(data.at, text, { ms, transitMs, by: this.#ranBy(job, end) }, verdict.bytes);
+        map.take(data.at, text, { ms, transitMs, by: ranBy(job, end, this.#options.worker) }, verdict.bytes);
         return this.tail.settled(map, data.at);
       }
       case "retry":
@@ -279,21 +268,14 @@ export class MemoryQueue implements Transport {
     const { map, data } = job;
     const failure = { code: "SHARED_VALUE_GONE", shareId } as const;
     const outcomes = Array.from({ length: data.n }, (_, offset) => {
-      return { s: "failed", failure, by: this.#info(job, offset, 0) };
+      return { s: "failed", failure, by: infoOf(job, offset, this.#by(0)) };
     });
     map.take(data.at, `!${toJson(outcomes)}`, { ms: 0 });
   }
 
-  #ranBy({ data, attempt }: MemoryJob, end: RunEnd): string | undefined {
-    if (!("pid" in end)) return undefined;
-    const who = `${this.#options.worker} ${end.pid}`;
-    const losses = (data.suspect?.losses ?? 0) + (end.kind === "lost" ? 1 : 0);
-    if (data.backup === true) return `${who} ${attempt} ${losses} backup`;
-    return attempt === 1 && losses === 0 ? who : `${who} ${attempt} ${losses}`;
-  }
-
-  #info({ map, data, attempt }: MemoryJob, offset: number, pid: number): RemoteInfo {
-    const { worker } = this.#options;
-    return { task: map.task, index: data.at + offset, attempt, worker, pid: this.#options.pid ?? pid };
+  /** Names the worker in errors. @param pid - of the host, where each is a process of its own */
+  #by(pid: number): WorkerPid {
+    const { worker, pid: ownPid } = this.#options;
+    return { worker, pid: ownPid ?? pid };
   }
 }
