@@ -30,7 +30,8 @@ import { OneSlot } from "../result/one-slot.ts";
 import { Slots } from "../result/ordered-results.ts";
 import { ReduceResult } from "../result/reduce-result.ts";
 import { ReduceSlot } from "../result/reduce-slot.ts";
-import { ResultStream, StreamBuffer } from "../result/result-stream.ts";
+import { ResultStream } from "../result/result-stream.ts";
+import { StreamBuffer } from "../result/stream-buffer.ts";
 import { contextOf, LivingPool } from "./living-pool.ts";
 import { RunningMaps } from "./running-maps.ts";
 
