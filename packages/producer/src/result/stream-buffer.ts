@@ -14,12 +14,27 @@ export interface Waiter<R> {
   finish(): void;
 }
 
-/** Items that came in and were not read yet, in input order or in the order in which they came. @internal */
+/** The results of items that came together, or why one item failed. */
+type Run<R> = { readonly values: (R | undefined)[] } | { readonly error: unknown };
+
+/**
+ * Items that came in and were not read yet, in input order or in the order in which they came. Results stay in the array in
+ * which they came: an object for each of them would outlive V8's young generation, which doubles its size when much does.
+ *
+ * @internal
+ */
 export class StreamBuffer<R> implements Sink {
   readonly #ordered: boolean;
-  readonly #items = new Map<number, Item<R>>();
+  /** By the index of the first item. */
+  readonly #runs = new Map<number, Run<R>>();
+  /** The run that is being read, and how many of its results were. */
+  #values: (R | undefined)[] = [];
+  #read = 0;
   readonly #waiters: Waiter<R>[] = [];
+  /** Index of the next item, in the order in which they are given. */
   #next = 0;
+  /** Where the next run stands, if runs are given in the order in which they come. */
+  #last = 0;
   #end: MapEnd | undefined;
   #errorTold = false;
   readonly #failed = Promise.withResolvers<{ readonly error: unknown }>();
@@ -36,21 +51,17 @@ export class StreamBuffer<R> implements Sink {
   }
 
   succeeded(index: number, value: unknown): void {
-    this.#add(index, { ok: true, value: value as R });
+    this.succeededAll(index, [value]);
   }
 
+  /** @param values - belong to this buffer from now on */
   succeededAll(at: number, values: readonly unknown[]): void {
-    if (this.#end !== undefined) return;
-    const first = this.#ordered ? at : this.#next + this.#items.size;
-    for (let offset = 0; offset < values.length; offset++) {
-      this.#items.set(first + offset, { ok: true, value: values[offset] as R });
-    }
-    this.#deliver();
+    this.#add(at, { values: values as R[] }, values.length);
   }
 
   failed(index: number, error: unknown): void {
     this.#failed.resolve({ error });
-    this.#add(index, { ok: false, error });
+    this.#add(index, { error }, 1);
   }
 
   ended(end: MapEnd): void {
@@ -62,10 +73,8 @@ export class StreamBuffer<R> implements Sink {
   /** Gives the next item, if it is there and nobody waits for it. Most reads of a slow reader need no promise then. */
   poll(): Item<R> | undefined {
     if (this.#waiters.length > 0) return undefined;
-    const item = this.#items.get(this.#next);
-    if (item === undefined) return undefined;
-    this.#items.delete(this.#next++);
-    this.onTaken();
+    const item = this.#shift();
+    if (item !== undefined) this.onTaken();
     return item;
   }
 
@@ -83,23 +92,46 @@ export class StreamBuffer<R> implements Sink {
 
   /** Closes the buffer, because nobody reads any more. */
   close(): void {
-    this.#items.clear();
+    this.#runs.clear();
+    this.#values = [];
+    this.#read = 0;
     this.#end ??= { total: 0 };
     this.#errorTold = true;
     this.#deliver();
   }
 
-  #add(index: number, item: Item<R>): void {
-    if (this.#end !== undefined) return;
-    this.#items.set(this.#ordered ? index : this.#next + this.#items.size, item);
+  #add(index: number, run: Run<R>, items: number): void {
+    if (this.#end !== undefined || items === 0) return;
+    this.#runs.set(this.#ordered ? index : this.#last, run);
+    this.#last += items;
     this.#deliver();
+  }
+
+  /** Gives the next item, if it is there. */
+  #shift(): Item<R> | undefined {
+    if (this.#read === this.#values.length) {
+      const run = this.#runs.get(this.#next);
+      if (run === undefined) return undefined;
+      this.#runs.delete(this.#next);
+      if ("error" in run) {
+        this.#next++;
+        return { ok: false, error: run.error };
+      }
+      this.#values = run.values;
+      this.#read = 0;
+    }
+    const value = this.#values[this.#read] as R;
+    // What may be large is not kept until all of its run was read. An array of numbers alone would be copied by that.
+    if (typeof value !== "number") this.#values[this.#read] = undefined;
+    this.#read++;
+    this.#next++;
+    return { ok: true, value };
   }
 
   #deliver(): void {
     while (this.#waiters.length > 0) {
-      const item = this.#items.get(this.#next);
+      const item = this.#shift();
       if (item !== undefined) {
-        this.#items.delete(this.#next++);
         this.onTaken();
         this.#waiters.shift()?.deliver(item);
         if (this.#waiters.length === 0) this.onWaiting(0);
