@@ -20,9 +20,12 @@ export interface TreeUse {
   readonly children: Use;
 }
 
-interface Seen extends Use {
+interface Seen {
   readonly pid: number;
   readonly parent: number;
+  readonly residentMiB: number;
+  /** Of the system's clock, which counts whole hundredths of a second. */
+  readonly roughCpuSeconds: number;
 }
 
 /** What processes, and those that they started, used so far, in the order of `pids`. Zeros where the system does not tell. */
@@ -32,7 +35,10 @@ export function useOf(pids: readonly number[]): TreeUse[] {
   const byParent = Map.groupBy(all, ({ parent }) => parent);
   const below = (pid: number): Seen[] =>
     (byParent.get(pid) ?? []).flatMap((child) => [child, ...below(child.pid)]);
-  return pids.map((pid) => ({ own: sumOf([byPid.get(pid) ?? NOTHING]), children: sumOf(below(pid)) }));
+  return pids.map((pid) => {
+    const own = byPid.get(pid);
+    return { own: own === undefined ? NOTHING : useOfOne(own), children: sumOf(below(pid).map(useOfOne)) };
+  });
 }
 
 /** The processes that a process started itself, and that still run. */
@@ -48,6 +54,26 @@ export function sumOf(uses: readonly Use[]): Use {
     cpuSeconds: uses.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
     residentMiB: uses.reduce((sum, { residentMiB }) => sum + residentMiB, 0),
   };
+}
+
+function useOfOne({ pid, residentMiB, roughCpuSeconds }: Seen): Use {
+  return { residentMiB, cpuSeconds: threadsCpuSeconds(pid) ?? roughCpuSeconds };
+}
+
+/**
+ * To the nanosecond: a process that is idle most of the time uses less than a hundredth of a second while it is measured. Only
+ * threads that still run are counted; those of Node live as long as their process. `undefined` if the system does not tell.
+ */
+function threadsCpuSeconds(pid: number): number | undefined {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return threads.reduce((sum, thread) => {
+      const text = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8");
+      return sum + Number(text.split(" ")[0]) / 1e9;
+    }, 0);
+  } catch {
+    return undefined;
+  }
 }
 
 function seen(): Seen[] {
@@ -75,7 +101,7 @@ function see(pid: number): Seen | undefined {
     return {
       pid,
       parent: fields[1] ?? 0,
-      cpuSeconds: ((fields[11] ?? 0) + (fields[12] ?? 0)) / TICKS_PER_SECOND,
+      roughCpuSeconds: ((fields[11] ?? 0) + (fields[12] ?? 0)) / TICKS_PER_SECOND,
       residentMiB: ((fields[21] ?? 0) * PAGE_BYTES) / 1024 ** 2,
     };
   } catch {
