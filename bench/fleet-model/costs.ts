@@ -3,9 +3,13 @@
 /** Machines that are measured while items come to them one by one. */
 export const SLOW_MACHINES = 8;
 
+/** What a fleet is made of. */
+export const PARTS = ["producer", "supervisor", "child", "redis"] as const;
+export type Part = (typeof PARTS)[number];
+
 /** CPU time of one part, in µs. */
 export interface PartCost {
-  /** For each job. */
+  /** For each job, without its turn. May be below 0 (see `parts-of.ts`). */
   readonly jobUs: number;
   /** For each item of a job. */
   readonly itemUs: number;
@@ -19,8 +23,13 @@ export interface Costs {
   readonly child: PartCost;
   /** Its turns are those of producers and machines, each of which sends it something. */
   readonly redis: PartCost;
-  /** What Redis needs more for each job, in µs of CPU time, while maps of several producers share the queue and take turns. */
-  readonly sharedJobUs: number;
+  /** What each part needs more for a job, in µs of CPU time, while maps of several producers share the queue and take turns. */
+  readonly sharedJobUs: Readonly<Record<Part, number>>;
+  /**
+   * CPU time that a server uses up each time when it may run again after it was held down, in µs, before it is as fast as one
+   * that ran all the time: others have used the core's caches meanwhile.
+   */
+  readonly coldStartUs: number;
   /** If all cores are busy, jobs that come within this many ms of a turn's first job share that turn. */
   readonly turnMs: number;
   /** Jobs that share a turn on average, if as many come as possible. */

@@ -1,6 +1,6 @@
 /** How busy each part is while so many items a second go through the fleet. */
 
-import type { Costs, PartCost } from "./costs.ts";
+import type { Costs, Part } from "./costs.ts";
 import type { Fleet, Work } from "./fleet.ts";
 
 /** CPU time of one process of each kind, in cores: 1 is all that a process of one thread can use. */
@@ -52,6 +52,19 @@ function clockwork(asleep: number, busy: number, most: number): number {
   return (asleep * Math.max(0, most - busy)) / (most + asleep);
 }
 
+/** Share of a core that a server which is held down needs for its caches, each time when it may run again. */
+function coldStarts({ coldStartUs }: Costs, { redisPauseMs }: Fleet): number {
+  return redisPauseMs === 0 ? 0 : coldStartUs / 1e3 / redisPauseMs;
+}
+
+/**
+ * Whether jobs of several maps wait in Redis at the same time, so that it has to choose. Jobs wait for a server that is held down
+ * before they are in it; so there is seldom anything to choose from, and what it costs is measured as part of its cold starts.
+ */
+function takesTurns(part: Part, { producers, redisPauseMs }: Fleet): boolean {
+  return producers > 1 && !(part === "redis" && redisPauseMs > 0);
+}
+
 /** @param busy - share of the time in which Redis, or all cores, are busy */
 function demandAt(costs: Costs, fleet: Fleet, work: Work, itemsPerS: number, busy: number): Demand {
   const { producers, machines, shards } = fleet;
@@ -62,19 +75,20 @@ function demandAt(costs: Costs, fleet: Fleet, work: Work, itemsPerS: number, bus
   const turnMs = Math.max(costs.callMs / (1 - Math.min(busy, 0.999)), onSharedCores) + fleet.redisPauseMs;
   const turns = (processes: number): number =>
     processes * turnsPerS(jobsPerS / processes, turnMs, costs.mostTogether);
-  const used = (part: PartCost, turnsOfAll: number): number =>
-    (itemsPerS * part.itemUs + jobsPerS * part.jobUs + turnsOfAll * part.turnUs) / 1e6;
+  const used = (part: Part, turnsOfAll: number): number => {
+    const { itemUs, jobUs, turnUs } = costs[part];
+    const ofJob = jobUs + (takesTurns(part, fleet) ? costs.sharedJobUs[part] : 0);
+    return (itemsPerS * itemUs + jobsPerS * ofJob + turnsOfAll * turnUs) / 1e6;
+  };
   // Each producer has a map under way.
-  const producer = used(costs.producer, turns(producers)) + (producers * costs.waitingMap.producerUs) / 1e6;
-  const supervisor =
-    used(costs.supervisor, turns(machines)) + (machines * costs.idleMachine.supervisorUs) / 1e6;
-  const child = used(costs.child, turns(children));
+  const producer = used("producer", turns(producers)) + (producers * costs.waitingMap.producerUs) / 1e6;
+  const supervisor = used("supervisor", turns(machines)) + (machines * costs.idleMachine.supervisorUs) / 1e6;
+  const child = used("child", turns(children));
   // A producer and a machine have connections to each shard: one turn of theirs is a turn of each shard that has something for
   // them. Each shard also hears of each machine.
   const redisTurns = (turns(producers * shards) + turns(machines * shards)) / 2;
   const idleUs = shards * (machines * costs.idleMachine.redisUs + producers * costs.waitingMap.redisUs);
-  const sharedUs = producers > 1 ? jobsPerS * costs.sharedJobUs : 0;
-  const forJobs = used(costs.redis, redisTurns) + sharedUs / 1e6;
+  const forJobs = used("redis", redisTurns) + shards * coldStarts(costs, fleet);
   const redis = forJobs + clockwork(idleUs / 1e6, forJobs, shards * fleet.redisShare);
   return {
     producer: producer / producers,

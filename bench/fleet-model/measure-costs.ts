@@ -1,6 +1,6 @@
 /**
- * Measures what each part costs: with items that come one by one, many at a time, of two producers, and in chunks; and with
- * nothing to do.
+ * Measures what each part costs: with items that come one by one, many at a time, and in chunks; and with nothing to do. Then what maps of
+ * several producers cost more, and servers that are held down.
  */
 
 import { readFileSync } from "node:fs";
@@ -8,12 +8,14 @@ import { availableParallelism } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { RunningFleet } from "../harness/running-fleet.ts";
-import type { FleetUse } from "../harness/running-fleet.ts";
 import type { RedisServer } from "../harness/redis-server.ts";
 import { medianOf } from "../harness/rounds.ts";
 import type { Stage } from "../harness/stage.ts";
 import { SLOW_MACHINES } from "./costs.ts";
 import type { Costs, MemoryCosts } from "./costs.ts";
+import { loadOf } from "./load-of.ts";
+import { measureColdStart } from "./measure-cold-start.ts";
+import { measureShared } from "./measure-shared.ts";
 import { partsOf } from "./parts-of.ts";
 import type { Load } from "./parts-of.ts";
 
@@ -27,33 +29,34 @@ const SLOW_CONCURRENCY = 4;
 /** Calls, one after the other, of which the second half counts. */
 const CALLS = 600;
 
-/** Pairs of maps, of one producer and of two, of which the median counts. */
-const SHARED_ROUNDS = 7;
-
 const CHUNKSIZE = 1_000;
 const MIB = 1024 ** 2;
 
 export async function measureCosts(stage: Stage): Promise<Costs> {
+  const costs = await measureWhole(stage);
+  return { ...costs, coldStartUs: await measureColdStart(stage, costs) };
+}
+
+/** All costs of servers that are not held down. */
+async function measureWhole(stage: Stage): Promise<Costs> {
   const { idleMachine, connections, slow, memory } = await measureSlow(stage);
-  const sharedJobUs = await sharedJobUsOf(stage);
+  const { busy, moreUs: sharedJobUs } = await measureShared(stage, idleMachine);
   const setup = { queue: "costs", servers: [stage.redis], processes: 1, concurrency: 1 };
   await using fleet = await new RunningFleet(stage, setup).grow({ producers: 1, machines: 1 });
   const size = stage.size(20_000, 5_000);
   await fleet.warmUp();
   const callMs = await callMsOf(fleet, stage.size(CALLS, 200));
   for (let warm = 0; warm < 3; warm++) await fleet.map(size);
-  const busy = await loadOf(fleet, 4 * size, idleMachine, async () => {
-    for (let i = 0; i < 4; i++) await fleet.map(size);
-  });
   const many = 50 * size;
   await fleet.map(many, { chunksize: CHUNKSIZE });
-  const chunks = await loadOf(fleet, many / CHUNKSIZE, idleMachine, async () => {
-    await fleet.map(many, { chunksize: CHUNKSIZE });
-  });
+  const chunks = await loadOf(fleet, many / CHUNKSIZE, idleMachine, () =>
+    fleet.mapOnly(many, { chunksize: CHUNKSIZE }),
+  );
   const { turnMs, mostTogether, ...parts } = partsOf({ slow, busy, chunks, chunksize: CHUNKSIZE, callMs });
   return {
     ...parts,
     sharedJobUs,
+    coldStartUs: 0,
     turnMs,
     mostTogether,
     usableShare: (allOf(busy) * busy.jobsPerS) / 1e6 / availableParallelism(),
@@ -79,32 +82,6 @@ async function callMsOf(fleet: RunningFleet, count: number): Promise<number> {
   const calls = await fleet.producers[0]?.ask("calls", { count });
   // The first ones run through code that is not compiled yet.
   return medianOf((calls?.ms ?? []).slice(count / 2));
-}
-
-async function loadOf(
-  fleet: RunningFleet,
-  jobs: number,
-  idle: Costs["idleMachine"],
-  work: () => Promise<void>,
-): Promise<Load> {
-  const [server] = fleet.setup.servers;
-  const scripts = async (): Promise<number> => (await server?.scripts()) ?? 0;
-  await fleet.collect();
-  const [before, scriptsBefore, started] = [await fleet.use(), await scripts(), performance.now()];
-  await work();
-  const ms = performance.now() - started;
-  const [after, scriptsAfter] = [await fleet.use(), await scripts()];
-  const us = (part: (use: FleetUse) => number): number => ((part(after) - part(before)) * 1e6) / jobs;
-  const idleS = (ms / 1_000 / jobs) * fleet.machines.length;
-  return {
-    producer: us(({ producers }) => producers.cpuSeconds),
-    supervisor: us(({ supervisors }) => supervisors.cpuSeconds) - idle.supervisorUs * idleS,
-    child: us(({ children }) => children.cpuSeconds),
-    redis: us(({ redis }) => redis) - idle.redisUs * idleS,
-    scripts: (scriptsAfter - scriptsBefore) / jobs,
-    jobsPerS: (1_000 * jobs) / ms,
-    machines: fleet.machines.length,
-  };
 }
 
 /** Measures some machines that are idle, and then get items, one by one. */
@@ -155,33 +132,6 @@ async function measureSlow(stage: Stage): Promise<
       machineKiB: (bytesWithMachines - bytes) / 1024 / SLOW_MACHINES,
     },
   };
-}
-
-/** What a job costs Redis more if it is of one of two maps that are under way, and not of a map that is alone. */
-async function sharedJobUsOf(stage: Stage): Promise<number> {
-  const setup = { queue: "shared", servers: [stage.redis], processes: 1, concurrency: 1 };
-  await using fleet = await new RunningFleet(stage, setup).grow({ producers: 2, machines: 1 });
-  const [first] = fleet.producers;
-  if (first === undefined) throw new Error("unreachable: the fleet has producers");
-  const items = stage.size(40_000, 5_000);
-  const perJobUs = async (maps: () => Promise<number>): Promise<number> => {
-    await fleet.collect();
-    const before = (await fleet.use()).redis;
-    await maps();
-    return (((await fleet.use()).redis - before) * 1e6) / items;
-  };
-  const alone = async (): Promise<number> =>
-    await first.map({ task: "increment", args: { range: items }, chunksize: 1 });
-  const shared = async (): Promise<number> => await fleet.map(items);
-  await alone();
-  await shared();
-  // One run differs from the next by as much as is looked for.
-  const more: number[] = [];
-  for (let round = 0; round < SHARED_ROUNDS; round++) {
-    const aloneUs = await perJobUs(alone);
-    more.push((await perJobUs(shared)) - aloneUs);
-  }
-  return Math.max(0, medianOf(more));
 }
 
 /** A map of one long item: what its producer and Redis do for it meanwhile. */

@@ -4,7 +4,8 @@ import type { Environment } from "../harness/environment.ts";
 import { figure } from "../harness/print.ts";
 import { ALLOWED_ERROR, errorOf } from "./cases/case.ts";
 import type { Case } from "./cases/case.ts";
-import type { Costs } from "./costs.ts";
+import { PARTS } from "./costs.ts";
+import type { Costs, Part } from "./costs.ts";
 import { itemsRows } from "./items.ts";
 import { ITEM_MS, MACHINES, sizeOf } from "./sizes.ts";
 import type { Size } from "./sizes.ts";
@@ -31,9 +32,9 @@ export function withModel(page: string, measured: Measured): string {
 function textOf({ at, environment, costs, cases }: Measured): string {
   return [
     "### What it is made of",
-    `CPU time in µs, measured on ${environment.cores} × ${environment.cpu}, Redis ${environment.versions["Redis"] ?? ""}, ${at.slice(0, 10)}. Up to ${figure(costs.mostTogether)} jobs share a turn.`,
+    `CPU time in µs, measured on ${environment.cores} × ${environment.cpu}, Redis ${environment.versions["Redis"] ?? ""}, ${at.slice(0, 10)}. Up to ${figure(costs.mostTogether)} jobs share a turn; a job that comes alone has one for itself, in a process that has slept.`,
     markdown(costsTable(costs)),
-    `While maps of several producers are under way, they take turns, and a job costs Redis ${figure(costs.sharedJobUs)} µs more. An idle machine costs its supervisor ${figure(costs.idleMachine.supervisorUs / 1_000)} ms and Redis ${figure(costs.idleMachine.redisUs / 1_000)} ms of CPU time a second. A call takes ${figure(costs.callMs)} ms on one idle machine. Between two items of a place pass ${figure(costs.gapMs)} ms. Redis holds ${figure(costs.memory.jobBytes)} bytes for a job that waits and ${figure(costs.memory.machineKiB)} KiB for a machine; a producer, ${figure(costs.memory.resultBytes)} bytes for a number that came back.`,
+    `A server that is held down loses ${figure(costs.coldStartUs / 1_000)} ms of CPU time each time when it may run again. An idle machine costs its supervisor ${figure(costs.idleMachine.supervisorUs / 1_000)} ms and Redis ${figure(costs.idleMachine.redisUs / 1_000)} ms of CPU time a second. A call takes ${figure(costs.callMs)} ms on one idle machine. Between two items of a place pass ${figure(costs.gapMs)} ms. Redis holds ${figure(costs.memory.jobBytes)} bytes for a job that waits and ${figure(costs.memory.machineKiB)} KiB for a machine; a producer, ${figure(costs.memory.resultBytes)} bytes for a number that came back.`,
     "### Predicted, and measured",
     markdown(casesTable(cases)),
     `${withinOf(cases)} of ${cases.length} are within ${ALLOWED_ERROR} %.`,
@@ -54,14 +55,28 @@ export function withinOf(cases: readonly Case[]): number {
   return cases.filter((one) => Math.abs(errorOf(one)) <= ALLOWED_ERROR).length;
 }
 
-function costsTable({ producer, supervisor, child, redis }: Costs): Table {
-  const parts = { producer, supervisor, "process that runs tasks": child, Redis: redis };
+const NAMES: Record<Part, string> = {
+  producer: "producer",
+  supervisor: "supervisor",
+  child: "process that runs tasks",
+  redis: "Redis",
+};
+
+function costsTable(costs: Costs): Table {
   return [
-    ["", "an item of a chunk", "a job", "a turn"],
-    Object.entries(parts).map(([name, { itemUs, jobUs, turnUs }]) => [
-      name,
-      ...[itemUs, jobUs, turnUs].map(figure),
-    ]),
+    [
+      "",
+      "an item of a chunk",
+      "a job among many",
+      "more, while several producers' maps take turns",
+      "a job alone",
+    ],
+    PARTS.map((part) => {
+      const { itemUs, jobUs, turnUs } = costs[part];
+      const amongMany = jobUs + itemUs + turnUs / costs.mostTogether;
+      const alone = jobUs + itemUs + turnUs;
+      return [NAMES[part], ...[itemUs, amongMany, costs.sharedJobUs[part], alone].map(figure)];
+    }),
   ];
 }
 

@@ -1,10 +1,7 @@
 /** What a job, a turn and an item cost each part, from what three kinds of work cost. */
 
-import type { Costs, PartCost } from "./costs.ts";
+import type { Costs, Part, PartCost } from "./costs.ts";
 import { turnsPerS } from "./demand.ts";
-
-const PARTS = ["producer", "supervisor", "child", "redis"] as const;
-type Part = (typeof PARTS)[number];
 
 /** CPU time and scripts while one producer and some machines of one process were at work. */
 export interface Load extends Readonly<Record<Part, number>> {
@@ -28,7 +25,9 @@ export interface Loads {
 
 /**
  * Two equations for each part: a job costs `jobUs`, and its part of a turn, which it has nearly for itself in the slow work and
- * shares in the busy one. What a chunk costs beyond that is its items.
+ * shares in the busy one. What a chunk costs beyond that is its items. `jobUs` may be below 0: a process that wakes up seldom
+ * needs more for a turn than one that is busy, so that many jobs cost less than their turn does when it is cold. What a job costs
+ * with its turn is always between the two that were measured.
  */
 export function partsOf({
   slow,
@@ -41,13 +40,14 @@ export function partsOf({
   // Jobs that share a turn share its scripts, so their number tells how many jobs do.
   const mostTogether = Math.max(1, slow.scripts / slowTurns.redis / busy.scripts);
   const turnMs = (1_000 * (mostTogether - 1)) / busy.jobsPerS;
-  const busyTurns = turnsOf(busy, turnMs);
+  // As in the model, whose turns are as long as they get where the cores are busy.
+  const busyTurns = 1 / mostTogether;
   const chunkTurns = turnsOf(chunks, turnMs);
   const costOf = (part: Part): PartCost => {
-    const turnUs = Math.max(0, slow[part] - busy[part]) / (slowTurns[part] - busyTurns[part]);
-    const oneItemUs = Math.max(0, busy[part] - turnUs * busyTurns[part]);
+    const turnUs = Math.max(0, slow[part] - busy[part]) / (slowTurns[part] - busyTurns);
+    const oneItemUs = busy[part] - turnUs * busyTurns;
     const itemUs = Math.max(0, chunks[part] - oneItemUs - turnUs * chunkTurns[part]) / (chunksize - 1);
-    return { jobUs: Math.max(0, oneItemUs - itemUs), turnUs, itemUs };
+    return { jobUs: oneItemUs - itemUs, turnUs, itemUs };
   };
   return {
     turnMs,

@@ -18,8 +18,6 @@ import type { Stage } from "./stage.ts";
  * processes hold each other up, and the servers too.
  */
 const SHARE = 0.03;
-const PRODUCERS = 2;
-const MACHINES = 2;
 
 /**
  * Jobs of a map that may be under way on each server. With one window for all of a map, it would be sent to one server at
@@ -44,22 +42,35 @@ export interface HeldDownRun {
   readonly supervisorUs: number;
 }
 
+/** How far the servers are held down, and who works with them. */
+export interface Hold {
+  readonly producers: number;
+  readonly machines: number;
+  /** Share of a core that each server may use. */
+  readonly share: number;
+}
+
+const HOLD: Hold = { producers: 2, machines: 2, share: SHARE };
+
 export class HeldDownServers {
   readonly #stage: Stage;
+  readonly #hold: Hold;
 
-  constructor(stage: Stage) {
+  constructor(stage: Stage, hold: Hold = HOLD) {
     this.#stage = stage;
+    this.#hold = hold;
   }
 
   /** What the model is to know of a fleet over so many of them. */
-  static of(shards: number) {
+  of(shards: number) {
+    const { producers, machines, share } = this.#hold;
     return {
-      producers: PRODUCERS,
-      machines: MACHINES,
+      producers,
+      machines,
       processes: shards,
       shards,
-      redisShare: SHARE,
-      redisPauseMs: RUN_MS / SHARE,
+      redisShare: share,
+      redisPauseMs: RUN_MS / share,
     };
   }
 
@@ -68,10 +79,7 @@ export class HeldDownServers {
     const servers = await Promise.all(Array.from({ length: shards }, () => this.#stage.anotherRedis()));
     const window = WINDOW_PER_SERVER * shards;
     const setup = { queue: `over-${shards}`, servers, processes: shards, concurrency: 1, window };
-    const fleet = await new RunningFleet(this.#stage, setup).grow({
-      producers: PRODUCERS,
-      machines: MACHINES,
-    });
+    const fleet = await new RunningFleet(this.#stage, setup).grow(this.#hold);
     for (let warm = 0; warm < 3; warm++) await fleet.map(4_000 * shards);
     return fleet;
   }
@@ -87,7 +95,7 @@ export class HeldDownServers {
     };
     await fleet.collect();
     const [before, scriptsBefore] = [await fleet.use(), await scripts()];
-    const held = pids.map((pid) => slowDown(pid, SHARE));
+    const held = pids.map((pid) => slowDown(pid, this.#hold.share));
     const usedBefore = pids.map(usedMs);
     try {
       const ms = await fleet.map(items);
@@ -97,8 +105,8 @@ export class HeldDownServers {
       const us = (seconds: number): number => (seconds * 1e6) / items;
       return {
         itemsPerS: (1_000 * items) / ms,
-        busy: (100 * used) / (SHARE * ms * servers.length),
-        leastBusy: (100 * Math.min(...usedOfEach)) / (SHARE * ms),
+        busy: (100 * used) / (this.#hold.share * ms * servers.length),
+        leastBusy: (100 * Math.min(...usedOfEach)) / (this.#hold.share * ms),
         jobsAScript: items / (scriptsAfter - scriptsBefore),
         redisUs: us(used / 1_000),
         producerUs: us(after.producers.cpuSeconds - before.producers.cpuSeconds),

@@ -26,6 +26,13 @@ export interface FleetSetup {
   readonly window?: number;
 }
 
+interface MapOptions {
+  readonly chunksize?: number;
+  readonly times?: number;
+  /** So many of its producers take part. @defaultValue all */
+  readonly producers?: number;
+}
+
 export interface FleetUse {
   readonly producers: Use;
   readonly supervisors: Use;
@@ -80,19 +87,22 @@ export class RunningFleet implements AsyncDisposable {
     await Promise.all(this.producers.map((producer) => producer.ask("collect", {})));
   }
 
-  /** Each producer makes one map, all at the same time, with so many items in all. Gives how long the longest took, in ms. */
-  async map(
-    items: number,
-    options: { readonly chunksize?: number; readonly times?: number } = {},
-  ): Promise<number> {
+  /** Producers make one map each, all at the same time, with so many items in all. Gives how long the longest took, in ms. */
+  async map(items: number, options: MapOptions = {}): Promise<number> {
+    await this.collect();
+    return await this.mapOnly(items, options);
+  }
+
+  /** The same with the garbage of the maps before: for those who collected it, and count what maps alone need. */
+  async mapOnly(items: number, { producers, ...options }: MapOptions = {}): Promise<number> {
+    const who = this.producers.slice(0, producers);
     const request: Operations["map"]["request"] = {
       task: "increment",
-      args: { range: Math.ceil(items / this.producers.length) },
+      args: { range: Math.ceil(items / who.length) },
       chunksize: 1,
       ...options,
     };
-    await this.collect();
-    return Math.max(...(await Promise.all(this.producers.map((producer) => producer.map(request)))));
+    return Math.max(...(await Promise.all(who.map((producer) => producer.map(request)))));
   }
 
   /** One map of the first producer: when each of its results came. */

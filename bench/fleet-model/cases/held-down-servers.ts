@@ -24,7 +24,7 @@ export async function heldDownServers(stage: Stage, costs: Costs): Promise<Case[
     await using running = await held.fleetOver(shards);
     const who = `${shards} held-down ${shards === 1 ? "server" : "servers"}, items that do nothing`;
     const run = async (): Promise<number> => (await held.measure(running)).itemsPerS;
-    const { itemsPerS } = throughputOf(costs, { ...ALONE, ...HeldDownServers.of(shards) }, TRIVIAL);
+    const { itemsPerS } = throughputOf(costs, { ...ALONE, ...held.of(shards) }, TRIVIAL);
     cases.push(await throughputCase(who, stage.size(ROUNDS, 1), itemsPerS, run));
   }
   cases.push(await serverLost(stage, costs));

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import { demandOf, turnsPerS } from "../../../../bench/fleet-model/demand.ts";
+import type { Costs } from "../../../../bench/fleet-model/costs.ts";
+import type { Fleet } from "../../../../bench/fleet-model/fleet.ts";
 import { COSTS, FLEET } from "./costs.ts";
 
 const ONE_BY_ONE = { itemMs: 0, chunksize: 1 };
@@ -50,7 +52,7 @@ describe("demand", () => {
   });
 
   test("of Redis is larger for each job as soon as several producers' maps take turns", () => {
-    const costs = { ...COSTS, sharedJobUs: 10 };
+    const costs = { ...COSTS, sharedJobUs: { ...COSTS.sharedJobUs, redis: 10 } };
     const more = (producers: number): number => {
       const fleet = { ...FLEET, producers };
       return (
@@ -62,6 +64,32 @@ describe("demand", () => {
     expect(more(2)).toBeGreaterThan(0.05);
     expect(more(8)).toBeGreaterThan(0.05);
     expect(more(8)).toBeLessThanOrEqual(0.1);
+  });
+
+  test("of every part is larger for each job while maps take turns", () => {
+    const costs = { ...COSTS, sharedJobUs: { producer: 4, supervisor: 3, child: 2, redis: 0 } };
+    const fleet = { ...FLEET, producers: 2 };
+    const [alike, more] = [COSTS, costs].map((one) => demandOf(one, fleet, ONE_BY_ONE, 1_000));
+    expect(2 * (more?.producer ?? 0)).toBeCloseTo(2 * (alike?.producer ?? 0) + 0.004);
+    expect(more?.supervisor).toBeCloseTo((alike?.supervisor ?? 0) + 0.003);
+    expect(more?.child).toBeCloseTo((alike?.child ?? 0) + 0.002);
+  });
+
+  test("of a server that is held down has a cold start in it for each time when it may run", () => {
+    const costs = { ...COSTS, coldStartUs: 800 };
+    const held = { ...FLEET, redisShare: 0.05, redisPauseMs: 40, shards: 2 };
+    const ofStarts = (fleet: Fleet): number =>
+      demandOf(costs, fleet, ONE_BY_ONE, 0).redis - demandOf(COSTS, fleet, ONE_BY_ONE, 0).redis;
+    expect(ofStarts(FLEET)).toBe(0);
+    // 25 starts a second, of 0.8 ms each. They are less than it shows, since a server that is awake hears of machines by the way.
+    expect(ofStarts(held)).toBeCloseTo(0.02, 3);
+  });
+
+  test("of Redis for turns of maps is not due where jobs wait for a server and not in it", () => {
+    const costs = { ...COSTS, sharedJobUs: { ...COSTS.sharedJobUs, redis: 10 } };
+    const held = { ...FLEET, producers: 2, redisShare: 0.05, redisPauseMs: 40 };
+    const ofRedis = (one: Costs): number => demandOf(one, held, ONE_BY_ONE, 1_000).redis;
+    expect(ofRedis(costs)).toBe(ofRedis(COSTS));
   });
 
   test("of Redis for signs of life vanishes on a server that is awake all the time", () => {

@@ -46,3 +46,14 @@ test("the costs of each part are found again in what three kinds of work cost", 
     expect(found.itemUs / real.itemUs).toBeCloseTo(1, 1);
   }
 });
+
+test("what a job costs is found again at both ends, also if a turn costs much more after a sleep than in a loop", () => {
+  const none = { producer: 0, supervisor: 0, child: 0, redis: 0 };
+  const slow = { ...none, supervisor: 1_800, scripts: 2, jobsPerS: 64, machines: 8 };
+  const busy = { ...none, supervisor: 16, scripts: 0.02, jobsPerS: 40_000, machines: 1 };
+  const chunks = { ...none, supervisor: 60, scripts: 0.1, jobsPerS: 5_000, machines: 1 };
+  const { mostTogether, supervisor } = partsOf({ slow, busy, chunks, chunksize: 1_000, callMs: 1 });
+  const { jobUs, turnUs, itemUs } = supervisor;
+  expect(jobUs + itemUs + turnUs / mostTogether).toBeCloseTo(16);
+  expect((jobUs + itemUs + turnUs) / 1_800).toBeCloseTo(1, 1);
+});

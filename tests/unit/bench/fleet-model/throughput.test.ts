@@ -29,6 +29,14 @@ test("a server that is held down to a share of a core carries that share", () =>
   expect(held.itemsPerS / whole.itemsPerS).toBeCloseTo(0.05, 1);
 });
 
+test("a server that is held down carries less by what its cold starts take from its share", () => {
+  const held = { ...FLEET, producers: 4, machines: 4, concurrency: 64, redisShare: 0.05, redisPauseMs: 40 };
+  const warm = throughputOf(COSTS, held, TRIVIAL);
+  const cold = throughputOf({ ...COSTS, coldStartUs: 500 }, held, TRIVIAL);
+  // It runs for 2 ms at a time, and loses a quarter of them.
+  expect(cold.itemsPerS / warm.itemsPerS).toBeCloseTo(0.75, 1);
+});
+
 test("one producer is what limits before Redis does, if its jobs cost it more", () => {
   const costs = { ...COSTS, producer: { ...COSTS.producer, jobUs: 200 } };
   expect(throughputOf(costs, { ...FLEET, machines: 64, concurrency: 64 }, TRIVIAL).limit).toBe("producer");
