@@ -150,6 +150,18 @@ describe("a tasks module", () => {
   });
 });
 
+test("a process for which the system starts no thread ends in an error that names the limit", async () => {
+  // What Node 24 says if its own threads, or those of poolmq, are not started.
+  const said = "Error [ERR_WORKER_INIT_FAILED]: Worker initialization failure: EAGAIN\\n";
+  const module = moduleOf(`process.stderr.write("${said}"); process.exit(1);`);
+  const error = await startFailure({ tasks: module, processes: 2, connection: "memory" });
+  expect(error).toMatchObject({
+    code: "SYSTEM_LIMIT",
+    limit: "EAGAIN",
+    message: expect.stringContaining("ulimit -u"),
+  });
+});
+
 // Row 57. Elsewhere, Node itself takes another number of files, or there is no such limit.
 test.skipIf(process.platform !== "linux").for([
   [2, 24],

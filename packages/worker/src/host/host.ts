@@ -18,7 +18,7 @@ export interface HostExit {
   readonly signal: NodeJS.Signals | null;
   /** V8 reported that its heap is exhausted, or it was killed for its use of memory. */
   readonly outOfMemory: boolean;
-  /** Why the system refused to start it. */
+  /** Why the system refused to start it, or a thread in it. */
   readonly refused?: SystemLimitError;
 }
 

@@ -35,6 +35,9 @@ export interface ProcessHostOptions extends Omit<ChildSettings, "prints" | "logL
 /** V8 writes this to stderr before it aborts; the exit status alone looks like any other abort. */
 const HEAP_EXHAUSTED = "heap out of memory";
 
+/** Node writes one of these to stderr if the system starts no thread for it, and then ends with an exit status like any other. */
+const NO_THREAD = /uv_thread_create|ERR_WORKER_INIT_FAILED/;
+
 /** Windows has no process groups: programs that a task starts there outlive its process. */
 const HAS_GROUPS = process.platform !== "win32";
 
@@ -60,6 +63,7 @@ class ProcessHost implements Host {
   #out: FrameWriter | undefined;
   #guard: FrameWriter | undefined;
   #outOfMemory = false;
+  #lacksThreads = false;
   #wasKilled = false;
   /** How often in a row it was found stopped when its guard was asked for a sign of life. */
   #stoppedPings = 0;
@@ -153,6 +157,7 @@ class ProcessHost implements Host {
     });
     this.#process.stderr?.on("data", (data: Buffer | string) => {
       if (data.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
+      if (NO_THREAD.test(String(data))) this.#lacksThreads = true;
     });
   }
 
@@ -171,9 +176,10 @@ class ProcessHost implements Host {
     });
   }
 
-  #end(how: Pick<HostExit, "exitCode" | "signal">, refused?: SystemLimitError): void {
+  #end(how: Pick<HostExit, "exitCode" | "signal">, limit?: SystemLimitError): void {
     if (this.#ended) return;
     this.#ended = true;
+    const refused = limit ?? (this.#lacksThreads ? noThreads() : undefined);
     if (how.signal === "SIGKILL" && !this.#wasKilled) this.#outOfMemory ||= this.#memory.claimKill();
     const exit = { ...how, outOfMemory: this.#outOfMemory };
     this.#events.onExit(refused === undefined ? exit : { ...exit, refused });
@@ -194,4 +200,9 @@ class ProcessHost implements Host {
     this.#process.unref();
     for (const stream of this.#process.stdio) (stream as Socket | null)?.unref();
   }
+}
+
+function noThreads(): SystemLimitError {
+  const cause = Object.assign(new Error("Node could not start a thread"), { code: "EAGAIN" });
+  return new SystemLimitError("a worker process", cause);
 }
