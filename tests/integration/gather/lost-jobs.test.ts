@@ -48,7 +48,7 @@ async function busy(): Promise<{ stage: Stage; stream: BusyStream; mapId: () => 
   const stage = new Stage(redis());
   await stage.machine({ concurrency: 20 });
   const stream = new BusyStream(stage.pool());
-  await until(() => stream.seen.size > 600, { what: "the stream to be busy" });
+  await until(() => stream.seen.size > 600, { what: "the stream to be busy", timeoutMs: 20_000 });
   const mapId = async (): Promise<string> => {
     const [key = ""] = await redis().admin.keys(stage.keys.done("*"));
     return key.split(":").at(-2) ?? "";
@@ -56,7 +56,7 @@ async function busy(): Promise<{ stage: Stage; stream: BusyStream; mapId: () => 
   return { stage, stream, mapId };
 }
 
-test("jobs that vanish while the map stays busy run all the same", async () => {
+test("jobs that vanish while the map stays busy run all the same", { timeout: 60_000 }, async () => {
   const { stage, stream } = await busy();
   const { admin } = redis();
   const wait = stage.keys.job("wait");
@@ -70,7 +70,7 @@ test("jobs that vanish while the map stays busy run all the same", async () => {
   });
 });
 
-test("outcomes that vanish while the map stays busy are made again", async () => {
+test("outcomes that vanish while the map stays busy are made again", { timeout: 60_000 }, async () => {
   const { stage, stream, mapId } = await busy();
   const { admin } = redis();
   const id = await mapId();
