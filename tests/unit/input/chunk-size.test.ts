@@ -12,10 +12,10 @@ test("before anything was measured, a few jobs of one item go at once", () => {
 test("a size far above what was measured is a guess, and few jobs of it go at once", () => {
   const size = autoChunks(endless, two);
   size.measured(1, 0.05);
-  expect(size.next()).toBe(2_000);
+  expect(size.next()).toBe(4_000);
   expect(size.ahead).toBe(8);
-  size.measured(2_000, 100);
-  expect([size.next(), size.ahead]).toEqual([2_000, Infinity]);
+  size.measured(4_000, 200);
+  expect([size.next(), size.ahead]).toEqual([4_000, Infinity]);
 });
 
 test("what a larger job shows outweighs what small ones have shown, whichever comes first", () => {
@@ -31,15 +31,15 @@ test("a function that gets long is cut small at once", () => {
   const size = autoChunks(endless, two);
   for (let i = 0; i < 10; i++) size.measured(10_000, 1);
   expect(size.next()).toBe(16_000);
-  size.measured(2, 80);
-  size.measured(2, 80);
+  size.measured(2, 160);
+  size.measured(2, 160);
   expect(size.next()).toBeLessThanOrEqual(4);
 });
 
 test("a long function is never given more than one item", () => {
   const size = autoChunks(endless, two);
   for (let i = 0; i < 50; i++) {
-    size.measured(1, 60);
+    size.measured(1, 120);
     expect([size.next(), size.ahead]).toEqual([1, Infinity]);
   }
 });

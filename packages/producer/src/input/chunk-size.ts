@@ -26,10 +26,10 @@ export function fixedChunks(n: number): ChunkSize {
 
 /**
  * The run time that a job should have, in ms. While functions compute, a job that comes alone costs about 2 ms of the CPU
- * time of producer, Redis and supervisor, and this is fifty times as much. It is still short enough for other maps, which
- * wait for its end, and the last jobs are smaller.
+ * time of producer, Redis and supervisor, and this is a hundred times as much. It is still short enough for other maps,
+ * which wait for its end, and the last jobs are smaller.
  */
-const TARGET_MS = 100;
+const TARGET_MS = 200;
 
 /**
  * The largest chunk. Larger ones save nothing more, and V8 allocates arrays of more than 128 KiB with a system call each.
@@ -62,7 +62,7 @@ const GUESSED_JOBS_PER_WORKER = 4;
 const KNOWN_JOBS = 4;
 
 /** A job that takes at least this long, in ms, and is slower than estimated, gets at least half of the weight. */
-const LONG_MS = TARGET_MS / 10;
+const LONG_MS = TARGET_MS / 20;
 
 /**
  * Chooses the size by the measured run time per item, and keeps the rest of a known input divisible among the workers.
