@@ -228,7 +228,9 @@ describe("is a typed error before anything is enqueued:", () => {
     [
       "a non-tuple given to apply",
       (pool) => pool.apply("increment", 5 as unknown as [number]),
-      invalid("Expected each item of apply() to be an array of arguments, got 5"),
+      invalid(
+        "Expected each item of apply() to be an array of arguments, got 5 at index 0. An item of one argument is written as [5]",
+      ),
     ],
     [
       "a function of two required arguments given to map",

@@ -50,8 +50,10 @@ export function singles(call: string, items: unknown): Input {
  */
 export function checkedTuples(call: string, items: unknown): Input {
   const refuse = (item: unknown, index: number): never => {
+    const got = inspectBriefly(item);
     throw new InvalidOptionError(
-      `Expected each item of ${call}() to be an array of arguments, got ${inspectBriefly(item)} at index ${index}`,
+      `Expected each item of ${call}() to be an array of arguments, got ${got} at index ${index}. ` +
+        `An item of one argument is written as [${got}]`,
     );
   };
   if (Array.isArray(items)) {

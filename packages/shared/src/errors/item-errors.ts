@@ -218,13 +218,13 @@ export class CorruptJobError extends PoolmqError {
   }
 }
 
-/** A shared value is not there: its pool was closed, has other workers, or Redis lost it. */
+/** A shared value is not there: it was released, its pool was closed, has other workers, or Redis lost it. */
 export class SharedValueGoneError extends PoolmqError {
   readonly code = "SHARED_VALUE_GONE";
 
   constructor(facts: { shareId: string }) {
     super(
-      `Shared value ${facts.shareId} is not there: the pool that shared it was closed, has other workers, or Redis lost it`,
+      `Shared value ${facts.shareId} is not there: it was released, the pool that shared it was closed or has other workers, or Redis lost it`,
     );
   }
 }
