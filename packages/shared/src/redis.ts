@@ -74,7 +74,7 @@ export { readBounded } from "./store/keys/read-bounded.ts";
 export { prioritizeWaiting, tellPriority } from "./store/prioritize.ts";
 export type { Reconciled } from "./store/reconcile-jobs.ts";
 export { RedisClock, redisNowMs } from "./store/keys/redis-clock.ts";
-export { expireJobs, removeStaged, removeWaiting } from "./store/remove-waiting.ts";
+export { expireJobs, expireStages, removeStaged, removeWaiting } from "./store/remove-waiting.ts";
 export { renewShares } from "./store/renew-shares.ts";
 export { MachineLines } from "./store/reports/machine-lines.ts";
 export { Machines } from "./store/reports/machines.ts";

@@ -125,6 +125,18 @@ export async function expireJobs(
   }
 }
 
+/**
+ * Lets the stages of maps of which nobody knows expire after a day. Their jobs are only fetched as long as the maps have
+ * turns, which somebody may have deleted.
+ */
+export async function expireStages(
+  redis: Redis | Cluster,
+  keys: QueueKeys,
+  mapIds: Iterable<string>,
+): Promise<void> {
+  await Promise.all(Array.from(mapIds, (id) => redis.pexpire(keys.stage(id), KEPT_FAILURES_MS)));
+}
+
 /** Looks through a list once, from its head, where new ids are added. Gives how many were removed. */
 async function removeListed(
   redis: Redis | Cluster,

@@ -1,6 +1,7 @@
 /**
  * Jobs that nobody knows of any more. If a producer dies, machines drop its jobs when they fetch them. But if somebody
- * deletes the list in which these jobs wait, no machine ever fetches them, and Redis would keep them for ever.
+ * deletes the list in which these jobs wait, or the turns of their maps, no machine ever fetches them, and Redis would keep
+ * them for ever.
  */
 
 import { clearTimeout, setTimeout } from "node:timers";
@@ -8,7 +9,7 @@ import { clearTimeout, setTimeout } from "node:timers";
 import type { Cluster, Redis } from "ioredis";
 
 import { repeatWhenAnswered } from "@poolmq/shared/internal";
-import { expireJobs, scanKeys } from "@poolmq/shared/redis";
+import { expireJobs, expireStages, scanKeys } from "@poolmq/shared/redis";
 import type { QueueKeys } from "@poolmq/shared/redis";
 
 /** How often a queue is searched for them, in ms. One of its machines does it each time. */
@@ -67,18 +68,16 @@ export class ForsakenJobs {
     for await (const found of scanKeys(redis, `${prefix}*-*`)) {
       const ids = found.map((key) => key.slice(prefix.length));
       const isForsaken = await Promise.all(ids.map(async (id) => await this.#isForsaken(id, wanted)));
-      await expireJobs(
-        redis,
-        keys,
-        ids.filter((_, i) => isForsaken[i]),
-      );
+      const forsaken = ids.filter((_, i) => isForsaken[i]);
+      await expireJobs(redis, keys, forsaken);
+      await expireStages(redis, keys, new Set(forsaken.flatMap((id) => mapIdOf(id) ?? [])));
       if (this.#isClosed) return;
     }
   }
 
   async #isForsaken(jobId: string, wanted: Map<string, Promise<boolean>>): Promise<boolean> {
     const { redis, keys, isWanted } = this.#queue;
-    const mapId = /^([\w-]+)-\d+(?:-b)?$/.exec(jobId)?.[1];
+    const mapId = mapIdOf(jobId);
     if (mapId === undefined) return false;
     let asked = wanted.get(mapId);
     if (asked === undefined) wanted.set(mapId, (asked = isWanted(mapId)));
@@ -88,6 +87,11 @@ export class ForsakenJobs {
     if ((await redis.type(key)) !== "hash" || (await redis.pttl(key)) !== -1) return false;
     return mayBeOf(mapId, await redis.hget(key, "data"));
   }
+}
+
+/** `undefined` for a key that is not that of a job of poolmq, or of its backup. */
+function mapIdOf(jobId: string): string | undefined {
+  return /^([\w-]+)-\d+(?:-b)?$/.exec(jobId)?.[1];
 }
 
 /** Whether a job's data says that it is of this map. If the data can't be read, no other program needs the job either. */
