@@ -55,8 +55,9 @@ async function waitingJob({ admin, keys }: Target, pick: number): Promise<Waitin
   if (jobId === null) return undefined;
   const key = keys.job(jobId);
   try {
-    const data = JSON.parse((await admin.hget(key, "data")) ?? "") as Omit<Waiting, "key">;
-    return { ...data, key };
+    const data = JSON.parse((await admin.hget(key, "data")) ?? "") as Pick<Waiting, "map" | "at">;
+    // A job of one item does not say how many it has.
+    return { n: 1, ...data, key };
   } catch {
     return undefined; // it was damaged before
   }
