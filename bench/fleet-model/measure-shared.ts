@@ -32,7 +32,7 @@ export async function measureShared(stage: Stage, idle: Costs["idleMachine"]): P
   const alone = (): Promise<number> => first.map({ task: "increment", args: { range: items }, chunksize: 1 });
   const shared = (): Promise<number> => fleet.mapOnly(items);
   // Each producer has the code compiled that it runs through.
-  for (let warm = 0; warm < 3; warm++) await fleet.map(items);
+  for (let warm = 0; warm < 8; warm++) await fleet.map(items);
   await alone();
   const pairs: { readonly alone: Load; readonly shared: Load }[] = [];
   for (let round = 0; round < ROUNDS; round++)
