@@ -210,6 +210,16 @@ describe("is a typed error before anything is enqueued:", () => {
       invalid("Unknown option `chunkSize` in the call options. Did you mean `chunksize`?"),
     ],
     [
+      "an option by the name that queues give it",
+      (pool) => pool.map("increment", [1], odd({ retries: 2 })),
+      invalid("Unknown option `retries` in the call options. Did you mean `attempts`?"),
+    ],
+    [
+      "an option by the name that pools of threads give it",
+      (pool) => pool.map("increment", [1], odd({ timeout: 2 })),
+      invalid("Did you mean `taskTimeoutMs`?"),
+    ],
+    [
       "a misspelled option of a stream",
       (pool) => pool.imapUnordered("increment", [1], odd({ bufferSize: 2 })).next(),
       invalid("Did you mean `buffersize`?"),

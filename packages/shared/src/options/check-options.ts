@@ -5,6 +5,32 @@ import { nearest } from "../errors/nearest.ts";
 import { inspectBriefly } from "../errors/inspect-briefly.ts";
 import { MAX_TIMER_MS } from "../host/settles-within.ts";
 
+/** What other pools and queues call an option, and what it may be here. */
+const NAMES_ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
+  retries: ["attempts"],
+  maxRetries: ["attempts"],
+  retry: ["attempts"],
+  retryDelay: ["backoff"],
+  timeout: ["taskTimeoutMs", "timeoutMs"],
+  timeoutMs: ["taskTimeoutMs"],
+  taskTimeout: ["taskTimeoutMs"],
+  jobId: ["mapId"],
+  batchSize: ["chunksize"],
+  highWaterMark: ["buffersize"],
+  stopOnError: ["failFast"],
+  workers: ["processes", "threads"],
+  numWorkers: ["processes", "threads"],
+  maxWorkers: ["processes", "threads"],
+  maxThreads: ["threads"],
+  filename: ["tasks", "module"],
+  maxTasksPerWorker: ["maxTasksPerChild", "maxTasksPerThread"],
+  maxtasksperchild: ["maxTasksPerChild", "maxTasksPerThread"],
+  redis: ["connection"],
+  url: ["connection"],
+  redisUrl: ["connection"],
+  queueName: ["queue"],
+};
+
 /** Reads the checked values of one options object. */
 export interface OptionCheck {
   integer(name: string, fallback: number, range: { min: number; max?: number }): number;
@@ -17,8 +43,8 @@ export interface OptionCheck {
 }
 
 /**
- * Refuses options that are not an object, or that have a name which is not in `known`; the error suggests the nearest
- * known name.
+ * Refuses options that are not an object, or that have a name which is not in `known`; the error suggests the known name
+ * that was probably meant.
  *
  * @throws InvalidOptionError
  */
@@ -28,7 +54,8 @@ export function checkOptions(options: object, what: string, known: readonly stri
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
-    const meant = nearest(name, known);
+    const elsewhere = Object.hasOwn(NAMES_ELSEWHERE, name) ? NAMES_ELSEWHERE[name] : undefined;
+    const meant = elsewhere?.find((own) => known.includes(own)) ?? nearest(name, known);
     throw new InvalidOptionError(
       `Unknown option \`${name}\` in the ${what}. ` +
         (meant === undefined ? `Known: ${known.join(", ")}` : `Did you mean \`${meant}\`?`),
