@@ -61,7 +61,9 @@ RUN apt-get update -qq \
 COPY --from=build /production/node_modules /srv/node_modules
 RUN ln -s /srv/node_modules/@poolmq/worker/dist/cli.js /usr/local/bin/poolmq
 WORKDIR /srv/app
+# Nothing that Node compiles is kept: a container that is replaced has lost it.
 ENV NODE_ENV=production \
+    NODE_DISABLE_COMPILE_CACHE=1 \
     POOLMQ_HEALTH_PORT=9090 \
     POOLMQ_HEALTH_HOST=0.0.0.0
 EXPOSE 9090

@@ -148,7 +148,7 @@ test("a producer is told that the worker of its map lost a right", { timeout: 60
   const machine = await stage.machine({ connection });
   const { marks, said } = await underWay(stage);
   // It can't publish.
-  await redis.admin.call("ACL", "SETUSER", "app", "-hget");
+  await redis.admin.call("ACL", "SETUSER", "app", "-xadd");
   marks.open();
   await until(() => said("can serve, so map"), { what: "the warning", timeoutMs: 45_000 });
   expect(said("Give this login what `poolmq acl` prints")).toBe(true);

@@ -222,7 +222,7 @@ describe.skipIf(!hasOpenssl)("TLS", () => {
   test("tells that a server wants TLS", async () => {
     const { port } = await startTls();
     await expect(open(`redis://localhost:${port}`, { connectTimeoutMs: 500 })).rejects.toMatchObject({
-      reason: "unreachable",
+      reason: "tls",
       message: expect.stringContaining("use rediss://"),
     });
   });
