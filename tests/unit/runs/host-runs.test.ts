@@ -62,6 +62,21 @@ test("the time limit of a run that is given back ends there: on the next host it
   expect(ticket.stopped).toBeUndefined();
 });
 
+test("a run that was taken back has not begun, although the host announced it as the next before it knew of that", () => {
+  const { runs, told, given } = quietHost(1_000);
+  const next = new Ticket(aRun({ timeoutMs: 1_000 }), () => {});
+  runs.send(next);
+  const id = told.flatMap((message) => (message.t === "run" ? [message.id] : [])).at(-1) ?? 0;
+  runs.back.revokeLast();
+  runs.guardAnswered({ t: "revoked", id, ok: true });
+  expect(given).toEqual([next]);
+  runs.begun(id);
+  runs.skipped(id);
+  expect([next.begun, next.running]).toEqual([false, false]);
+  vi.advanceTimersByTime(10_000);
+  expect(next.stopped).toBeUndefined();
+});
+
 test("a run that had begun on a host that was killed for another one is charged on the next host only if it begins there", () => {
   const { runs, ticket, id, given } = quietHost();
   runs.begun(id);

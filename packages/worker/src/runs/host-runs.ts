@@ -142,7 +142,8 @@ export class HostRuns {
   /** Notes that a run has begun: its time limit starts or, if it was told to stop while it waited, its grace. */
   begun(id: number): void {
     const sent = this.#sent.get(id);
-    if (sent === undefined || sent.ticket.begun) return;
+    // The end of a run announces the one after it, which may have been taken back meanwhile and run elsewhere.
+    if (sent === undefined || sent.revoked || sent.ticket.begun) return;
     sent.ticket.begun = true;
     this.#mark(sent.ticket);
     if (sent.ticket.stopped === undefined) this.#clock.startLimit(sent);
