@@ -49,6 +49,8 @@ export class FakeHost implements Host {
   onEnd: (chargeable: readonly RunMessage[]) => void = () => {};
   readonly #concurrency: number;
   readonly #events: HostEvents;
+  /** The run that the end of the last one announced: that it begins is not said again. */
+  #announced: number | undefined;
   /** Runs that it has begun without having said so. */
   readonly #unsaid = new Set<number>();
   readonly #claims = new Map<number, number>();
@@ -197,7 +199,7 @@ export class FakeHost implements Host {
       this.#claims.set(slot, id);
       this.running.set(id, next);
       this.onBegin(next);
-      this.#unsaid.add(id);
+      if (id !== this.#announced) this.#unsaid.add(id);
       // One that blocks the main thread keeps the word back.
       if (fn === "quick" || fn === "crashes" || fn === "leaves") this.#sayBegun(id);
       else if (fn !== "blocks") this.after(ON_ITS_WAY_MS, () => this.#sayBegun(id));
@@ -235,8 +237,11 @@ export class FakeHost implements Host {
     if (run === undefined) return;
     this.running.delete(id);
     this.#sayBegun(id);
-    this.say({ t: "done", id, ms: 1, retriable: 0 }, this.outcomeOf(run));
+    this.#announced = this.#stopping || this.#blocked ? undefined : this.#waiting[0]?.id;
+    this.say({ t: "done", id, ms: 1, retriable: 0, next: this.#announced }, this.outcomeOf(run));
     if (this.#stopping && this.running.size === 0 && this.endsWhenTold) this.end();
+    // What came meanwhile is read later.
+    this.#startNext();
     this.after(0, () => this.#read());
   }
 }
