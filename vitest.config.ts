@@ -41,7 +41,7 @@ const LATER: ReadonlySet<(typeof FOLDERS)[number]> = new Set(["integration", "fa
  * locks, outages and processes that start, so that more of them are needed to keep both cores busy.
  */
 const WORKERS_AT_FIRST = 5;
-const WORKERS_LATER = 7;
+const WORKERS_LATER = 6;
 
 /**
  * Their files change nothing that others see, so that those of one process share the modules that they load: to load them

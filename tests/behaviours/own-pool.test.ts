@@ -161,27 +161,37 @@ test("code that items left behind, and callbacks, call as the program does", asy
 });
 
 /** Goes back and forth between two pools. */
-function relay(other: () => ThreadPool<ReturnType<typeof relay>>) {
+function relay(other: () => ThreadPool<ReturnType<typeof relay>>, onDown: (left: number) => void = () => {}) {
   return {
-    down: async (left: number): Promise<number> =>
-      left === 0 ? 0 : 1 + (await other().apply("down", [left - 1])),
+    down: async (left: number): Promise<number> => {
+      onDown(left);
+      return left === 0 ? 0 : 1 + (await other().apply("down", [left - 1]));
+    },
   };
 }
 
 test("tasks of two pools that call each other's pool wait for what they called, and never for themselves", async () => {
+  const seen = new Set<number>();
+  const { promise: areUnderWay, resolve } = Promise.withResolvers<void>();
   const first: ThreadPool<ReturnType<typeof relay>> = new ThreadPool({
-    tasks: relay(() => second),
+    tasks: relay(
+      () => second,
+      (left) => {
+        if (seen.add(left).has(24) && seen.has(25)) resolve();
+      },
+    ),
     threads: 0,
   });
   const second: typeof first = new ThreadPool({ tasks: relay(() => first), threads: 0 });
   onTestFinished(async () => void (await Promise.all([first.terminate(), second.terminate()])));
   expect(await first.map("down", [9, 8, 9])).toEqual([9, 8, 9]);
-  const both = Promise.all([first.map("down", [6, 5]), second.map("down", [5, 6])]);
-  // A pool that is closed still serves the items for which its own items wait.
+  const both = Promise.all([first.map("down", [36, 35]), second.map("down", [25, 26])]);
+  // A pool that is closed still serves the items for which its own items wait. Those of the other map have to be among these.
+  await areUnderWay;
   first.close();
   expect(await both).toEqual([
-    [6, 5],
-    [5, 6],
+    [36, 35],
+    [25, 26],
   ]);
   await first.join();
   expect(await rejection(second.apply("down", [1]))).toMatchObject({ code: "POOL_CLOSED" });

@@ -56,11 +56,16 @@ test("a machine that is killed takes no item of its batch with it", async () => 
   expect(await results).toEqual(ITEMS);
 });
 
-test("a Redis that is emptied neither loses nor doubles an item of a batch", async () => {
-  const server = await RedisServer.start();
-  onTestFinished(() => server.stop());
-  const { results, open } = await inMidBatch(server);
-  await server.admin.flushall();
-  open();
-  expect(await results).toEqual(ITEMS);
-});
+// The calls may be found missing one after the other. Then they are in batches of their own, which wait for more items for 20 s.
+test(
+  "a Redis that is emptied neither loses nor doubles an item of a batch",
+  { timeout: 90_000 },
+  async () => {
+    const server = await RedisServer.start();
+    onTestFinished(() => server.stop());
+    const { results, open } = await inMidBatch(server);
+    await server.admin.flushall();
+    open();
+    expect(await results).toEqual(ITEMS);
+  },
+);

@@ -2,6 +2,8 @@
 
 import { expect, onTestFinished, test } from "vitest";
 
+import { FRESH_MS } from "@poolmq/shared/redis";
+
 import type * as tasks from "../fixtures/fault-tasks.ts";
 import {
   doubled,
@@ -237,9 +239,15 @@ test("a call of a pool that was terminated is not run by the frozen machine that
   });
   first.signalAll("SIGSTOP");
   const called = rejection(call());
-  await until(async () => (await redis().admin.exists(stage.keys.job("active"))) === 1, {
-    what: "the call to be handed over",
-  });
+  const handedAt = await until(
+    async () => {
+      const [id = ""] = await redis().admin.lrange(stage.keys.job("active"), 0, 0);
+      return await redis().admin.hget(stage.keys.job(id), "processedOn");
+    },
+    { what: "the call to be handed over" },
+  );
+  // One that comes back sooner would begin it before it hears that it is cancelled.
+  await until(() => Date.now() - Number(handedAt) > FRESH_MS, { what: "the machine to be late" });
   await pool.terminate();
   expect(await called).toMatchObject({ code: "CANCELLED" });
   first.signalAll("SIGCONT");
