@@ -68,8 +68,8 @@ export {
   removeMapKeys,
   removeQueueKeys,
 } from "./store/map-remains.ts";
-export { isPlainOutcome } from "./store/publish-outcomes.ts";
-export type { Outcome } from "./store/publish-outcomes.ts";
+export { isPlainOutcome } from "./store/outcomes/publish-outcomes.ts";
+export type { Outcome } from "./store/outcomes/publish-outcomes.ts";
 export { readBounded } from "./store/keys/read-bounded.ts";
 export { prioritizeWaiting, tellPriority } from "./store/prioritize.ts";
 export type { Reconciled } from "./store/reconcile-jobs.ts";

@@ -1,7 +1,7 @@
 /** The script that completes plain jobs with their outcomes: see `completions.ts`. */
 
 import { PAGE_ITEMS } from "../store/keys/done-bits.ts";
-import { publishingPlain } from "../store/publish-scripts.ts";
+import { publishingPlain } from "../store/outcomes/publish-scripts.ts";
 import { waitBusy } from "./hand-over.ts";
 import { FETCH_BYTES, FETCHING } from "./plain-scripts.ts";
 

@@ -10,8 +10,8 @@ import type { Cluster, Redis } from "ioredis";
 
 import { runScript } from "../redis/run-script.ts";
 import type { RedisClock } from "../store/keys/redis-clock.ts";
-import { entryOf, splitIntoEntries } from "../store/publish-outcomes.ts";
-import type { Outcome } from "../store/publish-outcomes.ts";
+import { entryOf, splitIntoEntries } from "../store/outcomes/publish-outcomes.ts";
+import type { Outcome } from "../store/outcomes/publish-outcomes.ts";
 import { FetchReader } from "./fetch-reader.ts";
 import type { FetchReply, NextJobData } from "./fetch-reader.ts";
 import { COMPLETE } from "./complete-script.ts";

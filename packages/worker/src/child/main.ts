@@ -22,9 +22,9 @@ import { makeClaims } from "./queue/claims.ts";
 import { countTurns } from "./count-turns.ts";
 import type { GuardData } from "./guard.ts";
 import { keepWasmCode } from "./keep-wasm-code.ts";
-import { printAtOnce } from "./print-at-once.ts";
+import { printAtOnce } from "./prints/print-at-once.ts";
 import { startTasks } from "./start-tasks.ts";
-import { tagPrints } from "./tag-prints.ts";
+import { tagPrints } from "./prints/tag-prints.ts";
 import { tellLeftover } from "./tell-leftover.ts";
 import type { WayOut } from "../item/way-out.ts";
 

@@ -2,12 +2,12 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import type { QueueKeys } from "./keys/keys.ts";
+import type { QueueKeys } from "../keys/keys.ts";
 import { PUBLISH, PUBLISH_ADDED, PUBLISH_WHOLE } from "./publish-scripts.ts";
-import { runScript } from "../redis/run-script.ts";
-import { sendTransaction } from "../redis/send-transaction.ts";
-import { toJson } from "../values/to-json.ts";
-import type { FailedJob, OutcomeText, RanText } from "../wire.ts";
+import { runScript } from "../../redis/run-script.ts";
+import { sendTransaction } from "../../redis/send-transaction.ts";
+import { toJson } from "../../values/to-json.ts";
+import type { FailedJob, OutcomeText, RanText } from "../../wire.ts";
 
 /** An entry takes no more outcomes once it has so many characters, because an entry is read in one piece. */
 const ENTRY_LENGTH = 16 * 1024;

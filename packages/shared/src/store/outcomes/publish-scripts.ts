@@ -1,8 +1,8 @@
 /** The scripts by which outcomes enter the stream of their map: see `publish-outcomes.ts`. */
 
-import { SET_DONE } from "./keys/done-bits.ts";
-import { settleAccounts } from "./keys/turns.ts";
-import type { Script } from "../redis/run-script.ts";
+import { SET_DONE } from "../keys/done-bits.ts";
+import { settleAccounts } from "../keys/turns.ts";
+import type { Script } from "../../redis/run-script.ts";
 
 /**
  * Lua: `publish(map, done, out, bytes, ttl, indices, jobs)` publishes the outcomes of one map's jobs. Gives 0 if the map is not

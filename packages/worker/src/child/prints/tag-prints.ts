@@ -1,9 +1,9 @@
 /** Tells the supervisor which item prints what: whenever another item prints, a tag is written before its text. */
 
-import { ownerOf } from "../item/item-context.ts";
-import { tagOf } from "../pipe/output-tag.ts";
-import { currentTaskContext } from "../task/task-context.ts";
-import type { TaskContext } from "../task/task-context.ts";
+import { ownerOf } from "../../item/item-context.ts";
+import { tagOf } from "../../pipe/output-tag.ts";
+import { currentTaskContext } from "../../task/task-context.ts";
+import type { TaskContext } from "../../task/task-context.ts";
 
 type Write = typeof process.stdout.write;
 
