@@ -5,15 +5,14 @@ import { nearest } from "../errors/nearest.ts";
 import { inspectBriefly } from "../errors/inspect-briefly.ts";
 import { MAX_TIMER_MS } from "../host/settles-within.ts";
 
-/** What other pools and queues call an option, and what it may be here. */
+/** What other pools and queues call an option, and what it may be here, where that is not the nearest name anyway. */
 const NAMES_ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   retries: ["attempts"],
   maxRetries: ["attempts"],
   retry: ["attempts"],
   retryDelay: ["backoff"],
-  timeout: ["taskTimeoutMs", "timeoutMs"],
+  timeout: ["taskTimeoutMs"],
   timeoutMs: ["taskTimeoutMs"],
-  taskTimeout: ["taskTimeoutMs"],
   jobId: ["mapId"],
   batchSize: ["chunksize"],
   highWaterMark: ["buffersize"],
@@ -24,7 +23,7 @@ const NAMES_ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   maxThreads: ["threads"],
   filename: ["tasks", "module"],
   maxTasksPerWorker: ["maxTasksPerChild", "maxTasksPerThread"],
-  maxtasksperchild: ["maxTasksPerChild", "maxTasksPerThread"],
+  maxtasksperchild: ["maxTasksPerThread"],
   redis: ["connection"],
   url: ["connection"],
   redisUrl: ["connection"],
