@@ -296,7 +296,7 @@ describe.skipIf(NO_BROWSER)("the page", () => {
 
   test("fits a phone, and is dark where that is wanted", async () => {
     const stage = new Watched(redis());
-    await stage.workers(2);
+    await stage.workers(3);
     const { page } = await visit(await startDashboard({ url: redis().url, queue: stage.queue }), {
       ...PHONE,
       colorScheme: "dark",
