@@ -1,6 +1,6 @@
 /** Removes the remains of maps that have ended from Redis. */
 
-import { setTimeout as delay } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 
 import { settlesWithin } from "@poolmq/shared/internal";
 import {
@@ -47,17 +47,32 @@ const FEW_JOBS = 40;
 export class CleanUp {
   readonly #options: CleanUpOptions;
   readonly #underWay = new Set<Promise<unknown>>();
+  /** Maps that came to their end in this turn of the event loop. */
+  readonly #ended: (readonly [GatheredMap, MapEnd])[] = [];
   #closed = false;
 
   constructor(options: CleanUpOptions) {
     this.#options = options;
   }
 
-  /** Removes a map's keys and jobs, and has its runs stopped. */
+  /**
+   * Removes a map's keys and jobs, and has its runs stopped. If nothing of it is under way, the caller, who waits for its
+   * results, goes on first. The id of a durable map may be used again by then, so that its keys are removed at once.
+   */
   forget(gathered: GatheredMap, end: MapEnd): void {
+    const underWay = [...gathered.map.underWay];
+    if (underWay.length > 0 || gathered.kind.traits.isDurable) this.#forget(gathered, end, underWay);
+    else if (this.#ended.push([gathered, end]) === 1)
+      this.#options.cleaning(nextTurn().then(() => this.#forgetEnded()));
+  }
+
+  #forgetEnded(): void {
+    for (const [gathered, end] of this.#ended.splice(0)) this.#forget(gathered, end, []);
+  }
+
+  #forget(gathered: GatheredMap, end: MapEnd, underWay: readonly number[]): void {
     const { map } = gathered;
     const warn = (err: unknown, message: string): void => this.#options.warn({ mapId: map.id, err }, message);
-    const underWay = [...map.underWay];
     const until = performance.now() + PATIENCE_MS;
     // Asked again while Redis refuses: otherwise machines would not hear of a cancel, and run the map as if it were wanted.
     const removed = untilTaken(() => this.#remove(gathered, end, underWay), {
@@ -86,6 +101,7 @@ export class CleanUp {
 
   /** Starts no further clean-up. Resolves once those that were started are done. */
   async close(): Promise<void> {
+    this.#forgetEnded();
     this.#closed = true;
     await Promise.all(this.#underWay);
   }

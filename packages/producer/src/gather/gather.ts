@@ -223,14 +223,12 @@ export class Gather implements MapGather {
     this.#closed = true;
     clearInterval(this.#ticker);
     this.shares.close();
-    this.#parts.tools.ended.flush();
+    const { tools, cleanUp, jobs } = this.#parts;
+    const cleaned = cleanUp.close();
+    tools.ended.flush();
     // If Redis is gone for good, the keys expire, and workers find that the maps are unwanted.
-    await this.#ifAnswered(this.#parts.cleanUp.close());
-    const closed = Promise.all([
-      this.#parts.tools.reader.close(disconnectBlocking),
-      this.#parts.jobs.close(),
-    ]);
-    await this.#ifAnswered(closed);
+    await this.#ifAnswered(cleaned);
+    await this.#ifAnswered(Promise.all([tools.reader.close(disconnectBlocking), jobs.close()]));
   }
 
   async obliterate(): Promise<void> {
