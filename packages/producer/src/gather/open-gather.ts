@@ -13,6 +13,8 @@ import { Gather } from "./gather.ts";
 export interface OpenGather {
   readonly gather: Gather;
   readonly redis: Redis | Cluster;
+  /** The connection on which outcomes are read. */
+  readonly blocking: Redis | Cluster;
   /** The largest value that Redis takes, if it limits that. */
   readonly largest: LargestValue | undefined;
   close(): Promise<void>;
@@ -66,7 +68,7 @@ export async function openGather(
       await gather.close(disconnect);
       disconnect();
     };
-    return { gather, redis, largest, close };
+    return { gather, redis, blocking, largest, close };
   } catch (error) {
     disconnect();
     throw error;

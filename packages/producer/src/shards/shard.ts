@@ -2,14 +2,15 @@
  * One shard of a queue, as a producer sees it: a gather on one Redis, and whether that Redis answers.
  *
  * States:
- * - `serving`: it answers. Leaves to `silent` when it has not answered for most of a second.
+ * - `serving`: it answers. Leaves to `silent` when nothing has come from it for most of a second, or for longer if it was slow
+ *   before (see `Silence`).
  * - `silent`: chunks that can go elsewhere do. Leaves to `returning` with the first answer.
  * - `returning`: remains of maps on it are put in order. Leaves to `serving` when that is done, or to `silent`.
  */
 
 import { classifyRefusal } from "@poolmq/shared/internal";
 import type { LargestValue, QueueKeys } from "@poolmq/shared/redis";
-import { Listener, removeWaiting } from "@poolmq/shared/redis";
+import { Listener, Silence, removeWaiting } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 
 import type { Gather } from "../gather/gather.ts";
@@ -18,10 +19,7 @@ import type { OpenGather } from "../gather/open-gather.ts";
 /** How often each shard is pinged while there are maps, in ms. */
 export const LOOK_MS = 250;
 
-/**
- * A shard that has not answered for this many looks is silent, which takes a second at most. Looks are counted and not
- * time, because while the program computes, answers wait in the socket.
- */
+/** A shard from which nothing has come for more looks is silent, which takes a second at most if it was not slow before. */
 const SILENT_LOOKS = 3;
 
 /** Refusals of a server that can't be reached, or is not ready. */
@@ -45,7 +43,8 @@ export class Shard {
   hasMachines = true;
   readonly #open: OpenGather;
   readonly #hooks: ShardHooks;
-  readonly #answer = { isOwed: false, looks: 0 };
+  #isOwed = false;
+  readonly #silence = new Silence(SILENT_LOOKS);
   readonly #listener: Listener;
   readonly #untilSilent = new Set<() => void>();
   #state: "serving" | "silent" | "returning" = "serving";
@@ -55,7 +54,7 @@ export class Shard {
     this.keys = keys;
     this.#open = open;
     this.#hooks = hooks;
-    this.#listener = new Listener(open.redis);
+    this.#listener = new Listener(open.redis, open.blocking);
   }
 
   get gather(): Gather {
@@ -96,14 +95,14 @@ export class Shard {
 
   /** Pings it, unless the last answer is outstanding. To be called every `LOOK_MS` while there are maps. */
   look(): void {
-    this.#answer.looks = this.#listener.hasHeard() ? 1 : this.#answer.looks + 1;
-    if (this.#answer.looks > SILENT_LOOKS && this.#state !== "silent") this.#fallSilent();
-    if (this.#answer.isOwed) return;
-    this.#answer.isOwed = true;
+    this.#silence.look(this.#listener.hasHeard());
+    if (this.#silence.isSilent && this.#state !== "silent") this.#fallSilent();
+    if (this.#isOwed) return;
+    this.#isOwed = true;
     this.redis.exists(this.keys.shards).then(
       () => this.#answered(),
       (error: unknown) => {
-        if (AWAY.has(classifyRefusal(error).reason)) this.#answer.isOwed = false;
+        if (AWAY.has(classifyRefusal(error).reason)) this.#isOwed = false;
         else this.#answered();
       },
     );
@@ -111,7 +110,7 @@ export class Shard {
 
   /** Stops counting looks, because there are no maps for a while. */
   rest(): void {
-    if (!this.#answer.isOwed) this.#answer.looks = 0;
+    if (!this.#isOwed) this.#silence.rest();
   }
 
   /** Removes the waiting jobs of a map from this shard. */
@@ -125,8 +124,8 @@ export class Shard {
   }
 
   #answered(): void {
-    this.#answer.isOwed = false;
-    this.#answer.looks = 0;
+    this.#isOwed = false;
+    this.#silence.answered();
     if (this.#state !== "silent") return;
     this.#state = "returning";
     const serve = (): void => {

@@ -9,11 +9,12 @@ export type Heard = Pick<Redis | Cluster, "isCluster"> & { readonly stream?: { r
  * there.
  */
 export class Listener {
-  readonly #redis: Heard;
-  #bytes = 0;
+  /** Connections to the server, with the bytes that had come at the last call. */
+  readonly #heard: { readonly redis: Heard; bytes: number }[];
 
-  constructor(redis: Heard) {
-    this.#redis = redis;
+  /** @param connections - to one server: what comes on any of them is a sign of it */
+  constructor(...connections: Heard[]) {
+    this.#heard = connections.map((redis) => ({ redis, bytes: 0 }));
   }
 
   /**
@@ -21,10 +22,13 @@ export class Listener {
    * answers says nothing about the one that was asked.
    */
   hasHeard(): boolean {
-    const bytes = this.#redis.isCluster ? 0 : (this.#redis.stream?.bytesRead ?? 0);
-    // A new connection begins to count at 0: that alone is no sign of the server.
-    const isMore = bytes > this.#bytes;
-    this.#bytes = bytes;
+    let isMore = false;
+    for (const one of this.#heard) {
+      const bytes = one.redis.isCluster ? 0 : (one.redis.stream?.bytesRead ?? 0);
+      // A new connection begins to count at 0: that alone is no sign of the server.
+      if (bytes > one.bytes) isMore = true;
+      one.bytes = bytes;
+    }
     return isMore;
   }
 }

@@ -5,16 +5,13 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { Listener } from "@poolmq/shared/redis";
+import { Listener, Silence } from "@poolmq/shared/redis";
 import type { Heard } from "@poolmq/shared/redis";
 
 /** How often to ask, in ms. */
 const BEAT_MS = 250;
 
-/**
- * After this many unanswered beats, the server counts as away. Beats are counted and not time, because after a pause of
- * this process itself the answers have arrived by the next beat.
- */
+/** After more unanswered beats, the server counts as away, if it was not slow before (see `Silence`). */
 const MISSED_BEATS = 2;
 
 export class Pulse {
@@ -22,8 +19,8 @@ export class Pulse {
   readonly #listener: Listener;
   readonly #onChange: () => void;
   readonly #timer: NodeJS.Timeout;
-  /** Beats since the last unanswered question; 0 if all are answered. */
-  #owed = 0;
+  readonly #silence = new Silence(MISSED_BEATS);
+  #isOwed = false;
   #isSilent = false;
 
   /** @param onChange - called when the server falls silent, or answers again */
@@ -46,22 +43,23 @@ export class Pulse {
 
   #beat(): void {
     const hasHeard = this.#listener.hasHeard();
-    if (this.#owed > 0) this.#owed = hasHeard ? 1 : this.#owed + 1;
-    else this.#ask();
+    this.#silence.look(hasHeard);
+    if (!this.#isOwed) this.#ask();
     this.#look();
   }
 
   #ask(): void {
-    this.#owed = 1;
+    this.#isOwed = true;
     const answered = (): void => {
-      this.#owed = 0;
+      this.#isOwed = false;
+      this.#silence.answered();
       this.#look();
     };
     this.#redis.ping().then(answered, answered);
   }
 
   readonly #look = (): void => {
-    const isSilent = this.#redis.status !== "ready" || this.#owed > MISSED_BEATS;
+    const isSilent = this.#redis.status !== "ready" || this.#silence.isSilent;
     if (isSilent === this.#isSilent) return;
     this.#isSilent = isSilent;
     this.#onChange();
