@@ -107,14 +107,18 @@ export class ShardedGather implements MapGather {
     if (sharded !== undefined) await this.#send(sharded, chunks);
   }
 
+  /** Resolves once more chunks of a plain map can be sent, or once those of a durable one are under way. */
   async #send(sharded: ShardedMap, chunks: readonly Chunk[]): Promise<void> {
-    const sent = sharded.place(chunks, this.#candidates(sharded.map)).map(async ([shard, mine]) => {
-      // Begun in the same turn, so that one script opens the map and adds its first jobs.
-      const steps = [this.#openOn(sharded, shard), shard.gather.enqueue(sharded.partOn(shard), mine)];
-      // The others must not wait for a shard that is silent: what belongs there is enqueued once it answers, and looked after.
-      await shard.unlessSilent(Promise.all(steps));
-    });
-    await Promise.all(sent);
+    const placed = sharded.place(chunks, this.#candidates(sharded.map));
+    const sent = [...placed].map((shard) =>
+      sharded.sendTo(shard, async (mine) => {
+        // Begun in the same turn, so that one script opens the map and adds its first jobs.
+        const steps = [this.#openOn(sharded, shard), shard.gather.enqueue(sharded.partOn(shard), mine)];
+        // What belongs on a shard that is silent is enqueued once it answers, and looked after.
+        await shard.unlessSilent(Promise.all(steps));
+      }),
+    );
+    await (sharded.mode === "plain" ? sharded.untilFree() : Promise.all(sent));
   }
 
   /** The shards to which chunks of a plain map may go. */

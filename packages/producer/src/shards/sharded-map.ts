@@ -1,6 +1,12 @@
-/** One map over several shards: the shard of each of its chunks. */
+/**
+ * One map over several shards: the shard of each of its chunks. What is to go to a shard while an earlier send is unanswered
+ * there waits, and goes together with the next one: a slow shard holds up no other, and gets few large scripts, as if it were
+ * the only one.
+ */
 
-import { jobIdOf } from "@poolmq/shared/redis";
+import { setImmediate as nextTurn } from "node:timers/promises";
+
+import { AT_ONCE, jobIdOf } from "@poolmq/shared/redis";
 
 import type { Chunk } from "../input/chunk.ts";
 import type { CarriedMap } from "../map/transport.ts";
@@ -14,14 +20,15 @@ interface Place {
   readonly part: ShardPart;
   /** Resolves once the part is open there; `undefined` before that is asked for. */
   opened: Promise<void> | undefined;
+  /** Chunks that are to be sent there when the last send is answered. */
+  waiting: Chunk[];
+  /** The send that is unanswered, and all that follow it without a pause. */
+  sending: { one: Promise<void>; readonly all: Promise<void> } | undefined;
   /** First indices of chunks that are under way on the shard. */
   readonly here: Set<number>;
   /** First indices of chunks that were sent elsewhere while the shard was silent. */
   readonly left: Set<number>;
 }
-
-/** Chunks, and the shard to which they go. */
-export type Placed = readonly [shard: Shard, chunks: Chunk[]];
 
 export class ShardedMap {
   readonly map: CarriedMap;
@@ -73,7 +80,7 @@ export class ShardedMap {
           ? () => this.map.underWay.filter((at) => this.#homeId(at) === shard.id)
           : () => [...here];
       const part = new ShardPart(this.map, { underWay, taken: (at) => this.#taken(at) });
-      place = { part, opened: undefined, here, left: new Set() };
+      place = { part, opened: undefined, waiting: [], sending: undefined, here, left: new Set() };
       this.#places.set(shard, place);
     }
     return place;
@@ -84,16 +91,17 @@ export class ShardedMap {
     return this.#places.has(shard);
   }
 
-  /** Whether a chunk of it is under way on the shard. */
+  /** Whether a chunk of it is under way on the shard, or is to be sent there. */
   waitsFor(shard: Shard): boolean {
-    return (this.#places.get(shard)?.part.underWay.length ?? 0) > 0;
+    const place = this.#places.get(shard);
+    return place !== undefined && place.part.underWay.length + place.waiting.length > 0;
   }
 
   /** How many chunks of a durable map wait for a shard that does not answer; none if no other could get some. */
   get stuck(): number {
     const places = this.#ids === undefined ? [] : [...this.#places];
     if (places.every(([{ isSilent }]) => isSilent)) return 0;
-    return places.reduce((sum, [{ isSilent }, { here }]) => (isSilent ? sum + here.size : sum), 0);
+    return places.reduce((sum, [{ isSilent }, place]) => (isSilent ? sum + countOf(place) : sum), 0);
   }
 
   /** The shard to which a chunk of a durable map belongs, the same for all processes. */
@@ -108,43 +116,98 @@ export class ShardedMap {
   }
 
   /**
-   * Places chunks on shards, where they count as under way from now on.
+   * Places chunks on shards, where they wait until they are sent.
    *
    * @param candidates - the shards to which chunks of a plain map may go, at least one
+   * @returns the shards that have got some
    */
-  place(chunks: readonly Chunk[], candidates: readonly Shard[]): Placed[] {
-    const placed = new Map<Shard, Chunk[]>();
+  place(chunks: readonly Chunk[], candidates: readonly Shard[]): Set<Shard> {
+    const placed = new Set<Shard>();
     const put = (chunk: Chunk, shard: Shard): void => {
       this.#shardOf.set(chunk.at, shard);
-      this.#placeOn(shard).here.add(chunk.at);
-      const others = placed.get(shard);
-      if (others === undefined) placed.set(shard, [chunk]);
-      else others.push(chunk);
+      this.#placeOn(shard).waiting.push(chunk);
+      placed.add(shard);
     };
     if (this.#ids !== undefined) {
       for (const chunk of chunks) {
         const home = this.homeOf(chunk.at);
         if (home !== undefined) put(chunk, home);
       }
-      return [...placed];
+      return placed;
     }
-    const underWay = candidates.map((shard) => this.#places.get(shard)?.here.size ?? 0);
-    const dealt = dealOut(chunks.length, underWay, this.#turn);
+    const loads = candidates.map((shard) => countOf(this.#places.get(shard)));
+    const dealt = dealOut(chunks.length, loads, this.#turn);
     this.#turn += chunks.length;
     for (const [n, chunk] of chunks.entries()) {
       const shard = candidates[dealt[n] ?? 0];
       if (shard !== undefined) put(chunk, shard);
     }
-    return [...placed];
+    return placed;
   }
 
-  /** Removes the chunks that are under way on a shard, which are then placed elsewhere. */
+  /**
+   * Sends what waits for a shard, unless a send is unanswered there: then it goes with the next one. Resolves once nothing waits
+   * for the shard any more.
+   *
+   * @param send - resolves once the shard has answered. Its error ends the map
+   */
+  async sendTo(shard: Shard, send: (chunks: readonly Chunk[]) => Promise<void>): Promise<void> {
+    const place = this.#placeOn(shard);
+    if (place.sending === undefined) {
+      const one = send(this.#takeWaiting(shard, place));
+      place.sending = { one, all: this.#sendOn(shard, place, one, send) };
+    }
+    await place.sending.all;
+  }
+
+  async #sendOn(
+    shard: Shard,
+    place: Place,
+    first: Promise<void>,
+    send: (chunks: readonly Chunk[]) => Promise<void>,
+  ): Promise<void> {
+    try {
+      await first;
+      for (;;) {
+        const chunks = this.#takeWaiting(shard, place);
+        if (chunks.length === 0) return;
+        const one = send(chunks);
+        if (place.sending !== undefined) place.sending.one = one;
+        await one;
+      }
+    } catch (error) {
+      this.map.fail(error);
+    } finally {
+      place.sending = undefined;
+    }
+  }
+
+  /** Waits until one of the shards has no unanswered send, so that more can go there. */
+  async untilFree(): Promise<void> {
+    const sends = [...this.#places.values()].flatMap(({ sending }) => sending?.one ?? []);
+    if (sends.length < this.#places.size) await nextTurn();
+    else await Promise.race(sends).catch(() => {}); // handled where it was sent
+  }
+
+  /** Notes that what waits for a shard is under way there. What does not fill a script waits for others. */
+  #takeWaiting(shard: Shard, place: Place): Chunk[] {
+    // Its outcome may have come meanwhile, from a shard that was silent.
+    const waiting = place.waiting.filter(({ at }) => this.#shardOf.get(at) === shard);
+    const count = waiting.length < AT_ONCE ? waiting.length : waiting.length - (waiting.length % AT_ONCE);
+    const chunks = waiting.slice(0, count);
+    place.waiting = waiting.slice(count);
+    for (const { at } of chunks) place.here.add(at);
+    return chunks;
+  }
+
+  /** Removes the chunks that are under way on a shard, or wait for it, which are then placed elsewhere. */
   takeFrom(shard: Shard): Chunk[] {
     const place = this.#places.get(shard);
-    if (place === undefined || place.here.size === 0) return [];
-    const indices = [...place.here];
-    for (const at of indices) place.left.add(at);
+    if (place === undefined || countOf(place) === 0) return [];
+    const indices = [...place.here, ...place.waiting.map(({ at }) => at)];
+    for (const at of place.here) place.left.add(at);
     place.here.clear();
+    place.waiting = [];
     for (const at of indices) this.#shardOf.delete(at);
     return this.map.chunks(indices);
   }
@@ -153,7 +216,7 @@ export class ShardedMap {
   takeLeft(shard: Shard): number[] {
     const place = this.#places.get(shard);
     // Jobs are removed by map, so nothing is removed while other chunks of the map are under way there.
-    if (place === undefined || place.here.size > 0) return [];
+    if (place === undefined || countOf(place) > 0) return [];
     const left = [...place.left];
     place.left.clear();
     return left;
@@ -169,4 +232,9 @@ export class ShardedMap {
   #homeId(at: number): string | undefined {
     return homeOf(jobIdOf(this.map.id, at), this.#ids ?? []);
   }
+}
+
+/** How many chunks it has, or is to get. */
+function countOf(place: Place | undefined): number {
+  return place === undefined ? 0 : place.here.size + place.waiting.length;
 }
