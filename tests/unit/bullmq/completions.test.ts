@@ -6,7 +6,7 @@ import { AT_ONCE } from "../../../packages/shared/src/bullmq/plain-scripts.ts";
 import { useFakeTimers } from "../../support/fake-timers.ts";
 
 beforeEach(() => {
-  useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setImmediate"] });
+  useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setImmediate", "performance"] });
 });
 
 /** Place of the jobs' ids in the arguments of a script, if they bring no outcomes. */
@@ -65,6 +65,20 @@ test("jobs that end one after the other go to a server that does not answer in f
   // What still waits goes with the answer.
   await redis.answer();
   expect(redis.scripts.reduce((sum, jobs) => sum + jobs, 0)).toBe(64);
+});
+
+test("the longer a server takes for its answers, the more jobs wait for each other", async () => {
+  const redis = new SlowRedis();
+  await redis.end(1);
+  await vi.advanceTimersByTimeAsync(320);
+  await redis.answer();
+  for (let ms = 0; ms < 80; ms++) {
+    await redis.end(1);
+    await vi.advanceTimersByTimeAsync(1);
+  }
+  expect(redis.scripts.length).toBeLessThanOrEqual(5);
+  await redis.answer();
+  expect(redis.scripts.reduce((sum, jobs) => sum + jobs, 0)).toBe(81);
 });
 
 test("jobs that fill a script do not wait for more", async () => {

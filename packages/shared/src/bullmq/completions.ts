@@ -32,6 +32,14 @@ const PATIENCE_MS = 1;
 const LONGEST_PATIENCE_MS = 16;
 
 /**
+ * If answers take long, jobs wait for this part of that time, up to `LONGEST_PATIENCE_MS` for the first unanswered script: that
+ * delays nothing, since the server has other scripts to run.
+ */
+const PART_OF_ANSWER = 1 / 16;
+/** However many scripts are unanswered, jobs do not wait for more than this part, if that is more than `LONGEST_PATIENCE_MS`. */
+const LONGEST_PART_OF_ANSWER = 1 / 4;
+
+/**
  * If the last script had this many jobs, the first ones that end after its answer wait for `PATIENCE_MS` too, because many
  * more are about to end.
  */
@@ -97,6 +105,8 @@ export class Completions {
   #underWay = 0;
   /** How many jobs the last script had. */
   #last = 0;
+  /** How long the last answer took, in ms. */
+  #answerMs = 0;
   /** Set while jobs wait for an answer, or for more jobs. */
   #patience: NodeJS.Timeout | undefined;
   /** Set while jobs wait that may do so, and no others. */
@@ -146,10 +156,14 @@ export class Completions {
   #schedule(): void {
     this.#isUrgent = true;
     if (this.#underWay === 0 && this.#last < MANY) setImmediate(this.#flush);
-    else {
-      const patienceMs = PATIENCE_MS * 2 ** Math.max(0, this.#underWay - 1);
-      this.#patience = setTimeout(this.#flush, Math.min(LONGEST_PATIENCE_MS, patienceMs));
-    }
+    else this.#patience = setTimeout(this.#flush, this.#patienceMs);
+  }
+
+  get #patienceMs(): number {
+    if (this.#underWay === 0) return PATIENCE_MS;
+    const first = Math.min(LONGEST_PATIENCE_MS, Math.max(PATIENCE_MS, this.#answerMs * PART_OF_ANSWER));
+    const longest = Math.max(LONGEST_PATIENCE_MS, this.#answerMs * LONGEST_PART_OF_ANSWER);
+    return Math.min(longest, first * 2 ** (this.#underWay - 1));
   }
 
   readonly #flush = (): void => {
@@ -170,6 +184,7 @@ export class Completions {
   async #send(jobs: readonly Waiting[]): Promise<void> {
     this.#underWay++;
     this.#last = jobs.length;
+    const sentAt = performance.now();
     try {
       const groups = jobs.length === 1 ? [jobs] : [...Map.groupBy(jobs, groupOf).values()].flatMap(groupsOf);
       await this.#sendGroups(groups);
@@ -177,6 +192,7 @@ export class Completions {
       for (const { reject } of jobs) reject(error);
     } finally {
       this.#underWay--;
+      this.#answerMs = performance.now() - sentAt;
       if (this.#patience !== undefined && this.#underWay === 0) {
         clearTimeout(this.#patience);
         this.#patience = undefined;
