@@ -103,6 +103,15 @@ test("results that Redis takes one by one are not sent as more than it takes", a
   expect(await connectionsMade(redis)).toBe(before);
 });
 
+test('results that Redis takes one by one do not come in jobs of more than it takes with `chunksize: "auto"`', async () => {
+  const { redis, stage } = await stageOn({ "client-output-buffer-limit": "normal 1mb 1mb 1" });
+  await stage.machine({ connection: redis.url });
+  const pool = stage.pool({ connection: redis.url });
+  const sizes = Array.from({ length: 200 }, () => 60_000);
+  const results = await within(20_000, "the results", pool.map("repeat", sizes, { chunksize: "auto" }));
+  expect(results.map(({ length }) => length)).toEqual(sizes);
+});
+
 test.each([undefined, 20_000])(
   "a chunk whose results are too large together loses the largest of them (time limit: %s)",
   async (taskTimeoutMs) => {

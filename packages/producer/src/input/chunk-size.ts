@@ -3,8 +3,8 @@
 export interface ChunkSize {
   /** Number of items for the next chunk, at least 1. */
   next(): number;
-  /** Notes a job, which ran `items` items in `ms`. */
-  measured(items: number, ms: number): void;
+  /** Notes a job, which ran `items` items in `ms`, and whose outcome has `bytes` bytes. */
+  measured(items: number, ms: number, bytes: number): void;
   /**
    * How many jobs may be sent while their size is a guess, because no job of that size was measured yet. `Infinity` once
    * the size is known to be good.
@@ -35,6 +35,12 @@ const TARGET_MS = 200;
  * The largest chunk. Larger ones save nothing more, and V8 allocates arrays of more than 128 KiB with a system call each.
  */
 const MAX_CHUNKSIZE = 16_000;
+
+/**
+ * The outcome that a job should have at most, in bytes. To bring it takes some ms, beside which the cost of a job is small; and
+ * the outcome of a job passes through pipe and Redis in one piece, which both of them, and who runs Redis, limit.
+ */
+const TARGET_BYTES = 512 * 1024;
 
 /**
  * Towards the end, chunks become smaller so that they can be spread, but not below this much work, in ms: another job
@@ -76,9 +82,10 @@ export function autoChunks(remaining: () => number | undefined, workers: () => n
   /** The estimate's weight, in items. */
   let known = 0;
   let largestMeasured = 0;
+  let bytesPerItem = 0;
   /** The largest chunk so far, and what limited it. Towards the end of the input all chunks become small. */
   let largest = FIRST_CHUNKSIZE;
-  let limitedBy: "time" | "share" = "time";
+  let limitedBy: "time" | "share" | "bytes" = "time";
   const processes = (): number => Math.max(1, workers());
   const next = (): number => {
     if (msPerItem === undefined) return FIRST_CHUNKSIZE;
@@ -88,10 +95,12 @@ export function autoChunks(remaining: () => number | undefined, workers: () => n
     // long.
     const share = left === undefined ? Infinity : Math.ceil(left / (4 * processes()));
     const byShare = Math.max(share, Math.floor(NOT_SPREAD_MS / msPerItem));
-    const size = Math.max(1, Math.min(byTime, byShare, MAX_CHUNKSIZE));
+    const byBytes = Math.floor(TARGET_BYTES / bytesPerItem);
+    const size = Math.max(1, Math.min(byTime, byShare, byBytes, MAX_CHUNKSIZE));
     if (size > largest) {
       largest = size;
       limitedBy = byShare < byTime ? "share" : "time";
+      if (size === byBytes) limitedBy = "bytes";
     }
     return size;
   };
@@ -101,8 +110,10 @@ export function autoChunks(remaining: () => number | undefined, workers: () => n
       if (msPerItem === undefined) return FIRST_JOBS_PER_WORKER * processes();
       return next() > GROWTH * largestMeasured ? GUESSED_JOBS_PER_WORKER * processes() : Infinity;
     },
-    measured(items, ms) {
+    measured(items, ms, bytes) {
       const now = ms / items;
+      // One chunk with large results is enough to be careful, and a few without them are enough to be no longer.
+      bytesPerItem = Math.max(bytes / items, (bytesPerItem + bytes / items) / 2);
       const isSurprise = msPerItem !== undefined && now > msPerItem && ms >= LONG_MS;
       // Shrink fast: a chunk that is too large delays the end of the map, and one that is too small costs little.
       if (isSurprise) known = Math.min(known, items);
@@ -115,6 +126,8 @@ export function autoChunks(remaining: () => number | undefined, workers: () => n
       if (msPerItem === undefined) return '`chunksize` "auto" had measured nothing yet';
       const measured = `\`chunksize\` "auto" measured ${Number(msPerItem.toPrecision(2))} ms an item`;
       if (largest === 1) return `${measured}, so that one is worth a job`;
+      if (limitedBy === "bytes")
+        return `${measured}, and keeps the results of a job within ${TARGET_BYTES / 1024} KiB`;
       return limitedBy === "share"
         ? `${measured}, and left so many jobs that the workers (${workers()}) come to their end together`
         : `${measured}, and a job is worth ${TARGET_MS} ms of work`;

@@ -8,6 +8,7 @@ import type { ArgumentLimit } from "../input/encode-items.ts";
 import { FirstOutcome } from "./first-outcome.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { InputReader } from "../input/input-reader.ts";
+import type { JobOptions } from "./transport.ts";
 
 /** Jobs that go to Redis in one pipeline. More would save little, and would block the event loop. */
 const MAX_BATCH_JOBS = 500;
@@ -36,6 +37,7 @@ interface ChunkReaderOptions {
    * divide it in the same way.
    */
   readonly wholeChunks: boolean;
+  readonly job: Pick<JobOptions, "reduce">;
 }
 
 export class ChunkReader {
@@ -94,9 +96,11 @@ export class ChunkReader {
     if (this.#room !== undefined && this.hasRoom) this.#room.resolve();
   }
 
-  /** Notes a chunk of `items` items that ran for `ms`. */
-  measured(items: number, ms: number): void {
-    this.chunkSize?.measured(items, ms);
+  /** Notes a chunk of `items` items that ran for `ms`, and whose outcome has `bytes` bytes. */
+  measured(items: number, ms: number, bytes: number): void {
+    // Folded results are one value, which smaller chunks would bring more often.
+    const isFolded = this.#options.job.reduce !== undefined;
+    this.chunkSize?.measured(items, ms, isFolded ? 0 : bytes);
     this.#firstOutcome.came(items);
   }
 

@@ -205,7 +205,7 @@ export class MapRun implements CarriedMap {
   }
 
   #settleChunk(chunk: Chunk, text: OutcomeText, { ms, transitMs, by }: RunFacts, bytes?: Buffer): void {
-    this.#reader.measured(chunk.n, ms);
+    this.#reader.measured(chunk.n, ms, text.length + (bytes?.length ?? 0));
     this.#inFlight.ran(chunk.n, ms);
     const ageMs = chunk.sentAt === undefined ? undefined : performance.now() - chunk.sentAt;
     this.#account.came({ at: chunk.at, n: chunk.n, ms, ageMs, transitMs, by });
