@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { toJson } from "@poolmq/shared/task";
 import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
-import { setTimeout } from "node:timers";
+import { setImmediate, setTimeout } from "node:timers";
 import { fileURLToPath } from "node:url";
 
 import { SystemLimitError } from "@poolmq/shared";
@@ -172,7 +172,9 @@ class ProcessHost implements Host {
     this.#process.on("exit", (exitCode, signal) => {
       this.quiet?.end();
       this.#killGroup();
-      setTimeout(() => this.#end({ exitCode, signal }), CLOSE_AFTER_EXIT_MS).unref();
+      // If this process was busy meanwhile, what the child still wrote is read now: after timers, and before what is immediate.
+      const end = (): void => this.#end({ exitCode, signal });
+      setTimeout(() => setImmediate(end), CLOSE_AFTER_EXIT_MS).unref();
     });
   }
 

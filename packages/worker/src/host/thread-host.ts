@@ -5,7 +5,7 @@
  * tasks started belong to this process, and outlive the thread.
  */
 
-import { setTimeout } from "node:timers";
+import { setImmediate, setTimeout } from "node:timers";
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 
@@ -145,7 +145,8 @@ class ThreadHost implements Host {
     this.#worker.on("exit", (exitCode) => {
       // Its last messages may still be on their way: the port closes after them.
       this.#port.once("close", () => this.#end(exitCode));
-      setTimeout(() => this.#end(exitCode), CLOSE_AFTER_EXIT_MS).unref();
+      // If this thread was busy meanwhile, they are read now: after timers, and before what is immediate.
+      setTimeout(() => setImmediate(() => this.#end(exitCode)), CLOSE_AFTER_EXIT_MS).unref();
     });
     this.#port.on("close", () => {
       if (!this.#ended) this.#events.onSevered();
