@@ -38,7 +38,7 @@ describe("a bad night", () => {
     await rejection(pool.map("step", stage.steps("fail", "fail", "end"), { mapId: "nightly" }));
     await stage.map("nightly", ({ retriable }) => retriable);
     expect((await stage.run("doctor")).output).toMatch(
-      /warn +failed maps +1 maps are kept because items failed/,
+      /warn +failed maps +1 map is kept because items failed/,
     );
     expect((await stage.run("errors", "nightly")).output).toContain("2 × RangeError: row 0 is not there");
     expect((await stage.run("logs", "--map", "nightly")).output).toMatch(

@@ -64,7 +64,7 @@ test.for<[string, Partial<QueueView>, Partial<typeof MEASURED>, string, RegExp]>
     {},
     { orphaned: new Map([["m", 7]]) },
     "warn",
-    /7 jobs of 1 maps wait for nobody/,
+    /^7 jobs of 1 map wait for nobody/,
   ],
   [
     "a silent machine",

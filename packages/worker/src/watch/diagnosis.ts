@@ -102,7 +102,7 @@ function queueFindings({ paused, jobs, maps, machines }: QueueView, { orphaned }
     findings.push({
       level: "warn",
       about: "stale maps",
-      text: `${lost} jobs of ${orphaned.size} maps wait for nobody: their producer is gone`,
+      text: `${many(lost, "job")} of ${many(orphaned.size, "map")} ${lost === 1 ? "waits" : "wait"} for nobody: their producer is gone`,
       advice: "`poolmq purge` removes them; a `mapId` keeps a map for whoever takes it up",
     });
   }
@@ -110,7 +110,7 @@ function queueFindings({ paused, jobs, maps, machines }: QueueView, { orphaned }
     findings.push({
       level: "warn",
       about: "failed maps",
-      text: `${failed} maps are kept because items failed`,
+      text: `${many(failed, "map")} ${failed === 1 ? "is" : "are"} kept because items failed`,
       advice: "`poolmq errors <map>` says why, and `poolmq retry <map>` runs these items again",
     });
   }
@@ -201,4 +201,8 @@ function taskFindings(machines: readonly MachineView[]): Finding[] {
 
 function ok(about: string, text: string): Finding {
   return { level: "ok", about, text };
+}
+
+function many(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }
