@@ -237,10 +237,12 @@ describe("retry", () => {
     await stage.workers(2);
     const pool = stage.client();
     const running = pool.map("step", stage.steps("fail", "wait"), { mapId: "m" });
-    const plain = pool.map("step", stage.steps("wait"));
     await until(async () => (await redis().admin.exists(stage.keys.failed("m"))) === 1, {
       what: "the failure",
     });
+    // Begun now: items promise no order, and two that wait would hold both processes while the one that fails is still queued.
+    const plain = pool.map("step", stage.steps("wait"));
+    await stage.map(plain.id);
     expect(await stage.control.retry("m")).toMatchObject({ problem: "running" });
     expect(await stage.control.retry(plain.id)).toEqual({ problem: "not durable" });
     expect(await stage.control.retry("nope")).toEqual({ problem: "not found" });
