@@ -107,6 +107,9 @@ describe("wrong use", () => {
   test("a module that is not there ends it", async () => {
     const { code, output } = await run(["worker", "./no-such-file.ts", "--redis", redis().url]);
     expect(output).toMatch(/poolmq: The tasks module .*no-such-file\.ts did not load: Cannot find module/);
+    expect(output).toContain("no-such-file.ts': there is no such file\n");
+    // Nothing of the user's imports it, and what Node itself did to find it says nothing.
+    expect(output).not.toMatch(/imported from|node:/);
     expect(code).toBe(1);
   });
 

@@ -54,10 +54,21 @@ async function importModule(url: string): Promise<Record<string, unknown>> {
     return (await import(url)) as Record<string, unknown>;
   } catch (error) {
     addSyntaxPosition(error, url);
+    if (isMissing(error, url)) {
+      const { message, stack = "" } = error;
+      error.message = message.replace(/ imported from .*$/, ": there is no such file");
+      error.stack = stack.replace(message, error.message);
+    }
     const remedy = remedyFor(error, url);
     if (remedy !== undefined) (error as Error).message += `: ${remedy}`;
     throw error;
   }
+}
+
+/** Whether the module itself is not there: Node then says that this file, of which no user knows, imports it. */
+function isMissing(error: unknown, url: string): error is Error {
+  const { code, url: missing } = Object(error) as { readonly code?: unknown; readonly url?: unknown };
+  return error instanceof Error && code === "ERR_MODULE_NOT_FOUND" && missing === url;
 }
 
 /**

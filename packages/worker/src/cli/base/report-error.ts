@@ -28,7 +28,7 @@ export function reportError(error: unknown): void {
   // The user's own frames, and the position above them if it is a syntax error; not those of Node's loader.
   const lines = (error.cause.stack ?? "")
     .split("\n")
-    .filter((line) => !/^\s+at .*\bnode:internal\//.test(line));
+    .filter((line) => !/^\s+at .*\bnode:(?:internal\/|diagnostics_channel:)/.test(line));
   if (lines.length > 1) process.stderr.write(`${lines.join("\n")}\n`);
 }
 
