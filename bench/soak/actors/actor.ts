@@ -5,7 +5,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-import { descendantsOf } from "../../../tests/support/processes.ts";
+import { descendantsOf, PRELOADS } from "../../../tests/support/processes.ts";
 import type { FromActor, ToActor } from "./messages.ts";
 
 /** A module that shifts the wall clock of the process. */
@@ -43,6 +43,8 @@ export class Actor {
         "--conditions=@poolmq/source",
         "--disable-warning=ExperimentalWarning",
         "--expose-gc",
+        // As a test, it takes the packages already built: its processes start often, and faster so. `npm run soak` runs the sources.
+        ...PRELOADS,
         ...(skewMs === 0 ? [] : ["--import", SKEWED_CLOCK]),
       ],
       env: { ...process.env, TMPDIR: folder, CLOCK_SKEW_MS: String(skewMs) },
