@@ -1,3 +1,5 @@
+import { join } from "node:path";
+
 import { defineConfig } from "vitest/config";
 
 import { HOOK } from "./tests/support/bundles.ts";
@@ -71,6 +73,9 @@ const TYPECHECK = {
   include: ["tests/types/**/*.test-d.ts"],
   tsconfig: "tests/types/tsconfig.json",
 };
+
+// As `npm test` does: else Node would keep what it compiles in the temporary folders that tests look into.
+process.env["NODE_COMPILE_CACHE"] ??= join(import.meta.dirname, ".cache/compiled");
 
 function timeoutOf(folder: (typeof FOLDERS)[number]): number {
   if (folder === "containers") return CONTAINER_TIMEOUT_MS;
