@@ -174,6 +174,14 @@ test("what is not there, and what is wrong, is told", async () => {
   expect(nobody.output).toContain("Nothing is kept of item 5 of scales: it did not fail, or");
   expect(await stage.replay("other", 0)).toMatchObject({ code: 3 });
   expect(await stage.replay("scales", "first")).toMatchObject({ code: 2 });
+  expect(await runPoolmq(["replay", "scales"])).toEqual({
+    code: 2,
+    output: "poolmq: Expected the index of an item: `poolmq errors scales` lists those that failed\n",
+  });
+  expect(await runPoolmq(["replay", "scales", "0"])).toEqual({
+    code: 2,
+    output: "poolmq: Expected --tasks <module>: the module that the workers run\n",
+  });
   const module = fileURLToPath(new URL("../../fixtures/one-task.ts", import.meta.url));
   const elsewhere = await stage.replay("scales", 0, {}, "--tasks", module);
   expect(elsewhere).toMatchObject({ code: 2 });

@@ -85,15 +85,16 @@ Exit codes:
     )
     .action(async (map: string, index: number | undefined, flags: ReplayFlags) => {
       if (map.endsWith(REPLAY_EXTENSION)) return await replayFile(map, flags);
-      const [tasks, at] = [needed(flags.tasks, "--tasks <module>"), needed(index, "<index>")];
+      const at = needed(index, `the index of an item: \`poolmq errors ${map}\` lists those that failed`);
+      const tasks = needed(flags.tasks, "--tasks <module>: the module that the workers run");
       await withQueue(flags, async (queue) => await replay(queue, map, at, { ...flags, tasks }));
     });
 }
 
-/** Gives a flag that is needed only for an item in Redis, or fails. */
-function needed<V>(given: V | undefined, name: string): V {
+/** Gives what is needed only for an item in Redis, or fails. */
+function needed<V>(given: V | undefined, what: string): V {
   if (given !== undefined) return given;
-  complain(`Expected ${name} of an item in Redis, got none`);
+  complain(`Expected ${what}`);
   process.exit(EXIT.usage);
 }
 
