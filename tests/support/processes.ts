@@ -88,7 +88,8 @@ export class Program implements AsyncDisposable {
         await new Promise<void>((resolve) => this.#wake.push(resolve));
       }
     };
-    return within(timeoutMs, `${pattern} from the program, which wrote:\n${this.#output}`, found());
+    const what = { toString: () => `${pattern} from the program, which wrote:\n${this.#output}` };
+    return within(timeoutMs, what, found());
   }
 
   kill(signal: NodeJS.Signals = "SIGKILL"): void {

@@ -28,11 +28,18 @@ export async function until<T>(
   }
 }
 
-/** Gives the promise's value, or fails after `timeoutMs` with a message that names it. */
-export async function within<T>(timeoutMs: number, what: string, promise: PromiseLike<T>): Promise<T> {
+/** Gives the promise's value, or fails after `timeoutMs` with a message that names it, as `what` tells then. */
+export async function within<T>(
+  timeoutMs: number,
+  what: string | { toString(): string },
+  promise: PromiseLike<T>,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`Waited ${timeoutMs} ms in vain for ${what}`)), timeoutMs);
+    timer = setTimeout(
+      () => reject(new Error(`Waited ${timeoutMs} ms in vain for ${String(what)}`)),
+      timeoutMs,
+    );
   });
   try {
     return await Promise.race([promise, timeout]);

@@ -106,7 +106,7 @@ test("stats() says what is the matter if Redis is busy for long", async () => {
   const redis = await startRedis();
   const proxy = await TcpProxy.start(redis);
   onTestFinished(() => proxy.stop());
-  const pool = new Stage(redis).pool({ connection: proxy.url, connectTimeoutMs: 200 });
+  const pool = new Stage(redis).pool({ connection: proxy.url, connectTimeoutMs: 1_000 });
   await pool.stats();
   void proxy.meddle(([name = ""]) => /^evalsha$/i.test(name), { answer: BUSY }, Infinity);
   expect(await rejection(pool.stats())).toMatchObject({
