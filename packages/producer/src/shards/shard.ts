@@ -19,7 +19,10 @@ import type { OpenGather } from "../gather/open-gather.ts";
 /** How often each shard is pinged while there are maps, in ms. */
 export const LOOK_MS = 250;
 
-/** A shard from which nothing has come for more looks is silent, which takes a second at most if it was not slow before. */
+/**
+ * A shard from which nothing has come for more than this many looks is silent. That takes a second at most, and longer if the
+ * shard was slow before (see `Silence`).
+ */
 const SILENT_LOOKS = 3;
 
 /** Refusals of a server that can't be reached, or is not ready. */

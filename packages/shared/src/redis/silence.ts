@@ -1,7 +1,10 @@
 /** A server that was slow before may stay silent up to so many times as long as one that was not. */
 const MOST_TIMES = 4;
 
-/** With each sign of life, so much is kept of what is known of its slowness: half of it after a quarter of a minute. */
+/**
+ * With each sign of life, this part is kept of the longest pause that the server had lately. At four signs a second, half of it
+ * is forgotten after a quarter of a minute.
+ */
 const KEPT = 0.99;
 
 /**

@@ -11,7 +11,10 @@ import type { Heard } from "@poolmq/shared/redis";
 /** How often to ask, in ms. */
 const BEAT_MS = 250;
 
-/** After more unanswered beats, the server counts as away, if it was not slow before (see `Silence`). */
+/**
+ * After more than this many unanswered beats, the server counts as away. One that was slow before is given more of them (see
+ * `Silence`).
+ */
 const MISSED_BEATS = 2;
 
 export class Pulse {
