@@ -13,6 +13,7 @@ export { aclRules } from "./watch/acl.ts";
 export type { AclRole } from "./watch/acl.ts";
 export { isStraggler } from "./cli/view/straggler.ts";
 export { lastTop, moveOf, visible } from "./cli/view/scroll.ts";
+export { statusText } from "./cli/view/status-text.ts";
 export { table } from "./cli/view/table.ts";
 export { diagnose } from "./watch/diagnosis.ts";
 export { waitsFor } from "./watch/waits-for.ts";

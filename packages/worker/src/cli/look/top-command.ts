@@ -9,9 +9,9 @@ import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
 import { milliseconds } from "../base/integer.ts";
 import { queueCommand, withQueue } from "../base/queue-command.ts";
 import type { QueueFlags, ReachedQueue } from "../base/queue-command.ts";
+import { cutLine } from "../view/cut-line.ts";
 import { clean } from "../view/format.ts";
 import { LiveScreen } from "../view/live-screen.ts";
-import { paint } from "../view/paint.ts";
 import { statusText } from "../view/status-text.ts";
 
 interface TopFlags extends QueueFlags {
@@ -66,9 +66,12 @@ async function draw({ watcher, address }: ReachedQueue, intervalMs: number): Pro
   let askedAt = performance.now();
   const show = (): void => {
     const late = performance.now() - askedAt > LATE_MS;
-    const note = late
-      ? paint("red", `${clean(address)} does not answer, trying again`)
-      : paint("dim", "↑ ↓ PgUp PgDn scroll · q quits");
+    const note = cutLine(
+      screen.width,
+      late
+        ? [`${clean(address)} does not answer, trying again`, "red"]
+        : ["↑ ↓ PgUp PgDn scroll · q quits", "dim"],
+    );
     screen.draw([...(view === undefined ? ["looking…"] : statusText(view, screen.width)), "", note]);
   };
   screen.onResize(show);

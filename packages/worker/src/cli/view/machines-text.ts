@@ -3,6 +3,7 @@
 import { unfitPlace } from "../../watch/machine-view.ts";
 import type { ChildView, MachineView, MapView } from "../../watch/queue-view.ts";
 
+import { cutLine } from "./cut-line.ts";
 import { bytes, clean, count, cut, duration } from "./format.ts";
 import { paint } from "./paint.ts";
 import { isStraggler } from "./straggler.ts";
@@ -36,7 +37,7 @@ function headOf(
     ...(silentMs > LATE_MS ? [`silent for ${duration(silentMs)}`] : []),
   ];
   const name = clean(`${host}:${pid}`);
-  return `${paint("bold", name)}  ${cut(clean(facts.join(" · ")), width - name.length - 2)}`;
+  return cutLine(width, [name, "bold"], [`  ${clean(facts.join(" · "))}`]);
 }
 
 function tasksOf({ tasks, unfit }: MachineView, width: number): string[] {
