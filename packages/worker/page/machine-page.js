@@ -1,6 +1,7 @@
 /** The page of one machine: what it runs, what it takes, its log, and what can be done to it. */
 
 import { h } from "./preact.js";
+import { ofSlots, runningOn, slotsOf } from "./busy.js";
 import { LineChart } from "./charts.js";
 import { Fact } from "./fact.js";
 import { bytes, count, duration, plural } from "./format.js";
@@ -32,26 +33,11 @@ export function MachinePage({ model, actions, id }) {
       ),
     );
   }
-  const {
-    host,
-    pid,
-    version,
-    node,
-    processes,
-    concurrency,
-    silentMs,
-    unfit,
-    tasks,
-    waiting,
-    cores,
-    memoryBytes,
-  } = machine;
-  const children = machine.children ?? [];
+  const { host, pid, version, node, silentMs, unfit, tasks, waiting, cores, memoryBytes } = machine;
   const loads = model.loadsOf(id);
   // Nothing is known of a machine's processors until it has told twice.
   const busy = loads.filter(([, known]) => known !== null);
   const memory = loads.filter(([, , known]) => known !== null);
-  const running = children.reduce((sum, child) => sum + child.running.length, 0);
   return h(
     "main",
     { class: "machine-page" },
@@ -75,7 +61,7 @@ export function MachinePage({ model, actions, id }) {
     h(
       "dl",
       { class: "facts" },
-      h(Fact, { name: "Busy" }, `${count(running)} of ${count(processes * concurrency)}`),
+      h(Fact, { name: "Busy" }, ofSlots(runningOn(machine), slotsOf(machine), count)),
       h(Fact, { name: "Jobs ahead" }, waiting === null ? "–" : count(waiting)),
       h(Fact, { name: "Processors" }, cores === null ? "–" : `${cores} busy`),
       h(Fact, { name: "Memory" }, memoryBytes === null ? "–" : bytes(memoryBytes)),

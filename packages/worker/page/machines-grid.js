@@ -1,6 +1,7 @@
 /** Many machines at a glance: a cell each, with its name, how busy it is, and what it takes over time. */
 
 import { Component, h } from "./preact.js";
+import { ofSlots, runningOn, slotsOf } from "./busy.js";
 import { bytes, count, duration } from "./format.js";
 import { isStraggler } from "./machines.js";
 import { GAP_MS } from "./model.js";
@@ -22,14 +23,14 @@ const SHOWN_NARROW = 12;
 /**
  * @typedef {object} Seen a machine, and what is said of it
  * @property {PageMachine} machine
- * @property {number} running
+ * @property {number | null} running `null`: it has not told
  * @property {number} late runs that straggle
  * @property {boolean} isSilent
  */
 
 /** @type {Record<string, { name: string, is: (seen: Seen) => boolean }>} */
 const STATES = {
-  busy: { name: "busy", is: ({ running }) => running > 0 },
+  busy: { name: "busy", is: ({ running }) => running !== null && running > 0 },
   idle: { name: "idle", is: ({ running }) => running === 0 },
   straggling: { name: "straggling", is: ({ late }) => late > 0 },
   silent: { name: "silent", is: ({ isSilent }) => isSilent },
@@ -48,7 +49,7 @@ const ORDERS = {
     name: "trouble first",
     by: ({ machine, isSilent, late }) => (machine.unfit !== null ? 0 : isSilent ? 1 : late > 0 ? 2 : 3),
   },
-  busiest: { name: "busiest", by: ({ running }) => -running },
+  busiest: { name: "busiest", by: ({ running }) => -(running ?? 0) },
   memory: { name: "most memory", by: ({ machine }) => -(machine.memoryBytes ?? 0) },
 };
 
@@ -133,7 +134,7 @@ function seen(machine, model) {
   const told = { nowMs: model.nowMs - silentMs, mapOf: model.mapOf };
   return {
     machine,
-    running: children.reduce((sum, child) => sum + child.running.length, 0),
+    running: runningOn(machine),
     late: children.flatMap((child) => child.running.filter((run) => isStraggler(run, told))).length,
     isSilent: silentMs > 2_500,
   };
@@ -146,19 +147,19 @@ function valueOf(event) {
 
 /** @param {{ of: Seen, points: readonly MachinePoint[], mostCores: number, mostBytes: number }} props */
 function Cell({ of: { machine, running, late, isSilent }, points, mostCores, mostBytes }) {
-  const { id, host, pid, processes, concurrency, silentMs, unfit, cores, memoryBytes } = machine;
-  const slots = processes * concurrency;
+  const { id, host, pid, silentMs, unfit, cores, memoryBytes } = machine;
+  const slots = slotsOf(machine);
   const isWrong = unfit !== null || isSilent;
   return h(
     "li",
     { class: `cell${isWrong ? " wrong" : late > 0 ? " late" : ""}` },
     h("a", { class: "name", href: `#/machines/${encodeURIComponent(id)}` }, host),
-    h("span", { class: "busy" }, `${count(running)} of ${count(slots)} busy`),
+    h("span", { class: "busy" }, `${ofSlots(running, slots, count)} busy`),
     h("span", { class: "quiet" }, `pid ${pid}`),
     h(
       "div",
       { class: "meter" },
-      h("span", { style: { width: `${slots === 0 ? 0 : (running / slots) * 100}%` } }),
+      h("span", { style: { width: `${slots === 0 ? 0 : ((running ?? 0) / slots) * 100}%` } }),
     ),
     h(Spark, { name: "Processors busy", color: "c0", points, most: mostCores, value: ([, busy]) => busy }),
     h(Spark, { name: "Memory", color: "c2", points, most: mostBytes, value: ([, , memory]) => memory }),

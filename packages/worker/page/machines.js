@@ -1,6 +1,7 @@
 /** The worker machines, and what each of their processes ran and runs: one lane each, time from left to right. */
 
 import { h } from "./preact.js";
+import { ofSlots, runningOn, slotsOf } from "./busy.js";
 import { Fetched } from "./fetched.js";
 import { bytes, count, duration, plural } from "./format.js";
 import { Unfit } from "./unfit.js";
@@ -104,9 +105,8 @@ function LanesOf({ machine: { id, host, silentMs, children }, model, spansOf }) 
 
 /** @param {LaneFacts & { machine: PageMachine, open: boolean, onToggle: (open: boolean) => void }} props */
 function Machine({ machine, open, onToggle, ...lanes }) {
-  const { id, host, pid, processes, concurrency, silentMs, unfit, children, waiting } = machine;
+  const { id, host, pid, silentMs, unfit, children, waiting } = machine;
   const { version, node, codeVersion } = machine;
-  const running = (children ?? []).reduce((sum, child) => sum + child.running.length, 0);
   const toldMs = lanes.nowMs - silentMs;
   const late = (children ?? []).flatMap((child) =>
     child.running.filter((run) => isStraggler(run, { nowMs: toldMs, mapOf: lanes.mapOf })),
@@ -127,7 +127,7 @@ function Machine({ machine, open, onToggle, ...lanes }) {
       h("b", {}, host),
       h("span", { class: "quiet" }, `pid ${pid}`),
       codeVersion === null ? null : h("span", { class: "quiet" }, `code ${codeVersion}`),
-      h("span", { class: "load" }, `${count(running)} of ${count(processes * concurrency)} busy`),
+      h("span", { class: "load" }, `${ofSlots(runningOn(machine), slotsOf(machine), count)} busy`),
       waiting ? h("span", { class: "quiet" }, `${plural(waiting, "job")} ahead`) : null,
       late.length === 0 ? null : h("span", { class: "badge warn" }, plural(late.length, "straggler")),
       silentMs > 2_500 ? h("span", { class: "badge warn" }, `silent for ${duration(silentMs)}`) : null,

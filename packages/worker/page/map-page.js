@@ -1,6 +1,7 @@
 /** The page of one map. */
 
 import { h } from "./preact.js";
+import { busyOf } from "./busy.js";
 import { Histogram, LineChart } from "./charts.js";
 import { ErrorGroups } from "./error-groups.js";
 import { Fact } from "./fact.js";
@@ -154,7 +155,14 @@ function Running({ model, map }) {
       ),
     )
     .toSorted((a, b) => a.run.sinceMs - b.run.sinceMs);
-  if (runs.length === 0) return h("p", { class: "quiet" }, "Nothing of it runs now.");
+  if (runs.length === 0) {
+    const { untold } = busyOf(model.view.machines);
+    const text =
+      untold === 0 || map.state !== "running"
+        ? "Nothing of it runs now."
+        : `Not known yet: ${plural(untold, "machine")} ${untold === 1 ? "has" : "have"} not told what runs there.`;
+    return h("p", { class: "quiet" }, text);
+  }
   return h(
     "div",
     {},

@@ -1,6 +1,7 @@
 /** The page of a queue. */
 
 import { h } from "./preact.js";
+import { busyOf, ofSlots } from "./busy.js";
 import { LineChart } from "./charts.js";
 import { ErrorGroups } from "./error-groups.js";
 import { bytes, count, plural, short } from "./format.js";
@@ -131,10 +132,7 @@ function Tiles({ model: { view, history } }) {
   const { jobs, machines, redis } = view;
   const times = history.map(({ atMs }) => atMs);
   const latest = history.at(-1);
-  const slots = machines.reduce((sum, { processes, concurrency }) => sum + processes * concurrency, 0);
-  const busy = machines.reduce((sum, { children }) => {
-    return sum + (children ?? []).reduce((runs, { running }) => runs + running.length, 0);
-  }, 0);
+  const { running, slots, untold } = busyOf(machines);
   return h(
     "div",
     { class: "tiles" },
@@ -155,9 +153,9 @@ function Tiles({ model: { view, history } }) {
     }),
     h(Tile, {
       name: "Processes busy",
-      value: `${short(busy)} of ${short(slots)}`,
-      note: plural(machines.length, "machine"),
-      share: slots === 0 ? 0 : busy / slots,
+      value: ofSlots(running, slots, short),
+      note: `${plural(machines.length, "machine")}${untold === 0 ? "" : `, ${short(untold)} not counted`}`,
+      share: slots === 0 ? 0 : (running ?? 0) / slots,
     }),
     h(Tile, {
       name: "Redis memory",
