@@ -223,6 +223,52 @@ describe("plain jobs", () => {
     await expect(backend.moveJobFromActiveToWait("j-99", "t")).rejects.toThrow(/Missing key/);
   });
 
+  test.for([0, 2])(
+    "that are handed back in one turn go back in one script, priority %i",
+    async (priority) => {
+      await using both = new Both();
+      const queue = both.queue(true);
+      const { admin } = redis();
+      const backend = queue.getBackend();
+      const lock = { token: "t", durationMs: 60_000, worker: "w" };
+      // One script fetches at most 100.
+      const fetch = async (count: number): Promise<unknown[]> => {
+        const { jobs: some } = await fetchPlainJobs(admin, backend, lock, Math.min(count, 100), {
+          nowMs: Date.now(),
+        });
+        const found = some.map(([, id]) => id);
+        return found.length === count || found.length === 0
+          ? found
+          : [...found, ...(await fetch(count - found.length))];
+      };
+      const handBack = async (ids: readonly string[]): Promise<void> =>
+        void (await Promise.all(ids.map(async (id) => await backend.moveJobFromActiveToWait(id, "t"))));
+      const all = jobs(300).map(({ opts, ...job }) => ({ ...job, opts: { ...opts, priority } }));
+      const ids = all.map(({ opts }) => opts.jobId);
+      await queue.addBulk(all);
+      expect(await fetch(250)).toHaveLength(250);
+      // A first time, so that Redis knows the script.
+      await handBack(["j-0"]);
+      await fetch(1);
+      await handBack(ids.slice(0, 100));
+      await admin.config("RESETSTAT");
+      // All of them belong behind those that went back before.
+      await handBack(ids.slice(100, 250).toReversed());
+      const stats = await admin.info("commandstats");
+      expect(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1]).toBe("1");
+      expect(await fetch(300)).toEqual(ids);
+      // Of those that went back already, and of others' jobs, each caller is told.
+      await handBack(ids.slice(0, 1));
+      const said = await Promise.allSettled(
+        ids
+          .slice(0, 3)
+          .map(async (id, at) => await backend.moveJobFromActiveToWait(id, at === 2 ? "x" : "t")),
+      );
+      expect(said.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "rejected"]);
+      expect(await fetch(300)).toEqual(["j-0", "j-1"]);
+    },
+  );
+
   test("that are there already are not added again", async () => {
     await using both = new Both();
     const queue = both.queue(true);
