@@ -29,6 +29,24 @@ test("what waits behind something long goes back, and nothing is fetched ahead u
   expect(ahead.capacity).toBe(42);
 });
 
+test("hosts that get little done hold half as many each time jobs go back, and more again as jobs end", () => {
+  const ahead = new FetchAhead(1, 1);
+  ahead.measured(0.05);
+  const held: number[] = [];
+  for (let pause = 0; pause < 6; pause++) {
+    held.push(ahead.capacity - 1);
+    const since = performance.now();
+    vi.advanceTimersByTime(60);
+    expect(ahead.givesUp(since, 10, 1)).toBe(true);
+    ahead.freed();
+  }
+  expect(held).toEqual([256, 128, 64, 32, 16, 16]);
+  for (let run = 0; run < 80; run++) ahead.measured(0.05);
+  expect(ahead.capacity - 1).toBe(16 + 10);
+  for (let run = 0; run < 5_000; run++) ahead.measured(0.05);
+  expect(ahead.capacity - 1).toBe(256);
+});
+
 test("tiny runs that the hosts are getting through stay", () => {
   const ahead = new FetchAhead(2, 1);
   const since = performance.now();

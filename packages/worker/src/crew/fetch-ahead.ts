@@ -34,6 +34,9 @@ const LONG_FACTOR = 2;
 /** A job that waited this long for a host of this machine goes back to Redis. */
 const MAX_WAIT_MS = 50;
 
+/** Each job that ends lets so much more of one be held again, after jobs had to go back. */
+const REGAINED = 1 / 8;
+
 /** If a run has ended within this time, in ms, the hosts are making progress with the jobs that are held. */
 const BUSY_MS = 20;
 
@@ -73,6 +76,8 @@ export class FetchAhead {
   #endedAt = 0;
   /** How many runs have ended since the last pause. */
   #ended = 0;
+  /** At most so many jobs are held per host: half as many whenever jobs had to go back, since the hosts get little done. */
+  #mostHeld = MAX_HELD;
   /** Jobs went back because all hosts are busy with something long. */
   #isCongested = false;
 
@@ -135,7 +140,7 @@ export class FetchAhead {
     const known = isPaced(this.#meanMs, this.#concurrency)
       ? Math.min(4 * jobs, FEW_HELD, this.#ended / this.#hosts)
       : 0;
-    return Math.min(MAX_HELD, Math.floor(Math.max(doubled, known)));
+    return Math.floor(Math.min(this.#mostHeld, Math.max(doubled, known)));
   }
 
   /** How long outcomes may wait, in ms: for half of the time that the hosts need for the jobs that are held. */
@@ -152,6 +157,7 @@ export class FetchAhead {
     this.#endedAt = performance.now();
     const before = this.capacity;
     this.#ended++;
+    this.#mostHeld = Math.min(MAX_HELD, this.#mostHeld + REGAINED);
     this.#meanMs = this.#meanMs === undefined ? ms : this.#meanMs * 0.9 + ms * 0.1;
     return this.capacity !== before;
   }
@@ -176,6 +182,7 @@ export class FetchAhead {
     const leftMs = (held * (this.#meanMs ?? Infinity)) / places;
     if (now - this.#endedAt < BUSY_MS && leftMs < MAX_WAIT_MS) return false;
     this.#isCongested = true;
+    this.#mostHeld = Math.max(FEW_HELD, this.#mostHeld / 2);
     return true;
   }
 }
