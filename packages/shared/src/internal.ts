@@ -25,7 +25,7 @@ export { resolveConnection } from "./redis/connection/connection-options.ts";
 export type { ResolvedConnection } from "./redis/connection/connection-options.ts";
 export { checkShards, resolveShards, urlsOf } from "./redis/connection/resolve-shards.ts";
 export { errorFacts } from "./thrown/error-facts.ts";
-export { ErrorGroups, MAX_GROUPS } from "./thrown/error-groups.ts";
+export { ErrorGroups, kindOfError, MAX_GROUPS } from "./thrown/error-groups.ts";
 export { failureError } from "./thrown/failure-error.ts";
 export { isWrongType } from "./redis/is-wrong-type.ts";
 export { nearest } from "./errors/nearest.ts";

@@ -137,6 +137,8 @@ export interface ErrorGroup {
   readonly name: string;
   /** Message of the first error, cut at 500 characters. */
   readonly message: string;
+  /** Another error of the group has another message, so that this one is an example. Absent: none has. */
+  readonly messagesDiffer?: true;
   /** Stack of the first error, cut at 4,000 characters, if it has one. */
   readonly stack?: string;
   /** Indices of the first 100 items. */

@@ -22,13 +22,24 @@ const MAPS = 5;
  * @param {readonly ErrorsView[]} errors
  */
 function merged(errors) {
-  /** @type {Map<string, { key: string, task: string, name: string, message: string, stack: string | null, count: number, lastAtMs: number | null, of: { mapId: string, count: number, indices: readonly number[] }[] }>} */
+  /** @type {Map<string, { key: string, task: string, name: string, message: string, messagesDiffer: boolean, stack: string | null, count: number, lastAtMs: number | null, of: { mapId: string, count: number, indices: readonly number[] }[] }>} */
   const kinds = new Map();
   for (const { mapId, task, groups } of errors) {
-    for (const { name, message, stack, count: times, lastAtMs, indices } of groups) {
+    for (const { name, message, messagesDiffer, stack, count: times, lastAtMs, indices } of groups) {
       const key = `${task} ${name} ${message.replace(/\d+/g, "#")}`;
-      const kind = kinds.get(key) ?? { key, task, name, message, stack, count: 0, lastAtMs: null, of: [] };
+      const kind = kinds.get(key) ?? {
+        key,
+        task,
+        name,
+        message,
+        messagesDiffer,
+        stack,
+        count: 0,
+        lastAtMs: null,
+        of: [],
+      };
       kinds.set(key, kind);
+      kind.messagesDiffer ||= messagesDiffer || message !== kind.message;
       kind.count += times;
       if (lastAtMs !== null) kind.lastAtMs = Math.max(kind.lastAtMs ?? 0, lastAtMs);
       kind.of.push({ mapId, count: times, indices });
@@ -63,7 +74,7 @@ export function ErrorGroups({ errors, nowMs, ofOneMap = false }) {
 
 /** @param {{ kind: Kind, nowMs: number, ofOneMap: boolean }} props */
 function Group({ kind, nowMs, ofOneMap }) {
-  const { of, task, name, message, count: times, lastAtMs, stack } = kind;
+  const { of, task, name, message, messagesDiffer, count: times, lastAtMs, stack } = kind;
   const last = lastAtMs === null ? "" : `last ${duration(Math.max(0, nowMs - lastAtMs))} ago`;
   const maps = of.length > 1 ? `${task}, ${plural(of.length, "map")}` : task;
   return h(
@@ -73,7 +84,13 @@ function Group({ kind, nowMs, ofOneMap }) {
       "summary",
       {},
       h("span", { class: "times" }, `${count(times)}×`),
-      h("span", { class: "what" }, h("b", {}, name), message === "" ? "" : ": ", h("span", {}, message)),
+      h(
+        "span",
+        { class: "what" },
+        h("b", {}, name),
+        message === "" ? "" : messagesDiffer ? ": e.g. " : ": ",
+        h("span", {}, message),
+      ),
       h(
         "span",
         { class: "quiet where" },

@@ -80,6 +80,13 @@ function Item({ item: { state, ran, attempt, losses, job, error, arguments: give
           { "aria-labelledby": "error" },
           h("h3", { id: "error" }, "What it failed of"),
           h("p", { class: "bad" }, h("b", {}, error.name), error.message === "" ? "" : `: ${error.message}`),
+          error.messagesDiffer
+            ? h(
+                "p",
+                { class: "quiet" },
+                "An error of this kind in its map: the numbers in its own message may differ.",
+              )
+            : null,
           error.stack === null ? null : h("pre", { tabIndex: 0, "aria-label": "Stack" }, error.stack),
         ),
     model.showsValues

@@ -72,7 +72,15 @@ test("of a map without a producer, what each shard has counts", () => {
 });
 
 test("errors that all shards tell of count once, those that each has counted are added", () => {
-  const group = { name: "E", message: "no", count: 2, lastAtMs: 5, stack: null, indices: [1, 4] };
+  const group = {
+    name: "E",
+    message: "no",
+    messagesDiffer: false,
+    count: 2,
+    lastAtMs: 5,
+    stack: null,
+    indices: [1, 4],
+  };
   const told: ErrorsView = { mapId: "m", task: "t", failed: 3, groups: [group], others: 1 };
   const other = { ...told, groups: [{ ...group, lastAtMs: 9, indices: [2] }] };
   expect(mergeErrors([told, other], true)).toMatchObject({
@@ -81,4 +89,21 @@ test("errors that all shards tell of count once, those that each has counted are
     others: 1,
   });
   expect(mergeErrors([told, other], false)).toMatchObject({ failed: 6, groups: [{ count: 4 }], others: 2 });
+});
+
+test("errors that differ in numbers are of one kind, whichever shard has the first of them", () => {
+  const group = { name: "E", messagesDiffer: false, count: 1, lastAtMs: null, stack: null };
+  const row = (n: number): ErrorsView => {
+    const groups = [{ ...group, message: `row ${n}`, indices: [n] }];
+    return { mapId: "m", task: "t", failed: 1, groups, others: 0 };
+  };
+  const both = { failed: 2, others: 0 };
+  expect(mergeErrors([row(1), row(1)], false)).toMatchObject({
+    ...both,
+    groups: [{ message: "row 1", messagesDiffer: false, count: 2 }],
+  });
+  expect(mergeErrors([row(1), row(2)], false)).toMatchObject({
+    ...both,
+    groups: [{ message: "row 1", messagesDiffer: true, count: 2, indices: [1, 2] }],
+  });
 });

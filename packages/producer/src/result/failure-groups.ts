@@ -2,7 +2,7 @@
  * Groups the errors of a map's items, for `errors()`, and for the note on other failures in the error that a map throws.
  */
 
-import { errorFacts } from "@poolmq/shared/internal";
+import { errorFacts, kindOfError } from "@poolmq/shared/internal";
 
 /** Items of a map that failed with the same error, except for numbers in its message. */
 export interface FailureGroup {
@@ -29,8 +29,7 @@ export function failureGroups(
   const groups = new Map<string, Group>();
   for (const [index, error] of failures) {
     const { name, message } = errorFacts(error);
-    // Messages that differ only in numbers (ids, amounts, times) are of one group.
-    const key = `${name}\n${message.replace(/\d+/g, "#")}`;
+    const key = kindOfError({ name, message });
     const group: Group = groups.get(key) ?? { name, message, count: 0, indices: [], error };
     group.count++;
     if (group.indices.length < MAX_INDICES) group.indices.push(index);

@@ -11,11 +11,18 @@ const MAX_INDICES = 100;
 
 interface Group {
   readonly number: number;
-  readonly first: Omit<ErrorGroup, "indices">;
+  readonly first: Omit<ErrorGroup, "indices" | "messagesDiffer">;
   readonly indices: number[];
+  /** Whether the message of a later error is another one than that of the first. */
+  messagesDiffer: boolean;
   count: number;
   /** When its last item failed, by the monotonic clock. */
   lastAt: number;
+}
+
+/** What errors of one group have in common: their name, and their message but for its numbers (ids, amounts, times). */
+export function kindOfError({ name, message }: { readonly name: string; readonly message: string }): string {
+  return `${name}\n${message.replace(/\d+/g, "#")}`;
 }
 
 export class ErrorGroups {
@@ -39,19 +46,20 @@ export class ErrorGroups {
 
   failed(index: number, error: unknown): void {
     const { name, message, stack } = errorFacts(error);
-    // Messages that differ only in numbers (ids, amounts, times) are of one group.
-    const key = `${name}\n${message.replace(/\d+/g, "#")}`;
+    const key = kindOfError({ name, message });
     let group = this.#groups.get(key);
     if (group === undefined) {
       if (this.#groups.size >= MAX_GROUPS) return;
       const first = { name, message, ...(stack === undefined ? {} : { stack: stack() }) };
-      group = { number: this.#groups.size, first, indices: [], count: 0, lastAt: 0 };
+      group = { number: this.#groups.size, first, indices: [], messagesDiffer: false, count: 0, lastAt: 0 };
       this.#groups.set(key, group);
     }
     group.count++;
     group.lastAt = performance.now();
-    if (group.indices.length >= MAX_INDICES) return;
-    group.indices.push(index);
+    const isNews = !group.messagesDiffer && message !== group.first.message;
+    if (isNews) group.messagesDiffer = true;
+    if (group.indices.length < MAX_INDICES) group.indices.push(index);
+    else if (!isNews) return;
     this.#changed.add(group);
     for (const other of this.#others) other.#changed.add(group);
   }
@@ -69,7 +77,8 @@ export class ErrorGroups {
   /** Gives what is new of the groups since the last call, by number. */
   takeChanged(): (readonly [number: number, group: ErrorGroup])[] {
     const changed = [...this.#changed].map(
-      ({ number, first, indices }) => [number, { ...first, indices: [...indices] }] as const,
+      ({ number, first, messagesDiffer, indices }) =>
+        [number, { ...first, ...(messagesDiffer ? { messagesDiffer } : {}), indices: [...indices] }] as const,
     );
     this.#changed.clear();
     return changed;

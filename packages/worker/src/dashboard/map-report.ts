@@ -71,8 +71,10 @@ ${errors === undefined || errors.others === 0 ? "" : `<p>and ${number(errors.oth
 `;
 }
 
-function errorText({ name, message, stack, count, lastAtMs, indices }: ErrorGroupView): string {
-  return `<h3>${number(count)} × ${text(message === "" ? name : `${name}: ${message}`)}</h3>
+function errorText(group: ErrorGroupView): string {
+  const { name, message, messagesDiffer, stack, count, lastAtMs, indices } = group;
+  const what = message === "" ? name : `${name}: ${messagesDiffer ? "e.g. " : ""}${message}`;
+  return `<h3>${number(count)} × ${text(what)}</h3>
 <p>items ${text(indices.join(", "))}${count > indices.length ? ", …" : ""}${lastAtMs === null ? "" : `; the last one failed ${new Date(lastAtMs).toISOString()}`}</p>
 ${stack === null ? "" : `<pre tabindex="0">${text(stack)}</pre>`}`;
 }

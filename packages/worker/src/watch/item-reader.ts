@@ -31,7 +31,8 @@ export interface ItemView {
   readonly losses: number | null;
   /** First index of its job, and number of the job's items. */
   readonly job: { readonly at: number; readonly items: number } | null;
-  readonly error: Pick<ErrorGroupView, "name" | "message" | "stack"> | null;
+  /** An error of its kind, which is its own unless `messagesDiffer`. */
+  readonly error: Pick<ErrorGroupView, "name" | "message" | "messagesDiffer" | "stack"> | null;
   /** Its arguments and its result, as Node prints them; `null` if they are unknown, or not to be shown. */
   readonly arguments: string | null;
   readonly result: string | null;
@@ -113,7 +114,7 @@ export class ItemReader {
       attempt: where?.run.attempt ?? job?.attempt ?? (entry === undefined ? null : Number(attempt ?? 1)),
       losses: job?.data.suspect?.losses ?? (entry === undefined ? null : Number(lost ?? 0)),
       job: job === undefined ? null : { at: job.at, items: job.data.n },
-      error: group === undefined ? null : { name: group.name, message: group.message, stack: group.stack },
+      error: group === undefined ? null : errorOf(group),
       arguments:
         this.#showsValues && found !== undefined && job !== undefined
           ? await found.place.argumentsOf(mapId, index, job)
@@ -121,4 +122,8 @@ export class ItemReader {
       result: this.#showsValues && entry !== undefined ? resultOf(index, entry) : null,
     };
   }
+}
+
+function errorOf({ name, message, messagesDiffer, stack }: ErrorGroupView): NonNullable<ItemView["error"]> {
+  return { name, message, messagesDiffer, stack };
 }

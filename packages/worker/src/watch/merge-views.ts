@@ -1,5 +1,7 @@
 /** Merges the views of several shards into one view of the queue. */
 
+import { kindOfError } from "@poolmq/shared/internal";
+
 import type {
   ErrorGroupView,
   ErrorsView,
@@ -52,7 +54,7 @@ export function mergeErrors(told: readonly ErrorsView[], isWhole: boolean): Erro
   const both = (a: number, b: number): number => (isWhole ? Math.max(a, b) : a + b);
   const groups = new Map<string, ErrorGroupView>();
   for (const group of told.flatMap((view) => view.groups)) {
-    const key = `${group.name} ${group.message}`;
+    const key = kindOfError(group);
     const other = groups.get(key);
     groups.set(key, other === undefined ? group : mergeGroups(other, group, both));
   }
@@ -69,7 +71,8 @@ function mergeGroups(
 ): ErrorGroupView {
   const lastAtMs = a.lastAtMs === null ? b.lastAtMs : Math.max(a.lastAtMs, b.lastAtMs ?? 0);
   const indices = [...new Set([...a.indices, ...b.indices])].toSorted((one, other) => one - other);
-  return { ...a, count: both(a.count, b.count), lastAtMs, indices };
+  const messagesDiffer = a.messagesDiffer || b.messagesDiffer || a.message !== b.message;
+  return { ...a, messagesDiffer, count: both(a.count, b.count), lastAtMs, indices };
 }
 
 /** By id, in the order of the shards in which they come first. */

@@ -188,6 +188,8 @@ export interface ErrorGroupView {
   readonly name: string;
   /** Message of the first error. */
   readonly message: string;
+  /** Whether another error of the group has another message, so that this one is an example. */
+  readonly messagesDiffer: boolean;
   readonly count: number;
   /** When its last item failed; `null` if that is not known. */
   readonly lastAtMs: number | null;

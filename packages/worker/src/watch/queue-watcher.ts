@@ -205,8 +205,16 @@ function toldErrors(
 }
 
 function groupView(group: ErrorGroup, count: number, lastAtMs: number | null): ErrorGroupView {
-  const { stack = null, indices } = group;
-  return { ...group, stack, indices: indices.toSorted((a, b) => a - b), count, lastAtMs };
+  const { name, message, messagesDiffer = false, stack = null, indices } = group;
+  return {
+    name,
+    message,
+    messagesDiffer,
+    count,
+    lastAtMs,
+    stack,
+    indices: indices.toSorted((a, b) => a - b),
+  };
 }
 
 function errorsView(

@@ -12,7 +12,7 @@ export function errorsCommand(): Command {
   return queueCommand("errors")
     .summary("show why items of a map failed")
     .description(
-      "Shows the errors of a map, those of the same class and message together (numbers in messages may differ): how many, of which items, and one stack. They are kept for ten minutes after the end of the map: 20 kinds at most, each with the indices of its first 100 items.",
+      "Shows the errors of a map, those of the same class and message together (numbers in messages may differ, and one message is shown as an example then): how many, of which items, and one stack. They are kept for ten minutes after the end of the map: 20 kinds at most, each with the indices of its first 100 items.",
     )
     .argument("<map>", "id of the map, or its beginning: `poolmq maps` lists them")
     .addHelpText("after", EXIT_CODES_HELP)

@@ -21,14 +21,14 @@ export function errorsText({ mapId, task, failed, groups, others }: ErrorsView, 
 }
 
 function groupLines(
-  { name, message, count: times, lastAtMs, stack, indices }: ErrorGroupView,
+  { name, message, messagesDiffer, count: times, lastAtMs, stack, indices }: ErrorGroupView,
   nowMs: number,
 ): string[] {
   const shown = indices.slice(0, MAX_INDICES_SHOWN).join(", ");
   const more = times > Math.min(indices.length, MAX_INDICES_SHOWN) ? ", …" : "";
   const last = lastAtMs === null ? "" : `, the last ${duration(Math.max(0, nowMs - lastAtMs))} ago`;
   return [
-    `${paint("red", `${count(times)} ×`)} ${paint("bold", clean(name))}: ${clean(message)}`,
+    `${paint("red", `${count(times)} ×`)} ${paint("bold", clean(name))}: ${messagesDiffer ? "e.g. " : ""}${clean(message)}`,
     paint("dim", `  items ${shown}${more}${last}`),
     ...(stack === null ? [] : framesOf(stack).map((line) => `  ${clean(line).trimEnd()}`)),
   ];
