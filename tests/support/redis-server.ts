@@ -10,11 +10,13 @@ import { aclRules, type AclRole } from "@poolmq/worker/internal";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll } from "vitest";
 
+type Settings = Readonly<Record<string, string | number | readonly string[]>>;
+
 export interface RedisServerOptions {
   /** @defaultValue "unix", which is faster and needs no free port */
   readonly listen?: "unix" | "tcp";
-  /** Lines of redis.conf: `{ requirepass: "secret", appendonly: "yes", maxmemory: "20mb" }`. */
-  readonly settings?: Readonly<Record<string, string | number>>;
+  /** Lines of redis.conf: `{ requirepass: "secret", maxmemory: "20mb", "rename-command": ["MULTI", ""] }`. */
+  readonly settings?: Settings;
   /** Program to run. @defaultValue `POOLMQ_REDIS_SERVER`, else `redis-server` */
   readonly server?: string;
   /** Starts a Sentinel instead, with this configuration file. */
@@ -78,7 +80,7 @@ export class RedisServer implements AsyncDisposable {
   /** Its address, with the password if it has one. */
   get url(): string {
     const password = this.#options.settings?.["requirepass"];
-    return this.#urlOf(password === undefined ? "" : `:${encodeURIComponent(password)}@`);
+    return this.#urlOf(password === undefined ? "" : `:${encodeURIComponent(String(password))}@`);
   }
 
   /** Its address, with a login that has exactly the rights of this role, on every queue. */
@@ -119,7 +121,7 @@ export class RedisServer implements AsyncDisposable {
    * or with `until: "started"` already while it loads its data.
    */
   async restart(
-    settings: Readonly<Record<string, string | number>> = {},
+    settings: Settings = {},
     { until = "ready" }: { readonly until?: "ready" | "started" } = {},
   ): Promise<void> {
     await this.kill();
@@ -137,7 +139,10 @@ export class RedisServer implements AsyncDisposable {
     };
     if (!sentinelFile) this.#writeLogins();
     const lines = { ...listen, dir: this.folder, ...(sentinelFile ? {} : quiet), ...own, ...settings };
-    const args = Object.entries(lines).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    const args = Object.entries(lines).flatMap(([name, value]) => [
+      `--${name}`,
+      ...[value].flat().map(String),
+    ]);
     const server = this.#options.server ?? process.env["POOLMQ_REDIS_SERVER"] ?? "redis-server";
     const command = [server, ...(sentinelFile ? [sentinelFile, "--sentinel"] : []), ...args];
     const guard = spawn("/bin/sh", ["-c", GUARD, "poolmq-test-guard", this.folder, ...command], {

@@ -6,7 +6,7 @@ import type { Outcome, QueueKeys } from "@poolmq/shared/redis";
 import type { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 
-import { redisForFile } from "../../support/redis-server.ts";
+import { RedisServer, redisForFile } from "../../support/redis-server.ts";
 import { rejection } from "../../support/stage.ts";
 import { uniqueQueue } from "../../support/unique.ts";
 
@@ -36,16 +36,16 @@ describe("outcomes with bytes, whose entries are plain commands of a transaction
     return { at, ms: 1, text: "=@0+1", bytes: Buffer.from(text), by: "m" };
   };
 
-  async function opened(connection?: Redis): Promise<{
+  async function opened(connection: Redis = redis().admin): Promise<{
     readonly scripts: GatherScripts;
     readonly keys: QueueKeys;
     readonly written: () => Promise<unknown[]>;
   }> {
     const keys = queueKeys(uniqueQueue("publish"));
-    const scripts = new GatherScripts(connection ?? redis().admin, keys);
+    const scripts = new GatherScripts(connection, keys);
     await scripts.open("m", 60_000);
     const written = async (): Promise<unknown[]> =>
-      (await redis().admin.xrange(keys.out("m"), "-", "+")).map(([, fields]) => fields.join(" "));
+      (await connection.xrange(keys.out("m"), "-", "+")).map(([, fields]) => fields.join(" "));
     return { scripts, keys, written };
   }
 
@@ -95,15 +95,49 @@ describe("outcomes with bytes, whose entries are plain commands of a transaction
     expect(await written()).toEqual([]);
   });
 
-  test("go through a script for a login that may use no transactions", async () => {
+  test.for([["multi"], ["exec"], ["multi", "exec"]])(
+    "go through a script for a login that may not use %j",
+    async (forbidden) => {
+      const { admin } = redis();
+      const name = uniqueQueue("old-login");
+      const rules = forbidden.map((command) => `-${command}`);
+      await admin.call("ACL", "SETUSER", name, "on", ">secret", "~*", "+@all", ...rules);
+      const connection = admin.duplicate({ username: name, password: "secret" });
+      onTestFinished(() => connection.disconnect());
+      await publishedOnce(connection);
+    },
+  );
+
+  test("go through a script on a server that has no transactions", async () => {
+    await using server = await RedisServer.start({ settings: { "rename-command": ["MULTI", ""] } });
+    await publishedOnce(server.admin);
+  });
+
+  test("go through a script once the login has lost the right", async () => {
     const { admin } = redis();
-    const name = uniqueQueue("old-login");
-    await admin.call("ACL", "SETUSER", name, "on", ">secret", "~*", "+@all", "-multi");
+    const name = uniqueQueue("login");
+    await admin.call("ACL", "SETUSER", name, "on", ">secret", "~*", "+@all");
     const connection = admin.duplicate({ username: name, password: "secret" });
     onTestFinished(() => connection.disconnect());
     const { scripts, written } = await opened(connection);
     expect(await scripts.publish("m", [of(0)], 60_000)).toBe(true);
+    await admin.call("ACL", "SETUSER", name, "-multi");
     expect(await scripts.publish("m", [of(1)], 60_000)).toBe(true);
     expect(await written()).toEqual([0, 1].map((at) => `i ${at} ran 1 m o =@0+1 b x`));
   });
+
+  async function publishedOnce(connection: Redis): Promise<void> {
+    const { scripts, keys, written } = await opened(connection);
+    const text: Outcome = { at: 0, ms: 1, text: "=1", by: "m" };
+    expect(await scripts.publish("m", [text], 60_000)).toBe(true);
+    expect(await scripts.publish("m", [of(0, "again"), of(1)], 60_000)).toBe(true);
+    expect(await scripts.publish("m", [of(1, "again"), of(2)], 60_000)).toBe(true);
+    const bytes = [1, 2].map((at) => `i ${at} ran 1 m o =@0+1 b x`);
+    expect(await written()).toEqual(["i 0 ran 1 m o =1", ...bytes]);
+    // All entries that were ever added are there. None was added outside of a transaction and taken out again: a producer
+    // could have read it meanwhile.
+    expect(await connection.xinfo("STREAM", keys.out("m"))).toEqual(
+      expect.arrayContaining(["entries-added", 3]),
+    );
+  }
 });

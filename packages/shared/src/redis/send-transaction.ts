@@ -51,3 +51,42 @@ class PartCommand extends Command {
     return this.text.length === 0 ? "" : writeAllButLast(socket, this.text);
   }
 }
+
+/** Whether each connection may use transactions, once that was tried. */
+const tried = new WeakMap<Redis, Promise<boolean>>();
+
+/**
+ * Whether a connection may use transactions. The login may lack the right, because it was made before poolmq used them, or
+ * the server may have renamed the command. This is found out with an empty transaction, once for each connection: the
+ * commands of another one would be run one by one, and others could see half of it.
+ */
+export async function mayTransact(redis: Redis): Promise<boolean> {
+  const known = tried.get(redis) ?? tryTransaction(redis);
+  tried.set(redis, known);
+  try {
+    return await known;
+  } catch (error) {
+    tried.delete(redis);
+    throw error;
+  }
+}
+
+async function tryTransaction(redis: Redis): Promise<boolean> {
+  try {
+    await sendTransaction(redis, []);
+    return true;
+  } catch (error) {
+    if (isForbidden(error)) return false;
+    throw error;
+  }
+}
+
+/** Lets `mayTransact` say no from now on. */
+export function dontTransact(redis: Redis): void {
+  tried.set(redis, Promise.resolve(false));
+}
+
+/** Whether the server does not have a command, or the login may not use it. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof Error && /NOPERM|unknown command/.test(error.message);
+}

@@ -5,7 +5,7 @@ import type { Cluster, Redis } from "ioredis";
 import type { QueueKeys } from "../keys/keys.ts";
 import { PUBLISH, PUBLISH_ADDED, PUBLISH_WHOLE } from "./publish-scripts.ts";
 import { runScript } from "../../redis/run-script.ts";
-import { sendTransaction } from "../../redis/send-transaction.ts";
+import { dontTransact, isForbidden, mayTransact, sendTransaction } from "../../redis/send-transaction.ts";
 import { toJson } from "../../values/to-json.ts";
 import type { FailedJob, OutcomeText, RanText } from "../../wire.ts";
 
@@ -31,9 +31,6 @@ export interface Outcome {
   /** The job, if it is to be kept because an item of it failed. */
   readonly failed?: FailedJob;
 }
-
-/** Connections whose login may use no transactions, because it was made before poolmq used them. */
-const untransacted = new WeakSet<Redis>();
 
 /** How many jobs of a map may be kept; -1 for all. */
 function mostKept(failed: FailedJob | undefined): number {
@@ -84,12 +81,13 @@ async function publishByScript(
 /** Publishes outcomes that have bytes, whose jobs are not kept. */
 async function publishBytes(...all: Parameters<typeof publishAdded>): Promise<boolean> {
   const [redis] = all;
-  if (untransacted.has(redis)) return await publishByScript(...all);
+  if (!(await mayTransact(redis))) return await publishByScript(...all);
   try {
     return await publishAdded(...all);
   } catch (error) {
-    if (!(error instanceof Error && error.message.startsWith("NOPERM"))) throw error;
-    untransacted.add(redis);
+    // The login has lost the right since.
+    if (!isForbidden(error)) throw error;
+    dontTransact(redis);
     return await publishByScript(...all);
   }
 }
