@@ -74,7 +74,11 @@ test("a frozen process's item is run by its neighbour on the same machine", asyn
   held.open();
   await expectWhole(map, doubled(8));
   expect(log.runsOf(0)[1]?.pid).not.toBe(pid);
-  expect(map.result.insights()).toMatchObject({ losses: 0, retries: 0, backups: { started: 1, won: 1 } });
+  const { losses, retries, backups } = map.result.insights();
+  expect({ losses, retries }).toEqual({ losses: 0, retries: 0 });
+  // On a busy computer, other items may take long enough for a backup too.
+  expect(backups.started).toBeGreaterThanOrEqual(1);
+  expect(backups.won).toBeGreaterThanOrEqual(1);
   // As after a cancel: a process that does not heed the signal is killed.
   await until(() => !isRunning(pid), { what: "the frozen process to be killed" });
   await machine.close();

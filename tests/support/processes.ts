@@ -30,6 +30,7 @@ export class Program implements AsyncDisposable {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   readonly #child: ChildProcess;
   #output = "";
+  #stdout = "";
   readonly #wake: (() => void)[] = [];
   #gone = false;
 
@@ -39,6 +40,7 @@ export class Program implements AsyncDisposable {
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
         this.#output += text;
+        if (stream === child.stdout) this.#stdout += text;
         this.#wakeAll();
       });
     }
@@ -71,6 +73,11 @@ export class Program implements AsyncDisposable {
   /** Everything that it wrote, to stdout and stderr. */
   get output(): string {
     return this.#output;
+  }
+
+  /** What it wrote to stdout: in `output`, a line of stderr may stand in the middle of one of stdout. */
+  get stdout(): string {
+    return this.#stdout;
   }
 
   /** Writes a line to its stdin. */

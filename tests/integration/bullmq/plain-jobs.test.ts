@@ -242,7 +242,9 @@ describe("plain jobs", () => {
           : [...found, ...(await fetch(count - found.length))];
       };
       const handBack = async (ids: readonly string[]): Promise<void> =>
-        void (await Promise.all(ids.map(async (id) => await backend.moveJobFromActiveToWait(id, "t"))));
+        void (await Promise.all(
+          ids.map(async (id) => void (await backend.moveJobFromActiveToWait(id, "t"))),
+        ));
       const all = jobs(300).map(({ opts, ...job }) => ({ ...job, opts: { ...opts, priority } }));
       const ids = all.map(({ opts }) => opts.jobId);
       await queue.addBulk(all);
@@ -262,7 +264,7 @@ describe("plain jobs", () => {
       const said = await Promise.allSettled(
         ids
           .slice(0, 3)
-          .map(async (id, at) => await backend.moveJobFromActiveToWait(id, at === 2 ? "x" : "t")),
+          .map(async (id, at) => void (await backend.moveJobFromActiveToWait(id, at === 2 ? "x" : "t"))),
       );
       expect(said.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "rejected"]);
       expect(await fetch(300)).toEqual(["j-0", "j-1"]);

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { CommandMonitor } from "../../support/command-monitor.ts";
 import { redisForFile } from "../../support/redis-server.ts";
 import { rejection, Stage, temporaryFolder } from "../../support/stage.ts";
 import { until } from "../../support/until.ts";
@@ -13,17 +14,13 @@ test("a call on an idle pool costs Redis two scripts and two commands", async ()
   await using pool = stage.localPool();
   await pool.apply("increment", [1]);
   const sent = new Map<string, number>();
-  const spare = redis().admin.duplicate();
-  const monitor = await spare.monitor();
-  monitor.on("monitor", (_time: string, [command = "", , , firstKey = ""]: string[], source: string) => {
+  using _monitor = await CommandMonitor.on(redis(), ([command = "", , , firstKey = ""], isInScript) => {
     // What scripts do is no round trip, and heartbeats are no part of a call.
-    if (source === "lua" || (command.startsWith("eval") && !/:(wait|done)$/.test(firstKey))) return;
+    if (isInScript || (command.startsWith("eval") && !/:(wait|done)$/.test(firstKey))) return;
     sent.set(command, (sent.get(command) ?? 0) + 1);
   });
   for (let i = 0; i < CALLS; i++) expect(await pool.apply("increment", [i])).toBe(i + 1);
   await until(() => of("unlink") > 0, { what: "keys of the maps removed" });
-  monitor.disconnect();
-  spare.disconnect();
 
   // Open, add and hand over; publish and complete.
   expect(of("evalsha") / CALLS).toBeCloseTo(2, 0);
@@ -65,16 +62,11 @@ test("calls to a fleet in a row do not each read what its machines say of themse
   const pool = stage.pool();
   await pool.apply("increment", [1]);
   let looks = 0;
-  const spare = redis().admin.duplicate();
-  const monitor = await spare.monitor();
-  monitor.on("monitor", (_time: string, [command = "", , keys, firstKey]: string[], source: string) => {
+  using _monitor = await CommandMonitor.on(redis(), ([command = "", , keys, firstKey], isInScript) => {
     // A heartbeat has more keys.
-    if (source !== "lua" && command.startsWith("eval") && keys === "2" && firstKey === stage.keys.workers)
-      looks++;
+    if (!isInScript && command.startsWith("eval") && keys === "2" && firstKey === stage.keys.workers) looks++;
   });
   for (let i = 0; i < CALLS; i++) expect(await pool.apply("increment", [i])).toBe(i + 1);
-  monitor.disconnect();
-  spare.disconnect();
   expect(looks).toBeLessThan(CALLS / 2);
 });
 

@@ -46,7 +46,9 @@ describe("a shared value", () => {
     const fetches = commands
       .map(([, , , words]) => words)
       .filter(([, key]) => key === stage.keys.share(table.id))
-      .map(([command = ""]) => command.toLowerCase());
+      .map(([command = ""]) => command.toLowerCase())
+      // The producer renews what it shares now and then.
+      .filter((command) => command !== "pexpire");
     // One of them may have been fast enough to run it all.
     expect([["get"], ["get", "get"]]).toContainEqual(fetches);
     await pool.terminate();

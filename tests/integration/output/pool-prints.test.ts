@@ -31,7 +31,7 @@ describe.each(Object.entries(POOLS))("a %s", (_, pool) => {
     const [items, lines] = [4, width > 50_000 ? 10 : 100];
     await using program = Program.source(printing(pool, items, lines, width));
     await program.exited;
-    const printed = program.output.replace("the map is done", "").split("\n").slice(0, -1);
+    const printed = program.stdout.split("\n").slice(0, -1);
     expect(printed.length).toBe(items * lines);
     for (const line of printed) expect(JSON.parse(line)).toMatchObject({ text: "x".repeat(width) });
   });
@@ -56,7 +56,7 @@ describe.each(Object.entries(POOLS))("a %s", (_, pool) => {
     );
     await using program = Program.source(source);
     await program.exited;
-    const printed = program.output.replace("the map is done", "").split("\n");
+    const printed = program.stdout.split("\n");
     expect(printed.at(-1)).toBe("the end");
     expect(printed.length).toBe(6 * 500 + 1);
   });
