@@ -173,7 +173,7 @@ export class RedisServer implements AsyncDisposable {
       const [, ...rules] = aclRules([queueKeys("*")], role);
       return `user ${role} >${LOGIN_PASSWORD} ${rules.join(" ")}`;
     });
-    const admin = `user default on ${password === undefined ? "nopass" : `>${password}`} ~* &* +@all`;
+    const admin = `user default on ${password === undefined ? "nopass" : `>${String(password)}`} ~* &* +@all`;
     writeFileSync(join(this.folder, "users.acl"), [admin, ...logins, ""].join("\n"));
   }
 
