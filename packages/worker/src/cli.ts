@@ -45,6 +45,19 @@ function exitOfUsage({ exitCode }: CommanderError): never {
   process.exit(exitCode === 0 ? EXIT.fine : EXIT.usage);
 }
 
+/** Lets the message of a missing argument say what the argument is, and which others there are. */
+function sayingWhatIsMissing(command: Command): Command {
+  const { registeredArguments: args } = command;
+  const usage = ["poolmq", command.name(), ...args.map(termOf)].join(" ");
+  return command.showHelpAfterError(`(usage: ${usage}; run with --help for more)`).configureOutput({
+    outputError: (text, write) => {
+      const missing = /^error: missing required argument '(.*)'$/.exec(text.trim())?.[1];
+      const description = args.find((argument) => argument.name() === missing)?.description;
+      write(description === undefined ? text : `${text.trim()}: ${description}\n`);
+    },
+  });
+}
+
 const program = new Command("poolmq")
   .description(
     "The parallel map of Python's multiprocessing.Pool, for Node, across machines. Workers run the functions of a tasks module; programs call them with `pool.map()` of @poolmq/producer. Both meet on a Redis server.",
@@ -71,7 +84,7 @@ Examples:
 const all = Object.entries(COMMANDS);
 const wanted = all.filter(([name]) => name === process.argv[2]);
 for (const [, load] of wanted.length > 0 ? wanted : all) {
-  program.addCommand((await load()).copyInheritedSettings(program));
+  program.addCommand(sayingWhatIsMissing((await load()).copyInheritedSettings(program)));
 }
 
 // Compose files pass on unset variables as empty ones.

@@ -134,6 +134,46 @@ test("stack shows where a process is that never gives up its thread, and that on
   await cancelled;
 });
 
+test("stack says what it expected, what it got, and what there is", async () => {
+  const stage = new Operated();
+  const worker = await stage.worker("-p", "1");
+  const [, pid = ""] = await worker.line(/"childPid":(\d+),"msg":"child ready"/);
+  // Nobody has watched: the machine has not told yet which processes it has.
+  const wrongPid = await stage.run("stack", hostname(), "1");
+  expect(wrongPid.output).toMatch(
+    new RegExp(
+      `^poolmq: Expected the process id of a worker process of \\S+, got 1\\. It has ${pid}: .poolmq workers. shows what they run\\n$`,
+    ),
+  );
+  expect(wrongPid.code).toBe(3);
+  const noNumber = await stage.run("stack", hostname(), "abc");
+  expect(noNumber.output).toContain(
+    "'abc' is invalid for argument 'pid'. Expected a process id, a number: `poolmq workers` shows it.\n",
+  );
+  expect(noNumber.code).toBe(2);
+  const noMachine = await stage.run("stack", "abc", pid);
+  expect(noMachine.output).toMatch(
+    new RegExp(
+      `^poolmq: There is no worker machine "abc" on this queue, only ${hostname()}:${worker.pid} \\(\\S+\\)\\. Give the id or its beginning, the host, or <host>:<pid>\\n$`,
+    ),
+  );
+  expect(noMachine.code).toBe(3);
+  const noPid = await stage.run("stack", "abc");
+  expect(noPid.output).toBe(
+    "error: missing required argument 'pid': process id of the worker process, as `poolmq workers` shows it\n" +
+      "(usage: poolmq stack <machine> <pid>; run with --help for more)\n",
+  );
+  expect(noPid.code).toBe(2);
+});
+
+test("a command for a machine says so if none is alive", async () => {
+  expect(await new Operated().run("drain", "abc")).toEqual({
+    code: 3,
+    output:
+      'poolmq: There is no worker machine "abc" on this queue: none is alive. Start one with: poolmq worker <module>\n',
+  });
+});
+
 test("purge removes what a dead producer has left, and leaves what somebody waits for", async () => {
   const stage = new Operated();
   await using producer = Program.source(`

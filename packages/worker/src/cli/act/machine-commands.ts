@@ -8,16 +8,17 @@ import { MachineControl } from "../../control/machine-control.ts";
 import type { Ordered } from "../../control/machine-control.ts";
 import { onItsShard } from "../../control/machine-everywhere.ts";
 import type { MachineOrders } from "../../control/machine-everywhere.ts";
-import type { MachineView } from "../../watch/queue-view.ts";
+import type { ChildView, MachineView, QueueView } from "../../watch/queue-view.ts";
 import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
 import type { ExitCode } from "../base/exit-code.ts";
 import { findMachine } from "../base/find-machine.ts";
 import { findMapId } from "../base/find-map.ts";
-import { integer, natural } from "../base/integer.ts";
+import { integer, natural, processId } from "../base/integer.ts";
 import type { ReachedShard } from "../base/reach-shards.ts";
 import { signingKeyOption, signingKeysOf, whoAmI } from "../base/operator.ts";
 import type { OperatorFlags } from "../base/operator.ts";
 import { complain, queueCommand, withQueue } from "../base/queue-command.ts";
+import type { ReachedQueue } from "../base/queue-command.ts";
 import { clean } from "../view/format.ts";
 
 const MACHINE_ARGUMENT =
@@ -71,9 +72,11 @@ export function resizeCommand(): Command {
           const many = `${processes} ${processes === 1 ? "process" : "processes"}`;
           return told(flags, machine.id, ordered, `${machine.id} has ${many}`);
         },
-        () => {
-          if (processes >= 1 && processes <= 1_024) return;
-          throw new InvalidOptionError(`Expected <processes> to be from 1 to 1024, got ${processes}`);
+        {
+          check: () => {
+            if (processes >= 1 && processes <= 1_024) return;
+            throw new InvalidOptionError(`Expected <processes> to be from 1 to 1024, got ${processes}`);
+          },
         },
       ),
     );
@@ -125,27 +128,39 @@ export function stackCommand(): Command {
       "Stops a worker process for less than a millisecond and shows the stack of its main thread, even in the middle of an endless loop. One that waits, or is in native code, has none.",
     )
     .argument("<machine>", MACHINE_ARGUMENT)
-    .argument("<pid>", "process id of the worker process, as `poolmq workers` shows it", natural)
+    .argument("<pid>", "process id of the worker process, as `poolmq workers` shows it", processId)
     .addOption(signingKeyOption())
     .addHelpText("after", `${EXIT_CODES_WITHOUT_MAP_HELP}\n  3  there is no such machine or process`)
     .action((given: string, pid: number, flags: OperatorFlags) =>
-      withMachine(given, flags, async ({ id, children }, control) => {
-        if (children !== null && !children.some((child) => child.pid === pid)) {
-          complain(`${id} has no process ${pid}: \`poolmq workers\` lists them`);
-          return EXIT.notFound;
-        }
-        const answer = await control.stack(id, pid);
-        if ("problem" in answer) {
-          complain(`${pid} of ${id}: ${answer.problem}`);
-          return EXIT.error;
-        }
-        const { frames } = answer;
-        const lines =
-          frames.length === 0 ? ["it runs no code of its tasks at this moment"] : frames.map(clean);
-        console.log(flags.json === true ? JSON.stringify(answer, null, 2) : lines.join("\n"));
-        return EXIT.fine;
-      }),
+      withMachine(
+        given,
+        flags,
+        async ({ id, children }, control) => {
+          if (children !== null && !children.some((child) => child.pid === pid)) {
+            complain(noSuchProcess(id, pid, children));
+            return EXIT.notFound;
+          }
+          const answer = await control.stack(id, pid);
+          if ("problem" in answer) {
+            complain(`process ${pid} of ${id}: ${answer.problem}`);
+            return EXIT.error;
+          }
+          const { frames } = answer;
+          const lines =
+            frames.length === 0 ? ["it runs no code of its tasks at this moment"] : frames.map(clean);
+          console.log(flags.json === true ? JSON.stringify(answer, null, 2) : lines.join("\n"));
+          return EXIT.fine;
+        },
+        // The first look at a machine that nobody has watched does not show its processes.
+        { look: (watcher) => watcher.readOnce() },
+      ),
     );
+}
+
+function noSuchProcess(machine: string, pid: number, children: readonly ChildView[]): string {
+  const pids = children.map((child) => child.pid);
+  const has = pids.length === 0 ? "has none now" : `has ${pids.join(", ")}`;
+  return `Expected the process id of a worker process of ${machine}, got ${pid}. It ${has}: \`poolmq workers\` shows what they run`;
 }
 
 function told({ json }: OperatorFlags, what: string, ordered: Ordered, text: string): ExitCode {
@@ -161,11 +176,17 @@ async function withMachine(
   given: string,
   flags: OperatorFlags,
   action: (machine: MachineView, control: MachineOrders) => Promise<ExitCode>,
-  check: () => void = () => {},
+  {
+    check = () => {},
+    look = (watcher) => watcher.read(),
+  }: {
+    readonly check?: () => void;
+    readonly look?: (watcher: ReachedQueue["watcher"]) => Promise<QueueView>;
+  } = {},
 ): Promise<void> {
   await withQueue(flags, async (queue) => {
     check();
-    const { machines } = await queue.watcher.read();
+    const { machines } = await look(queue.watcher);
     const found = findMachine(given, machines);
     if (typeof found === "string") {
       complain(found);

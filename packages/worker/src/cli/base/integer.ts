@@ -8,10 +8,16 @@ export function integer(text: string): number {
   throw new InvalidArgumentError("Expected an integer.");
 }
 
-/** Reads the index of an item, or a process id. */
+/** Reads the index of an item. */
 export function natural(text: string): number {
   if (/^\d+$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Expected an integer from 0 on.");
+}
+
+/** Reads a process id. */
+export function processId(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected a process id, a number: `poolmq workers` shows it.");
 }
 
 /** Reads a port; 0 stands for a free one. */
