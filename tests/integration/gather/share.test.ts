@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import type { Pool, Shared } from "@poolmq/producer";
+import { MAP_TTL_MS } from "@poolmq/shared/redis";
 
 import type * as values from "../../fixtures/value-tasks.ts";
 import { RedisServer, redisForFile } from "../../support/redis-server.ts";
@@ -148,6 +149,43 @@ describe("a shared value", () => {
     await redis().admin.del(key);
     await stage.machine({ module: MODULE });
     expect(await pool.apply("lookUp", [table, 3])).toBe(30);
+  });
+
+  test("outlives its pool for as long as the maps that use it do", async () => {
+    const stage = new Stage(redis());
+    const { admin } = redis();
+    const pool = stage.pool<Tasks>();
+    await stage.machine({ module: MODULE });
+    const [plain, durable, replayed] = await Promise.all([0, 1, 2].map(() => pool.share(TABLE)));
+    if (plain === undefined || durable === undefined || replayed === undefined)
+      throw new Error("unreachable");
+    const leftMs = (of: Shared<unknown>): Promise<number> => admin.pttl(stage.keys.share(of.id));
+    const renewed = async (of: Shared<unknown>): Promise<number> => {
+      await admin.pexpire(stage.keys.share(of.id), 60_000);
+      return await until(
+        async () => {
+          const ms = await leftMs(of);
+          return ms > 60_000 ? ms : undefined;
+        },
+        { what: "it to be renewed" },
+      );
+    };
+    expect(await pool.map("echo", [plain])).toEqual([TABLE]);
+    expect(await pool.map("echo", [durable], { mapId: "durable" })).toEqual([TABLE]);
+    expect(await pool.map("echo", [replayed], { keepFailed: true })).toEqual([TABLE]);
+    for (const look of [leftMs, renewed]) {
+      const [ms, ...long] = await Promise.all([plain, durable, replayed].map(look));
+      expect(ms).toBeLessThanOrEqual(MAP_TTL_MS);
+      for (const of of long) expect(of).toBeGreaterThan(MAP_TTL_MS);
+    }
+    // It may be another pool's map. The pool of the value must not shorten its time.
+    const other = stage.pool<Tasks>();
+    expect(await other.map("echo", [plain], { mapId: "others" })).toEqual([TABLE]);
+    expect(await leftMs(plain)).toBeGreaterThan(MAP_TTL_MS);
+    expect(await renewed(plain)).toBeGreaterThan(MAP_TTL_MS);
+    await other.terminate();
+    await renewed(durable);
+    expect(await leftMs(plain)).toBeGreaterThan(MAP_TTL_MS);
   });
 
   test("is released at the end of its block, and others stay", async () => {

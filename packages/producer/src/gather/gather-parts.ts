@@ -20,7 +20,7 @@ import { Jobs } from "./jobs.ts";
 import type { KindTools } from "./kinds/map-kind.ts";
 import { MapReports } from "./map-reports.ts";
 import { MissingShares } from "./missing-shares.ts";
-import { Shares } from "./shares.ts";
+import { Shares, sharesOf } from "./shares.ts";
 
 /** The queue that a gather works on. */
 export interface GatheredQueue {
@@ -118,6 +118,7 @@ export function gatherParts(
       seals,
       ended: new EndedMaps(async (mapIds) => await scripts.drop(...mapIds)),
       reader: new OutcomeReader(redis, blocking, { keys, seals }, warn),
+      keepShares: (chunks) => shares.outlast(sharesOf(chunks)),
       removeLimbo: (mapId, indices) => removeLimbo(redis, keys, mapId, indices),
       restageLimbo: (mapId, indices) => restageLimbo(redis, keys, mapId, indices),
       warn,

@@ -3,6 +3,7 @@ import type { GatherScripts } from "@poolmq/shared/redis";
 import type { Chunk } from "../input/chunk.ts";
 import type { GatheredMap } from "./kinds/gathered-map.ts";
 import type { Jobs } from "./jobs.ts";
+import { sharesOf } from "./shares.ts";
 import type { Shares } from "./shares.ts";
 
 /**
@@ -29,7 +30,7 @@ export class MissingShares {
 
   /** Gives false if the values are not this pool's, or the chunk was enqueued too often. */
   sendAgain(gathered: GatheredMap, chunk: Chunk): boolean {
-    const ids = [...new Set(chunk.shares.map(([, id]) => id))];
+    const ids = sharesOf([chunk]);
     const times = this.#times.get(chunk) ?? 0;
     if (times >= MAX_TIMES || !this.#tools.shares.has(ids)) return false;
     this.#times.set(chunk, times + 1);

@@ -1,15 +1,18 @@
 /**
  * Values that many items use. Each stays in Redis until its pool ends or it is released: it is kept from expiring, and
  * sent again if Redis has lost it. The pool keeps a copy for that.
+ *
+ * If the pool dies, a value stays for as long as the keys of a plain map do; or of a durable map, once one uses it.
  */
 
 import { settlesWithin, toJson } from "@poolmq/shared/internal";
-import { DURABLE_TTL_MS, renewShares } from "@poolmq/shared/redis";
+import { DURABLE_TTL_MS, MAP_TTL_MS, renewShares } from "@poolmq/shared/redis";
 import type { Payload } from "@poolmq/shared/internal";
 import type { QueueKeys } from "@poolmq/shared/redis";
 import type { Cluster, Redis } from "ioredis";
 
 import { CLEAN_UP_TIMEOUT_MS } from "./clean-up.ts";
+import type { Chunk } from "../input/chunk.ts";
 import { untilTaken } from "../redis/retry-refused.ts";
 import type { Seals } from "../signing/seals.ts";
 
@@ -27,6 +30,11 @@ export class Shares {
   readonly #options: SharesOptions;
   /** By id: the value as Redis is to hold it. */
   readonly #values = new Map<string, string | Buffer>();
+  /**
+   * Values that maps use which outlive this pool, and whether Redis has been told so. Values of other pools may be among
+   * them.
+   */
+  readonly #lasting = new Map<string, boolean>();
   #renewedAt = 0;
   /** Whether a renewal is under way, so that renewals do not pile up while Redis is away. */
   #renewing = false;
@@ -48,10 +56,35 @@ export class Shares {
     return shareIds.every((id) => this.#values.has(id));
   }
 
+  /**
+   * Lets values stay for as long as a durable map does, whose items may run when this pool is gone. To be called before
+   * jobs that use them are added.
+   */
+  async outlast(shareIds: readonly string[]): Promise<void> {
+    const untold = shareIds.filter((id) => this.#lasting.get(id) !== true);
+    if (untold.length === 0) return;
+    // Renewals that begin meanwhile know it already.
+    for (const id of untold) this.#lasting.set(id, false);
+    await this.renew(untold);
+    // They may have been released, or be gone.
+    for (const id of untold) if (this.#lasting.has(id)) this.#lasting.set(id, true);
+  }
+
   /** Keeps values from expiring, and sends missing ones again. */
-  async renew(shareIds: readonly string[] = [...this.#values.keys()]): Promise<void> {
+  async renew(
+    shareIds: readonly string[] = [...new Set([...this.#values.keys(), ...this.#lasting.keys()])],
+  ): Promise<void> {
     const { redis, keys } = this.#options;
-    const gone = await renewShares(redis, keys, shareIds);
+    const { short = [], long = [] } = Object.groupBy(shareIds, (id) =>
+      this.#lasting.has(id) ? "long" : "short",
+    );
+    const found = await Promise.all([
+      renewShares(redis, keys, short, MAP_TTL_MS),
+      renewShares(redis, keys, long, DURABLE_TTL_MS),
+    ]);
+    const gone = found.flat().filter((id) => this.#values.has(id));
+    // Only the pool that has sent a value can send it again.
+    for (const id of found.flat()) if (!this.#values.has(id)) this.#lasting.delete(id);
     if (gone.length > 0) {
       this.#options.warn({ shares: gone.length }, "shared values vanished from Redis, sending them again");
     }
@@ -60,7 +93,8 @@ export class Shares {
 
   /** To be called now and then. */
   tick(now: number): void {
-    if (this.#renewing || this.#values.size === 0 || now - this.#renewedAt < RENEW_MS) return;
+    const isEmpty = this.#values.size === 0 && this.#lasting.size === 0;
+    if (this.#renewing || isEmpty || now - this.#renewedAt < RENEW_MS) return;
     this.#renewing = true;
     this.#renewedAt = now;
     this.renew()
@@ -71,10 +105,13 @@ export class Shares {
   /** Removes values from Redis, and tells machines to forget them. */
   async release(shareIds: readonly string[] = [...this.#values.keys()]): Promise<void> {
     if (shareIds.length === 0) return;
-    for (const id of shareIds) this.#values.delete(id);
+    for (const id of shareIds) {
+      this.#values.delete(id);
+      this.#lasting.delete(id);
+    }
     const { redis, keys, seals } = this.#options;
     const message = seals.control({ t: "unshare", shares: shareIds });
-    // Asked again while Redis refuses, for as long as the pool lives: a value would stay for a day otherwise.
+    // Asked again while Redis refuses, for as long as the pool lives: a value would stay for long otherwise.
     const removed = untilTaken(
       () =>
         Promise.all([
@@ -100,11 +137,17 @@ export class Shares {
     const set = async (): Promise<void> => {
       const value = this.#values.get(shareId);
       // It may have been released meanwhile.
-      if (value !== undefined) await redis.set(keys.share(shareId), value, "PX", DURABLE_TTL_MS);
+      const ttlMs = this.#lasting.has(shareId) ? DURABLE_TTL_MS : MAP_TTL_MS;
+      if (value !== undefined) await redis.set(keys.share(shareId), value, "PX", ttlMs);
     };
     await untilTaken(set, {
       isWanted: () => !this.#closed && this.#values.has(shareId),
       onRefused: (error) => this.#options.warn({ shareId, err: error }, "Redis refused, trying again"),
     });
   }
+}
+
+/** Ids of the shared values that chunks use. */
+export function sharesOf(chunks: readonly Chunk[]): readonly string[] {
+  return [...new Set(chunks.flatMap(({ shares }) => shares.map(([, id]) => id)))];
 }

@@ -74,6 +74,7 @@ export class DurableMap implements MapKind {
 
   async admit(gathered: Gathered, chunks: readonly Chunk[]): Promise<readonly Chunk[]> {
     const map = this.#map;
+    await this.#tools.ask(map, () => this.#tools.keepShares(chunks));
     await this.#tools.ask(map, () => this.#tools.durable.add(map.id, map.task, chunks));
     const unknown = chunks.filter(({ at }) => !this.#takeEarly(gathered, at));
     if (!this.#resumed || map.ended) return unknown;

@@ -108,6 +108,8 @@ export interface KindTools {
   readonly seals: Seals;
   readonly reader: OutcomeReader;
   readonly ended: EndedMaps;
+  /** Lets the shared values of these chunks stay for as long as a durable map does. */
+  keepShares(chunks: readonly Chunk[]): Promise<void>;
   /** Removes the map's jobs that are in limbo, and gives their indices. */
   removeLimbo(mapId: string, indices: readonly number[]): Promise<RemovedLimbo>;
   /** Puts the map's jobs that are in limbo back into line. Gives how many ids were read to find them. */

@@ -48,8 +48,12 @@ export class PlainMap implements MapKind {
 
   async takeUp(): Promise<void> {}
 
-  admit(_gathered: Gathered, chunks: readonly Chunk[]): Promise<readonly Chunk[]> {
-    return Promise.resolve(chunks);
+  async admit(_gathered: Gathered, chunks: readonly Chunk[]): Promise<readonly Chunk[]> {
+    // Items that fail are kept with the values that they use.
+    if (this.#map.job.keepFailed === true) {
+      await this.#tools.ask(this.#map, () => this.#tools.keepShares(chunks));
+    }
+    return chunks;
   }
 
   putBy(): boolean {
