@@ -32,7 +32,10 @@ export async function checkTask(
   const tasks = await backend.registeredTasks(run.job.codeVersion, run.task);
   if (tasks === undefined) return undefined;
   const info = tasks.get(run.task);
-  if (info === undefined) throw new TaskNotRegisteredError({ task: run.task, known: [...tasks.keys()] });
+  if (info === undefined) {
+    const { localAdvice: advice } = backend;
+    throw new TaskNotRegisteredError({ task: run.task, known: [...tasks.keys()], advice });
+  }
   checkArity(run.call, run.task, info.arity);
   return tasks;
 }
@@ -125,10 +128,11 @@ export class WorkerLook {
     const waiting = new Set([...this.#waiting, ...this.#quiet].map(({ id }) => id));
     const [first] = waiting;
     const who = waiting.size === 1 ? `map ${first} waits` : `${waiting.size} calls wait`;
-    const { queue } = this.#backend;
+    const { queue, localAdvice } = this.#backend;
+    const advice = localAdvice === undefined ? "" : `. ${localAdvice}`;
     this.#warn(
       unfit?.unfit === undefined
-        ? `No worker serves queue "${queue}", so ${who} for one. Start one with: npx poolmq worker <module>`
+        ? `No worker serves queue "${queue}", so ${who} for one. Start one with: npx poolmq worker <module>${advice}`
         : `No worker of queue "${queue}" can serve, so ${who} for one. On ${unfit.host}: ${unfit.unfit.reason}`,
     );
   }

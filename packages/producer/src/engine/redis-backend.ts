@@ -38,12 +38,15 @@ interface Parts {
   /** Number of the pool's own worker processes, and of items that these run at a time. */
   readonly processes: number;
   readonly slots: number | undefined;
+  readonly localAdvice: string | undefined;
 }
 
 export class RedisBackend {
   readonly gather: MapGather;
   readonly queue: string;
   readonly fleet: Fleet;
+  /** Ends messages of workers that are missing: see `ResolvedPoolOptions`. */
+  readonly localAdvice: string | undefined;
   readonly #parts: Parts;
   readonly #live = new AskTogether(() => this.gather.machines());
   #processes: number;
@@ -57,6 +60,7 @@ export class RedisBackend {
   private constructor(parts: Parts) {
     this.gather = parts.opened.gather;
     this.queue = parts.queue;
+    this.localAdvice = parts.localAdvice;
     this.#parts = parts;
     this.#processes = parts.processes;
     this.fleet = new Fleet(() => this.machines(), parts.slots);
@@ -109,6 +113,7 @@ export class RedisBackend {
         ownQueue,
         processes: options.local?.processes ?? 1,
         slots: options.local && options.local.processes * options.local.concurrency,
+        localAdvice: options.localAdvice,
       });
     } catch (error) {
       for (const step of undo.toReversed()) {

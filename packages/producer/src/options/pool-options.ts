@@ -9,6 +9,7 @@ import {
   checkQueueName,
   given,
   resolveSigningKeys,
+  urlsOf,
 } from "@poolmq/shared/internal";
 import type { SigningKeys } from "@poolmq/shared/internal";
 
@@ -106,6 +107,11 @@ export interface ResolvedPoolOptions {
   readonly logger: Logger | undefined;
   /** Undefined: no worker processes of the pool's own. */
   readonly local: ResolvedLocalOptions | undefined;
+  /**
+   * What to set so that `tasks`, given as a path or URL, starts processes here; undefined unless only a variable of the
+   * environment keeps the pool from that, which the caller may know nothing of.
+   */
+  readonly localAdvice: string | undefined;
 }
 
 /** The options of a pool whose queue is in Redis. */
@@ -155,8 +161,10 @@ export function resolvePoolOptions<T>(
 ): ResolvedPoolOptions {
   const check = checkOptions(options, "pool options", POOL_OPTIONS);
   const connection = readConnection(options.connection, options.shards, env);
+  const tasks = readTasks(options.tasks);
+  const local = resolveLocalOptions(options, typeof connection === "object");
   return {
-    ...readTasks(options.tasks),
+    ...tasks,
     connection,
     queue: options.queue === undefined ? undefined : checkQueueName("queue", options.queue),
     prefix: checkQueueName("prefix", given(options.prefix, DEFAULTS.prefix)),
@@ -177,6 +185,14 @@ export function resolvePoolOptions<T>(
       max: 10 * 365 * 24 * 60 * 60_000,
     }),
     logger: checkLogger("logger", options.logger),
-    local: resolveLocalOptions(options, typeof connection === "object"),
+    local,
+    localAdvice:
+      local === undefined && tasks.modulePath !== undefined && options.connection === undefined
+        ? adviceForLocal(urlsOf(env).variable)
+        : undefined,
   };
+}
+
+function adviceForLocal(variable: string): string {
+  return `\`${variable}\` is set, so this pool calls the workers of that Redis, and starts none for its \`tasks\`: for processes here, give \`connection: "memory"\``;
 }

@@ -162,13 +162,15 @@ export class TaskNotRegisteredError extends PoolmqError {
   /** Names that are registered. */
   readonly known: readonly string[];
 
-  constructor(facts: { task: string; known: readonly string[] }) {
+  /** @param facts - with `advice` if the pool may have been meant to call other workers */
+  constructor(facts: { task: string; known: readonly string[]; advice?: string | undefined }) {
     const meant = nearest(facts.task, facts.known);
     super(
       `No worker has registered a function "${facts.task}". ` +
         (meant === undefined ? "" : `Did you mean "${meant}"? `) +
         `Registered: ${facts.known.length === 0 ? "none" : facts.known.join(", ")}. ` +
-        "A task is named by its export in the workers' tasks module.",
+        "A task is named by its export in the workers' tasks module." +
+        (facts.advice === undefined ? "" : ` ${facts.advice}.`),
     );
     this.task = facts.task;
     this.known = facts.known;
