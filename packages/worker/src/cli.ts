@@ -48,7 +48,7 @@ function exitOfUsage({ exitCode }: CommanderError): never {
 /** Lets the message of a missing argument say what the argument is, and which others there are. */
 function sayingWhatIsMissing(command: Command): Command {
   const { registeredArguments: args } = command;
-  const usage = ["poolmq", command.name(), ...args.map(termOf)].join(" ");
+  const usage = ["poolmq", command.name(), "[options]", ...args.map(termOf)].join(" ");
   return command.showHelpAfterError(`(usage: ${usage}; run with --help for more)`).configureOutput({
     outputError: (text, write) => {
       const missing = /^error: missing required argument '(.*)'$/.exec(text.trim())?.[1];

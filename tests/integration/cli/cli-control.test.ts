@@ -161,7 +161,7 @@ test("stack says what it expected, what it got, and what there is", async () => 
   const noPid = await stage.run("stack", "abc");
   expect(noPid.output).toBe(
     "error: missing required argument 'pid': process id of the worker process, as `poolmq workers` shows it\n" +
-      "(usage: poolmq stack <machine> <pid>; run with --help for more)\n",
+      "(usage: poolmq stack [options] <machine> <pid>; run with --help for more)\n",
   );
   expect(noPid.code).toBe(2);
 });

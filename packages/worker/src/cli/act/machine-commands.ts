@@ -108,7 +108,7 @@ export function killItemCommand(): Command {
           if (ordered !== "not running") break;
         }
         if (ordered === "not running") {
-          complain(`No process runs item ${index} of ${mapId}`);
+          complain(`No process runs item ${index} of ${mapId}: \`poolmq workers\` shows what runs`);
           return EXIT.notFound;
         }
         return told(

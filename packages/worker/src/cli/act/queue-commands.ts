@@ -60,7 +60,7 @@ export function purgeCommand(): Command {
     .description(
       "Removes the jobs, outcomes and reports of a map that nobody can fetch any more: its producer is gone, and it has no `mapId`, or its keys have expired. Without an id, of all such maps. With an id, of a map with a `mapId` too, if its producer is gone.",
     )
-    .argument("[map]", "id of the map")
+    .argument("[map]", "the whole id of the map: --dry-run lists those that there are")
     .option("--dry-run", "only say what there is")
     .addOption(signingKeyOption())
     .addHelpText("after", EXIT_CODES_HELP)
@@ -109,7 +109,9 @@ async function notToPurge(
       await maps.close();
     }
   }
-  return isThere ? undefined : { text: `There is no map "${mapId}" on this queue`, code: EXIT.notFound };
+  if (isThere) return undefined;
+  const where = "`poolmq purge --dry-run` lists what is left of maps whose producer is gone";
+  return { text: `There is no map "${mapId}" on this queue. ${where}`, code: EXIT.notFound };
 }
 
 async function withControl(

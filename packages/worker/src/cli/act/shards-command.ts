@@ -2,12 +2,12 @@
 
 import { Command, Option } from "commander";
 
-import { checkQueueName, refusedError, queueShards, resolveShards } from "@poolmq/shared/internal";
+import { InvalidOptionError } from "@poolmq/shared";
+import { checkQueueName, refusedError, queueShards, resolveShards, urlsOf } from "@poolmq/shared/internal";
 import { changeShards, checkServer, connect, destroyConnection, queueKeys } from "@poolmq/shared/redis";
 import type { ShardChange, ShardPlace } from "@poolmq/shared/redis";
 
 import { EXIT, EXIT_CODES_WITHOUT_MAP_HELP } from "../base/exit-code.ts";
-import { complain } from "../base/queue-command.ts";
 import { prefixOption, queueOption } from "../base/queue-options.ts";
 import { exitCodeFor, reportUnseen } from "../base/report-error.ts";
 import { connectionGiven } from "../base/connection-given.ts";
@@ -36,7 +36,7 @@ export function shardsCommand(): Command {
     .addOption(
       new Option("-r, --redis <url>", "a server of the queue; once for each")
         .argParser((url: string, others: readonly string[]) => [...others, url])
-        .default([], "POOLMQ_REDIS_URL, else REDIS_URL"),
+        .default([], "those of POOLMQ_REDIS_URL, else REDIS_URL, if it has several"),
     )
     .addOption(
       new Option(
@@ -55,13 +55,15 @@ async function run({ queue, prefix, redis: urls, shards, json }: ShardsFlags): P
     checkQueueName("queue", queue);
     checkQueueName("prefix", prefix);
     const given = urls.length === 0 ? undefined : urls;
+    // All servers that are not named are to go: the one that all commands look at must not be taken for the list.
+    if (given === undefined && shards === undefined && urlsOf(process.env).urls.length < 2) {
+      throw new InvalidOptionError(
+        "Expected --redis once for each server that the queue is to have, got none",
+      );
+    }
     // A list of one server is one as well: all but this one are to go.
     const { connection = given } = shards === undefined ? {} : connectionGiven(given, shards);
     const connections = resolveShards(connection, shards) ?? [];
-    if (connections.length === 0) {
-      complain("which servers? Give --redis for each of them");
-      process.exit(EXIT.usage);
-    }
     await Promise.all(
       queueShards(connections, queue).map(async ({ connection, queue: name }) => {
         const { address } = connection;

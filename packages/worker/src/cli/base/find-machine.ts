@@ -1,10 +1,17 @@
+import { InvalidOptionError } from "@poolmq/shared";
+
 import type { MachineView } from "../../watch/queue-view.ts";
 
 /** The most machines that a message names. */
 const MAX_NAMED = 5;
 
-/** Finds the machine by what the user typed, or says why none or several match. */
+/**
+ * Finds the machine by what the user typed, or says why none or several match.
+ *
+ * @throws InvalidOptionError if it is empty, as a variable that is not set: each id begins so
+ */
 export function findMachine(given: string, machines: readonly MachineView[]): MachineView | string {
+  if (given === "") throw new InvalidOptionError('Expected a worker machine, got ""');
   const fits = machines.filter(({ id, host, pid }) => {
     return id.startsWith(given) || host === given || `${host}:${pid}` === given;
   });

@@ -1,3 +1,4 @@
+import { InvalidOptionError } from "@poolmq/shared";
 import { nearest } from "@poolmq/shared/internal";
 
 import type { ReachedShard } from "./reach-shards.ts";
@@ -6,11 +7,13 @@ import type { ReachedShard } from "./reach-shards.ts";
  * Finds the id that the user means: the same id, or the only one that begins with the given text.
  *
  * @param ids - ids of all known maps
+ * @throws InvalidOptionError if it is empty, as a variable that is not set: each id begins so
  */
 export function findMapId(
   given: string,
   ids: readonly string[],
 ): { readonly id: string } | { readonly problem: string } {
+  if (given === "") throw new InvalidOptionError('Expected the id of a map, or its beginning, got ""');
   if (ids.includes(given)) return { id: given };
   const begin = ids.filter((id) => id.startsWith(given));
   const [only] = begin;

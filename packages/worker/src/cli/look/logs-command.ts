@@ -60,9 +60,11 @@ async function logs(flags: LogsFlags): Promise<void> {
     if (flags.index !== undefined && flags.map === undefined) {
       throw new InvalidOptionError("Expected --map together with --index: an index is one of a map");
     }
-    const { wanted, problem } = await filterOf(flags, queue);
+    const { wanted, problem, alive } = await filterOf(flags, queue);
+    let shown = 0;
     const show = (line: MachineLine | LeftOut): void => {
       if ("leftOut" in line ? isOf(line, wanted) : isWanted(line, wanted)) {
+        shown++;
         console.log(flags.json === true ? JSON.stringify(line) : logText(line));
       }
     };
@@ -75,6 +77,7 @@ async function logs(flags: LogsFlags): Promise<void> {
     }
     kept.forEach(show);
     if (flags.follow === true) await follow(reader, show);
+    else if (shown === 0) complain(`nothing to show: ${whyNothing(wanted, alive)}`);
     return EXIT.fine;
   });
 }
@@ -88,16 +91,27 @@ async function follow(reader: LogReader, show: (line: MachineLine | LeftOut) => 
   }
 }
 
+function whyNothing({ worker, mapId, index, task }: LineFilter, alive: number): string {
+  if (alive === 0) return "no worker machine is alive on this queue";
+  const names = [
+    ...(mapId === undefined ? [] : [`the map ${mapId}`]),
+    ...(index === undefined ? [] : [`item ${index}`]),
+    ...(task === undefined ? [] : [`the task ${task}`]),
+  ];
+  const who = worker === undefined ? "no machine has kept a line" : `${worker} has kept no line`;
+  return names.length === 0 ? who : `${who} that names ${names.join(" and ")}`;
+}
+
 /** Whether lines that were left out can have been among the wanted ones: they may be any lines of that machine. */
 function isOf({ worker }: LeftOut, wanted: LineFilter): boolean {
   return wanted.worker === undefined || wanted.worker === worker;
 }
 
-/** Makes the filter from the flags; `problem` if no such map or machine is known. */
+/** Makes the filter from the flags; `problem` if no such map or machine is known, `alive` machines are there. */
 async function filterOf(
   { map, index, task, machine }: LogsFlags,
   { watcher, shards }: ReachedQueue,
-): Promise<{ readonly wanted: LineFilter; readonly problem?: string }> {
+): Promise<{ readonly wanted: LineFilter; readonly problem?: string; readonly alive: number }> {
   const { maps, machines } = await watcher.read();
   const problems: string[] = [];
   const wanted: { -readonly [K in keyof LineFilter]: LineFilter[K] } = {};
@@ -115,5 +129,6 @@ async function filterOf(
     wanted.worker = typeof found === "string" ? machine : found.id;
   }
   const [problem] = problems;
-  return problem === undefined ? { wanted } : { wanted, problem };
+  const alive = machines.length;
+  return problem === undefined ? { wanted, alive } : { wanted, problem, alive };
 }

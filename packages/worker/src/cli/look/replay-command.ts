@@ -85,6 +85,11 @@ Exit codes:
     )
     .action(async (map: string, index: number | undefined, flags: ReplayFlags) => {
       if (map.endsWith(REPLAY_EXTENSION)) return await replayFile(map, flags);
+      // No id has these characters: a file was meant.
+      if (/[./\\]/.test(map)) {
+        complain(`Expected the id of a map, or a file *${REPLAY_EXTENSION}, got "${map}"`);
+        process.exit(EXIT.usage);
+      }
       const at = needed(index, `the index of an item: \`poolmq errors ${map}\` lists those that failed`);
       const tasks = needed(flags.tasks, "--tasks <module>: the module that the workers run");
       await withQueue(flags, async (queue) => await replay(queue, map, at, { ...flags, tasks }));
