@@ -60,6 +60,7 @@ export { REFUSED } from "./values/uncloneable.ts";
 export { WIRE_VERSION } from "./wire.ts";
 export type { ControlMessage } from "./wire-control.ts";
 export { repeatWhenAnswered } from "./host/repeat-when-answered.ts";
+export { AskTogether } from "./host/ask-together.ts";
 export { endTogether } from "./host/end-together.ts";
 export { MAX_TIMER_MS, settlesWithin } from "./host/settles-within.ts";
 export { unlessAborted } from "./host/unless-aborted.ts";

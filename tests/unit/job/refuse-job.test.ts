@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { refuseJob } from "../../../packages/worker/src/job/refuse-job.ts";
 
 type Context = Parameters<typeof refuseJob>[0];
-type Machine = Awaited<ReturnType<Context["fleet"]["live"]>>[number];
+type Machine = Awaited<ReturnType<Context["fleet"]["remembered"]>>[number];
 
 const DATA = { v: WIRE_VERSION, map: "m", at: 0, n: 1, args: "[[]]" };
 const HAND = { job: { name: "add", stalledCounter: 0 }, data: DATA };
@@ -18,7 +18,7 @@ function machine(others: Record<string, string[]> = {}, believed?: string, codeV
   }));
   return {
     machine: { tasks: { add: { arity: 2 } }, codeVersion },
-    fleet: { live: async () => await Promise.resolve(live as unknown as Machine[]) },
+    fleet: { remembered: async () => await Promise.resolve(live as unknown as Machine[]) },
     seals: { believes: ({ id }) => believed === undefined || id === believed },
   };
 }

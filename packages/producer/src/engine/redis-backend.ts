@@ -5,6 +5,7 @@
 
 import { CodeVersionError, LocalMachineError, NestedPoolError, WorkerStartError } from "@poolmq/shared";
 import {
+  AskTogether,
   privateQueueName,
   resolveConnection,
   RUNS_ON_VARIABLE,
@@ -18,7 +19,6 @@ import type { EmbeddedRedis } from "../embedded-redis/embedded-redis.ts";
 import type { GatherHooks } from "../gather/gather-parts.ts";
 import type { MapGather } from "../gather/map-gather.ts";
 import type { RedisPoolOptions } from "../options/pool-options.ts";
-import { AskTogether } from "./ask-together.ts";
 import { Fleet } from "./fleet.ts";
 import { LocalMachineKeeper, machineStarter } from "./local-machine-keeper.ts";
 import type { OpenQueue } from "./open-queue.ts";
@@ -174,8 +174,14 @@ export class RedisBackend {
     const seen = this.#seen.get(codeVersion);
     if (seen?.has(task) === true && performance.now() - this.#seenAt < RECENT_MS) return seen;
     const machines = await this.machines();
-    const fit = machines.filter(({ unfit }) => unfit === undefined);
-    const asked = fit.filter((machine) => codeVersion === undefined || machine.codeVersion === codeVersion);
+    const isAsked = (machine: WorkerAdvertisement): boolean =>
+      codeVersion === undefined || machine.codeVersion === codeVersion;
+    const isFit = ({ unfit }: WorkerAdvertisement): boolean => unfit === undefined;
+    let fit = machines.filter(isFit);
+    // Others live, but one that has the task may only be silent for a while.
+    if (fit.length > 0 && !fit.some((machine) => isAsked(machine) && Object.hasOwn(machine.tasks, task)))
+      fit = (await this.gather.machines("remembered")).filter(isFit);
+    const asked = fit.filter(isAsked);
     if (codeVersion !== undefined && fit.length > asked.length && asked.length === 0) {
       const known = new Set(fit.flatMap((machine) => machine.codeVersion ?? []));
       throw new CodeVersionError({ task, asked: codeVersion, known: [...known].sort() });

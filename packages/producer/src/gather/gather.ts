@@ -203,9 +203,9 @@ export class Gather implements MapGather {
     return await this.#parts.jobs.counts();
   }
 
-  async machines(): Promise<WorkerAdvertisement[]> {
+  async machines(asked: "live" | "remembered" = "live"): Promise<WorkerAdvertisement[]> {
     const { signer, queue } = this.#gathered;
-    return fittingMachines(await this.#parts.machines.live(), signer, queue);
+    return fittingMachines(await this.#parts.machines[asked](), signer, queue);
   }
 
   /**

@@ -31,8 +31,12 @@ export interface MapGather extends Transport {
   ask<V>(map: Pick<CarriedMap, "id" | "ended">, question: () => Promise<V>): Promise<V>;
   /** Stops reading the map, which stays as it is. */
   leave(map: CarriedMap): void;
-  /** The live machines. @throws SigningKeyError if all of them have other signing keys */
-  machines(): Promise<WorkerAdvertisement[]>;
+  /**
+   * The live machines, as those that are asked for if nothing is said, or also those that fell silent a short while ago.
+   *
+   * @throws SigningKeyError if all of them have other signing keys
+   */
+  machines(asked?: "live" | "remembered"): Promise<WorkerAdvertisement[]>;
   /** The measurements of this producer's items. */
   measured(): ReturnType<Meter["read"]>;
   /** Numbers of jobs that wait and that run, of all producers on the queue. */

@@ -183,15 +183,15 @@ export class ShardedGather implements MapGather {
     return sharded.parts;
   }
 
-  async machines(): Promise<WorkerAdvertisement[]> {
+  async machines(asked: "live" | "remembered" = "live"): Promise<WorkerAdvertisement[]> {
     const seen = await this.#each.ask(async (shard) => {
-      const machines = await shard.gather.machines();
-      shard.hasMachines = machines.length > 0;
+      const machines = await shard.gather.machines(asked);
+      if (asked === "live") shard.hasMachines = machines.length > 0;
       return machines;
     });
-    const byId = new Map(seen.flat().map((machine) => [machine.id, machine]));
-    this.#machines = [...byId.values()];
-    return [...this.#machines];
+    const machines = [...new Map(seen.flat().map((machine) => [machine.id, machine])).values()];
+    if (asked === "live") this.#machines = machines;
+    return [...machines];
   }
 
   measured(): ReturnType<MapGather["measured"]> {

@@ -6,7 +6,7 @@ import type { JobContext, JobInHand } from "./context/job-context.ts";
 /** The parts of the job context that `refuseJob` uses. */
 interface RefusalContext {
   readonly machine: Pick<JobContext["machine"], "tasks" | "codeVersion">;
-  readonly fleet: JobContext["fleet"];
+  readonly fleet: Pick<JobContext["fleet"], "remembered">;
   readonly seals: Pick<JobContext["seals"], "believes">;
 }
 
@@ -37,7 +37,7 @@ async function refuseUnknown(
   { machine, fleet, seals }: RefusalContext,
   name: string,
 ): Promise<Failure | "elsewhere"> {
-  const believed = (await fleet.live()).filter((other) => seals.believes(other));
+  const believed = (await fleet.remembered()).filter((other) => seals.believes(other));
   const known = new Set([machine.tasks, ...believed.map(({ tasks }) => tasks)].flatMap(Object.keys));
   return known.has(name) ? "elsewhere" : { code: "TASK_NOT_REGISTERED", known: [...known].sort() };
 }
@@ -51,7 +51,7 @@ function refuseVersion(
   const { machine, fleet, seals } = context;
   if (machine.codeVersion === asked && Object.hasOwn(machine.tasks, name)) return undefined;
   return (async () => {
-    const believed = (await fleet.live()).filter((other) => seals.believes(other));
+    const believed = (await fleet.remembered()).filter((other) => seals.believes(other));
     if (believed.some(({ codeVersion, tasks }) => codeVersion === asked && Object.hasOwn(tasks, name))) {
       return "elsewhere";
     }

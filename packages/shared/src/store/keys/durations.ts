@@ -27,6 +27,13 @@ export const CANCEL_TTL_MS: number = 10 * 60_000;
 /** How long a machine counts as live after a heartbeat, in ms: it beats once a second, and may miss a few. */
 export const MACHINE_TTL_MS = 5_000;
 
+/**
+ * How long what a silent machine offers is remembered, in ms, if it did not sign off. On a computer that is busy with other
+ * things, a machine may be silent for longer than `MACHINE_TTL_MS` and come back: until it is forgotten, no item fails because
+ * no other machine has its function.
+ */
+export const MACHINE_KEPT_MS = 30_000;
+
 /** How long machines go on telling what they run after a watcher's last look, in ms. */
 export const WATCH_TTL_MS = 5_000;
 

@@ -2,7 +2,8 @@
 
 import type { Cluster, Redis } from "ioredis";
 
-import { MACHINE_TTL_MS } from "../keys/durations.ts";
+import { AskTogether } from "../../host/ask-together.ts";
+import { MACHINE_KEPT_MS, MACHINE_TTL_MS } from "../keys/durations.ts";
 import type { QueueKeys } from "../keys/keys.ts";
 import { readAdvertisement } from "./read-advertisement.ts";
 import { READ_CLOCK } from "../keys/redis-clock.ts";
@@ -11,9 +12,9 @@ import type { Script } from "../../redis/run-script.ts";
 import type { WorkerAdvertisement } from "../../wire.ts";
 
 /**
- * KEYS: workers, worker-info, worker-detail, watch, listen. ARGV: id, advertisement, ttlMs, the detail for watchers or
- * "". Forgets machines whose last heartbeat is older than the TTL. Gives 1 if somebody watches, 2 if
- * somebody reads the logs, 3 if both.
+ * KEYS: workers, worker-info, worker-detail, watch, listen. ARGV: id, advertisement, how long a silent machine is
+ * remembered in ms, the detail for watchers or "", and how long that is kept in ms. Gives 1 if somebody watches, 2 if somebody
+ * reads the logs, 3 if both.
  */
 const ADVERTISE: Script = {
   lua: `${READ_CLOCK}
@@ -28,16 +29,16 @@ for _, id in ipairs(stale) do
   redis.call('HDEL', KEYS[2], id)
   redis.call('HDEL', KEYS[3], id)
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)
-redis.call('PEXPIRE', KEYS[2], ARGV[3] * 2)
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
 if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
-  redis.call('PEXPIRE', KEYS[3], ARGV[3])
+  redis.call('PEXPIRE', KEYS[3], ARGV[5])
 end
 return redis.call('EXISTS', KEYS[4]) + 2 * redis.call('EXISTS', KEYS[5])`,
 };
 
-/** KEYS: workers, worker-info. ARGV: ttlMs. Gives the advertisements of the live machines. */
+/** KEYS: workers, worker-info. ARGV: a time in ms. Gives the advertisements of the machines whose last heartbeat is not older. */
 const LIVE: Script = {
   lua: `${READ_CLOCK}
 local live = {}
@@ -50,6 +51,8 @@ return live`,
 export class Machines {
   readonly #redis: Redis | Cluster;
   readonly #keys: QueueKeys;
+  /** A machine without the function of a map asks for each of its jobs. */
+  readonly #remembered = new AskTogether(async () => await this.#heardWithin(MACHINE_KEPT_MS));
 
   constructor(redis: Redis | Cluster, keys: QueueKeys) {
     this.#redis = redis;
@@ -68,7 +71,7 @@ export class Machines {
   ): Promise<{ readonly isWatched: boolean; readonly isHeard: boolean }> {
     const { workers, workerInfo, workerDetail, watch, listen } = this.#keys;
     const keys = [workers, workerInfo, workerDetail, watch, listen];
-    const args = [id, advertisement, MACHINE_TTL_MS, detail];
+    const args = [id, advertisement, MACHINE_KEPT_MS, detail, MACHINE_TTL_MS];
     const wanted = Number(await runScript(this.#redis, ADVERTISE, keys, args));
     return { isWatched: wanted % 2 === 1, isHeard: wanted >= 2 };
   }
@@ -84,8 +87,17 @@ export class Machines {
 
   /** The advertisements of the machines that are alive by Redis's clock. */
   async live(): Promise<WorkerAdvertisement[]> {
+    return await this.#heardWithin(MACHINE_TTL_MS);
+  }
+
+  /** Those, and those of machines that fell silent a short while ago without signing off, and may come back. */
+  async remembered(): Promise<WorkerAdvertisement[]> {
+    return [...(await this.#remembered.ask())];
+  }
+
+  async #heardWithin(ms: number): Promise<WorkerAdvertisement[]> {
     const keys = [this.#keys.workers, this.#keys.workerInfo];
-    const texts = (await runScript(this.#redis, LIVE, keys, [MACHINE_TTL_MS])) as unknown[];
+    const texts = (await runScript(this.#redis, LIVE, keys, [ms])) as unknown[];
     return texts.flatMap((text) => readAdvertisement(text) ?? []);
   }
 }

@@ -25,7 +25,7 @@ export interface JobContext {
   readonly machine: JobMachine;
   readonly crew: Pick<Crew, "run">;
   readonly store: Pick<GatherScripts, "bytes" | "dropBytes">;
-  readonly fleet: Pick<Machines, "live">;
+  readonly fleet: Pick<Machines, "live" | "remembered">;
   readonly seals: JobSeals;
   readonly locks: Pick<Locks, "hold" | "release">;
   readonly runs: RunsInHand;
