@@ -59,6 +59,14 @@ test("pause stops the taking of jobs, resume goes on, and machines log who did i
   expect(await map).toEqual([0]);
 });
 
+test("pause and resume say where nobody uses the queue, whose name may be mistyped", async () => {
+  const stage = new Operated();
+  const hint = "No machine serves it and it has no jobs: `poolmq queues` shows the queues that there are\n";
+  for (const command of ["pause", "resume"]) {
+    expect(await stage.run(command)).toMatchObject({ code: 0, output: expect.stringContaining(`\n${hint}`) });
+  }
+});
+
 test("resize changes the number of a machine's processes, up and down", async () => {
   const stage = new Operated();
   const worker = await stage.worker("-p", "1");

@@ -130,7 +130,7 @@ describe("an item's outcome", () => {
     expect(outcomes[1]).toMatchObject({ reason: { code: "LIMIT_EXCEEDED", limit: "maxDepth" } });
   });
 
-  test("has room in its job, or says that the chunk is too large", { timeout: 90_000 }, async () => {
+  test("has room in its job, or says that the chunk is too large", { timeout: 180_000 }, async () => {
     const pool = local({ maxOutcomeBytes: 64 * MIB });
     const lengths = [50, 50, 50, 50].map((mib) => mib * MIB);
     const outcomes = await pool.map("text", lengths, { chunksize: 4 }).settled();

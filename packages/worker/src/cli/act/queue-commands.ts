@@ -25,9 +25,10 @@ export function pauseCommand(): Command {
     .addOption(signingKeyOption())
     .addHelpText("after", EXIT_CODES_WITHOUT_MAP_HELP)
     .action((flags: OperatorFlags) =>
-      withControl(flags, async (control, { name }) => {
+      withControl(flags, async (control, { name, watcher }) => {
         await control.pause();
-        say(flags, { queue: name, paused: true }, `${name} is paused: \`poolmq resume\` goes on with it`);
+        const text = `${name} is paused: \`poolmq resume\` goes on with it`;
+        say(flags, { queue: name, paused: true }, text + (await ifUnused(watcher)));
         return EXIT.fine;
       }),
     );
@@ -42,12 +43,19 @@ export function resumeCommand(): Command {
     .addOption(signingKeyOption())
     .addHelpText("after", EXIT_CODES_WITHOUT_MAP_HELP)
     .action((flags: OperatorFlags) =>
-      withControl(flags, async (control, { name }) => {
+      withControl(flags, async (control, { name, watcher }) => {
         await control.resume();
-        say(flags, { queue: name, paused: false }, `${name} goes on`);
+        say(flags, { queue: name, paused: false }, `${name} goes on${await ifUnused(watcher)}`);
         return EXIT.fine;
       }),
     );
+}
+
+/** A second line where the queue's name may be a mistyped one; "" where it has machines, maps or jobs. */
+async function ifUnused(watcher: ReachedQueue["watcher"]): Promise<string> {
+  const { machines, maps, jobs } = await watcher.read();
+  if (machines.length + maps.length + jobs.waiting + jobs.active + jobs.delayed > 0) return "";
+  return "\nNo machine serves it and it has no jobs: `poolmq queues` shows the queues that there are";
 }
 
 interface PurgeFlags extends OperatorFlags {
