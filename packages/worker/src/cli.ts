@@ -80,6 +80,10 @@ Examples:
   poolmq status --queue thumbnails
   poolmq worker --help`,
   );
+// For `help` with the name of no command, Commander would print all of the help and not say what was wrong.
+const [, , first, about] = process.argv;
+if (first === "help" && about !== undefined && !Object.hasOwn(COMMANDS, about)) process.argv.splice(2, 1);
+
 // `poolmq worker` need not wait for what serves a dashboard. Help, and whatever else is no command, needs all of them.
 const all = Object.entries(COMMANDS);
 const wanted = all.filter(([name]) => name === process.argv[2]);

@@ -85,6 +85,7 @@ describe("help", () => {
 describe("wrong use", () => {
   test.for([
     [["wrker"], /unknown command 'wrker'\s+\(Did you mean worker\?\)/],
+    [["help", "statuss"], /unknown command 'statuss'\s+\(Did you mean status\?\)/],
     [["worker"], /missing required argument 'module'/],
     [["worker", MODULE, "--proceses", "2"], /unknown option '--proceses'\s+\(Did you mean --processes\?\)/],
     [
