@@ -35,23 +35,27 @@ table.insert(found, 1, tostring(now))
 return found`,
 };
 
-/** KEYS: done, out. ARGV: message. Gives 0 if the map is not open. */
+/** KEYS: done, out. ARGV: message. Gives the id of the entry, or nil if the map is not open. */
 const ASK: Script = {
   lua: `
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('XADD', KEYS[2], '*', 'cancel', ARGV[1])
+if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+local id = redis.call('XADD', KEYS[2], '*', 'cancel', ARGV[1])
 redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1]))
-return 1`,
+return id`,
 };
 
-/** Asks the producer of a map to cancel it. */
+/** Asks the producer of a map to cancel it. Gives a function that takes that back, if nobody has read it yet. */
 export async function askToCancel(
   redis: Redis | Cluster,
   keys: QueueKeys,
   mapId: string,
   message: ControlMessage,
-): Promise<void> {
-  await runScript(redis, ASK, [keys.done(mapId), keys.out(mapId)], [toJson(message)]);
+): Promise<() => Promise<void>> {
+  const out = keys.out(mapId);
+  const id = await runScript(redis, ASK, [keys.done(mapId), out], [toJson(message)]);
+  return async () => {
+    if (typeof id === "string") await redis.xdel(out, id);
+  };
 }
 
 /**

@@ -2,7 +2,8 @@
  * Ends a map from outside of its producer.
  *
  *   out ◀── "cancel" ── here        its producer reads it, and ends the map as its own cancel() does
- *   if it does not:   keys of the map go, jobs are removed, machines are told to stop what runs
+ *   if it lives and does not: the request is taken back
+ *   if it is gone:    keys of the map go, jobs are removed, machines are told to stop what runs
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -47,13 +48,17 @@ export async function cancelMap(
   const { redis, keys, orders } = access;
   if (!(await isOpen(redis, keys, mapId))) return "not found";
   if (await orders.lackKey()) return "no key";
-  await askToCancel(redis, keys, mapId, orders.signed({ t: "cancel", map: mapId, reason }));
+  const takeBack = await askToCancel(redis, keys, mapId, orders.signed({ t: "cancel", map: mapId, reason }));
   const deadline = performance.now() + PRODUCER_TIMEOUT_MS;
   while (performance.now() < deadline) {
     if (!(await isOpen(redis, keys, mapId))) return "by its producer";
     await delay(POLL_MS);
   }
-  if (!force && (await isAttended(access, mapId))) return "no answer";
+  if (!force && (await isAttended(access, mapId))) {
+    // Otherwise a program that attaches to the map later would find the request, of which it was said that it had failed.
+    await takeBack();
+    return (await isOpen(redis, keys, mapId)) ? "no answer" : "by its producer";
+  }
   await removeMap(access, mapId);
   const nowMs = await redisNowMs(redis);
   // A map that was kept for a retry has already ended, and keeps its last report.
