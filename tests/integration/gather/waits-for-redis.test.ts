@@ -32,7 +32,7 @@ test.each(["killed", "frozen"])(
     else redis.pause();
     const told = (): string[] => warnings(records).filter((line) => line.startsWith("Redis does not answer"));
     await until(() => told().length > 0, { what: "the warning", timeoutMs: 8_000 });
-    expect(told()).toEqual(["Redis does not answer, so a map waits for it. They go on when it is back."]);
+    expect(told()).toEqual(["Redis does not answer, so a map waits for it. It goes on when Redis is back."]);
     if (how === "killed") await redis.restart();
     else redis.resume();
     marks.open();

@@ -93,7 +93,11 @@ export class RedisWatch {
       this.#tell(`Redis refuses what is asked of it: ${detail}`, maps, advice);
     } else if (this.#refused === 0 && this.#isOwed && this.#unanswered >= PATIENCE_LOOKS) {
       if (this.#hooks.tellsSilence !== false)
-        this.#tell("Redis does not answer", maps, "They go on when it is back");
+        this.#tell(
+          "Redis does not answer",
+          maps,
+          `${maps === 1 ? "It goes" : "They go"} on when Redis is back`,
+        );
     } else if (this.#refused === 0 && this.#unanswered <= 1) this.#isTold = false;
     return undefined;
   }
