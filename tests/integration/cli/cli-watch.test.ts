@@ -130,6 +130,19 @@ describe("cancel and retry", () => {
     });
   });
 
+  test("cancel says what it did, and retry of a cancelled map that nothing is left of it", async () => {
+    const { map, run } = await halfway();
+    expect(await run("cancel", map.id)).toEqual({
+      code: 0,
+      output: `${map.id} is cancelled: its producer has ended it\n`,
+    });
+    await rejection(map);
+    expect(await run("retry", map.id)).toEqual({
+      code: 3,
+      output: `poolmq: ${map.id} is not there: it was cancelled, or delivered without failures, or has expired\n`,
+    });
+  });
+
   test("cancel tells the producer why", async () => {
     const { map, run } = await halfway();
     const cancelled = run("cancel", map.id, "--reason", "wrong input", "--json");

@@ -52,7 +52,7 @@ export function cancelCommand(): Command {
       `
 Example:
   $ poolmq cancel nightly-11-23 --reason "wrong input"
-  nightly-11-23 was cancelled by its producer
+  nightly-11-23 is cancelled: its producer has ended it
 ${EXIT_CODES_HELP} in flight`,
     )
     .action((map: string, flags: CancelFlags) =>
@@ -64,7 +64,9 @@ ${EXIT_CODES_HELP} in flight`,
           return result === "not found" ? EXIT.notFound : EXIT.error;
         }
         const byProducer = result === "by its producer";
-        const how = byProducer ? "was cancelled by its producer" : "is removed: no producer has it any more";
+        const how = byProducer
+          ? "is cancelled: its producer has ended it"
+          : "is removed: no producer has it any more";
         say(flags, { mapId: id, cancelled: true, byProducer }, `${id} ${how}`);
         return EXIT.fine;
       }),

@@ -10,7 +10,7 @@ export function retriedText(id: string, result: Retried): string {
   }
   switch (result.problem) {
     case "not found":
-      return `${id} is not there: it was delivered without failures, or has expired`;
+      return `${id} is not there: it was cancelled, or delivered without failures, or has expired`;
     case "not durable":
       return `${id} has no \`mapId\`: what it was given went with its producer`;
     case "running":
