@@ -58,3 +58,13 @@ test("a CommonJS module that exports a promise is refused", async () => {
   const source = "module.exports = Promise.resolve({ square: (x) => x * x });";
   expect(await loaded(source, "0")).toContain("got a promise as `module.exports`");
 });
+
+test("a folder is refused, without the name of a file of poolmq that would import it", async () => {
+  const folder = temporaryFolder();
+  await using program = Program.source(`
+    import { loadTaskModule } from "@poolmq/worker/internal";
+    await loadTaskModule(${JSON.stringify(folder)}).catch((error) => console.log(error.message));
+  `);
+  await program.exited;
+  expect(program.output).toBe("It is a folder: name the file in it that exports the tasks\n");
+});

@@ -54,10 +54,10 @@ async function importModule(url: string): Promise<Record<string, unknown>> {
     return (await import(url)) as Record<string, unknown>;
   } catch (error) {
     addSyntaxPosition(error, url);
-    if (isMissing(error, url)) {
-      const { message, stack = "" } = error;
-      error.message = message.replace(/ imported from .*$/, ": there is no such file");
-      error.stack = stack.replace(message, error.message);
+    if (isAbout(url, error, "ERR_MODULE_NOT_FOUND")) {
+      reword(error, error.message.replace(/ imported from .*$/, ": there is no such file"));
+    } else if (isAbout(url, error, "ERR_UNSUPPORTED_DIR_IMPORT")) {
+      reword(error, "It is a folder: name the file in it that exports the tasks");
     }
     const remedy = remedyFor(error, url);
     if (remedy !== undefined) (error as Error).message += `: ${remedy}`;
@@ -65,10 +65,16 @@ async function importModule(url: string): Promise<Record<string, unknown>> {
   }
 }
 
-/** Whether the module itself is not there: Node then says that this file, of which no user knows, imports it. */
-function isMissing(error: unknown, url: string): error is Error {
-  const { code, url: missing } = Object(error) as { readonly code?: unknown; readonly url?: unknown };
-  return error instanceof Error && code === "ERR_MODULE_NOT_FOUND" && missing === url;
+/** Whether the module itself can't be found: Node then says that this file, of which no user knows, imports it. */
+function isAbout(url: string, error: unknown, code: string): error is Error {
+  const about = Object(error) as { readonly code?: unknown; readonly url?: unknown };
+  return error instanceof Error && about.code === code && about.url === url;
+}
+
+function reword(error: Error, message: string): void {
+  const { message: before, stack = "" } = error;
+  error.message = message;
+  error.stack = stack.replace(before, message);
 }
 
 /**
