@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+
 import { Queue } from "bullmq";
 import { describe, expect, onTestFinished, test } from "vitest";
 
@@ -196,6 +199,18 @@ describe("--port", () => {
     );
     program.kill("SIGTERM");
     expect(await within(5_000, "its end", program.exited)).toEqual({ code: 0, signal: null });
+  });
+
+  test("says that its port is in use, and by which flag to give another", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    onTestFinished(() => void taken.close());
+    await once(taken, "listening");
+    const { port } = taken.address() as AddressInfo;
+    const { code, output: said } = await output(["--redis", redis().url, "--port", String(port)]);
+    expect(said).toBe(
+      `poolmq: The scale signal can't be served on 127.0.0.1, port ${port}: the port is in use. Give another port (--port), or end what listens there\n`,
+    );
+    expect(code).toBe(1);
   });
 
   test("waits for a Redis that is not there yet, as a worker does, and so does a dashboard", async () => {

@@ -10,7 +10,7 @@ import * as worker from "@poolmq/worker";
 const ROOT = new URL("../../../", import.meta.url);
 
 /** Those that only the command line meets: it prints them, and nobody can catch them. */
-const OF_COMMANDS: ReadonlySet<string> = new Set(["DashboardPortError"]);
+const OF_COMMANDS: ReadonlySet<string> = new Set(["DashboardPortError", "SignalPortError"]);
 
 /** Of other libraries, of Node and of Python, which the documents compare with, or forbid. */
 const FOREIGN: ReadonlySet<string> = new Set([

@@ -33,6 +33,18 @@ export class DashboardPortError extends PoolmqError {
   }
 }
 
+/** The signal for autoscalers can't be served at the requested address. */
+export class SignalPortError extends PoolmqError {
+  readonly code = "SIGNAL_PORT";
+
+  constructor(facts: { host: string; port: number; cause: unknown }) {
+    const reason = whyNotListening(facts.cause, { port: "port (--port)", host: "address (--host)" });
+    super(`The scale signal can't be served on ${facts.host}, port ${facts.port}: ${reason}`, {
+      cause: facts.cause,
+    });
+  }
+}
+
 /** @param options - names of the options by which the user gave the address */
 function whyNotListening(cause: unknown, options: { readonly port: string; readonly host: string }): string {
   const { code, message } = cause as NodeJS.ErrnoException;

@@ -2,10 +2,10 @@ import { InvalidOptionError, PoolmqError, RedisConnectionError } from "@poolmq/s
 
 import { EXIT } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
-import { DashboardPortError, HealthPortError } from "../../health/health-port-error.ts";
+import { DashboardPortError, HealthPortError, SignalPortError } from "../../health/health-port-error.ts";
 
 /** Errors whose message says all that is in their cause, and whose stack shows only libraries. */
-const WHOLE = [HealthPortError, DashboardPortError, RedisConnectionError];
+const WHOLE = [HealthPortError, DashboardPortError, SignalPortError, RedisConnectionError];
 
 /** The exit code of a command that ended in this error: 2 if the command line is wrong, else 1. */
 export function exitCodeFor(error: unknown): ExitCode {

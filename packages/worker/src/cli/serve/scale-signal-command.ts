@@ -6,6 +6,7 @@ import type { Cluster, Redis } from "ioredis";
 import { checkQueueName } from "@poolmq/shared/internal";
 import { destroyConnection } from "@poolmq/shared/redis";
 
+import { HealthPortError, SignalPortError } from "../../health/health-port-error.ts";
 import { HealthServer } from "../../health/health-server.ts";
 import { ScaleSignals } from "../../watch/scale-signal.ts";
 import type { ScaleSignal } from "../../watch/scale-signal.ts";
@@ -129,7 +130,9 @@ async function serve(flags: ScaleSignalFlags, shards: readonly Shard[], port: nu
       metrics: async () => await told().page(),
       json: { path: PATH, read: async () => await told().read() },
     },
-  );
+  ).catch((error: unknown) => {
+    throw error instanceof HealthPortError ? new SignalPortError({ host, port, cause: error.cause }) : error;
+  });
   const endHealth = flags.healthPort === port ? undefined : await serveHealth(flags, () => redis);
   const others: ScaleSignals[] = [];
   const connections = shards.map(({ connection }) => connection);
