@@ -1,7 +1,15 @@
 #!/usr/bin/env node
 /** `npm create poolmq [folder]`: writes a project that runs. */
 
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -18,8 +26,9 @@ if (folder.startsWith("-") || others.length > 0) {
 }
 
 const target = resolve(folder);
-if (existsSync(target) && readdirSync(target).length > 0) {
-  console.error(`create-poolmq: ${target} is not empty: give the name of a new folder`);
+const problem = problemOf(target);
+if (problem !== undefined) {
+  console.error(`create-poolmq: ${target} is ${problem}: give the name of a new folder`);
   process.exit(1);
 }
 
@@ -40,8 +49,7 @@ writeFileSync(
 );
 
 console.log(`Written to ${target}. Next:
-
-  cd ${folder}
+${target === process.cwd() ? "" : `\n  cd ${quoted(folder)}`}
   npm install
   npm start`);
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
@@ -49,4 +57,17 @@ if (major < 22 || (major === 22 && minor < 18)) {
   console.log(
     `\nThis is Node ${process.versions.node}. The project needs 22.18 or newer, which runs TypeScript as it is.`,
   );
+}
+
+/** Why a project can't be written there, if it can't. */
+function problemOf(path) {
+  if (!existsSync(path)) return undefined;
+  if (!statSync(path).isDirectory()) return "a file";
+  // A repository that was just made or cloned is the usual place of a new project.
+  return readdirSync(path).every((name) => name === ".git") ? undefined : "not empty";
+}
+
+/** The text as one word of a shell. */
+function quoted(text) {
+  return /[^\w./~-]/.test(text) ? `'${text.replaceAll("'", "'\\''")}'` : text;
 }

@@ -193,7 +193,7 @@ console.log(Queue === Installed);
 });
 
 test("npm create poolmq writes a project that type-checks and runs, and nothing into a folder that has something", async () => {
-  expect(await project.run("node_modules/.bin/create-poolmq", "My App")).toContain("cd My App");
+  expect(await project.run("node_modules/.bin/create-poolmq", "My App")).toContain("cd 'My App'");
   const app = join(project.folder, "My App");
   expect((await readdir(app)).toSorted()).toEqual(
     [".dockerignore", ".gitignore", "Dockerfile", "README.md", "compose.yaml"].concat([
