@@ -47,6 +47,27 @@ test("hosts that get little done hold half as many each time jobs go back, and m
   expect(ahead.capacity - 1).toBe(256);
 });
 
+test("on a machine with many hosts, no more jobs go back for each that ends than with one", () => {
+  const backPerEnded = (hosts: number): number => {
+    const ahead = new FetchAhead(hosts, 1);
+    ahead.measured(0.05);
+    let back = 0;
+    const ended = hosts * 10_000;
+    // Each time as many jobs have ended as one host runs in a while.
+    for (let run = 1; run <= ended; run++) {
+      ahead.measured(0.05);
+      if (run % (hosts * 200) !== 0) continue;
+      const since = performance.now();
+      vi.advanceTimersByTime(60);
+      back += ahead.capacity - hosts;
+      ahead.givesUp(since, hosts, hosts);
+      ahead.freed();
+    }
+    return back / ended;
+  };
+  expect(backPerEnded(64)).toBeCloseTo(backPerEnded(1), 2);
+});
+
 test("tiny runs that the hosts are getting through stay", () => {
   const ahead = new FetchAhead(2, 1);
   const since = performance.now();

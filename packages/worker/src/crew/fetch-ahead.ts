@@ -34,7 +34,7 @@ const LONG_FACTOR = 2;
 /** A job that waited this long for a host of this machine goes back to Redis. */
 const MAX_WAIT_MS = 50;
 
-/** Each job that ends lets so much more of one be held again, after jobs had to go back. */
+/** Each job of a host that ends lets so much more of one be held per host, after jobs had to go back. */
 const REGAINED = 1 / 8;
 
 /** If a run has ended within this time, in ms, the hosts are making progress with the jobs that are held. */
@@ -157,7 +157,7 @@ export class FetchAhead {
     this.#endedAt = performance.now();
     const before = this.capacity;
     this.#ended++;
-    this.#mostHeld = Math.min(MAX_HELD, this.#mostHeld + REGAINED);
+    this.#mostHeld = Math.min(MAX_HELD, this.#mostHeld + REGAINED / Math.max(1, this.#hosts));
     this.#meanMs = this.#meanMs === undefined ? ms : this.#meanMs * 0.9 + ms * 0.1;
     return this.capacity !== before;
   }
