@@ -49,6 +49,23 @@ test("a job is looked for once it is under way for a while, or nobody knows sinc
 test("the longer the lists, the less often they are read for jobs in limbo", () => {
   const patience = new Patience(2_000, 0);
   expect([7_999, 8_000].map((now) => patience.isLimboDue(now))).toEqual([false, true]);
-  patience.lookedForLimbo(8_000, 100_000);
+  patience.lookedForLimbo(8_000, 8_000, 100_000);
   expect([27_999, 28_000].map((now) => patience.isLimboDue(now))).toEqual([false, true]);
+});
+
+test("a Redis that takes long to answer is asked less often, in all for a twentieth of the time", () => {
+  const patience = new Patience(2_000, 0);
+  patience.looks(5_000, 20_000);
+  patience.looked(6_000);
+  expect([25_999, 26_000].map((now) => patience.isBusyForLong(now))).toEqual([false, true]);
+  patience.lookedForLimbo(5_000, 6_000, 0);
+  expect([25_999, 26_000].map((now) => patience.isLimboDue(now))).toEqual([false, true]);
+  // It was away: what it lost is looked for soon.
+  patience.looks(30_000, 20_000);
+  patience.looked(90_000);
+  expect([119_999, 120_000].map((now) => patience.isBusyForLong(now))).toEqual([false, true]);
+  // A failed look says nothing of the next one.
+  patience.looks(120_000, 20_000);
+  patience.looked();
+  expect([124_999, 125_000].map((now) => patience.isBusyForLong(now))).toEqual([false, true]);
 });

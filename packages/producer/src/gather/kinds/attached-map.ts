@@ -91,7 +91,7 @@ export class AttachedMap implements MapKind {
     const indices = Array.from({ length: progress.total ?? 0 }, (_, index) => index);
     try {
       const idsRead = await this.#tools.restageLimbo(id, indices);
-      patience.lookedForLimbo(now, indices.length + idsRead);
+      patience.lookedForLimbo(now, performance.now(), indices.length + idsRead);
     } catch (error) {
       // A login that may only read is no reason to fail the map.
       this.#tools.warn({ mapId: id, err: error }, "could not look for jobs that no worker will get");

@@ -119,10 +119,12 @@ export class GatheredMap implements Gathered {
   /** Looks after the map. */
   async lookAfter(step: () => Promise<void>): Promise<void> {
     this.patience.looks(performance.now(), this.map.underWay.length);
+    let endedAt: number | undefined;
     try {
       await step();
+      endedAt = performance.now();
     } finally {
-      this.patience.looked();
+      this.patience.looked(endedAt);
     }
   }
 

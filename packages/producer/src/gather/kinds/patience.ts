@@ -16,6 +16,13 @@ const BUSY_PATIENCES = 2.5;
 /** The most jobs of one map that Redis is asked about per second, which takes about a fiftieth of its time. */
 const JOBS_PER_SECOND = 20_000;
 
+/**
+ * Where Redis gets little of a processor, it needs much longer than that for each job. So looking takes at most one part in so
+ * many of the time, unless the next look would be later than `MAX_REST_MS`.
+ */
+const PARTS_OF_TIME = 20;
+const MAX_REST_MS = 30_000;
+
 /** Looking for jobs in limbo reads whole lists. So it is done at most once in this many times the first patience. */
 const LIMBO_PATIENCES = 4;
 /** The most ids that are read per second. */
@@ -70,9 +77,12 @@ export class Patience {
     this.#busyMs = Math.max(this.#firstMs * BUSY_PATIENCES, (jobs / JOBS_PER_SECOND) * 1_000);
   }
 
-  /** Notes that reconciling has ended or failed. */
-  looked(): void {
+  /** Notes that reconciling has failed, or when it has ended. */
+  looked(now?: number): void {
     this.#isLooking = false;
+    if (now === undefined) return;
+    this.#busyMs = Math.max(this.#busyMs, restMs(now - this.#lookedAt));
+    this.#lookedAt = now;
   }
 
   /** Whether a job that was sent at that time is old enough to be looked for. */
@@ -85,9 +95,15 @@ export class Patience {
     return now - this.#limboAt >= this.#limboMs;
   }
 
-  /** Notes that jobs in limbo were looked for, in lists of `ids` ids. */
-  lookedForLimbo(now: number, ids: number): void {
+  /** Notes that jobs in limbo were looked for since `since`, in lists of `ids` ids. */
+  lookedForLimbo(since: number, now: number, ids: number): void {
     this.#limboAt = now;
-    this.#limboMs = Math.max(this.#firstMs * LIMBO_PATIENCES, (ids / IDS_PER_SECOND) * 1_000);
+    const leastMs = Math.max(this.#firstMs * LIMBO_PATIENCES, (ids / IDS_PER_SECOND) * 1_000);
+    this.#limboMs = Math.max(leastMs, restMs(now - since));
   }
+}
+
+/** How long not to look after a look that took so long. */
+function restMs(tookMs: number): number {
+  return Math.min(MAX_REST_MS, tookMs * PARTS_OF_TIME);
 }

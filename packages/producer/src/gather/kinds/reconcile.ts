@@ -70,7 +70,7 @@ export async function lookForLost(gathered: Gathered, tools: KindTools): Promise
   const others = old.flatMap(({ at }) => (found.has(at) ? [] : [at]));
   try {
     const { removed, idsRead } = await tools.removeLimbo(map.id, others);
-    patience.lookedForLimbo(now, idsRead);
+    patience.lookedForLimbo(now, performance.now(), idsRead);
     return [...lost, ...map.chunks(removed)];
   } catch (error) {
     // Even if the login may not look for jobs in limbo, the chunks found above are enqueued.
