@@ -70,6 +70,10 @@ describe("options of a pool", () => {
     ["embeded", 'got "embeded". Did you mean "embedded"?'],
     ["memroy", 'Did you mean "memory"?'],
     ["localhost:6379", "did you mean redis://localhost:6379?"],
+    ["localhost", "did you mean redis://localhost?"],
+    ["127.0.0.1", "did you mean redis://127.0.0.1?"],
+    // It may be a password in the wrong place.
+    ["hunter2", "got a text of 7 characters without redis://"],
     ["http://127.0.0.1:6379", "Expected `connection` to be a URL"],
     ["redis://127.0.0.1:6379/zero", "the database after the host is a number"],
     ["redis://127.0.0.1:99999", "Expected `connection` to be a URL"],

@@ -216,7 +216,8 @@ function describe(value: unknown): string {
 /** Quotes the text, unless it has no scheme: it may then be a password that was put in the wrong variable. */
 function quote(text: string): string {
   if (text === "") return '""';
-  if (/^[\w.-]+:\d{1,5}$/.test(text)) return `"${text}" (did you mean redis://${text}?)`;
+  if (/^([\w.-]+:\d{1,5}|localhost|\d+(\.\d+){3})$/.test(text))
+    return `"${text}" (did you mean redis://${text}?)`;
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(text)
     ? `"${redactUrl(text)}"`
     : `a text of ${text.length} characters without redis://`;
