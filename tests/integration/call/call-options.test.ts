@@ -238,9 +238,17 @@ describe("is a typed error before anything is enqueued:", () => {
     [
       "a non-tuple given to apply",
       (pool) => pool.apply("increment", 5 as unknown as [number]),
-      invalid(
-        "Expected each item of apply() to be an array of arguments, got 5 at index 0. An item of one argument is written as [5]",
-      ),
+      invalid("Expected the arguments of apply() to be an array, got 5: write [5]"),
+    ],
+    [
+      "no arguments given to apply",
+      (pool) => pool.apply("increment", undefined as unknown as [number]),
+      invalid("Expected the arguments of apply() to be an array, got undefined: write []"),
+    ],
+    [
+      "a promise of items given to map",
+      (pool) => pool.map("increment", Promise.resolve([1]) as unknown as number[]),
+      invalid("got Promise { [Array] }: await it first"),
     ],
     [
       "a function of two required arguments given to map",

@@ -70,7 +70,12 @@ export function checkedTuples(call: string, items: unknown): Input {
 
 /** The input of `apply`: one tuple, taken as it is now. @throws InvalidOptionError */
 export function appliedTuple(args: unknown): Input {
-  checkedTuples("apply", [args]);
+  if (!Array.isArray(args)) {
+    const [got, meant] = [inspectBriefly(args), args === undefined ? "" : inspectBriefly(args)];
+    throw new InvalidOptionError(
+      `Expected the arguments of apply() to be an array, got ${got}: write [${meant}]`,
+    );
+  }
   return { source: new ArraySource([take("tuple", args)], "tuple"), length: 1 };
 }
 
@@ -91,7 +96,8 @@ function sourceOf(call: string, items: unknown, form: ArgumentForm, check: Check
     return ofIterator(sync.call(items), form, { check, takes: !isWalk });
   }
   throw new InvalidOptionError(
-    `Expected the items of ${call}() to be iterable (an array, a generator, an async generator), got ${inspectBriefly(items)}`,
+    `Expected the items of ${call}() to be iterable (an array, a generator, an async generator), got ${inspectBriefly(items)}` +
+      (items instanceof Promise ? ": await it first" : ""),
   );
 }
 
