@@ -187,3 +187,26 @@ test("what is not there, and what is wrong, is told", async () => {
   expect(elsewhere).toMatchObject({ code: 2 });
   expect(elsewhere.output).toMatch(/Expected .*one-task\.ts to export the function "weigh" of the map, got /);
 });
+
+test.for<[string, string, string]>([
+  ["./no-such-file.ts", "", "did not load: .*: there is no such file\\n"],
+  [
+    "tasks.ts",
+    "throw new RangeError('no licence');",
+    "did not load: no licence\\nRangeError: no licence\\n +at ",
+  ],
+  [
+    "tasks.ts",
+    "export function weigh() {}\nexport function initializer() { throw new RangeError('no licence'); }",
+    "has an initializer that failed: no licence\\nRangeError: no licence\\n +at .*initializer ",
+  ],
+])("a tasks module that fails is told in a sentence, not as a crash: %s %s", async ([name, source, said]) => {
+  const stage = new Failed();
+  await failedMap(stage);
+  const module = join(temporaryFolder(), name);
+  if (source !== "") writeFileSync(module, source);
+  const { code, output } = await runPoolmq(["replay", "scales", "3", ...stage.at, "-t", module]);
+  expect(output).toMatch(new RegExp(`^poolmq: The tasks module \\S+ ${said}`));
+  expect(output).not.toMatch(/triggerUncaughtException|node:internal/);
+  expect(code).toBe(1);
+});

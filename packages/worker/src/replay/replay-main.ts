@@ -8,6 +8,7 @@ import { Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { inspect } from "node:util";
 
+import { TasksModuleError } from "@poolmq/shared";
 import { decode } from "@poolmq/shared/task";
 
 import { ItemArguments } from "../item/item-arguments.ts";
@@ -17,18 +18,19 @@ import { Turn } from "../task/task-context.ts";
 import type { TaskContext } from "../task/task-context.ts";
 import { loadTaskModule } from "../tasks-module/task-module.ts";
 import type { TaskFunction } from "../tasks-module/task-module.ts";
+import { userStack } from "../tasks-module/user-stack.ts";
 import { readOrder } from "./replay-item.ts";
 import type { ReplayItem } from "./replay-item.ts";
 
 const { item, module: path, pauses } = readOrder(await buffer(new Socket({ fd: 3, readable: true })));
-const module = await loadTaskModule(path);
+const module = await orEnd("load", async () => await loadTaskModule(path));
 const fn = module.tasks.get(item.task);
 if (fn === undefined) {
   const names = [...module.tasks.keys()].join(", ");
   say(`Expected ${path} to export the function "${item.task}" of the map, got ${names}`);
   process.exit(2);
 }
-await module.initializer?.();
+await orEnd("initializer", async () => void (await module.initializer?.()));
 const args = argumentsOf(item);
 say(`${item.task}(${args.map((arg) => short(arg)).join(", ")})`);
 const ran = await runItem(
@@ -46,6 +48,18 @@ if (ran.ok) {
 }
 await module.finalizer?.();
 process.exit(ran.ok ? 0 : 1);
+
+/** Ends the process in a sentence if the module fails: Node would report it as a crash of this file. */
+async function orEnd<V>(phase: "load" | "initializer", step: () => Promise<V>): Promise<V> {
+  try {
+    return await step();
+  } catch (cause) {
+    say(new TasksModuleError({ module: path, phase, cause }).message);
+    const stack = userStack(cause);
+    if (stack !== undefined) process.stderr.write(`${stack}\n`);
+    process.exit(1);
+  }
+}
 
 /** Reports progress on stderr, because a program may read stdout. */
 function say(text: string): void {

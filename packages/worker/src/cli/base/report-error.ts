@@ -2,6 +2,7 @@ import { InvalidOptionError, PoolmqError, RedisConnectionError } from "@poolmq/s
 
 import { EXIT } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
+import { userStack } from "../../tasks-module/user-stack.ts";
 import { DashboardPortError, HealthPortError, SignalPortError } from "../../health/health-port-error.ts";
 
 /** Errors whose message says all that is in their cause, and whose stack shows only libraries. */
@@ -24,12 +25,8 @@ export function reportError(error: unknown): void {
   }
   process.stderr.write(`poolmq: ${error.message}\n`);
   if (WHOLE.some((kind) => error instanceof kind)) return;
-  if (!(error.cause instanceof Error)) return;
-  // The user's own frames, and the position above them if it is a syntax error; not those of Node's loader.
-  const lines = (error.cause.stack ?? "")
-    .split("\n")
-    .filter((line) => !/^\s+at .*\bnode:(?:internal\/|diagnostics_channel:)/.test(line));
-  if (lines.length > 1) process.stderr.write(`${lines.join("\n")}\n`);
+  const stack = userStack(error.cause);
+  if (stack !== undefined) process.stderr.write(`${stack}\n`);
 }
 
 /** As `reportError`, for commands that look at a queue. */
