@@ -60,7 +60,7 @@ function sayingWhatIsMissing(command: Command): Command {
 
 const program = new Command("poolmq")
   .description(
-    "The parallel map of Python's multiprocessing.Pool, for Node, across machines. Workers run the functions of a tasks module; programs call them with `pool.map()` of @poolmq/producer. Both meet on a Redis server.",
+    "The parallel map of Python's multiprocessing.Pool, for Node, across machines. Workers run the functions of a tasks module; programs call them with `pool.map()` of the package poolmq. Both meet on a Redis server.",
   )
   .version(VERSION, "-V, --version", "print the version")
   .helpOption("-h, --help", "print this help")

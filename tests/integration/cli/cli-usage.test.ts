@@ -35,6 +35,15 @@ test.for([
   expect(text.filter((line) => line !== "" && line.length < 12)).toEqual([]);
 });
 
+test("help names the package that the README installs, and says that a short map is shown if it fails", async () => {
+  const words = async (...args: string[]): Promise<string> =>
+    (await runPoolmq(args)).output.replaceAll(/\s+/g, " ");
+  expect(await words("--help")).toContain("programs call them with `pool.map()` of the package poolmq.");
+  expect(await words("status", "--help")).toContain(
+    "Maps are shown once they are a second old, or have failed, and for ten minutes after their end.",
+  );
+});
+
 test.for([
   [["--concurrency", "-1"], "Expected `concurrency` to be an integer from 1 to 10000, got -1"],
   [["--health-port", "65536"], "Expected `healthPort` to be an integer from 0 to 65535, got 65536"],

@@ -15,7 +15,7 @@ export function statusCommand(): Command {
   return queueCommand("status")
     .summary("show a queue: its maps, its workers, what they run")
     .description(
-      "Shows a queue as it is now: the jobs that wait, the maps in flight with their progress, and each worker process with what it runs. Maps are shown once they are a second old, and for ten minutes after their end.",
+      "Shows a queue as it is now: the jobs that wait, the maps in flight with their progress, and each worker process with what it runs. Maps are shown once they are a second old, or have failed, and for ten minutes after their end.",
     )
     .addHelpText(
       "after",
