@@ -84,6 +84,11 @@ test("of jobs that a function takes together, a host has as many as fill its bat
   expect(ahead.capacity).toBe(2 * 3 * 32);
   expect(ahead.perHostFor({ n: 1, maxItems: 32 })).toBe(3 * 32);
   expect(ahead.perHostFor({ n: 1 })).toBe(3);
+  // What would wait behind a batch for longer than a job may wait is not fetched before that has ended.
+  ahead.measured(25);
+  expect(ahead.capacity).toBeGreaterThan(2 * 3 * 32);
+  ahead.measured(1_000);
+  expect(ahead.capacity).toBe(2 * 3 * 32);
   // A chunk that fills batches by itself is a job like any other.
   expect(ahead.came({ n: 40, maxItems: 32 })).toBe(true);
   expect(ahead.capacity).toBe(2 * 3);

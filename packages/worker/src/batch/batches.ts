@@ -5,6 +5,7 @@
  * Loaded only where the tasks module has a batch task.
  */
 
+import { performance } from "node:perf_hooks";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 
 import type { Logger } from "pino";
@@ -14,6 +15,14 @@ import type { BatchDefinition } from "../task/batch-function.ts";
 import { Batch } from "./batch.ts";
 import type { Place, Seat } from "./batch.ts";
 import { runTogether } from "./run-together.ts";
+
+/**
+ * The items that follow those of a batch come when Redis has its outcomes, and not all at once: the first ones would be called
+ * alone, while the others come. So a batch that follows one of several items waits for them, up to this part of the time that
+ * the other one took.
+ */
+const WAITED_PART = 1 / 4;
+const LONGEST_WAIT_MS = 10;
 
 export interface BatchesOptions {
   /** Gives a logger that names a task. */
@@ -28,6 +37,8 @@ export class Batches {
   readonly #options: BatchesOptions;
   #open: Batch | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** The one that began last. */
+  #last: Batch | undefined;
 
   constructor(options: BatchesOptions) {
     this.#options = options;
@@ -60,7 +71,7 @@ export class Batches {
       this.hurry();
       const { log, flush } = this.#options;
       this.#open = new Batch({ ...about, log: () => log(task), flush });
-      this.#closeLater(this.#open, about.definition.maxWaitMs);
+      this.#closeLater(this.#open, Math.max(about.definition.maxWaitMs, this.#untilFollowed()));
     }
     batch = this.#open as Batch;
     batch.add(seats);
@@ -75,7 +86,17 @@ export class Batches {
     this.#open = undefined;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    void batch?.run();
+    if (batch === undefined) return;
+    this.#last = batch;
+    void batch.run();
+  }
+
+  /** How long the items that follow those of the last batch may still take to come, in ms. */
+  #untilFollowed(): number {
+    const last = this.#last;
+    if (last === undefined || last.size < 2) return 0;
+    const sinceMs = last.endedAt === undefined ? 0 : performance.now() - last.endedAt;
+    return Math.min(LONGEST_WAIT_MS, last.ms * WAITED_PART) - sinceMs;
   }
 
   #closeLater(batch: Batch, ms: number): void {

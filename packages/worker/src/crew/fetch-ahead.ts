@@ -135,6 +135,8 @@ export class FetchAhead {
 
   #aheadPerHost(running: number): number {
     if (this.#meanMs === undefined || this.#isCongested) return 0;
+    // What follows a long batch comes as soon as that has ended: held until then, it would go back before.
+    if (this.#together > 1 && this.#meanMs >= MAX_WAIT_MS) return 0;
     const jobs = (HELD_MS * running) / this.#meanMs;
     const doubled = Math.max(jobs, Math.min(2 * jobs, FEW_HELD));
     const known = isPaced(this.#meanMs, this.#concurrency)

@@ -22,7 +22,7 @@ export interface BatchTaskOptions extends Omit<TaskOptions, "input"> {
   readonly maxItems: number;
   /**
    * How long a worker waits for more items when it has fewer than `maxItems`, in ms. With 0 it takes those that are
-   * there; further items collect while the function runs. @defaultValue 0
+   * there, and right after a call of several items waits up to 10 ms for the items that follow those. @defaultValue 0
    */
   readonly maxWaitMs?: number | undefined;
   /**

@@ -6,6 +6,7 @@
  */
 
 import { performance } from "node:perf_hooks";
+import { setImmediate } from "node:timers";
 
 import type { Payload } from "@poolmq/shared/task";
 
@@ -237,8 +238,10 @@ export class RunQueue {
     if (freesPlace) this.#announced = next;
     const rss = this.#options.residentBytes();
     this.#out.send({ t: "done", id, ms: ran.ms ?? ms, ownMs, retriable, next, rss, cut }, text, bytes);
-    // Sent before the next item can take the process down, since the loss would be charged to this run.
-    this.#out.flush();
+    // Sent before the next item can take the process down, since the loss would be charged to this run. Of the runs that were
+    // in a batch, the last one sends all, so that Redis has them together and what follows them comes together.
+    if (freesPlace) this.#out.flush();
+    else setImmediate(() => this.#out.flush());
     if (bytes !== undefined || text.length > LARGE_TEXT) this.#ring();
   }
 
