@@ -157,7 +157,7 @@ describe.skipIf(NO_ENGINE)("the worker's image", () => {
       pause: 0,
       resume: 0,
       "purge --dry-run": 0,
-      shards: 0,
+      "shards --redis redis://redis:6379": 0,
       "scale-signal": 0,
       acl: 0,
       "errors nothing": 3,
