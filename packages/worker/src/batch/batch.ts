@@ -66,8 +66,6 @@ export class Batch {
   readonly #stop = new RunStop();
   #state: "open" | "running" | "ended" = "open";
   #startedAt = 0;
-  /** When it ended, by the monotonic clock. Its items have their outcomes a moment before. */
-  endedAt: number | undefined;
 
   constructor(options: BatchOptions) {
     this.#options = options;
@@ -94,9 +92,9 @@ export class Batch {
     return this.#state === "ended";
   }
 
-  /** How long it ran, or has been running, in ms. */
+  /** How long it has been running, in ms. */
   get ms(): number {
-    return this.#state === "open" ? 0 : (this.endedAt ?? performance.now()) - this.#startedAt;
+    return this.#state === "open" ? 0 : performance.now() - this.#startedAt;
   }
 
   add(seats: readonly Seat[]): void {
@@ -126,7 +124,6 @@ export class Batch {
     this.#startedAt = performance.now();
     await byHalves(this.#seats, (part) => this.#call(part));
     this.#state = "ended";
-    this.endedAt = performance.now();
   }
 
   /** Gives whether the function threw and is to be called with halves of these items. */

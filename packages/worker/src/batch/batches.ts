@@ -17,9 +17,9 @@ import type { Place, Seat } from "./batch.ts";
 import { runTogether } from "./run-together.ts";
 
 /**
- * The items that follow those of a batch come when Redis has its outcomes, and not all at once: the first ones would be called
- * alone, while the others come. So a batch that follows one of several items waits for them, up to this part of the time that
- * the other one took.
+ * When a batch has ended, the supervisor fetches the next jobs. They do not arrive all at once, and the first ones would be run
+ * without the others. So a batch that follows one of several items waits for more items: for this part of the time that the
+ * other one took, and no longer than `LONGEST_WAIT_MS`.
  */
 const WAITED_PART = 1 / 4;
 const LONGEST_WAIT_MS = 10;
@@ -37,8 +37,8 @@ export class Batches {
   readonly #options: BatchesOptions;
   #open: Batch | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** The one that began last. */
-  #last: Batch | undefined;
+  /** The one that began last. `endedAt`, by the monotonic clock, is missing until it has ended. */
+  #last: { readonly size: number; readonly ms: number; readonly endedAt?: number } | undefined;
 
   constructor(options: BatchesOptions) {
     this.#options = options;
@@ -71,7 +71,7 @@ export class Batches {
       this.hurry();
       const { log, flush } = this.#options;
       this.#open = new Batch({ ...about, log: () => log(task), flush });
-      this.#closeLater(this.#open, Math.max(about.definition.maxWaitMs, this.#untilFollowed()));
+      this.#closeLater(this.#open, Math.max(about.definition.maxWaitMs, this.#waitForFollowersMs()));
     }
     batch = this.#open as Batch;
     batch.add(seats);
@@ -86,13 +86,18 @@ export class Batches {
     this.#open = undefined;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (batch === undefined) return;
-    this.#last = batch;
-    void batch.run();
+    if (batch !== undefined) void this.#run(batch);
   }
 
-  /** How long the items that follow those of the last batch may still take to come, in ms. */
-  #untilFollowed(): number {
+  async #run(batch: Batch): Promise<void> {
+    this.#last = batch;
+    await batch.run();
+    // Only these facts are kept: the batch holds its items.
+    if (this.#last === batch) this.#last = { size: batch.size, ms: batch.ms, endedAt: performance.now() };
+  }
+
+  /** How long a new batch waits for the items that follow those of the last one, in ms. */
+  #waitForFollowersMs(): number {
     const last = this.#last;
     if (last === undefined || last.size < 2) return 0;
     const sinceMs = last.endedAt === undefined ? 0 : performance.now() - last.endedAt;
