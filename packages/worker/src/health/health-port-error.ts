@@ -1,5 +1,12 @@
 import { PoolmqError } from "@poolmq/shared";
 
+/** An address that was asked for, and why nothing can listen there. */
+interface AskedFor {
+  readonly host: string;
+  readonly port: number;
+  readonly cause: unknown;
+}
+
 /** The health checks can't be served at the requested address. */
 export class HealthPortError extends PoolmqError {
   readonly code = "HEALTH_PORT";
@@ -8,14 +15,9 @@ export class HealthPortError extends PoolmqError {
   /** Port that was asked for. */
   readonly port: number;
 
-  constructor(facts: { host: string; port: number; cause: unknown }) {
-    const reason = whyNotListening(facts.cause, {
-      port: "`healthPort` (--health-port)",
-      host: "`healthHost` (--health-host)",
-    });
-    super(`Health checks can't be served on ${facts.host}, port ${facts.port}: ${reason}`, {
-      cause: facts.cause,
-    });
+  constructor(facts: AskedFor) {
+    const options = { port: "`healthPort` (--health-port)", host: "`healthHost` (--health-host)" };
+    super(notServed("Health checks", facts, options), { cause: facts.cause });
     this.host = facts.host;
     this.port = facts.port;
   }
@@ -25,11 +27,8 @@ export class HealthPortError extends PoolmqError {
 export class DashboardPortError extends PoolmqError {
   readonly code = "DASHBOARD_PORT";
 
-  constructor(facts: { host: string; port: number; cause: unknown }) {
-    const reason = whyNotListening(facts.cause, { port: "port (--port)", host: "address (--host)" });
-    super(`The dashboard can't be served on ${facts.host}, port ${facts.port}: ${reason}`, {
-      cause: facts.cause,
-    });
+  constructor(facts: AskedFor) {
+    super(notServed("The dashboard", facts), { cause: facts.cause });
   }
 }
 
@@ -37,16 +36,20 @@ export class DashboardPortError extends PoolmqError {
 export class SignalPortError extends PoolmqError {
   readonly code = "SIGNAL_PORT";
 
-  constructor(facts: { host: string; port: number; cause: unknown }) {
-    const reason = whyNotListening(facts.cause, { port: "port (--port)", host: "address (--host)" });
-    super(`The scale signal can't be served on ${facts.host}, port ${facts.port}: ${reason}`, {
-      cause: facts.cause,
-    });
+  constructor(facts: AskedFor) {
+    super(notServed("The scale signal", facts), { cause: facts.cause });
   }
 }
 
+/** What the user calls port and host, where a command serves nothing else. */
+const FLAGS = { port: "port (--port)", host: "address (--host)" };
+
 /** @param options - names of the options by which the user gave the address */
-function whyNotListening(cause: unknown, options: { readonly port: string; readonly host: string }): string {
+function notServed(what: string, { host, port, cause }: AskedFor, options = FLAGS): string {
+  return `${what} can't be served on ${host}, port ${port}: ${whyNotListening(cause, options)}`;
+}
+
+function whyNotListening(cause: unknown, options: typeof FLAGS): string {
   const { code, message } = cause as NodeJS.ErrnoException;
   switch (code) {
     case "EADDRINUSE":
