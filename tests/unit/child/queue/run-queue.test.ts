@@ -16,6 +16,36 @@ import { readTaskModule } from "../../../../packages/worker/src/tasks-module/tas
 import { useFakeTimers } from "../../../support/fake-timers.ts";
 import { until } from "../../../support/until.ts";
 
+type Options = ConstructorParameters<typeof RunQueue>[3];
+
+/** A queue of one place. What breaks it is thrown into the test. */
+function queueOf(
+  tasks: Readonly<Record<string, unknown>>,
+  out: WayOut,
+  more: Partial<Pick<Options, "batches" | "ring">>,
+): RunQueue {
+  return new RunQueue(
+    readTaskModule(tasks),
+    out,
+    new ItemContexts(out, undefined, { level: "info", fd: 1 }),
+    {
+      workerId: "w",
+      concurrency: 1,
+      outcomeLimit: undefined,
+      redactStacks: false,
+      claims: makeClaims(16),
+      batches: undefined,
+      residentBytes: () => undefined,
+      onBroken: (error) => {
+        throw error;
+      },
+      onRunEnd: () => {},
+      onIdle: () => {},
+      ...more,
+    },
+  );
+}
+
 /** A queue whose runs end when they are told to, and what it said and rang, in order. */
 function aQueue(): {
   send: (id: number, isQuiet: boolean) => void;
@@ -31,24 +61,7 @@ function aQueue(): {
     end: () => {},
   };
   const waits = (): Promise<string> => new Promise((resolve) => void ends.push(resolve));
-  const queue = new RunQueue(
-    readTaskModule({ waits }),
-    out,
-    new ItemContexts(out, undefined, { level: "info", fd: 1 }),
-    {
-      workerId: "w",
-      concurrency: 1,
-      outcomeLimit: undefined,
-      redactStacks: false,
-      claims: makeClaims(16),
-      batches: undefined,
-      residentBytes: () => undefined,
-      onBroken: (error) => void said.push(String(error)),
-      onRunEnd: () => {},
-      onIdle: () => {},
-      ring: () => void said.push("ring"),
-    },
-  );
+  const queue = queueOf({ waits }, out, { ring: () => void said.push("ring") });
   return {
     said,
     send(id, isQuiet) {
@@ -122,23 +135,7 @@ function batchesOf(ms: number): { send: (...ids: number[]) => void; sizes: numbe
     },
     { maxItems: 4 },
   );
-  const queue = new RunQueue(
-    readTaskModule({ waits }),
-    out,
-    new ItemContexts(out, undefined, { level: "info", fd: 1 }),
-    {
-      workerId: "w",
-      concurrency: 1,
-      outcomeLimit: undefined,
-      redactStacks: false,
-      claims: makeClaims(16),
-      batches: Batches,
-      residentBytes: () => undefined,
-      onBroken: (error) => void unsent.push(String(error)),
-      onRunEnd: () => {},
-      onIdle: () => {},
-    },
-  );
+  const queue = queueOf({ waits }, out, { batches: Batches });
   return {
     sizes,
     pieces,
