@@ -32,7 +32,7 @@ export interface MapGather extends Transport {
   /** Stops reading the map, which stays as it is. */
   leave(map: CarriedMap): void;
   /**
-   * The live machines, as those that are asked for if nothing is said, or also those that fell silent a short while ago.
+   * The live machines; if `asked` is "remembered", also those that fell silent a short while ago.
    *
    * @throws SigningKeyError if all of them have other signing keys
    */

@@ -6,8 +6,8 @@
  * that share a queue (`turns.ts`).
  *
  * A worker whose processes get nothing done hands back hundreds of jobs in one turn of its event loop, on a computer that is
- * busy anyway. They go to Redis in one script: one for each, which would have to put each in its place among those before,
- * takes Redis so long that locks expire meanwhile.
+ * busy anyway. They go to Redis in one script. With a script for each job, which has to find its place among those before it,
+ * Redis would need so long that locks expire meanwhile.
  */
 
 import { setImmediate } from "node:timers";

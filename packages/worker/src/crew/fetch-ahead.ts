@@ -34,7 +34,7 @@ const LONG_FACTOR = 2;
 /** A job that waited this long for a host of this machine goes back to Redis. */
 const MAX_WAIT_MS = 50;
 
-/** Each job of a host that ends lets so much more of one be held per host, after jobs had to go back. */
+/** After jobs had to go back, a host may hold so many more again for each of its jobs that ends. */
 const REGAINED = 1 / 8;
 
 /** If a run has ended within this time, in ms, the hosts are making progress with the jobs that are held. */
@@ -76,7 +76,7 @@ export class FetchAhead {
   #endedAt = 0;
   /** How many runs have ended since the last pause. */
   #ended = 0;
-  /** At most so many jobs are held per host: half as many whenever jobs had to go back, since the hosts get little done. */
+  /** The most jobs that are held per host. Halved each time that jobs had to go back: the hosts get little done then. */
   #mostHeld = MAX_HELD;
   /** Jobs went back because all hosts are busy with something long. */
   #isCongested = false;
@@ -135,7 +135,7 @@ export class FetchAhead {
 
   #aheadPerHost(running: number): number {
     if (this.#meanMs === undefined || this.#isCongested) return 0;
-    // What follows a long batch comes as soon as that has ended: held until then, it would go back before.
+    // Jobs that are held behind a batch of this length would go back before it ends. They are fetched when it has ended.
     if (this.#together > 1 && this.#meanMs >= MAX_WAIT_MS) return 0;
     const jobs = (HELD_MS * running) / this.#meanMs;
     const doubled = Math.max(jobs, Math.min(2 * jobs, FEW_HELD));

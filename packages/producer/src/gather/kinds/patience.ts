@@ -17,10 +17,10 @@ const BUSY_PATIENCES = 2.5;
 const JOBS_PER_SECOND = 20_000;
 
 /**
- * Where Redis gets little of a processor, it needs much longer than that for each job. So looking takes at most one part in so
- * many of the time, unless the next look would be later than `MAX_REST_MS`.
+ * A Redis that gets little of a processor needs much longer than that for each job. So after a look, none follows for so many
+ * times as long as the look took, and for at most `MAX_REST_MS`.
  */
-const PARTS_OF_TIME = 20;
+const REST_TIMES = 20;
 const MAX_REST_MS = 30_000;
 
 /** Looking for jobs in limbo reads whole lists. So it is done at most once in this many times the first patience. */
@@ -77,7 +77,7 @@ export class Patience {
     this.#busyMs = Math.max(this.#firstMs * BUSY_PATIENCES, (jobs / JOBS_PER_SECOND) * 1_000);
   }
 
-  /** Notes that reconciling has failed, or when it has ended. */
+  /** Notes that reconciling is over. @param now - when it ended; undefined if it failed */
   looked(now?: number): void {
     this.#isLooking = false;
     if (now === undefined) return;
@@ -105,5 +105,5 @@ export class Patience {
 
 /** How long not to look after a look that took so long. */
 function restMs(tookMs: number): number {
-  return Math.min(MAX_REST_MS, tookMs * PARTS_OF_TIME);
+  return Math.min(MAX_REST_MS, tookMs * REST_TIMES);
 }

@@ -238,8 +238,9 @@ export class RunQueue {
     if (freesPlace) this.#announced = next;
     const rss = this.#options.residentBytes();
     this.#out.send({ t: "done", id, ms: ran.ms ?? ms, ownMs, retriable, next, rss, cut }, text, bytes);
-    // Sent before the next item can take the process down, since the loss would be charged to this run. Of the runs that were
-    // in a batch, the last one sends all, so that Redis has them together and what follows them comes together.
+    // Sent before the next item can take the process down, since the loss would be charged to this run. While other runs of its
+    // batch still have the place, no next item begins: what they all came to is sent together, so that the supervisor completes
+    // them together, and fetches together what follows them.
     if (freesPlace) this.#out.flush();
     else setImmediate(() => this.#out.flush());
     if (bytes !== undefined || text.length > LARGE_TEXT) this.#ring();
